@@ -1,0 +1,108 @@
+"""Words for pydantic's findings: what is wrong, what to write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from opsctl.config.located import KeyPath
+from opsctl.config.models import Environment, Section
+from opsctl.config.nearest import nearest
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+# By field name: what a value that does not match its pattern should look like.
+SHAPES = {
+    "account_id": "Write the 12 digits in quotes.",
+    "alert_email": "Write an address such as oncall@example.com.",
+    "availability_zones": "Write letters from a to f, such as [a, b].",
+    "bucket_name": "Write 3 to 63 lower-case letters, digits, hyphens and dots.",
+    "certificate_arn": "Write arn:aws:acm:REGION:ACCOUNT:certificate/ID.",
+    "client": "Write lower-case letters, digits and single hyphens, from 2 characters on, a letter first.",
+    "dataset_schedule": "Write cron(15 4 * * ? *) or rate(1 day), or null.",
+    "domain_name": "Write a name such as app.example.com, in lower case.",
+    "engine_version": 'Write the major version in quotes, such as "18".',
+    "hosted_zone_id": "Write the id that starts with Z, without /hostedzone/.",
+    "hosted_zone_name": "Write the zone such as example.com, without a final dot.",
+    "instance_class": "Write a class such as db.t4g.micro.",
+    "instance_type": "Write a type such as t3.micro.",
+    "log_group_prefix": "Write a path such as /opsctl, not /aws/….",
+    "name": "Call the environment in lower-case letters, digits and single hyphens, a letter first.",
+    "region": "Write a region such as us-east-1.",
+    "repository_name": "Write lower-case letters and digits, with / . _ - between them.",
+    "service": "Write lower-case letters, digits and single hyphens, from 2 characters on, a letter first.",
+}
+ROLE_SHAPE = "Write lower-case letters, digits and _, at most 63, not starting with pg_ or rds."
+
+
+def explain(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+    """`(what, fix)` for one error; both are sentences without the key path."""
+    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return "this key is not known", nearest(str(path[-1]), _fields(path[:-1]))
+    if kind == "missing":
+        return "this is required", _shape(path) or "Add it."
+    return _type(kind, given, path) or _bounds(kind, given, context, path)
+
+
+def _type(kind: str, given: object, path: KeyPath) -> tuple[str, str] | None:
+    if kind in {"int_type", "int_from_float", "int_parsing"}:
+        return f"{_show(given)} is not a whole number", "Write a number without quotes."
+    if kind == "bool_type":
+        return f"{_show(given)} is neither true nor false", "Write true or false."
+    if kind == "string_type":
+        return f"{_show(given)} is not text", _shape(path) or f'Put it in quotes: "{given}".'
+    if kind in {"model_type", "model_attributes_type", "dict_type", "tuple_type"}:
+        wanted = "a list" if kind == "tuple_type" else "a block of `key: value` lines"
+        return f"{_show(given)} is not {wanted}", f"Write {wanted}."
+    return None
+
+
+def _bounds(kind: str, given: object, context: dict[str, Any], path: KeyPath) -> tuple[str, str]:
+    if kind == "literal_error":
+        return f"{_show(given)} is not a choice here", f"Write {context.get('expected', '')}."
+    if kind == "greater_than_equal":
+        return f"{_show(given)} is too small", f"Write {context['ge']} or more."
+    if kind == "less_than_equal":
+        return f"{_show(given)} is too large", f"Write {context['le']} or less."
+    if kind == "string_too_long":
+        return f"{_show(given)} is too long", f"Write at most {context['max_length']} characters."
+    if kind == "too_short":
+        return "the list is too short", f"Write at least {context['min_length']} items."
+    if kind == "too_long":
+        return "the list is too long", f"Write at most {context['max_length']} items."
+    return f"{_show(given)} has not the right form", _shape(path) or "See `opsctl env schema`."
+
+
+def _shape(path: KeyPath) -> str:
+    names = [str(part) for part in path if isinstance(part, str)]
+    if "roles" in names or (names and names[-1] == "app_user"):
+        return ROLE_SHAPE
+    return SHAPES.get(names[-1], "") if names else ""
+
+
+def _show(given: object) -> str:
+    words = {True: "true", False: "false"}
+    text = words[given] if isinstance(given, bool) else "null" if given is None else repr(given)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _fields(path: KeyPath) -> list[str]:
+    """Field names of the section at `path`."""
+    section: type[Section] = Environment
+    for key in path:
+        field = section.model_fields.get(str(key))
+        found = _section_of(field) if field else None
+        if found is None:
+            return []
+        section = found
+    hidden = {"name", "repository_reader_accounts"} if section is Environment else set()
+    return [name for name in section.model_fields if name not in hidden]
+
+
+def _section_of(field: FieldInfo) -> type[Section] | None:
+    for option in (field.annotation, *get_args(field.annotation)):
+        if isinstance(option, type) and get_origin(option) is None and issubclass(option, Section):
+            return option
+    return None

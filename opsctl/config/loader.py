@@ -1,0 +1,253 @@
+"""`environments.yaml` -> `Configuration`: all problems at once, each with file, line, key path and what to write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsctl.config import located, rules
+from opsctl.config.located import KeyPath, Located
+from opsctl.config.models import Environment
+from opsctl.config.nearest import nearest
+from opsctl.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+TOP_LEVEL = ("default_environment", "defaults", "environments")
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing wrong in the file. `path` is absolute: `environments.dev.ecs.cpu`."""
+
+    line: int
+    path: str
+    what: str
+    fix: str
+
+    def text(self, file: str) -> str:
+        """One line for a person: file, line, key path, what is wrong, what to write."""
+        return f"{file}:{self.line}: {self.path}: {self.what}. {self.fix}"
+
+
+class InvalidConfigurationError(ConfigError):
+    """Everything that is wrong with the file, in the order of its lines."""
+
+    def __init__(self, file: str, issues: list[Issue]) -> None:
+        count = "1 problem" if len(issues) == 1 else f"{len(issues)} problems"
+        super().__init__(
+            f"{file} has {count}.",
+            hint="Correct the lines above, then run `opsctl env validate`.",
+            detail=tuple(issue.text(file) for issue in issues),
+        )
+        self.issues = tuple(issues)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The whole file: its environments by name and the one meant when none is named."""
+
+    path: Path
+    environments: dict[str, Environment]
+    default: str | None
+
+    def environment(self, name: str | None) -> Environment:
+        """The environment called `name`, or the file's default. Raises UsageError with the nearest valid name."""
+        wanted = name or self.default
+        if wanted is None:
+            raise UsageError(
+                "No environment was named and the file has no default_environment.",
+                code="no-environment",
+                hint=f"Add --env with one of {', '.join(self.environments)}.",
+            )
+        if wanted not in self.environments:
+            raise UsageError(
+                f"There is no environment `{wanted}` in {self.path}.",
+                code="unknown-environment",
+                hint=nearest(wanted, list(self.environments)),
+            )
+        return self.environments[wanted]
+
+
+def load(path: Path) -> Configuration:
+    """Read and check the file. Raises ConfigError; every problem found is in its detail."""
+    return _Loader(path).load()
+
+
+class _Loader:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._issues: dict[tuple[int, str, str], Issue] = {}
+
+    def load(self) -> Configuration:
+        root = located.read_yaml(self._path)
+        blocks = self._blocks(root)
+        environments: dict[str, Environment] = {}
+        for name, block in blocks.items():
+            environment = self._environment(name, block)
+            if environment is not None:
+                environments[name] = environment
+        for name, problem in rules.repositories(environments):
+            self._add(blocks[name], problem.path, problem.what, problem.fix)
+        default = self._default(root, list(blocks))
+        if self._issues:
+            raise InvalidConfigurationError(
+                str(self._path), sorted(self._issues.values(), key=lambda issue: (issue.line, issue.path))
+            )
+        return Configuration(self._path, _with_readers(environments), default)
+
+    def _blocks(self, root: Located) -> dict[str, Located]:
+        """Each environment's block with `defaults` merged under it."""
+        if not isinstance(root.value, dict):
+            raise ConfigError(f"{self._path}:{root.line}: the file must hold `defaults` and `environments`.")
+        for key, item in root.value.items():
+            if key not in TOP_LEVEL:
+                self._issue(item.line, key, "this key is not known", nearest(key, list(TOP_LEVEL)))
+        defaults = root.value.get("defaults", Located({}, root.line))
+        environments = root.value.get("environments")
+        if defaults.value is None:
+            defaults = Located({}, defaults.line)
+        if not isinstance(defaults.value, dict):
+            self._issue(defaults.line, "defaults", "this must be a mapping", "Write `key: value` lines below it.")
+            defaults = Located({}, defaults.line)
+        if "name" in defaults.value:
+            self._issue(
+                defaults.value["name"].line,
+                "defaults.name",
+                "the name is the key under `environments`",
+                "Remove it.",
+            )
+        if environments is None or not isinstance(environments.value, dict) or not environments.value:
+            line = environments.line if environments else root.line
+            self._issue(
+                line,
+                "environments",
+                "at least one environment is needed",
+                "Write `environments:` and below it `dev:`.",
+            )
+            return {}
+        blocks = {}
+        for name, block in environments.value.items():
+            own = Located({}, block.line, block.written) if block.value is None else block
+            if not isinstance(own.value, dict):
+                self._issue(
+                    block.line,
+                    f"environments.{name}",
+                    "this must be a mapping",
+                    "Write `key: value` lines below it.",
+                )
+                continue
+            blocks[name] = located.merge(defaults, own)
+        return blocks
+
+    def _default(self, root: Located, names: list[str]) -> str | None:
+        node = root.value.get("default_environment") if isinstance(root.value, dict) else None
+        if node is None:
+            return None
+        if node.value not in names:
+            self._issue(
+                node.line,
+                "default_environment",
+                f"there is no environment `{node.value}`",
+                nearest(str(node.value), names),
+            )
+            return None
+        return str(node.value)
+
+    def _environment(self, name: str, block: Located) -> Environment | None:
+        """Validate one block; where single values are wrong, check the rules on the rest all the same."""
+        from pydantic import ValidationError
+
+        data = {**block.plain(), "name": name}
+        wrong: set[KeyPath] = set()
+        environment: Environment | None = None
+        # Each round removes the values that were wrong; a handful suffices, as sections have at most four levels.
+        for _ in range(6):
+            try:
+                environment = Environment.model_validate(_tuples(data))
+                break
+            except ValidationError as error:
+                details = error.errors(include_url=False)
+                paths = [_settable(detail["loc"]) for detail in details]
+                for detail, path in zip(details, paths, strict=True):
+                    # A list with a bad item counts as too short as well: tell the cause only.
+                    caused = any(other != path and other[: len(path)] == path for other in paths)
+                    if path not in wrong and not caused:
+                        what, fix = _explain(detail, path)
+                        self._add(block, path, what, fix)
+                    wrong.add(path)
+                    _remove(data, path)
+        if environment is None:
+            return None
+        for rule in rules.RULES:
+            for problem in rule(environment):
+                if not any(_overlap(path, bad) for path in (problem.path, *problem.also) for bad in wrong):
+                    self._add(block, problem.path, problem.what, problem.fix)
+        return environment
+
+    def _add(self, block: Located, path: KeyPath, what: str, fix: str) -> None:
+        line, written = block.locate(path)
+        self._issue(line, ".".join(str(part) for part in written), what, fix)
+
+    def _issue(self, line: int, path: str, what: str, fix: str) -> None:
+        # A mistake in `defaults` shows in every environment; its line makes it one.
+        self._issues.setdefault((line, path, what), Issue(line, path, what, fix))
+
+
+def _with_readers(environments: dict[str, Environment]) -> dict[str, Environment]:
+    """Tell each repository's owner which other accounts pull from it."""
+    result = {}
+    for name, env in environments.items():
+        accounts = sorted(
+            {
+                other.account_id
+                for other in environments.values()
+                if other.ecs.repository_name == env.ecs.repository_name
+                and other.account_id not in (None, env.account_id)
+                and other.target == "aws"
+            }
+        ) if env.ecs.manage_repository and env.target == "aws" else []  # fmt: skip
+        result[name] = env.model_copy(update={"repository_reader_accounts": tuple(accounts)})
+    return result
+
+
+def _tuples(value: Any) -> Any:
+    """YAML lists as tuples: the models are frozen, and strict mode does not convert."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _settable(loc: tuple[int | str, ...]) -> KeyPath:
+    """The key path a person can edit: without pydantic's markers such as `[key]`."""
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _remove(data: dict[str, Any], path: KeyPath) -> None:
+    """Take the wrong value out; a required one gets a stand-in so that the rest can be checked."""
+    stand_ins: dict[str, str] = {"name": "placeholder", "service": "service", "client": "client"}
+    if len(path) == 1 and path[0] in stand_ins:
+        data[str(path[0])] = stand_ins[str(path[0])]
+        return
+    node: Any = data
+    for key in path[:-1]:
+        if isinstance(node, dict) and isinstance(node.get(key), list):
+            node.pop(key)  # one bad item spoils its list
+            return
+        node = node.get(key) if isinstance(node, dict) else None
+    if isinstance(node, dict):
+        node.pop(path[-1], None)
+
+
+def _overlap(one: KeyPath, other: KeyPath) -> bool:
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]
+
+
+def _explain(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+    """What is wrong and what to write, for one of pydantic's findings."""
+    from opsctl.config import explain
+
+    return explain.explain(detail, path)

@@ -1,0 +1,234 @@
+"""The settings of one environment, as `environments.yaml` spells them.
+
+Shapes only: what one value may be. Rules between values live in `rules.py`, so that all of them are reported together.
+Field descriptions become the JSON Schema that editors show while someone types.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+# CloudWatch Logs accepts these retention periods only (PutRetentionPolicy, in days).
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z](?:[a-z0-9]|-(?!-))*[a-z0-9]$", max_length=40)]
+ZoneLetter = Annotated[str, StringConstraints(pattern=r"^[a-f]$")]
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{5,31}$")]
+DomainName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"),
+]
+CertificateArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$")
+]
+# PostgreSQL cuts a name at 63 bytes silently; `pg_` and `rds` are reserved prefixes.
+RoleName = Annotated[str, StringConstraints(pattern=r"^(?!pg_|rds)[a-z_][a-z0-9_]{0,62}$")]
+BucketName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?!xn--|sthree-)(?!.*(\.\.|-s3alias$))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
+]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", max_length=254)]
+
+
+class Section(BaseModel):
+    """Base of every block: frozen, typed strictly (no "yes" for true), unknown keys refused."""
+
+    # python-re: the default engine has no look-ahead.
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", regex_engine="python-re")
+
+
+class KmsAliases(Section):
+    """Alias names (without `alias/`) of the customer keys; the default is `{env}-{service}-{purpose}`."""
+
+    data: str | None = Field(None, description="Key of the database, secrets and dataset bucket.")
+    logs: str | None = Field(None, description="Key of the CloudWatch log groups.")
+    notifications: str | None = Field(None, description="Key of the alarm topic.")
+
+
+class Security(Section):
+    """Switches with which one environment is stricter than another."""
+
+    encryption_at_rest: bool = Field(True, description="Encrypt the database storage.")
+    customer_managed_keys: bool = Field(
+        False, description="Use customer KMS keys for data and logs instead of AWS managed ones."
+    )
+    enforce_tls: bool = Field(False, description="Serve HTTPS only: port 80 redirects, HSTS and secure cookies are on.")
+    guardduty: bool = Field(False, description="Want a GuardDuty detector in this account and region.")
+    waf: bool = Field(False, description="Put AWS WAF (managed rules, rate limit) before ALB and CloudFront.")
+    termination_protection: bool = Field(
+        False, description="Protect the stacks and the load balancer against deletion."
+    )
+    log_group_prefix: str = Field(
+        "/opsctl",
+        pattern=r"^/(?!aws/)[A-Za-z0-9_./#-]{1,200}$",
+        description="First part of every log group's name.",
+    )
+    kms_aliases: KmsAliases = KmsAliases()
+
+
+class Vpc(Section):
+    """The network: per zone one /26 public and one /22 private subnet."""
+
+    cidr: str = Field("10.20.0.0/16", description="IPv4 range of the VPC, /16 to /20.")
+    availability_zones: tuple[ZoneLetter, ...] = Field(
+        ("a", "b"), min_length=2, max_length=6, description="Zone letters; rendered as region + letter."
+    )
+    nat_gateways: int = Field(0, ge=0, le=6, description="Managed NAT gateways, at most one per zone.")
+    interface_endpoints: bool = Field(
+        False, description="Interface endpoints for ECR, CloudWatch Logs and Secrets Manager."
+    )
+
+
+class Nat(Section):
+    """The cheap alternative to NAT gateways for development."""
+
+    use_nat_instance: bool = Field(False, description="Run one EC2 instance as NAT instead of NAT gateways.")
+    instance_type: str = Field(
+        "t3.micro", pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9]+$", description="EC2 type of the NAT instance."
+    )
+
+
+class DatabaseRoles(Section):
+    """Names of the PostgreSQL roles that `opsctl db init` makes; `app_user` is set in `rds`."""
+
+    owner: RoleName = "app_owner"
+    migrator: RoleName = "app_migrator"
+    writer: RoleName = "app_writer"
+    reader: RoleName = "app_reader"
+    loader: RoleName = "app_loader"
+    readonly: RoleName = "app_readonly"
+
+
+class Rds(Section):
+    """The PostgreSQL database."""
+
+    engine_version: str = Field(
+        "18",
+        pattern=r"^\d{2}(\.\d{1,2})?$",
+        description="Major version; minor updates follow by themselves.",
+    )
+    instance_class: str = Field("db.t4g.micro", pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$")
+    allocated_storage: int = Field(20, ge=20, le=65536, description="GiB; gp3 starts at 20.")
+    max_allocated_storage: int | None = Field(None, ge=20, le=65536, description="GiB up to which storage grows.")
+    port: int = Field(5433, ge=1150, le=65535, description="Not 5432, the port that scanners try first.")
+    multi_az: bool = False
+    database: str = Field("salaries", pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    admin_user: str = Field("opsctl_master", pattern=r"^[a-z][a-z0-9_]{0,15}$")
+    app_user: RoleName = "app_user"
+    app_user_writer: bool = Field(False, description="Let the service's role write, not only read.")
+    app_user_connection_limit: int = Field(60, ge=1, le=5000)
+    roles: DatabaseRoles = DatabaseRoles()
+    auth: Literal["iam", "trust"] = Field("iam", description="`trust` only with `target: local`.")
+    backup_days: int = Field(1, ge=0, le=35, description="Days of automatic backups; 0 turns them off.")
+    enable_replica: bool = Field(False, description="Provision one read replica.")
+    monitoring_interval: Literal[0, 1, 5, 10, 15, 30, 60] = Field(0, description="Enhanced monitoring, seconds.")
+    event_notifications: bool = Field(False, description="Send RDS events to the alarm topic.")
+    deletion_protection: bool = True
+    secret_rotation_days: int = Field(30, ge=1, le=30)
+
+
+class Ecs(Section):
+    """The Fargate service, its image and its load balancer."""
+
+    build_on_deploy: bool = Field(False, description="Build and push the image as part of `opsctl deploy`.")
+    cpu: int = Field(256, description="Fargate CPU units (1024 = 1 vCPU).")
+    memory: int = Field(512, description="MiB; must fit the CPU size.")
+    cpu_architecture: Literal["X86_64", "ARM64"] = "X86_64"
+    min_count: int = Field(1, ge=1, le=100)
+    max_count: int = Field(2, ge=1, le=100)
+    repository_name: str = Field(
+        "salaries", pattern=r"^(?=.{2,256}$)[a-z0-9]+([._/-][a-z0-9]+)*$", description="ECR repository."
+    )
+    manage_repository: bool = Field(False, description="This environment creates and owns the repository.")
+    image_tag: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
+        description="Tag to deploy; default: the commit.",
+    )
+    container_port: int = Field(8000, ge=1024, le=65535)
+    assign_public_ip: bool = False
+    cpu_target: int = Field(60, ge=10, le=90, description="Percent of CPU that autoscaling aims at.")
+    memory_target: int = Field(70, ge=10, le=90, description="Percent of memory that autoscaling aims at.")
+    requests_target: int = Field(
+        600, ge=1, le=1_000_000, description="Requests per target and minute that autoscaling aims at."
+    )
+    container_insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
+    certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate of the ALB's region.")
+    domain_name: DomainName | None = None
+    hosted_zone_id: HostedZoneId | None = None
+    hosted_zone_name: DomainName | None = None
+    dataset_schedule: str | None = Field(
+        "cron(15 4 * * ? *)",
+        pattern=r"^(cron|rate)\(.+\)$",
+        description="EventBridge schedule of the dataset refresh, UTC; null turns it off.",
+    )
+    init_reserved_concurrency: Literal[1] | None = Field(
+        None, description="Reserve concurrency for the DbInit function (a new account can't)."
+    )
+
+
+class AlbAccessLogs(Section):
+    """Access logs of the load balancer, in a bucket of their own."""
+
+    enabled: bool = True
+    prefix: str = Field("alb", pattern=r"^(?!.*AWSLogs)[A-Za-z0-9][A-Za-z0-9/_-]{0,60}[A-Za-z0-9]$")
+    expire_days: int = Field(30, ge=1, le=3650)
+
+
+class Observability(Section):
+    """Alarms, logs and where they go."""
+
+    alert_email: Email | None = Field(None, description="Receives alarms, after confirming one e-mail.")
+    log_retention_days: int = Field(14, description="One of the values CloudWatch Logs accepts.")
+    alb_access_logs: AlbAccessLogs = AlbAccessLogs()
+    flow_logs: bool = Field(False, description="VPC flow logs to CloudWatch Logs.")
+
+
+class Dashboard(Section):
+    """The static dashboard site: S3 behind CloudFront."""
+
+    enabled: bool = False
+    domain_name: DomainName | None = None
+    hosted_zone_id: HostedZoneId | None = None
+    hosted_zone_name: DomainName | None = None
+    certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate in us-east-1.")
+    bucket_name: BucketName | None = Field(None, description="Default: named by CloudFormation.")
+    access_logs: bool = False
+
+
+class Environment(Section):
+    """One environment, complete: defaults merged in and every rule checked."""
+
+    name: Slug
+    service: Slug = Field(description="First part of what resources are called.")
+    client: Slug = Field(description="Last part of what resources are called.")
+    target: Literal["aws", "local"] = Field("aws", description="`local` deploys to an emulator on this machine.")
+    region: Region = "us-east-1"
+    account_id: AccountId | None = Field(
+        None, description="Quoted, 12 digits. Credentials of another account are refused."
+    )
+    confidentiality: Literal["public", "internal", "confidential", "restricted"] = "internal"
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of every stack and its resources.")
+    tag_overrides: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="By stack: tags added to, or replacing, `tags`."
+    )
+    security: Security = Security()
+    vpc: Vpc = Vpc()
+    nat: Nat = Nat()
+    rds: Rds = Rds()
+    ecs: Ecs = Ecs()
+    observability: Observability = Observability()
+    dashboard: Dashboard = Dashboard()
+    # Accounts of the other environments that pull from the repository this one manages; set by the loader.
+    repository_reader_accounts: tuple[AccountId, ...] = Field((), exclude=True, repr=False)
+
+    @property
+    def serves_https(self) -> bool:
+        """Whether the load balancer has a certificate: a given one, or one issued for the domain."""
+        return self.ecs.certificate_arn is not None or self.ecs.domain_name is not None

@@ -1,0 +1,391 @@
+"""Rules between settings that would otherwise fail a deploy, minutes in. Each returns problems; none raises.
+
+A problem names the key path, what is wrong and what to write. Sources of limits stand beside them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from opsctl.config import naming
+from opsctl.config.located import KeyPath
+from opsctl.config.models import LOG_RETENTION_DAYS, Environment
+
+# Fargate task sizes: CPU units -> (lowest, highest, step) memory in MiB.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
+FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
+    512: (1024, 4096, 1024),
+    1024: (2048, 8192, 1024),
+    2048: (4096, 16384, 1024),
+    4096: (8192, 30720, 1024),
+    8192: (16384, 61440, 4096),
+    16384: (32768, 122880, 8192),
+}
+STACKS = ("bootstrap", "platform", "network", "data", "jobs", "app", "edge", "dashboard")
+# Names that RDS for PostgreSQL refuses as master user, besides those that start with "pg".
+RESERVED_MASTER_NAMES = {
+    "admin",
+    "postgres",
+    "rdsadmin",
+    "rds_superuser",
+    "user",
+    "public",
+    "rds",
+    "root",
+    "master",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`path` is relative to the environment; `also` are other paths the rule depends on."""
+
+    path: KeyPath
+    what: str
+    fix: str
+    also: tuple[KeyPath, ...] = ()
+
+
+Rule = Callable[[Environment], Iterator[Problem]]
+
+
+def fargate_size(env: Environment) -> Iterator[Problem]:
+    """Only certain pairs of CPU and memory exist."""
+    cpu, memory = env.ecs.cpu, env.ecs.memory
+    path, also = ("ecs", "memory"), (("ecs", "cpu"),)
+    if cpu == 256:
+        if memory not in {512, 1024, 2048}:
+            yield Problem(
+                path,
+                f"Fargate has no task of 256 CPU units with {memory} MiB",
+                "Write 512, 1024 or 2048.",
+                also,
+            )
+        return
+    if cpu not in FARGATE_MEMORY:
+        sizes = ", ".join(str(size) for size in (256, *FARGATE_MEMORY))
+        yield Problem(("ecs", "cpu"), f"Fargate has no task of {cpu} CPU units", f"Write one of {sizes}.")
+        return
+    low, high, step = FARGATE_MEMORY[cpu]
+    if not low <= memory <= high or memory % step:
+        yield Problem(
+            path,
+            f"Fargate has no task of {cpu} CPU units with {memory} MiB",
+            f"Write {low} to {high} in steps of {step}.",
+            also,
+        )
+
+
+def subnets_fit(env: Environment) -> Iterator[Problem]:
+    """One /22 per zone for private subnets, and one more that holds the /26 public ones."""
+    path = ("vpc", "cidr")
+    try:
+        network = ipaddress.IPv4Network(env.vpc.cidr)
+    except ValueError as error:
+        hint = "Write a range such as 10.20.0.0/16."
+        if "host bits" in str(error):
+            hint = f"Write {ipaddress.IPv4Network(env.vpc.cidr, strict=False)}."
+        yield Problem(path, f"{env.vpc.cidr!r} is not an IPv4 range", hint)
+        return
+    if not network.is_private:
+        yield Problem(path, f"{network} is public address space", "Write a range inside 10.0.0.0/8.")
+    if network.prefixlen < 16:
+        yield Problem(path, f"{network} is larger than a VPC may be", "Write a /16 or smaller.")
+        return
+    zones = len(env.vpc.availability_zones)
+    room = 2 ** max(0, 22 - network.prefixlen) if network.prefixlen <= 22 else 0
+    if room < zones + 1:
+        need = next(prefix for prefix in range(22, 15, -1) if 2 ** (22 - prefix) >= zones + 1)
+        yield Problem(
+            path,
+            f"{network} has no room for the subnets of {zones} zones (a /22 private subnet each, and the public ones)",
+            f"Write a /{need} or larger.",
+            (("vpc", "availability_zones"),),
+        )
+
+
+def zones_are_distinct(env: Environment) -> Iterator[Problem]:
+    """A zone listed twice would put two subnets into one zone."""
+    zones = env.vpc.availability_zones
+    if len(set(zones)) != len(zones):
+        yield Problem(("vpc", "availability_zones"), "a zone is listed twice", "List each letter once.")
+
+
+def egress(env: Environment) -> Iterator[Problem]:
+    """Tasks in private subnets need exactly one way out."""
+    gateways, instance = env.vpc.nat_gateways, env.nat.use_nat_instance
+    also = (("nat", "use_nat_instance"),)
+    path = ("vpc", "nat_gateways")
+    if gateways and instance:
+        yield Problem(
+            path,
+            "NAT gateways and the NAT instance exclude each other",
+            "Set it to 0, or nat.use_nat_instance to false.",
+            also,
+        )
+    elif not gateways and not instance and not env.vpc.interface_endpoints and env.target == "aws":
+        yield Problem(
+            path,
+            "private subnets have no way to ECR, CloudWatch Logs and Secrets Manager",
+            "Set nat_gateways to 1 or more, nat.use_nat_instance to true, or interface_endpoints to true.",
+            also,
+        )
+    if gateways > len(env.vpc.availability_zones):
+        yield Problem(
+            path,
+            f"{gateways} NAT gateways for {len(env.vpc.availability_zones)} zones",
+            "Write at most one per zone.",
+            (("vpc", "availability_zones"),),
+        )
+
+
+def task_counts(env: Environment) -> Iterator[Problem]:
+    """Autoscaling moves between the two."""
+    if env.ecs.min_count > env.ecs.max_count:
+        yield Problem(
+            ("ecs", "min_count"),
+            f"min_count {env.ecs.min_count} is above max_count {env.ecs.max_count}",
+            f"Write {env.ecs.max_count} or less, or raise max_count.",
+            (("ecs", "max_count"),),
+        )
+
+
+def image_tag(env: Environment) -> Iterator[Problem]:
+    """Tags are immutable: one that moves can't be pushed twice, nor rolled back to."""
+    if env.ecs.image_tag and env.ecs.image_tag.lower() == "latest":
+        yield Problem(
+            ("ecs", "image_tag"),
+            "`latest` says nothing about what runs, and tags are immutable, so it could be pushed once only",
+            "Leave image_tag out to deploy the commit, or write a version.",
+        )
+    if env.ecs.build_on_deploy and env.ecs.image_tag:
+        yield Problem(
+            ("ecs", "image_tag"),
+            "build_on_deploy builds the checkout, a fixed tag deploys something else",
+            "Remove image_tag, or set build_on_deploy to false.",
+            (("ecs", "build_on_deploy"),),
+        )
+
+
+def https(env: Environment) -> Iterator[Problem]:
+    """TLS needs a certificate, given or issued for a domain."""
+    if env.security.enforce_tls and not env.serves_https and env.target == "aws":
+        yield Problem(
+            ("security", "enforce_tls"),
+            "TLS is enforced, but the load balancer has neither certificate nor domain",
+            "Set ecs.domain_name with its hosted zone, or ecs.certificate_arn; or set enforce_tls to false.",
+            (("ecs", "certificate_arn"), ("ecs", "domain_name")),
+        )
+    arn = env.ecs.certificate_arn
+    if arn and arn.split(":")[3] != env.region:
+        yield Problem(
+            ("ecs", "certificate_arn"),
+            f"the certificate is in {arn.split(':')[3]}, the load balancer in {env.region}",
+            f"Use a certificate of {env.region}.",
+            (("region",),),
+        )
+    arn = env.dashboard.certificate_arn
+    if arn and arn.split(":")[3] != "us-east-1":
+        yield Problem(
+            ("dashboard", "certificate_arn"),
+            f"CloudFront takes certificates of us-east-1 only, this one is in {arn.split(':')[3]}",
+            "Use a certificate of us-east-1, or leave it out to have one issued.",
+        )
+    if arn and not env.dashboard.domain_name:
+        yield Problem(
+            ("dashboard", "certificate_arn"),
+            "a certificate without a domain is never used",
+            "Set dashboard.domain_name, or remove the certificate.",
+        )
+
+
+def domains(env: Environment) -> Iterator[Problem]:
+    """A domain lies in its zone; both parts of the zone are needed to issue a certificate and a record."""
+    for section in ("ecs", "dashboard"):
+        block = getattr(env, section)
+        domain, zone, zone_id = block.domain_name, block.hosted_zone_name, block.hosted_zone_id
+        if domain and zone and domain != zone and not domain.endswith(f".{zone}"):
+            yield Problem(
+                (section, "domain_name"),
+                f"{domain} is not inside the hosted zone {zone}",
+                f"Write a name that ends in .{zone}, or the zone of {domain}.",
+                ((section, "hosted_zone_name"),),
+            )
+        if bool(zone) != bool(zone_id):
+            missing = "hosted_zone_id" if zone else "hosted_zone_name"
+            present = "hosted_zone_name" if zone else "hosted_zone_id"
+            yield Problem(
+                (section, present),
+                f"{present} is set without {missing}",
+                f"Set {section}.{missing} too.",
+                ((section, missing),),
+            )
+        if domain and not zone_id and not block.certificate_arn:
+            yield Problem(
+                (section, "domain_name"),
+                "a certificate for the domain can't be issued without its hosted zone",
+                f"Set {section}.hosted_zone_id and hosted_zone_name, or {section}.certificate_arn.",
+                ((section, "hosted_zone_id"), (section, "hosted_zone_name")),
+            )
+        if zone_id and not domain:
+            yield Problem(
+                (section, "hosted_zone_id"),
+                "a hosted zone without a domain_name is never used",
+                f"Set {section}.domain_name, or remove the zone.",
+                ((section, "domain_name"),),
+            )
+    if env.ecs.domain_name and env.ecs.domain_name == env.dashboard.domain_name:
+        yield Problem(
+            ("dashboard", "domain_name"),
+            f"{env.ecs.domain_name} is the service's domain too",
+            "Give the dashboard a name of its own.",
+            (("ecs", "domain_name"),),
+        )
+
+
+def database(env: Environment) -> Iterator[Problem]:
+    """What RDS refuses, or takes and regrets."""
+    rds = env.rds
+    if rds.enable_replica and rds.backup_days == 0:
+        yield Problem(
+            ("rds", "enable_replica"),
+            "a read replica needs a source with automatic backups, and backup_days is 0",
+            "Set rds.backup_days to 1 or more, or enable_replica to false.",
+            (("rds", "backup_days"),),
+        )
+    if rds.port == 5432:
+        yield Problem(("rds", "port"), "5432 is the port that scanners try first", "Write another, such as 5433.")
+    if rds.admin_user in RESERVED_MASTER_NAMES or rds.admin_user.startswith("pg"):
+        yield Problem(
+            ("rds", "admin_user"),
+            f"`{rds.admin_user}` is reserved, or the first name that attackers try",
+            "Write another, such as opsctl_master.",
+        )
+    if rds.max_allocated_storage is not None and rds.max_allocated_storage <= rds.allocated_storage:
+        yield Problem(
+            ("rds", "max_allocated_storage"),
+            f"storage can't grow from {rds.allocated_storage} to {rds.max_allocated_storage} GiB",
+            f"Write more than {rds.allocated_storage}, or remove it.",
+            (("rds", "allocated_storage"),),
+        )
+    if rds.auth == "trust" and env.target != "local":
+        yield Problem(
+            ("rds", "auth"),
+            "`trust` lets anyone on the network in without a password",
+            "Write `iam`; `trust` is for `target: local`.",
+            (("target",),),
+        )
+
+
+def role_names(env: Environment) -> Iterator[Problem]:
+    """Eight roles, eight names."""
+    named: dict[str, KeyPath] = {
+        env.rds.admin_user: ("rds", "admin_user"),
+    }
+    for path, name in [
+        (("rds", "app_user"), env.rds.app_user),
+        *(((("rds", "roles", field)), value) for field, value in env.rds.roles),
+    ]:
+        if name in named:
+            yield Problem(
+                path,
+                f"role name `{name}` is also {'.'.join(str(part) for part in named[name])}",
+                "Write a name of its own.",
+                (named[name],),
+            )
+        named.setdefault(name, path)
+
+
+def observability(env: Environment) -> Iterator[Problem]:
+    """CloudWatch Logs takes certain retentions only."""
+    days = env.observability.log_retention_days
+    if days not in LOG_RETENTION_DAYS:
+        near = min(LOG_RETENTION_DAYS, key=lambda value: abs(value - days))
+        yield Problem(
+            ("observability", "log_retention_days"),
+            f"CloudWatch Logs does not accept {days} days",
+            f"Write {near}, the nearest it accepts.",
+        )
+    if env.target == "aws" and env.observability.alert_email is None:
+        yield Problem(
+            ("observability", "alert_email"),
+            "alarms would reach nobody",
+            "Write the address that is read at night.",
+        )
+
+
+def tags(env: Environment) -> Iterator[Problem]:
+    """CloudFormation: at most 50 tags, keys up to 128, values up to 256 characters, no `aws:` prefix."""
+    for stack in env.tag_overrides:
+        if stack not in STACKS:
+            yield Problem(
+                ("tag_overrides", stack), f"there is no stack `{stack}`", f"Write one of {', '.join(STACKS)}."
+            )
+    groups: list[tuple[KeyPath, dict[str, str]]] = [(("tags",), env.tags)]
+    groups += [(("tag_overrides", stack), values) for stack, values in env.tag_overrides.items()]
+    for path, values in groups:
+        for key, value in values.items():
+            if key.lower().startswith("aws:"):
+                yield Problem((*path, key), "tag names that start with `aws:` are reserved", "Use another name.")
+            elif not 1 <= len(key) <= 128 or len(value) > 256:
+                yield Problem(
+                    (*path, key), "a tag's name has 1 to 128 characters, its value at most 256", "Shorten it."
+                )
+        if len(values) > 40:
+            yield Problem(path, f"{len(values)} tags; AWS allows 50 with those that opsctl sets", "Write at most 40.")
+
+
+def name_lengths(env: Environment) -> Iterator[Problem]:
+    """Names opsctl builds stay within AWS limits (API references of the services named)."""
+    longest = max((naming.stack_name(env, stack) for stack in STACKS), key=len)
+    for what, name, limit in [
+        ("CloudFormation stack", longest, 128),
+        # EventBridge Scheduler: at most 64 characters; the shortest limit of what carries these parts.
+        ("schedule", f"{naming.cluster_name(env)}-refresh", 64),
+    ]:
+        if len(name) > limit:
+            yield Problem(
+                ("service",),
+                f"the {what} would be called {name}, {len(name)} of at most {limit} characters",
+                "Shorten service, client or the environment's name.",
+                (("client",),),
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    fargate_size, subnets_fit, zones_are_distinct, egress, task_counts, image_tag, https, domains, database,
+    role_names, observability, tags, name_lengths,
+)  # fmt: skip
+
+
+def repositories(environments: dict[str, Environment]) -> Iterator[tuple[str, Problem]]:
+    """Exactly one environment manages each repository; the local one is apart, in an account of its own."""
+    users: dict[str, list[Environment]] = {}
+    for env in environments.values():
+        if env.target == "aws":
+            users.setdefault(env.ecs.repository_name, []).append(env)
+    for repository, envs in users.items():
+        owners = [env.name for env in envs if env.ecs.manage_repository]
+        if len(owners) == 1:
+            continue
+        names = ", ".join(env.name for env in envs)
+        if not owners:
+            yield (
+                envs[0].name,
+                Problem(
+                    ("ecs", "repository_name"),
+                    f"no environment manages the repository `{repository}` that {names} use",
+                    "Set ecs.manage_repository to true in one of them.",
+                ),
+            )
+        for name in owners[1:]:
+            yield (
+                name,
+                Problem(
+                    ("ecs", "manage_repository"),
+                    f"`{repository}` is managed by {' and '.join(owners)}",
+                    "Leave it true in one environment only.",
+                ),
+            )

@@ -1,0 +1,43 @@
+"""The JSON Schema of `environments.yaml`, for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from opsctl.config.models import Environment
+
+SCHEMA_PATH = "docs/environments.schema.json"
+
+
+def schema_text() -> str:
+    """The schema as committed: draft 2020-12, two blanks of indentation."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """Defaults and environments take the same keys; none is required in one place, as the other may hold it."""
+    model = Environment.model_json_schema(mode="validation")
+    definitions = model.pop("$defs")
+    for name in ("name", "repository_reader_accounts"):
+        model["properties"].pop(name, None)
+    model.pop("required", None)
+    model["title"] = "Environment"
+    model["description"] = "Settings of one environment; what is left out comes from `defaults`, then from opsctl."
+    definitions["Environment"] = model
+    reference = {"$ref": "#/$defs/Environment"}
+    # `dev:` with nothing below it means the defaults as they are.
+    block = {"anyOf": [reference, {"type": "null"}]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "environments.yaml of opsctl",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["environments"],
+        "properties": {
+            "default_environment": {"type": "string", "description": "The environment meant when none is named."},
+            "defaults": {**block, "description": "Merged under every environment."},
+            "environments": {"type": "object", "minProperties": 1, "additionalProperties": block},
+        },
+        "$defs": definitions,
+    }
