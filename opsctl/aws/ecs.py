@@ -1,0 +1,154 @@
+"""ECS: one-off tasks and what a service is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opsctl.aws.errors import AwsError, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task. `exit_code` is None for one that never started or still runs."""
+
+    arn: str
+    status: str
+    stop_code: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    container_reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """Last part of the ARN, as log streams are called after it."""
+        return self.arn.rsplit("/", 1)[-1]
+
+    @property
+    def succeeded(self) -> bool:
+        """Success is both: the container exited by itself, and with 0."""
+        return self.stop_code == "EssentialContainerExited" and self.exit_code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service's counts and its deployment in force."""
+
+    name: str
+    desired: int
+    running: int
+    pending: int
+    rollout_state: str
+    rollout_reason: str
+    task_definition: str
+    events: tuple[str, ...] = ()
+
+
+class Ecs:
+    """Calls of one region. Every method raises AwsError."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def run_task(
+        self,
+        *,
+        cluster: str,
+        task_definition: str,
+        subnets: Sequence[str],
+        security_groups: Sequence[str],
+        token: str,
+        command: Sequence[str] | None = None,
+        container: str = "",
+        started_by: str = "opsctl",
+    ) -> Task:
+        """Start one task on Fargate. `token` (at most 64 characters) makes a retry safe.
+
+        RunTask answers 200 and lists `failures` when the task could not be placed; that is an error here.
+        """
+        overrides = {"containerOverrides": [{"name": container, "command": list(command)}]} if command else {}
+        with translated():
+            answer = self._client.run_task(
+                cluster=cluster,
+                taskDefinition=task_definition,
+                launchType="FARGATE",
+                count=1,
+                clientToken=token,
+                startedBy=started_by,
+                networkConfiguration={
+                    "awsvpcConfiguration": {
+                        "subnets": list(subnets),
+                        "securityGroups": list(security_groups),
+                        "assignPublicIp": "DISABLED",
+                    }
+                },
+                overrides=overrides,
+            )
+        if not answer.get("tasks"):
+            failures = "; ".join(item.get("reason", "unknown") for item in answer.get("failures", []))
+            raise AwsError(f"ECS could not start the task: {failures or 'no reason given'}.", aws_code="RunTaskFailure")
+        return _task(answer["tasks"][0])
+
+    def task(self, cluster: str, arn: str) -> Task | None:
+        """One task; None when ECS has forgotten it (about an hour after it stopped)."""
+        with translated():
+            tasks = self._client.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+        return _task(tasks[0]) if tasks else None
+
+    def tasks(self, cluster: str, *, started_by: str) -> list[Task]:
+        """Tasks that have not stopped and were started under this name."""
+        with translated():
+            arns = self._client.list_tasks(cluster=cluster, startedBy=started_by)["taskArns"]
+            if not arns:
+                return []
+            return [_task(item) for item in self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]]
+
+    def stopped_tasks(self, cluster: str, service: str) -> list[Task]:
+        """Tasks of a service that stopped within the last hour, as far as ECS still lists them."""
+        with translated():
+            arns = self._client.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
+            if not arns:
+                return []
+            answer = self._client.describe_tasks(cluster=cluster, tasks=arns[:20])["tasks"]
+        return [_task(item) for item in answer]
+
+    def service(self, cluster: str, name: str) -> Service | None:
+        """A service, or None."""
+        try:
+            with translated():
+                found = self._client.describe_services(cluster=cluster, services=[name])["services"]
+        except AwsError as error:
+            if error.aws_code == "ClusterNotFoundException":
+                return None
+            raise
+        active = [item for item in found if item.get("status") != "INACTIVE"]
+        return _service(active[0]) if active else None
+
+
+def _task(item: dict[str, Any]) -> Task:
+    containers = item.get("containers", [])
+    codes = [entry["exitCode"] for entry in containers if entry.get("exitCode") is not None]
+    return Task(
+        arn=item["taskArn"],
+        status=item.get("lastStatus", ""),
+        stop_code=item.get("stopCode", ""),
+        reason=item.get("stoppedReason", ""),
+        exit_code=max(codes, key=abs) if codes else None,
+        container_reason=next((entry["reason"] for entry in containers if entry.get("reason")), ""),
+    )
+
+
+def _service(item: dict[str, Any]) -> Service:
+    deployments: list[dict[str, Any]] = item.get("deployments", [])
+    primary: dict[str, Any] = next((entry for entry in deployments if entry.get("status") == "PRIMARY"), {})
+    return Service(
+        name=item["serviceName"],
+        desired=item.get("desiredCount", 0),
+        running=item.get("runningCount", 0),
+        pending=item.get("pendingCount", 0),
+        rollout_state=primary.get("rolloutState", ""),
+        rollout_reason=primary.get("rolloutStateReason", ""),
+        task_definition=item.get("taskDefinition", ""),
+        events=tuple(entry.get("message", "") for entry in item.get("events", [])[:5]),
+    )

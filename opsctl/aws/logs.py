@@ -1,0 +1,51 @@
+"""CloudWatch Logs: the lines of one stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from opsctl.aws.errors import AwsError, translated
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Lines in order of time, and the token that continues after them."""
+
+    lines: tuple[str, ...]
+    token: str | None
+
+
+class Logs:
+    """Calls of one region. Every method raises AwsError."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
+        """The next page of a stream from its start; no lines while the stream does not exist yet."""
+        extra = {"nextToken": token} if token else {}
+        try:
+            with translated():
+                answer = self._client.get_log_events(
+                    logGroupName=group, logStreamName=stream, startFromHead=True, **extra
+                )
+        except AwsError as error:
+            if error.aws_code == "ResourceNotFoundException":
+                return LogPage((), token)
+            raise
+        lines = tuple(str(event["message"]).rstrip("\n") for event in answer["events"])
+        return LogPage(lines, answer.get("nextForwardToken", token))
+
+    def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
+        """The last lines of a stream; none when it does not exist."""
+        try:
+            with translated():
+                answer = self._client.get_log_events(
+                    logGroupName=group, logStreamName=stream, startFromHead=False, limit=count
+                )
+        except AwsError as error:
+            if error.aws_code == "ResourceNotFoundException":
+                return ()
+            raise
+        return tuple(str(event["message"]).rstrip("\n") for event in answer["events"])[-count:]

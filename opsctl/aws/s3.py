@@ -1,0 +1,105 @@
+"""S3: small objects by key, with the conditional writes that a lock needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opsctl.aws.errors import AwsError, translated
+
+_MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
+# PreconditionFailed: the condition does not hold; ConditionalRequestConflict: another conditional write runs just now.
+_CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object's bytes and its ETag, quotes included, as conditional calls want it."""
+
+    body: bytes
+    etag: str
+
+
+class S3:
+    """Calls of one region. Every method raises AwsError."""
+
+    def __init__(self, client: Any, region: str) -> None:
+        self._client = client
+        self._region = region
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        """An object, or None when it is not there."""
+        try:
+            with translated():
+                answer = self._client.get_object(Bucket=bucket, Key=key)
+                return StoredObject(body=answer["Body"].read(), etag=answer["ETag"])
+        except AwsError as error:
+            if error.aws_code in _MISSING:
+                return None
+            raise
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Whether the object is there."""
+        try:
+            with translated():
+                self._client.head_object(Bucket=bucket, Key=key)
+        except AwsError as error:
+            if error.aws_code in _MISSING:
+                return False
+            raise
+        return True
+
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        """Write an object, whatever was there."""
+        with translated():
+            self._client.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+        """Write only if the object still has `etag`, or with None only if there is none.
+
+        Returns the new ETag, or None when the condition does not hold (S3 conditional writes: If-Match, If-None-Match).
+        """
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            with translated():
+                return str(self._client.put_object(Bucket=bucket, Key=key, Body=body, **condition)["ETag"])
+        except AwsError as error:
+            if error.aws_code in _CONFLICT | _MISSING:
+                return None
+            raise
+
+    def upload(self, bucket: str, key: str, path: Path) -> None:
+        """Write a file."""
+        self.put(bucket, key, path.read_bytes())
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        with translated():
+            self._client.delete_object(Bucket=bucket, Key=key)
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        """Keys under `prefix`, in order."""
+        found: list[str] = []
+        with translated():
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                found += [item["Key"] for item in page.get("Contents", [])]
+        return found
+
+    def url(self, bucket: str, key: str) -> str:
+        """The `https://` form that CloudFormation's TemplateURL takes."""
+        if self._client.meta.endpoint_url.startswith("http://"):
+            return f"{self._client.meta.endpoint_url}/{bucket}/{key}"
+        return f"https://{bucket}.s3.{self._region}.amazonaws.com/{key}"
+
+    def empty(self, bucket: str) -> int:
+        """Delete every version of every object; returns how many."""
+        count = 0
+        with translated():
+            for page in self._client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+                versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+                if versions:
+                    objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
+                    self._client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                    count += len(objects)
+        return count

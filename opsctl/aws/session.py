@@ -1,0 +1,157 @@
+"""Where AWS is and who asks: credentials, region and endpoint of one environment, and its clients."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from opsctl.aws.errors import translated
+
+if TYPE_CHECKING:
+    import boto3
+
+    from opsctl.aws.cloudformation import CloudFormation
+    from opsctl.aws.ecr import Ecr
+    from opsctl.aws.ecs import Ecs
+    from opsctl.aws.functions import Functions
+    from opsctl.aws.guardduty import GuardDuty
+    from opsctl.aws.logs import Logs
+    from opsctl.aws.parameters import Parameters
+    from opsctl.aws.rds import Rds
+    from opsctl.aws.s3 import S3
+    from opsctl.aws.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An emulator: its URL, and the access key that is the account's number."""
+
+    url: str
+    access_key: str
+    secret_key: str = "local"  # noqa: S105  (the emulator takes any)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose credentials these are."""
+
+    account_id: str
+    arn: str
+
+
+class Aws:
+    """All clients of one region, made on first use. `endpoint` is None on AWS itself."""
+
+    def __init__(self, region: str, endpoint: Endpoint | None = None) -> None:
+        self.region = region
+        self.endpoint = endpoint
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def in_region(self, region: str) -> Aws:
+        """The same credentials in another region."""
+        return self if region == self.region else Aws(region, self.endpoint)
+
+    @cached_property
+    def _session(self) -> boto3.session.Session:
+        import boto3
+
+        with translated():
+            if self.endpoint is None:
+                return boto3.session.Session(region_name=self.region)
+            return boto3.session.Session(
+                aws_access_key_id=self.endpoint.access_key,
+                aws_secret_access_key=self.endpoint.secret_key,
+                region_name=self.region,
+            )
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of `service`; making one is not thread-safe, hence the lock."""
+        from botocore.config import Config
+
+        with self._lock:
+            if service not in self._clients:
+                with translated():
+                    self._clients[service] = self._session.client(
+                        service,  # type: ignore[call-overload]
+                        endpoint_url=self.endpoint.url if self.endpoint else None,
+                        config=Config(
+                            # `standard` backs off and retries throttling, which DescribeStacks meets first.
+                            retries={"mode": "standard", "max_attempts": 8 if self.endpoint is None else 2},
+                            connect_timeout=5,
+                            read_timeout=60,
+                            max_pool_connections=16,
+                            # A bucket in the host name of a loopback endpoint would need DNS.
+                            s3={"addressing_style": "path"} if self.endpoint else None,
+                            user_agent_extra="opsctl",
+                        ),
+                    )
+            return self._clients[service]
+
+    def identity(self) -> Identity:
+        """Account and caller of the credentials. Raises AwsRefusedError when there are none."""
+        with translated():
+            answer = self.client("sts").get_caller_identity()
+        return Identity(account_id=answer["Account"], arn=answer["Arn"])
+
+    @cached_property
+    def cloudformation(self) -> CloudFormation:
+        from opsctl.aws.cloudformation import CloudFormation
+
+        return CloudFormation(self.client("cloudformation"))
+
+    @cached_property
+    def s3(self) -> S3:
+        from opsctl.aws.s3 import S3
+
+        return S3(self.client("s3"), self.region)
+
+    @cached_property
+    def ecs(self) -> Ecs:
+        from opsctl.aws.ecs import Ecs
+
+        return Ecs(self.client("ecs"))
+
+    @cached_property
+    def ecr(self) -> Ecr:
+        from opsctl.aws.ecr import Ecr
+
+        return Ecr(self.client("ecr"))
+
+    @cached_property
+    def logs(self) -> Logs:
+        from opsctl.aws.logs import Logs
+
+        return Logs(self.client("logs"))
+
+    @cached_property
+    def rds(self) -> Rds:
+        from opsctl.aws.rds import Rds
+
+        return Rds(self.client("rds"))
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        from opsctl.aws.parameters import Parameters
+
+        return Parameters(self.client("ssm"))
+
+    @cached_property
+    def functions(self) -> Functions:
+        from opsctl.aws.functions import Functions
+
+        return Functions(self.client("lambda"))
+
+    @cached_property
+    def guardduty(self) -> GuardDuty:
+        from opsctl.aws.guardduty import GuardDuty
+
+        return GuardDuty(self.client("guardduty"))
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from opsctl.aws.secrets import Secrets
+
+        return Secrets(self.client("secretsmanager"))

@@ -1,0 +1,1 @@
+"""The command line: parse, call one function, report. The only home of typer and rich."""

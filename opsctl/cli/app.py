@@ -1,0 +1,86 @@
+"""The root command, and the one place that turns an error into output and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from opsctl import __version__
+from opsctl.errors import ExitCode, OpsctlError, UsageError
+
+if TYPE_CHECKING:
+    import typer
+
+
+def build() -> typer.Typer:
+    """The whole command tree. Command modules import nothing heavy before a command runs."""
+    import typer
+
+    from opsctl.cli import bootstrap, dataset, db, deploy, destroy, diff, env, local, outputs, status, synth, unlock
+
+    app = typer.Typer(
+        name="opsctl",
+        help="Run a Django service on AWS: stacks, images, database roles and datasets from one environments.yaml.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @app.callback(
+        epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 differs, 4 configuration, 5 AWS refused, 75 busy, "
+        "130 interrupted."
+    )
+    def root(
+        version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
+    ) -> None:
+        if version:
+            typer.echo(f"opsctl {__version__}")
+            raise typer.Exit
+
+    for module in (bootstrap, deploy, diff, status, outputs, destroy, unlock, synth):
+        module.register(app)
+    for group in (env, db, dataset, local):
+        app.add_typer(group.app, name=group.app.info.name)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `opsctl` script."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:  # asked in every CI job: not worth importing the command tree
+        sys.stdout.write(f"opsctl {__version__}\n")
+        return
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; every failure ends here."""
+    import typer
+
+    from opsctl.cli import output
+
+    try:
+        result = build()(args=arguments, standalone_mode=False, prog_name="opsctl")
+    except OpsctlError as error:
+        output.failure(error, as_json="--json" in arguments)
+        return int(error.exit_code)
+    except typer.Exit as leave:
+        return leave.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("Interrupted.\n")
+        return int(ExitCode.INTERRUPTED)
+    except typer.TyperException as error:
+        message = error.format_message()
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text itself
+            output.note(message)
+        else:
+            output.failure(UsageError(message, hint="See --help."), as_json="--json" in arguments)
+        return int(ExitCode.USAGE)
+    except BrokenPipeError:
+        # Whoever read us has enough; silence the interpreter's own complaint at exit.
+        sys.stdout = None
+        return int(ExitCode.OK)
+    return result if isinstance(result, int) else int(ExitCode.OK)

@@ -1,0 +1,145 @@
+"""The composition root: from command-line options to configuration, templates and AWS."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsctl.cli import output
+from opsctl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from opsctl.aws.session import Aws
+    from opsctl.config.loader import Configuration
+    from opsctl.config.models import Environment
+    from opsctl.local.target import LocalEndpoints, LocalTarget
+    from opsctl.stacks.model import StackTemplate
+
+
+FILE_NAME = "environments.yaml"
+
+
+def find_config(given: Path | None) -> Path:
+    """The file named, or the nearest `environments.yaml` from here upwards."""
+    if given is not None:
+        return given
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file():
+            return Path(os.path.relpath(folder / FILE_NAME))
+    raise ConfigError(
+        f"There is no {FILE_NAME} here or in a folder above.",
+        code="config-missing",
+        hint="Run opsctl in the project's folder, or name the file with --config.",
+    )
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The file and the folder it stands in."""
+
+    configuration: Configuration
+
+    @classmethod
+    def open(cls, config: Path | None) -> Workspace:
+        """Load and check the file."""
+        from opsctl.config.loader import load
+
+        return cls(load(find_config(config)))
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.configuration.path.resolve().parent
+
+    def target(self, env: str | None, region: str | None = None) -> Target:
+        """One environment, ready to be used. `--region` changes where it is deployed, never its templates."""
+        environment = self.configuration.environment(env)
+        templates_of = environment
+        if region is not None and region != environment.region:
+            environment = _in_region(environment, region)
+        return Target(self, environment, templates_of)
+
+
+def _in_region(environment: Environment, region: str) -> Environment:
+    from pydantic import ValidationError
+
+    from opsctl.config.models import Environment as Model
+    from opsctl.errors import UsageError
+
+    try:
+        Model.model_validate({"name": "region", "service": "region", "client": "region", "region": region})
+    except ValidationError:
+        raise UsageError(
+            f"`{region}` is not a region.", code="bad-region", hint="Write one such as us-east-1."
+        ) from None
+    return environment.model_copy(update={"region": region})
+
+
+@dataclass(frozen=True)
+class Target:
+    """One environment: its configuration, its templates and the AWS it lives in."""
+
+    workspace: Workspace
+    env: Environment
+    configured: Environment
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lives on this machine."""
+        return self.env.target == "local"
+
+    @cached_property
+    def templates(self) -> tuple[StackTemplate, ...]:
+        """Its stacks, in the order in which they are deployed."""
+        from opsctl.stacks.catalog import templates
+
+        return templates(self.configured)
+
+    @cached_property
+    def local(self) -> LocalTarget:
+        """The local target of this checkout."""
+        from opsctl.local.target import LocalSettings, LocalTarget
+
+        return LocalTarget(self.workspace.root, settings=LocalSettings.from_environment(region=self.env.region))
+
+    @cached_property
+    def endpoints(self) -> LocalEndpoints:
+        """The local target's addresses; starts it when it does not run."""
+        return self.local.ensure_started(output.note)
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The clients: of AWS, or of the emulator."""
+        from opsctl.aws.session import Aws, Endpoint
+
+        if not self.is_local:
+            return Aws(self.env.region)
+        return Aws(self.env.region, Endpoint(self.endpoints.endpoint_url, self.endpoints.access_key))
+
+
+def run_id() -> str:
+    """Names a run in change sets, events and records: time, then chance; sorts by time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def owner() -> str:
+    """Who runs this, for the lock: `alice@laptop`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def command_line() -> str:
+    """The command as typed."""
+    return " ".join(["opsctl", *sys.argv[1:]])

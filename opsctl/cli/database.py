@@ -1,0 +1,91 @@
+"""Reaching an environment's database as its master, or through its DbInit function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opsctl.cli.reading import require_outputs, state_of
+from opsctl.errors import OpsctlError
+
+if TYPE_CHECKING:
+    from opsctl.aws.secrets import Secrets
+    from opsctl.cli.context import Target
+    from opsctl.dbroles.connection import Opener
+    from opsctl.dbroles.settings import ConnectionSettings
+    from opsctl.deploy.state import RemoteState
+
+
+class DatabaseError(OpsctlError):
+    """The roles could not be made or read."""
+
+    code = "db-roles"
+
+
+@dataclass(frozen=True)
+class _SecretReader:
+    """Hands dbroles the secrets of this environment's endpoint."""
+
+    secrets: Secrets
+
+    def read(self, arn: str, stage: str) -> str | None:
+        return self.secrets.read(arn, stage)
+
+
+def initialize(target: Target, *, dsn: str | None, check: bool) -> dict[str, Any]:
+    """Make the roles, or with `check` say what that would change; returns the report's JSON form."""
+    from opsctl.config.naming import role_mapping
+    from opsctl.dbroles.errors import DbRolesError
+    from opsctl.dbroles.model import RoleModel
+    from opsctl.dbroles.service import initialize as run
+
+    try:
+        model = RoleModel.from_mapping(role_mapping(target.env))
+        if dsn is not None:
+            from opsctl.dbroles.settings import ConnectionSettings
+
+            settings = ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth)
+            return dict(run(settings, model, check=check).to_dict())
+        state = state_of(target)
+        if not target.is_local:
+            return _invoke(target, state, "check" if check else "init")
+        settings, opener = _direct(target, state)
+        return dict(run(settings, model, check=check, opener=opener).to_dict())
+    except DbRolesError as error:
+        raise DatabaseError(error.message, hint=error.hint, code=error.code) from error
+
+
+def _direct(target: Target, state: RemoteState) -> tuple[ConnectionSettings, Opener]:
+    """Connection of the local database's master, whose password the emulator's secret holds."""
+    from opsctl.dbroles.connection import MasterOpener
+    from opsctl.dbroles.settings import ConnectionSettings
+
+    data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort", "MasterSecretArn")
+    settings = ConnectionSettings(
+        host=data["DatabaseHost"],
+        port=int(data["DatabasePort"]),
+        database=target.env.rds.database,
+        secret_arn=data["MasterSecretArn"],
+        auth=target.env.rds.auth,
+    )
+    return settings, MasterOpener(settings, secrets=_SecretReader(target.aws.secrets))
+
+
+def _invoke(target: Target, state: RemoteState, action: str) -> dict[str, Any]:
+    """Have the DbInit function do it, with the properties that its custom resource has."""
+    from opsctl.config.naming import role_mapping
+
+    data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort", "MasterSecretArn")
+    function = require_outputs(target, state, "jobs", "DbInitFunctionName")["DbInitFunctionName"]
+    properties = {
+        "MasterSecretArn": data["MasterSecretArn"],
+        "Host": data["DatabaseHost"],
+        "Port": data["DatabasePort"],
+        "Database": target.env.rds.database,
+        "Roles": role_mapping(target.env),
+        "Auth": target.env.rds.auth,
+    }
+    answer = target.aws.functions.invoke(function, {"Action": action, "ResourceProperties": properties})
+    if failure := answer.get("error"):
+        raise DatabaseError(failure["message"], hint=failure.get("hint", ""), code=failure.get("code"))
+    return answer

@@ -1,0 +1,42 @@
+"""Removing an environment's stacks under its lock and a progress display."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from opsctl.cli import context
+from opsctl.cli.context import Target
+from opsctl.cli.progress import listening
+from opsctl.cli.wiring import pace
+from opsctl.deploy.destroy import Destroyer, DestroyPlan
+from opsctl.deploy.events import Emit
+from opsctl.deploy.journal import Journal
+from opsctl.deploy.lock import Lock
+from opsctl.deploy.state import RemoteState
+from opsctl.deploy.stream import Follower
+
+
+def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json: bool, timeout_minutes: int) -> None:
+    """Remove the plan's stacks in order. Stops at the first that can't be removed."""
+    run_id = context.run_id()
+    lock = Lock(
+        target.aws.s3, state.outputs("bootstrap")["ArtifactBucketName"], target.env.name, owner=context.owner(),
+        run_id=run_id, command=context.command_line(), clock=time.time,
+    )  # fmt: skip
+    journal = Journal(target.workspace.root, target.env.name, run_id)
+    with lock, listening(journal, as_json=as_json) as emit:
+        for name in plan.remove:
+            destroyer = _destroyer(target, name, emit, lock, run_id, timeout_minutes)
+            destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
+
+
+def _destroyer(target: Target, name: str, emit: Emit, lock: Lock, run_id: str, timeout_minutes: int) -> Destroyer:
+    template = next(item for item in target.templates if item.stack == name)
+    aws = target.aws.in_region(template.region) if template.region else target.aws
+    rhythm = pace(target, timeout_minutes)
+    follower = Follower(aws.cloudformation, emit, rhythm, clock=time.time, detach=threading.Event())
+    return Destroyer(
+        aws.cloudformation, aws.rds, aws.s3, follower, emit, run_id=run_id, pause=time.sleep,
+        poll_seconds=rhythm.seconds, before_write=lock.ensure,
+    )  # fmt: skip

@@ -1,0 +1,33 @@
+"""Options that more than one command takes, spelled once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EnvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--env", "-e", envvar="OPSCTL_ENV", help="Environment; default: the file's default_environment.",
+        show_default=False,
+    ),
+]  # fmt: skip
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="The environments file; default: found from this folder upwards.", show_default=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what would be asked.")]
+RegionOption = Annotated[
+    str | None, typer.Option("--region", help="Another region than the environment's.", show_default=False)
+]
+TimeoutOption = Annotated[
+    int, typer.Option("--timeout", min=1, help="Minutes to wait for one stack before leaving it to CloudFormation.")
+]
+StacksArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[STACK]...", help="Only these stacks, such as `app`.", show_default=False)
+]

@@ -1,0 +1,69 @@
+"""Results on stdout, everything else on stderr; people and scripts get two renderings of one model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from opsctl.errors import ExitCode, OpsctlError
+
+
+def result(model: Any, text: str, *, as_json: bool) -> None:
+    """Print a command's result: `model` as JSON, or `text` for people."""
+    out = json.dumps(model, indent=2, ensure_ascii=False, default=str) if as_json else text
+    sys.stdout.write(out.rstrip("\n") + "\n" if out else "")
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def failure(error: OpsctlError, *, as_json: bool) -> None:
+    """An error: its details, then the sentence that counts, then what to do, last on the screen."""
+    for line in error.detail:
+        note(f"  {line}")
+    note(f"{style('Error:', '1;31')} {error.message}")
+    if error.hint:
+        note(f"{style('Next:', '1')} {error.hint}")
+    if as_json:
+        model = {"error": {"code": error.code, "message": error.message, "hint": error.hint, "detail": error.detail}}
+        result(model, "", as_json=True)
+
+
+def style(text: str, code: str) -> str:
+    """`text` in an ANSI style when stderr is a terminal that wants colour."""
+    import os
+
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\033[{code}m{text}\033[0m"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest value, two blanks apart; the same on every terminal and in a pipe."""
+    widths = [max(len(row[index]) for row in [header, *rows]) for index in range(len(header))]
+    lines = [
+        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    ]
+    return "\n".join(lines)
+
+
+def confirm(question: str, *, yes: bool, as_json: bool, flag: str = "--yes") -> None:
+    """Ask, unless `--yes` was given. In a pipe or under --json nobody can answer: that is an error naming the flag."""
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise OpsctlError(
+            f"{question} Nobody can be asked here.",
+            code="confirmation-needed",
+            exit_code=ExitCode.USAGE,
+            hint=f"Run it again with {flag}.",
+        )
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise OpsctlError("Nothing was changed.", code="declined", hint="")

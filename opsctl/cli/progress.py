@@ -1,0 +1,162 @@
+"""How a deploy looks while it runs: a live tree on a terminal, plain lines in a pipe, NDJSON under --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from opsctl.deploy.events import (
+    Emit,
+    Emitter,
+    Event,
+    LogLine,
+    Note,
+    Progress,
+    ResourceChanged,
+    StepFinished,
+    StepStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
+
+
+@contextmanager
+def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
+    """The listener that fits where stderr goes, for as long as the block lasts."""
+    if as_json:
+        yield Emitter(_json_line, *others)
+    elif sys.stderr.isatty():
+        tree = Tree()
+        with tree.shown():
+            yield Emitter(tree, *others)
+    else:
+        yield Emitter(_plain_line, *others)
+
+
+def _json_line(event: Event) -> None:
+    sys.stderr.write(json.dumps(event.to_dict(), ensure_ascii=False) + "\n")
+    sys.stderr.flush()
+
+
+def _plain_line(event: Event) -> None:
+    text = plain(event)
+    if text:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def plain(event: Event) -> str:
+    """One line for a log; "" for what only a live display can use."""
+    if isinstance(event, StepStarted):
+        return f"{event.step}: {event.text}"
+    if isinstance(event, StepFinished):
+        return f"{event.step}: {_MARKS[event.outcome]} {event.text} ({event.seconds:.1f} s)"
+    if isinstance(event, ResourceChanged):
+        reason = f" — {event.reason}" if event.reason and "FAILED" in event.status else ""
+        return f"{event.step}: {event.status} {event.resource_type} {event.logical_id}{reason}"
+    if isinstance(event, LogLine):
+        return f"{event.step} | {event.text}"
+    return event.text if isinstance(event, Note) else ""
+
+
+class _Row:
+    """A step as the tree shows it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.started = time.monotonic()
+        self.outcome = ""
+        self.seconds = 0.0
+        self.resources: dict[str, tuple[str, str, float, float | None]] = {}
+        self.lines: list[str] = []
+
+
+class Tree:
+    """Steps with their resources in progress or failed; finished steps fold to one line."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Row] = {}
+        self._notes: list[str] = []
+        self._console: Console | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw four times a second until the block ends; the last picture stays on the screen."""
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(stderr=True)
+        with Live(
+            get_renderable=self._draw, console=self._console, refresh_per_second=4, vertical_overflow="ellipsis",
+            redirect_stdout=False, redirect_stderr=False,
+        ):  # fmt: skip
+            yield
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self._notes.append(event.text)
+        elif isinstance(event, StepStarted):
+            self._rows[event.step] = _Row(event.text)
+        elif isinstance(event, StepFinished):
+            row = self._rows.setdefault(event.step, _Row(""))
+            row.outcome, row.text, row.seconds = event.outcome, event.text, event.seconds
+        elif isinstance(event, ResourceChanged):
+            self._resource(event)
+        elif isinstance(event, LogLine | Progress):
+            self._rows.setdefault(event.step, _Row("")).lines.append(event.text)
+
+    def _resource(self, event: ResourceChanged) -> None:
+        row = self._rows.setdefault(event.step, _Row(""))
+        known = row.resources.get(event.logical_id)
+        started = known[2] if known else time.monotonic()
+        ended = None if event.status.endswith("_IN_PROGRESS") else time.monotonic()
+        row.resources[event.logical_id] = (event.status, event.resource_type, started, ended)
+
+    def _draw(self) -> RenderableType:
+        from rich.text import Text
+
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for note in self._notes[-3:]:
+            text.append(f"{note}\n", style="dim")
+        for name, row in list(self._rows.items()):
+            self._draw_row(text, name, row)
+        text.rstrip()
+        return text
+
+    def _draw_row(self, text: Text, name: str, row: _Row) -> None:
+        styles = {"done": "green", "unchanged": "dim", "failed": "red", "detached": "yellow", "": "bold"}
+        mark = _MARKS.get(row.outcome, "…")
+        seconds = row.seconds if row.outcome else time.monotonic() - row.started
+        text.append(f"{mark} {name:<10}", style=styles[row.outcome])
+        text.append(f" {_clock(seconds):>6}  {row.text}\n", style="dim" if row.outcome in {"done", "unchanged"} else "")
+        if row.outcome in {"done", "unchanged"}:
+            return
+        for logical_id, (status, kind, started, ended) in _busy(row):
+            lasted = (ended or time.monotonic()) - started
+            style = "red" if "FAILED" in status else "yellow" if "ROLLBACK" in status else ""
+            text.append(f"    {status:<24} {_clock(lasted):>6}  {logical_id}  {kind}\n", style=style)
+        for line in row.lines[-4:]:
+            text.append(f"    | {line}\n", style="dim")
+
+
+def _busy(row: _Row) -> list[tuple[str, tuple[str, str, float, float | None]]]:
+    """Failed resources, then those in progress: at most eight."""
+    failed = [(name, item) for name, item in row.resources.items() if "FAILED" in item[0]]
+    busy = [(name, item) for name, item in row.resources.items() if item[3] is None]
+    return (failed + busy)[:8]
+
+
+def _clock(seconds: float) -> str:
+    """`7.4 s` or `12:05`."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+if TYPE_CHECKING:
+    from rich.text import Text

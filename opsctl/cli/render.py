@@ -1,0 +1,120 @@
+"""Plans and states as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opsctl.cli import output
+from opsctl.deploy.plan import UNCHANGED, Plan, ResourceChange, StackPlan
+
+if TYPE_CHECKING:
+    from opsctl.cli.context import Target
+    from opsctl.deploy.deployment import DeployResult
+    from opsctl.local.target import LocalStatus
+
+_SIGNS = {"add": "+", "modify": "~", "remove": "-"}
+
+
+def plan_text(plan: Plan, *, resources: bool = True) -> str:
+    """A plan: a line per stack, below it what changes, and what would be lost last."""
+    lines = [f"Plan for {plan.environment}:"]
+    for stack in plan.stacks:
+        lines.append(f"  {stack.stack:<10} {_headline(stack)}")
+        if resources and stack.is_change:
+            lines += _details(stack)
+    if plan.image is not None:
+        how = "to be built" if plan.image.build else (plan.image.digest or "")[:19] + "…"
+        lines.append(f"  image      {plan.image.repository}:{plan.image.tag} ({how})")
+    if plan.migrate:
+        lines.append("  migrate    before the service changes")
+    if plan.is_empty:
+        lines.append("Nothing to do.")
+    for risk in plan.risks:
+        lines.append(f"! {risk.text()}. It is refused without --allow-replace {risk.logical_id}.")
+    return "\n".join(lines)
+
+
+def _headline(stack: StackPlan) -> str:
+    if stack.action == UNCHANGED:
+        return UNCHANGED
+    added = sum(change.action == "add" for change in stack.changes)
+    count = f", {added} resources" if stack.action == "create" else ""
+    waits = f"; waits for {', '.join(stack.waits_for)}" if stack.waits_for else ""
+    return f"{stack.action} ({stack.reason}{count}{waits})"
+
+
+def _details(stack: StackPlan) -> list[str]:
+    lines = []
+    if stack.action != "create":
+        lines += [f"      {_change(change)}" for change in stack.changes]
+    for parameter in stack.parameters:
+        new = "removed" if parameter.new is None else parameter.new
+        lines.append(f"      parameter {parameter.name}: {parameter.old or '(none)'} → {new}")
+    return lines
+
+
+def _change(change: ResourceChange) -> str:
+    note = {"yes": " REPLACED", "maybe": " perhaps replaced", "no": ""}[change.replacement]
+    causes = f" ({', '.join(change.causes[:4])})" if change.causes else ""
+    return f"{_SIGNS[change.action]} {change.logical_id} {change.type}{note}{causes}"
+
+
+def outputs_text(outputs: dict[str, dict[str, str]]) -> str:
+    """Outputs of all stacks as a table."""
+    rows = [(stack, key, value) for stack, values in outputs.items() for key, value in sorted(values.items())]
+    return output.table(("STACK", "OUTPUT", "VALUE"), rows) if rows else "No stack is deployed."
+
+
+def deployed_text(result: DeployResult, target: Target) -> str:
+    """How a deploy ended, and where the service answers."""
+    if not result.changed:
+        first = f"{result.environment} is up to date; nothing was changed."
+    else:
+        number = f" as release {result.release}" if result.release else ""
+        first = f"{result.environment} is deployed{number}."
+    url = service_url(result, target)
+    return f"{first}\nService: {url}" if url else first
+
+
+def service_url(result: DeployResult, target: Target) -> str:
+    """The service's address; on this machine the loopback port that stands for the load balancer."""
+    name = result.outputs.get("app", {}).get("LoadBalancerDnsName", "")
+    if target.is_local and name:
+        return target.local.service_url(name)
+    return result.url
+
+
+def local_text(status: LocalStatus) -> str:
+    """What runs on this machine."""
+    if not status.running or status.endpoints is None:
+        return "The local target does not run. `opsctl deploy --env local` starts it."
+    ends = status.endpoints
+    rows = [
+        ("emulator", ends.endpoint_url, f"pid {status.emulator_pid}"),
+        ("postgres", f"{ends.postgres_host}:{ends.postgres_port}", f"pid {status.postgres_pid}"),
+    ]
+    rows += [
+        (f"service {item.name}", "", f"{item.running} of {item.desired} running, {item.healthy} healthy")
+        for item in status.services
+    ]
+    rows += [("load balancer", url, "") for url in status.urls]
+    text = output.table(("WHAT", "WHERE", "STATE"), rows)
+    return f"{text}\nOnly recorded, without effect here: {', '.join(status.record_only)}."
+
+
+def status_text(model: dict[str, Any]) -> str:
+    """An environment at a glance."""
+    rows = [(item["stack"], item["status"], item["updated"][:19], item["reason"][:60]) for item in model["stacks"]]
+    lines = [output.table(("STACK", "STATUS", "UPDATED", "REASON"), rows)]
+    if service := model["service"]:
+        lines.append(
+            f"Service {service['name']}: {service['running']} of {service['desired']} tasks run; "
+            f"rollout {service['rollout_state'] or 'unknown'}."
+        )
+    if release := model["release"]:
+        lines.append(f"Release {release['number']} of {release['at']} by {release['by']}: {release['tag']}.")
+    if lock := model["lock"]:
+        lines.append(f"Locked by {lock['owner']} ({lock['command']}).")
+    if model["url"]:
+        lines.append(f"URL: {model['url']}")
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""Running a deployment under a progress display: plan, refuse or ask, execute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from opsctl.cli import output, render
+from opsctl.cli.context import Target
+from opsctl.cli.wiring import deployment
+from opsctl.deploy.events import Emit
+from opsctl.deploy.journal import Journal
+from opsctl.deploy.plan import Plan
+from opsctl.deploy.stackrun import Consent, RefusedChangeError
+
+if TYPE_CHECKING:
+    from opsctl.deploy.deployment import DeployResult
+
+Listening = Callable[..., AbstractContextManager[Emit]]
+
+
+def execute(
+    target: Target, consent: Consent, listening: Listening, *, as_json: bool, yes: bool, **options: Any
+) -> DeployResult:
+    """Plan, stop at what was not allowed, ask about a half-made database, then do it."""
+    from opsctl.cli import context
+    from opsctl.deploy.events import silent
+
+    work = deployment(target, silent, consent=consent, **options)
+    plan = work.plan()
+    refuse(plan, consent)
+    if plan.is_empty:
+        return work.execute(plan)
+    if _recreates_data(plan, target) and not yes:
+        output.note(render.plan_text(plan))
+        output.confirm(
+            "An empty database that a failed deploy left is deleted and made again. Go on?", yes=yes, as_json=as_json
+        )
+        consent = Consent(consent.allow_replace, recreate_data=True)
+    journal = Journal(target.workspace.root, target.env.name, context.run_id())
+    with listening(journal, as_json=as_json) as emit:
+        work.begin(emit, consent)
+        return work.execute(plan)
+
+
+def refuse(plan: Plan, consent: Consent) -> None:
+    """Stop before anything is touched when the plan loses data that nobody gave up."""
+    risks = [risk for risk in plan.risks if risk.logical_id not in consent.allow_replace]
+    if risks:
+        flags = " ".join(f"--allow-replace {risk.logical_id}" for risk in risks)
+        raise RefusedChangeError(
+            "This deploy would lose data, so nothing was changed.",
+            detail=tuple(f"{risk.text()}." for risk in risks),
+            hint=f"If that is what you want: {flags}",
+        )
+
+
+def _recreates_data(plan: Plan, target: Target) -> bool:
+    from opsctl.deploy.statuses import Action
+
+    stateful = {template.stack for template in target.templates if template.stateful}
+    return any(
+        stack.stack == "data" and stack.stack in stateful and stack.action == Action.RECREATE.value
+        for stack in plan.stacks
+    )

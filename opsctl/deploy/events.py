@@ -1,0 +1,105 @@
+"""What happens during a deploy, as data. Listeners draw it, log it or write it down; the core only emits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+Outcome = Literal["done", "unchanged", "failed", "detached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able mapping with the event's `type` first."""
+        values = {key: _plain(value) for key, value in asdict(self).items()}
+        return {"type": _kebab(type(self).__name__), **values}
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """A stack or another step begins. `text` says what is done and why."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Event):
+    """A step ended; `seconds` is its wall-clock time."""
+
+    step: str
+    outcome: Outcome
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChanged(Event):
+    """CloudFormation reports a resource of a stack."""
+
+    step: str
+    at: datetime
+    logical_id: str
+    resource_type: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine(Event):
+    """A line that a task or a build wrote."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """How far a step is: `done` of `total` in `unit`, or only a text while `total` is unknown."""
+
+    step: str
+    text: str
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Event):
+    """Something a person should know that is no step."""
+
+    text: str
+
+
+Emit = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The listener of whoever needs none."""
+
+
+class Emitter:
+    """Hands each event to all listeners, one at a time, whatever thread it comes from."""
+
+    def __init__(self, *listeners: Emit) -> None:
+        self._listeners = listeners
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            for listener in self._listeners:
+                listener(event)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _kebab(name: str) -> str:
+    return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")

@@ -1,0 +1,109 @@
+"""A deploy before it happens: frozen data that can be printed, confirmed and compared with what CloudFormation says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from opsctl.deploy.statuses import Action
+
+ChangeAction = Literal["add", "modify", "remove"]
+Replacement = Literal["no", "maybe", "yes"]
+# What a stack needs: `unchanged` costs no write; the others are the values of statuses.Action.
+UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """One resource of a template that differs. `causes` are the properties that differ."""
+
+    logical_id: str
+    type: str
+    action: ChangeAction
+    replacement: Replacement = "no"
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterChange:
+    """A parameter whose value differs; None stands for one that is not there, `?` for one not known yet."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Replacing or deleting something that holds data."""
+
+    stack: str
+    logical_id: str
+    type: str
+    what: Literal["replaced", "perhaps replaced", "deleted"]
+    cause: str
+
+    def text(self) -> str:
+        """One sentence for a person."""
+        because = f" because {self.cause} changes" if self.cause else ""
+        return f"{self.type} {self.logical_id} of {self.stack} would be {self.what}{because}"
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """What one stack needs. `waits_for` names stacks whose outputs are not known before they are deployed."""
+
+    stack: str
+    physical_name: str
+    status: str
+    action: str
+    reason: str = ""
+    changes: tuple[ResourceChange, ...] = ()
+    parameters: tuple[ParameterChange, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    risks: tuple[Risk, ...] = ()
+
+    @property
+    def is_change(self) -> bool:
+        """Whether executing it writes anything."""
+        return self.action != UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlan:
+    """Which image the release runs. `digest` is None while it has to be built first."""
+
+    repository: str
+    tag: str
+    digest: str | None
+    build: bool
+    uri: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one deploy would do, in order."""
+
+    environment: str
+    stacks: tuple[StackPlan, ...]
+    image: ImagePlan | None = None
+    migrate: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.migrate and not any(stack.is_change for stack in self.stacks)
+
+    @property
+    def risks(self) -> tuple[Risk, ...]:
+        """What needs `--allow-replace`."""
+        return tuple(risk for stack in self.stacks for risk in stack.risks)
+
+    @property
+    def refused(self) -> tuple[StackPlan, ...]:
+        """Stacks in a state that opsctl does not touch."""
+        return tuple(stack for stack in self.stacks if stack.action == Action.REFUSE.value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {**asdict(self), "changes": not self.is_empty}

@@ -1,0 +1,167 @@
+"""From configuration and what is deployed to a plan. Reads only; the executor writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opsctl.deploy import compare
+from opsctl.deploy.plan import UNCHANGED, ImagePlan, ParameterChange, Plan, ResourceChange, Risk, StackPlan
+from opsctl.deploy.state import RemoteState
+from opsctl.deploy.statuses import Action, action_for
+from opsctl.stacks.model import FromContext, FromOutput
+
+if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import Stack
+    from opsctl.stacks.model import ContextKey, StackTemplate
+
+Context = Mapping["ContextKey", str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Parameter values; None where a stack has to be deployed, or an image built, before the value is known."""
+
+    values: dict[str, str | None]
+    waits_for: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every value is known."""
+        return None not in self.values.values()
+
+
+def resolve(template: StackTemplate, state: RemoteState, context: Context) -> Resolved:
+    """Parameter values of a stack from the outputs and the context known now."""
+    values: dict[str, str | None] = {}
+    waits: list[str] = []
+    for name, source in template.parameters.items():
+        if isinstance(source, FromOutput):
+            values[name] = state.outputs(source.stack).get(source.output)
+            if values[name] is None:
+                waits.append(source.stack)
+        elif isinstance(source, FromContext):
+            values[name] = context.get(source.key)
+            if values[name] is None:
+                waits.append(source.key.replace("_", " "))
+    return Resolved(values, tuple(dict.fromkeys(waits)))
+
+
+def plan_stack(template: StackTemplate, state: RemoteState, context: Context) -> StackPlan:
+    """What one stack needs, as things are now."""
+    stack = state.stacks.get(template.stack)
+    resolved = resolve(template, state, context)
+    if stack is None:
+        new = _new_resources(template)
+        return StackPlan(
+            template.stack, template.physical_name, "", Action.CREATE.value, "it does not exist", new,
+            waits_for=resolved.waits_for,
+        )  # fmt: skip
+    action = action_for(stack.status)
+    if action is Action.UPDATE:
+        return _plan_update(template, stack, state, resolved)
+    changes = _new_resources(template) if action in {Action.CREATE, Action.RECREATE} else ()
+    return StackPlan(
+        template.stack, template.physical_name, stack.status, action.value, _why(stack, action), changes,
+        waits_for=resolved.waits_for,
+    )  # fmt: skip
+
+
+def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, resolved: Resolved) -> StackPlan:
+    body = state.bodies.get(template.stack, "")
+    changes: tuple[ResourceChange, ...] = ()
+    reasons: list[str] = []
+    if body != template.body:
+        old, new = compare.parse(body), compare.parse(template.body)
+        if old != new:
+            changes = compare.resource_changes(old, new)
+            reasons.append("its template differs")
+    parameters = parameter_changes(stack.parameters, resolved.values)
+    if parameters:
+        reasons.append("parameters differ")
+    if dict(stack.tags) != template.tags:
+        reasons.append("tags differ")
+    if template.termination_protection and not stack.termination_protection:
+        reasons.append("termination protection is off")
+    return StackPlan(
+        template.stack,
+        template.physical_name,
+        stack.status,
+        Action.UPDATE.value if reasons else UNCHANGED,
+        ", ".join(reasons),
+        changes,
+        parameters,
+        resolved.waits_for,
+        risks_of(template, changes),
+    )
+
+
+def parameter_changes(old: Mapping[str, str], new: Mapping[str, str | None]) -> tuple[ParameterChange, ...]:
+    """Parameters that differ. One that is not known yet counts as different."""
+    changes = [
+        ParameterChange(name, old.get(name), "?" if value is None else value)
+        for name, value in new.items()
+        if value is None or old.get(name) != value
+    ]
+    changes += [ParameterChange(name, value, None) for name, value in old.items() if name not in new]
+    return tuple(changes)
+
+
+def risks_of(template: StackTemplate, changes: Sequence[ResourceChange]) -> tuple[Risk, ...]:
+    """Changes that replace or delete what holds data."""
+    found = []
+    for change in changes:
+        if not _holds_data(template, change.logical_id, change.type) or change.action == "add":
+            continue
+        cause = ", ".join(change.causes)
+        if change.action == "remove":
+            found.append(Risk(template.stack, change.logical_id, change.type, "deleted", "the template drops it"))
+        elif change.replacement == "yes":
+            found.append(Risk(template.stack, change.logical_id, change.type, "replaced", cause))
+        elif change.replacement == "maybe":
+            found.append(Risk(template.stack, change.logical_id, change.type, "perhaps replaced", cause))
+    return tuple(found)
+
+
+# By type: a resource that a newer template drops is not in its `stateful` list any more.
+STATEFUL_TYPES = frozenset({
+    "AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::EC2::VPC",
+    "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup",
+})  # fmt: skip
+
+
+def _holds_data(template: StackTemplate, logical_id: str, resource_type: str) -> bool:
+    return logical_id in template.stateful or resource_type in STATEFUL_TYPES
+
+
+def plan(
+    environment: str,
+    templates: Sequence[StackTemplate],
+    state: RemoteState,
+    context: Context,
+    *,
+    image: ImagePlan | None = None,
+) -> Plan:
+    """The whole plan for `templates`, in their order."""
+    stacks = tuple(plan_stack(template, state, context) for template in templates)
+    return Plan(environment, stacks, image, migrate=needs_migration(templates, state, context))
+
+
+def needs_migration(templates: Sequence[StackTemplate], state: RemoteState, context: Context) -> bool:
+    """Migrations run before the service gets another image than the one it runs."""
+    if not any(template.stack == "app" for template in templates):
+        return False
+    app = state.stacks.get("app")
+    deployed = app.parameters.get("ImageUri") if app and action_for(app.status) is Action.UPDATE else None
+    return deployed is None or deployed != context.get("image_uri")
+
+
+def _new_resources(template: StackTemplate) -> tuple[ResourceChange, ...]:
+    content = compare.parse(template.body)
+    return tuple(ResourceChange(name, item["Type"], "add") for name, item in content["Resources"].items())
+
+
+def _why(stack: Stack, action: Action) -> str:
+    reason = f": {stack.reason}" if stack.reason else ""
+    return f"it is {stack.status}{reason}" if action is not Action.CREATE else "it was never executed"

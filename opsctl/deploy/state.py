@@ -1,0 +1,60 @@
+"""What is deployed now. Reads AWS, never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from opsctl.aws.cloudformation import Stack
+
+if TYPE_CHECKING:
+    from opsctl.stacks.model import StackTemplate
+
+
+class StackReader(Protocol):
+    """The two calls that tell what is deployed."""
+
+    def stacks(self) -> list[Stack]:
+        """Every stack of the region."""
+        ...
+
+    def template(self, name: str) -> str:
+        """A stack's template as submitted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """The environment's stacks by short name; `bodies` holds templates of those that exist."""
+
+    stacks: Mapping[str, Stack] = field(default_factory=dict)
+    bodies: Mapping[str, str] = field(default_factory=dict)
+
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        """Outputs of a stack; empty when it does not exist."""
+        found = self.stacks.get(stack)
+        return found.outputs if found else {}
+
+
+def read_state(
+    templates: Iterable[StackTemplate], reader_for: Mapping[str, StackReader], *, bodies: bool = True
+) -> RemoteState:
+    """One DescribeStacks per region and one GetTemplate per existing stack, in parallel.
+
+    `reader_for` maps the short names to the reader of the stack's region; without `bodies` no template is read.
+    """
+    wanted = list(templates)
+    by_reader: dict[int, StackReader] = {id(reader_for[item.stack]): reader_for[item.stack] for item in wanted}
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="state") as pool:
+        listed = dict(zip(by_reader, pool.map(lambda reader: reader.stacks(), by_reader.values()), strict=True))
+        found: dict[str, Stack] = {}
+        for item in wanted:
+            names = {stack.name: stack for stack in listed[id(reader_for[item.stack])]}
+            if item.physical_name in names:
+                found[item.stack] = names[item.physical_name]
+        # A stack under review has no template in force yet.
+        existing = [name for name, stack in found.items() if bodies and stack.status != "REVIEW_IN_PROGRESS"]
+        texts = pool.map(lambda name: reader_for[name].template(found[name].id), existing)
+        return RemoteState(found, dict(zip(existing, texts, strict=True)))

@@ -1,0 +1,128 @@
+"""One-off tasks on ECS: start one, follow its log, tell how it ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from opsctl.aws.ecs import Task
+from opsctl.aws.logs import LogPage
+from opsctl.deploy.events import Emit, LogLine
+from opsctl.deploy.stream import DetachedError
+from opsctl.errors import OpsctlError
+
+
+class TaskFailedError(OpsctlError):
+    """The task did not succeed; `detail` holds the end of its log."""
+
+    code = "task-failed"
+
+
+class TaskApi(Protocol):
+    """What running a task needs of ECS."""
+
+    def run_task(
+        self,
+        *,
+        cluster: str,
+        task_definition: str,
+        subnets: Sequence[str],
+        security_groups: Sequence[str],
+        token: str,
+        command: Sequence[str] | None = None,
+        container: str = "",
+        started_by: str = "opsctl",
+    ) -> Task: ...
+    def task(self, cluster: str, arn: str) -> Task | None: ...
+    def tasks(self, cluster: str, *, started_by: str) -> list[Task]: ...
+
+
+class LogApi(Protocol):
+    """What following a task needs of CloudWatch Logs."""
+
+    def page(self, group: str, stream: str, token: str | None = None) -> LogPage: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """A task to run: where, what, and where it writes its log (`{container}/{container}/{task id}`)."""
+
+    name: str
+    cluster: str
+    task_definition: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    log_group: str
+    container: str
+    command: tuple[str, ...] | None = None
+
+
+class TaskRunner:
+    """Runs tasks to their end. A task of the same name that still runs is followed, not started twice."""
+
+    def __init__(self, ecs: TaskApi, logs: LogApi, emit: Emit, *, poll_seconds: float, detach: threading.Event) -> None:
+        self._ecs = ecs
+        self._logs = logs
+        self._emit = emit
+        self._poll = poll_seconds
+        self._detach = detach
+
+    def run(self, request: TaskRequest, *, token: str) -> Task:
+        """Start (or rejoin) the task and follow it. Raises TaskFailedError with the log's tail."""
+        started_by = f"opsctl-{request.name}"[:36]
+        running = self._ecs.tasks(request.cluster, started_by=started_by)
+        task = running[0] if running else self._ecs.run_task(
+            cluster=request.cluster,
+            task_definition=request.task_definition,
+            subnets=request.subnets,
+            security_groups=request.security_groups,
+            token=token[:64],
+            command=request.command,
+            container=request.container,
+            started_by=started_by,
+        )  # fmt: skip
+        ended, lines = self._follow(request, task)
+        if not ended.succeeded:
+            raise TaskFailedError(
+                f"{request.name} failed: {how_it_ended(ended)}.",
+                detail=tuple(lines[-20:]),
+                hint="Nothing after it was changed; the release that was running keeps serving.",
+            )
+        return ended
+
+    def _follow(self, request: TaskRequest, task: Task) -> tuple[Task, list[str]]:
+        stream = f"{request.container}/{request.container}/{task.id}"
+        lines: list[str] = []
+        token: str | None = None
+        last_rounds = 0
+        current = task
+        while True:
+            page = self._logs.page(request.log_group, stream, token)
+            token = page.token
+            for line in page.lines:
+                lines.append(line)
+                self._emit(LogLine(request.name, line))
+            if current.status == "STOPPED":
+                # The last lines arrive a little after the end.
+                last_rounds += 1
+                if last_rounds > 2 and not page.lines:
+                    return current, lines
+            else:
+                current = self._ecs.task(request.cluster, task.arn) or Task(
+                    task.arn, "STOPPED", "Forgotten", "ECS forgot it"
+                )
+            if self._detach.wait(self._poll):
+                raise DetachedError(
+                    f"Detached; the task {task.id} goes on.",
+                    hint="`opsctl deploy` finds it again and goes on from there.",
+                )
+
+
+def how_it_ended(task: Task) -> str:
+    """Exit code, or why it never started, in words."""
+    if task.exit_code is not None and task.stop_code in {"EssentialContainerExited", ""}:
+        return f"exit code {task.exit_code}"
+    reason = task.container_reason or task.reason
+    return f"{task.stop_code or task.status}: {reason}" if reason else (task.stop_code or task.status)

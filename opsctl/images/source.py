@@ -1,0 +1,89 @@
+"""What the checkout is: its commit, whether it is clean, and a hash of the image's content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+# What `git clean` would remove, for trees without git.
+_IGNORED_DIRS = {
+    "__pycache__",
+    ".git",
+    ".venv",
+    "node_modules",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    "staticfiles",
+}
+_IGNORED_SUFFIXES = (".pyc", ".sqlite3", ".sqlite3-journal")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """`commit` is "" outside a git checkout; `content` is the SHA-256, in hex, of paths, modes and bytes."""
+
+    commit: str
+    dirty: bool
+    content: str
+
+    @property
+    def tag(self) -> str:
+        """The image tag: the commit; `{commit}-dirty-{8}` with local changes; `content-{12}` without git."""
+        if not self.commit:
+            return f"content-{self.content[:12]}"
+        return f"{self.commit}-dirty-{self.content[:8]}" if self.dirty else self.commit
+
+
+def source_version(root: Path, folders: tuple[str, ...] = ("service", "data")) -> SourceVersion:
+    """The version of the image's source in `root`."""
+    commit = _git(root, "rev-parse", "HEAD")
+    dirty = bool(commit) and bool(_git(root, "status", "--porcelain", "--", *folders))
+    return SourceVersion(commit, dirty, content_digest([root / folder for folder in folders]))
+
+
+def content_digest(folders: list[Path]) -> str:
+    """SHA-256 over every file's relative path, executable bit and bytes; caches and generated files left out."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in source_files(folder):
+            digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()}\0".encode())
+            digest.update(b"x" if os.access(path, os.X_OK) else b"-")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def source_files(folder: Path) -> list[Path]:
+    """Files of a source folder in a stable order: what git tracks or would track, else all but caches."""
+    if not folder.is_dir():
+        return []
+    listed = _git(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    if listed:
+        return sorted(path for name in set(listed.split("\0")) if name and (path := folder / name).is_file())
+    found = []
+    for directory, names, files in os.walk(folder):
+        names[:] = [name for name in names if name not in _IGNORED_DIRS]
+        found += [Path(directory, name) for name in files if not name.endswith(_IGNORED_SUFFIXES)]
+    return sorted(found)
+
+
+def migrations_digest(service: Path) -> str:
+    """SHA-256 over the migration files: equal for two releases between which there is nothing to migrate."""
+    digest = hashlib.sha256()
+    for path in sorted(service.rglob("migrations/*.py")):
+        digest.update(f"{path.relative_to(service).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip("\n") if done.returncode == 0 else ""

@@ -1,0 +1,57 @@
+"""Steps run when what they need is done, side by side where they can, and stop after a failure."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from opsctl.deploy.graph import Step, run_steps
+
+
+def test_a_step_waits_for_what_it_needs() -> None:
+    done: list[str] = []
+    steps = [
+        Step("app", lambda: done.append("app"), ("jobs",)),
+        Step("jobs", lambda: done.append("jobs"), ("data", "image")),
+        Step("data", lambda: done.append("data")),
+        Step("image", lambda: done.append("image")),
+    ]
+    run_steps(steps, interrupt=lambda: None)
+    assert sorted(done[:2]) == ["data", "image"]
+    assert done[2:] == ["jobs", "app"]
+
+
+def test_independent_steps_run_at_the_same_time() -> None:
+    meet = threading.Barrier(2, timeout=10)
+    run_steps([Step("one", lambda: _wait(meet)), Step("two", lambda: _wait(meet))], interrupt=lambda: None)
+    assert not meet.broken
+
+
+def _wait(barrier: threading.Barrier) -> None:
+    barrier.wait()
+
+
+def test_after_a_failure_nothing_new_starts_and_running_steps_end() -> None:
+    done: list[str] = []
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("first")
+
+    def slow() -> None:
+        failed.wait(10)
+        done.append("slow")
+
+    steps = [Step("bad", fail), Step("slow", slow), Step("after", lambda: done.append("after"), ("bad",)),
+             Step("last", lambda: done.append("last"), ("slow",))]  # fmt: skip
+    with pytest.raises(ValueError, match="first"):
+        run_steps(steps, interrupt=lambda: None)
+    assert done == ["slow"]
+
+
+def test_what_is_not_in_the_graph_is_not_waited_for() -> None:
+    done: list[str] = []
+    run_steps([Step("app", lambda: done.append("app"), ("platform",))], interrupt=lambda: None)
+    assert done == ["app"]

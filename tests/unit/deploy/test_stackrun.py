@@ -1,0 +1,153 @@
+"""One stack: change sets, their refusals, and what a failure says."""
+
+from __future__ import annotations
+
+import pytest
+
+from opsctl.aws.cloudformation import ChangeSet
+from opsctl.deploy.events import ResourceChanged
+from opsctl.deploy.stackrun import INLINE_LIMIT, Consent, Deployed, RefusedChangeError, StackFailedError
+from opsctl.deploy.stream import DeadlineError, DetachedError
+from opsctl.stacks.model import FromContext, FromOutput
+
+from .fakes import BODY, Bench, Operation, change, template
+
+NEWER = BODY + "  Queue:\n    Type: AWS::SQS::Queue\n"
+
+
+def test_a_stack_that_is_up_to_date_costs_no_write() -> None:
+    bench = Bench()
+    bench.api.put(template(), "CREATE_COMPLETE")
+    assert bench.run(template()) == Deployed(bench.api.stacks_by_name["dev-platform"], changed=False)
+    assert bench.api.writes == []
+
+
+def test_a_new_stack_is_made_by_a_change_set_with_client_tokens() -> None:
+    bench = Bench()
+    stack = template(tags={"team": "x"}, parameters={"ImageUri": FromContext("image_uri")})
+    bench.run(stack, context={"image_uri": "repo@sha256:1"})
+    (request,) = bench.api.requests.values()
+    assert request["kind"] == "CREATE"
+    assert request["parameters"] == {"ImageUri": "repo@sha256:1"}
+    assert request["tags"] == {"team": "x"}
+    assert str(request["token"]).startswith("opsctl-run-platform-")
+
+
+@pytest.mark.parametrize("text", ["The submitted information didn't contain changes. Submit different information.",
+                                  "No updates are to be performed."])  # fmt: skip
+def test_both_texts_of_an_empty_change_set_mean_unchanged(text: str) -> None:
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_COMPLETE")
+    bench.api.next_change_set = ChangeSet("", "FAILED", text, "UNAVAILABLE")
+    deployed = bench.run(template(body=NEWER))
+    assert isinstance(deployed, Deployed)
+    assert deployed.changed is False
+    assert bench.api.writes == ["create_change_set", "delete_change_set"]
+
+
+def test_a_change_set_that_fails_validation_tells_what_validation_found() -> None:
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_COMPLETE")
+    bench.api.next_change_set = ChangeSet("", "FAILED", "Validation failed", "UNAVAILABLE")
+    bench.api.next_failures = ["/Resources/Queue: Unsupported property"]
+    with pytest.raises(StackFailedError, match="Validation failed") as caught:
+        bench.run(template(body=NEWER))
+    assert caught.value.detail == ("/Resources/Queue: Unsupported property",)
+    assert "execute_change_set" not in bench.api.writes
+
+
+@pytest.mark.parametrize(("action", "replacement"), [("Modify", "True"), ("Modify", "Conditional"), ("Remove", "")])
+def test_losing_data_is_refused_before_it_starts(action: str, replacement: str) -> None:
+    bench = Bench()
+    stack = template("data", NEWER, stateful=("Database",))
+    bench.api.put(template("data"), "UPDATE_COMPLETE")
+    lossy = change("Database", "AWS::RDS::DBInstance", action, replacement)
+    bench.api.next_change_set = ChangeSet("", "CREATE_COMPLETE", "", "AVAILABLE", (lossy,))
+    with pytest.raises(RefusedChangeError, match="nothing of this stack was changed") as caught:
+        bench.run(stack)
+    assert caught.value.hint.endswith("--allow-replace Database")
+    assert bench.api.writes == ["create_change_set", "delete_change_set"]
+    bench.run(stack, Consent(frozenset({"Database"})))
+    assert bench.api.writes[-1] == "execute_change_set"
+
+
+def test_the_first_real_cause_is_told_not_what_followed_from_it() -> None:
+    bench = Bench()
+    bench.api.script["execute:CREATE"] = [
+        Operation(
+            ["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"],
+            [
+                ("Other", "CREATE_FAILED", "Resource creation cancelled"),
+                ("Topic", "CREATE_FAILED", "Topic name is taken"),
+                ("dev-platform", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [Topic]."),
+            ],
+        )
+    ]
+    with pytest.raises(StackFailedError, match=r"Topic \(AWS::SNS::Topic\) failed: Topic name is taken") as caught:
+        bench.run(template())
+    assert "run `opsctl deploy` again" in caught.value.hint
+
+
+def test_a_template_over_the_inline_limit_goes_through_the_bucket() -> None:
+    large = BODY + "Description: " + "é" * INLINE_LIMIT + "\n"
+    bench = Bench()
+    bench.run(template(body=large))
+    (request,) = bench.api.requests.values()
+    assert request["body"] is None
+    assert str(request["url"]).startswith("https://")
+    assert bench.uploaded == ["platform"]
+
+
+def test_a_template_at_the_inline_limit_goes_with_the_request() -> None:
+    body = BODY + "#" * (INLINE_LIMIT - len(BODY))
+    bench = Bench()
+    bench.run(template(body=body))
+    assert bench.uploaded == []
+
+
+def test_parameters_that_are_not_there_name_the_stack_to_deploy_first() -> None:
+    bench = Bench()
+    stack = template("network", parameters={"TopicArn": FromOutput("platform", "TopicArn")})
+    with pytest.raises(StackFailedError, match="outputs that are not there: platform"):
+        bench.run(stack)
+    assert bench.api.writes == []
+
+
+def test_termination_protection_is_switched_on_once() -> None:
+    bench = Bench()
+    bench.run(template(termination_protection=True))
+    bench.run(template(termination_protection=True))
+    assert bench.api.writes == ["create_change_set", "execute_change_set", "protect"]
+
+
+def test_detaching_leaves_the_stack_to_cloudformation() -> None:
+    bench = Bench()
+    bench.api.script["execute:CREATE"] = [Operation(["CREATE_IN_PROGRESS"] + ["CREATE_IN_PROGRESS"] * 50)]
+    bench.detach.set()
+    with pytest.raises(DetachedError, match="CloudFormation goes on") as caught:
+        bench.run(template())
+    assert caught.value.exit_code == 130
+    assert "delete_stack" not in bench.api.writes
+
+
+def test_an_operation_over_the_deadline_is_left_and_said() -> None:
+    bench = Bench()
+    bench.api.script["execute:CREATE"] = [Operation(["CREATE_IN_PROGRESS"] * 2000)]
+    with pytest.raises(DeadlineError, match="after 2 minutes"):
+        bench.runner(deadline=120.0).run(template(), bench.state(template()), {})
+
+
+def test_every_resource_event_is_emitted_in_order() -> None:
+    bench = Bench()
+    bench.api.script["execute:CREATE"] = [
+        Operation(
+            ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"],
+            [("Topic", "CREATE_IN_PROGRESS", ""), ("Topic", "CREATE_COMPLETE", "")],
+        )
+    ]
+    bench.run(template())
+    seen = [(event.logical_id, event.status) for event in bench.events if isinstance(event, ResourceChanged)]
+    assert seen == [
+        ("platform", "CREATE_IN_PROGRESS"), ("Topic", "CREATE_IN_PROGRESS"), ("Topic", "CREATE_COMPLETE"),
+        ("platform", "CREATE_COMPLETE"),
+    ]  # fmt: skip
