@@ -1,0 +1,44 @@
+"""What CloudFront takes from us-east-1 only, whatever the environment's region: its certificate and its WAF rules."""
+
+from __future__ import annotations
+
+from troposphere import GetAtt, Ref
+
+from opsctl.config.models import Environment
+from opsctl.stacks.model import StackTemplate
+from opsctl.stacks.parts.base import StackBuilder
+from opsctl.stacks.parts.dns import certificate
+from opsctl.stacks.parts.waf import web_acl
+
+REGION = "us-east-1"
+
+
+def wants_certificate(env: Environment) -> bool:
+    """Whether a certificate has to be issued for the dashboard's domain."""
+    dashboard = env.dashboard
+    return dashboard.enabled and dashboard.domain_name is not None and dashboard.certificate_arn is None
+
+
+def wants_web_acl(env: Environment) -> bool:
+    """Whether the dashboard stands behind WAF."""
+    return env.dashboard.enabled and env.security.waf
+
+
+def wanted(env: Environment) -> bool:
+    """Whether the environment has this stack."""
+    return wants_certificate(env) or wants_web_acl(env)
+
+
+def build(env: Environment) -> StackTemplate:
+    """The edge stack, for an environment that wants it. Outputs: CertificateArn, WebAclArn, each if wanted."""
+    stack = StackBuilder(env, "edge", region=REGION)
+    if wants_certificate(env):
+        domain, zone_id = env.dashboard.domain_name, env.dashboard.hosted_zone_id
+        if domain is None or zone_id is None:
+            raise AssertionError("the configuration's rules let no domain through without zone or certificate")
+        issued = certificate(stack, "Certificate", domain=domain, zone_id=zone_id)
+        stack.output("CertificateArn", Ref(issued), "Certificate of the dashboard's domain")
+    if wants_web_acl(env):
+        acl = web_acl(stack, "CLOUDFRONT")
+        stack.output("WebAclArn", GetAtt(acl, "Arn"), "WAF rules before the dashboard")
+    return stack.finish()

@@ -1,0 +1,67 @@
+"""What a stack is, before anything is deployed: its template and where each parameter's value comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+StackName = Literal["bootstrap", "platform", "network", "data", "jobs", "app", "edge", "dashboard"]
+
+# Values that only a deploy knows. Everything else in a template follows from the configuration.
+ContextKey = Literal[
+    "image_uri",  # repository@sha256:… of the release
+    "db_init_bundle_key",  # key of the DbInit bundle in the artifact bucket, by content hash
+    "nat_image_id",  # AMI of the NAT instance: read on first create, kept afterwards
+    "guardduty",  # "true" when the bootstrap stack shall hold the detector
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FromOutput:
+    """The value of another stack's output, read at deploy time."""
+
+    stack: StackName
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromContext:
+    """A value that the deploy brings along."""
+
+    key: ContextKey
+
+
+ParameterSource = FromOutput | FromContext
+
+
+@dataclass(frozen=True)
+class StackTemplate:
+    """One stack of one environment, ready to be written to `templates/<env>/<stack>.yaml` or deployed.
+
+    `stateful` holds logical ids of resources that hold data: replacing or deleting one needs `--allow-replace`.
+    `region` is set when the stack lives in another region than its environment.
+    """
+
+    stack: StackName
+    physical_name: str
+    body: str
+    parameters: dict[str, ParameterSource] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    stateful: tuple[str, ...] = ()
+    region: str | None = None
+    capabilities: tuple[str, ...] = ("CAPABILITY_NAMED_IAM",)
+    termination_protection: bool = False
+    after: tuple[StackName, ...] = ()
+
+    @property
+    def depends_on(self) -> tuple[StackName, ...]:
+        """Stacks that must be complete first: those whose outputs are read, and those named in `after`."""
+        sources = (source.stack for source in self.parameters.values() if isinstance(source, FromOutput))
+        return tuple(dict.fromkeys([*sources, *self.after]))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the body, in hex."""
+        return hashlib.sha256(self.body.encode()).hexdigest()

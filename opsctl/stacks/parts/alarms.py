@@ -1,0 +1,54 @@
+"""CloudWatch alarms that tell the environment's topic when they fire and when they are over."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from troposphere import cloudwatch
+
+from opsctl.stacks.parts.base import StackBuilder
+
+Comparison = Literal[
+    "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"
+]
+Missing = Literal["notBreaching", "breaching", "missing", "ignore"]
+
+
+def alarm(
+    stack: StackBuilder,
+    name: str,
+    *,
+    description: str,
+    namespace: str,
+    metric: str,
+    dimensions: dict[str, Any],
+    threshold: float,
+    comparison: Comparison = "GreaterThanThreshold",
+    statistic: Literal["Average", "Maximum", "Minimum", "Sum", "SampleCount"] = "Average",
+    period: int = 300,
+    periods: int = 3,
+    missing: Missing = "notBreaching",
+) -> cloudwatch.Alarm:
+    """Add alarm `name`: `periods` periods of `period` seconds in a row. `description` says what to look at first.
+
+    The topic must be encrypted with a customer key: with SNS's own key CloudWatch cannot publish, and only the alarm's
+    history shows it. [re:Post cloudwatch-receive-sns-for-alarm-trigger]
+    """
+    topic = stack.output_of("platform", "AlarmTopicArn")
+    return stack.add(
+        cloudwatch.Alarm(
+            name,
+            AlarmDescription=description,
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[cloudwatch.MetricDimension(Name=key, Value=value) for key, value in dimensions.items()],
+            Statistic=statistic,
+            Period=period,
+            EvaluationPeriods=periods,
+            Threshold=threshold,
+            ComparisonOperator=comparison,
+            TreatMissingData=missing,
+            AlarmActions=[topic],
+            OKActions=[topic],
+        )
+    )

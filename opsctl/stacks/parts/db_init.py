@@ -1,0 +1,172 @@
+"""The DbInit function and the custom resource that runs it: database roles, schemas and grants.
+
+It is part of the jobs stack, so that its failure never rolls back the stack that holds the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from troposphere import AWSObject, GetAtt, Ref, awslambda, iam
+from troposphere.validators import integer
+
+from opsctl.config.models import Environment
+from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
+from opsctl.stacks.parts.network_inputs import private_subnets
+from opsctl.stacks.parts.policies import allow, document, trust
+from opsctl.stacks.parts.queues import dead_letter_queue, may_send
+from opsctl.stacks.parts.tasks import decrypt_secrets, use_data_key
+
+FUNCTION_SECONDS = 120
+# Default 3600: a function that dies in silence would hold the stack for an hour, and again on the way back. It covers
+# the time an event may wait (60 s) and one whole run. [CFN CustomResource]
+SERVICE_SECONDS = 180
+MAX_EVENT_AGE_SECONDS = 60
+ARCHITECTURES = {"X86_64": "x86_64", "ARM64": "arm64"}
+
+
+class DbInit(AWSObject):  # type: ignore[misc]  # troposphere has no types
+    """`Custom::DbInit`: the properties its handler reads (it gets every value as text)."""
+
+    resource_type = "Custom::DbInit"
+    props = {  # noqa: RUF012  # troposphere's way to declare properties
+        "ServiceToken": (str, True),
+        "ServiceTimeout": (integer, True),
+        "MasterSecretArn": (str, True),
+        "Host": (str, True),
+        "Port": (str, True),
+        "Database": (str, True),
+        "Roles": (dict, True),
+        "RolesHash": (str, True),
+        "BundleKey": (str, True),
+        "Auth": (str, True),
+    }
+
+
+def db_init(stack: StackBuilder) -> None:
+    """Add the function and the resource. Output: DbInitFunctionName."""
+    bundle = stack.context("DbInitBundleKey", "db_init_bundle_key", "Key of the function's bundle, by content hash")
+    function = _function(stack, bundle)
+    retries = stack.add(
+        awslambda.EventInvokeConfig(
+            "DbInitInvocation",
+            FunctionName=Ref(function),
+            Qualifier="$LATEST",
+            # CloudFormation invokes asynchronously: an error or time-out would run the same event again after one and
+            # two minutes, past an answer that was given long before. [Lambda DG invocation-async-error-handling]
+            MaximumRetryAttempts=0,
+            MaximumEventAgeInSeconds=MAX_EVENT_AGE_SECONDS,
+        )
+    )
+    names = roles(stack.env)
+    stack.add(
+        DbInit(
+            "DbInit",
+            DependsOn=[retries.title],
+            ServiceToken=GetAtt(function, "Arn"),
+            ServiceTimeout=SERVICE_SECONDS,
+            # The ARN: a dynamic reference to a secret doesn't work in a custom resource. [UG CFN dynamic-references]
+            MasterSecretArn=stack.output_of("data", "MasterSecretArn"),
+            Host=stack.output_of("data", "DatabaseHost"),
+            Port=stack.output_of("data", "DatabasePort"),
+            Database=stack.output_of("data", "DatabaseName"),
+            Auth=stack.env.rds.auth,
+            Roles=names,
+            # Either makes it run again: a change of the roles, or of the code that plans them.
+            RolesHash=roles_hash(names),
+            BundleKey=bundle,
+        )
+    )
+    stack.output("DbInitFunctionName", Ref(function), "Sets up database roles; `opsctl db init` invokes it")
+
+
+def roles(env: Environment) -> dict[str, Any]:
+    """The role model as the handler reads it: seven names and two settings."""
+    given = env.rds.roles
+    return {
+        "owner": given.owner,
+        "migrator": given.migrator,
+        "writer": given.writer,
+        "reader": given.reader,
+        "loader": given.loader,
+        "user": env.rds.app_user,
+        "readonly": given.readonly,
+        "user_writer": env.rds.app_user_writer,
+        "user_connection_limit": env.rds.app_user_connection_limit,
+    }
+
+
+def roles_hash(names: dict[str, Any]) -> str:
+    """SHA-256 of the mapping's canonical JSON, in hex."""
+    return hashlib.sha256(json.dumps(names, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _function(stack: StackBuilder, bundle: Any) -> awslambda.Function:
+    """No FunctionName, no PackageType: a change of either replaces the function, and a custom resource can't follow
+    its ServiceToken to another one. [CFN CustomResource, ServiceToken]
+    """
+    env = stack.env
+    failed = dead_letter_queue(stack, "DbInitFailures")
+    function = awslambda.Function(
+        "DbInitFunction",
+        Description=f"Database roles of {env.service} in {env.name}",
+        Runtime="python3.13",
+        Architectures=[ARCHITECTURES[env.ecs.cpu_architecture]],
+        Handler="opsctl.dbroles.handler.handler",
+        Code=awslambda.Code(S3Bucket=stack.output_of("bootstrap", "ArtifactBucketName"), S3Key=bundle),
+        Role=GetAtt(_role(stack, failed), "Arn"),
+        Timeout=FUNCTION_SECONDS,  # of at most 900; the default is 3 [API]
+        MemorySize=256,
+        VpcConfig=awslambda.VPCConfig(
+            SubnetIds=private_subnets(stack), SecurityGroupIds=[stack.output_of("network", "DbInitSecurityGroupId")]
+        ),
+        LoggingConfig=awslambda.LoggingConfig(LogGroup=stack.output_of("platform", "FunctionLogGroupName")),
+        DeadLetterConfig=awslambda.DeadLetterConfig(TargetArn=GetAtt(failed, "Arn")),
+    )
+    _environment(stack, function)
+    _concurrency(stack, function)
+    return stack.add(function)
+
+
+def _environment(stack: StackBuilder, function: awslambda.Function) -> None:
+    if stack.env.rds.auth == "iam":
+        # A path in the bundle: with it the function verifies the server before it sends the master's password.
+        function.Environment = awslambda.Environment(Variables={"DB_SSL_ROOT_CERT": "certs/rds.pem"})
+    if stack.env.security.customer_managed_keys:
+        function.KmsKeyArn = stack.output_of("platform", "DataKeyArn")
+    elif stack.env.rds.auth == "iam":
+        skip(function, "CKV_AWS_173", "It holds a file name; security.customer_managed_keys is off.")
+
+
+def _concurrency(stack: StackBuilder, function: awslambda.Function) -> None:
+    reserved = stack.env.ecs.init_reserved_concurrency
+    if reserved is None:
+        skip(
+            function, "CKV_AWS_115", "A new account's quota is too small to reserve any; runs wait for a database lock."
+        )
+    else:
+        function.ReservedConcurrentExecutions = reserved
+
+
+def _role(stack: StackBuilder, failed: Any) -> iam.Role:
+    env = stack.env
+    secret = stack.output_of("data", "MasterSecretArn")
+    statements = [
+        allow("ReadMasterLogin", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], secret),
+        *decrypt_secrets(stack),
+        may_send(failed),
+    ]
+    if env.security.customer_managed_keys:
+        statements.append(use_data_key(stack, "lambda", "kms:Decrypt"))
+    return stack.add(
+        iam.Role(
+            "DbInitRole",
+            Description=f"Sets up the database roles of {env.service} in {env.name}",
+            AssumeRolePolicyDocument=trust("lambda.amazonaws.com"),
+            # Network interfaces and logs: written inline, these rights have no narrower resource than `*`.
+            ManagedPolicyArns=[managed_policy("service-role/AWSLambdaVPCAccessExecutionRole")],
+            Policies=[iam.Policy(PolicyName="work", PolicyDocument=document(*statements))],
+        )
+    )

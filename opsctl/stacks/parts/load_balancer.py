@@ -1,0 +1,164 @@
+"""The public load balancer of the service: HTTPS where there is a certificate, access logs, one target group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import GetAtt, Ref, Sub
+from troposphere import elasticloadbalancingv2 as elb
+
+from opsctl.stacks.parts.base import StackBuilder, skip
+from opsctl.stacks.parts.buckets import expire_rule, secure_bucket
+from opsctl.stacks.parts.dns import certificate
+from opsctl.stacks.parts.network_inputs import public_subnets
+from opsctl.stacks.parts.policies import Statement, allow, service
+
+# CloudFormation's default is ELBSecurityPolicy-2016-08, which takes TLS 1.0; this is what AWS recommends.
+# [UG ALB describe-ssl-policies]
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+LOG_BUCKET = "LoadBalancerLogs"
+# A release drains for this long; the default is 300 s. Requests to this service take well under a second. [API]
+DEREGISTRATION_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """`serving` is the listener that forwards: what registers targets or reads their metrics depends on it."""
+
+    load_balancer: elb.LoadBalancer
+    targets: elb.TargetGroup
+    serving: elb.Listener
+
+    @property
+    def dns_name(self) -> Any:
+        return GetAtt(self.load_balancer, "DNSName")
+
+
+def balancer(stack: StackBuilder) -> Balancer:
+    """Add the load balancer, its target group and its listeners."""
+    load_balancer = _load_balancer(stack)
+    targets = _target_group(stack)
+    serving = _listeners(stack, load_balancer, targets)
+    return Balancer(load_balancer, targets, serving)
+
+
+def _load_balancer(stack: StackBuilder) -> elb.LoadBalancer:
+    """Public subnets of at least two zones (the configuration takes no fewer), each a /26. Named by CloudFormation:
+    Name, Scheme and Type are create-only. [UG ALB; Schema]
+    """
+    env = stack.env
+    attributes = {
+        "deletion_protection.enabled": env.security.termination_protection,
+        "routing.http.drop_invalid_header_fields.enabled": True,  # default false [API]
+        "routing.http.desync_mitigation_mode": "defensive",
+        # Adds the client's address at the end: the last hop is the one to trust. [API]
+        "routing.http.xff_header_processing.mode": "append",
+    }
+    load_balancer = elb.LoadBalancer(
+        "LoadBalancer",
+        Type="application",
+        Scheme="internet-facing",
+        Subnets=public_subnets(stack),
+        SecurityGroups=[stack.output_of("network", "LoadBalancerSecurityGroupId")],
+    )
+    if env.observability.alb_access_logs.enabled:
+        attributes |= _log_attributes(stack, load_balancer)
+    else:
+        skip(load_balancer, "CKV_AWS_91", "observability.alb_access_logs is off in this environment.")
+    load_balancer.LoadBalancerAttributes = [
+        elb.LoadBalancerAttributes(Key=key, Value=str(value).lower() if isinstance(value, bool) else value)
+        for key, value in attributes.items()
+    ]
+    return stack.add(load_balancer)
+
+
+def _log_attributes(stack: StackBuilder, load_balancer: elb.LoadBalancer) -> dict[str, Any]:
+    """Access logs go to a bucket of the same region with S3's own keys; a customer key makes delivery fail. The load
+    balancer checks by writing, so the policy comes first. [UG ALB enable-access-logging]
+    """
+    settings = stack.env.observability.alb_access_logs
+    bucket = secure_bucket(
+        stack,
+        LOG_BUCKET,
+        log_bucket=stack.output_of("bootstrap", "AccessLogBucketName"),
+        log_prefix=f"{stack.env.name}/{stack.env.service}/load-balancer-logs",
+        rules=[expire_rule("expire", settings.expire_days)],
+        statements=(_takes_access_logs(settings.prefix),),
+    )
+    load_balancer.DependsOn = [f"{LOG_BUCKET}Policy"]
+    return {
+        "access_logs.s3.enabled": True,
+        "access_logs.s3.bucket": Ref(bucket),
+        "access_logs.s3.prefix": settings.prefix,
+    }
+
+
+def _takes_access_logs(prefix: str) -> Statement:
+    """The service principal, in every region: the accounts per region that older pages list are the legacy way.
+    (`delivery.logs.amazonaws.com` is for network load balancers.)
+    [UG ALB enable-access-logging; ansible-collections/amazon.aws#2845; trussworks/terraform-aws-logs#332]
+    """
+    return allow(
+        "TakeAccessLogs",
+        "s3:PutObject",
+        Sub(f"${{{LOG_BUCKET}.Arn}}/{prefix}/AWSLogs/${{AWS::AccountId}}/*"),
+        principal=service("logdelivery.elasticloadbalancing.amazonaws.com"),
+    )
+
+
+def _target_group(stack: StackBuilder) -> elb.TargetGroup:
+    """Named by CloudFormation: its port is create-only, and a named group couldn't be replaced. [Schema]"""
+    return stack.add(
+        elb.TargetGroup(
+            "TargetGroup",
+            TargetType="ip",  # what `awsvpc` tasks register
+            VpcId=stack.output_of("network", "VpcId"),
+            Port=stack.env.ecs.container_port,
+            Protocol="HTTP",
+            HealthCheckProtocol="HTTP",
+            HealthCheckPath="/healthz",
+            HealthCheckIntervalSeconds=15,
+            HealthCheckTimeoutSeconds=5,
+            HealthyThresholdCount=2,
+            UnhealthyThresholdCount=3,
+            Matcher=elb.Matcher(HttpCode="200"),
+            TargetGroupAttributes=[
+                elb.TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value=str(DEREGISTRATION_SECONDS)),
+            ],
+        )
+    )
+
+
+def _listeners(stack: StackBuilder, load_balancer: elb.LoadBalancer, targets: elb.TargetGroup) -> elb.Listener:
+    """With a certificate: 443 serves and 80 only redirects. Without: 80 serves. Answers the listener that serves."""
+    forward = elb.Action(Type="forward", TargetGroupArn=Ref(targets))
+    http = elb.Listener("HttpListener", LoadBalancerArn=Ref(load_balancer), Port=80, Protocol="HTTP")
+    if not stack.env.serves_https:
+        reason = "There is neither ecs.certificate_arn nor ecs.domain_name, so there is no certificate."
+        skip(skip(http, "CKV_AWS_2", reason), "CKV_AWS_103", reason)
+        http.DefaultActions = [forward]
+        return stack.add(http)
+    redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
+    http.DefaultActions = [elb.Action(Type="redirect", RedirectConfig=redirect)]
+    stack.add(http)
+    return stack.add(
+        elb.Listener(
+            "HttpsListener",
+            LoadBalancerArn=Ref(load_balancer),
+            Port=443,
+            Protocol="HTTPS",
+            SslPolicy=TLS_POLICY,
+            Certificates=[elb.Certificate(CertificateArn=_certificate_arn(stack))],
+            DefaultActions=[forward],
+        )
+    )
+
+
+def _certificate_arn(stack: StackBuilder) -> Any:
+    ecs = stack.env.ecs
+    if ecs.certificate_arn is not None:
+        return ecs.certificate_arn
+    if ecs.domain_name is None or ecs.hosted_zone_id is None:
+        raise AssertionError("the configuration's rules let no domain through without zone or certificate")
+    return Ref(certificate(stack, "Certificate", domain=ecs.domain_name, zone_id=ecs.hosted_zone_id))

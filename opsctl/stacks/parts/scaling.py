@@ -1,0 +1,69 @@
+"""How many tasks serve: between two counts, by CPU, memory and requests per target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import GetAtt, Join, Ref, Sub, ecs
+from troposphere import applicationautoscaling as scaling
+
+from opsctl.stacks.parts.base import StackBuilder
+from opsctl.stacks.parts.load_balancer import Balancer
+
+SCALE_OUT_SECONDS = 60
+SCALE_IN_SECONDS = 300
+
+
+def autoscaling(stack: StackBuilder, service: ecs.Service, balancer: Balancer) -> None:
+    """Add the scalable target and its three policies. Each only raises what the others want: the highest wins.
+
+    The target's id names the service by GetAtt, so it comes after the service. No RoleARN: the service-linked role is
+    used whatever stands there. [API RegisterScalableTarget]
+    """
+    stack.output_of("platform", "ClusterName")
+    target = stack.add(
+        scaling.ScalableTarget(
+            "ScalableTarget",
+            ServiceNamespace="ecs",
+            ScalableDimension="ecs:service:DesiredCount",
+            ResourceId=Sub(f"service/${{ClusterName}}/${{{service.title}.Name}}"),
+            MinCapacity=stack.env.ecs.min_count,
+            MaxCapacity=stack.env.ecs.max_count,
+        )
+    )
+    _policy(stack, target, "CpuScaling", "ECSServiceAverageCPUUtilization", stack.env.ecs.cpu_target)
+    _policy(stack, target, "MemoryScaling", "ECSServiceAverageMemoryUtilization", stack.env.ecs.memory_target)
+    # The full names of load balancer and target group; the group must be on a listener already. [API; UG CFN]
+    label = Join(
+        "/",
+        [
+            GetAtt(balancer.load_balancer, "LoadBalancerFullName"),
+            GetAtt(balancer.targets, "TargetGroupFullName"),
+        ],
+    )
+    requests = _policy(
+        stack, target, "RequestScaling", "ALBRequestCountPerTarget", stack.env.ecs.requests_target, label
+    )
+    requests.DependsOn = [balancer.serving.title]
+
+
+def _policy(
+    stack: StackBuilder, target: scaling.ScalableTarget, name: str, metric: str, value: int, label: Any = None
+) -> scaling.ScalingPolicy:
+    predefined = scaling.PredefinedMetricSpecification(PredefinedMetricType=metric)
+    if label is not None:
+        predefined.ResourceLabel = label
+    return stack.add(
+        scaling.ScalingPolicy(
+            name,
+            PolicyName=name,
+            PolicyType="TargetTrackingScaling",
+            ScalingTargetId=Ref(target),
+            TargetTrackingScalingPolicyConfiguration=scaling.TargetTrackingScalingPolicyConfiguration(
+                PredefinedMetricSpecification=predefined,
+                TargetValue=value,
+                ScaleOutCooldown=SCALE_OUT_SECONDS,
+                ScaleInCooldown=SCALE_IN_SECONDS,
+            ),
+        )
+    )

@@ -1,0 +1,141 @@
+"""What comes before everything else and outlives releases: keys, topic, repository, cluster, logs, dataset bucket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import GetAtt, Ref, ecs, logs, secretsmanager, sns
+
+from opsctl.config import naming
+from opsctl.config.models import Environment
+from opsctl.stacks.model import StackTemplate
+from opsctl.stacks.parts import kms
+from opsctl.stacks.parts.base import StackBuilder, skip
+from opsctl.stacks.parts.buckets import secure_bucket
+from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, deny, document, service
+from opsctl.stacks.parts.repository import repository
+
+# Output name -> last part of the log group's name.
+LOG_GROUPS = {"ServiceLogGroup": "service", "JobsLogGroup": "jobs", "FunctionLogGroup": "db-init"}
+
+
+def build(env: Environment) -> StackTemplate:
+    """The platform stack. Outputs: see `_publish` and the functions that call `stack.output`."""
+    stack = StackBuilder(env, "platform")
+    data_key = kms.data_key(stack) if env.security.customer_managed_keys else None
+    logs_key = kms.logs_key(stack) if env.security.customer_managed_keys else None
+    if data_key is not None:
+        stack.output("DataKeyArn", data_key, "Key of database, secrets, buckets and images")
+    if logs_key is not None:
+        stack.output("LogsKeyArn", logs_key, "Key of the log groups")
+    _topic(stack)
+    _django_secret(stack, data_key)
+    if env.ecs.manage_repository:
+        repository(stack, data_key)
+    _cluster(stack)
+    _log_groups(stack, logs_key)
+    _dataset_bucket(stack, data_key)
+    return stack.finish()
+
+
+def _topic(stack: StackBuilder) -> None:
+    """The alarm topic: encrypted with a key that CloudWatch and RDS may use, publishable by these two services."""
+    key = kms.notifications_key(stack)
+    topic = stack.add(sns.Topic("AlarmTopic", DisplayName=f"{stack.env.name} {stack.env.service}", KmsMasterKeyId=key))
+    stack.add(
+        sns.TopicPolicy(
+            "AlarmTopicPolicy",
+            Topics=[Ref(topic)],
+            PolicyDocument=document(
+                # Alarms need this besides the key's grant. [re:Post cloudwatch-configure-alarm-sns]
+                _publish("Alarms", "cloudwatch.amazonaws.com", topic),
+                # [UG RDS USER_Events.GrantingPermissions]
+                _publish("DatabaseEvents", "events.rds.amazonaws.com", topic),
+                deny(
+                    "RefusePlainHttp",
+                    "sns:Publish",
+                    Ref(topic),
+                    principal="*",
+                    condition={"Bool": {"aws:SecureTransport": "false"}},
+                ),
+            ),
+        )
+    )
+    if stack.env.observability.alert_email:
+        # A subscription inside the topic would not be deleted with it, so it is a resource of its own. It stays pending
+        # until someone clicks the link in the e-mail; CREATE_COMPLETE says nothing about that. [UG CFN]
+        stack.add(
+            sns.SubscriptionResource(
+                "AlarmEmail", TopicArn=Ref(topic), Protocol="email", Endpoint=stack.env.observability.alert_email
+            )
+        )
+    stack.output("AlarmTopicArn", Ref(topic), "Takes alarms and database events")
+    stack.output("NotificationsKeyArn", key, "Key of the alarm topic")
+
+
+def _publish(sid: str, service_name: str, topic: Any) -> dict[str, Any]:
+    return allow(sid, "sns:Publish", Ref(topic), principal=service(service_name), condition=SAME_ACCOUNT)
+
+
+def _django_secret(stack: StackBuilder, key: Any) -> None:
+    """Django's SECRET_KEY, made once. It is not rotated by a schedule: a new value ends every session, and tasks read
+    it at their start only. The name is CloudFormation's, whose suffix has 12 characters: a name that ends in a hyphen
+    and six can be taken for a partial ARN. [API CreateSecret]
+    """
+    secret = secretsmanager.Secret(
+        "DjangoSecret",
+        Description=f"SECRET_KEY of {stack.env.service} in {stack.env.name}",
+        GenerateSecretString=secretsmanager.GenerateSecretString(PasswordLength=64, ExcludePunctuation=True),
+    )
+    stack.keep(kms.with_key(secret, key))
+    stack.output("DjangoSecretArn", Ref(secret), "SECRET_KEY of the service")
+
+
+def _cluster(stack: StackBuilder) -> None:
+    insights = stack.env.ecs.container_insights
+    cluster = ecs.Cluster(
+        "Cluster",
+        ClusterName=naming.cluster_name(stack.env),
+        ClusterSettings=[ecs.ClusterSetting(Name="containerInsights", Value=insights)],
+    )
+    if insights == "disabled":
+        skip(cluster, "CKV_AWS_65", "ecs.container_insights is off: its metrics are billed one by one.")
+    stack.add(cluster)
+    stack.output("ClusterName", Ref(cluster), "ECS cluster")
+    stack.output("ClusterArn", GetAtt(cluster, "Arn"), "ARN of the ECS cluster")
+
+
+def _log_groups(stack: StackBuilder, key: Any) -> None:
+    """Made here, not by the log drivers: `awslogs-create-group` is off by default and would set no retention. [API]"""
+    wanted = {**LOG_GROUPS, "FlowLogGroup": "flow-logs"} if stack.env.observability.flow_logs else LOG_GROUPS
+    for name, purpose in wanted.items():
+        group = logs.LogGroup(
+            name,
+            LogGroupName=naming.log_group(stack.env, purpose),
+            RetentionInDays=stack.env.observability.log_retention_days,
+        )
+        _add_group(stack, kms.with_key(group, key))
+        stack.output(f"{name}Name", Ref(group), f"Log group {purpose}")
+
+
+def _add_group(stack: StackBuilder, group: Any) -> None:
+    """A protected environment's logs outlive its stack. Elsewhere they go with it: a group that stays would block the
+    next create by its fixed name. [UG CFN validate-stack-deployments]
+    """
+    if stack.env.security.termination_protection:
+        stack.keep(group)
+        return
+    group.DeletionPolicy = "Delete"
+    group.UpdateReplacePolicy = "Retain"
+    stack.add(group, stateful=True)
+
+
+def _dataset_bucket(stack: StackBuilder, key: Any) -> None:
+    bucket = secure_bucket(
+        stack,
+        "DatasetBucket",
+        log_bucket=stack.output_of("bootstrap", "AccessLogBucketName"),
+        log_prefix=f"{stack.env.name}/{stack.env.service}/dataset",
+        key_arn=key,
+    )
+    stack.output("DatasetBucketName", Ref(bucket), "Raw files and fetch state of the salary dataset, under raw/")

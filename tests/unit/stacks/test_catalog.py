@@ -1,0 +1,104 @@
+"""Which stacks an environment has, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from opsctl.stacks import catalog
+from opsctl.stacks.model import FromOutput
+from tests.unit.stacks.reading import NAMES, Stack, environment
+
+
+def names(name: str, **settings: object) -> list[str]:
+    return [template.stack for template in catalog.templates(environment(name, **settings))]
+
+
+def test_an_environment_has_the_stacks_it_wants() -> None:
+    base = ["bootstrap", "platform", "network", "data", "jobs", "app"]
+    assert names("local") == base
+    assert names("dev") == [*base, "dashboard"]
+    assert names("prd") == [*base, "edge", "dashboard"]
+
+
+def test_edge_is_left_out_when_cloudfront_needs_nothing_of_us_east_1() -> None:
+    arn = "arn:aws:acm:us-east-1:111122223333:certificate/abc"
+    assert "edge" not in names("prd", dashboard__certificate_arn=arn, security__waf=False)
+    assert "edge" in names("prd", dashboard__certificate_arn=arn)
+    assert "edge" in names("prd", security__waf=False)
+    assert "edge" not in names("prd", dashboard__enabled=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stack_comes_after_those_it_depends_on(name: str) -> None:
+    seen: set[str] = set()
+    for template in catalog.templates(environment(name)):
+        assert set(template.depends_on) <= seen, template.stack
+        seen.add(template.stack)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_that_is_passed_on_is_an_output_of_its_stack(name: str) -> None:
+    stacks = {template.stack: Stack(template) for template in catalog.templates(environment(name))}
+    for stack in stacks.values():
+        for parameter, source in stack.template.parameters.items():
+            if isinstance(source, FromOutput):
+                assert source.output in stacks[source.stack].outputs, f"{stack.template.stack}: {parameter}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_has_a_source_and_no_source_lacks_its_parameter(name: str) -> None:
+    for template in catalog.templates(environment(name)):
+        assert set(template.parameters) == set(Stack(template).document.get("Parameters", {}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stacks_are_named_by_the_rule_and_protected_by_the_setting(name: str) -> None:
+    env = environment(name)
+    for template in catalog.templates(env):
+        if template.stack != "bootstrap":
+            assert template.physical_name == f"{name}-salaries-{template.stack}-acme"
+            assert template.termination_protection is env.security.termination_protection
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_holds_data_is_declared_and_kept(name: str) -> None:
+    holds_data = {
+        "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::ECR::Repository",
+        "AWS::Logs::LogGroup", "AWS::EC2::VPC",
+    }  # fmt: skip
+    for template in catalog.templates(environment(name)):
+        stack = Stack(template)
+        found = {logical for logical, resource in stack.resources.items() if resource["Type"] in holds_data}
+        primary = {logical for logical in stack.of_type("AWS::RDS::DBInstance") if logical != "Replica"}
+        assert found | primary <= set(template.stateful)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_what_people_or_policies_type_has_a_name_of_ours(name: str) -> None:
+    naming = {
+        "AliasName", "BucketName", "ClusterName", "DBInstanceIdentifier", "DBParameterGroupName", "DBSubnetGroupName",
+        "GroupName", "InstanceProfileName", "LogGroupName", "Name", "RepositoryName", "RoleName", "SubscriptionName",
+        "TopicName", "AlarmName",
+    }  # fmt: skip
+    allowed = {
+        ("AWS::ECS::Cluster", "ClusterName"), ("AWS::ECR::Repository", "RepositoryName"),
+        ("AWS::KMS::Alias", "AliasName"), ("AWS::Logs::LogGroup", "LogGroupName"),
+    }  # fmt: skip
+    found = {
+        (resource["Type"], key)
+        for template in catalog.templates(environment(name))[:4]  # bootstrap, platform, network, data
+        for resource in Stack(template).resources.values()
+        for key, value in resource.get("Properties", {}).items()
+        if key in naming and isinstance(value, str)
+    }
+    assert found <= allowed
+
+
+def test_tags_are_the_configured_ones_and_what_the_stack_overrides() -> None:
+    env = environment("dev", tags={"team": "a", "cost": "1"}, tag_overrides={"data": {"team": "b"}})
+    tags = {template.stack: template.tags for template in catalog.templates(env)}
+    assert tags["network"] == {
+        "managed-by": "opsctl", "environment": "dev", "service": "salaries", "client": "acme",
+        "confidentiality": "internal", "team": "a", "cost": "1",
+    }  # fmt: skip
+    assert tags["data"]["team"] == "b"

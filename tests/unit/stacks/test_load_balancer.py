@@ -1,0 +1,140 @@
+"""The load balancer: HTTPS only where there is a certificate, logs that arrive, probes that the service answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from opsctl.stacks import app
+from tests.unit.stacks.reading import NAMES, Stack, environment, ref, statements, sub
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+
+
+def build(name: str, **settings: Any) -> Stack:
+    return Stack(app.build(environment(name, **settings)))
+
+
+def attributes(stack: Stack) -> dict[str, Any]:
+    return {each["Key"]: each["Value"] for each in stack["LoadBalancer"]["LoadBalancerAttributes"]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_malformed_requests_are_dropped_and_smuggled_ones_refused(name: str) -> None:
+    given = attributes(build(name))
+    assert given["routing.http.drop_invalid_header_fields.enabled"] == "true"
+    assert given["routing.http.desync_mitigation_mode"] == "defensive"
+    assert given["routing.http.xff_header_processing.mode"] == "append"
+
+
+def test_deletion_protection_follows_the_environment() -> None:
+    assert attributes(build("prd"))["deletion_protection.enabled"] == "true"
+    assert attributes(build("dev"))["deletion_protection.enabled"] == "false"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_spans_every_zone_and_takes_its_rules_from_the_network_stack(name: str) -> None:
+    balancer = build(name)["LoadBalancer"]
+    assert balancer["Subnets"] == {"Fn::Split": [",", ref("PublicSubnetIds")]}
+    assert balancer["SecurityGroups"] == [ref("LoadBalancerSecurityGroupId")]
+    assert len(environment(name).vpc.availability_zones) >= 2
+
+
+def test_neither_balancer_nor_target_group_has_a_name_that_would_stop_their_replacement() -> None:
+    stack = build("prd")
+    assert "Name" not in stack["LoadBalancer"]
+    assert "Name" not in stack["TargetGroup"]
+
+
+@pytest.mark.parametrize("name", ["hml", "prd"])
+def test_with_a_certificate_443_serves_and_80_only_redirects(name: str) -> None:
+    stack = build(name)
+    assert stack["HttpsListener"]["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+    assert stack["HttpsListener"]["DefaultActions"][0]["Type"] == "forward"
+    assert stack["HttpListener"]["Port"] == 80
+    assert stack["HttpListener"]["DefaultActions"] == [
+        {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
+    ]
+    assert stack.skips("HttpListener") == set()
+
+
+def test_without_a_certificate_80_serves_and_says_why() -> None:
+    stack = build("dev")
+    assert list(stack.of_type("AWS::ElasticLoadBalancingV2::Listener")) == ["HttpListener"]
+    assert stack["HttpListener"]["DefaultActions"][0]["Type"] == "forward"
+    assert stack.skips("HttpListener") == {"CKV_AWS_2", "CKV_AWS_103"}
+
+
+def test_a_given_certificate_is_used_and_none_is_issued() -> None:
+    stack = build("dev", ecs__certificate_arn=CERTIFICATE)
+    assert stack["HttpsListener"]["Certificates"] == [{"CertificateArn": CERTIFICATE}]
+    assert stack.of_type("AWS::CertificateManager::Certificate") == {}
+
+
+def test_the_certificate_is_for_one_name_and_validated_in_the_given_zone() -> None:
+    stack = build("prd")
+    certificate = stack["Certificate"]
+    assert certificate["DomainName"] == "app.salaries.example.com"
+    assert "SubjectAlternativeNames" not in certificate
+    assert certificate["ValidationMethod"] == "DNS"
+    zone = {"DomainName": "app.salaries.example.com", "HostedZoneId": "Z0123456789PRDEXAMPLE"}
+    assert certificate["DomainValidationOptions"] == [zone]
+    assert stack["HttpsListener"]["Certificates"] == [{"CertificateArn": ref("Certificate")}]
+
+
+def test_the_domain_points_at_the_load_balancer_for_both_address_families() -> None:
+    records = build("prd").of_type("AWS::Route53::RecordSet")
+    assert {each["Type"] for each in records.values()} == {"A", "AAAA"}
+    for record in records.values():
+        assert record["AliasTarget"] == {
+            "DNSName": {"Fn::GetAtt": ["LoadBalancer", "DNSName"]},
+            "HostedZoneId": {"Fn::GetAtt": ["LoadBalancer", "CanonicalHostedZoneID"]},
+            "EvaluateTargetHealth": True,
+        }
+    assert build("dev").of_type("AWS::Route53::RecordSet") == {}
+
+
+@pytest.mark.parametrize(("name", "days"), [("dev", 30), ("prd", 365)])
+def test_access_logs_go_to_a_bucket_that_keeps_them_as_long_as_configured(name: str, days: int) -> None:
+    stack = build(name)
+    given = attributes(stack)
+    assert given["access_logs.s3.enabled"] == "true"
+    assert given["access_logs.s3.bucket"] == ref("LoadBalancerLogs")
+    assert given["access_logs.s3.prefix"] == "alb"
+    rules = {rule["Id"]: rule for rule in stack["LoadBalancerLogs"]["LifecycleConfiguration"]["Rules"]}
+    assert rules["expire"]["ExpirationInDays"] == days
+
+
+def test_log_delivery_finds_its_policy_and_a_bucket_without_customer_keys() -> None:
+    stack = build("prd")
+    assert stack.attribute("LoadBalancer", "DependsOn") == ["LoadBalancerLogsPolicy"]
+    encryption = stack["LoadBalancerLogs"]["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    delivery = statements(stack["LoadBalancerLogsPolicy"]["PolicyDocument"])["TakeAccessLogs"]
+    assert delivery["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
+    assert delivery["Resource"] == sub("${LoadBalancerLogs.Arn}/alb/AWSLogs/${AWS::AccountId}/*")
+
+
+def test_access_logs_can_be_off() -> None:
+    stack = build("local")
+    assert "access_logs.s3.enabled" not in attributes(stack)
+    assert stack.of_type("AWS::S3::Bucket") == {}
+    assert stack.skips("LoadBalancer") == {"CKV_AWS_91"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_targets_are_healthy_when_healthz_says_200(name: str) -> None:
+    group = build(name)["TargetGroup"]
+    assert group["TargetType"] == "ip"
+    assert group["Port"] == environment(name).ecs.container_port
+    assert group["HealthCheckPath"] == "/healthz"
+    assert group["Matcher"] == {"HttpCode": "200"}
+    assert 5 <= group["HealthCheckIntervalSeconds"] <= 300
+    assert 2 <= group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"]
+
+
+def test_a_release_does_not_wait_five_minutes_for_each_old_task() -> None:
+    (delay,) = build("prd")["TargetGroup"]["TargetGroupAttributes"]
+    assert delay["Key"] == "deregistration_delay.timeout_seconds"
+    assert int(delay["Value"]) <= 30

@@ -1,0 +1,101 @@
+"""The scheduled dataset refresh: may start one task, with the roles of that task, and leaves a trace when it can't."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from opsctl.stacks import app
+from tests.unit.stacks.reading import Stack, environment, ref, statements, sub
+
+
+def build(name: str, **settings: Any) -> Stack:
+    return Stack(app.build(environment(name, **settings)))
+
+
+def rights(stack: Stack, role: str) -> dict[str, dict[str, Any]]:
+    return statements(stack[role]["Policies"][0]["PolicyDocument"])
+
+
+def test_it_starts_the_task_on_fargate_in_private_subnets() -> None:
+    schedule = build("prd")["DatasetSchedule"]
+    assert schedule["ScheduleExpression"] == "cron(15 4 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule["Target"]["Arn"] == ref("ClusterArn")
+    task = schedule["Target"]["EcsParameters"]
+    assert task["TaskDefinitionArn"] == ref("DatasetTaskDefinition")
+    assert task["LaunchType"] == "FARGATE"
+    assert task["TaskCount"] == 1
+    assert task["PropagateTags"] == "TASK_DEFINITION"
+    # Scheduler takes a number or nothing: LATEST is refused.
+    assert "PlatformVersion" not in task
+    network = task["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["AssignPublicIp"] == "DISABLED"
+    assert network["SecurityGroups"] == [ref("JobsSecurityGroupId")]
+
+
+def test_its_role_passes_both_roles_of_the_task_to_ecs_and_nothing_else() -> None:
+    stack = build("prd")
+    given = rights(stack, "DatasetScheduleRole")
+    assert given["PassTheTasksRoles"]["Resource"] == [
+        {"Fn::GetAtt": ["DatasetExecutionRole", "Arn"]},
+        {"Fn::GetAtt": ["DatasetTaskRole", "Arn"]},
+    ]
+    passed_to = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    assert given["PassTheTasksRoles"]["Condition"] == passed_to
+    trusted = stack["DatasetScheduleRole"]["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trusted["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trusted["Condition"] == {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+
+
+def test_its_role_starts_this_family_on_this_cluster_and_tags_what_it_starts() -> None:
+    stack = build("prd")
+    given = rights(stack, "DatasetScheduleRole")
+    family = stack["DatasetTaskDefinition"]["Family"]
+    arn = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
+    assert given["Start"]["Resource"] == sub(f"{arn}task-definition/{family}:*")
+    assert given["Start"]["Condition"] == {"ArnEquals": {"ecs:cluster": ref("ClusterArn")}}
+    assert given["TagWhatStarts"]["Resource"] == sub(f"{arn}task/${{ClusterName}}/*")
+
+
+def test_a_start_that_fails_is_kept_and_raises_an_alarm() -> None:
+    stack = build("prd")
+    queue = {"Fn::GetAtt": ["DatasetScheduleFailures", "Arn"]}
+    assert stack["DatasetSchedule"]["Target"]["DeadLetterConfig"] == {"Arn": queue}
+    assert rights(stack, "DatasetScheduleRole")["KeepWhatFailed"]["Resource"] == queue
+    assert stack["DatasetScheduleFailures"]["KmsMasterKeyId"] == "alias/aws/sqs"
+    alarm = stack["DatasetScheduleFailed"]
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert alarm["Threshold"] == 0
+
+
+@pytest.mark.parametrize("settings", [{"ecs__dataset_schedule": None}])
+def test_without_a_schedule_the_task_remains_for_manual_refreshes(settings: dict[str, Any]) -> None:
+    stack = build("prd", **settings)
+    assert stack.of_type("AWS::Scheduler::Schedule") == {}
+    assert stack.of_type("AWS::SQS::Queue") == {}
+    assert "DatasetScheduleRole" not in stack.resources
+    assert stack.outputs["DatasetTaskDefinitionArn"] == ref("DatasetTaskDefinition")
+
+
+def test_the_task_reads_and_writes_raw_files_only_and_deletes_nothing() -> None:
+    given = rights(build("dev"), "DatasetTaskRole")
+    bucket = "arn:${AWS::Partition}:s3:::${DatasetBucketName}"
+    assert given["ListRawFiles"]["Resource"] == sub(bucket)
+    assert given["ListRawFiles"]["Condition"] == {"StringLike": {"s3:prefix": ["raw/*"]}}
+    assert given["SyncRawFiles"]["Resource"] == sub(f"{bucket}/raw/*")
+    assert given["SyncRawFiles"]["Action"] == ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    assert "UseKeyThroughS3" not in given
+
+
+def test_under_a_customer_key_it_may_use_the_key_through_s3() -> None:
+    key = rights(build("prd"), "DatasetTaskRole")["UseKeyThroughS3"]
+    assert key["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert key["Condition"] == {"StringEquals": {"kms:ViaService": sub("s3.${AWS::Region}.${AWS::URLSuffix}")}}
+
+
+@pytest.mark.parametrize(("cpu", "memory", "size"), [(256, 512, ("512", "1024")), (1024, 4096, ("1024", "4096"))])
+def test_it_gets_the_services_size_but_never_the_smallest(cpu: int, memory: int, size: tuple[str, str]) -> None:
+    definition = build("dev", ecs__cpu=cpu, ecs__memory=memory)["DatasetTaskDefinition"]
+    assert (definition["Cpu"], definition["Memory"]) == size
