@@ -280,4 +280,4 @@ class Bench:
 
 def change(logical_id: str, kind: str, action: str = "Modify", replacement: str = "True") -> Change:
     """A change of a change set."""
-    return Change(logical_id, kind, action, replacement, ("SomeProperty",))
+    return Change(logical_id, kind, action, replacement, ("Engine",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.aws.cloudformation import ChangeSet
+from opsctl.aws.cloudformation import Change, ChangeSet
 from opsctl.deploy.events import ResourceChanged
 from opsctl.deploy.stackrun import INLINE_LIMIT, Consent, Deployed, RefusedChangeError, StackFailedError
 from opsctl.deploy.stream import DeadlineError, DetachedError
@@ -69,6 +69,15 @@ def test_losing_data_is_refused_before_it_starts(action: str, replacement: str) 
     assert bench.api.writes == ["create_change_set", "delete_change_set"]
     bench.run(stack, Consent(frozenset({"Database"})))
     assert bench.api.writes[-1] == "execute_change_set"
+
+
+def test_a_conditional_replacement_that_never_comes_about_is_allowed() -> None:
+    bench = Bench()
+    multi_az = Change("Database", "AWS::RDS::DBInstance", "Modify", "Conditional", ("MultiAZ", "BackupRetentionPeriod"))
+    bench.api.put(template("data"), "UPDATE_COMPLETE")
+    bench.api.next_change_set = ChangeSet("", "CREATE_COMPLETE", "", "AVAILABLE", (multi_az,))
+    bench.run(template("data", NEWER, stateful=("Database",)))
+    assert bench.api.writes == ["create_change_set", "execute_change_set"]
 
 
 def test_the_first_real_cause_is_told_not_what_followed_from_it() -> None:

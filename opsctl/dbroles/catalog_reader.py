@@ -1,0 +1,170 @@
+"""Read the catalog of a server into a `Catalog`. Only SELECTs, only with bound parameters.
+
+NOTE: a NULL acl column means the built-in default, which is not empty (PUBLIC may connect to a new database, and
+execute a new function), so every acl goes through acldefault().
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names its class in lower case
+
+from opsctl.dbroles.catalog import (
+    PUBLIC,
+    Acl,
+    Catalog,
+    DefaultKind,
+    Membership,
+    Relation,
+    RelationKind,
+    Role,
+    Schema,
+)
+from opsctl.dbroles.model import APP_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
+
+_DATABASE = """
+SELECT d.datname, pg_get_userbyid(d.datdba), current_user,
+       pg_has_role(current_user, d.datdba, 'USAGE'), r.rolcreaterole OR r.rolsuper
+FROM pg_database d JOIN pg_roles r ON r.rolname = current_user
+WHERE d.datname = current_database()
+"""
+_DATABASE_ACL = """
+SELECT coalesce(g.rolname, ''), a.privilege_type
+FROM pg_database d
+CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+LEFT JOIN pg_roles g ON g.oid = a.grantee
+WHERE d.datname = current_database()
+"""
+_ROLES = """
+SELECT rolname, rolcanlogin, rolinherit, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls,
+       rolconnlimit
+FROM pg_roles WHERE rolname = ANY(%s)
+"""
+# inherit_option and set_option came with PostgreSQL 16, where one membership can also have several grantors.
+_MEMBERSHIPS_16 = """
+SELECT r.rolname, m.rolname, bool_or(a.admin_option), bool_or(a.inherit_option), bool_or(a.set_option)
+FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
+WHERE r.rolname = ANY(%(names)s) OR m.rolname = ANY(%(names)s)
+GROUP BY 1, 2
+"""
+_MEMBERSHIPS_15 = """
+SELECT r.rolname, m.rolname, a.admin_option, true, true
+FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
+WHERE r.rolname = ANY(%(names)s) OR m.rolname = ANY(%(names)s)
+"""
+_SCHEMAS = """
+SELECT n.nspname, pg_get_userbyid(n.nspowner), coalesce(g.rolname, ''), a.privilege_type
+FROM pg_namespace n
+LEFT JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a ON true
+LEFT JOIN pg_roles g ON g.oid = a.grantee
+WHERE n.nspname = ANY(%s)
+"""
+# Sequences behind identity columns (deptype i) follow their table and take no grants of their own.
+_RELATIONS = """
+SELECT n.nspname, c.relname, CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END,
+       pg_get_userbyid(c.relowner), coalesce(g.rolname, ''), a.privilege_type
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL aclexplode(coalesce(
+    c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner))) a ON true
+LEFT JOIN pg_roles g ON g.oid = a.grantee
+WHERE n.nspname = ANY(%s) AND c.relkind = ANY(ARRAY['r','p','v','m','f','S']::"char"[])
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                  AND d.deptype = ANY(ARRAY['i','e']::"char"[]))
+"""
+_DEFAULT_ACL = """
+SELECT k.kind, coalesce(g.rolname, ''), a.privilege_type
+FROM pg_roles o
+CROSS JOIN (VALUES ('tables', 'r', 'r'), ('sequences', 'S', 's'), ('functions', 'f', 'f')) AS k(kind, stored, built_in)
+LEFT JOIN pg_default_acl d
+       ON d.defaclrole = o.oid AND d.defaclnamespace = 0 AND d.defaclobjtype = k.stored::"char"
+LEFT JOIN LATERAL aclexplode(coalesce(d.defaclacl, acldefault(k.built_in::"char", o.oid))) a ON true
+LEFT JOIN pg_roles g ON g.oid = a.grantee
+WHERE o.rolname = %s
+"""
+_NARROW_DEFAULT_ACL = """
+SELECT DISTINCT n.nspname FROM pg_default_acl d
+JOIN pg_roles o ON o.oid = d.defaclrole JOIN pg_namespace n ON n.oid = d.defaclnamespace
+WHERE o.rolname = %s
+"""
+_SETTINGS = """
+SELECT r.rolname, unnest(s.setconfig)
+FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole JOIN pg_database d ON d.oid = s.setdatabase
+WHERE d.datname = current_database() AND r.rolname = ANY(%s)
+"""
+
+_Row = tuple[Any, ...]
+
+
+def read_catalog(connection: Connection, model: RoleModel) -> Catalog:
+    """Read what the planner needs to compare the server with `model`.
+
+    The caller owns the transaction. Errors of psycopg2 pass through.
+    """
+    database, owner, user, owns, creates = _rows(connection, _DATABASE, ())[0]
+    names = [*model.names, RDS_IAM, user]
+    schemas = [APP_SCHEMA, STAGE_SCHEMA]
+    return Catalog(
+        server_version=connection.server_version,
+        database=database,
+        current_user=user,
+        may_create_roles=creates,
+        owns_database=owns,
+        database_owner=owner,
+        database_acl=_acl(_rows(connection, _DATABASE_ACL, ())),
+        roles={row[0]: Role(*row) for row in _rows(connection, _ROLES, (names,))},
+        memberships=_read_memberships(connection, list(model.names)),
+        schemas=_schemas(_rows(connection, _SCHEMAS, ([*schemas, "public"],))),
+        relations=_relations(_rows(connection, _RELATIONS, (schemas,))),
+        default_acl=_default_acl(_rows(connection, _DEFAULT_ACL, (model.owner,))),
+        narrow_default_acl=frozenset(row[0] for row in _rows(connection, _NARROW_DEFAULT_ACL, (model.owner,))),
+        settings=_settings(_rows(connection, _SETTINGS, (list(model.names),))),
+    )
+
+
+def _rows(connection: Connection, query: str, arguments: Sequence[object] | Mapping[str, object]) -> list[_Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, arguments)
+        return list(cursor.fetchall())
+
+
+def _read_memberships(connection: Connection, names: list[str]) -> frozenset[Membership]:
+    query = _MEMBERSHIPS_16 if connection.server_version >= 160000 else _MEMBERSHIPS_15
+    return frozenset(Membership(*row) for row in _rows(connection, query, {"names": names}))
+
+
+def _acl(rows: Sequence[_Row]) -> Acl:
+    """(grantee, privilege) rows as an Acl; a LEFT JOIN's empty row drops out."""
+    return frozenset((grantee or PUBLIC, privilege) for grantee, privilege in rows if privilege is not None)
+
+
+def _schemas(rows: Sequence[_Row]) -> dict[str, Schema]:
+    grouped: dict[tuple[str, str], list[_Row]] = defaultdict(list)
+    for name, owner, *entry in rows:
+        grouped[name, owner].append(tuple(entry))
+    return {name: Schema(name, owner, _acl(entries)) for (name, owner), entries in grouped.items()}
+
+
+def _relations(rows: Sequence[_Row]) -> tuple[Relation, ...]:
+    grouped: dict[tuple[str, str, RelationKind, str], list[_Row]] = defaultdict(list)
+    for schema, name, kind, owner, *entry in rows:
+        grouped[schema, name, cast(RelationKind, kind), owner].append(tuple(entry))
+    return tuple(Relation(*key, _acl(entries)) for key, entries in sorted(grouped.items()))
+
+
+def _default_acl(rows: Sequence[_Row]) -> dict[DefaultKind, Acl]:
+    grouped: dict[DefaultKind, list[_Row]] = defaultdict(list)
+    for kind, *entry in rows:
+        grouped[cast(DefaultKind, kind)].append(tuple(entry))
+    return {kind: _acl(entries) for kind, entries in grouped.items()}
+
+
+def _settings(rows: Sequence[_Row]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for role, setting in rows:
+        name, _, value = str(setting).partition("=")
+        found[role][name] = value
+    return dict(found)

@@ -1,0 +1,165 @@
+"""The role model: which roles there are, what each is for, and what a name may look like.
+
+Pure and free of I/O. The model is made from the configuration (or from the properties of the custom resource, where all
+values arrive as strings); a name that PostgreSQL would cut, reserve or refuse is refused here, before any SQL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from opsctl.dbroles.errors import BadModelError
+
+PLANNER_VERSION = 1
+"""Raise it when the planner makes something else of the same model: DbInit then runs again on the next deploy."""
+
+RDS_IAM = "rds_iam"
+APP_SCHEMA = "app"
+STAGE_SCHEMA = "stage"
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_RESERVED_PREFIXES = ("pg_", "rds")
+_RESERVED_NAMES = frozenset({"public", "none", "current_user", "current_role", "session_user", "postgres"})
+_NAME_KEYS = ("owner", "migrator", "writer", "reader", "loader", "user", "readonly")
+_MAX_CONNECTIONS = 10_000
+
+
+def check_name(key: str, name: object) -> str:
+    """Return `name` if it can be the name of a role, else raise BadModelError that names `key` and says why.
+
+    PostgreSQL silently cuts a longer name to 63 bytes, so two names could end up as one role.
+    """
+    hint = "Use lower-case letters, digits and underscores, at most 63 of them, not beginning with a digit, pg_ or rds."
+    if not isinstance(name, str):
+        raise BadModelError(f"The name of the role {key} is not a text.", hint=hint)
+    shown = repr(name if len(name) <= 80 else name[:77] + "...")
+    if len(name) > 63:
+        raise BadModelError(f"The name of the role {key}, {shown}, has {len(name)} characters; 63 fit.", hint=hint)
+    if not _NAME.fullmatch(name):
+        raise BadModelError(f"The name of the role {key}, {shown}, holds characters that are not accepted.", hint=hint)
+    if name.startswith(_RESERVED_PREFIXES) or name in _RESERVED_NAMES:
+        raise BadModelError(f"The name of the role {key}, {shown}, is reserved by PostgreSQL or RDS.", hint=hint)
+    return name
+
+
+@dataclass(frozen=True)
+class RoleModel:
+    """The names of the seven roles and the two settings that vary between environments.
+
+    `user_writer` gives the service's role the right to write. `user_connection_limit` holds for `user` and `readonly`.
+    """
+
+    owner: str = "app_owner"
+    migrator: str = "app_migrator"
+    writer: str = "app_writer"
+    reader: str = "app_reader"
+    loader: str = "app_loader"
+    user: str = "app_user"
+    readonly: str = "app_readonly"
+    user_writer: bool = False
+    user_connection_limit: int = 40
+
+    def __post_init__(self) -> None:
+        names = [check_name(key, getattr(self, key)) for key in _NAME_KEYS]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise BadModelError(
+                f"Two roles have the name {twice[0]}.", hint="Give each of the seven roles a name of its own."
+            )
+        if not 1 <= self.user_connection_limit <= _MAX_CONNECTIONS:
+            raise BadModelError(
+                f"user_connection_limit is {self.user_connection_limit}.",
+                hint=f"Write a number from 1 to {_MAX_CONNECTIONS}.",
+            )
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object]) -> RoleModel:
+        """Read the model from configuration or from custom-resource properties.
+
+        Absent keys take their defaults; unknown keys, and values of the wrong kind, raise BadModelError. A bool may be
+        given as "true"/"false" and an int in digits, since CloudFormation hands every primitive over as a string.
+        """
+        if not isinstance(mapping, Mapping):
+            raise BadModelError("The roles are not given as a mapping.", hint="Give a name for each role.")
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(str(key) for key in mapping if key not in known)
+        if unknown:
+            raise BadModelError(
+                f"The role model has no setting {unknown[0][:80]!r}.", hint=f"It knows {', '.join(sorted(known))}."
+            )
+        names = {key: check_name(key, mapping[key]) for key in _NAME_KEYS if key in mapping}
+        writer = _read_bool("user_writer", mapping.get("user_writer", cls.user_writer))
+        limit = _read_int("user_connection_limit", mapping.get("user_connection_limit", cls.user_connection_limit))
+        return cls(**names, user_writer=writer, user_connection_limit=limit)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All seven roles, in the order in which they are made."""
+        return tuple(getattr(self, key) for key in _NAME_KEYS)
+
+    @property
+    def login_roles(self) -> tuple[str, ...]:
+        """The roles that someone or something logs in as."""
+        return (self.migrator, self.loader, self.user, self.readonly)
+
+    @property
+    def limited_roles(self) -> tuple[str, ...]:
+        """The roles with a connection limit and time-outs: the service and people."""
+        return (self.user, self.readonly)
+
+    @property
+    def memberships(self) -> tuple[tuple[str, str], ...]:
+        """(role, member) for every membership between the model's own roles."""
+        pairs = [
+            (self.owner, self.migrator),
+            (self.reader, self.writer),
+            (self.writer, self.loader),
+            (self.reader, self.user),
+            (self.reader, self.readonly),
+        ]
+        if self.user_writer:
+            pairs.append((self.writer, self.user))
+        return tuple(pairs)
+
+    def settings(self, role: str) -> dict[str, tuple[str, ...]]:
+        """What `ALTER ROLE … IN DATABASE … SET` holds for a login role: setting -> value as a list.
+
+        pg_temp stands last in search_path, so that no temporary object can take the place of one in `app`.
+        """
+        values: dict[str, tuple[str, ...]] = {"search_path": (APP_SCHEMA, "pg_temp")}
+        if role == self.migrator:
+            values["role"] = (self.owner,)
+            values["lock_timeout"] = ("5s",)
+        if role in self.limited_roles:
+            values["statement_timeout"] = ("5s",)
+            values["idle_in_transaction_session_timeout"] = ("15s",)
+        return values
+
+    def to_dict(self) -> dict[str, object]:
+        """The model as plain data; `from_mapping` reads it back."""
+        return asdict(self)
+
+    def digest(self) -> str:
+        """Hex digest of the model and the planner's version: a custom resource with it re-runs when either changes."""
+        text = json.dumps({"planner": PLANNER_VERSION, "model": asdict(self)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _read_bool(key: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    raise BadModelError(f"{key} is {str(value)[:40]!r}.", hint="Write true or false.")
+
+
+def _read_int(key: str, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    raise BadModelError(f"{key} is {str(value)[:40]!r}.", hint="Write a whole number in digits.")

@@ -1,0 +1,215 @@
+"""Compare the model with the catalog: a pure function from a `Catalog` to the changes that remain, in their order.
+
+The order matters and is fixed: roles, the master's membership in the owner (16+ gives a role's creator ADMIN alone,
+which neither creates a schema for the owner nor sets its default privileges), memberships, rds_iam, the database,
+schemas, what exists, what will exist, settings. What opsctl did not make is left alone: where it stands in the
+way the planner raises ConflictError, everything else is `drift.find_drift`'s to report.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from opsctl.dbroles.catalog import PUBLIC, Catalog, DefaultKind, RelationKind, Role
+from opsctl.dbroles.changes import (
+    AlterRole,
+    Change,
+    CloseDatabase,
+    CloseFunctionsByDefault,
+    CloseSchema,
+    CreateRole,
+    CreateSchema,
+    GrantByDefault,
+    GrantConnect,
+    GrantOnRelations,
+    GrantOnSchema,
+    GrantRole,
+    LimitConnections,
+    RevokeRole,
+    RoleOption,
+    SetInDatabase,
+)
+from opsctl.dbroles.errors import ConflictError, MissingPrivilegeError
+from opsctl.dbroles.model import APP_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
+
+TABLE_WRITES = ("INSERT", "UPDATE", "DELETE")
+SEQUENCE_USE = ("USAGE", "SELECT")
+
+
+def plan(model: RoleModel, catalog: Catalog) -> tuple[Change, ...]:
+    """The changes that turn `catalog` into `model`, empty when nothing is left to do.
+
+    Raises ConflictError when a thing that opsctl did not make stands in the way, and MissingPrivilegeError when changes
+    are needed that the connected user can't make.
+    """
+    _refuse_conflicts(model, catalog)
+    changes = (
+        *_roles(model, catalog),
+        *_memberships(model, catalog),
+        *_database(model, catalog),
+        *_schemas(model, catalog),
+        *_existing(model, catalog),
+        *_future(model, catalog),
+        *_settings(model, catalog),
+    )
+    if changes:
+        _refuse_without_privilege(catalog)
+    return changes
+
+
+def relation_grants(model: RoleModel) -> tuple[tuple[RelationKind, str, tuple[str, ...]], ...]:
+    """(kind, role, privileges) on every relation that belongs to the owner role.
+
+    The same privileges hold in `app` and `stage`; USAGE on the schema, which only the loader has on `stage`, decides
+    who gets that far.
+    """
+    return (
+        ("table", model.reader, ("SELECT",)),
+        ("table", model.writer, TABLE_WRITES),
+        ("sequence", model.writer, SEQUENCE_USE),
+    )
+
+
+def schema_grants(model: RoleModel) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """(schema, role, privileges) of the two schemas."""
+    return (
+        (APP_SCHEMA, model.reader, ("USAGE",)),
+        (STAGE_SCHEMA, model.loader, ("USAGE", "CREATE")),
+    )
+
+
+def _connection_limit(model: RoleModel, name: str) -> int:
+    return model.user_connection_limit if name in model.limited_roles else -1
+
+
+def _refuse_conflicts(model: RoleModel, catalog: Catalog) -> None:
+    if catalog.current_user in model.names:
+        raise ConflictError(
+            f"opsctl is connected as {catalog.current_user}, which is also a role of the model.",
+            hint="Connect as the master user, or give the role another name in the configuration.",
+        )
+    for role in (catalog.roles[name] for name in model.names if name in catalog.roles):
+        if role.superuser or role.replication or role.bypassrls:
+            raise ConflictError(
+                f"The role {role.name} exists and is a superuser, or may replicate or bypass row security.",
+                hint="Take those rights away as a superuser, or give the role another name in the configuration.",
+            )
+    for name in (APP_SCHEMA, STAGE_SCHEMA):
+        schema = catalog.schemas.get(name)
+        if schema and schema.owner != model.owner:
+            raise ConflictError(
+                f"The schema {name} exists and belongs to {schema.owner}, not to {model.owner}.",
+                hint=f"Rename it, or run ALTER SCHEMA {name} OWNER TO {model.owner} as its owner, and try again.",
+            )
+
+
+def _refuse_without_privilege(catalog: Catalog) -> None:
+    if not catalog.may_create_roles:
+        raise MissingPrivilegeError(
+            f"{catalog.current_user} may not create roles (it lacks CREATEROLE).",
+            hint="Connect as the master user of the database server.",
+        )
+    if not catalog.owns_database:
+        raise MissingPrivilegeError(
+            f"{catalog.current_user} does not own the database {catalog.database}; {catalog.database_owner} does.",
+            hint=f"Run ALTER DATABASE {catalog.database} OWNER TO {catalog.current_user} as its owner.",
+        )
+
+
+def _roles(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    for name in model.names:
+        login, limit = name in model.login_roles, _connection_limit(model, name)
+        role = catalog.roles.get(name)
+        if role is None:
+            yield CreateRole(name, login=login, connection_limit=limit)
+            continue
+        options = _role_options(role, login=login)
+        if options:
+            yield AlterRole(name, options)
+        if role.connection_limit != limit:
+            yield LimitConnections(name, limit)
+
+
+def _role_options(role: Role, *, login: bool) -> tuple[RoleOption, ...]:
+    options: list[RoleOption] = []
+    if role.login != login:
+        options.append("LOGIN" if login else "NOLOGIN")
+    if not role.inherit:
+        options.append("INHERIT")
+    if role.createdb:
+        options.append("NOCREATEDB")
+    if role.createrole:
+        options.append("NOCREATEROLE")
+    return tuple(options)
+
+
+def _memberships(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    if not catalog.is_member(model.owner, catalog.current_user):
+        yield GrantRole(model.owner, catalog.current_user)
+    for role, member in model.memberships:
+        if not catalog.is_member(role, member):
+            yield GrantRole(role, member)
+    # The one membership that opsctl itself may have made under an earlier configuration.
+    if not model.user_writer and catalog.membership(model.writer, model.user):
+        yield RevokeRole(model.writer, model.user)
+    if RDS_IAM in catalog.roles:
+        for member in model.login_roles:
+            if not catalog.is_member(RDS_IAM, member):
+                yield GrantRole(RDS_IAM, member)
+
+
+def _database(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    if any(grantee == PUBLIC for grantee, _ in catalog.database_acl):
+        yield CloseDatabase(catalog.database)
+    for role in model.login_roles:
+        if (role, "CONNECT") not in catalog.database_acl:
+            yield GrantConnect(catalog.database, role)
+
+
+def _schemas(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    public = catalog.schemas.get("public")
+    if public and (PUBLIC, "CREATE") in public.acl:
+        yield CloseSchema("public")
+    for name in (APP_SCHEMA, STAGE_SCHEMA):
+        if name not in catalog.schemas:
+            yield CreateSchema(name, model.owner)
+    for name, role, privileges in schema_grants(model):
+        schema = catalog.schemas.get(name)
+        missing = tuple(one for one in privileges if schema is None or (role, one) not in schema.acl)
+        if missing:
+            yield GrantOnSchema(name, missing, role)
+
+
+def _existing(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    """Grants on the owner's tables and sequences that lack them, gathered into one change for equal grants."""
+    gathered: dict[tuple[str, RelationKind, tuple[str, ...], str], list[str]] = defaultdict(list)
+    for kind, role, privileges in relation_grants(model):
+        for relation in catalog.relations:
+            if relation.kind != kind or relation.owner != model.owner:
+                continue
+            missing = tuple(one for one in privileges if (role, one) not in relation.acl)
+            if missing:
+                gathered[relation.schema, kind, missing, role].append(relation.name)
+    for (schema, kind, missing, role), names in gathered.items():
+        yield GrantOnRelations(schema, kind, tuple(names), missing, role)
+
+
+def _future(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    kinds: dict[RelationKind, DefaultKind] = {"table": "tables", "sequence": "sequences"}
+    for kind, role, privileges in relation_grants(model):
+        acl = catalog.default_acl.get(kinds[kind], frozenset())
+        missing = tuple(one for one in privileges if (role, one) not in acl)
+        if missing:
+            yield GrantByDefault(model.owner, kinds[kind], missing, role)
+    functions = catalog.default_acl.get("functions")
+    if functions is None or (PUBLIC, "EXECUTE") in functions:
+        yield CloseFunctionsByDefault(model.owner)
+
+
+def _settings(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    for role in model.login_roles:
+        stored = catalog.settings.get(role, {})
+        for setting, value in model.settings(role).items():
+            if stored.get(setting) != ", ".join(value):
+                yield SetInDatabase(role, catalog.database, setting, value)

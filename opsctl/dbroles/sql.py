@@ -1,0 +1,119 @@
+"""Changes as SQL. Names go through psycopg2.sql.Identifier and values through Literal; nothing is formatted by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from psycopg2 import sql
+
+from opsctl.dbroles.catalog import DefaultKind, RelationKind
+from opsctl.dbroles.changes import (
+    AlterRole,
+    Change,
+    CloseDatabase,
+    CloseFunctionsByDefault,
+    CloseSchema,
+    CreateRole,
+    CreateSchema,
+    GrantByDefault,
+    GrantConnect,
+    GrantOnRelations,
+    GrantOnSchema,
+    GrantRole,
+    LimitConnections,
+    RevokeRole,
+    SetInDatabase,
+)
+
+_ATTRIBUTES = ("LOGIN", "NOLOGIN", "INHERIT", "NOCREATEDB", "NOCREATEROLE")
+_PRIVILEGES = ("USAGE", "CREATE", "SELECT", "INSERT", "UPDATE", "DELETE")
+_KEYWORDS = frozenset({*_ATTRIBUTES, *_PRIVILEGES})
+_RELATION_WORD: dict[RelationKind, str] = {"table": "TABLE", "sequence": "SEQUENCE"}
+_DEFAULT_WORD: dict[DefaultKind, str] = {"tables": "TABLES", "sequences": "SEQUENCES", "functions": "FUNCTIONS"}
+_LIST_SETTINGS = frozenset({"search_path"})
+
+
+def render(change: Change) -> sql.Composed:
+    """One SQL statement for one change."""
+    match change:
+        case CreateRole() | AlterRole() | LimitConnections():
+            return _render_role(change)
+        case GrantRole(role, member):
+            return sql.SQL("GRANT {} TO {}").format(_name(role), _name(member))
+        case RevokeRole(role, member):
+            return sql.SQL("REVOKE {} FROM {}").format(_name(role), _name(member))
+        case CloseDatabase(database):
+            return sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(_name(database))
+        case GrantConnect(database, role):
+            return sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(_name(database), _name(role))
+        case CloseSchema(schema):
+            return sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(_name(schema))
+        case CreateSchema(schema, owner):
+            return sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(_name(schema), _name(owner))
+        case GrantOnSchema(schema, privileges, role):
+            return sql.SQL("GRANT {} ON SCHEMA {} TO {}").format(_words(privileges), _name(schema), _name(role))
+        case GrantOnRelations() | GrantByDefault() | CloseFunctionsByDefault():
+            return _render_grant(change)
+        case SetInDatabase():
+            return _render_setting(change)
+        case _:
+            assert_never(change)
+
+
+def _name(name: str) -> sql.Identifier:
+    return sql.Identifier(name)
+
+
+def _words(words: Sequence[str], separator: str = ", ") -> sql.Composed:
+    """Key words of SQL, which can't be quoted; only known ones get through."""
+    unknown = [word for word in words if word not in _KEYWORDS]
+    if unknown:
+        raise ValueError(f"not a key word of this package: {unknown[0]!r}")
+    return sql.SQL(separator).join([sql.SQL(word) for word in words])
+
+
+def _render_role(change: CreateRole | AlterRole | LimitConnections) -> sql.Composed:
+    match change:
+        case CreateRole(name, login, limit):
+            # PASSWORD NULL: nobody can log in with a password, whatever pg_hba says.
+            return sql.SQL("CREATE ROLE {} {} INHERIT CONNECTION LIMIT {} PASSWORD NULL").format(
+                _name(name), _words(["LOGIN" if login else "NOLOGIN"]), sql.Literal(limit)
+            )
+        case AlterRole(name, options):
+            return sql.SQL("ALTER ROLE {} {}").format(_name(name), _words(options, " "))
+        case LimitConnections(name, limit):
+            return sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(_name(name), sql.Literal(limit))
+        case _:
+            assert_never(change)
+
+
+def _render_grant(change: GrantOnRelations | GrantByDefault | CloseFunctionsByDefault) -> sql.Composed:
+    match change:
+        case GrantOnRelations(schema, kind, names, privileges, role):
+            relations = sql.SQL(", ").join([sql.Identifier(schema, name) for name in names])
+            return sql.SQL("GRANT {} ON {} {} TO {}").format(
+                _words(privileges), sql.SQL(_RELATION_WORD[kind]), relations, _name(role)
+            )
+        case GrantByDefault(owner, default_kind, privileges, role):
+            return sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT {} ON {} TO {}").format(
+                _name(owner), _words(privileges), sql.SQL(_DEFAULT_WORD[default_kind]), _name(role)
+            )
+        case CloseFunctionsByDefault(owner):
+            return sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC").format(
+                _name(owner)
+            )
+        case _:
+            assert_never(change)
+
+
+def _render_setting(change: SetInDatabase) -> sql.Composed:
+    # NOTE: a list setting takes names side by side; one quoted string would be a single schema called "app, pg_temp".
+    items: list[sql.Composable] = (
+        [_name(item) for item in change.value]
+        if change.setting in _LIST_SETTINGS
+        else [sql.Literal(item) for item in change.value]
+    )
+    return sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} = {}").format(
+        _name(change.role), _name(change.database), _name(change.setting), sql.SQL(", ").join(items)
+    )

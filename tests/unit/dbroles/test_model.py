@@ -1,0 +1,159 @@
+"""The role model: what it accepts, and that everything else is refused before any SQL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from opsctl.dbroles.errors import BadModelError
+from opsctl.dbroles.model import PLANNER_VERSION, RoleModel, check_name
+
+GOOD = r"[a-z_][a-z0-9_]{0,62}"
+RESERVED = ("public", "none", "current_user", "current_role", "session_user", "postgres")
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz_0123456789"
+names = st.one_of(
+    st.text(LETTERS, max_size=66),
+    st.text("a_0", min_size=61, max_size=66),
+    st.builds(lambda prefix, rest: prefix + rest, st.sampled_from(("pg_", "rds", "pg", "rd")), st.text(LETTERS)),
+    st.builds(lambda name, tail: name + tail, st.text(LETTERS, min_size=1), st.sampled_from("\0\n\"'; -.Aé")),
+    st.text(max_size=66),
+    st.sampled_from(RESERVED),
+)
+
+
+def usable(name: str) -> bool:
+    """The rule as it is written down, in other words than the code's."""
+    return bool(re.match(rf"{GOOD}\Z", name)) and not name.startswith(("pg_", "rds")) and name not in RESERVED
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(names)
+def test_it_accepts_exactly_the_names_of_the_rule(name: str) -> None:
+    try:
+        accepted = check_name("user", name) == name
+    except BadModelError:
+        accepted = False
+    assert accepted == usable(name)
+
+
+@pytest.mark.soak
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(names)
+def test_it_accepts_exactly_the_names_of_the_rule_ten_thousand_times(name: str) -> None:
+    try:
+        accepted = check_name("user", name) == name
+    except BadModelError:
+        accepted = False
+    assert accepted == usable(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a" * 64, "64 characters"),
+        ("app\0user", "not accepted"),
+        ("app_user\n", "not accepted"),
+        ("App_user", "not accepted"),
+        ("1app", "not accepted"),
+        ("", "not accepted"),
+        ('a"; DROP ROLE b; --', "not accepted"),
+        ("pg_monitor", "reserved"),
+        ("rdsadmin", "reserved"),
+        ("rds_iam", "reserved"),
+        ("public", "reserved"),
+        ("none", "reserved"),
+        (None, "not a text"),
+        (7, "not a text"),
+    ],
+)
+def test_it_says_why_a_name_is_refused(name: object, why: str) -> None:
+    with pytest.raises(BadModelError, match=why) as caught:
+        RoleModel.from_mapping({"user": name})
+    assert "the role user" in caught.value.message
+    assert caught.value.hint
+
+
+def test_it_takes_the_longest_name_that_fits() -> None:
+    assert RoleModel.from_mapping({"user": "a" * 63}).user == "a" * 63
+
+
+def test_it_has_the_default_names() -> None:
+    assert RoleModel.from_mapping({}).names == (
+        "app_owner",
+        "app_migrator",
+        "app_writer",
+        "app_reader",
+        "app_loader",
+        "app_user",
+        "app_readonly",
+    )
+
+
+def test_it_reads_what_cloudformation_makes_of_bool_and_int() -> None:
+    model = RoleModel.from_mapping({"user_writer": "true", "user_connection_limit": "12"})
+    assert model == RoleModel(user_writer=True, user_connection_limit=12)
+    assert RoleModel.from_mapping({"user_writer": "false"}) == RoleModel()
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"user_writer": "yes"},
+        {"user_writer": 1},
+        {"user_connection_limit": "many"},
+        {"user_connection_limit": True},
+        {"user_connection_limit": 0},
+        {"user_connection_limit": "100000"},
+        {"user_connection_limit": "٣"},
+        {"admin": "app_admin"},
+        {"user": "same", "reader": "same"},
+    ],
+)
+def test_it_refuses_a_bad_setting(mapping: dict[str, object]) -> None:
+    with pytest.raises(BadModelError):
+        RoleModel.from_mapping(mapping)
+
+
+def test_it_refuses_something_that_is_no_mapping() -> None:
+    with pytest.raises(BadModelError, match="mapping"):
+        RoleModel.from_mapping(["app_user"])  # type: ignore[arg-type]
+
+
+def test_it_reads_back_what_it_writes() -> None:
+    model = RoleModel(user="service", user_writer=True)
+    assert RoleModel.from_mapping(model.to_dict()) == model
+
+
+def test_its_digest_changes_with_every_part_and_with_nothing_else() -> None:
+    model = RoleModel()
+    assert model.digest() == RoleModel.from_mapping(model.to_dict()).digest()
+    others = [RoleModel(**{key: f"other_{key}"}) for key in ("owner", "migrator", "user", "readonly")]  # type: ignore[arg-type]
+    others += [RoleModel(user_writer=True), RoleModel(user_connection_limit=41)]
+    assert len({model.digest(), *(other.digest() for other in others)}) == len(others) + 1
+
+
+def test_its_digest_covers_the_version_of_the_planner(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = RoleModel().digest()
+    monkeypatch.setattr("opsctl.dbroles.model.PLANNER_VERSION", PLANNER_VERSION + 1)
+    assert RoleModel().digest() != before
+
+
+def test_it_gives_only_the_migrator_the_owners_role() -> None:
+    model = RoleModel()
+    assert [role for role in model.login_roles if "role" in model.settings(role)] == [model.migrator]
+    assert all(model.settings(role)["search_path"] == ("app", "pg_temp") for role in model.login_roles)
+
+
+def test_it_never_puts_a_login_role_above_another_role() -> None:
+    model = RoleModel(user_writer=True)
+    assert not {role for role, _ in model.memberships} & set(model.login_roles)
+
+
+def test_it_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        RoleModel().user = "other"  # type: ignore[misc]
