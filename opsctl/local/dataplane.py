@@ -1,0 +1,190 @@
+"""A loopback port for every listener of every emulated Application Load Balancer.
+
+ministack answers for a load balancer only under its DNS name or a path prefix on the API's port; a browser needs a
+plain URL. Each listener gets a server of its own in the emulator's event loop, which hands requests to ministack's
+own rule matching and forwarding. Ports are kept, so a URL survives restarts.
+
+NOTE: a listener's protocol decides `X-Forwarded-Proto`, but the loopback port always speaks plain HTTP.
+NOTE: an ALB sends targets a Host without port on 80 and 443; here the client's port stays, because the page's own
+origin has it and Django compares the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from opsctl.local import ports
+from opsctl.local.health import HealthMonitor
+from opsctl.local.state import Json, StateDir, read_json, write_json
+
+logger = logging.getLogger("opsctl.dataplane")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Json]]
+Send = Callable[[Json], Awaitable[None]]
+_ListenerKey = tuple[str, str, str]  # account, region, listener ARN
+
+
+def install(alb: Any, health: HealthMonitor) -> None:
+    """Route to healthy targets only, and report their health."""
+    alb._target_host_header = lambda host, _listener_port: host
+    _forward_to_healthy(alb, health)
+    _describe_health(alb, health)
+
+
+def _forward_to_healthy(alb: Any, health: HealthMonitor) -> None:
+    forward = alb._forward_to_tg
+
+    async def forward_to_group(arn: str, method: str, path: str, headers: Any, body: Any, query: Any,
+                               raw_query_string: str | None = None, raw_path: str | None = None) -> Any:  # fmt: skip
+        group = alb._tgs.get(arn)
+        if not group or group.get("TargetType") != "ip":
+            return await forward(arn, method, path, headers, body, query, raw_query_string, raw_path)
+        target = choose_target(alb._targets.get(arn, []), lambda address: health.state_of(arn, address))
+        if target is None:
+            return 503, {"Content-Type": "text/html"}, b"<h1>503 Service Temporarily Unavailable</h1>"
+        return await alb._proxy_http_target(
+            target, group, method, raw_path or path, headers, body, query, raw_query_string
+        )
+
+    alb._forward_to_tg = forward_to_group
+
+
+def choose_target(targets: list[Json], state_of: Callable[[str], str]) -> Json | None:
+    """A healthy target; when there is none, an unhealthy one (load balancers fail open); never one still starting."""
+    by_state: dict[str, list[Json]] = {}
+    for target in targets:
+        by_state.setdefault(state_of(str(target["Id"])), []).append(target)
+    candidates = by_state.get("healthy") or by_state.get("unhealthy")
+    return random.choice(candidates) if candidates else None
+
+
+_REASONS = {"initial": "Elb.RegistrationInProgress", "unhealthy": "Target.FailedHealthChecks"}
+
+
+def _describe_health(alb: Any, health: HealthMonitor) -> None:
+    describe = alb._describe_target_health
+
+    def describe_health(params: Any) -> Any:
+        arn = alb._p(params, "TargetGroupArn")
+        if arn not in alb._tgs:
+            return describe(params)
+        wanted = {each["Id"] for each in alb._parse_targets_param(params)}
+        members = ""
+        for target in alb._targets.get(arn, []):
+            if wanted and target["Id"] not in wanted:
+                continue
+            state = health.state_of(arn, str(target["Id"]))
+            reason = f"<Reason>{_REASONS[state]}</Reason>" if state in _REASONS else ""
+            port = target.get("Port", alb._tgs[arn].get("Port", 80))
+            members += (
+                f"<member><Target><Id>{target['Id']}</Id><Port>{port}</Port></Target>"
+                f"<TargetHealth><State>{state}</State>{reason}</TargetHealth></member>"
+            )
+        return alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>")
+
+    alb._describe_target_health = describe_health
+    alb._ACTION_MAP["DescribeTargetHealth"] = describe_health
+
+
+class Listeners:
+    """Keeps one server a listener; `reconcile` is called in the event loop a few times a second."""
+
+    def __init__(
+        self, state: StateDir, app_module: Any, alb: Any, request_scope: Any, touch: Callable[[], None]
+    ) -> None:
+        self._state = state
+        self._app = app_module
+        self._alb = alb
+        self._scope = request_scope
+        self._touch = touch
+        self._ports: dict[str, int] = {name: int(port) for name, port in read_json(state.listeners).items()}
+        self._servers: dict[_ListenerKey, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+
+    def reconcile(self) -> None:
+        """Open servers for new listeners, close those of deleted ones."""
+        wanted: dict[_ListenerKey, str] = {}
+        for key, listener in list(self._alb._listeners.all_items()):
+            balancer = self._alb._lbs.get_scoped(key[0], key[1], listener["LoadBalancerArn"])
+            if balancer:
+                wanted[key] = f"{balancer['DNSName'].lower()}:{listener.get('Port', 80)}"
+        for key in self._servers.keys() - wanted.keys():
+            closing, _task = self._servers.pop(key)
+            closing.set()
+        for key in wanted.keys() - self._servers.keys():
+            self._open(key, wanted[key])
+        served = {wanted[key]: self._ports[wanted[key]] for key in self._servers}
+        if served != read_json(self._state.listeners):
+            write_json(self._state.listeners, dict(served))
+
+    async def close(self) -> None:
+        for closing, _task in self._servers.values():
+            closing.set()
+        await asyncio.gather(*(task for _closing, task in self._servers.values()), return_exceptions=True)
+
+    def _open(self, key: _ListenerKey, name: str) -> None:
+        from hypercorn.asyncio import serve
+        from hypercorn.config import Config
+
+        port = ports.choose(self._ports.get(name), taken=set(self._ports.values()) - {self._ports.get(name, 0)})
+        self._ports[name] = port
+        config = Config()
+        config.bind = [f"{ports.LOOPBACK}:{port}"]
+        config.keep_alive_timeout = 75
+        config.graceful_timeout = 1
+        config.accesslog = None
+        config.loglevel = "WARNING"
+        closing = asyncio.Event()
+        server = serve(self._application(key), config, shutdown_trigger=closing.wait)  # type: ignore[arg-type]
+        self._servers[key] = (closing, asyncio.get_running_loop().create_task(server))
+        logger.info("Listener %s is open on port %d", name, port)
+
+    def _application(self, key: _ListenerKey) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "lifespan":
+                await _lifespan(receive, send)
+            elif scope["type"] == "http":
+                self._touch()
+                with self._scope(key[0], key[1]):
+                    await self._respond(key, scope, receive, self._app._with_date_header(send))
+
+        return application
+
+    async def _respond(self, key: _ListenerKey, scope: Scope, receive: Receive, send: Send) -> None:
+        listener = self._alb._listeners.get_scoped(*key)
+        balancer = listener and self._alb._lbs.get(listener["LoadBalancerArn"])
+        if not balancer:
+            await self._app._send_response(send, 503, {"Content-Type": "text/plain"}, b"No such load balancer\n")
+            return
+        query = scope.get("query_string", b"").decode("latin-1")
+        headers = _headers(scope)
+        body = await self._app._read_request_body(receive, scope["method"], headers)
+        response = await self._alb.dispatch_request(
+            balancer, scope["method"], scope["path"], headers, body, parse_qs(query, keep_blank_values=True),
+            listener.get("Port", 80), client_ip=(scope.get("client") or (ports.LOOPBACK,))[0],
+            raw_query_string=query, raw_path=(scope.get("raw_path") or b"").decode("latin-1").partition("?")[0] or None,
+        )  # fmt: skip
+        await self._app._send_if_handled(send, response, receive, head=scope["method"] == "HEAD")
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope.get("headers", []):
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name in headers:
+            value = headers[name] + ("; " if name == "cookie" else ", ") + value
+        headers[name] = value
+    return headers
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,255 @@
+"""Extend ministack's ECS so that tasks run, are judged by their health, and CloudFormation waits for them.
+
+ministack has the whole scheduler (rolling updates, circuit breaker, roll-back, awslogs); without a container engine
+it only says "running". `install` gives it an engine and closes the gaps below; each wrapper calls the original.
+
+NOTE: what ministack 1.5.33 leaves out and is added here: the first deployment of a service is COMPLETED from the
+start (so a broken first release is never noticed); CloudFormation doesn't wait for the service to be steady; a
+stopped task's exit code is always 0; container definitions from templates are only half translated. Containers of
+one task do not share a network address.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from opsctl.local.engine import Engine
+from opsctl.local.health import HealthMonitor
+from opsctl.local.processes import ContainerSettings
+from opsctl.local.state import Json
+
+_STEADY_SECONDS = 900.0
+_LABEL = "com.amazonaws.ecs."
+
+
+def settings_of(ecs: Any) -> Callable[[Mapping[str, str]], ContainerSettings]:
+    """Reads a container's settings from the task definition that its labels name."""
+
+    def read(labels: Mapping[str, str]) -> ContainerSettings:
+        key = f"{labels.get(f'{_LABEL}task-definition-family')}:{labels.get(f'{_LABEL}task-definition-version')}"
+        definition = ecs._task_defs.get(key) or {}
+        for container in definition.get("containerDefinitions", []):
+            if container.get("name") == labels.get(f"{_LABEL}container-name"):
+                ports = tuple(int(each["containerPort"]) for each in container.get("portMappings") or [])
+                forwarded = (container.get("logConfiguration") or {}).get("logDriver") == "awslogs"
+                return ContainerSettings(ports, float(container.get("stopTimeout") or 30), forwarded)
+        return ContainerSettings()
+
+    return read
+
+
+def fail_pull(ecs: Any) -> Callable[[str], NoReturn]:
+    """Raises what ministack reports as CannotPullContainerError."""
+
+    def fail(reason: str) -> NoReturn:
+        raise ecs._ImagePullError(reason)
+
+    return fail
+
+
+def digest_of_tag(ecr: Any) -> Callable[[str], str]:
+    """Resolves `registry/repository:tag` in the emulated ECR of the current account; empty when unknown."""
+
+    def resolve(name: str) -> str:
+        path = name.split("/", 1)[1] if ".dkr.ecr." in name.split("/", 1)[0] else name
+        repository, _, tag = path.rpartition(":")
+        if not repository or repository not in ecr._images:
+            return ""
+        image = next((each for each in ecr._images[repository] if tag in each.get("imageTags", [])), None)
+        return str(image["imageDigest"]) if image else ""
+
+    return resolve
+
+
+def install(ecs: Any, engine: Engine, health: HealthMonitor) -> None:
+    """Put the engine and the wrappers in place."""
+    ecs._docker = engine
+    _first_deployment_is_a_rollout(ecs)
+    _forget_failed_deployments(ecs)
+    _only_healthy_tasks_are_stable(ecs, health)
+    _real_exit_codes(ecs, engine)
+
+
+def _first_deployment_is_a_rollout(ecs: Any) -> None:
+    make_deployment = ecs._make_deployment
+
+    def make(task_definition: str, desired_count: int, status: str = "PRIMARY") -> Json:
+        deployment: Json = make_deployment(task_definition, desired_count, status)
+        if int(desired_count) > 0:
+            deployment["rolloutState"] = "IN_PROGRESS"
+            deployment["rolloutStateReason"] = "ECS deployment in progress."
+        return deployment
+
+    ecs._make_deployment = make
+
+
+def _forget_failed_deployments(ecs: Any) -> None:
+    """NOTE: ministack lists failed deployments for ever; ECS drops them. Here they go when the next one begins."""
+    update = ecs._update_service
+
+    def forget_then_update(data: Json) -> Any:
+        for (_account, _region, key), service in list(ecs._services.all_items()):
+            if key.endswith("/" + str(data.get("service", "")).rsplit("/", 1)[-1]):
+                service["deployments"] = [
+                    each
+                    for each in service.get("deployments", [])
+                    if each.get("rolloutState") != "FAILED"
+                    or each.get("runningCount")
+                    or each.get("status") == "PRIMARY"
+                ]
+        return update(data)
+
+    ecs._update_service = forget_then_update
+    ecs._ACTION_MAP["UpdateService"] = forget_then_update
+
+
+def _only_healthy_tasks_are_stable(ecs: Any, health: HealthMonitor) -> None:
+    record_healthy = ecs._record_service_task_healthy
+
+    def record(service_key: str, task: Json) -> None:
+        if health.task_is_healthy(task):
+            record_healthy(service_key, task)
+
+    ecs._record_service_task_healthy = record
+
+
+def _real_exit_codes(ecs: Any, engine: Engine) -> None:
+    """Report how a stopped command really ended, as soon as it has ended."""
+    cleanup = ecs._cleanup_task_resources
+
+    def record(task: Json, containers: list[str]) -> None:
+        for index, container_id in enumerate(containers):
+            code = engine.containers.get(container_id).wait()["StatusCode"]
+            with ecs.resource_lock("ecs-task", task.get("taskArn", "")):
+                task["containers"][index]["exitCode"] = code
+
+    def cleanup_and_record(task: Json, client: Any, extra_container: Any = None) -> None:
+        containers = list(task.get("_docker_ids") or [])
+        cleanup(task, client, extra_container)
+        if containers and task.get("stopCode") in ("UserInitiated", "ServiceSchedulerInitiated"):
+            threading.Thread(target=record, args=(task, containers), daemon=True, name="opsctl-exit-code").start()
+
+    ecs._cleanup_task_resources = cleanup_and_record
+
+
+# -- CloudFormation's AWS::ECS::Service ------------------------------------------------------------------------------
+
+
+def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
+    """Make CloudFormation wait until a service is steady, and fail when its circuit breaker trips."""
+    _whole_container_definitions(provisioners)
+    handler = provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"]
+    create_service, update_service = handler["create"], handler["update"]
+
+    def create(logical_id: str, props: Json, stack_name: str) -> tuple[str, Json]:
+        props = _with_numbers(props)
+        arn, attributes = create_service(logical_id, props, stack_name)
+        _copy_settings(ecs, arn, props)
+        _wait_steady(ecs, arn, stacks, stack_name)
+        return arn, attributes
+
+    def update(physical_id: str, old: Json, new: Json, stack_name: str) -> tuple[str, Json]:
+        old, new = _with_numbers(old), _with_numbers(new)
+        arn, attributes = update_service(physical_id, old, new, stack_name)
+        _copy_settings(ecs, arn, new)
+        _wait_steady(ecs, arn, stacks, stack_name)
+        return arn, attributes
+
+    handler["create"], handler["update"] = create, update
+
+
+_CAMEL_CASE = ("secrets", "healthCheck", "dependsOn", "ulimits", "linuxParameters", "repositoryCredentials")
+_NUMBERS = ("cpu", "memory", "memoryReservation", "stopTimeout", "startTimeout")
+
+
+def _whole_container_definitions(provisioners: Any) -> None:
+    """NOTE: ministack leaves nested names as templates write them (`ValueFrom`), where its ECS looks for `valueFrom`:
+    a task from a template got none of its secrets. Numbers that came through parameters are text as well.
+    """
+    normalize, camel = provisioners._normalize_container_defs, provisioners._pascal_to_camel
+
+    def whole(definitions: list[Json]) -> list[Json]:
+        result: list[Json] = normalize(definitions)
+        for container in result:
+            container.update({name: camel(container[name]) for name in _CAMEL_CASE if name in container})
+            container.update({name: int(container[name]) for name in _NUMBERS if name in container})
+            for mapping in container.get("portMappings") or []:
+                mapping.update({name: int(mapping[name]) for name in ("containerPort", "hostPort") if name in mapping})
+            if "essential" in container:
+                container["essential"] = str(container["essential"]).lower() == "true"
+        return result
+
+    provisioners._normalize_container_defs = whole
+
+
+def _with_numbers(props: Json) -> Json:
+    """NOTE: ministack hands template parameters of type Number over as text, which its ECS can't count with."""
+    names = ("DesiredCount", "HealthCheckGracePeriodSeconds")
+    return {name: int(value) if name in names else value for name, value in props.items()}
+
+
+def _service(ecs: Any, arn: str) -> Json | None:
+    cluster, name = arn.rsplit("/", 2)[-2:]
+    found: Json | None = ecs._services.get(f"{cluster}/{name}")
+    return found
+
+
+def _copy_settings(ecs: Any, arn: str, props: Json) -> None:
+    """Properties that ministack's create handler drops."""
+    service = _service(ecs, arn)
+    if service is None:
+        return
+    names = {
+        "HealthCheckGracePeriodSeconds": "healthCheckGracePeriodSeconds",
+        "EnableExecuteCommand": "enableExecuteCommand",
+        "PropagateTags": "propagateTags",
+        "PlatformVersion": "platformVersion",
+    }
+    for property_name, field in names.items():
+        if property_name in props:
+            service[field] = props[property_name]
+
+
+def _wait_steady(ecs: Any, arn: str, stacks: Any, stack_name: str) -> None:
+    service = _service(ecs, arn)
+    primary = ecs._primary_deployment(service) if service else None
+    if primary is None:
+        return
+    deadline = time.monotonic() + _STEADY_SECONDS
+    while time.monotonic() < deadline:
+        service = _service(ecs, arn)
+        if service is None or service.get("status") != "ACTIVE" or _is_steady(service, primary):
+            return
+        if primary.get("rolloutState") == "FAILED":
+            _wait_rolled_back(ecs, arn)
+            raise ValueError(
+                'Resource handler returned message: "Error occurred during operation '
+                "'ECS Deployment Circuit Breaker was triggered'.\""
+            )
+        if (stacks.get(stack_name) or {}).get("_cancel_requested"):
+            raise ValueError("Resource update cancelled")
+        time.sleep(0.1)
+    raise ValueError(f"Resource handler returned message: service {arn.rsplit('/', 1)[-1]} did not become steady")
+
+
+def _wait_rolled_back(ecs: Any, arn: str) -> None:
+    """Let the circuit breaker's own roll-back finish: a deployment that starts in the middle of it would have no
+    completed one to go back to."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        service = _service(ecs, arn)
+        primary = ecs._primary_deployment(service) if service else None
+        if primary is None or primary.get("rolloutState") != "IN_PROGRESS":
+            return
+        time.sleep(0.1)
+
+
+def _is_steady(service: Json, deployment: Json) -> bool:
+    return bool(
+        deployment.get("rolloutState") == "COMPLETED"
+        and service.get("runningCount", 0) == int(service.get("desiredCount") or 0)
+        and service.get("pendingCount", 0) == 0
+    )

@@ -1,0 +1,312 @@
+"""The emulator's process: ministack, extended, with everything the local target runs beside it.
+
+`python -m opsctl.local.emulator --state DIR ...` is started by `start.spawn_emulator` and ends by itself: when it
+is told to, when its state directory vanishes or is replaced, or when nobody has used it for its lifetime. What it
+starts (the PostgreSQL server, tasks, Lambda workers) ends with it, however it ends.
+
+ministack is extended before it serves its first request, by replacing functions of its modules; each replacement is
+in the module of this package that is named for it. It is pinned to one exact version for that reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opsctl import __version__
+from opsctl.local import ports
+from opsctl.local.procs import end_all, marked
+from opsctl.local.spawner import Spawner
+from opsctl.local.state import Json, StateDir
+
+logger = logging.getLogger("opsctl.emulator")
+
+_TICK = 0.2
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line. `lifetime` is in seconds without any request."""
+
+    state: StateDir
+    port: int
+    postgres_port: int
+    region: str
+    account: str
+    lifetime: float
+
+
+def parse(arguments: list[str] | None = None) -> Options:
+    parser = argparse.ArgumentParser(prog="opsctl.local.emulator")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--postgres-port", type=int, required=True)
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--lifetime", type=float, required=True)
+    given = parser.parse_args(arguments)
+    return Options(StateDir(given.state), given.port, given.postgres_port, given.region, given.account, given.lifetime)
+
+
+def configure_ministack(options: Options) -> None:
+    """ministack reads its settings from the environment when it is imported; this comes first."""
+    state = options.state
+    os.environ.update(
+        {
+            "BIND_HOST": ports.LOOPBACK,  # its default is every interface
+            "MINISTACK_HOST": ports.LOOPBACK,
+            "GATEWAY_PORT": str(options.port),
+            "AWS_ENDPOINT_URL": f"http://{ports.LOOPBACK}:{options.port}",
+            "MINISTACK_REGION": options.region,
+            "MINISTACK_ACCOUNT_ID": options.account,
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state.aws),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(state.objects),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "ECS_RESTORE_RECONCILE_DELAY_SECONDS": "0.2",
+            "LAMBDA_EXECUTOR": "local",
+            "LOG_LEVEL": "WARNING",
+            # Never the machine's own engine: the process runtime is the same on every machine.
+            "DOCKER_HOST": f"unix://{state.path}/no-engine.sock",
+        }
+    )
+
+
+class Emulator:
+    """Wires the parts together and runs them until it is time to end."""
+
+    def __init__(self, options: Options) -> None:
+        from opsctl.local.calls import CallCounter
+        from opsctl.local.servers import Servers
+
+        self.options = options
+        self.state = options.state
+        self.spawner = Spawner()
+        self.calls = CallCounter()
+        self.postgres = Servers(self.state, options.postgres_port, self.spawner)
+        self.failure = ""
+        self.record_only: tuple[str, ...] = ()
+        self._identity = self.state.path.stat().st_ino
+        self._serving = False
+        self._restored = False
+        self._closing = threading.Event()
+
+    def run(self) -> None:
+        _end_leftovers(self.state)
+        threading.Thread(target=self._watch_postgres, daemon=True, name="opsctl-postgres").start()
+        self._extend_ministack()
+        asyncio.run(self._serve())
+
+    # -- extending ministack -------------------------------------------------------------------------------------
+
+    def _extend_ministack(self) -> None:
+        from ministack import app
+        from ministack.core import persistence
+        from ministack.core.responses import get_account_id, get_region, request_scope
+        from ministack.services import alb, ecr, ecs, rds, secretsmanager
+        from ministack.services.cloudformation import _stacks, provisioners, stacks
+
+        from opsctl.local import calls, corrections, dataplane, recovery
+        from opsctl.local import ecs as local_ecs
+        from opsctl.local.engine import provide_docker_errors
+        from opsctl.local.health import HealthMonitor
+        from opsctl.local.persistence import Snapshots
+        from opsctl.local.processes import ProcessContainers, ProcessEngine, ProcessImages
+        from opsctl.local.rds import DbInstances
+        from opsctl.local.resources import RECORD_ONLY, ResourceTypes
+
+        self.app, self.stacks = app, _stacks
+        images = ProcessImages(self.state, local_ecs.digest_of_tag(ecr), provide_docker_errors())
+        self.containers = ProcessContainers(
+            self.state, images, self.spawner,
+            settings_of=local_ecs.settings_of(ecs), fail_pull=local_ecs.fail_pull(ecs),
+            wait_database=lambda: self.postgres.wait_running(60),
+        )  # fmt: skip
+        engine = ProcessEngine(self.containers, images)
+        self.health = HealthMonitor(ecs, alb, request_scope, engine, self.containers)
+        local_ecs.install(ecs, engine, self.health)
+        local_ecs.install_service_type(provisioners, ecs, _stacks)
+        dataplane.install(alb, self.health)
+        self.listeners = dataplane.Listeners(self.state, app, alb, request_scope, self.calls.touch)
+        registered = ResourceTypes(provisioners, app._get_module, get_account_id, get_region).install()
+        corrections.install(provisioners, secretsmanager)
+        self.record_only = tuple(f"{name}: {RECORD_ONLY[name]}" for name in registered if name in RECORD_ONLY)
+        self.databases = DbInstances(rds, provisioners, self.postgres, request_scope)
+        self.databases.install()
+        recovery.run_blocking_types_off_the_loop(stacks)
+        self.recovery = recovery.Recovery(stacks, _stacks, request_scope)
+        self.recovery.install()
+        calls.install(app, self.calls)
+        recovery.note_changes(ecs, self.calls.changed)
+        self.snapshots = Snapshots(
+            self.state.aws, app, persistence, changes=lambda: self.calls.changes, busy=self.recovery.busy
+        )
+
+    # -- serving -------------------------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        from hypercorn.asyncio import serve
+        from hypercorn.config import Config
+
+        shutdown = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, shutdown.set)
+        config = Config()
+        config.bind = [f"{ports.LOOPBACK}:{self.options.port}"]
+        config.keep_alive_timeout = 75
+        config.graceful_timeout = 1
+        config.accesslog = None
+        config.loglevel = "WARNING"
+        threading.Thread(
+            target=self._watch,
+            args=(lambda: loop.call_soon_threadsafe(shutdown.set),),
+            daemon=True,
+            name="opsctl-watch",
+        ).start()
+        housekeeping = loop.create_task(self._housekeeping())
+        try:
+            await serve(self._application, config, shutdown_trigger=shutdown.wait)  # type: ignore[arg-type]
+        finally:
+            housekeeping.cancel()
+            self._close()
+
+    def _close(self) -> None:
+        self._closing.set()
+        self.containers.close()
+        self.containers.stop_all(5.0)
+        self.postgres.stop()
+
+    async def _housekeeping(self) -> None:
+        """What has to happen in the event loop: listeners, and the first moments after a start."""
+        while not self._serving:
+            await asyncio.sleep(0.02)
+        self.recovery.settle_interrupted_stacks()
+        self.snapshots.start()
+        while True:
+            try:
+                self.listeners.reconcile()
+                self.health.tick()
+            except Exception:
+                logger.exception("Housekeeping failed")
+            await asyncio.sleep(_TICK)
+
+    async def _application(self, scope: Json, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self.app.app(scope, receive, self._noting_start(send))
+        elif scope["type"] == "http" and scope["path"].startswith("/_opsctl/"):
+            await self._answer(scope, send)
+        else:
+            await self.app.app(scope, receive, send)
+
+    def _noting_start(self, send: Callable[[Json], Awaitable[None]]) -> Callable[[Json], Awaitable[None]]:
+        async def noting(message: Json) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                self._serving = True
+            elif message["type"] == "lifespan.startup.failed":
+                self.failure = str(message.get("message", "ministack did not start"))
+
+        return noting
+
+    async def _answer(self, scope: Json, send: Any) -> None:
+        """opsctl's own questions. Only methods and paths of this table answer."""
+        match scope["method"], scope["path"]:
+            case "GET", "/_opsctl/health":
+                status, body = 200, self._report()
+            case "GET", "/_opsctl/calls":
+                status, body = 200, self.calls.report()
+            case "DELETE", "/_opsctl/calls":
+                self.calls.reset()
+                status, body = 200, {}
+            case "POST", "/_opsctl/flush":
+                await asyncio.to_thread(self.snapshots.flush)
+                status, body = 200, {}
+            case _:
+                status, body = 404, {"message": "unknown"}
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        await self.app._send_response(send, status, headers, json.dumps(body).encode())
+
+    def _report(self) -> Json:
+        services = self.health.services()
+        ready = self._serving and self._restored and self.postgres.running
+        return {
+            "ready": ready,
+            "failure": self.failure or self.postgres.failure,
+            "version": __version__,
+            "postgres": self.postgres.running,
+            "services": services,
+            "settled": ready and all(_is_settled(each) for each in services),
+            "idle_seconds": self.calls.idle_seconds,
+            "record_only": self.record_only,
+        }
+
+    # -- watching ------------------------------------------------------------------------------------------------
+
+    def _watch_postgres(self) -> None:
+        while not self._closing.wait(_TICK):
+            self.postgres.supervise()
+            if self._serving and self.postgres.running and not self._restored:
+                self.databases.restore()
+                self._restored = True
+
+    def _watch(self, shut_down: Callable[[], None]) -> None:
+        while not self._closing.wait(_TICK):
+            if not self._state_is_there():
+                self._vanish()
+            if self.calls.idle_seconds > self.options.lifetime:
+                logger.warning("Unused for %.0f seconds: ending", self.options.lifetime)
+                shut_down()
+                return
+
+    def _state_is_there(self) -> bool:
+        try:
+            return self.state.path.stat().st_ino == self._identity
+        except OSError:
+            return False
+
+    def _vanish(self) -> None:
+        """The state directory is gone: there is nothing to save, and nobody can find us any more."""
+        self._closing.set()
+        self.containers.close()
+        for container in self.containers.list():
+            container.kill()
+        with contextlib.suppress(Exception):
+            self.postgres.stop(signal.SIGQUIT)
+        os._exit(0)
+
+
+def _is_settled(service: Json) -> bool:
+    return bool(service["running"] >= service["desired"] and service["healthy"] >= service["desired"])
+
+
+def _end_leftovers(state: StateDir) -> None:
+    """End what an emulator that was killed left running."""
+    ours = {os.getpid(), os.getppid()}
+    # SIGINT ends PostgreSQL without waiting for its clients, and gunicorn without waiting for requests.
+    end_all([each for each in marked(state.path) if each.pid not in ours], gentle=signal.SIGINT, patience=5.0)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
+    configure_ministack(options)
+    logging.basicConfig(format="%(asctime)s %(levelname)s [%(name)s] %(message)s", level=logging.INFO)
+    logging.Formatter.converter = time.gmtime
+    Emulator(options).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Write the emulator's state to disk soon after every change, so that `kill -9` loses next to nothing.
+
+NOTE: ministack 1.5.33 writes its state only when it is told to stop. Object bodies of S3 are the exception
+(S3_PERSIST). Here a thread asks the loaded services for their state shortly after something changed, and replaces
+the file of each one whose state differs, in ministack's own format, which it reads at the next start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from opsctl.local.state import write_bytes
+
+logger = logging.getLogger("opsctl.persistence")
+
+_DEBOUNCE = 0.3
+_TAIL = 1.5  # seconds after which a change is written again, for what it set off in the background
+
+
+class Snapshots:
+    """`changes` answers a number that grows with every change; `busy` whether a stack operation is running."""
+
+    def __init__(
+        self, directory: Path, app_module: Any, format_of: Any, *, changes: Callable[[], int], busy: Callable[[], bool]
+    ) -> None:
+        self._directory = directory
+        self._app = app_module
+        self._format = format_of
+        self._changes = changes
+        self._busy = busy
+        self._written: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, daemon=True, name="opsctl-snapshots").start()
+
+    def stop(self) -> None:
+        """No more writes from here: ministack writes everything once more while it shuts down."""
+        self._stop.set()
+
+    def flush(self) -> None:
+        """Write what differs from the last time; services that change while they are read are read again."""
+        with self._lock:
+            for name, get_state in self._app._build_persistence_save_dict().items():
+                data = self._serialise(name, get_state)
+                if data is None or not self._directory.is_dir():
+                    continue
+                digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+                if self._written.get(name) != digest:
+                    write_bytes(self._directory / f"{name}.json", data)
+                    self._written[name] = digest
+
+    def _serialise(self, name: str, get_state: Callable[[], Any]) -> bytes | None:
+        for attempt in range(5):
+            try:
+                state = get_state()
+                if state is None:
+                    return None
+                document = {"__ministack_format__": self._format._state_format_version(name), "payload": state}
+                return json.dumps(document, default=self._format._json_default).encode()
+            except RuntimeError:
+                # A dictionary grew while it was copied: another thread is at work in this service.
+                time.sleep(0.02 * (attempt + 1))
+        logger.warning("The state of %s kept changing; it is written the next time", name)
+        return None
+
+    def _run(self) -> None:
+        seen = -1
+        repeat_at = 0.0
+        while not self._stop.wait(_DEBOUNCE):
+            changes, now = self._changes(), time.monotonic()
+            repeat = bool(repeat_at) and now >= repeat_at
+            if changes == seen and not repeat and not self._busy():
+                continue
+            repeat_at = 0.0 if changes == seen else now + _TAIL
+            seen = changes
+            try:
+                self.flush()
+            except OSError:
+                logger.exception("The emulator's state could not be written")

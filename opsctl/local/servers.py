@@ -1,0 +1,99 @@
+"""PostgreSQL servers of a target: one for each DB instance, since roles belong to a server as a whole.
+
+The first server always runs, so that a deploy doesn't wait for one; the first DB instance gets it. Each further one (a
+second environment, or the successor of an instance that is being replaced) gets a server of its own, made for it and
+deleted with it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from opsctl.local import ports
+from opsctl.local.postgres import PostgresServer
+from opsctl.local.spawner import Spawner
+from opsctl.local.state import StateDir, read_json, write_json
+
+_FIRST = "postgres"
+
+
+class Servers:
+    """Servers by the ARN of the DB instance they hold."""
+
+    def __init__(self, state: StateDir, port: int, spawner: Spawner) -> None:
+        self._state = state
+        self._spawner = spawner
+        self._lock = threading.RLock()
+        self._servers = {_FIRST: PostgresServer(state, port, spawner, _FIRST)}
+        self._holders: dict[str, str] = {}
+        for arn, record in read_json(state.servers).items():
+            self._holders[arn] = record["server"]
+            self._add(record["server"], int(record["port"]))
+
+    @property
+    def running(self) -> bool:
+        """Whether every server answers."""
+        return all(each.running for each in self._all())
+
+    @property
+    def failure(self) -> str:
+        """Why one doesn't start; empty when all do."""
+        return next((each.failure for each in self._all() if each.failure), "")
+
+    def wait_running(self, seconds: float) -> bool:
+        """Wait for each server that is starting."""
+        return all(each.wait_running(seconds) for each in self._all())
+
+    def supervise(self) -> None:
+        """Start what isn't running."""
+        for each in self._all():
+            each.supervise()
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        for each in self._all():
+            each.stop(number)
+
+    def of(self, arn: str) -> PostgresServer | None:
+        """The server that holds this instance."""
+        with self._lock:
+            name = self._holders.get(arn)
+            return self._servers[name] if name else None
+
+    def claim(self, arn: str) -> PostgresServer:
+        """The server of this instance, made and started when it has none yet."""
+        with self._lock:
+            name = self._holders.get(arn)
+            if name is None:
+                name = self._free_name()
+                self._add(name, ports.choose(None, taken=[each.port for each in self._servers.values()]))
+                self._holders[arn] = name
+                self._save()
+            server = self._servers[name]
+        server.supervise()
+        return server
+
+    def release(self, arn: str) -> None:
+        """Take the server of a deleted instance away; the first one only becomes free."""
+        with self._lock:
+            name = self._holders.pop(arn, None)
+            server = self._servers.pop(name) if name and name != _FIRST else None
+            self._save()
+        if server:
+            server.delete()
+
+    def _all(self) -> list[PostgresServer]:
+        with self._lock:
+            return list(self._servers.values())
+
+    def _add(self, name: str, port: int) -> None:
+        if name not in self._servers:
+            self._servers[name] = PostgresServer(self._state, port, self._spawner, name)
+
+    def _free_name(self) -> str:
+        taken = set(self._holders.values())
+        return next(name for name in (_FIRST, *(f"{_FIRST}-{n}" for n in range(2, 100))) if name not in taken)
+
+    def _save(self) -> None:
+        records = {arn: {"server": name, "port": self._servers[name].port} for arn, name in self._holders.items()}
+        write_json(self._state.servers, dict(records))

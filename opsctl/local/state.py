@@ -1,0 +1,116 @@
+"""Where the local target keeps its files, and how they are written.
+
+One directory, `<root>/.opsctl/local/`, holds everything: deleting it is a complete clean-up, because every process
+of the target stops when it vanishes. Standard library only: `target` imports this on its fast path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """Names of everything under `.opsctl/local/`."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, root: Path) -> StateDir:
+        return cls(root.resolve() / ".opsctl" / "local")
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def ports(self) -> Path:
+        """`{"emulator": port, "postgres": port}`, written by the starter and kept for the next start."""
+        return self.path / "ports.json"
+
+    @property
+    def emulator(self) -> Path:
+        """`{"pid", "started", "version"}` of the running emulator, written by itself."""
+        return self.path / "emulator.json"
+
+    @property
+    def postgres(self) -> Path:
+        """`{"pid", "started"}` of the first PostgreSQL server."""
+        return self.path / "postgres.json"
+
+    @property
+    def listeners(self) -> Path:
+        """`{"<load balancer DNS name>:<listener port>": loopback port}`."""
+        return self.path / "listeners.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def servers(self) -> Path:
+        """Which PostgreSQL server holds which DB instance: see `servers.Servers`."""
+        return self.path / "servers.json"
+
+    @property
+    def aws(self) -> Path:
+        return self.path / "aws"
+
+    @property
+    def objects(self) -> Path:
+        return self.path / "s3"
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images"
+
+    @property
+    def volumes(self) -> Path:
+        return self.path / "volumes"
+
+    @property
+    def tasks(self) -> Path:
+        return self.path / "tasks"
+
+    @property
+    def temporary(self) -> Path:
+        return self.path / "tmp"
+
+    def create(self) -> None:
+        """Make the directory; mode 0700, since the emulator's state holds generated passwords."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for each in (self.logs, self.aws, self.objects, self.images, self.volumes, self.tasks, self.temporary):
+            each.mkdir(exist_ok=True, mode=0o700)
+
+
+def read_json(path: Path) -> Json:
+    """The object in `path`; empty when the file is missing or was cut off."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Replace `path` in one step, readable by its owner only."""
+    write_bytes(path, json.dumps(value, sort_keys=True).encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` in one step: a reader or a `kill -9` sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,359 @@
+"""Start, ask, stop and reset the local target.
+
+The target is one process, the emulator (`opsctl.local.emulator`), which starts and watches all others: PostgreSQL,
+ECS tasks, Lambda workers. It is detached, so the command line can end; it ends by itself when its state directory
+vanishes or nobody has used it for `lifetime` seconds, and all others end with it.
+
+`ensure_started` is called by every `deploy --env local`. When all runs it costs one file read, one look at /proc
+and one HTTP request; so this module imports nothing beyond the standard library and `opsctl.errors`, and what only
+a start needs it imports there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from opsctl import __version__
+from opsctl.errors import BusyError, OpsctlError
+from opsctl.local.procs import ProcessId, end_all, marked
+from opsctl.local.state import Json, StateDir, read_json
+
+Progress = Callable[[str], None]
+LOOPBACK = "127.0.0.1"
+LIFETIME_VARIABLE = "OPSCTL_LOCAL_LIFETIME"
+_START_SECONDS = 90.0
+_SETTLE_SECONDS = 30.0
+
+
+class LocalTargetError(OpsctlError):
+    """The local target can't do what was asked."""
+
+    code = "local-target"
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """What a target is started with. `account_id` is also the access key: the emulator maps one to the other."""
+
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+    lifetime_seconds: float = 12 * 3600.0
+
+    @classmethod
+    def from_environment(cls, *, region: str = "us-east-1", account_id: str = "000000000000") -> LocalSettings:
+        """Settings with the lifetime of `OPSCTL_LOCAL_LIFETIME` (seconds without any request)."""
+        text = os.environ.get(LIFETIME_VARIABLE, "")
+        if not text:
+            return cls(region=region, account_id=account_id)
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        if seconds <= 0:
+            raise LocalTargetError(
+                f"{LIFETIME_VARIABLE} is {text!r}, which is not a positive number of seconds.",
+                code="invalid-lifetime",
+                hint=f"Unset it (12 hours) or set it, for example: {LIFETIME_VARIABLE}=3600",
+            )
+        return cls(region=region, account_id=account_id, lifetime_seconds=seconds)
+
+
+@dataclass(frozen=True)
+class LocalEndpoints:
+    """Where a started target answers. `access_key` and `secret_key` are good for this emulator only."""
+
+    endpoint_url: str
+    account_id: str
+    region: str
+    access_key: str
+    secret_key: str
+    postgres_host: str
+    postgres_port: int
+
+
+@dataclass(frozen=True)
+class LocalService:
+    """An ECS service as the emulator sees it; `healthy` counts tasks that pass their target group's check."""
+
+    name: str
+    desired: int
+    running: int
+    healthy: int
+
+
+@dataclass(frozen=True)
+class LocalStatus:
+    """What `opsctl local status` shows. `record_only` are resource types that deploy and do nothing here."""
+
+    running: bool
+    state: Path
+    endpoints: LocalEndpoints | None
+    emulator_pid: int | None
+    postgres_pid: int | None
+    services: tuple[LocalService, ...]
+    urls: tuple[str, ...]
+    idle_seconds: float
+    record_only: tuple[str, ...]
+
+
+def _silent(_line: str) -> None:
+    return None
+
+
+class LocalTarget:
+    """The target of one working copy. Instances are cheap and hold no connection."""
+
+    def __init__(self, root: Path, *, settings: LocalSettings | None = None) -> None:
+        self.state = StateDir.of(root)
+        self.settings = settings or LocalSettings.from_environment()
+
+    def ensure_started(self, progress: Progress = _silent) -> LocalEndpoints:
+        """Start what doesn't run and wait until the emulator and PostgreSQL answer.
+
+        After a start it also waits (30 s at most) until the services that ran before run again. Raises
+        LocalTargetError with the tail of the emulator's log when it doesn't come up.
+        """
+        if self._health().get("ready"):
+            return self._endpoints()
+        with self._lock(progress):
+            started = self._start_unless_usable(progress)
+            if not self._wait_ready():
+                # It ended while we waited: it was being killed, or what it waits for broke. Once more, from here.
+                started = self._start_unless_usable(progress)
+                if not self._wait_ready():
+                    raise self._start_error("The local AWS emulator ended while it was starting.")
+        if started:
+            self._wait_settled(progress)
+        return self._endpoints()
+
+    def status(self) -> LocalStatus:
+        """What runs; never starts anything."""
+        health = self._health()
+        emulator = ProcessId.load(self.state.emulator)
+        database = ProcessId.load(self.state.postgres)
+        return LocalStatus(
+            running=bool(health),
+            state=self.state.path,
+            endpoints=self._endpoints() if health else None,
+            emulator_pid=emulator.pid if emulator and emulator.alive else None,
+            postgres_pid=database.pid if database and database.alive else None,
+            services=tuple(LocalService(**each) for each in health.get("services", [])),
+            urls=tuple(f"http://{LOOPBACK}:{port}/" for port in read_json(self.state.listeners).values())
+            if health
+            else (),
+            idle_seconds=float(health.get("idle_seconds", 0.0)),
+            record_only=tuple(health.get("record_only", [])),
+        )
+
+    def stop(self, progress: Progress = _silent) -> bool:
+        """End every process; state stays. Answers whether anything ran."""
+        if not self.state.path.is_dir():
+            return False
+        with self._lock(progress):
+            return self._stop(progress)
+
+    def reset(self, progress: Progress = _silent) -> None:
+        """End every process and delete the state directory, data included."""
+        import shutil
+
+        if not self.state.path.is_dir():
+            return
+        with self._lock(progress):
+            self._stop(progress)
+            shutil.rmtree(self.state.path, ignore_errors=True)
+        if self.state.path.exists():
+            raise LocalTargetError(
+                f"{self.state.path} could not be deleted completely.",
+                code="reset-incomplete",
+                hint=f"Delete it by hand: rm -rf {self.state.path}",
+            )
+
+    def logs(self, name: str = "emulator", *, follow: bool = False) -> Iterator[str]:
+        """Lines of `emulator`, `postgres`, or the newest task whose container or family is `name`."""
+        from opsctl.local.logs import find_log, read_lines
+
+        return read_lines(find_log(self.state, name), follow=follow)
+
+    def service_url(self, dns_name: str, port: int = 80) -> str:
+        """The loopback URL that leads through this load balancer's listener; waits up to 5 s for it to open."""
+        deadline = time.monotonic() + 5.0
+        while True:
+            local = read_json(self.state.listeners).get(f"{dns_name.lower()}:{port}")
+            if local:
+                return f"http://{LOOPBACK}:{local}/"
+            if time.monotonic() > deadline:
+                raise LocalTargetError(
+                    f"The local load balancer {dns_name} has no listener on port {port}.",
+                    code="no-local-listener",
+                    hint="Deploy the app stack again, or run `opsctl local status` to see the listeners that are open.",
+                )
+            time.sleep(0.05)
+
+    def calls(self) -> Json:
+        """API calls counted since the start or the last `reset_calls`: see `opsctl.local.calls`."""
+        return self._request("GET", "/_opsctl/calls")
+
+    def reset_calls(self) -> None:
+        """Count API calls from zero."""
+        self._request("DELETE", "/_opsctl/calls")
+
+    def flush(self) -> None:
+        """Write the emulator's state to disk now; it does so by itself within a second of every change."""
+        self._request("POST", "/_opsctl/flush")
+
+    # -- parts -------------------------------------------------------------------------------------------------
+
+    def _endpoints(self) -> LocalEndpoints:
+        ports = read_json(self.state.ports)
+        return LocalEndpoints(
+            endpoint_url=f"http://{LOOPBACK}:{ports['emulator']}",
+            account_id=self.settings.account_id,
+            region=self.settings.region,
+            access_key=self.settings.account_id,
+            secret_key="local",  # noqa: S106  the emulator accepts any
+            postgres_host=LOOPBACK,
+            postgres_port=int(ports["postgres"]),
+        )
+
+    def _health(self) -> Json:
+        """The emulator's own report; empty when it doesn't run, doesn't answer or is another version's."""
+        record = read_json(self.state.emulator)
+        process = ProcessId.load(self.state.emulator)
+        if process is None or not process.alive or record.get("version") != __version__:
+            return {}
+        try:
+            return self._request("GET", "/_opsctl/health", timeout=3.0)
+        except LocalTargetError:
+            return {}
+
+    def _request(self, method: str, path: str, timeout: float = 30.0) -> Json:
+        port = int(read_json(self.state.ports).get("emulator", 0))
+        try:
+            return _http_json(port, method, path, timeout)
+        except (OSError, ValueError) as error:
+            raise LocalTargetError(
+                f"The local emulator does not answer on {LOOPBACK}:{port} ({error}).",
+                code="emulator-down",
+                hint="Run `opsctl local status`, then `opsctl deploy --env local`, which starts what is missing.",
+            ) from error
+
+    def _usable(self) -> bool:
+        """Whether the recorded emulator is ours and alive, so that waiting for it is enough."""
+        record = read_json(self.state.emulator)
+        process = ProcessId.load(self.state.emulator)
+        return bool(process and process.alive and record.get("version") == __version__)
+
+    @contextlib.contextmanager
+    def _lock(self, progress: Progress) -> Iterator[None]:
+        """One starter or stopper at a time. The kernel lets go of the lock when its holder dies."""
+        self.state.create()
+        with self.state.lock.open("w", encoding="utf-8") as file:
+            deadline = time.monotonic() + _START_SECONDS
+            waiting = False
+            while not _try_lock(file):
+                if not waiting:
+                    progress("Another opsctl is starting or stopping the local target; waiting for it.")
+                    waiting = True
+                if time.monotonic() > deadline:
+                    raise BusyError(
+                        "Another opsctl has been starting or stopping the local target for 90 seconds.",
+                        hint="Wait for it or end it, then run the command again.",
+                    )
+                time.sleep(0.05)
+            yield
+
+    def _start_unless_usable(self, progress: Progress) -> bool:
+        from opsctl.local.start import spawn_emulator
+
+        if self._usable():
+            return False
+        self._stop(_silent)
+        progress("Starting the local AWS emulator and PostgreSQL.")
+        spawn_emulator(self.state, self.settings)
+        return True
+
+    def _stop(self, progress: Progress) -> bool:
+        emulator = ProcessId.load(self.state.emulator)
+        ran = bool(emulator and emulator.alive)
+        if emulator and ran:
+            progress("Stopping the local AWS emulator, its tasks and PostgreSQL.")
+            end_all([emulator], gentle=signal.SIGTERM, patience=15.0)
+        # Whatever a killed emulator left behind carries the marker.
+        leftovers = [each for each in marked(self.state.path) if each.pid != os.getpid()]
+        end_all(leftovers, gentle=signal.SIGINT, patience=5.0)
+        for record in (self.state.emulator, self.state.postgres):
+            record.unlink(missing_ok=True)
+        return ran or bool(leftovers)
+
+    def _wait_ready(self) -> bool:
+        """Whether it answers that all is ready; False as soon as its process is gone."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            health = self._health()
+            if health.get("ready"):
+                return True
+            if not self._usable():
+                return False
+            if health.get("failure"):
+                raise self._start_error(str(health["failure"]))
+            time.sleep(0.05)
+        raise self._start_error("The local AWS emulator did not become ready.")
+
+    def _wait_settled(self, progress: Progress) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        said = False
+        while time.monotonic() < deadline:
+            health = self._health()
+            if not health or health.get("settled"):
+                return
+            if not said:
+                names = ", ".join(each["name"] for each in health.get("services", []))
+                progress(f"Starting services again: {names}." if names else "Restoring the previous state.")
+                said = True
+            time.sleep(0.1)
+
+    def _start_error(self, message: str) -> LocalTargetError:
+        from opsctl.local.logs import tail
+
+        return LocalTargetError(
+            message,
+            code="local-start-failed",
+            detail=tuple(tail(self.state.logs / "emulator.log", 15)),
+            hint=f"Read {self.state.logs}; `opsctl local reset` starts from nothing and deletes local data.",
+        )
+
+
+def _try_lock(file: TextIO) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _http_json(port: int, method: str, path: str, timeout: float) -> Json:
+    """One request to the emulator over a plain socket; `http.client` alone would cost more than the request."""
+    request = f"{method} {path} HTTP/1.0\r\nHost: {LOOPBACK}:{port}\r\nContent-Length: 0\r\n\r\n"
+    with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
+        connection.sendall(request.encode("ascii"))
+        answer = bytearray()
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, body = bytes(answer).partition(b"\r\n\r\n")
+    if b" 200" not in head.split(b"\r\n", 1)[0]:
+        raise ValueError(head.split(b"\r\n", 1)[0].decode("latin-1") or "no answer")
+    value = json.loads(body)
+    if not isinstance(value, dict):
+        raise ValueError("answer is not an object")  # noqa: TRY004  one error type for every unusable answer
+    return value

@@ -1,0 +1,341 @@
+"""RDS backed by a real PostgreSQL: master login, DbInit-like custom resource, rotation, deletion, kill -9."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from tests.functional.local.sandbox import Sandbox
+from tests.functional.local.stacks import Template, deploy, outputs, reasons, settle
+
+pytestmark = pytest.mark.emulator
+
+_HANDLER = """
+import json, urllib.request
+import boto3, psycopg2
+
+def handler(event, context):
+    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    answer["PhysicalResourceId"] = event.get("PhysicalResourceId", "db-init")
+    try:
+        if event["RequestType"] != "Delete":
+            given = event["ResourceProperties"]
+            value = boto3.client("secretsmanager").get_secret_value(SecretId=given["Secret"])
+            secret = json.loads(value["SecretString"])
+            connection = psycopg2.connect(host=given["Host"], port=given["Port"], dbname=given["Database"],
+                                          user=secret["username"], password=secret["password"])
+            with connection, connection.cursor() as cursor:
+                cursor.execute("CREATE ROLE app_user LOGIN")
+                cursor.execute("SELECT current_user")
+                answer["Data"] = {"User": cursor.fetchone()[0]}
+        answer["Status"] = "SUCCESS"
+    except Exception as error:
+        answer.update(Status="FAILED", Reason=str(error)[:500])
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    urllib.request.urlopen(request)
+"""
+
+
+def template() -> Template:
+    secret = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:password}}"}
+    user = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:username}}"}
+    return {
+        "Transform": "AWS::SecretsManager-2024-09-16",
+        "Resources": {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+            "A": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}},
+            "B": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.1.0/24"}},
+            "Group": {
+                "Type": "AWS::RDS::DBSubnetGroup",
+                "Properties": {"DBSubnetGroupDescription": "g", "SubnetIds": [{"Ref": "A"}, {"Ref": "B"}]},
+            },
+            "Parameters": {
+                "Type": "AWS::RDS::DBParameterGroup",
+                "Properties": {"Family": "postgres18", "Description": "p", "Parameters": {"rds.force_ssl": "1"}},
+            },
+            "Secret": {
+                "Type": "AWS::SecretsManager::Secret",
+                "Properties": {
+                    "GenerateSecretString": {
+                        "SecretStringTemplate": '{"username":"opsctl_admin"}',
+                        "GenerateStringKey": "password",
+                        "PasswordLength": 40,
+                        "ExcludeCharacters": '"@/\\',
+                    }
+                },
+            },
+            "Db": {
+                "Type": "AWS::RDS::DBInstance",
+                "Properties": {
+                    "Engine": "postgres",
+                    "EngineVersion": "18",
+                    "DBInstanceClass": "db.t4g.micro",
+                    "AllocatedStorage": "20",
+                    "DBName": "salaries",
+                    "MasterUsername": user,
+                    "MasterUserPassword": secret,
+                    "DBSubnetGroupName": {"Ref": "Group"},
+                    "DBParameterGroupName": {"Ref": "Parameters"},
+                    "EnableIAMDatabaseAuthentication": True,
+                },
+            },
+            "Attachment": {
+                "Type": "AWS::SecretsManager::SecretTargetAttachment",
+                "Properties": {
+                    "SecretId": {"Ref": "Secret"},
+                    "TargetId": {"Ref": "Db"},
+                    "TargetType": "AWS::RDS::DBInstance",
+                },
+            },
+            "Rotation": {
+                "Type": "AWS::SecretsManager::RotationSchedule",
+                "DependsOn": "Attachment",
+                "Properties": {
+                    "SecretId": {"Ref": "Secret"},
+                    "HostedRotationLambda": {"RotationType": "PostgreSQLSingleUser"},
+                    "RotationRules": {"AutomaticallyAfterDays": 30},
+                },
+            },
+            "Replica": {
+                "Type": "AWS::RDS::DBInstance",
+                "Properties": {"SourceDBInstanceIdentifier": {"Ref": "Db"}, "DBInstanceClass": "db.t4g.micro"},
+            },
+            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}},
+            "Function": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Runtime": "python3.13",
+                    "Handler": "index.handler",
+                    "Timeout": 60,
+                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                    "Code": {"ZipFile": _HANDLER},
+                },
+            },
+            "Init": {
+                "Type": "Custom::DbInit",
+                "DependsOn": "Attachment",
+                "Properties": {
+                    "ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]},
+                    "ServiceTimeout": "60",
+                    "Secret": {"Ref": "Secret"},
+                    "Host": {"Fn::GetAtt": ["Db", "Endpoint.Address"]},
+                    "Port": {"Fn::GetAtt": ["Db", "Endpoint.Port"]},
+                    "Database": "salaries",
+                },
+            },
+        },
+        "Outputs": {
+            "Host": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Address"]}},
+            "Port": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Port"]}},
+            "ResourceId": {"Value": {"Fn::GetAtt": ["Db", "DbiResourceId"]}},
+            "ReplicaPort": {"Value": {"Fn::GetAtt": ["Replica", "Endpoint.Port"]}},
+            "Db": {"Value": {"Ref": "Db"}},
+            "Secret": {"Value": {"Ref": "Secret"}},
+            "InitUser": {"Value": {"Fn::GetAtt": ["Init", "User"]}},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def stack(sandbox: Sandbox) -> dict[str, str]:
+    cloudformation = sandbox.client("cloudformation")
+    status = deploy(cloudformation, "data", template())
+    assert status == "CREATE_COMPLETE", reasons(cloudformation, "data")
+    return outputs(cloudformation, "data")
+
+
+def secret_of(sandbox: Sandbox, stack: dict[str, str]) -> dict[str, Any]:
+    value = sandbox.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["SecretString"]
+    secret: dict[str, Any] = json.loads(value)
+    return secret
+
+
+@contextmanager
+def connected(stack: dict[str, str], **options: Any) -> Iterator[Any]:
+    connection = psycopg2.connect(host=stack["Host"], port=stack["Port"], **{"dbname": "salaries", **options})
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def test_it_lets_a_custom_resource_connect_as_the_master(stack: dict[str, str]) -> None:
+    assert stack["InitUser"] == "opsctl_admin"
+
+
+def test_it_describes_the_real_address(sandbox: Sandbox, stack: dict[str, str]) -> None:
+    described = sandbox.client("rds").describe_db_instances(DBInstanceIdentifier=stack["Db"])["DBInstances"][0]
+
+    assert described["Endpoint"]["Address"] == stack["Host"] == "127.0.0.1"
+    assert str(described["Endpoint"]["Port"]) == stack["Port"] == stack["ReplicaPort"]
+    assert described["DbiResourceId"] == stack["ResourceId"]
+    assert int(stack["Port"]) == sandbox.endpoints.postgres_port
+    secret = secret_of(sandbox, stack)
+    assert (secret["host"], str(secret["port"]), secret["dbname"]) == ("127.0.0.1", stack["Port"], "salaries")
+
+
+def test_it_makes_the_master_as_rds_does(sandbox: Sandbox, stack: dict[str, str]) -> None:
+    secret = secret_of(sandbox, stack)
+
+    with connected(stack, user=secret["username"], password=secret["password"]) as cursor:
+        cursor.execute("SHOW server_version_num")
+        assert cursor.fetchone()[0].startswith("18")
+        cursor.execute("SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False, True, True)
+        cursor.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()")
+        assert cursor.fetchone() == ("opsctl_admin",)
+
+
+@pytest.mark.parametrize("user", ["opsctl_admin", "opsctl_superuser"])
+def test_it_asks_masters_and_the_superuser_for_a_password(stack: dict[str, str], user: str) -> None:
+    with pytest.raises(psycopg2.OperationalError, match="password"), connected(stack, user=user):
+        pass
+
+
+def test_it_trusts_other_roles_on_loopback(stack: dict[str, str]) -> None:
+    with connected(stack, user="app_user") as cursor:
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() == ("app_user",)
+
+
+def test_it_keeps_the_password_in_step_with_modify_db_instance(sandbox: Sandbox, stack: dict[str, str]) -> None:
+    old = secret_of(sandbox, stack)
+    rds = sandbox.client("rds")
+
+    rds.modify_db_instance(
+        DBInstanceIdentifier=stack["Db"], MasterUserPassword="rotated-password-1", ApplyImmediately=True
+    )
+    try:
+        with connected(stack, user=old["username"], password="rotated-password-1"):
+            pass
+        with pytest.raises(psycopg2.OperationalError), connected(stack, user=old["username"], password=old["password"]):
+            pass
+    finally:
+        rds.modify_db_instance(
+            DBInstanceIdentifier=stack["Db"], MasterUserPassword=old["password"], ApplyImmediately=True
+        )
+
+
+def test_it_takes_a_changed_secret_over_with_the_next_update(sandbox: Sandbox, stack: dict[str, str]) -> None:
+    cloudformation = sandbox.client("cloudformation")
+    secret = {**secret_of(sandbox, stack), "password": "changed-password-2"}
+    sandbox.client("secretsmanager").put_secret_value(SecretId=stack["Secret"], SecretString=json.dumps(secret))
+
+    changed = template()
+    changed["Resources"]["Db"]["Properties"]["BackupRetentionPeriod"] = 2
+    assert deploy(cloudformation, "data", changed) == "UPDATE_COMPLETE"
+
+    assert outputs(cloudformation, "data") == stack
+    with connected(stack, user=secret["username"], password="changed-password-2") as cursor:
+        cursor.execute("SELECT 1")
+
+
+def test_it_refuses_another_major_version(sandbox: Sandbox, stack: dict[str, str]) -> None:
+    cloudformation = sandbox.client("cloudformation")
+    db = {
+        "Engine": "postgres",
+        "EngineVersion": "15.4",
+        "MasterUsername": "m",
+        "MasterUserPassword": "x",
+        "DBName": "d",
+    }
+
+    status = deploy(cloudformation, "old", {"Resources": {"Db": {"Type": "AWS::RDS::DBInstance", "Properties": db}}})
+
+    assert status == "ROLLBACK_COMPLETE"
+    assert "PostgreSQL 18" in reasons(cloudformation, "old")[0]
+
+
+def test_it_gives_a_second_instance_a_server_of_its_own(sandbox: Sandbox, stack: dict[str, str]) -> None:
+    cloudformation = sandbox.client("cloudformation")
+    db = {"Engine": "postgres", "MasterUsername": "opsctl_admin", "MasterUserPassword": "x", "DBName": "salaries"}
+    body = {
+        "Resources": {"Db": {"Type": "AWS::RDS::DBInstance", "Properties": db}},
+        "Outputs": {
+            "Host": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Address"]}},
+            "Port": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Port"]}},
+        },
+    }
+    assert deploy(cloudformation, "second", body) == "CREATE_COMPLETE"
+    second = outputs(cloudformation, "second")
+    assert second["Port"] != stack["Port"]
+    with connected(second, user="opsctl_admin", password="x") as cursor:
+        cursor.execute("CREATE ROLE app_user LOGIN")
+    sandbox.target.flush()
+
+    sandbox.kill(sandbox.target.status().emulator_pid)
+    sandbox.target.ensure_started()
+    with connected(second, user="app_user") as cursor:
+        cursor.execute("SELECT 1")
+    cloudformation.delete_stack(StackName="second")
+
+    assert settle(cloudformation, "second") in ("GONE", "DELETE_COMPLETE"), reasons(cloudformation, "second")
+    with pytest.raises(psycopg2.OperationalError), connected(second, user="app_user"):
+        pass
+    assert not (sandbox.target.state.path / "postgres-2").exists()
+    with connected(stack, user="app_user") as cursor:
+        cursor.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("victim", ["postgres", "emulator"])
+def test_it_heals_with_data_intact_after_a_kill(sandbox: Sandbox, stack: dict[str, str], victim: str) -> None:
+    secret = secret_of(sandbox, stack)
+    login = {"user": secret["username"], "password": secret["password"]}
+    with connected(stack, **login) as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS kept (at text)")
+        cursor.execute("INSERT INTO kept VALUES (%s)", (victim,))
+    sandbox.target.flush()
+    status = sandbox.target.status()
+    pid = status.postgres_pid if victim == "postgres" else status.emulator_pid
+
+    sandbox.kill(pid)
+    endpoints = sandbox.target.ensure_started()
+
+    assert endpoints == sandbox.endpoints
+    assert secret_of(sandbox, stack) == secret
+    with connected(stack, **login) as cursor:
+        cursor.execute("SELECT count(*) FROM kept WHERE at = %s", (victim,))
+        assert cursor.fetchone() == (1,)
+    assert outputs(sandbox.client("cloudformation"), "data") == stack
+
+
+def test_it_drops_what_the_instance_made_and_nothing_else(sandbox: Sandbox, stack: dict[str, str]) -> None:
+    cloudformation, rds = sandbox.client("cloudformation"), sandbox.client("rds")
+    secret = secret_of(sandbox, stack)
+    with connected(stack, user=secret["username"], password=secret["password"]) as cursor:
+        cursor.execute("CREATE ROLE app_owner")
+        cursor.execute("GRANT app_owner TO opsctl_admin")
+        cursor.execute("CREATE SCHEMA made AUTHORIZATION app_owner")
+
+    rds.delete_db_instance(DBInstanceIdentifier=stack["Db"], FinalDBSnapshotIdentifier="last")
+
+    assert "last" in [each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]]
+    with pytest.raises(psycopg2.OperationalError, match="does not exist"), connected(stack, user="app_user"):
+        pass
+    db = {"Engine": "postgres", "MasterUsername": "opsctl_admin", "MasterUserPassword": "x", "DBName": "salaries"}
+    body = {
+        "Resources": {"Db": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot", "Properties": db}},
+        "Outputs": {"Port": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Port"]}}},
+    }
+    assert deploy(cloudformation, "next", body) == "CREATE_COMPLETE"
+    assert outputs(cloudformation, "next")["Port"] == stack["Port"]
+    with connected(stack, user="opsctl_admin", password="x") as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1")
+        assert [row[0] for row in cursor.fetchall()] == ["postgres", "salaries"]
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1")
+        assert [row[0] for row in cursor.fetchall()] == ["opsctl_admin", "opsctl_superuser"]
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'made'")
+        assert cursor.fetchone() == (0,)
+
+    cloudformation.delete_stack(StackName="next")
+
+    assert settle(cloudformation, "next") in ("GONE", "DELETE_COMPLETE"), reasons(cloudformation, "next")
+    snapshots = [each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]]
+    assert any(each.startswith("next-") for each in snapshots)

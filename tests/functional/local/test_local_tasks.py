@@ -1,0 +1,163 @@
+"""One-off ECS tasks as processes: exit codes, stop codes, logs, secrets, StopTask, unknown images."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from opsctl.local.images import push_image, snapshot_image
+from opsctl.local.procs import marked
+from tests.functional.local.sandbox import Sandbox
+from tests.functional.local.tiny_service import write_service
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture(scope="module")
+def image(sandbox: Sandbox) -> str:
+    digest = snapshot_image(write_service(sandbox.root / "source", release="task"), sandbox.root)
+    sandbox.client("ecr").create_repository(repositoryName="tiny", imageTagMutability="IMMUTABLE")
+    push_image(sandbox.client("ecr"), root=sandbox.root, repository="tiny", tag="v1", digest=digest)
+    sandbox.client("ecs").create_cluster(clusterName="tiny")
+    sandbox.client("logs").create_log_group(logGroupName="/tiny/tasks")
+    return f"000000000000.dkr.ecr.us-east-1.amazonaws.com/tiny@{digest}"
+
+
+def register(sandbox: Sandbox, image: str, family: str = "job") -> str:
+    arn: str = sandbox.client("ecs").register_task_definition(
+        family=family,
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        containerDefinitions=[
+            {
+                "name": "job",
+                "image": image,
+                "command": ["python", "app.py", "exit", "0"],
+                "stopTimeout": 3,
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": {
+                        "awslogs-group": "/tiny/tasks",
+                        "awslogs-region": "us-east-1",
+                        "awslogs-stream-prefix": "job",
+                    },
+                },
+            }
+        ],
+    )["taskDefinition"]["taskDefinitionArn"]
+    return arn
+
+
+def run(sandbox: Sandbox, definition: str, command: list[str] | None = None) -> str:
+    overrides = {"containerOverrides": [{"name": "job", "command": command}]} if command else {}
+    arn: str = sandbox.client("ecs").run_task(
+        cluster="tiny", taskDefinition=definition, launchType="FARGATE", overrides=overrides
+    )["tasks"][0]["taskArn"]
+    return arn
+
+
+def wait_until(sandbox: Sandbox, arn: str, status: str, check: Any = lambda _task: True) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while True:
+        task: dict[str, Any] = sandbox.client("ecs").describe_tasks(cluster="tiny", tasks=[arn])["tasks"][0]
+        if (task["lastStatus"] == status and check(task)) or time.monotonic() > deadline:
+            return task
+        time.sleep(0.1)
+
+
+def messages(sandbox: Sandbox, arn: str) -> list[str]:
+    stream = f"job/job/{arn.rsplit('/', 1)[-1]}"
+    events = sandbox.client("logs").get_log_events(logGroupName="/tiny/tasks", logStreamName=stream, startFromHead=True)
+    return [each["message"] for each in events["events"]]
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_it_reports_the_exit_code_and_the_log_of_a_task(sandbox: Sandbox, image: str, code: int) -> None:
+    arn = run(sandbox, register(sandbox, image), ["python", "app.py", "exit", str(code)])
+
+    task = wait_until(sandbox, arn, "STOPPED")
+
+    assert task["stopCode"] == "EssentialContainerExited"
+    assert task["containers"][0]["exitCode"] == code
+    assert "working on it" in messages(sandbox, arn)
+    assert "a warning" in messages(sandbox, arn)
+
+
+def test_it_stops_a_task_and_reports_how_it_ended(sandbox: Sandbox, image: str) -> None:
+    arn = run(sandbox, register(sandbox, image), ["python", "app.py", "sleep"])
+    wait_until(sandbox, arn, "RUNNING")
+
+    sandbox.client("ecs").stop_task(cluster="tiny", task=arn, reason="enough")
+    task = wait_until(sandbox, arn, "STOPPED", lambda each: each["containers"][0].get("exitCode"))
+
+    assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "enough")
+    assert task["containers"][0]["exitCode"] == 143
+
+
+def test_it_kills_a_task_that_ignores_its_stop_timeout(sandbox: Sandbox, image: str) -> None:
+    ignore = (
+        "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    )
+    arn = run(sandbox, register(sandbox, image), ["python", "-c", ignore])
+    wait_until(sandbox, arn, "RUNNING")
+    while "deaf" not in "".join(sandbox.target.logs("job")):
+        time.sleep(0.05)
+
+    sandbox.client("ecs").stop_task(cluster="tiny", task=arn)
+    task = wait_until(sandbox, arn, "STOPPED", lambda each: each["containers"][0].get("exitCode"))
+
+    assert task["containers"][0]["exitCode"] == 137
+
+
+@pytest.mark.parametrize("image_of", ["tiny@sha256:" + "0" * 64, "tiny:no-such-tag"])
+def test_it_cannot_pull_an_image_that_nobody_pushed(sandbox: Sandbox, image: str, image_of: str) -> None:
+    reference = f"{image.split('/', 1)[0]}/{image_of}"
+
+    task = wait_until(sandbox, run(sandbox, register(sandbox, reference)), "STOPPED")
+
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["stoppedReason"].startswith("CannotPullContainerError")
+
+
+def test_it_runs_an_image_by_its_tag(sandbox: Sandbox, image: str) -> None:
+    reference = image.split("@", 1)[0] + ":v1"
+
+    task = wait_until(sandbox, run(sandbox, register(sandbox, reference)), "STOPPED")
+
+    assert task["containers"][0]["exitCode"] == 0
+
+
+def test_it_describes_the_pushed_image_by_tag_and_digest(sandbox: Sandbox, image: str) -> None:
+    digest = image.split("@", 1)[1]
+    ecr = sandbox.client("ecr")
+
+    described = ecr.describe_images(repositoryName="tiny", imageIds=[{"imageTag": "v1"}])["imageDetails"][0]
+    fetched = ecr.batch_get_image(repositoryName="tiny", imageIds=[{"imageDigest": digest}])["images"][0]
+
+    assert described["imageDigest"] == digest
+    assert fetched["imageId"]["imageDigest"] == digest
+
+
+def test_it_reports_a_command_that_does_not_exist(sandbox: Sandbox, image: str) -> None:
+    arn = run(sandbox, register(sandbox, image), ["no-such-command"])
+
+    task = wait_until(sandbox, arn, "STOPPED")
+
+    assert task["containers"][0]["exitCode"] == 127
+    assert messages(sandbox, arn) == ["cannot run no-such-command: No such file or directory"]
+
+
+def test_it_takes_what_a_task_started_down_with_it(sandbox: Sandbox, image: str) -> None:
+    child = "import subprocess,sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    before = {each.pid for each in marked(sandbox.target.state.path)}
+
+    wait_until(sandbox, run(sandbox, register(sandbox, image), ["python", "-c", child]), "STOPPED")
+
+    deadline = time.monotonic() + 10
+    while {each.pid for each in marked(sandbox.target.state.path)} - before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert {each.pid for each in marked(sandbox.target.state.path)} <= before
