@@ -1,0 +1,1 @@
+"""Configuration of the service: settings, environment readers, database backend, middleware and logging."""

@@ -1,0 +1,28 @@
+"""gunicorn's settings: threads for concurrency, nothing written below a read-only root, logs as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config.env import env_int
+from config.json_log import logging_config
+
+workers = env_int("WEB_CONCURRENCY", 2, low=1, high=64)
+worker_class = "gthread"
+threads = 4
+# Longer than the load balancer's idle timeout of 60 s, so that it never reuses a connection we have just closed.
+keepalive = 75
+timeout = 30
+graceful_timeout = 25
+max_requests = 20_000
+max_requests_jitter = 2_000
+# Heartbeat files belong in memory; the root file system is read-only.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+control_socket_disable = True
+# The load balancer is the only peer, and its address is not known beforehand; it sets X-Forwarded-Proto itself.
+forwarded_allow_ips = "*"
+# The service writes its own access log, with request ids.
+accesslog = None
+logconfig_dict = logging_config("INFO")
+# gunicorn would otherwise add its own handler in its own format.
+logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stderr"], "level": "INFO", "propagate": False}

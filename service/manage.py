@@ -1,0 +1,26 @@
+#!/usr/bin/env python
+"""Entry point of every management command of the service."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the management command named on the command line."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from config.env import EnvironmentVariableError
+
+    try:
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
+    except EnvironmentVariableError as error:
+        # One sentence instead of a traceback: this is what a task's log shows first.
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(4)
+
+
+if __name__ == "__main__":
+    main()

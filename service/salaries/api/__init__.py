@@ -1,0 +1,1 @@
+"""The JSON API: parameters in, bytes out. Figures come from the selectors."""

@@ -1,0 +1,88 @@
+"""HTTP around an answer: methods, parameter errors, strong ETags, conditional requests, compression.
+
+Django's own GZip and conditional-GET middleware would weaken the tag and hash a body whose identity is already known:
+an answer is a function of the release, the query and this code, so its tag needs no look at the body.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
+
+from salaries.api.answers import Answer
+from salaries.api.encoding import json_text
+from salaries.api.params import ParameterError, Query
+from salaries.selectors.releases import active_release
+
+# Raise it whenever the same release and query would be answered with other bytes.
+ANSWERS_REVISION = 1
+_METHODS = "GET, HEAD, OPTIONS"
+_COMPRESS_FROM = 860  # below the size of one network packet compression saves nothing
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
+    """Return the view that answers `answer` to the query `parse` finds in the parameters."""
+
+    def view(request: HttpRequest) -> HttpResponse:
+        refused = refused_method(request)
+        if refused is not None:
+            return refused
+        try:
+            query = parse(request.GET)
+        except ParameterError as error:
+            return JsonResponse({"error": str(error)}, status=400)
+        release = active_release()
+        zipped = accepts_gzip(request)
+        tag = _tag(request.path, query, release.tag if release else "none", zipped=zipped)
+        headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if _matches(request, tag):
+            return HttpResponseNotModified(headers=headers)
+        body = answer(release, query)
+        if zipped and len(body) >= _COMPRESS_FROM:
+            body = gzip.compress(body, compresslevel=5, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return HttpResponse(body, content_type="application/json", headers=headers)
+
+    return view
+
+
+def refused_method(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to OPTIONS or to a method that only reading endpoints don't have, else None."""
+    if request.method in ("GET", "HEAD"):
+        return None
+    if request.method == "OPTIONS":
+        return HttpResponse(status=200, headers={"Allow": _METHODS})
+    body = {"error": f"The method {request.method} is not allowed; use one of: {_METHODS}."}
+    return JsonResponse(body, status=405, headers={"Allow": _METHODS})
+
+
+def accepts_gzip(request: HttpRequest) -> bool:
+    """Tell whether the client takes gzip: named, or by a wildcard, and not ruled out by `q=0`."""
+    qualities: dict[str, float] = {}
+    for part in request.headers.get("Accept-Encoding", "").lower().split(","):
+        name, _, quality = part.partition(";")
+        text = quality.strip().removeprefix("q=")
+        try:
+            qualities[name.strip()] = float(text) if text else 1.0
+        except ValueError:
+            qualities[name.strip()] = 0.0
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+def _tag(path: str, query: Query, release: str, *, zipped: bool) -> str:
+    about = json_text([ANSWERS_REVISION, path, query.roles, query.filters])
+    digest = hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f'"{release}-{digest}{"-gz" if zipped else ""}"'
+
+
+def _matches(request: HttpRequest, tag: str) -> bool:
+    given = request.headers.get("If-None-Match", "")
+    if given.strip() == "*":
+        return True
+    # If-None-Match compares weakly: a proxy that recompressed an answer may have marked the tag W/.
+    return tag in (part.strip().removeprefix("W/") for part in given.split(","))

@@ -1,0 +1,149 @@
+"""The OpenAPI 3.1 document of the service, as data. Tests check that answers match it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from salaries.api.params import ROLES_LIMIT
+from salaries.models import TEXT_LIMIT
+from salaries.selectors.rows import FILTERS
+
+Schema = dict[str, Any]
+_MONEY: Schema = {"type": "number", "minimum": 0, "description": "At most two decimals, rounded half up."}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_ERROR: Schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _list(items: Schema, **more: Any) -> Schema:
+    return {"type": "array", "items": items, **more}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _nullable(kind: Schema) -> Schema:
+    return {**kind, "type": [kind["type"], "null"]}
+
+
+_TEXT: Schema = {"type": "string"}
+_NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
+
+
+def _grouped(column: str) -> Schema:
+    return _list(_object(**{column: _TEXT}, observations=_COUNT, currencies=_list(_ref("CurrencyBlock"))))
+
+
+def _top(column: str) -> Schema:
+    return _list(_object(**{column: _TEXT}, observations=_COUNT, average_total_compensation=_MONEY), maxItems=5)
+
+
+def _schemas() -> dict[str, Schema]:
+    filters = dict.fromkeys(FILTERS, _NULLABLE_TEXT)
+    percentiles = _object(p25=_nullable(_MONEY), median=_nullable(_MONEY), p75=_nullable(_MONEY))
+    return {
+        "Error": _ERROR,
+        "Filters": _object(role=_TEXT, **filters),
+        "Percentiles": percentiles,
+        "CurrencyBlock": _object(
+            currency=_TEXT,
+            observations=_COUNT,
+            base_salary=_object(min=_MONEY, max=_MONEY, average_min=_MONEY, average_max=_MONEY),
+            total_compensation=_object(min=_MONEY, max=_MONEY, average=_MONEY),
+            sources=_list(_object(name=_TEXT, observations=_COUNT, average_total_compensation=_MONEY)),
+        ),
+        "Summary": _object(
+            role=_TEXT,
+            filters=_ref("Filters"),
+            total_observations=_COUNT,
+            currencies=_list(_ref("CurrencyBlock")),
+            levels=_grouped("level"),
+            states=_grouped("state"),
+            work_models=_grouped("work_model"),
+        ),
+        "Insights": _object(
+            role=_TEXT,
+            filters=_ref("Filters"),
+            total_observations=_COUNT,
+            currency=_NULLABLE_TEXT,
+            percentiles=_ref("Percentiles"),
+            currencies=_list(_object(currency=_TEXT, observations=_COUNT, percentiles=_ref("Percentiles"))),
+            top_states=_top("state"),
+            top_locations=_top("location"),
+            top_work_models=_top("work_model"),
+            top_sources=_top("source"),
+        ),
+        "Comparison": _object(filters=_object(roles=_list(_TEXT), **filters), roles=_list(_ref("Summary"))),
+        "Facets": _object(roles=_list(_TEXT), states=_list(_TEXT), levels=_list(_TEXT), work_models=_list(_TEXT)),
+        "Readiness": {
+            "type": "object",
+            "required": ["status"],
+            "properties": {"status": {"enum": ["ready", "not ready"]}, "reason": _TEXT},
+        },
+    }
+
+
+def _parameter(name: str, description: str, *, required: bool = False, **schema: Any) -> Schema:
+    schema = {"type": "string", "maxLength": TEXT_LIMIT, **schema}
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+
+
+def _json(description: str, name: str) -> Schema:
+    return {"description": description, "content": {"application/json": {"schema": _ref(name)}}}
+
+
+def _operation(identifier: str, summary: str, answer: str, parameters: list[Schema]) -> Schema:
+    etag = {"ETag": {"description": "Names the dataset release and the query.", "schema": _TEXT}}
+    return {
+        "get": {
+            "operationId": identifier,
+            "summary": summary,
+            "parameters": parameters,
+            "responses": {
+                "200": {**_json("The answer.", answer), "headers": etag},
+                "304": {"description": "The answer the client holds is still the one of the active release."},
+                "400": _json("A parameter is missing or can't be used.", "Error"),
+                "405": _json("The method is not GET, HEAD or OPTIONS.", "Error"),
+            },
+        }
+    }
+
+
+def _probe(identifier: str, summary: str, responses: Schema) -> Schema:
+    return {"get": {"operationId": identifier, "summary": summary, "responses": responses}}
+
+
+@cache
+def openapi_document() -> Schema:
+    """Return the document. Parameters not listed are ignored."""
+    filters = [_parameter(name, f"Only rows with this {name}, whatever its case.") for name in FILTERS]
+    # A role has to hold something else than blanks, which stand for an absent parameter.
+    role = _parameter("role", "The role asked about.", required=True, minLength=1, pattern=r"\S")
+    roles = _parameter("roles", f"At most {ROLES_LIMIT} roles, separated by commas.", required=True)
+    roles["schema"] = {"type": "string", "minLength": 1, "pattern": r"[^\s,]"}
+    text_answer = {"200": {"description": "Alive.", "content": {"text/plain": {"schema": _TEXT}}}}
+    ready = {"200": _json("Ready.", "Readiness"), "503": _json("Not ready, and why.", "Readiness")}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Tech salaries", "version": "1", "description": "Salary figures of one dataset release."},
+        "paths": {
+            "/api/salaries/": _operation(
+                "summary", "Counts, ranges and averages of a role", "Summary", [role, *filters]
+            ),
+            "/api/salaries/insights/": _operation(
+                "insights", "Percentiles and rankings of a role", "Insights", [role, *filters]
+            ),
+            "/api/salaries/comparison/": _operation(
+                "comparison", "Several roles side by side", "Comparison", [roles, *filters]
+            ),
+            "/api/filters/": _operation("facets", "Distinct values in the data", "Facets", []),
+            "/healthz": _probe("healthz", "Liveness", text_answer),
+            "/readyz": _probe("readyz", "Readiness: the database answers and is migrated", ready),
+        },
+        "components": {"schemas": _schemas()},
+    }

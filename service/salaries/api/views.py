@@ -1,0 +1,47 @@
+"""The endpoints and the error pages of everything under `/api/`."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse, QueryDict
+
+from salaries.api import answers
+from salaries.api.encoding import json_text
+from salaries.api.http import endpoint, refused_method
+from salaries.api.params import Query, one_role, several_roles
+from salaries.api.schema import openapi_document
+
+
+def _no_parameters(_params: QueryDict) -> Query:
+    return Query([], {})
+
+
+summary = endpoint(one_role, answers.summary_answer)
+insights = endpoint(one_role, answers.insights_answer)
+comparison = endpoint(several_roles, answers.comparison_answer)
+facets = endpoint(_no_parameters, answers.facets_answer)
+
+
+def schema(request: HttpRequest) -> HttpResponse:
+    """Return the OpenAPI document of the service."""
+    refused = refused_method(request)
+    if refused is not None:
+        return refused
+    body = json_text(openapi_document()).encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return HttpResponse(body, content_type="application/json", headers={"ETag": tag, "Cache-Control": "no-cache"})
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+    """Answer 404: as JSON under `/api/`, else as a short text."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": "There is nothing at this path; see /api/schema."}, status=404)
+    return HttpResponseNotFound(
+        "Not found. The dashboard is at /dashboard/.\n", content_type="text/plain; charset=utf-8"
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """Answer 500 as JSON; the log has the cause under the request's id."""
+    return JsonResponse({"error": "The service failed to answer; its log has the cause."}, status=500)

@@ -1,0 +1,39 @@
+"""The columns of the dataset: canonical order, aliases of raw files, and how much each holds."""
+
+from __future__ import annotations
+
+from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
+
+# Canonical column -> header names it is read from; the first non-blank one wins.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "source": ("source", "origem", "provider"),
+    "role": ("role", "job_title", "cargo"),
+    "level": ("level", "experience_level", "seniority", "nivel"),
+    "location": ("location", "city", "cidade"),
+    "state": ("state", "uf", "state_code"),
+    "country": ("country", "country_code", "pais"),
+    "currency": ("currency", "salary_currency", "moeda"),
+    "work_model": ("work_model", "workmode", "remote_type", "employment_type"),
+    "base_salary_min": ("base_salary_min", "salary_min", "min_salary"),
+    "base_salary_max": ("base_salary_max", "salary_max", "max_salary"),
+    "total_compensation": ("total_compensation", "salary_total", "total_salary", "compensation", "salary"),
+    "remote_ratio": ("remote_ratio",),
+    "observed_at": ("observed_at", "date", "data"),
+}
+CANONICAL = tuple(name for name in ALIASES if name != "remote_ratio")
+# Two rows that agree on these are one observation; the first is kept.
+DUPLICATE_KEY = (
+    "source",
+    "role",
+    "level",
+    "location",
+    "state",
+    "work_model",
+    "base_salary_min",
+    "base_salary_max",
+    "total_compensation",
+)
+TEXT_LIMITS = {
+    name: CURRENCY_LIMIT if name == "currency" else TEXT_LIMIT
+    for name in ("source", "role", "level", "location", "state", "country", "currency")
+}

@@ -1,0 +1,42 @@
+"""DuckDB as the pipeline uses it: bounded memory, spilling into the run's scratch folder, SQL from one text."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+MEMORY_LIMIT = "600MB"
+_BLOCK = "-- block:"
+
+
+@contextlib.contextmanager
+def engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a DuckDB connection whose tables and overflow live in `folder`."""
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute("SET autoinstall_known_extensions = false")
+        connection.execute("SET preserve_insertion_order = true")
+        connection.execute(f"SET temp_directory = {quoted(folder / 'overflow')}")
+        yield connection
+    finally:
+        connection.close()
+
+
+@cache
+def sql_blocks(name: str) -> dict[str, str]:
+    """Return the named statements of an SQL file beside this module."""
+    blocks: dict[str, str] = {}
+    for part in (Path(__file__).parent / name).read_text(encoding="utf-8").split(_BLOCK)[1:]:
+        title, _, body = part.partition("\n")
+        blocks[title.strip()] = body.strip()
+    return blocks
+
+
+def quoted(text: object) -> str:
+    """Return `text` as an SQL string literal, for the places where DuckDB takes no parameter."""
+    return "'" + str(text).replace("'", "''") + "'"

@@ -1,0 +1,143 @@
+-- The rules of the dataset, in one place. Python creates the view `raw` for one file after another (columns: line, problem
+-- and one text column a canonical name, blanks already NULL) and runs the statements below.
+-- Blocks are named by `-- block:` lines.
+
+-- block: macros
+CREATE MACRO is_plain(x) AS regexp_full_match(x, '[+]?[0-9]{1,10}([.][0-9]{0,2}0*)?');
+CREATE MACRO is_grouped(x) AS regexp_full_match(x, '[+]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?');
+CREATE MACRO is_number(x) AS
+    regexp_full_match(x, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,4})?');
+-- More decimals than two are kept by the wide type first, so that a value that does not fit is seen, not rounded.
+CREATE MACRO wide(x) AS TRY_CAST(replace(x, ',', '') AS DECIMAL(38, 10));
+CREATE MACRO fits(v, x) AS v >= 0 AND v < 10000000000 AND v = round(v, 2)
+    AND (v <> 0 OR NOT regexp_matches(x, '^[^eE]*[1-9]'));
+CREATE MACRO amount(x) AS CASE
+    WHEN x IS NULL THEN NULL
+    WHEN is_plain(x) THEN TRY_CAST(x AS DECIMAL(12, 2))
+    WHEN (is_grouped(x) OR is_number(x)) AND fits(wide(x), x) THEN TRY_CAST(wide(x) AS DECIMAL(12, 2))
+END;
+CREATE MACRO amount_problem(x) AS CASE
+    WHEN x IS NULL OR amount(x) IS NOT NULL THEN NULL
+    WHEN regexp_full_match(x, '[+-]?(nan|inf|infinity|infinito)', 'i') THEN 'not a finite number'
+    WHEN regexp_full_match(x, '-[0-9.,eE+-]+') THEN 'negative figure'
+    WHEN is_number(x) OR is_grouped(x) THEN 'more digits than the column holds'
+    WHEN regexp_full_match(x, '[+]?[0-9.]*,[0-9]+') THEN 'decimal comma'
+    ELSE 'not a number'
+END;
+CREATE MACRO role_of(x) AS nfc_normalize(
+    CASE WHEN regexp_matches(x, '[\s\x{00a0}]') THEN regexp_replace(lower(x), '[\s\x{00a0}]+', '_', 'g') ELSE lower(x) END
+);
+CREATE MACRO level_of(x) AS CASE
+    WHEN x IS NULL THEN 'pleno'
+    WHEN x IN ('jr', 'jr.') THEN 'junior'
+    WHEN x IN ('mid', 'md', 'mid-level') THEN 'pleno'
+    WHEN x IN ('sr', 'sr.') THEN 'senior'
+    ELSE x
+END;
+CREATE MACRO ratio(x) AS CASE
+    WHEN regexp_full_match(x, '[+-]?[0-9]{1,9}([.]0*)?') THEN TRY_CAST(TRY_CAST(x AS DOUBLE) AS BIGINT)
+END;
+CREATE MACRO work_model_of(x, r) AS CASE
+    WHEN r >= 80 THEN 'remoto'
+    WHEN r <= 20 THEN 'presencial'
+    WHEN r IS NOT NULL THEN 'hibrido'
+    WHEN x IN ('remote', 'remoto', 'fully remote', '100% remote', 'home office', 'r') THEN 'remoto'
+    WHEN x IN ('onsite', 'presencial', 'in-person', 'office', 'o') THEN 'presencial'
+    ELSE 'hibrido'
+END;
+CREATE MACRO country_of(x) AS CASE
+    WHEN x IS NULL OR lower(x) IN ('br', 'bra', 'brasil') THEN 'Brazil'
+    ELSE x
+END;
+CREATE MACRO day_of(x) AS CASE
+    WHEN regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(x AS DATE)
+    WHEN regexp_full_match(x, '[0-9]{2}/[0-9]{2}/[0-9]{4}')
+        THEN TRY_CAST(x[7:10] || '-' || x[4:5] || '-' || x[1:2] AS DATE)
+END;
+CREATE TABLE staged (
+    file INTEGER, line BIGINT, outcome VARCHAR, detail VARCHAR,
+    source VARCHAR, role VARCHAR, level VARCHAR, location VARCHAR, state VARCHAR, country VARCHAR, currency VARCHAR,
+    work_model VARCHAR,
+    base_salary_min DECIMAL(12, 2), base_salary_max DECIMAL(12, 2), total_compensation DECIMAL(12, 2),
+    observed_at DATE, undated BOOLEAN
+);
+
+-- block: stage
+INSERT INTO staged
+WITH valued AS (
+    SELECT
+        line, problem,
+        coalesce(source, 'unknown') AS source,
+        role_of(role) AS role,
+        level_of(lower(level)) AS level,
+        coalesce(location, 'Remoto') AS location,
+        coalesce(upper(state), 'REMOTE') AS state,
+        country_of(country) AS country,
+        coalesce(upper(currency), 'BRL') AS currency,
+        work_model_of(lower(work_model), ratio(remote_ratio)) AS work_model,
+        amount(base_salary_min) AS low, amount(base_salary_max) AS high, amount(total_compensation) AS total,
+        day_of(observed_at) AS observed_at,
+        observed_at IS NOT NULL AS dated,
+        base_salary_min AS low_text, base_salary_max AS high_text, total_compensation AS total_text
+    FROM raw
+), filled AS (
+    SELECT *,
+        coalesce(low, high, total) AS low_filled,
+        coalesce(high, low, total) AS high_filled,
+        coalesce(total, high, low) AS total_filled
+    FROM valued
+)
+SELECT
+    $file, line,
+    CASE
+        WHEN problem <> '' THEN problem
+        WHEN role IS NULL THEN 'role is missing'
+        WHEN low IS NULL AND low_text IS NOT NULL THEN amount_problem(low_text)
+        WHEN high IS NULL AND high_text IS NOT NULL THEN amount_problem(high_text)
+        WHEN total IS NULL AND total_text IS NOT NULL THEN amount_problem(total_text)
+        WHEN total_filled IS NULL THEN 'no salary figure'
+        WHEN low_filled > high_filled THEN 'minimum above maximum'
+        WHEN greatest(length(source), length(role), length(level), length(location), length(state), length(country)) > $text_limit
+            OR length(currency) > $currency_limit THEN 'text too long'
+        WHEN lower(country) <> lower($country) THEN '-country'
+    END AS outcome,
+    CASE
+        WHEN problem <> '' THEN NULL
+        WHEN low IS NULL AND low_text IS NOT NULL THEN low_text
+        WHEN high IS NULL AND high_text IS NOT NULL THEN high_text
+        WHEN total IS NULL AND total_text IS NOT NULL THEN total_text
+        WHEN low_filled > high_filled THEN low_filled || ' > ' || high_filled
+        WHEN greatest(length(source), length(role), length(level), length(location), length(state), length(country)) > $text_limit
+            OR length(currency) > $currency_limit THEN left(role, 60)
+    END AS detail,
+    source, role, level, location, state, country, currency, work_model,
+    low_filled, high_filled, total_filled, observed_at, dated AND observed_at IS NULL
+FROM filled;
+
+-- block: finish
+CREATE TABLE kept AS
+SELECT min(rowid) AS row FROM staged WHERE outcome IS NULL
+GROUP BY source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation;
+
+-- block: canonical
+SELECT source, role, level, location, state, country, currency, work_model,
+    base_salary_min, base_salary_max, total_compensation, observed_at
+FROM staged WHERE rowid IN (SELECT row FROM kept) ORDER BY rowid
+
+-- block: rejects
+SELECT files.name AS file, coalesce(line, staged.rowid - files.first_row + 2) AS line, outcome AS reason,
+    CASE WHEN detail ~ '[=+@\t\r-].*' THEN '''' || left(detail, 200) ELSE left(detail, 200) END AS value
+FROM staged JOIN files ON files.number = staged.file
+WHERE outcome IS NOT NULL AND outcome <> '-country' ORDER BY staged.rowid
+
+-- block: counts
+SELECT count(*) AS total,
+    (SELECT count(*) FROM kept) AS kept,
+    count(*) FILTER (WHERE outcome IS NULL) AS valid,
+    count(*) FILTER (WHERE outcome = '-country') AS elsewhere,
+    count(*) FILTER (WHERE outcome IS NOT NULL AND outcome <> '-country') AS rejected,
+    count(*) FILTER (WHERE undated AND outcome IS NULL) AS undated
+FROM staged
+
+-- block: reasons
+SELECT outcome, count(*) FROM staged WHERE outcome IS NOT NULL AND outcome <> '-country' GROUP BY outcome ORDER BY outcome

@@ -1,0 +1,106 @@
+"""Prepare a canonical CSV for the database: merge it into the live rows when appending, check, sort, count.
+
+The result is one file in COPY's CSV form without a release id; its SHA-256 names the rows, whatever their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from salaries.ingest.columns import CANONICAL
+from salaries.ingest.engine import quoted, sql_blocks
+from salaries.ingest.errors import IngestError
+from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
+
+FACET_FIELDS = ("role", "location", "country", "state", "level", "currency", "work_model")
+TEXT_COLUMNS = ("source", "role", "level", "location", "state", "country", "currency", "work_model")
+MONEY_COLUMNS = ("base_salary_min", "base_salary_max", "total_compensation")
+# Columns of the prepared file, in order; they are the observation table's without the release.
+ROW_COLUMNS = ("position", *TEXT_COLUMNS, "base_min_cents", "base_max_cents", "total_cents", "observed_at")
+_CSV = "FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """Rows ready to be loaded. `facets` are (column, distinct value); `sources` counts rows by source."""
+
+    path: Path
+    checksum: str
+    row_count: int
+    sources: dict[str, int]
+    facets: list[tuple[str, str]]
+
+
+def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path | None, folder: Path) -> PreparedRows:
+    """Return the rows of `canonical`, or those of `live` and then the new ones of `canonical`.
+
+    Args:
+        db: an engine of this run.
+        canonical: a file with the canonical columns in any order.
+        live: rows of the active release as `export` writes them (text columns, cents, date; no header), or None.
+        folder: where the prepared file goes.
+
+    Raises:
+        IngestError: the file lacks columns or holds a row that no build would have let through.
+    """
+    db.execute(sql_blocks("rows.sql")["macros"])
+    _read_canonical(db, canonical, table="rows" if live is None else "incoming")
+    if live is not None:
+        _read_live(db, live)
+        db.execute(sql_blocks("rows.sql")["merge"])
+    limits = {"currency_limit": CURRENCY_LIMIT, "text_limit": TEXT_LIMIT}
+    broken = int(db.execute(sql_blocks("rows.sql")["broken"], limits).fetchall()[0][0])
+    if broken:
+        raise IngestError(f"{canonical.name} holds {broken} rows that break the dataset's rules; build it again.")
+    path = folder / "rows.csv"
+    force = f"{_CSV}, FORCE_QUOTE ({', '.join(TEXT_COLUMNS)})"
+    db.execute(f"COPY ({sql_blocks('rows.sql')['sorted']}) TO {quoted(path)} ({force})")
+    with path.open("rb") as handle:
+        checksum = hashlib.file_digest(handle, "sha256").hexdigest()
+    sources = dict(db.execute("SELECT source, count(*) FROM rows GROUP BY source ORDER BY source").fetchall())
+    facets = [
+        (name, str(value))
+        for name in FACET_FIELDS
+        for (value,) in db.execute(f"SELECT DISTINCT {name} FROM rows WHERE {name} <> '' ORDER BY 1").fetchall()  # noqa: S608
+    ]
+    return PreparedRows(path, checksum, sum(sources.values()), sources, facets)
+
+
+def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: str) -> None:
+    try:
+        header = canonical.open(encoding="utf-8-sig").readline().strip().lower().split(",")
+    except (OSError, UnicodeDecodeError) as error:
+        raise IngestError(f"{canonical} can't be read ({error}); run build_salary_dataset first.") from error
+    missing = [name for name in CANONICAL if name not in header]
+    if missing:
+        raise IngestError(f"{canonical.name} lacks the columns {', '.join(missing)}; run build_salary_dataset first.")
+    types = (
+        dict.fromkeys(CANONICAL, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "DECIMAL(12, 2)") | {"observed_at": "DATE"}
+    )
+    columns = {name: types.get(name, "VARCHAR") for name in header}
+    source = (
+        f"read_csv({quoted(canonical)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+        f"dateformat = '%Y-%m-%d', columns = {columns!r})"
+    )
+    try:
+        db.execute(f"CREATE TABLE {table} AS SELECT {sql_blocks('rows.sql')['columns']} FROM {source}")  # noqa: S608
+    except duckdb.Error as error:
+        raise IngestError(f"{canonical.name} is no canonical CSV: {str(error).splitlines()[0]}") from error
+
+
+def _read_live(db: duckdb.DuckDBPyConnection, live: Path) -> None:
+    columns = dict.fromkeys(TEXT_COLUMNS, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "BIGINT") | {"observed_at": "DATE"}
+    source = (
+        f"read_csv({quoted(live)}, header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+        f"columns = {columns!r})"
+    )
+    money = ", ".join(
+        f"({name}::DECIMAL(14, 0) * 0.01::DECIMAL(2, 2))::DECIMAL(12, 2) AS {name}" for name in MONEY_COLUMNS
+    )
+    db.execute(
+        f"CREATE TABLE rows AS SELECT {sql_blocks('rows.sql')['columns']} FROM (SELECT * REPLACE ({money}) FROM {source})"  # noqa: S608
+    )

@@ -1,0 +1,65 @@
+"""Scratch files under DATA_DIR and files that are replaced whole.
+
+A killed process may leave scratch behind; the next run sweeps it. Readers only ever see the old or the new file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_SCRATCH = "tmp"
+
+
+@contextlib.contextmanager
+def scratch(data_dir: Path, purpose: str) -> Iterator[Path]:
+    """Yield an empty folder of this run; folders whose owner is gone are removed first.
+
+    Each folder is held by a lock on its `lock` file, which the kernel drops when its process dies, however it dies.
+    """
+    parent = data_dir / _SCRATCH
+    parent.mkdir(parents=True, exist_ok=True)
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+
+def _sweep(parent: Path) -> None:
+    for folder in parent.iterdir():
+        with contextlib.suppress(OSError), (folder / "lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, waiting for its holder; the kernel drops it when the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def replace_file(temporary: Path, target: Path) -> None:
+    """Put `temporary` in place of `target` so that a reader, or a power cut, finds one of the two whole."""
+    with temporary.open("rb") as handle:
+        os.fsync(handle.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,47 @@
+"""Load the canonical CSV as a new dataset release and make it the active one."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from salaries.ingest.build import CANONICAL_NAME
+from salaries.ingest.errors import IngestError
+from salaries.services.locks import BusyError
+from salaries.services.releases import LoadRefusedError, LoadResult, release_load
+
+
+class Command(BaseCommand):
+    """`load_salary_dataset [--append] [--allow-shrink] [--file PATH]`."""
+
+    help = "Load the canonical CSV as a new dataset release and make it the active one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--append", action="store_true", help="keep the active rows and add the file's new ones")
+        parser.add_argument("--allow-shrink", action="store_true", help="accept less than half of the active rows")
+        parser.add_argument("--file", type=Path, default=None, help="canonical CSV (default: the one built last)")
+
+    def handle(self, **options: Any) -> None:
+        """Load, and say what happened in one line."""
+        canonical = options["file"] or settings.DATA_DIR / CANONICAL_NAME
+        try:
+            result = release_load(canonical=canonical, append=options["append"], allow_shrink=options["allow_shrink"])
+        except BusyError as error:
+            raise CommandError(str(error), returncode=75) from error
+        except (IngestError, LoadRefusedError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(describe(result))
+
+
+def describe(result: LoadResult) -> str:
+    """Return the line that tells what a load did."""
+    what = "loaded and active" if result.created else "already active, nothing to load; aggregates rebuilt"
+    return (
+        f"release r{result.release_id}: {what} ({result.row_count} rows, {result.roles} roles, "
+        f"checksum {result.checksum[:12]})"
+    )

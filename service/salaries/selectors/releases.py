@@ -1,0 +1,72 @@
+"""Which release is active, and lists of releases."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connections
+
+from salaries.models import ActiveRelease, DatasetRelease
+
+
+@dataclass(frozen=True)
+class Release:
+    """The active release as a request sees it; `using` is the database it was read from."""
+
+    id: int
+    checksum: str
+    using: str
+
+    @property
+    def tag(self) -> str:
+        """Return what tells this release's content from any other's, in a fresh database too."""
+        return f"{self.id}-{self.checksum[:12]}"
+
+
+def reads_alias() -> str:
+    """Return the database that requests read: the replica where there is one."""
+    return "replica" if "replica" in settings.DATABASES else "default"
+
+
+class _Pointer(threading.local):
+    """The last look at the pointer, kept for a fraction of a second."""
+
+    def __init__(self) -> None:
+        self.seen_at = float("-inf")
+        self.release: Release | None = None
+
+
+_pointer = _Pointer()
+
+
+def active_release() -> Release | None:
+    """Return the active release, or None before the first load.
+
+    A worker looks again after `RELEASE_CACHE_SECONDS`; the releases themselves are immutable, so nothing else can
+    become stale.
+    """
+    now = time.monotonic()
+    if now - _pointer.seen_at >= settings.RELEASE_CACHE_SECONDS or _pointer.release is None:
+        _pointer.release = _read_pointer(reads_alias())
+        _pointer.seen_at = now
+    return _pointer.release
+
+
+def _read_pointer(using: str) -> Release | None:
+    # NOTE: plain SQL here and for aggregates: these two are every cached answer's whole cost, the ORM would double it.
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT r.id, r.checksum FROM salaries_activerelease a "
+            "JOIN salaries_datasetrelease r ON r.id = a.release_id"
+        )
+        row = cursor.fetchone()
+    return None if row is None else Release(id=row[0], checksum=row[1], using=using)
+
+
+def releases_list(*, using: str = "default") -> list[tuple[DatasetRelease, bool]]:
+    """Return every kept release, newest first, each with whether it is active."""
+    active = ActiveRelease.objects.using(using).values_list("release_id", flat=True).first()
+    return [(release, release.id == active) for release in DatasetRelease.objects.using(using)]

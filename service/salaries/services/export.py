@@ -1,0 +1,168 @@
+"""Write the dashboard as static files that need no API: one page, one script, data as scripts, one a role.
+
+Browsers refuse modules and fetch on `file://`, hence classic scripts that call a function with their data. Two exports of
+one release are the same to the byte: nothing in them depends on when or where they were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from django.contrib.staticfiles import finders
+from django.db import connections
+
+from salaries.dashboard import CHART_SCRIPT, SCRIPTS, STYLE, render_page
+from salaries.ingest.errors import IngestError
+from salaries.selectors.facets import filters_payload
+from salaries.selectors.releases import Release
+
+BYTES_LIMIT = 50_000_000
+# Left out in this order when the data would be larger than the limit.
+_EXPENDABLE = ("work_model", "level", "state")
+_DIMENSIONS = ("currency", "state", "level", "work_model", "location", "source")
+_QUERY = """
+SELECT role, currency, state, level, work_model, location, source, base_min_cents, base_max_cents, total_cents
+FROM salaries_salaryobservation WHERE release_id = %s AND role = %s
+ORDER BY currency, state, level, work_model, location, source, total_cents, base_min_cents, base_max_cents
+"""
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written: how many files, their size, and the filters that had to be left out."""
+
+    files: int
+    size: int
+    left_out: tuple[str, ...]
+
+
+def dashboard_export(*, release: Release, target: Path, filename: str, limit: int = BYTES_LIMIT) -> ExportResult:
+    """Write the bundle of `release` to `target`, replacing an earlier one.
+
+    Files whose content changes have their hash in their name; only the page keeps its name, and it is written last.
+
+    Raises:
+        IngestError: a static file is missing, or even without any filter the data is above `limit` bytes.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    fresh = target / ".new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    (fresh / "data").mkdir(parents=True)
+    left_out, files = _write_roles(release, fresh, limit)
+    facets = {name: values for name, values in filters_payload(release=release).items()}
+    index = {"release": release.tag, "facets": facets, "files": files, "left_out": left_out}
+    script = f"window.salaryIndex={_script_json(index)};\n".encode()
+    scripts = [_place(fresh, "data/index", ".js", script)]
+    if finders.find(CHART_SCRIPT):
+        scripts.append(_place(fresh, "chart", ".js", _without_source_map(_static(CHART_SCRIPT))))
+    scripts.append(_place(fresh, "dashboard", ".js", b"".join(_static(name) for name in SCRIPTS)))
+    style = _place(fresh, "dashboard", ".css", _static(STYLE))
+    page = render_page(style=style, scripts=scripts, mode="static").encode()
+    written = [path for path in fresh.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in written) + len(page)
+    _publish(fresh, target, page, filename)
+    return ExportResult(files=len(written) + 1, size=size, left_out=tuple(left_out))
+
+
+def _publish(fresh: Path, target: Path, page: bytes, filename: str) -> None:
+    """Move the files into place, then the page, then drop files that no page names any more."""
+    kept = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
+    (target / "data").mkdir(exist_ok=True)
+    for path in sorted(kept):
+        (fresh / path).replace(target / path)
+    shutil.rmtree(fresh)
+    partial = target / f".{filename}.new"
+    partial.write_bytes(page)
+    partial.replace(target / filename)
+    for pattern in ("data/*.js", "chart.*.js", "dashboard.*.js", "dashboard.*.css"):
+        for path in target.glob(pattern):
+            if path.relative_to(target) not in kept:
+                path.unlink()
+
+
+def _write_roles(release: Release, fresh: Path, limit: int) -> tuple[list[str], dict[str, str]]:
+    """Write one file a role; when they get too large, start again with one filter less."""
+    for count in range(len(_EXPENDABLE) + 1):
+        left_out = list(_EXPENDABLE[:count])
+        size, files = 0, {}
+        for role in filters_payload(release=release)["roles"]:
+            body = f"salaryRole({_script_json(role)},{_script_json(_role_data(release, role, left_out))});\n".encode()
+            size += len(body)
+            if size > limit:
+                break
+            files[role] = _place(fresh, f"data/{hashlib.sha256(role.encode()).hexdigest()[:10]}", ".js", body)
+        else:
+            return left_out, files
+        shutil.rmtree(fresh / "data")
+        (fresh / "data").mkdir()
+    raise IngestError(f"The data is above {limit} bytes even without any filter; raise --max-bytes.")
+
+
+def _role_data(release: Release, role: str, left_out: list[str]) -> dict[str, Any]:
+    with connections[release.using].cursor() as cursor:
+        cursor.execute(_QUERY, [release.id, role])
+        rows = [_blanked(row[1:], left_out) for row in cursor.fetchall()]
+    # Blanking a filter may bring equal groups together, so the order is made here, also for databases that sort by locale.
+    rows.sort()
+    values = [sorted({row[position] for row in rows}) for position in range(len(_DIMENSIONS))]
+    positions = [{value: place for place, value in enumerate(column)} for column in values]
+    unit = math.gcd(*(amount for row in rows for amount in row[6:])) or 1
+    numbers = list(_numbers(rows, positions, unit))
+    return {"unit": unit, "values": dict(zip(_DIMENSIONS, values, strict=True)), "groups": numbers}
+
+
+def _blanked(row: Row, left_out: list[str]) -> Row:
+    if not left_out:
+        return row
+    return tuple("" if name in left_out else value for name, value in zip(_DIMENSIONS, row, strict=False)) + row[6:]
+
+
+def _numbers(rows: list[Row], positions: list[dict[str, int]], unit: int) -> Iterator[int]:
+    """Yield the runs of numbers that the page's script reads; its head comment describes them."""
+    for key, group in groupby(rows, key=lambda row: row[:6]):
+        part = list(group)
+        yield from (column[value] for column, value in zip(positions, key, strict=True))
+        lows, highs = [row[6] // unit for row in part], [row[7] // unit for row in part]
+        yield from (len(part), min(lows), max(highs))
+        if len(part) > 1:
+            yield from (sum(lows), sum(highs))
+        yield from _steps(sorted(row[8] // unit for row in part))
+
+
+def _steps(values: Iterable[int]) -> Iterator[int]:
+    before = 0
+    for value in values:
+        yield value - before
+        before = value
+
+
+def _script_json(value: Any) -> str:
+    """Return JSON that is safe inside a script file: no early end of script, no line separator of old JavaScript."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _place(folder: Path, stem: str, suffix: str, body: bytes) -> str:
+    name = f"{stem}.{hashlib.sha256(body).hexdigest()[:12]}{suffix}"
+    (folder / name).write_bytes(body)
+    return name
+
+
+def _static(name: str) -> bytes:
+    found = finders.find(name)
+    if not isinstance(found, str):
+        raise IngestError(f"The static file {name} is missing from this installation.")
+    return Path(found).read_bytes()
+
+
+def _without_source_map(script: bytes) -> bytes:
+    return script.partition(b"//# sourceMappingURL=")[0]

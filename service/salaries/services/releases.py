@@ -1,0 +1,167 @@
+"""Make, publish and roll back dataset releases.
+
+A load writes new rows under a new release id and flips the one pointer in the same transaction, under one lock. Readers
+see the old release until the commit and the new one after it; a killed load leaves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+from django.conf import settings
+from django.db import transaction
+
+from salaries.ingest.build import REPORT_NAME
+from salaries.ingest.engine import engine
+from salaries.ingest.rows import PreparedRows, prepare_rows
+from salaries.ingest.workspace import scratch
+from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
+from salaries.selectors.releases import Release
+from salaries.selectors.rows import folded
+from salaries.services.aggregates import rebuild_aggregates
+from salaries.services.copying import copy_rows_in, copy_rows_out
+from salaries.services.locks import lock_dataset
+
+
+class LoadRefusedError(Exception):
+    """The load would do harm, so nothing was changed."""
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What a load did; `created` is False when the active release already held these rows."""
+
+    release_id: int
+    created: bool
+    row_count: int
+    roles: int
+    checksum: str
+
+
+def release_load(*, canonical: Path, append: bool, allow_shrink: bool, using: str = "default") -> LoadResult:
+    """Load the canonical CSV as a new release and make it the active one.
+
+    Args:
+        canonical: the file `build_salary_dataset` wrote.
+        append: keep the active rows and add those of the file that are not among them.
+        allow_shrink: accept a release with less than half of the active rows, in all or of one source.
+        using: the database to write.
+
+    Raises:
+        IngestError: the file is missing or is no canonical CSV.
+        LoadRefusedError: the release would shrink the data, or would be empty.
+        BusyError: another load did not finish in time.
+    """
+    with scratch(settings.DATA_DIR, "load") as folder, engine(folder) as db, transaction.atomic(using=using):
+        lock_dataset(using)
+        active = _active(using)
+        live = folder / "live.csv" if append and active else None
+        if live and active:
+            copy_rows_out(using=using, release_id=active.id, path=live)
+        prepared = prepare_rows(db, canonical=canonical, live=live, folder=folder)
+        if active and prepared.checksum == active.checksum:
+            roles = rebuild_aggregates(release=Release(active.id, active.checksum, using))
+            return LoadResult(active.id, False, active.row_count, roles, active.checksum)
+        _refuse_shrinking(active, prepared, allow_shrink=allow_shrink)
+        kind: Literal["append", "load"] = "append" if append else "load"
+        release = _write(db, prepared, kind=kind, build=_build_report(canonical), using=using)
+        roles = rebuild_aggregates(release=Release(release.id, release.checksum, using))
+        _activate(release, using)
+        _prune(using)
+        return LoadResult(release.id, True, release.row_count, roles, release.checksum)
+
+
+def release_rollback(*, to: int | None = None, using: str = "default") -> DatasetRelease:
+    """Make an older kept release active: the one numbered `to`, or the newest one before the active release.
+
+    Raises:
+        LoadRefusedError: there is no such release.
+    """
+    with transaction.atomic(using=using):
+        lock_dataset(using)
+        active = _active(using)
+        kept = DatasetRelease.objects.using(using)
+        candidates = kept.filter(id=to) if to is not None else kept.filter(id__lt=active.id if active else 0)
+        target = candidates.order_by("-id").first()
+        if target is None:
+            wanted = "an older release" if to is None else f"release {to}"
+            numbers = ", ".join(str(number) for number in kept.values_list("id", flat=True)) or "none"
+            raise LoadRefusedError(f"There is no {wanted} to go back to; kept releases: {numbers}.")
+        _activate(target, using)
+        return target
+
+
+def _active(using: str) -> DatasetRelease | None:
+    pointer = ActiveRelease.objects.using(using).select_related("release").first()
+    return pointer.release if pointer else None
+
+
+def _refuse_shrinking(active: DatasetRelease | None, prepared: PreparedRows, *, allow_shrink: bool) -> None:
+    if prepared.row_count == 0:
+        raise LoadRefusedError("The canonical CSV holds no rows; an empty release is never published.")
+    if active is None or allow_shrink:
+        return
+    found = []
+    if 2 * prepared.row_count < active.row_count:
+        found.append(f"in all from {active.row_count} to {prepared.row_count} rows")
+    found += [
+        f"source {name!r} from {before} to {prepared.sources.get(name, 0)} rows"
+        for name, before in sorted(active.sources.items())
+        if 2 * prepared.sources.get(name, 0) < before
+    ]
+    if found:
+        raise LoadRefusedError(
+            f"The release would shrink the data below half ({'; '.join(found)}); the active release stays. "
+            "If that is right, load again with --allow-shrink."
+        )
+
+
+def _write(
+    db: duckdb.DuckDBPyConnection, prepared: PreparedRows, *, kind: str, build: dict[str, Any], using: str
+) -> DatasetRelease:
+    release = DatasetRelease.objects.using(using).create(
+        checksum=prepared.checksum, row_count=prepared.row_count, kind=kind, sources=prepared.sources, build=build
+    )
+    copy_rows_in(using=using, release_id=release.id, path=prepared.path, db=db)
+    written = SalaryObservation.objects.using(using).filter(release_id=release.id).count()
+    if written != prepared.row_count:
+        raise LoadRefusedError(f"The database took {written} of {prepared.row_count} rows; nothing was published.")
+    SalaryFacet.objects.using(using).bulk_create(
+        (
+            SalaryFacet(release_id=release.id, field=name, value=value, folded=folded(name, value))
+            for name, value in prepared.facets
+        ),
+        batch_size=2000,
+    )
+    return release
+
+
+def _build_report(canonical: Path) -> dict[str, Any]:
+    """Return the report of the build that wrote `canonical`, or nothing when it was made otherwise."""
+    import hashlib
+
+    report = canonical.with_name(REPORT_NAME)
+    if not report.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    with canonical.open("rb") as handle:
+        same = hashlib.file_digest(handle, "sha256").hexdigest() == found.get("checksum")
+    return found if same else {}
+
+
+def _activate(release: DatasetRelease, using: str) -> None:
+    ActiveRelease.objects.using(using).update_or_create(id=ActiveRelease.ONLY_ID, defaults={"release": release})
+
+
+def _prune(using: str) -> None:
+    """Delete all but the newest releases and the active one."""
+    kept = list(DatasetRelease.objects.using(using).values_list("id", flat=True)[: settings.DATASET_RELEASES_KEPT + 1])
+    active = ActiveRelease.objects.using(using).values_list("release_id", flat=True)
+    old = list(DatasetRelease.objects.using(using).exclude(id__in=[*kept, *active]).values_list("id", flat=True))
+    for model in (SalaryObservation, SalaryFacet, SalaryRoleAggregate):
+        model._base_manager.using(using).filter(release_id__in=old)._raw_delete(using)
+    DatasetRelease.objects.using(using).filter(id__in=old).delete()

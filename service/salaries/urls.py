@@ -1,0 +1,19 @@
+"""Paths of the API and the dashboard. The API's paths are used by clients and never change."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from salaries import dashboard
+from salaries.api import views
+
+urlpatterns = [
+    path("", dashboard.page),
+    path("dashboard/", dashboard.page),
+    path("api/salaries/", views.summary),
+    path("api/salaries/insights/", views.insights),
+    path("api/salaries/comparison/", views.comparison),
+    path("api/filters/", views.facets),
+    path("api/schema", views.schema),
+    path("api/schema/", views.schema),
+]

