@@ -78,12 +78,12 @@ class S3:
         with translated():
             self._client.delete_object(Bucket=bucket, Key=key)
 
-    def keys(self, bucket: str, prefix: str) -> list[str]:
-        """Keys under `prefix`, in order."""
-        found: list[str] = []
+    def etags(self, bucket: str, prefix: str) -> dict[str, str]:
+        """ETags under `prefix`, by key."""
+        found: dict[str, str] = {}
         with translated():
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                found += [item["Key"] for item in page.get("Contents", [])]
+                found.update({item["Key"]: item["ETag"] for item in page.get("Contents", [])})
         return found
 
     def url(self, bucket: str, key: str) -> str:

@@ -28,6 +28,16 @@ _ATTRIBUTES = (
 )
 
 
+# The schema calls these conditional; for one PostgreSQL instance they mean "some interruptions", never another database.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
+_IN_PLACE = {
+    "AWS::RDS::DBInstance": {
+        "AutoMinorVersionUpgrade", "BackupRetentionPeriod", "DBParameterGroupName", "MultiAZ",
+        "PreferredMaintenanceWindow",
+    }
+}  # fmt: skip
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML with CloudFormation's short intrinsic forms, kept as they are written."""
 
@@ -96,9 +106,9 @@ def differing(old: Any, new: Any, path: str = "") -> list[str]:
 def replacement_of(resource_type: str, path: str) -> Replacement:
     """What changing the property at `path` does to a resource of this type."""
     entry = _create_only().get(resource_type)
-    if entry is None:
+    if entry is None or path in _IN_PLACE.get(resource_type, ()):
         return "no"
-    if entry == "*" or _covers(entry.get("create_only", []), path):
+    if _covers(entry.get("create_only", []), path):
         return "yes"
     return "maybe" if _covers(entry.get("conditional", []), path) else "no"
 

@@ -286,13 +286,13 @@ class Deployment:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                raise self._explained(template, error) from error
+                raise self._explained(error) from error
             self._keep(template.stack, deployed.stack, template.body)
             return deployed.changed, deployed.stack.status if deployed.changed else UNCHANGED
 
         self._timed(template.stack, text, work)
 
-    def _explained(self, template: StackTemplate, error: StackFailedError) -> StackFailedError:
+    def _explained(self, error: StackFailedError) -> StackFailedError:
         """A service that never got healthy says little; its stopped tasks and their logs say why."""
         if error.cause is None or error.cause.type != "AWS::ECS::Service":
             return error

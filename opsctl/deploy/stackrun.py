@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from opsctl.aws.cloudformation import ChangeSet, Stack, StackEvent, StackResource
-from opsctl.deploy import planner
+from opsctl.aws.cloudformation import Change, ChangeSet, Stack, StackEvent, StackResource
+from opsctl.deploy import compare, planner
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.plan import UNCHANGED
 from opsctl.deploy.state import RemoteState
@@ -289,7 +289,7 @@ class StackRunner:
             holds = change.logical_id in template.stateful or change.type in planner.STATEFUL_TYPES
             if not holds or change.logical_id in self._consent.allow_replace:
                 continue
-            if change.action == "Remove" or change.replacement in {"True", "Conditional"}:
+            if change.action == "Remove" or change.replacement == "True" or _may_replace(change):
                 what = "deleted" if change.action == "Remove" else "replaced"
                 cause = f" because {', '.join(change.causes)} changes" if change.causes else ""
                 worse.append((change.logical_id, f"{change.type} {change.logical_id} would be {what}{cause}."))
@@ -331,3 +331,9 @@ class StackRunner:
     def _token(self, stack: str) -> str:
         """A client token per operation: a retried request is then the same request (at most 128 characters)."""
         return f"opsctl-{self._run_id}-{stack}-{next(self._operations)}"
+
+
+def _may_replace(change: Change) -> bool:
+    """Whether a Conditional replacement can really come about: not when its causes are known to change in place."""
+    known = change.causes and all(compare.replacement_of(change.type, cause) == "no" for cause in change.causes)
+    return change.replacement == "Conditional" and not known

@@ -1,0 +1,69 @@
+# Set-up is one folder, .venv; everything else that runs lives under .opsctl/. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+ENV ?= local
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test test-fast check lint format types templates golden bench soak clean setup stop
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Locked with hashes: the same packages on a laptop and in CI.
+.venv/.done: scripts/requirements/main.txt pyproject.toml opsctl/__init__.py
+	@command -v $(PYTHON) >/dev/null || { echo "opsctl needs Python 3.11 (set PYTHON=path)" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r scripts/requirements/main.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: .venv/.done service-assets ## Install everything into .venv
+
+.PHONY: service-assets
+service-assets: .venv/.done
+	@$(BIN)/python -m scripts.service_assets
+
+demo: setup ## Deploy the whole system to this machine, load the sample data, print the URL
+	@$(BIN)/opsctl deploy --env local --yes
+	@$(BIN)/opsctl dataset refresh --env local
+	@$(BIN)/opsctl status --env local
+	@echo "Open the URL above for the dashboard; \`make stop\` ends everything."
+
+stop: ## Stop what demo started
+	@$(BIN)/opsctl local stop
+
+test: setup ## Run all tests
+	$(BIN)/pytest -n 2 --dist loadgroup tests
+
+check: setup ## Lint, types, import rules, templates, schema
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file service/mypy.ini service tests/service
+	$(BIN)/lint-imports
+	$(BIN)/opsctl synth --check
+	$(BIN)/opsctl env schema --check
+	$(BIN)/python -m scripts.create_only --check
+	$(BIN)/cfn-lint 'templates/**/*.yaml'
+	$(BIN)/python -m scripts.run_checkov
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+templates: setup ## Write templates/, the JSON Schema and the table of create-only properties
+	$(BIN)/opsctl synth
+	$(BIN)/opsctl env schema --write
+	$(BIN)/python -m scripts.create_only
+
+bench: setup ## Measure, as ratios against peers in the same run
+	$(BIN)/python -m scripts.bench
+
+soak: setup ## The long proofs, whole
+	OPSCTL_SOAK=1 $(BIN)/pytest -m soak tests
+
+clean: ## Stop everything local and remove what can be made again
+	@test ! -x $(BIN)/opsctl || $(BIN)/opsctl local reset --yes
+	rm -rf .venv .venv-* .opsctl .cache dist .mypy_cache .ruff_cache .pytest_cache node_modules

@@ -1,0 +1,70 @@
+"""Refreshing the dataset of an environment: raw files up, then the task that the schedule starts as well."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from opsctl.deploy.events import Emit, Progress
+from opsctl.deploy.tasks import TaskRequest
+
+PREFIX = "raw/"
+_SUFFIXES = (".csv", ".csv.gz", ".zip")
+
+
+class Bucket(Protocol):
+    """What syncing needs of S3."""
+
+    def etags(self, bucket: str, prefix: str) -> Mapping[str, str]: ...
+    def upload(self, bucket: str, key: str, path: Path) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How many raw files went up and how many were there already."""
+
+    uploaded: int
+    unchanged: int
+
+
+def raw_files(folder: Path) -> Iterator[Path]:
+    """Raw files below `folder`, sorted by path; links are not followed, as a raw file comes from anywhere."""
+    if folder.is_dir():
+        found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+        yield from sorted(path for path in found if path.name.endswith(_SUFFIXES))
+
+
+def sync(store: Bucket, bucket: str, folder: Path, emit: Emit) -> Synced:
+    """Upload what differs. Nothing is deleted: what was fetched on AWS stays, so a nightly run loses nothing."""
+    there = store.etags(bucket, PREFIX)
+    uploaded = unchanged = 0
+    files = list(raw_files(folder))
+    for path in files:
+        key = PREFIX + path.relative_to(folder).as_posix()
+        # The ETag of an object that was put in one piece is its MD5.
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        if there.get(key, "").strip('"') == digest:
+            unchanged += 1
+        else:
+            store.upload(bucket, key, path)
+            uploaded += 1
+        emit(Progress("sync", key, uploaded + unchanged, len(files), "files"))
+    return Synced(uploaded, unchanged)
+
+
+def dataset_task(outputs: Callable[[str], Mapping[str, str]], command: tuple[str, ...] | None = None) -> TaskRequest:
+    """The dataset task of an environment, from its stacks' outputs; `command` replaces its own."""
+    platform, network, app = outputs("platform"), outputs("network"), outputs("app")
+    return TaskRequest(
+        name="dataset",
+        cluster=platform["ClusterName"],
+        task_definition=app["DatasetTaskDefinitionArn"],
+        subnets=tuple(network["PrivateSubnetIds"].split(",")),
+        security_groups=(network["JobsSecurityGroupId"],),
+        log_group=platform["JobsLogGroupName"],
+        container="dataset",
+        command=command,
+    )

