@@ -35,7 +35,7 @@ stop: ## Stop what demo started
 	@$(BIN)/opsctl local stop
 
 test: setup ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadgroup tests
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak" tests
 
 check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/ruff format --check .

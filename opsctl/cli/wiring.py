@@ -38,7 +38,7 @@ def deployment(
         target.templates,
         target.aws,
         image=image_source(target, image_tag),
-        bundle=DbInitBundle(target.workspace.root, target.is_local),
+        bundle=DbInitBundle(target),
         request=Request(
             run_id=context.run_id(),
             owner=context.owner(),
@@ -154,15 +154,19 @@ class LocalImage:
 class DbInitBundle:
     """The DbInit function's zip, built on first use and kept under its content's hash."""
 
-    root: Path
-    local: bool
+    target: Target
 
     @cached_property
     def _built(self) -> tuple[Path, str]:
         from opsctl.deploy.lambda_bundle import build_bundle
 
-        cache = self.root / ".opsctl" / "cache" / "bundles"
-        bundle = build_bundle(self.root, target="local" if self.local else "aws", cache_dir=cache)
+        root = self.target.workspace.root
+        bundle = build_bundle(
+            root,
+            target="local" if self.target.is_local else "aws",
+            cache_dir=root / ".opsctl" / "cache" / "bundles",
+            architecture="arm64" if self.target.env.ecs.cpu_architecture == "ARM64" else "x86_64",
+        )
         return bundle.path, bundle.sha256
 
     @property

@@ -97,7 +97,7 @@ def _fields(path: KeyPath) -> list[str]:
         if found is None:
             return []
         section = found
-    hidden = {"name", "repository_reader_accounts"} if section is Environment else set()
+    hidden = {"name", "repository_reader_accounts", "repository_environments"} if section is Environment else set()
     return [name for name in section.model_fields if name not in hidden]
 
 

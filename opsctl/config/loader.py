@@ -96,7 +96,7 @@ class _Loader:
             raise InvalidConfigurationError(
                 str(self._path), sorted(self._issues.values(), key=lambda issue: (issue.line, issue.path))
             )
-        return Configuration(self._path, _with_readers(environments), default)
+        return Configuration(self._path, _with_sharers(environments), default)
 
     def _blocks(self, root: Located) -> dict[str, Located]:
         """Each environment's block with `defaults` merged under it."""
@@ -196,21 +196,26 @@ class _Loader:
         self._issues.setdefault((line, path, what), Issue(line, path, what, fix))
 
 
-def _with_readers(environments: dict[str, Environment]) -> dict[str, Environment]:
-    """Tell each repository's owner which other accounts pull from it."""
-    result = {}
-    for name, env in environments.items():
-        accounts = sorted(
-            {
-                other.account_id
-                for other in environments.values()
-                if other.ecs.repository_name == env.ecs.repository_name
-                and other.account_id not in (None, env.account_id)
-                and other.target == "aws"
-            }
-        ) if env.ecs.manage_repository and env.target == "aws" else []  # fmt: skip
-        result[name] = env.model_copy(update={"repository_reader_accounts": tuple(accounts)})
-    return result
+def _with_sharers(environments: dict[str, Environment]) -> dict[str, Environment]:
+    """Tell each repository's owner which environments, and which other accounts, use it."""
+    return {name: _with_sharers_of(env, environments) for name, env in environments.items()}
+
+
+def _with_sharers_of(env: Environment, environments: dict[str, Environment]) -> Environment:
+    if not env.ecs.manage_repository:
+        return env
+    sharers = [
+        other
+        for other in environments.values()
+        if other.ecs.repository_name == env.ecs.repository_name and other.target == env.target
+    ]
+    accounts = {other.account_id for other in sharers if other.account_id not in (None, env.account_id)}
+    return env.model_copy(
+        update={
+            "repository_reader_accounts": tuple(sorted(account for account in accounts if account)),
+            "repository_environments": tuple(other.name for other in sharers),
+        }
+    )
 
 
 def _tuples(value: Any) -> Any:

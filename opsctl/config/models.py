@@ -227,6 +227,8 @@ class Environment(Section):
     dashboard: Dashboard = Dashboard()
     # Accounts of the other environments that pull from the repository this one manages; set by the loader.
     repository_reader_accounts: tuple[AccountId, ...] = Field((), exclude=True, repr=False)
+    # Names of all environments that run images of the repository this one manages; set by the loader.
+    repository_environments: tuple[str, ...] = Field((), exclude=True, repr=False)
 
     @property
     def serves_https(self) -> bool:

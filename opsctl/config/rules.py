@@ -116,7 +116,7 @@ def zones_are_distinct(env: Environment) -> Iterator[Problem]:
 def egress(env: Environment) -> Iterator[Problem]:
     """Tasks in private subnets need exactly one way out."""
     gateways, instance = env.vpc.nat_gateways, env.nat.use_nat_instance
-    also = (("nat", "use_nat_instance"),)
+    also = (("nat", "use_nat_instance"), ("target",))
     path = ("vpc", "nat_gateways")
     if gateways and instance:
         yield Problem(
@@ -176,7 +176,7 @@ def https(env: Environment) -> Iterator[Problem]:
             ("security", "enforce_tls"),
             "TLS is enforced, but the load balancer has neither certificate nor domain",
             "Set ecs.domain_name with its hosted zone, or ecs.certificate_arn; or set enforce_tls to false.",
-            (("ecs", "certificate_arn"), ("ecs", "domain_name")),
+            (("ecs", "certificate_arn"), ("ecs", "domain_name"), ("target",)),
         )
     arn = env.ecs.certificate_arn
     if arn and arn.split(":")[3] != env.region:
@@ -338,25 +338,28 @@ def tags(env: Environment) -> Iterator[Problem]:
 
 
 def name_lengths(env: Environment) -> Iterator[Problem]:
-    """Names opsctl builds stay within AWS limits (API references of the services named)."""
-    longest = max((naming.stack_name(env, stack) for stack in STACKS), key=len)
-    for what, name, limit in [
-        ("CloudFormation stack", longest, 128),
-        # EventBridge Scheduler: at most 64 characters; the shortest limit of what carries these parts.
-        ("schedule", f"{naming.cluster_name(env)}-refresh", 64),
-    ]:
-        if len(name) > limit:
-            yield Problem(
-                ("service",),
-                f"the {what} would be called {name}, {len(name)} of at most {limit} characters",
-                "Shorten service, client or the environment's name.",
-                (("client",),),
-            )
+    """Stack names have at most 128 characters, the tightest limit of the names that opsctl builds [API CreateStack]."""
+    name = max((naming.stack_name(env, stack) for stack in STACKS), key=len)
+    if len(name) > 128:
+        yield Problem(
+            ("service",),
+            f"a stack would be called {name}, {len(name)} of at most 128 characters",
+            "Shorten service, client or the environment's name.",
+            (("client",),),
+        )
+
+
+def local_name(env: Environment) -> Iterator[Problem]:
+    """The service allows default secrets and logins without a password when its environment is called `local`."""
+    if env.name == "local" and env.target != "local":
+        yield Problem(
+            ("target",), "the name `local` is kept for this machine", "Write `target: local`, or call it otherwise."
+        )
 
 
 RULES: tuple[Rule, ...] = (
     fargate_size, subnets_fit, zones_are_distinct, egress, task_counts, image_tag, https, domains, database,
-    role_names, observability, tags, name_lengths,
+    role_names, observability, tags, name_lengths, local_name,
 )  # fmt: skip
 
 
@@ -370,13 +373,13 @@ def repositories(environments: dict[str, Environment]) -> Iterator[tuple[str, Pr
         owners = [env.name for env in envs if env.ecs.manage_repository]
         if len(owners) == 1:
             continue
-        names = ", ".join(env.name for env in envs)
+        names = " and ".join(env.name for env in envs)
         if not owners:
             yield (
                 envs[0].name,
                 Problem(
                     ("ecs", "repository_name"),
-                    f"no environment manages the repository `{repository}` that {names} use",
+                    f"no environment manages the repository `{repository}` of {names}",
                     "Set ecs.manage_repository to true in one of them.",
                 ),
             )

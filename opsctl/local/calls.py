@@ -32,6 +32,7 @@ class CallCounter:
         self._counts: dict[str, Counter[str]] = {"client": Counter(), "workload": Counter()}
         self._last_use = time.monotonic()
         self.changes = 0
+        self.lines = 0
 
     def touch(self) -> None:
         """The target was used: its lifetime begins anew."""
@@ -44,6 +45,10 @@ class CallCounter:
     def changed(self) -> None:
         """Something changed that is worth writing to disk."""
         self.changes += 1
+
+    def logged(self) -> None:
+        """A task wrote a line."""
+        self.lines += 1
 
     def record(self, action: str, user_agent: str) -> None:
         with self._lock:

@@ -16,23 +16,22 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from opsctl.local.container import LABEL, ContainerSettings
 from opsctl.local.engine import Engine
 from opsctl.local.health import HealthMonitor
-from opsctl.local.processes import ContainerSettings
 from opsctl.local.state import Json
 
 _STEADY_SECONDS = 900.0
-_LABEL = "com.amazonaws.ecs."
 
 
 def settings_of(ecs: Any) -> Callable[[Mapping[str, str]], ContainerSettings]:
     """Reads a container's settings from the task definition that its labels name."""
 
     def read(labels: Mapping[str, str]) -> ContainerSettings:
-        key = f"{labels.get(f'{_LABEL}task-definition-family')}:{labels.get(f'{_LABEL}task-definition-version')}"
+        key = f"{labels.get(f'{LABEL}task-definition-family')}:{labels.get(f'{LABEL}task-definition-version')}"
         definition = ecs._task_defs.get(key) or {}
         for container in definition.get("containerDefinitions", []):
-            if container.get("name") == labels.get(f"{_LABEL}container-name"):
+            if container.get("name") == labels.get(f"{LABEL}container-name"):
                 ports = tuple(int(each["containerPort"]) for each in container.get("portMappings") or [])
                 forwarded = (container.get("logConfiguration") or {}).get("logDriver") == "awslogs"
                 return ContainerSettings(ports, float(container.get("stopTimeout") or 30), forwarded)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
+import itertools
 import json
 import logging
 import os
@@ -33,6 +35,7 @@ from opsctl.local.state import Json, StateDir
 logger = logging.getLogger("opsctl.emulator")
 
 _TICK = 0.2
+_TICKS_BETWEEN_TRIMS = 150
 
 
 @dataclass(frozen=True)
@@ -116,10 +119,10 @@ class Emulator:
         from ministack import app
         from ministack.core import persistence
         from ministack.core.responses import get_account_id, get_region, request_scope
-        from ministack.services import alb, ecr, ecs, rds, secretsmanager
+        from ministack.services import alb, cloudwatch_logs, ecr, ecs, rds, secretsmanager
         from ministack.services.cloudformation import _stacks, provisioners, stacks
 
-        from opsctl.local import calls, corrections, dataplane, recovery
+        from opsctl.local import calls, corrections, dataplane, recovery, retention
         from opsctl.local import ecs as local_ecs
         from opsctl.local.engine import provide_docker_errors
         from opsctl.local.health import HealthMonitor
@@ -128,7 +131,8 @@ class Emulator:
         from opsctl.local.rds import DbInstances
         from opsctl.local.resources import RECORD_ONLY, ResourceTypes
 
-        self.app, self.stacks = app, _stacks
+        self.app = app
+        self._trim = functools.partial(retention.trim, ecs, cloudwatch_logs)
         images = ProcessImages(self.state, local_ecs.digest_of_tag(ecr), provide_docker_errors())
         self.containers = ProcessContainers(
             self.state, images, self.spawner,
@@ -150,9 +154,14 @@ class Emulator:
         self.recovery = recovery.Recovery(stacks, _stacks, request_scope)
         self.recovery.install()
         calls.install(app, self.calls)
-        recovery.note_changes(ecs, self.calls.changed)
+        recovery.note_changes(ecs, self.calls.changed, self.calls.logged)
         self.snapshots = Snapshots(
-            self.state.aws, app, persistence, changes=lambda: self.calls.changes, busy=self.recovery.busy
+            self.state.aws,
+            app,
+            persistence,
+            changes=lambda: self.calls.changes,
+            lines=lambda: self.calls.lines,
+            busy=self.recovery.busy,
         )
 
     # -- serving -------------------------------------------------------------------------------------------------
@@ -185,7 +194,9 @@ class Emulator:
             self._close()
 
     def _close(self) -> None:
+        # ministack has written its state by now; what the end does to tasks is not worth remembering.
         self._closing.set()
+        self.snapshots.stop()
         self.containers.close()
         self.containers.stop_all(5.0)
         self.postgres.stop()
@@ -196,10 +207,12 @@ class Emulator:
             await asyncio.sleep(0.02)
         self.recovery.settle_interrupted_stacks()
         self.snapshots.start()
-        while True:
+        for tick in itertools.count():
             try:
                 self.listeners.reconcile()
                 self.health.tick()
+                if tick % _TICKS_BETWEEN_TRIMS == 0:
+                    await asyncio.to_thread(self._trim)
             except Exception:
                 logger.exception("Housekeeping failed")
             await asyncio.sleep(_TICK)
@@ -261,13 +274,16 @@ class Emulator:
             self.postgres.supervise()
             if self._serving and self.postgres.running and not self._restored:
                 self.databases.restore()
+                self.calls.touch()
                 self._restored = True
 
     def _watch(self, shut_down: Callable[[], None]) -> None:
         while not self._closing.wait(_TICK):
             if not self._state_is_there():
                 self._vanish()
-            if self.calls.idle_seconds > self.options.lifetime:
+            # A start that never gets ready ends too, but not before it had the time to.
+            lifetime = self.options.lifetime if self._restored else max(self.options.lifetime, 120.0)
+            if self.calls.idle_seconds > lifetime:
                 logger.warning("Unused for %.0f seconds: ending", self.options.lifetime)
                 shut_down()
                 return

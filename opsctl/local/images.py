@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from opsctl.local.state import StateDir
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG_TYPE = "application/vnd.opsctl.source-tree.v1"
 _KEEP = 5
+_ABANDONED_SECONDS = 3600.0  # age at which a partial copy belongs to nobody any more
 # Caches and what a run leaves behind: never part of an image, here or in the container build.
 _SKIPPED_DIRECTORIES = frozenset(
     {"__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv", "node_modules"}
@@ -152,6 +154,9 @@ def _copy(files: list[tuple[str, Path]], target: Path) -> None:
 
 
 def _prune(state: StateDir, keep: Path) -> None:
+    for partial in state.images.glob(".*"):
+        if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(partial, ignore_errors=True)
     snapshots = [each for each in state.images.iterdir() if each.is_dir() and not each.name.startswith(".")]
     newest = sorted(snapshots, key=lambda each: each.stat().st_mtime, reverse=True)
     for old in [each for each in newest if each != keep][_KEEP - 1 :]:

@@ -21,19 +21,30 @@ from opsctl.local.state import write_bytes
 logger = logging.getLogger("opsctl.persistence")
 
 _DEBOUNCE = 0.3
+_LOG_SECONDS = 5.0  # how often log lines alone are worth a write
 _TAIL = 1.5  # seconds after which a change is written again, for what it set off in the background
 
 
 class Snapshots:
-    """`changes` answers a number that grows with every change; `busy` whether a stack operation is running."""
+    """`changes` and `lines` answer numbers that grow with every change and every log line; `busy` says whether a stack
+    operation is running.
+    """
 
     def __init__(
-        self, directory: Path, app_module: Any, format_of: Any, *, changes: Callable[[], int], busy: Callable[[], bool]
+        self,
+        directory: Path,
+        app_module: Any,
+        format_of: Any,
+        *,
+        changes: Callable[[], int],
+        lines: Callable[[], int],
+        busy: Callable[[], bool],
     ) -> None:
         self._directory = directory
         self._app = app_module
         self._format = format_of
         self._changes = changes
+        self._lines = lines
         self._busy = busy
         self._written: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -43,15 +54,16 @@ class Snapshots:
         threading.Thread(target=self._run, daemon=True, name="opsctl-snapshots").start()
 
     def stop(self) -> None:
-        """No more writes from here: ministack writes everything once more while it shuts down."""
-        self._stop.set()
+        """No more writes from here."""
+        with self._lock:
+            self._stop.set()
 
     def flush(self) -> None:
         """Write what differs from the last time; services that change while they are read are read again."""
         with self._lock:
             for name, get_state in self._app._build_persistence_save_dict().items():
                 data = self._serialise(name, get_state)
-                if data is None or not self._directory.is_dir():
+                if data is None or self._stop.is_set() or not self._directory.is_dir():
                     continue
                 digest = hashlib.blake2b(data, digest_size=16).hexdigest()
                 if self._written.get(name) != digest:
@@ -74,14 +86,20 @@ class Snapshots:
 
     def _run(self) -> None:
         seen = -1
+        seen_lines = 0
         repeat_at = 0.0
+        lines_at = 0.0
         while not self._stop.wait(_DEBOUNCE):
-            changes, now = self._changes(), time.monotonic()
+            changes, lines, now = self._changes(), self._lines(), time.monotonic()
             repeat = bool(repeat_at) and now >= repeat_at
-            if changes == seen and not repeat and not self._busy():
+            logged = lines != seen_lines and now >= lines_at
+            if changes == seen and not repeat and not logged and not self._busy():
                 continue
-            repeat_at = 0.0 if changes == seen else now + _TAIL
-            seen = changes
+            if changes != seen:
+                repeat_at = now + _TAIL
+            elif repeat:
+                repeat_at = 0.0
+            seen, seen_lines, lines_at = changes, lines, now + _LOG_SECONDS
             try:
                 self.flush()
             except OSError:

@@ -28,13 +28,13 @@ def run_blocking_types_off_the_loop(stacks: Any) -> None:
     stacks._runs_on_worker_thread = lambda name: name in _BLOCKING_TYPES or runs_on_worker(name)
 
 
-def note_changes(ecs: Any, changed: Callable[[], None]) -> None:
+def note_changes(ecs: Any, changed: Callable[[], None], logged: Callable[[], None]) -> None:
     """Tasks change, and log, without any request: those changes are worth a snapshot as well."""
-    for name in ("_bump_task_version", "_emit_awslogs_event"):
+    for name, note in (("_bump_task_version", changed), ("_emit_awslogs_event", logged)):
         original = getattr(ecs, name)
 
-        def noting(*arguments: Any, _original: Any = original) -> Any:
-            changed()
+        def noting(*arguments: Any, _original: Any = original, _note: Callable[[], None] = note) -> Any:
+            _note()
             return _original(*arguments)
 
         setattr(ecs, name, noting)

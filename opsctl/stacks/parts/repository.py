@@ -45,7 +45,7 @@ def repository(stack: StackBuilder, key: Any) -> None:
 
 def sharing_environments(env: Environment) -> tuple[str, ...]:
     """Names of the environments that run images of this repository, this one included, in the file's order."""
-    return tuple(getattr(env, "repository_environments", ())) or (env.name,)
+    return env.repository_environments or (env.name,)
 
 
 def lifecycle_text(environments: tuple[str, ...]) -> str:

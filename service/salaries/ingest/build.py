@@ -97,8 +97,13 @@ def _stage(db: duckdb.DuckDBPyConnection, raw: RawFile, *, number: int, country:
     """Normalise one raw file into `staged` and return its number of rows, counted apart from DuckDB."""
     if not raw.header:
         return 0
-    first = _one(db, "SELECT coalesce(max(rowid) + 1, 0) FROM staged")
-    db.execute("INSERT INTO files VALUES (?, ?, ?)", [number, raw.name, first])
+    rows = _stage_rows(db, raw, number=number, country=country, folder=folder)
+    first_row = "(SELECT min(rowid) FROM staged WHERE file = $number)"
+    db.execute(f"INSERT INTO files VALUES ($number, $name, {first_row})", {"number": number, "name": raw.name})
+    return rows
+
+
+def _stage_rows(db: duckdb.DuckDBPyConnection, raw: RawFile, *, number: int, country: str, folder: Path) -> int:
     if raw.plain and raw.rows:
         try:
             staged = _insert(db, _plain_view(raw), number=number, country=country)
@@ -163,11 +168,11 @@ def _finish(
     options = "FORMAT csv, HEADER, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"
     db.execute(f"COPY ({blocks['canonical']}) TO {quoted(canonical)} ({options})")
     db.execute(f"COPY ({blocks['rejects']}) TO {quoted(rejects)} ({options})")
-    total, kept, valid, elsewhere, rejected, undated = db.execute(blocks["counts"]).fetchall()[0]
+    total, kept, duplicates, elsewhere, rejected, undated = db.execute(blocks["counts"]).fetchall()[0]
     report = BuildReport(
         rows_in=sum(file["rows"] for file in files.values()),
         rows_out=kept,
-        duplicates=valid - kept,
+        duplicates=duplicates,
         other_country=elsewhere,
         rejected=rejected,
         reasons=dict(db.execute(blocks["reasons"]).fetchall()),

@@ -115,29 +115,40 @@ SELECT
 FROM filled;
 
 -- block: finish
-CREATE TABLE kept AS
-SELECT min(rowid) AS row FROM staged WHERE outcome IS NULL
-GROUP BY source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation;
+-- Only groups with more than one row are kept, so this costs next to nothing for clean data.
+CREATE TABLE repeated AS
+SELECT source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation,
+    min(rowid) AS first_row
+FROM staged WHERE outcome IS NULL
+GROUP BY ALL HAVING count(*) > 1;
+UPDATE staged SET outcome = '-duplicate' FROM repeated
+WHERE staged.outcome IS NULL AND staged.rowid <> repeated.first_row
+    AND staged.source = repeated.source AND staged.role = repeated.role AND staged.level = repeated.level
+    AND staged.location = repeated.location AND staged.state = repeated.state
+    AND staged.work_model = repeated.work_model AND staged.base_salary_min = repeated.base_salary_min
+    AND staged.base_salary_max = repeated.base_salary_max
+    AND staged.total_compensation = repeated.total_compensation;
 
 -- block: canonical
+-- A table without joins is read in the order of insertion, which is that of files and lines.
 SELECT source, role, level, location, state, country, currency, work_model,
     base_salary_min, base_salary_max, total_compensation, observed_at
-FROM staged WHERE rowid IN (SELECT row FROM kept) ORDER BY rowid
+FROM staged WHERE outcome IS NULL
 
 -- block: rejects
 SELECT files.name AS file, coalesce(line, staged.rowid - files.first_row + 2) AS line, outcome AS reason,
     CASE WHEN detail ~ '[=+@\t\r-].*' THEN '''' || left(detail, 200) ELSE left(detail, 200) END AS value
 FROM staged JOIN files ON files.number = staged.file
-WHERE outcome IS NOT NULL AND outcome <> '-country' ORDER BY staged.rowid
+WHERE outcome NOT LIKE '-%' ORDER BY staged.rowid
 
 -- block: counts
 SELECT count(*) AS total,
-    (SELECT count(*) FROM kept) AS kept,
-    count(*) FILTER (WHERE outcome IS NULL) AS valid,
+    count(*) FILTER (WHERE outcome IS NULL) AS kept,
+    count(*) FILTER (WHERE outcome = '-duplicate') AS duplicates,
     count(*) FILTER (WHERE outcome = '-country') AS elsewhere,
-    count(*) FILTER (WHERE outcome IS NOT NULL AND outcome <> '-country') AS rejected,
+    count(*) FILTER (WHERE outcome NOT LIKE '-%') AS rejected,
     count(*) FILTER (WHERE undated AND outcome IS NULL) AS undated
 FROM staged
 
 -- block: reasons
-SELECT outcome, count(*) FROM staged WHERE outcome IS NOT NULL AND outcome <> '-country' GROUP BY outcome ORDER BY outcome
+SELECT outcome, count(*) FROM staged WHERE outcome NOT LIKE '-%' GROUP BY outcome ORDER BY outcome

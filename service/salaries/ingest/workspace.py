@@ -23,17 +23,21 @@ def scratch(data_dir: Path, purpose: str) -> Iterator[Path]:
     Each folder is held by a lock on its `lock` file, which the kernel drops when its process dies, however it dies.
     """
     parent = data_dir / _SCRATCH
-    parent.mkdir(parents=True, exist_ok=True)
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.ExitStack() as stack:
+        # Between making a folder and locking it another run could sweep it, hence one lock around both.
+        with exclusive(data_dir / ".scratch.lock"):
+            parent.mkdir(exist_ok=True)
+            _sweep(parent)
+            folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
+            lock = stack.enter_context((folder / "lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                parent.rmdir()
+            with exclusive(data_dir / ".scratch.lock"):
+                shutil.rmtree(folder, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    parent.rmdir()
 
 
 def _sweep(parent: Path) -> None:

@@ -77,7 +77,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws tag": ({"tags": {"aws:x": "1"}}, "tags.aws:x", "another name"),
     "long tag": ({"tags": {"x": "1" * 257}}, "tags.x", "Shorten"),
     "unknown stack": ({"tag_overrides": {"ap": {"x": "1"}}}, "tag_overrides.ap", "Write one of"),
-    "long names": ({"service": "s" * 40, "client": "c" * 40}, "service", "Shorten"),
+    "long names": ({"name": "n" * 40, "service": "s" * 40, "client": "c" * 40}, "service", "Shorten"),
+    "local on aws": ({"name": "local"}, "target", "call it otherwise"),
 }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "zone apex": {"ecs": {"domain_name": "example.com", **ZONE}, "security": {"enforce_tls": True}},
     "given certificate": {"ecs": {"certificate_arn": ARN}, "security": {"enforce_tls": True}},
     "local needs neither mail nor way out": {
-        "target": "local", "nat": {"use_nat_instance": False}, "observability": {"alert_email": None},
+        "name": "local", "target": "local", "nat": {"use_nat_instance": False}, "observability": {"alert_email": None},
         "rds": {"auth": "trust"},
     },
 }  # fmt: skip

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.local.processes import ContainerSettings, ProcessContainers, environment_of, pause_after
+from opsctl.local.container import ContainerSettings, environment_of
+from opsctl.local.processes import ProcessContainers, pause_after
 from opsctl.local.state import StateDir
 
 LABELS = {"com.amazonaws.ecs.task-arn": "arn:aws:ecs:sa-east-1:000000000000:task/c/1"}

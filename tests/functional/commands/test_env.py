@@ -1,0 +1,111 @@
+"""`opsctl env`, usage errors and exit codes, through the real program."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from opsctl import __version__
+from tests.functional.cli import ROOT, opsctl
+
+BROKEN = ROOT / "tests" / "functional" / "commands" / "broken"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copyfile(ROOT / "environments.yaml", tmp_path / "environments.yaml")
+    return tmp_path
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert opsctl("--version", cwd=tmp_path).out == f"opsctl {__version__}\n"
+
+
+def test_environments_are_listed_as_data(project: Path) -> None:
+    ran = opsctl("env", "list", "--json", cwd=project)
+    assert ran.code == 0
+    assert [item["name"] for item in ran.json] == ["local", "dev", "hml", "prd"]
+    assert ran.err == ""
+
+
+def test_the_file_is_found_from_a_folder_below(project: Path) -> None:
+    below = project / "a" / "b"
+    below.mkdir(parents=True)
+    assert opsctl("env", "validate", cwd=below).code == 0
+
+
+def test_without_a_file_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    ran = opsctl("env", "validate", cwd=tmp_path)
+    assert ran.code == 4
+    assert ran.out == ""
+    assert "no environments.yaml" in ran.err
+    assert "--config" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_show_prints_all_defaults(project: Path) -> None:
+    shown = opsctl("env", "show", "--env", "prd", "--json", cwd=project).json
+    assert shown["rds"]["multi_az"] is True
+    assert shown["ecs"]["requests_target"] == 600
+    assert len(shown["vpc"]["availability_zones"]) == 3
+
+
+@pytest.mark.parametrize("arguments", [("deplyo",), ("deploy", "--foo"), ("env", "bad"), ("deploy", "--timeout", "x")])
+def test_a_wrong_command_line_exits_2_without_a_traceback(project: Path, arguments: tuple[str, ...]) -> None:
+    ran = opsctl(*arguments, cwd=project)
+    assert ran.code == 2
+    assert ran.err.startswith("Error: ")
+    assert "Traceback" not in ran.err
+
+
+def test_under_json_an_error_is_json_too(project: Path) -> None:
+    ran = opsctl("status", "--env", "prod", "--json", cwd=project)
+    assert ran.code == 2
+    assert ran.json["error"]["code"] == "unknown-environment"
+
+
+def test_the_environment_variable_names_the_environment(project: Path) -> None:
+    ran = opsctl("env", "show", "--json", cwd=project, env={"OPSCTL_ENV": "dev"})
+    assert ran.json["name"] == "dev"
+
+
+def test_the_committed_schema_is_the_one_that_is_printed() -> None:
+    assert opsctl("env", "schema", "--check", cwd=ROOT).code == 0
+
+
+def test_the_schema_accepts_the_committed_file_and_refuses_an_unknown_key() -> None:
+    import yaml
+
+    schema = json.loads(opsctl("env", "schema", cwd=ROOT).out)
+    validator = Draft202012Validator(schema)
+    content = yaml.safe_load((ROOT / "environments.yaml").read_text())
+    assert list(validator.iter_errors(content)) == []
+    content["environments"]["dev"]["ecs"]["cpus"] = 1
+    assert [error.validator for error in validator.iter_errors(content)] == ["anyOf"]
+
+
+def test_the_files_first_line_names_the_schema() -> None:
+    first = (ROOT / "environments.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=docs/environments.schema.json"
+
+
+@pytest.mark.parametrize("path", sorted(BROKEN.glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_broken_file_gets_its_message(path: Path, tmp_path: Path) -> None:
+    """The expected lines stand in the file itself, as comments that start with `#>`."""
+    text = path.read_text()
+    expected = [line.removeprefix("#> ") for line in text.splitlines() if line.startswith("#> ")]
+    assert expected, path
+    shutil.copyfile(path, tmp_path / "environments.yaml")
+    ran = opsctl("env", "validate", cwd=tmp_path)
+    assert ran.code == 4
+    assert "Traceback" not in ran.err
+    shown = [line.strip() for line in ran.err.splitlines() if "environments.yaml:" in line]
+    assert shown == expected
+
+
+def test_there_are_twenty_broken_files() -> None:
+    assert len(list(BROKEN.glob("*.yaml"))) >= 20

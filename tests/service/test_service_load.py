@@ -1,0 +1,212 @@
+"""Dataset releases: load, append, refuse, roll back, prune; two loads at once; a killed load; readers meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test import Client
+from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
+from salaries.services.releases import LoadRefusedError, release_load, release_rollback
+
+from tests.service.datasets import HEADER, ROWS, Row, write_canonical
+
+SERVICE = Path(__file__).resolve().parents[2] / "service"
+
+
+def load(data_dir: Path, rows: list[Row], *, append: bool = False, allow_shrink: bool = False) -> tuple[int, bool]:
+    """Load `rows`; return the active release's number and whether it is new."""
+    canonical = write_canonical(data_dir / "salaries.csv", rows)
+    result = release_load(canonical=canonical, append=append, allow_shrink=allow_shrink)
+    return result.release_id, result.created
+
+
+def active() -> int:
+    """Return the number of the active release."""
+    return ActiveRelease.objects.get().release_id
+
+
+def stored_rows(release_id: int) -> set[tuple[object, ...]]:
+    """Return a release's rows without their positions."""
+    names = (*HEADER[:8], "base_min_cents", "base_max_cents", "total_cents")
+    return set(SalaryObservation.objects.filter(release_id=release_id).values_list(*names))
+
+
+def test_a_load_stores_every_row_of_the_file_in_cents(database: str, data_dir: Path) -> None:
+    release, created = load(data_dir, ROWS)
+    assert created
+    assert active() == release
+    cents = [round(float(value) * 100) for value in ROWS[0][8:11]]
+    assert (*ROWS[0][:8], *cents) in stored_rows(release)
+    assert SalaryObservation.objects.filter(release_id=release).count() == len(ROWS)
+    assert SalaryObservation.objects.filter(release_id=release, observed_at__isnull=True).count() == 30
+    stored = DatasetRelease.objects.get(id=release)
+    assert (stored.row_count, sum(stored.sources.values()), stored.kind) == (len(ROWS), len(ROWS), "load")
+
+
+def test_the_same_rows_again_make_no_new_release_but_fresh_aggregates(database: str, data_dir: Path) -> None:
+    first, _ = load(data_dir, ROWS)
+    SalaryRoleAggregate.objects.all().update(summary="stale")
+    again, created = load(data_dir, list(reversed(ROWS)))
+    assert (again, created) == (first, False)
+    assert not SalaryRoleAggregate.objects.filter(summary="stale").exists()
+
+
+def test_an_append_adds_only_rows_that_are_new(database: str, data_dir: Path) -> None:
+    first, _ = load(data_dir, ROWS[:40])
+    same, created = load(data_dir, ROWS[10:20] + ROWS[10:20], append=True)
+    assert (same, created) == (first, False)
+    second, created = load(data_dir, ROWS[30:], append=True)
+    assert created
+    assert stored_rows(second) == {row for row in stored_rows(second)}
+    assert SalaryObservation.objects.filter(release_id=second).count() == len(ROWS)
+    checksum = DatasetRelease.objects.get(id=second).checksum
+    third, created = load(data_dir, ROWS)
+    assert (third, created) == (second, False), "rows in another order are the same release"
+    assert DatasetRelease.objects.get(id=third).checksum == checksum
+
+
+def test_a_load_that_would_shrink_the_data_is_refused(database: str, data_dir: Path) -> None:
+    first, _ = load(data_dir, ROWS)
+    with pytest.raises(LoadRefusedError, match="in all from 60 to 5 rows"):
+        load(data_dir, ROWS[:5])
+    without_one_source = [row for row in ROWS if row[0] != "çava"]
+    with pytest.raises(LoadRefusedError, match="source 'çava' from 15 to 0 rows"):
+        load(data_dir, without_one_source)
+    assert active() == first
+    assert load(data_dir, ROWS[:5], allow_shrink=True)[1]
+
+
+def test_an_empty_or_broken_file_changes_nothing(database: str, data_dir: Path) -> None:
+    first, _ = load(data_dir, ROWS)
+    with pytest.raises(LoadRefusedError, match="no rows"):
+        load(data_dir, [], allow_shrink=True)
+    (data_dir / "salaries.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CommandError, match="lacks the columns"):
+        call_command("load_salary_dataset")
+    (data_dir / "salaries.csv").write_text(",".join(HEADER) + "\n" + ",".join(["x"] * 8) + ",NaN,1,1,\n")
+    with pytest.raises(CommandError, match=r"salaries\.csv"):
+        call_command("load_salary_dataset")
+    assert active() == first
+    assert DatasetRelease.objects.count() == 1
+    assert not (data_dir / "tmp").exists()
+
+
+def test_a_rollback_goes_to_the_release_before_or_to_a_named_one(database: str, data_dir: Path) -> None:
+    numbers = [load(data_dir, ROWS[:size])[0] for size in (40, 50, 60)]
+    assert release_rollback().id == numbers[1]
+    assert active() == numbers[1]
+    assert release_rollback(to=numbers[2]).id == numbers[2]
+    with pytest.raises(LoadRefusedError, match="no release 999"):
+        release_rollback(to=999)
+    release_rollback(to=numbers[0])
+    with pytest.raises(LoadRefusedError, match="no an older release|older release"):
+        release_rollback()
+
+
+def test_old_releases_are_removed_with_all_their_rows(database: str, data_dir: Path) -> None:
+    for size in range(40, 60, 2):
+        load(data_dir, ROWS[:size])
+    kept = set(DatasetRelease.objects.values_list("id", flat=True))
+    assert len(kept) == settings.DATASET_RELEASES_KEPT + 1
+    for model in (SalaryObservation, SalaryFacet, SalaryRoleAggregate):
+        assert set(model._base_manager.values_list("release_id", flat=True).distinct()) == kept
+
+
+def test_a_new_release_is_seen_by_the_next_request(database: str, data_dir: Path, client: Client) -> None:
+    load(data_dir, ROWS[:40])
+    before = client.get("/api/salaries/", {"role": "sre"})
+    load(data_dir, ROWS)
+    after = client.get("/api/salaries/", {"role": "sre"})
+    assert (before.json()["total_observations"], after.json()["total_observations"]) == (13, 20)
+    assert before["ETag"] != after["ETag"]
+
+
+def test_the_commands_list_releases_and_roll_back(
+    database: str, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("salary_releases")
+    assert "no dataset release yet" in capsys.readouterr().out
+    for size in (50, 60):
+        write_canonical(data_dir / "salaries.csv", ROWS[:size])
+        call_command("load_salary_dataset")
+    call_command("rollback_salary_release")
+    call_command("salary_releases")
+    out = capsys.readouterr().out
+    assert "release r2: loaded and active (60 rows, 3 roles" in out
+    assert "release r1 is active again (50 rows)" in out
+    assert "* r1" in out
+
+
+def _environment(data_dir: Path) -> dict[str, str]:
+    """Return the environment of a management command that uses the test's database."""
+    config = connections["default"].settings_dict
+    environment = {"PATH": os.environ["PATH"], "DEPLOY_ENV": "local", "DATA_DIR": str(data_dir)}
+    if connections["default"].vendor == "postgresql":
+        environment |= {"DB_HOST": config["HOST"], "DB_PORT": config["PORT"], "DB_NAME": config["NAME"]}
+        return environment | {"DB_USER": config["USER"], "DB_AUTH": "trust"}
+    Path(config["NAME"]).with_name("test.sqlite3").rename(data_dir / "opsctl.sqlite3")
+    return environment
+
+
+def _command(data_dir: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.Popen(
+        command, cwd=SERVICE, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_four_loads_at_once_make_one_release(database: str, data_dir: Path) -> None:
+    write_canonical(data_dir / "salaries.csv", ROWS)
+    environment = _environment(data_dir)
+    running = [_command(data_dir, environment, "load_salary_dataset") for _ in range(4)]
+    outputs = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, outputs
+    assert DatasetRelease.objects.count() == 1
+    assert SalaryObservation.objects.count() == len(ROWS)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_killed_load_leaves_nothing_and_readers_never_notice(database: str, data_dir: Path, client: Client) -> None:
+    many = [(*row[:3], f"city {number}", *row[4:]) for number in range(400) for row in ROWS]
+    load(data_dir, ROWS)
+    before = stored_rows(active())
+    write_canonical(data_dir / "salaries.csv", many)
+    environment = _environment(data_dir)
+    seen: set[int] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.add(client.get("/api/salaries/", {"role": "sre", "country": "Brazil"}).json()["total_observations"])
+        connections.close_all()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for delay in (0.6, 0.9, 1.1, 1.3):
+        process = _command(data_dir, environment, "load_salary_dataset")
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+    finished = _command(data_dir, environment, "load_salary_dataset")
+    output, _ = finished.communicate(timeout=120)
+    stop.set()
+    reader.join(timeout=30)
+    assert finished.returncode == 0, output
+    assert seen <= {20, 20 * 400}
+    releases = set(DatasetRelease.objects.values_list("id", flat=True))
+    assert set(SalaryObservation.objects.values_list("release_id", flat=True).distinct()) == releases
+    assert not (data_dir / "tmp").exists()
+    assert stored_rows(min(releases)) == before
