@@ -12,6 +12,7 @@ from opsctl.aws.errors import translated
 if TYPE_CHECKING:
     import boto3
 
+    from opsctl.aws.account import Account
     from opsctl.aws.cloudformation import CloudFormation
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.ecs import Ecs
@@ -155,3 +156,9 @@ class Aws:
         from opsctl.aws.secrets import Secrets
 
         return Secrets(self.client("secretsmanager"))
+
+    @cached_property
+    def account(self) -> Account:
+        from opsctl.aws.account import Account
+
+        return Account(self.client)

@@ -18,6 +18,7 @@ from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import ImageSource, image_uri
 from opsctl.deploy.lock import Lock
 from opsctl.deploy.plan import UNCHANGED, ImagePlan, Plan
+from opsctl.deploy.preflight import preflight
 from opsctl.deploy.stackrun import Consent, StackFailedError, StackRunner
 from opsctl.deploy.state import RemoteState, StackReader, read_state
 from opsctl.deploy.stream import DetachedError, Follower, Pace
@@ -221,6 +222,8 @@ class Deployment:
         if plan.is_empty:
             return self._result(None)
         selected = [self._templates[item.stack] for item in plan.stacks]  # type: ignore[index]
+        if self._env.target == "aws" and len(selected) == len(self._templates):
+            preflight(self._env, self._aws.account, self._emit)
         if "bootstrap" not in self._state.stacks and "bootstrap" in self._templates:
             # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself.
             self._stack_step(self._templates["bootstrap"])

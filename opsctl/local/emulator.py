@@ -155,12 +155,13 @@ class Emulator:
         self.recovery.install()
         calls.install(app, self.calls)
         recovery.note_changes(ecs, self.calls.changed, self.calls.logged)
+        counter = self.calls
         self.snapshots = Snapshots(
             self.state.aws,
             app,
             persistence,
-            changes=lambda: self.calls.changes,
-            lines=lambda: self.calls.lines,
+            changes=lambda: counter.changes,
+            lines=lambda: counter.lines,
             busy=self.recovery.busy,
         )
 

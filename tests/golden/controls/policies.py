@@ -1,0 +1,127 @@
+"""Expectations about policy statements, in the vocabulary of IAM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.golden.controls.expectations import Expectation
+from tests.golden.controls.tree import ABSENT, Location, read
+from tests.golden.controls.wrong import wrong_values
+
+EVERYTHING = "*"
+
+
+def listed(value: Any) -> list[Any]:
+    """One item or several, as a list; nothing is an empty list."""
+    if value is ABSENT:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True)
+class contains_statement(Expectation):  # noqa: N801  # reads as a word in the tables
+    """Statements, one of which has all named parts (`Effect`, `Action`, …), exactly."""
+
+    named: dict[str, Any] = field(hash=False)
+
+    def holds(self, value: Any) -> bool:
+        return self._index(value) is not None
+
+    def parts(self, value: Any) -> Iterable[Location]:
+        index = self._index(value)
+        assert index is not None
+        yield (index,)
+        yield from ((index, key) for key in self.named)
+
+    def wrong(self, value: Any, part: Location) -> Iterator[Any]:
+        here = read(value, part)
+        if len(part) == 1:
+            return
+        yield from wrong_values(here)
+        if part[-1] in {"Action", "Principal", "Resource"} and here != EVERYTHING:
+            yield EVERYTHING
+
+    def _index(self, value: Any) -> int | None:
+        for index, statement in enumerate(listed(value)):
+            if isinstance(statement, dict) and all(
+                listed(statement.get(key, ABSENT)) == listed(wanted) for key, wanted in self.named.items()
+            ):
+                return index
+        return None
+
+
+@dataclass(frozen=True)
+class named_actions(Expectation):  # noqa: N801
+    """Actions spelt out: no `*` anywhere. With `prefixes`, those few may end in one, since AWS names a family so."""
+
+    prefixes: tuple[str, ...] = ()
+
+    def holds(self, value: Any) -> bool:
+        actions = listed(value)
+        return bool(actions) and all(
+            isinstance(action, str) and ":" in action and ("*" not in action or action in self.prefixes)
+            for action in actions
+        )
+
+    def wrong(self, value: Any, part: Location) -> Iterable[Any]:
+        return (EVERYTHING, "s3:*", [*listed(value), EVERYTHING], [*listed(value), "kms:*"], [*listed(value), "s3:Get*"], [])
+
+
+@dataclass(frozen=True)
+class without_actions(Expectation):  # noqa: N801
+    """Actions, none of which starts so."""
+
+    start: str
+
+    def holds(self, value: Any) -> bool:
+        actions = listed(value)
+        return bool(actions) and not any(str(action).startswith((self.start, EVERYTHING)) for action in actions)
+
+    def wrong(self, value: Any, part: Location) -> Iterable[Any]:
+        return ([*listed(value), f"{self.start}Planted"], EVERYTHING)
+
+
+@dataclass(frozen=True)
+class scoped(Expectation):  # noqa: N801
+    """A statement on named resources; on all only if each of its actions is one of the exceptions."""
+
+    exceptions: tuple[str, ...]
+
+    def holds(self, value: Any) -> bool:
+        if not isinstance(value, dict) or not {"Action", "Resource"} <= set(value):
+            return False
+        resources = listed(value["Resource"])
+        excepted = all(action in self.exceptions for action in listed(value["Action"]))
+        return bool(resources) and (excepted or not any(_is_everything(resource) for resource in resources))
+
+    def parts(self, value: Any) -> Iterable[Location]:
+        return (("Resource",), ("Action",))
+
+    def wrong(self, value: Any, part: Location) -> Iterable[Any]:
+        if self.holds({**value, "Resource": EVERYTHING}):  # an exception: other actions must not slip in beside it
+            return ([*listed(value["Action"]), "s3:GetObject"],) if part == ("Action",) else ([],)
+        if part == ("Action",):
+            return ()
+        return (EVERYTHING, [*listed(value["Resource"]), EVERYTHING], {"Fn::Sub": EVERYTHING}, "arn:aws:s3:::*", [])
+
+
+def _is_everything(resource: Any) -> bool:
+    named = next(iter(resource.values())) if isinstance(resource, dict) else resource
+    if isinstance(named, list):
+        named = named[0]
+    return named == EVERYTHING or str(named).endswith(":::*")
+
+
+@dataclass(frozen=True)
+class named_principal(Expectation):  # noqa: N801
+    """Somebody in particular."""
+
+    def holds(self, value: Any) -> bool:
+        if not isinstance(value, dict) or not value:
+            return False
+        return all(each != EVERYTHING for who in value.values() for each in listed(who))
+
+    def wrong(self, value: Any, part: Location) -> Iterable[Any]:
+        return (EVERYTHING, {"AWS": EVERYTHING}, {**value, "AWS": [EVERYTHING]}, {})

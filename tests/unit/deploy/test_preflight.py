@@ -1,0 +1,87 @@
+"""What the account knows, asked before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from opsctl.aws.account import LambdaConcurrency
+from opsctl.aws.errors import AwsRefusedError
+from opsctl.config.models import Environment
+from opsctl.deploy.events import Event, Note
+from opsctl.deploy.preflight import PreflightError, preflight
+
+
+@dataclass
+class FakeAccount:
+    zone_names: frozenset[str] = frozenset({"us-east-1a", "us-east-1b", "us-east-1d"})
+    hosted: dict[str, str] = field(default_factory=dict)
+    unreserved: int = 1000
+    vcpus: float = 6.0
+    denied: bool = False
+
+    def zones(self) -> frozenset[str]:
+        return self.zone_names
+
+    def hosted_zone(self, identifier: str) -> str | None:
+        return self.hosted.get(identifier)
+
+    def lambda_concurrency(self) -> LambdaConcurrency:
+        return LambdaConcurrency(self.unreserved, self.unreserved)
+
+    def fargate_vcpus(self) -> float:
+        if self.denied:
+            raise AwsRefusedError("AWS denied GetServiceQuota.", aws_code="AccessDenied")
+        return self.vcpus
+
+
+def environment(**sections: object) -> Environment:
+    return Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme", **sections})
+
+
+ZONE = {"domain_name": "a.example.com", "hosted_zone_id": "Z0123456789", "hosted_zone_name": "example.com"}
+
+
+def told(env: Environment, account: FakeAccount) -> tuple[str, ...]:
+    with pytest.raises(PreflightError) as caught:
+        preflight(env, account, lambda event: None)
+    return caught.value.detail
+
+
+def test_an_account_that_fits_passes() -> None:
+    preflight(environment(), FakeAccount(), lambda event: None)
+
+
+def test_a_zone_that_the_account_does_not_have_is_named_with_those_it_has() -> None:
+    (line,) = told(environment(vpc={"availability_zones": ("a", "c")}), FakeAccount())
+    assert line == "vpc.availability_zones: this account has no zone us-east-1c; it has a, b, d."
+
+
+def test_a_hosted_zone_must_be_there_and_be_the_one_configured() -> None:
+    (missing,) = told(environment(ecs=ZONE), FakeAccount())
+    assert "no hosted zone Z0123456789" in missing
+    (other,) = told(environment(ecs=ZONE), FakeAccount(hosted={"Z0123456789": "example.org"}))
+    assert "is the zone example.org, not example.com" in other
+
+
+def test_reserved_concurrency_needs_room() -> None:
+    env = environment(ecs={"init_reserved_concurrency": 1})
+    assert "keeps 100" in told(env, FakeAccount(unreserved=100))[0]
+    preflight(env, FakeAccount(unreserved=101), lambda event: None)
+
+
+def test_a_rolling_update_must_fit_into_fargates_limit() -> None:
+    env = environment(ecs={"cpu": 2048, "memory": 4096, "min_count": 2, "max_count": 3})
+    assert "needs 10 vCPUs" in told(env, FakeAccount())[0]
+
+
+def test_everything_that_does_not_fit_is_told_at_once() -> None:
+    env = environment(ecs={"cpu": 4096, "memory": 8192, **ZONE}, vpc={"availability_zones": ("e", "f")})
+    assert len(told(env, FakeAccount())) == 4
+
+
+def test_a_question_that_may_not_be_asked_is_noted_and_left_out() -> None:
+    events: list[Event] = []
+    preflight(environment(), FakeAccount(denied=True), events.append)
+    assert events == [Note("Not checked beforehand (fargate limits): AWS denied GetServiceQuota.")]
