@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl.cli import output
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -122,8 +122,25 @@ class Target:
         from opsctl.aws.session import Aws, Endpoint
 
         if not self.is_local:
-            return Aws(self.env.region)
+            aws = Aws(self.env.region)
+            if self.env.account_id is not None:
+                _refuse_other_account(self.env, aws)
+            return aws
         return Aws(self.env.region, Endpoint(self.endpoints.endpoint_url, self.endpoints.access_key))
+
+
+def _refuse_other_account(env: Environment, aws: Aws) -> None:
+    """Nothing of an account is read, let alone touched, with another one's credentials."""
+    from opsctl.errors import OpsctlError
+
+    found = aws.identity().account_id
+    if found != env.account_id:
+        raise OpsctlError(
+            f"These credentials belong to account {found}, but {env.name} is account {env.account_id}.",
+            code="wrong-account",
+            exit_code=ExitCode.AWS_REFUSED,
+            hint="Choose the right AWS_PROFILE; nothing was read or changed.",
+        )
 
 
 def run_id() -> str:

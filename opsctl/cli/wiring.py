@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from opsctl.cli import context
 from opsctl.cli.context import Target
-from opsctl.deploy.deployment import Deployment, Request
+from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.events import Emit
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
 from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.situation import Request, Situation
 from opsctl.deploy.stackrun import Consent
 from opsctl.deploy.stream import Pace
 from opsctl.errors import OpsctlError
@@ -33,7 +34,7 @@ def deployment(
     timeout_minutes: int = 60,
 ) -> Deployment:
     """Everything that `opsctl deploy`, `diff` and `status` need."""
-    return Deployment(
+    situation = Situation(
         target.env,
         target.templates,
         target.aws,
@@ -47,9 +48,8 @@ def deployment(
             consent=consent or Consent(),
             refresh_nat_image=refresh_nat_image,
         ),
-        emit=emit,
-        pace=pace(target, timeout_minutes),
     )
+    return Deployment(situation, emit=emit, pace=pace(target, timeout_minutes))
 
 
 def pace(target: Target, timeout_minutes: int = 60) -> Pace:

@@ -28,7 +28,7 @@ _ATTRIBUTES = (
 )
 
 
-# The schema calls these conditional; for one PostgreSQL instance they mean "some interruptions", never another database.
+# The schema calls these conditional; for one PostgreSQL instance they mean "some interruptions", never a new database.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
 _IN_PLACE = {
     "AWS::RDS::DBInstance": {

@@ -7,56 +7,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.cloudformation import Stack
-from opsctl.config.nearest import nearest
 from opsctl.deploy import planner, release
 from opsctl.deploy.diagnose import service_failure
 from opsctl.deploy.events import Emit, StepFinished, StepStarted
 from opsctl.deploy.graph import Step, run_steps
-from opsctl.deploy.image import ImageSource, image_uri
+from opsctl.deploy.image import image_uri
 from opsctl.deploy.lock import Lock
 from opsctl.deploy.plan import UNCHANGED, ImagePlan, Plan
 from opsctl.deploy.preflight import preflight
+from opsctl.deploy.situation import Situation
 from opsctl.deploy.stackrun import Consent, StackFailedError, StackRunner
-from opsctl.deploy.state import RemoteState, StackReader, read_state
+from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower, Pace
 from opsctl.deploy.tasks import TaskRequest, TaskRunner
-from opsctl.errors import OpsctlError, UsageError
-from opsctl.stacks.model import FromContext
+from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from opsctl.aws.session import Aws
-    from opsctl.config.models import Environment
-    from opsctl.stacks.model import ContextKey, StackTemplate
-
-
-class Bundle(Protocol):
-    """The DbInit function's code."""
-
-    @property
-    def key(self) -> str:
-        """Key in the artifact bucket, by content."""
-        ...
-
-    def path(self) -> Path:
-        """The zip file."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked for. `stacks` is empty for all; `consent` is what was agreed to."""
-
-    run_id: str
-    owner: str
-    command: str
-    stacks: tuple[str, ...] = ()
-    consent: Consent = field(default_factory=Consent)
-    refresh_nat_image: bool = False
+    from opsctl.stacks.model import StackTemplate
 
 
 @dataclass(slots=True)
@@ -81,165 +51,62 @@ class DeployResult:
 
 
 class Deployment:
-    """Everything a deploy of one environment needs. `plan` reads; `execute` writes what differs."""
+    """Brings an environment to its plan. `plan` reads; `execute` writes what differs."""
 
     def __init__(
         self,
-        env: Environment,
-        templates: Sequence[StackTemplate],
-        aws: Aws,
+        situation: Situation,
         *,
-        image: ImageSource,
-        bundle: Bundle,
-        request: Request,
         emit: Emit,
         pace: Pace,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._env = env
-        self._templates = {template.stack: template for template in templates}
-        self._aws = aws
-        self._image = image
-        self._bundle = bundle
-        self._request = request
+        self._now = situation
+        self._env = situation.env
+        self._aws = situation.aws
+        self._request = situation.request
         self._emit = emit
         self._pace = pace
         self._clock = clock
         self._sleep = sleep
         self._detach = threading.Event()
         self._guard = threading.Lock()
-        self._state = RemoteState()
-        self._context: dict[ContextKey, str | None] = {}
         self._changed = False
         self._lock: Lock | None = None
-        self._known = False
-        for name in request.stacks:
-            if name not in self._templates:
-                raise UsageError(
-                    f"{env.name} has no stack `{name}`.", code="unknown-stack", hint=nearest(name, self._templates)
-                )
-
-    # -- reading ---------------------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
-        self._state = self._read()
-        account = self._account()
-        image = self._image.plan(account) if self._wants_image() else None
-        self._context = self._read_context(image)
-        return planner.plan(self._env.name, self._selected(image), self._state, self._context, image=image)
-
-    def state(self) -> RemoteState:
-        """What is deployed, without planning anything."""
-        self._state = self._read()
-        return self._state
-
-    def _read(self) -> RemoteState:
-        if self._env.account_id is not None and not self._known:
-            self._check_account()
-        readers: dict[str, StackReader] = {
-            name: self._client(template).cloudformation for name, template in self._templates.items()
-        }
-        return read_state(self._templates.values(), readers)
-
-    def _check_account(self) -> None:
-        found = self._aws.identity().account_id
-        if found != self._env.account_id:
-            raise OpsctlError(
-                f"These credentials belong to account {found}, but {self._env.name} is account {self._env.account_id}.",
-                code="wrong-account",
-                hint="Choose the right AWS_PROFILE; nothing was read or changed.",
-            )
-        self._known = True
-
-    def _account(self) -> str:
-        """The account's number: from a stack's ARN where there is one, which saves a call."""
-        if self._env.account_id is not None:
-            return self._env.account_id
-        for stack in self._state.stacks.values():
-            return stack.id.split(":")[4]
-        return self._aws.identity().account_id
-
-    def _client(self, template: StackTemplate) -> Aws:
-        return self._aws.in_region(template.region) if template.region else self._aws
-
-    def _wants_image(self) -> bool:
-        return not self._request.stacks or bool({"jobs", "app"} & set(self._request.stacks))
-
-    def _selected(self, image: ImagePlan | None) -> list[StackTemplate]:
-        """The stacks asked for; `app` brings `jobs` along while that still holds another image."""
-        if not self._request.stacks:
-            return list(self._templates.values())
-        names = set(self._request.stacks)
-        jobs = self._state.stacks.get("jobs")
-        if "app" in names and image is not None and (jobs is None or jobs.parameters.get("ImageUri") != image.uri):
-            names.add("jobs")
-        return [template for name, template in self._templates.items() if name in names]
-
-    def _read_context(self, image: ImagePlan | None) -> dict[ContextKey, str | None]:
-        wanted = {
-            source.key
-            for template in self._templates.values()
-            for source in template.parameters.values()
-            if isinstance(source, FromContext)
-        }
-        context: dict[ContextKey, str | None] = {"image_uri": image.uri if image else self._deployed("app", "ImageUri")}
-        if "db_init_bundle_key" in wanted:
-            context["db_init_bundle_key"] = self._bundle.key
-        if "nat_image_id" in wanted:
-            kept = None if self._request.refresh_nat_image else self._deployed("network", "NatImageId")
-            context["nat_image_id"] = kept or self._newest_nat_image()
-        if "guardduty" in wanted:
-            context["guardduty"] = "true" if self._wants_detector() else "false"
-        return context
-
-    def _deployed(self, stack: str, parameter: str) -> str | None:
-        found = self._state.stacks.get(stack)
-        return found.parameters.get(parameter) if found else None
-
-    def _newest_nat_image(self) -> str:
-        family = self._env.nat.instance_type.split(".")[0]
-        # Graviton families carry a g after the generation: t4g, c7g, m8gd.
-        arm = any(char == "g" for char in family[2:])
-        return self._aws.parameters.amazon_linux_image("arm64" if arm else "x86_64")
-
-    def _wants_detector(self) -> bool:
-        """Once made by us it stays; otherwise it is made when wanted and when the account has none."""
-        if self._deployed("bootstrap", "CreateGuardDutyDetector") == "true":
-            return True
-        return self._env.security.guardduty and not self._aws.guardduty.has_detector()
+        return self._now.plan()
 
     def begin(self, emit: Emit, consent: Consent) -> None:
         """From here on events go to `emit`, and `consent` is what was agreed to after seeing the plan."""
         self._emit = emit
         self._request = replace(self._request, consent=consent)
 
-    # -- writing ---------------------------------------------------------------------------------------------------
-
     def execute(self, plan: Plan) -> DeployResult:
         """Do what the plan says, under the lock. Raises on the first failure; what was done stays done."""
         if plan.is_empty:
             return self._result(None)
-        selected = [self._templates[item.stack] for item in plan.stacks]  # type: ignore[index]
-        if self._env.target == "aws" and len(selected) == len(self._templates):
+        selected = [self._now.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
+        if self._env.target == "aws" and len(selected) == len(self._now.templates):
             preflight(self._env, self._aws.account, self._emit)
-        if "bootstrap" not in self._state.stacks and "bootstrap" in self._templates:
+        if "bootstrap" not in self._now.state.stacks and "bootstrap" in self._now.templates:
             # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself.
-            self._stack_step(self._templates["bootstrap"])
+            self._stack_step(self._now.templates["bootstrap"])
         bucket = self._artifact_bucket()
         with Lock(
             self._aws.s3, bucket, self._env.name, owner=self._request.owner, run_id=self._request.run_id,
             command=self._request.command, clock=self._clock,
         ) as lock:  # fmt: skip
             self._lock = lock
-            self._state = self._read()
+            self._now.state = self._now.read()
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             number = self._record(bucket, plan)
         return self._result(number)
 
     def _artifact_bucket(self) -> str:
-        bucket = self._state.outputs("bootstrap").get("ArtifactBucketName")
+        bucket = self._now.state.outputs("bootstrap").get("ArtifactBucketName")
         if not bucket:
             raise OpsctlError(
                 "There is no artifact bucket yet.", code="not-bootstrapped", hint="Run `opsctl bootstrap`."
@@ -280,8 +147,8 @@ class Deployment:
 
     def _stack_step(self, template: StackTemplate) -> None:
         with self._guard:
-            state = self._state
-            context = dict(self._context)
+            state = self._now.state
+            context = dict(self._now.context)
         planned = planner.plan_stack(template, state, context)
         text = planned.action if planned.action == UNCHANGED else f"{planned.action}: {planned.reason}"
 
@@ -299,7 +166,7 @@ class Deployment:
         """A service that never got healthy says little; its stopped tasks and their logs say why."""
         if error.cause is None or error.cause.type != "AWS::ECS::Service":
             return error
-        platform = self._state.outputs("platform")
+        platform = self._now.state.outputs("platform")
         lines = service_failure(
             self._aws.ecs,
             self._aws.logs,
@@ -311,10 +178,12 @@ class Deployment:
 
     def _keep(self, name: str, stack: Stack, body: str) -> None:
         with self._guard:
-            self._state = RemoteState({**self._state.stacks, name: stack}, {**self._state.bodies, name: body})
+            self._now.state = RemoteState(
+                {**self._now.state.stacks, name: stack}, {**self._now.state.bodies, name: body}
+            )
 
     def _runner(self, template: StackTemplate) -> StackRunner:
-        client = self._client(template)
+        client = self._now.client_of(template)
         follower = Follower(client.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach)
         return StackRunner(
             client.cloudformation,
@@ -346,18 +215,18 @@ class Deployment:
         return self._aws.s3.url(bucket, key)
 
     def _upload_bundle(self) -> None:
-        bucket, key = self._artifact_bucket(), self._bundle.key
+        bucket, key = self._artifact_bucket(), self._now.bundle.key
         if not self._aws.s3.exists(bucket, key):
-            self._aws.s3.upload(bucket, key, self._bundle.path())
+            self._aws.s3.upload(bucket, key, self._now.bundle.path())
 
     def _image_step(self, plan: ImagePlan) -> None:
         def work() -> tuple[bool, str]:
-            account = self._account()
-            digest = self._image.ensure(plan, account, self._emit)
+            account = self._now.account()
+            digest = self._now.image.ensure(plan, account, self._emit)
             uri = plan.uri or image_uri(account, self._env.region, plan.repository, digest)
             with self._guard:
-                self._context["image_uri"] = uri
-                new = self._deployed("app", "ImageUri") != uri
+                self._now.context["image_uri"] = uri
+                new = self._now.deployed("app", "ImageUri") != uri
             if new:
                 # Named after the release before anything runs it, so that the lifecycle policy keeps it.
                 registry = account if plan.uri is None else plan.uri.split(".", 1)[0]
@@ -374,10 +243,10 @@ class Deployment:
     def _migrate_step(self) -> None:
         def work() -> tuple[bool, str]:
             last = release.current(self._aws.s3, self._artifact_bucket(), self._env.name)
-            if last and self._image.migrations and last.migrations == self._image.migrations:
+            if last and self._now.image.migrations and last.migrations == self._now.image.migrations:
                 return False, "no migrations since the last release"
             with self._guard:
-                state = self._state
+                state = self._now.state
             if self._lock is not None:
                 self._lock.ensure()
             runner = TaskRunner(
@@ -396,7 +265,7 @@ class Deployment:
         if not self._changed or plan.image is None:
             return None
         number = self._next_release()
-        uri = self._context.get("image_uri") or ""
+        uri = self._now.context.get("image_uri") or ""
         release.record(
             self._aws.s3,
             bucket,
@@ -409,15 +278,15 @@ class Deployment:
                 image=uri,
                 tag=plan.image.tag,
                 digest=uri.rpartition("@")[2],
-                commit=self._image.commit,
-                migrations=self._image.migrations,
-                stacks={name: template.digest for name, template in self._templates.items()},
+                commit=self._now.image.commit,
+                migrations=self._now.image.migrations,
+                stacks={name: template.digest for name, template in self._now.templates.items()},
             ),
         )
         return number
 
     def _result(self, number: int | None) -> DeployResult:
-        outputs = {name: dict(stack.outputs) for name, stack in self._state.stacks.items()}
+        outputs = {name: dict(stack.outputs) for name, stack in self._now.state.stacks.items()}
         return DeployResult(
             self._env.name, self._changed, outputs, number, outputs.get("app", {}).get("ServiceUrl", "")
         )

@@ -52,7 +52,9 @@ def hosted_zones(env: Environment, account: AccountReader) -> Iterator[str]:
         if name is None:
             yield f"{section}.hosted_zone_id: this account has no hosted zone {block.hosted_zone_id}."
         elif name != block.hosted_zone_name:
-            yield f"{section}.hosted_zone_name: {block.hosted_zone_id} is the zone {name}, not {block.hosted_zone_name}."
+            yield (
+                f"{section}.hosted_zone_name: {block.hosted_zone_id} is the zone {name}, not {block.hosted_zone_name}."
+            )
 
 
 def lambda_limits(env: Environment, account: AccountReader) -> Iterator[str]:

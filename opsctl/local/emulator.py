@@ -28,6 +28,7 @@ from typing import Any
 
 from opsctl import __version__
 from opsctl.local import ports
+from opsctl.local.guard import refusal
 from opsctl.local.procs import end_all, marked
 from opsctl.local.spawner import Spawner
 from opsctl.local.state import Json, StateDir
@@ -221,10 +222,18 @@ class Emulator:
     async def _application(self, scope: Json, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self.app.app(scope, receive, self._noting_start(send))
+        elif reason := refusal(scope.get("headers", [])):
+            await self._refuse(scope, send, reason)
         elif scope["type"] == "http" and scope["path"].startswith("/_opsctl/"):
             await self._answer(scope, send)
         else:
             await self.app.app(scope, receive, send)
+
+    async def _refuse(self, scope: Json, send: Any, reason: str) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self.app._send_response(send, 403, {"Content-Type": "text/plain"}, f"{reason}\n".encode())
 
     def _noting_start(self, send: Callable[[Json], Awaitable[None]]) -> Callable[[Json], Awaitable[None]]:
         async def noting(message: Json) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import socket
@@ -166,6 +167,17 @@ def test_it_counts_calls_by_kind(sandbox: Sandbox) -> None:
     assert (report["total"], report["reads"], report["writes"]) == (5, 3, 2)
     assert report["calls"]["cloudformation:DescribeStacks"] == 1
     assert report["calls"]["sqs:CreateQueue"] == 1
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_it_does_not_answer_web_pages(sandbox: Sandbox, headers: dict[str, str]) -> None:
+    connection = http.client.HTTPConnection(sandbox.endpoints.endpoint_url.removeprefix("http://"), timeout=10)
+
+    connection.request("GET", "/?Action=ListTopics&Version=2010-03-31", headers=headers)
+
+    assert connection.getresponse().status == 403
 
 
 def slow_template(version: str, seconds: int) -> Template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -72,6 +73,22 @@ def test_it_serves_the_release_through_the_load_balancer(sandbox: Sandbox, url: 
     assert seen["environment"]["BIND_HOST"].startswith("127.")
     assert seen["environment"]["DATA_DIR"] == str(sandbox.target.state.volumes / "tiny")
     assert seen["cwd"].startswith(str(sandbox.target.state.images))
+
+
+def test_it_passes_bodies_cookies_and_head_requests_on(url: str) -> None:
+    connection = http.client.HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=10)
+    body = bytes(range(256)) * 1000
+
+    connection.request("HEAD", "/")
+    head = connection.getresponse()
+    assert (head.status, head.read()) == (200, b"")
+    # The same connection goes on: the load balancer keeps it alive.
+    connection.request("POST", "/", body=body)
+    answer = connection.getresponse()
+
+    assert answer.status == 201
+    assert [value.split(";")[0] for value in answer.headers.get_all("Set-Cookie", [])] == ["a=1", "b=2"]
+    assert answer.read() == body
 
 
 def test_it_uses_both_tasks_and_reports_their_health(sandbox: Sandbox, url: str) -> None:

@@ -30,6 +30,10 @@ class Expectation:
         """Values that must not stand at `part` of a right value."""
         return wrong_values(read(value, part))
 
+    def needed(self, part: Location) -> bool:
+        """Whether what stands at `part` must not be removed."""
+        return True
+
 
 @dataclass(frozen=True)
 class equals(Expectation):  # noqa: N801  # reads as a word in the tables
@@ -191,11 +195,11 @@ class only(Expectation):  # noqa: N801
     def holds(self, value: Any) -> bool:
         return value is ABSENT or (isinstance(value, list) and all(item in self.allowed for item in value))
 
-    def parts(self, value: Any) -> Iterable[Location]:
-        return () if value is ABSENT else ((index,) for index in range(len(value)))
-
     def wrong(self, value: Any, part: Location) -> Iterable[Any]:
-        return wrong_values(read(value, part))
+        return ([*([] if value is ABSENT else value), "planted"], ["planted"])
+
+    def needed(self, part: Location) -> bool:
+        return False
 
 
 @dataclass(frozen=True)

@@ -195,3 +195,18 @@ def control(key: str, pillar: Pillar, what: str, *checks: Assertion | list[Asser
     """A control; lists of assertions are flattened."""
     flat = tuple(each for item in checks for each in (item if isinstance(item, list) else [item]))
     return Control(key, pillar, what, assertions=flat, **columns)
+
+
+def ref(name: str) -> dict[str, str]:
+    """`!Ref name`."""
+    return {"Ref": name}
+
+
+def att(name: str) -> dict[str, list[str]]:
+    """`!GetAtt Resource.Attribute`."""
+    return {"Fn::GetAtt": name.split(".", 1)}
+
+
+def sub(words: str) -> dict[str, str]:
+    """`!Sub words`."""
+    return {"Fn::Sub": words}

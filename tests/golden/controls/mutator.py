@@ -59,7 +59,7 @@ def _of_place(assertion: Assertion, templates: Templates, place: Location) -> It
         here = (*place, *part)
         if not settable(templates, here):
             continue
-        if read(templates, here) is not ABSENT and len(here) > 1:
+        if read(templates, here) is not ABSENT and assertion.expect.needed(part):
             yield Mutation(here, ABSENT)
         yield from (Mutation(here, wrong) for wrong in assertion.expect.wrong(value, part))
 

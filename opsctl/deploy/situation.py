@@ -1,0 +1,149 @@
+"""What a deploy starts from: what is configured, what is deployed, and what is to be deployed. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from opsctl.config.nearest import nearest
+from opsctl.deploy import planner
+from opsctl.deploy.image import ImageSource
+from opsctl.deploy.plan import ImagePlan, Plan
+from opsctl.deploy.stackrun import Consent
+from opsctl.deploy.state import RemoteState, StackReader, read_state
+from opsctl.errors import UsageError
+from opsctl.stacks.model import FromContext
+
+if TYPE_CHECKING:
+    from opsctl.aws.session import Aws
+    from opsctl.config.models import Environment
+    from opsctl.stacks.model import ContextKey, StackTemplate
+
+
+class Bundle(Protocol):
+    """The DbInit function's code."""
+
+    @property
+    def key(self) -> str:
+        """Key in the artifact bucket, by content."""
+        ...
+
+    def path(self) -> Path:
+        """The zip file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for. `stacks` is empty for all; `consent` is what was agreed to."""
+
+    run_id: str
+    owner: str
+    command: str
+    stacks: tuple[str, ...] = ()
+    consent: Consent = field(default_factory=Consent)
+    refresh_nat_image: bool = False
+
+
+class Situation:
+    """Configuration, templates and AWS of one environment, for one request."""
+
+    def __init__(
+        self,
+        env: Environment,
+        templates: Sequence[StackTemplate],
+        aws: Aws,
+        *,
+        image: ImageSource,
+        bundle: Bundle,
+        request: Request,
+    ) -> None:
+        self.env = env
+        self.templates = {template.stack: template for template in templates}
+        self.aws = aws
+        self.image = image
+        self.bundle = bundle
+        self.request = request
+        self.state = RemoteState()
+        self.context: dict[ContextKey, str | None] = {}
+        for name in request.stacks:
+            if name not in self.templates:
+                raise UsageError(
+                    f"{env.name} has no stack `{name}`.", code="unknown-stack", hint=nearest(name, self.templates)
+                )
+
+    def plan(self) -> Plan:
+        """What executing would do, as things are now. Keeps what it read in `state` and `context`."""
+        self.state = self.read()
+        account = self.account()
+        image = self.image.plan(account) if self._wants_image() else None
+        self.context = self._read_context(image)
+        return planner.plan(self.env.name, self._selected(image), self.state, self.context, image=image)
+
+    def read(self) -> RemoteState:
+        """What is deployed now."""
+        readers: dict[str, StackReader] = {
+            name: self.client_of(template).cloudformation for name, template in self.templates.items()
+        }
+        return read_state(self.templates.values(), readers)
+
+    def account(self) -> str:
+        """The account's number: from a stack's ARN where there is one, which saves a call."""
+        if self.env.account_id is not None:
+            return self.env.account_id
+        for stack in self.state.stacks.values():
+            return stack.id.split(":")[4]
+        return self.aws.identity().account_id
+
+    def client_of(self, template: StackTemplate) -> Aws:
+        """The clients of the stack's region."""
+        return self.aws.in_region(template.region) if template.region else self.aws
+
+    def _wants_image(self) -> bool:
+        return not self.request.stacks or bool({"jobs", "app"} & set(self.request.stacks))
+
+    def _selected(self, image: ImagePlan | None) -> list[StackTemplate]:
+        """The stacks asked for; `app` brings `jobs` along while that still holds another image."""
+        if not self.request.stacks:
+            return list(self.templates.values())
+        names = set(self.request.stacks)
+        jobs = self.state.stacks.get("jobs")
+        if "app" in names and image is not None and (jobs is None or jobs.parameters.get("ImageUri") != image.uri):
+            names.add("jobs")
+        return [template for name, template in self.templates.items() if name in names]
+
+    def _read_context(self, image: ImagePlan | None) -> dict[ContextKey, str | None]:
+        wanted = {
+            source.key
+            for template in self.templates.values()
+            for source in template.parameters.values()
+            if isinstance(source, FromContext)
+        }
+        context: dict[ContextKey, str | None] = {"image_uri": image.uri if image else self.deployed("app", "ImageUri")}
+        if "db_init_bundle_key" in wanted:
+            context["db_init_bundle_key"] = self.bundle.key
+        if "nat_image_id" in wanted:
+            kept = None if self.request.refresh_nat_image else self.deployed("network", "NatImageId")
+            context["nat_image_id"] = kept or self._newest_nat_image()
+        if "guardduty" in wanted:
+            context["guardduty"] = "true" if self._wants_detector() else "false"
+        return context
+
+    def deployed(self, stack: str, parameter: str) -> str | None:
+        """A parameter's value in the stack as it is deployed."""
+        found = self.state.stacks.get(stack)
+        return found.parameters.get(parameter) if found else None
+
+    def _newest_nat_image(self) -> str:
+        family = self.env.nat.instance_type.split(".")[0]
+        # Graviton families carry a g after the generation: t4g, c7g, m8gd.
+        arm = any(char == "g" for char in family[2:])
+        return self.aws.parameters.amazon_linux_image("arm64" if arm else "x86_64")
+
+    def _wants_detector(self) -> bool:
+        """Once made by us it stays; otherwise it is made when wanted and when the account has none."""
+        if self.deployed("bootstrap", "GuardDuty") == "true":
+            return True
+        return self.env.security.guardduty and not self.aws.guardduty.has_detector()

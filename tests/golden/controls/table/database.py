@@ -1,0 +1,237 @@
+"""RDS and its secrets."""
+
+from __future__ import annotations
+
+from tests.golden.controls.expectations import absent, at_least, at_most, contains, equals, items, matches, none_of
+from tests.golden.controls.language import (
+    ANY_STACK, DEV, HML, PRD, STRICT, WHOLE,
+    Assertion, Control, att, check, control, every, no, none, one, ref, skipped, sub,
+)  # fmt: skip
+from tests.golden.controls.policies import contains_statement
+
+INSTANCE = "AWS::RDS::DBInstance"
+SECRET = "AWS::SecretsManager::Secret"
+TASK = "AWS::ECS::TaskDefinition"
+EVENTS = "AWS::RDS::EventSubscription"
+INSTANCES, PRIMARY = every(INSTANCE), one("Database", INSTANCE)
+ROTATION = one("MasterSecretRotation", "AWS::SecretsManager::RotationSchedule")
+CONTAINER_ENV = "ContainerDefinitions[*]/Environment"
+PRIVATE_ROUTES = every("AWS::EC2::Route", name="Private.*")
+PRIVATE_ASSOCIATIONS = every("AWS::EC2::SubnetRouteTableAssociation", name="Private.*")
+
+
+def _subscription(row: str, name: str, source: str, *categories: str) -> list[Assertion]:
+    chosen = one(name, EVENTS)
+    return [
+        check(row, "data", chosen, "SourceType", equals(source), on=STRICT),
+        check(row, "data", chosen, "Enabled", equals(True), on=STRICT),
+        check(row, "data", chosen, "EventCategories", contains(categories), on=STRICT),
+        check(row, "data", chosen, "SnsTopicArn", equals(ref("AlarmTopicArn")), on=STRICT),
+    ]
+
+
+CONTROLS: tuple[Control, ...] = (
+    control(
+        "rds-private",
+        "Security",
+        "The database has no public address, is encrypted, and stands in private subnets of the VPC.",
+        check("RDS.2 CIS-2.2.3 CKV_AWS_17", "data", INSTANCES, "PubliclyAccessible", equals(False)),
+        check("RDS.3 CIS-2.2.1 CKV_AWS_16", "data", INSTANCES, "StorageEncrypted", equals(True)),
+        check("RDS.3", "data", PRIMARY, "KmsKeyId", equals(ref("DataKeyArn")), on=STRICT),
+        check("RDS.3", "data", PRIMARY, "KmsKeyId", absent(), on=DEV),
+        check("RDS.18", "data", PRIMARY, "DBSubnetGroupName", equals(ref("DatabaseSubnets"))),
+        check("RDS.18", "data", one("DatabaseSubnets"), "SubnetIds", equals(ref("PrivateSubnetIds"))),
+        check("RDS.18", "data", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
+        check("RDS.18", "data", INSTANCES, "VPCSecurityGroups", equals([ref("DatabaseSecurityGroupId")])),
+        check("RDS.18", "network", WHOLE, "Outputs/PrivateSubnetIds/Value/Fn::Join"),
+        check("RDS.2", "network", PRIVATE_ROUTES, "GatewayId", absent()),
+        check("RDS.2", "network", PRIVATE_ASSOCIATIONS, "RouteTableId", matches(r"^Private\wRouteTable$")),
+        dev="on, AWS's key",
+        prd="on, customer key",
+    ),
+    control(
+        "rds-multi-az",
+        "Reliability",
+        "A standby in another zone takes over.",
+        check("RDS.5 CIS-2.2.4 CKV_AWS_157", "data", INSTANCES, "MultiAZ", equals(True), on=STRICT),
+        check("RDS.5", "data", INSTANCES, "MultiAZ", equals(False), on=DEV),
+        skipped("CKV_AWS_157", "data", PRIMARY),
+        dev="off (skip): a standby doubles the price",
+        prd="on",
+    ),
+    control(
+        "rds-monitoring",
+        "Operations",
+        "Enhanced monitoring every 60 seconds, by a role of its own.",
+        check("RDS.6 CKV_AWS_118", "data", INSTANCES, "MonitoringInterval", equals(60), on=STRICT),
+        check("RDS.6", "data", INSTANCES, "MonitoringRoleArn", equals(att("DatabaseMonitoringRole.Arn")), on=STRICT),
+        check(
+            "RDS.6",
+            "data",
+            one("DatabaseMonitoringRole"),
+            "ManagedPolicyArns",
+            contains((sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"),)),
+            on=STRICT,
+        ),
+        check("RDS.6", "data", INSTANCES, "MonitoringInterval", equals(0), on=DEV),
+        none("RDS.6", "data", no("AWS::IAM::Role", name="DatabaseMonitoringRole"), on=DEV),
+        skipped("CKV_AWS_118", "data", PRIMARY),
+        dev="off (skip): standard metrics are enough",
+        prd="on",
+    ),
+    control(
+        "rds-protection",
+        "Reliability",
+        "Deletion protection, minor versions by themselves, tags on snapshots.",
+        check("RDS.8", "data", INSTANCES, "DeletionProtection", equals(True)),
+        check("RDS.13 CIS-2.2.2", "data", INSTANCES, "AutoMinorVersionUpgrade", equals(True)),
+        check("RDS.17", "data", INSTANCES, "CopyTagsToSnapshot", equals(True)),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "rds-backups",
+        "Reliability",
+        "Automatic backups, which outlive the instance.",
+        check("RDS.11", "data", PRIMARY, "BackupRetentionPeriod", at_least(1), on=DEV),
+        check("RDS.11", "data", PRIMARY, "BackupRetentionPeriod", at_least(7), on=HML),
+        check("RDS.11", "data", PRIMARY, "BackupRetentionPeriod", at_least(30), on=PRD),
+        check("RDS.11", "data", PRIMARY, "DeleteAutomatedBackups", equals(False)),
+        dev="a setting, 1 day: AWS's free plan refuses more than its cap",
+        hml="7 days",
+        prd="at least 30 days",
+    ),
+    control(
+        "rds-logs",
+        "Operations",
+        "The logs of PostgreSQL and of upgrades go to CloudWatch.",
+        check("RDS.9 RDS.36", "data", INSTANCES, "EnableCloudwatchLogsExports", contains(("postgresql", "upgrade"))),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "rds-iam",
+        "Security",
+        "Log-in by IAM is on, and is how tasks log in: no password is handed to them.",
+        check("RDS.10 CKV_AWS_161", "data", INSTANCES, "EnableIAMDatabaseAuthentication", equals(True)),
+        check("RDS.10", ANY_STACK, every(TASK), CONTAINER_ENV, contains(({"Name": "DB_AUTH", "Value": "iam"},))),
+        check("RDS.10", "jobs", one("DbInit", "Custom::DbInit"), "Auth", equals("iam")),
+        *(
+            check(
+                "RDS.10",
+                stack,
+                one(f"{name}TaskRole"),
+                "Policies[*]/PolicyDocument/Statement",
+                contains_statement(
+                    {
+                        "Effect": "Allow",
+                        "Action": "rds-db:connect",
+                        "Resource": sub(
+                            "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:"
+                            f"dbuser:${{DatabaseResourceId}}/{user}"
+                        ),
+                    }
+                ),
+            )
+            for stack, name, user in (
+                ("app", "Service", "app_user"), ("app", "Dataset", "app_loader"), ("jobs", "Migrate", "app_migrator")
+            )
+        ),  # fmt: skip
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "rds-tls",
+        "Security",
+        "The server refuses connections without TLS, and every client verifies the server.",
+        check("RDS.38 CKV2_AWS_69", "data", INSTANCES, "DBParameterGroupName", equals(ref("DatabaseParameters"))),
+        check("RDS.38 CKV2_AWS_69", "data", one("DatabaseParameters"), "Parameters/rds.force_ssl", equals("1")),
+        check(
+            "RDS.38",
+            ANY_STACK,
+            every(TASK),
+            CONTAINER_ENV,
+            contains(({"Name": "DB_SSL_ROOT_CERT", "Value": "/app/certs/rds.pem"},)),
+        ),
+        check(
+            "RDS.38",
+            "jobs",
+            one("DbInitFunction"),
+            "Environment/Variables/DB_SSL_ROOT_CERT",
+            equals("certs/rds.pem"),
+        ),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "rds-names",
+        "Security",
+        "Neither the usual port nor a usual master name. The port travels as an output only.",
+        check("RDS.23", "data", INSTANCES, "Port", none_of(("5432",))),
+        check("RDS.23", "data", INSTANCES, "Port", equals("5433")),
+        check("RDS.23", "data", WHOLE, "Outputs/DatabasePort/Value", equals(att("Database.Endpoint.Port"))),
+        check(
+            "RDS.23",
+            ANY_STACK,
+            every(TASK),
+            CONTAINER_ENV,
+            contains(({"Name": "DB_PORT", "Value": ref("DatabasePort")},)),
+        ),
+        *(
+            check("RDS.23", stack, WHOLE, "Stack/Parameters/DatabasePort", equals("data.DatabasePort"))
+            for stack in ("jobs", "app")
+        ),
+        check("RDS.25", "data", PRIMARY, "MasterUsername", none_of(("postgres", "admin", "root", "master", "rdsadmin"))),
+        check(
+            "RDS.25",
+            "data",
+            one("MasterSecret"),
+            "GenerateSecretString/SecretStringTemplate",
+            equals('{"username": "opsctl_master"}'),
+        ),
+        dev="on, port 5433",
+        prd="on, port 5433",
+    ),
+    control(
+        "rds-events",
+        "Operations",
+        "RDS's own messages about instances, parameters and security groups reach the alarm topic.",
+        _subscription(
+            "RDS.20", "InstanceEvents", "db-instance", "maintenance", "configuration change", "failure", "failover"
+        ),
+        check("RDS.20", "data", one("InstanceEvents"), "SourceIds", contains((ref("Database"),)), on=STRICT),
+        check("RDS.20", "data", one("InstanceEvents"), "SourceIds", contains((ref("Replica"),)), on=PRD),
+        _subscription("RDS.21", "ParameterGroupEvents", "db-parameter-group", "configuration change"),
+        check(
+            "RDS.21", "data", one("ParameterGroupEvents"), "SourceIds", equals([ref("DatabaseParameters")]), on=STRICT
+        ),
+        _subscription("RDS.22", "SecurityGroupEvents", "db-security-group", "configuration change", "failure"),
+        check("RDS.20 RDS.21 RDS.22", "data", WHOLE, "Stack/Parameters/AlarmTopicArn", equals("platform.AlarmTopicArn")),
+        none("RDS.20 RDS.21 RDS.22", "data", no(EVENTS), on=DEV),
+        dev="off",
+        prd="on",
+    ),
+    control(
+        "secrets",
+        "Security",
+        "The master's password is generated, attached to the database and rotated every 30 days at the latest, first in "
+        "its own time and not while DbInit reads it. Django's key is not rotated by a schedule: that would end every "
+        "session, and tasks read it at their start only.",
+        check("SecretsManager.1", "data", ROTATION, "SecretId", equals(ref("MasterSecret"))),
+        check("SecretsManager.1", "data", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")),
+        check("SecretsManager.1", "data", ROTATION, "/DependsOn", equals("MasterSecretAttachment")),
+        check("SecretsManager.1", "data", ROTATION, "RotateImmediatelyOnUpdate", equals(False)),
+        check("SecretsManager.4", "data", ROTATION, "RotationRules/AutomaticallyAfterDays", at_most(30)),
+        check("SecretsManager.1", "data", one("MasterSecretAttachment"), "TargetId", equals(ref("Database"))),
+        check("SecretsManager.1", "data", one("MasterSecretAttachment"), "SecretId", equals(ref("MasterSecret"))),
+        check("SecretsManager.1", ANY_STACK, every(SECRET), "GenerateSecretString/PasswordLength", at_least(32)),
+        check("SecretsManager.1", ANY_STACK, every(SECRET), "SecretString", absent()),
+        check("SecretsManager.1", "data", PRIMARY, "MasterUserPassword", matches(r"^\{\{resolve:secretsmanager:")),
+        check("CKV_AWS_149", "data", one("MasterSecret"), "KmsKeyId", equals(ref("DataKeyArn")), on=STRICT),
+        check("CKV_AWS_149", "platform", one("DjangoSecret"), "KmsKeyId", equals(att("DataKey.Arn")), on=STRICT),
+        check("CKV_AWS_149", ANY_STACK, every(SECRET), "KmsKeyId", absent(), on=DEV),
+        skipped("CKV_AWS_149", ANY_STACK, every(SECRET)),
+        dev="rotation; AWS's key (skip)",
+        prd="rotation and customer key",
+    ),
+)

@@ -1,0 +1,96 @@
+"""Caching, compression, methods, headers, error pages, and the pages themselves."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from django.test import Client
+
+PATHS = ["/api/salaries/?role=sre", "/api/salaries/insights/?role=sre", "/api/salaries/comparison/?roles=sre", "/api/filters/"]
+only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@only_sqlite
+@pytest.mark.parametrize("path", PATHS)
+def test_an_unchanged_answer_is_not_sent_again(loaded: str, client: Client, path: str) -> None:
+    first = client.get(path)
+    assert first["ETag"].startswith('"')
+    assert first["Vary"] == "Accept-Encoding"
+    for given in (first["ETag"], f'"other", {first["ETag"]}', "*", "W/" + first["ETag"]):
+        again = client.get(path, headers={"If-None-Match": given})
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@only_sqlite
+def test_different_questions_have_different_tags(loaded: str, client: Client) -> None:
+    tags = {client.get(path)["ETag"] for path in (*PATHS, "/api/salaries/?role=sre&state=sp", "/api/salaries/?role=qa_engineer")}
+    assert len(tags) == 6
+
+
+@only_sqlite
+def test_a_compressed_answer_has_its_own_strong_tag_and_the_same_content(loaded: str, client: Client) -> None:
+    plain = client.get(PATHS[0])
+    packed = client.get(PATHS[0], headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert packed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+    assert packed["ETag"] != plain["ETag"]
+    again = client.get(PATHS[0], headers={"Accept-Encoding": "gzip", "If-None-Match": packed["ETag"]})
+    assert again.status_code == 304
+    for refused in ("gzip;q=0", "identity", "", "gzip;q=x"):
+        assert "Content-Encoding" not in client.get(PATHS[0], headers={"Accept-Encoding": refused})
+
+
+@only_sqlite
+@pytest.mark.parametrize("path", [*PATHS, "/dashboard/", "/api/schema"])
+def test_methods_are_get_head_and_options(loaded: str, client: Client, path: str) -> None:
+    head = client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    options = client.options(path)
+    assert (options.status_code, options["Allow"]) == (200, "GET, HEAD, OPTIONS")
+    for method in (client.post, client.put, client.patch, client.delete):
+        answer = method(path)
+        assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert set(answer.json()) == {"error"}
+
+
+def test_methods_are_refused_also_with_checks_of_forgery_on(data_dir: object) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/api/salaries/")
+    assert answer.status_code == 405
+
+
+@only_sqlite
+@pytest.mark.parametrize("path", ["/", "/dashboard/"])
+def test_the_dashboard_has_its_heading_and_no_inline_code(loaded: str, client: Client, path: str) -> None:
+    answer = client.get(path)
+    page = answer.content.decode()
+    assert "Tech Salary Insights</h1>" in page
+    assert "<style" not in page
+    assert " style=" not in page
+    assert " on" + "click" not in page
+    assert page.count("<script") == page.count('<script src="/static/')
+    assert "http" not in page.replace("https", "http").split("<body>")[1]
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_every_answer_carries_security_headers_and_a_request_id(database: str, client: Client) -> None:
+    answer = client.get("/api/filters/", headers={"X-Request-Id": "client-given-id-1"})
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["X-Request-Id"] == "client-given-id-1"
+    assert client.get("/api/filters/", headers={"X-Request-Id": "bad id\n"})["X-Request-Id"] != "bad id\n"
+
+
+def test_an_unknown_path_is_404_as_json_below_api(data_dir: object, client: Client) -> None:
+    assert set(json.loads(client.get("/api/nothing/").content)) == {"error"}
+    assert client.get("/api/nothing/").status_code == client.get("/nothing/").status_code == 404
+
+
+def test_a_path_without_its_slash_is_redirected(data_dir: object, client: Client) -> None:
+    answer = client.get("/api/salaries?role=sre")
+    assert (answer.status_code, answer["Location"]) == (301, "/api/salaries/?role=sre")

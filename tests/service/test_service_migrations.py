@@ -1,0 +1,118 @@
+"""Migrations: none is missing, none breaks the release before it, one runs at a time."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections, migrations, models
+from django.db.migrations.operations.base import Operation
+from salaries.migration_lint import migration_problems
+from salaries.services import locks
+from salaries.services.locks import BusyError, lock_migrations
+
+
+def problems(*operations: Operation, allowance: object = None) -> list[str]:
+    """Return what the linter says about a migration of these operations."""
+    migration = migrations.Migration("0002_next", "salaries")
+    migration.operations = list(operations)
+    if allowance is not None:
+        migration.backward_incompatible = allowance  # type: ignore[attr-defined]
+    return migration_problems(migration)
+
+
+def test_models_and_migrations_agree(database: str) -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_every_migration_keeps_the_previous_release_working(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("lint_migrations")
+    assert "keep the previous release working" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        migrations.RemoveField("thing", "name"),
+        migrations.RenameField("thing", "name", "title"),
+        migrations.DeleteModel("thing"),
+        migrations.RenameModel("thing", "item"),
+        migrations.AlterModelTable("thing", "other"),
+        migrations.AddField("thing", "size", models.IntegerField(default=1)),
+        migrations.AlterField("thing", "size", models.IntegerField()),
+        migrations.AddConstraint("thing", models.UniqueConstraint(fields=("size",), name="u")),
+        migrations.RunSQL("DROP TABLE thing"),
+        migrations.RunPython(lambda _apps, _editor: None),
+        migrations.SeparateDatabaseAndState(database_operations=[migrations.RemoveField("thing", "name")]),
+    ],
+    ids=lambda operation: type(operation).__name__,
+)
+def test_an_operation_the_old_release_can_not_work_with_is_refused(operation: Operation) -> None:
+    assert len(problems(operation)) == 1
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        migrations.AddField("thing", "size", models.IntegerField(null=True)),
+        migrations.AddField("thing", "size", models.IntegerField(db_default=1)),
+        migrations.AlterField("thing", "size", models.IntegerField(null=True)),
+        migrations.CreateModel("other", [("id", models.BigAutoField(primary_key=True))]),
+        migrations.AddIndex("thing", models.Index(fields=["size"], name="i")),
+        migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop),
+    ],
+    ids=lambda operation: type(operation).__name__,
+)
+def test_an_operation_that_only_adds_passes(operation: Operation) -> None:
+    assert problems(operation) == []
+
+
+def test_a_model_of_the_same_migration_may_be_shaped_freely() -> None:
+    create = migrations.CreateModel("fresh", [("id", models.BigAutoField(primary_key=True))])
+    assert problems(create, migrations.AddField("fresh", "size", models.IntegerField())) == []
+
+
+def test_an_allowance_needs_a_reason() -> None:
+    remove = migrations.RemoveField("thing", "name")
+    assert problems(remove, allowance="unused since release 12 of the service") == []
+    assert len(problems(remove, allowance="ok")) == len(problems(remove, allowance=True)) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_second_migration_waits_and_then_names_the_first(database: str) -> None:
+    other = connections.create_connection("default")
+    slept: list[float] = []
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [locks.MIGRATION_LOCK])
+        with pytest.raises(BusyError, match=r"Another migration is running \(process \d+, user master"):
+            lock_migrations("default", sleep=slept.append, attempts=3)
+        assert slept == [1, 1]
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [locks.MIGRATION_LOCK])
+        call_command("migrate", verbosity=0)
+    finally:
+        other.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_load_that_waits_in_vain_names_the_one_that_runs(database: str) -> None:
+    from django.db import transaction
+
+    other = connections.create_connection("default")
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [locks.DATASET_LOCK])
+        with pytest.raises(BusyError, match=r"Another load is running \(process \d+"), transaction.atomic():
+            locks.lock_dataset("default", wait_seconds=1)
+    finally:
+        other.close()
+
+
+def test_an_unknown_file_is_a_plain_error(database: str) -> None:
+    with pytest.raises(CommandError, match="build_salary_dataset"):
+        call_command("load_salary_dataset")

@@ -1,0 +1,89 @@
+"""Settings from the environment: what is missing or unsafe stops the process with one sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SERVICE = Path(__file__).resolve().parents[2] / "service"
+
+
+def production(tmp_path: Path) -> dict[str, str]:
+    """Return a complete production environment."""
+    bundle = tmp_path / "rds.pem"
+    bundle.write_text("certificates")
+    return {
+        "DEPLOY_ENV": "prd",
+        "DJANGO_SECRET_KEY": "k3y" * 20,
+        "ALLOWED_HOSTS": "salaries.example.com",
+        "DATA_DIR": str(tmp_path),
+        "DB_HOST": "db.example.com",
+        "DB_NAME": "app",
+        "DB_USER": "app_user",
+        "DB_SSL_ROOT_CERT": str(bundle),
+        "AWS_REGION": "us-east-1",
+    }
+
+
+def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a management command in its own process."""
+    command = [sys.executable, "manage.py", *arguments]
+    environment = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.run(command, cwd=SERVICE, env=environment, text=True, capture_output=True, check=False)
+
+
+def test_a_complete_production_environment_passes_the_deploy_check(tmp_path: Path) -> None:
+    done = manage(production(tmp_path), "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"DEPLOY_ENV": ""}, "DEPLOY_ENV is required"),
+        ({"DJANGO_SECRET_KEY": ""}, "DJANGO_SECRET_KEY is required"),
+        ({"DJANGO_SECRET_KEY": "short"}, "DJANGO_SECRET_KEY is too short"),
+        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is required"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS holds '*'"),
+        ({"TLS": "yes"}, "TLS is 'yes'; it must be one of: on, off"),
+        ({"DATA_DIR": ""}, "DATA_DIR is required"),
+        ({"DB_HOST": ""}, "only DEPLOY_ENV=local may use SQLite"),
+        ({"DB_PORT": "x"}, "DB_PORT is 'x'"),
+        ({"DB_AUTH": "password"}, "DB_AUTH is 'password'"),
+        ({"DB_AUTH": "trust"}, "DB_AUTH=trust is refused"),
+        ({"DB_AUTH": "trust", "DB_HOST": "127.0.0.1"}, "DB_AUTH=trust is refused"),
+        ({"DB_AUTH": "trust", "DEPLOY_ENV": "local"}, "DB_AUTH=trust is refused"),
+        ({"DB_SSL_ROOT_CERT": "/nowhere.pem"}, "DB_SSL_ROOT_CERT is '/nowhere.pem'"),
+        ({"AWS_REGION": ""}, "AWS_REGION is required"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'"),
+    ],
+)
+def test_a_bad_environment_stops_with_one_sentence(tmp_path: Path, changes: dict[str, str], sentence: str) -> None:
+    done = manage(production(tmp_path) | changes, "check")
+    assert done.returncode == 4
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_laptop_needs_nothing_but_its_name(tmp_path: Path) -> None:
+    done = manage({"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path)}, "check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_serve_refuses_to_start_without_its_tables_in_one_line(tmp_path: Path) -> None:
+    done = manage({"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path)}, "serve")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "CommandError: not starting: migrations not applied: salaries.0001_initial"
+
+
+def test_serve_refuses_to_start_without_its_database_in_one_line(tmp_path: Path) -> None:
+    environment = {"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path), "DB_HOST": "127.0.0.1", "DB_PORT": "1"}
+    done = manage(environment | {"DB_NAME": "x", "DB_USER": "x", "DB_AUTH": "trust"}, "serve")
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: not starting: database unreachable: ")
+    assert len(done.stderr.strip().splitlines()) == 1
