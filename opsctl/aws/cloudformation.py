@@ -147,6 +147,8 @@ class CloudFormation:
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
                 Capabilities=list(capabilities),
                 Description=description,
+                # What an earlier `destroy` kept (a repository, log groups) has fixed names and comes back this way.
+                **({"ImportExistingResources": True} if kind == "CREATE" else {}),
                 **source,
             )
         return str(answer["Id"])

@@ -105,13 +105,14 @@ class Ecs:
             return [_task(item) for item in self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]]
 
     def stopped_tasks(self, cluster: str, service: str) -> list[Task]:
-        """Tasks of a service that stopped within the last hour, as far as ECS still lists them."""
+        """Tasks of a service that stopped within the last hour or so, the newest first."""
         with translated():
             arns = self._client.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
             if not arns:
                 return []
-            answer = self._client.describe_tasks(cluster=cluster, tasks=arns[:20])["tasks"]
-        return [_task(item) for item in answer]
+            answer = self._client.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
+        by_end = sorted(answer, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
+        return [_task(item) for item in by_end[::-1]]
 
     def service(self, cluster: str, name: str) -> Service | None:
         """A service, or None."""

@@ -16,7 +16,6 @@ from opsctl.deploy.plan import ImagePlan
 from opsctl.deploy.situation import Request, Situation
 from opsctl.deploy.stackrun import Consent
 from opsctl.deploy.stream import Pace
-from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.deploy.image import Registry
@@ -67,12 +66,6 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
         return LocalImage(target)
     version = source_version(root)
     tag = image_tag or env.ecs.image_tag or version.tag
-    if env.ecs.build_on_deploy and image_tag is None and not target.is_local:
-        raise OpsctlError(
-            f"{env.name} builds its image on deploy, which this version does only for `target: local`.",
-            code="build-not-supported",
-            hint="Push the image, then run the deploy with --image-tag TAG.",
-        )
     own = tag == version.tag
     return PublishedImage(
         registry=target.aws.ecr,
@@ -83,6 +76,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
         owner_account=_repository_account(target),
         commit=version.commit if own else "",
         migrations=migrations_digest(root / "service") if own else "",
+        build=env.ecs.build_on_deploy and image_tag is None,
     )
 
 

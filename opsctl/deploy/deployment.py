@@ -74,6 +74,7 @@ class Deployment:
         self._guard = threading.Lock()
         self._changed = False
         self._lock: Lock | None = None
+        self._number: int | None = None
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
@@ -228,13 +229,24 @@ class Deployment:
                 self._now.context["image_uri"] = uri
                 new = self._now.deployed("app", "ImageUri") != uri
             if new:
-                # Named after the release before anything runs it, so that the lifecycle policy keeps it.
                 registry = account if plan.uri is None else plan.uri.split(".", 1)[0]
-                tag = f"{self._env.name}-r{self._next_release()}"
-                self._aws.ecr.add_tag(plan.repository, digest, tag, registry=registry)
+                self._number = self._name_release(plan.repository, digest, registry)
             return new, f"{plan.repository}:{plan.tag} is {digest[:19]}…"
 
         self._timed("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}", work)
+
+    def _name_release(self, repository: str, digest: str, registry: str) -> int:
+        """Tag the image after the release before anything runs it, so that the lifecycle policy keeps it.
+
+        A deploy that failed after this point left its tag, which can't be moved: the next number is free then.
+        """
+        number = self._next_release()
+        while (known := self._aws.ecr.digest(repository, f"{self._env.name}-r{number}", registry=registry)) is not None:
+            if known == digest:
+                return number
+            number += 1
+        self._aws.ecr.add_tag(repository, digest, f"{self._env.name}-r{number}", registry=registry)
+        return number
 
     def _next_release(self) -> int:
         last = release.current(self._aws.s3, self._artifact_bucket(), self._env.name)
@@ -243,7 +255,8 @@ class Deployment:
     def _migrate_step(self) -> None:
         def work() -> tuple[bool, str]:
             last = release.current(self._aws.s3, self._artifact_bucket(), self._env.name)
-            if last and self._now.image.migrations and last.migrations == self._now.image.migrations:
+            done = (last.migrations, last.database) if last else None
+            if self._now.image.migrations and done == (self._now.image.migrations, self._database()):
                 return False, "no migrations since the last release"
             with self._guard:
                 state = self._now.state
@@ -261,10 +274,15 @@ class Deployment:
 
         self._timed("migrate", "apply pending migrations", work)
 
+    def _database(self) -> str:
+        """Identifies the database: its stack's id and its own, as either changes when it is made again."""
+        data = self._now.state.stacks.get("data")
+        return f"{data.id} {data.outputs.get('DatabaseResourceId', '')}" if data else ""
+
     def _record(self, bucket: str, plan: Plan) -> int | None:
         if not self._changed or plan.image is None:
             return None
-        number = self._next_release()
+        number = self._number or self._next_release()
         uri = self._now.context.get("image_uri") or ""
         release.record(
             self._aws.s3,
@@ -280,6 +298,7 @@ class Deployment:
                 digest=uri.rpartition("@")[2],
                 commit=self._now.image.commit,
                 migrations=self._now.image.migrations,
+                database=self._database(),
                 stacks={name: template.digest for name, template in self._now.templates.items()},
             ),
         )

@@ -23,14 +23,15 @@ class TailApi(Protocol):
 
 
 def service_failure(ecs: ServiceApi, logs: TailApi, *, cluster: str, service: str, log_group: str) -> tuple[str, ...]:
-    """How the newest stopped task ended and its last log lines; never raises, as it explains another failure."""
+    """How a stopped task ended and its last log lines; never raises, as it explains another failure."""
     name = service.rsplit("/", 1)[-1]
     try:
         tasks = ecs.stopped_tasks(cluster, name)
         if not tasks:
             found = ecs.service(cluster, name)
             return tuple(found.events) if found else ()
-        task = tasks[0]
+        # Tasks that the rollback stopped ended well; the newest that did not is the one to blame.
+        task = next((item for item in tasks if item.exit_code != 0), tasks[0])
         lines = logs.tail(log_group, f"service/service/{task.id}", 15)
     except AwsError as error:
         return (f"(The service's tasks can't be read: {error.message})",)

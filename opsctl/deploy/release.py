@@ -18,7 +18,9 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One successful deploy. `stacks` are the templates' digests; `migrations` identifies what was applied."""
+    """One successful deploy. `stacks` are the templates' digests; `migrations` identifies what was
+    applied to `database`, which is another one once it was made again or restored.
+    """
 
     number: int
     environment: str
@@ -30,6 +32,7 @@ class Release:
     digest: str = ""
     commit: str = ""
     migrations: str = ""
+    database: str = ""
     stacks: dict[str, str] = field(default_factory=dict)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import functools
 import itertools
 import json
 import logging
@@ -28,8 +27,11 @@ from typing import Any
 
 from opsctl import __version__
 from opsctl.local import ports
+from opsctl.local.calls import CallCounter
+from opsctl.local.extension import extend_ministack
 from opsctl.local.guard import refusal
 from opsctl.local.procs import end_all, marked
+from opsctl.local.servers import Servers
 from opsctl.local.spawner import Spawner
 from opsctl.local.state import Json, StateDir
 
@@ -93,16 +95,12 @@ class Emulator:
     """Wires the parts together and runs them until it is time to end."""
 
     def __init__(self, options: Options) -> None:
-        from opsctl.local.calls import CallCounter
-        from opsctl.local.servers import Servers
-
         self.options = options
         self.state = options.state
         self.spawner = Spawner()
         self.calls = CallCounter()
         self.postgres = Servers(self.state, options.postgres_port, self.spawner)
         self.failure = ""
-        self.record_only: tuple[str, ...] = ()
         self._identity = self.state.path.stat().st_ino
         self._serving = False
         self._restored = False
@@ -111,60 +109,8 @@ class Emulator:
     def run(self) -> None:
         _end_leftovers(self.state)
         threading.Thread(target=self._watch_postgres, daemon=True, name="opsctl-postgres").start()
-        self._extend_ministack()
+        self._parts = extend_ministack(self.state, self.postgres, self.spawner, self.calls)
         asyncio.run(self._serve())
-
-    # -- extending ministack -------------------------------------------------------------------------------------
-
-    def _extend_ministack(self) -> None:
-        from ministack import app
-        from ministack.core import persistence
-        from ministack.core.responses import get_account_id, get_region, request_scope
-        from ministack.services import alb, cloudwatch_logs, ecr, ecs, rds, secretsmanager
-        from ministack.services.cloudformation import _stacks, provisioners, stacks
-
-        from opsctl.local import calls, corrections, dataplane, recovery, retention
-        from opsctl.local import ecs as local_ecs
-        from opsctl.local.engine import provide_docker_errors
-        from opsctl.local.health import HealthMonitor
-        from opsctl.local.persistence import Snapshots
-        from opsctl.local.processes import ProcessContainers, ProcessEngine, ProcessImages
-        from opsctl.local.rds import DbInstances
-        from opsctl.local.resources import RECORD_ONLY, ResourceTypes
-
-        self.app = app
-        self._trim = functools.partial(retention.trim, ecs, cloudwatch_logs)
-        images = ProcessImages(self.state, local_ecs.digest_of_tag(ecr), provide_docker_errors())
-        self.containers = ProcessContainers(
-            self.state, images, self.spawner,
-            settings_of=local_ecs.settings_of(ecs), fail_pull=local_ecs.fail_pull(ecs),
-            wait_database=lambda: self.postgres.wait_running(60),
-        )  # fmt: skip
-        engine = ProcessEngine(self.containers, images)
-        self.health = HealthMonitor(ecs, alb, request_scope, engine, self.containers)
-        local_ecs.install(ecs, engine, self.health)
-        local_ecs.install_service_type(provisioners, ecs, _stacks)
-        dataplane.install(alb, self.health)
-        self.listeners = dataplane.Listeners(self.state, app, alb, request_scope, self.calls.touch)
-        registered = ResourceTypes(provisioners, app._get_module, get_account_id, get_region).install()
-        corrections.install(provisioners, secretsmanager)
-        self.record_only = tuple(f"{name}: {RECORD_ONLY[name]}" for name in registered if name in RECORD_ONLY)
-        self.databases = DbInstances(rds, provisioners, self.postgres, request_scope)
-        self.databases.install()
-        recovery.run_blocking_types_off_the_loop(stacks)
-        self.recovery = recovery.Recovery(stacks, _stacks, request_scope)
-        self.recovery.install()
-        calls.install(app, self.calls)
-        recovery.note_changes(ecs, self.calls.changed, self.calls.logged)
-        counter = self.calls
-        self.snapshots = Snapshots(
-            self.state.aws,
-            app,
-            persistence,
-            changes=lambda: counter.changes,
-            lines=lambda: counter.lines,
-            busy=self.recovery.busy,
-        )
 
     # -- serving -------------------------------------------------------------------------------------------------
 
@@ -198,42 +144,42 @@ class Emulator:
     def _close(self) -> None:
         # ministack has written its state by now; what the end does to tasks is not worth remembering.
         self._closing.set()
-        self.snapshots.stop()
-        self.containers.close()
-        self.containers.stop_all(5.0)
+        self._parts.snapshots.stop()
+        self._parts.containers.close()
+        self._parts.containers.stop_all(5.0)
         self.postgres.stop()
 
     async def _housekeeping(self) -> None:
         """What has to happen in the event loop: listeners, and the first moments after a start."""
         while not self._serving:
             await asyncio.sleep(0.02)
-        self.recovery.settle_interrupted_stacks()
-        self.snapshots.start()
+        self._parts.recovery.settle_interrupted_stacks()
+        self._parts.snapshots.start()
         for tick in itertools.count():
             try:
-                self.listeners.reconcile()
-                self.health.tick()
+                self._parts.listeners.reconcile()
+                self._parts.health.tick()
                 if tick % _TICKS_BETWEEN_TRIMS == 0:
-                    await asyncio.to_thread(self._trim)
+                    await asyncio.to_thread(self._parts.trim)
             except Exception:
                 logger.exception("Housekeeping failed")
             await asyncio.sleep(_TICK)
 
     async def _application(self, scope: Json, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await self.app.app(scope, receive, self._noting_start(send))
+            await self._parts.app.app(scope, receive, self._noting_start(send))
         elif reason := refusal(scope.get("headers", [])):
             await self._refuse(scope, send, reason)
         elif scope["type"] == "http" and scope["path"].startswith("/_opsctl/"):
             await self._answer(scope, send)
         else:
-            await self.app.app(scope, receive, send)
+            await self._parts.app.app(scope, receive, send)
 
     async def _refuse(self, scope: Json, send: Any, reason: str) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self.app._send_response(send, 403, {"Content-Type": "text/plain"}, f"{reason}\n".encode())
+            await self._parts.app._send_response(send, 403, {"Content-Type": "text/plain"}, f"{reason}\n".encode())
 
     def _noting_start(self, send: Callable[[Json], Awaitable[None]]) -> Callable[[Json], Awaitable[None]]:
         async def noting(message: Json) -> None:
@@ -256,15 +202,15 @@ class Emulator:
                 self.calls.reset()
                 status, body = 200, {}
             case "POST", "/_opsctl/flush":
-                await asyncio.to_thread(self.snapshots.flush)
+                await asyncio.to_thread(self._parts.snapshots.flush)
                 status, body = 200, {}
             case _:
                 status, body = 404, {"message": "unknown"}
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        await self.app._send_response(send, status, headers, json.dumps(body).encode())
+        await self._parts.app._send_response(send, status, headers, json.dumps(body).encode())
 
     def _report(self) -> Json:
-        services = self.health.services()
+        services = self._parts.health.services()
         ready = self._serving and self._restored and self.postgres.running
         return {
             "ready": ready,
@@ -274,7 +220,7 @@ class Emulator:
             "services": services,
             "settled": ready and all(_is_settled(each) for each in services),
             "idle_seconds": self.calls.idle_seconds,
-            "record_only": self.record_only,
+            "record_only": self._parts.record_only,
         }
 
     # -- watching ------------------------------------------------------------------------------------------------
@@ -283,7 +229,7 @@ class Emulator:
         while not self._closing.wait(_TICK):
             self.postgres.supervise()
             if self._serving and self.postgres.running and not self._restored:
-                self.databases.restore()
+                self._parts.databases.restore()
                 self.calls.touch()
                 self._restored = True
 
@@ -307,8 +253,8 @@ class Emulator:
     def _vanish(self) -> None:
         """The state directory is gone: there is nothing to save, and nobody can find us any more."""
         self._closing.set()
-        self.containers.close()
-        for container in self.containers.list():
+        self._parts.containers.close()
+        for container in self._parts.containers.list():
             container.kill()
         with contextlib.suppress(Exception):
             self.postgres.stop(signal.SIGQUIT)

@@ -3,8 +3,8 @@
 The emulator asks nobody for credentials, and its ECS runs commands on this machine. Programs of this user may do that
 anyway; a page in this user's browser must not. NOTE: ministack itself allows every origin (CORS `*`) and every Host.
 
-Browsers tell on pages: requests from another origin carry `Origin` or `Sec-Fetch-Site`, and a name that an attacker points
-at 127.0.0.1 (DNS rebinding) arrives as `Host`. SDKs and the AWS CLI send neither header.
+Browsers tell on pages: requests from another origin carry `Origin` or `Sec-Fetch-Site`, and a name that an attacker
+points at 127.0.0.1 (DNS rebinding) arrives as `Host`. SDKs and the AWS CLI send neither of the first two.
 """
 
 from __future__ import annotations

@@ -152,11 +152,7 @@ class DbInstances:
 
         def delete_backed(physical_id: str, props: Json) -> None:
             instance = self._rds._instances.get(physical_id)
-            if instance and instance.get("DeletionProtection"):
-                # RDS refuses this whoever asks; ministack only refuses its own API's callers.
-                raise ValueError(
-                    "Cannot delete protected DB Instance, please disable deletion protection and try again."
-                )
+            _refuse_protected(instance)
             delete(physical_id, props)
             if instance:
                 self._forget(physical_id, instance["DBInstanceArn"])
@@ -245,6 +241,12 @@ class DbInstances:
             return response
 
         self._rds._delete_db_instance_impl = delete_and_drop
+
+
+def _refuse_protected(instance: Json | None) -> None:
+    """RDS refuses to delete a protected instance whoever asks; ministack only refuses its own API's callers."""
+    if instance and instance.get("DeletionProtection"):
+        raise ValueError("Cannot delete protected DB Instance, please disable deletion protection and try again.")
 
 
 def check_version(props: Json) -> None:

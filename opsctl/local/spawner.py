@@ -50,18 +50,7 @@ class Spawner:
 
         def start() -> None:
             try:
-                with output.open("ab") as file:
-                    done.put(
-                        subprocess.Popen(
-                            launcher,
-                            stdin=subprocess.DEVNULL,
-                            stdout=file,
-                            stderr=file,
-                            env=dict(env),
-                            cwd=cwd,
-                            start_new_session=True,
-                        )
-                    )
+                done.put(_fork(launcher, env, cwd, output))
             except OSError as error:
                 done.put(error)
 
@@ -70,3 +59,16 @@ class Spawner:
         if isinstance(result, OSError):
             raise result
         return result
+
+
+def _fork(command: Sequence[str], env: Mapping[str, str], cwd: Path, output: Path) -> subprocess.Popen[bytes]:
+    with output.open("ab") as file:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )

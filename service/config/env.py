@@ -20,7 +20,7 @@ class EnvironmentVariableError(Exception):
 
 
 def env_str(name: str, default: str | None = None) -> str:
-    """Return the stripped value of `name`; blank counts as absent. Raises `EnvironmentVariableError` without a default."""
+    """Return the stripped value of `name`; blank counts as absent, and absent without default is an error."""
     value = os.environ.get(name, "").strip()
     if value:
         return value

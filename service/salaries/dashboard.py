@@ -6,6 +6,7 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.views.decorators.csrf import csrf_exempt
 
 from salaries.api.http import refused_method
 
@@ -14,6 +15,7 @@ STYLE = "salaries/dashboard.css"
 SCRIPTS = ("salaries/texts.js", "salaries/figures.js", "salaries/view.js", "salaries/dashboard.js")
 
 
+@csrf_exempt
 def page(request: HttpRequest) -> HttpResponse:
     """Return the dashboard."""
     refused = refused_method(request)

@@ -13,6 +13,7 @@ HEADER = (
 )  # fmt: skip
 FILTERS = ("location", "country", "state", "level", "currency", "work_model")
 Row = tuple[str, ...]
+_TOTAL = "total_compensation"
 
 _PLACES = (
     ("São Paulo", "SP"),
@@ -34,7 +35,8 @@ def _rows() -> list[Row]:
         high = low + Decimal("1000.01")
         total = high + Decimal(number * 13 % 29) * Decimal("33.33")
         rows.append((
-            ("alpha", "Beta", "çava")[number % 4 % 3], role, ("junior", "pleno", "senior")[number % 5 % 3], place, state,
+            ("alpha", "Beta", "çava")[number % 4 % 3], role, ("junior", "pleno", "senior")[number % 5 % 3], place,
+            state,
             "Brazil", "USD" if number % 11 == 0 else "BRL", ("remoto", "hibrido", "presencial")[number % 7 % 3],
             f"{low:.2f}", f"{high:.2f}", f"{total:.2f}", "2026-03-01" if number % 2 else "",
         ))  # fmt: skip
@@ -90,7 +92,7 @@ def expected_currencies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "average": _mean(part, "total_compensation"),
             },
             "sources": [
-                {"name": name, "observations": len(group), "average_total_compensation": _mean(group, "total_compensation")}
+                {"name": name, "observations": len(group), "average_total_compensation": _mean(group, _TOTAL)}
                 for name, group in _groups(part, "source")
             ],
         })  # fmt: skip

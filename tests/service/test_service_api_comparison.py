@@ -34,7 +34,7 @@ def test_ten_roles_cost_three_queries(loaded: str, client: Client) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "roles=", "roles=%20,%20", "roles=" + ",".join(f"r{n}" for n in range(11)), "roles=a,%00", "roles=" + "x" * 101],
+    ["", "roles=", "roles=%20,%20", f"roles={','.join('abcdefghijk')}", "roles=a,%00", "roles=" + "x" * 101],
 )
 def test_it_refuses_no_role_too_many_and_bad_ones(loaded: str, client: Client, query: str) -> None:
     answer = client.get(f"{URL}?{query}")

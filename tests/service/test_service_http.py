@@ -8,7 +8,12 @@ import json
 import pytest
 from django.test import Client
 
-PATHS = ["/api/salaries/?role=sre", "/api/salaries/insights/?role=sre", "/api/salaries/comparison/?roles=sre", "/api/filters/"]
+PATHS = [
+    "/api/salaries/?role=sre",
+    "/api/salaries/insights/?role=sre",
+    "/api/salaries/comparison/?roles=sre",
+    "/api/filters/",
+]
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -26,7 +31,8 @@ def test_an_unchanged_answer_is_not_sent_again(loaded: str, client: Client, path
 
 @only_sqlite
 def test_different_questions_have_different_tags(loaded: str, client: Client) -> None:
-    tags = {client.get(path)["ETag"] for path in (*PATHS, "/api/salaries/?role=sre&state=sp", "/api/salaries/?role=qa_engineer")}
+    paths = (*PATHS, "/api/salaries/?role=sre&state=sp", "/api/salaries/?role=qa_engineer")
+    tags = {client.get(path)["ETag"] for path in paths}
     assert len(tags) == 6
 
 

@@ -67,7 +67,6 @@ def test_an_append_adds_only_rows_that_are_new(database: str, data_dir: Path) ->
     assert (same, created) == (first, False)
     second, created = load(data_dir, ROWS[30:], append=True)
     assert created
-    assert stored_rows(second) == {row for row in stored_rows(second)}
     assert SalaryObservation.objects.filter(release_id=second).count() == len(ROWS)
     checksum = DatasetRelease.objects.get(id=second).checksum
     third, created = load(data_dir, ROWS)
@@ -109,7 +108,7 @@ def test_a_rollback_goes_to_the_release_before_or_to_a_named_one(database: str, 
     with pytest.raises(LoadRefusedError, match="no release 999"):
         release_rollback(to=999)
     release_rollback(to=numbers[0])
-    with pytest.raises(LoadRefusedError, match="no an older release|older release"):
+    with pytest.raises(LoadRefusedError, match="There is no older release"):
         release_rollback()
 
 

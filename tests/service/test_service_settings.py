@@ -18,7 +18,7 @@ def production(tmp_path: Path) -> dict[str, str]:
     bundle.write_text("certificates")
     return {
         "DEPLOY_ENV": "prd",
-        "DJANGO_SECRET_KEY": "k3y" * 20,
+        "DJANGO_SECRET_KEY": "A1b2C3d4E5" * 6,
         "ALLOWED_HOSTS": "salaries.example.com",
         "DATA_DIR": str(tmp_path),
         "DB_HOST": "db.example.com",

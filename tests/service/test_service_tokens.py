@@ -61,8 +61,8 @@ def test_the_token_is_the_one_boto3_would_make(monkeypatch: pytest.MonkeyPatch) 
     import boto3
 
     token = SessionSigner(lambda: _session(monkeypatch))(HOME)
-    client = boto3.client("rds", region_name="sa-east-1", aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret",
-                          aws_session_token="session-token")  # fmt: skip
+    client = boto3.client("rds", region_name="sa-east-1", aws_access_key_id="AKIDEXAMPLE",
+                          aws_secret_access_key="secret", aws_session_token="session-token")  # fmt: skip
     theirs = client.generate_db_auth_token(DBHostname=HOME.host, Port=HOME.port, DBUsername=HOME.user)
     ours_query, theirs_query = (parse_qs(urlsplit("https://" + text).query) for text in (token, theirs))
     for volatile in ("X-Amz-Date", "X-Amz-Signature"):
@@ -77,7 +77,7 @@ def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
             return None
 
     with pytest.raises(CredentialsMissingError, match="No AWS credentials"):
-        SessionSigner(lambda: Nobody())(HOME)  # type: ignore[arg-type,return-value]
+        SessionSigner(Nobody)(HOME)  # type: ignore[arg-type,return-value]
 
 
 @pytest.mark.postgres

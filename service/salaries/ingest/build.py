@@ -99,7 +99,8 @@ def _stage(db: duckdb.DuckDBPyConnection, raw: RawFile, *, number: int, country:
         return 0
     rows = _stage_rows(db, raw, number=number, country=country, folder=folder)
     first_row = "(SELECT min(rowid) FROM staged WHERE file = $number)"
-    db.execute(f"INSERT INTO files VALUES ($number, $name, {first_row})", {"number": number, "name": raw.name})
+    statement = f"INSERT INTO files VALUES ($number, $name, {first_row})"  # noqa: S608
+    db.execute(statement, {"number": number, "name": raw.name})
     return rows
 
 
@@ -154,7 +155,7 @@ def _view(raw: RawFile, rows: str) -> str:
 
 def _first_value(header: tuple[str, ...], aliases: tuple[str, ...]) -> str:
     columns = [f"c{index}" for alias in aliases for index, name in enumerate(header) if name == alias]
-    # DuckDB's trim takes Unicode's spaces; files with tabs and other control characters go through `rewrite`, which strips.
+    # DuckDB's trim takes Unicode's spaces; files with other blanks, such as tabs, go through `rewrite`, which strips.
     stripped = [f"nullif(trim({column}), '')" for column in columns]
     return f"coalesce({', '.join(stripped)})" if stripped else "NULL::VARCHAR"
 

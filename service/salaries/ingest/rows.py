@@ -101,6 +101,5 @@ def _read_live(db: duckdb.DuckDBPyConnection, live: Path) -> None:
     money = ", ".join(
         f"({name}::DECIMAL(14, 0) * 0.01::DECIMAL(2, 2))::DECIMAL(12, 2) AS {name}" for name in MONEY_COLUMNS
     )
-    db.execute(
-        f"CREATE TABLE rows AS SELECT {sql_blocks('rows.sql')['columns']} FROM (SELECT * REPLACE ({money}) FROM {source})"  # noqa: S608
-    )
+    chosen = sql_blocks("rows.sql")["columns"]
+    db.execute(f"CREATE TABLE rows AS SELECT {chosen} FROM (SELECT * REPLACE ({money}) FROM {source})")  # noqa: S608

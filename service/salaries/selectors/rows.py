@@ -65,7 +65,8 @@ def _facet_values(release: Release, wanted: list[tuple[str, str]]) -> dict[tuple
     found: dict[tuple[str, str], list[str]] = {}
     with connections[release.using].cursor() as cursor:
         cursor.execute(
-            f"SELECT field, folded, value FROM salaries_salaryfacet WHERE release_id = %s AND ({clause}) ORDER BY value",  # noqa: S608
+            "SELECT field, folded, value FROM salaries_salaryfacet "  # noqa: S608
+            f"WHERE release_id = %s AND ({clause}) ORDER BY value",
             [release.id, *parameters],
         )
         for name, fold, value in cursor.fetchall():

@@ -64,7 +64,8 @@ def _batches(db: duckdb.DuckDBPyConnection, path: Path) -> Iterator[list[tuple[A
     types = {name: "VARCHAR" if name in TEXT_COLUMNS else "BIGINT" for name in ROW_COLUMNS} | {"observed_at": "VARCHAR"}
     rows = db.execute(
         f"SELECT * REPLACE (nullif(observed_at, '') AS observed_at) FROM read_csv({quoted(path)}, header = false, "  # noqa: S608
-        f"auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {types!r})"
+        f"auto_detect = false, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"', "
+        f"columns = {types!r})"
     )
     while batch := rows.fetchmany(_BATCH):
         yield batch

@@ -1,7 +1,7 @@
 """Write the dashboard as static files that need no API: one page, one script, data as scripts, one a role.
 
-Browsers refuse modules and fetch on `file://`, hence classic scripts that call a function with their data. Two exports of
-one release are the same to the byte: nothing in them depends on when or where they were made.
+Browsers refuse modules and fetch on `file://`, hence classic scripts that call a function with their data. Two
+exports of one release are the same to the byte: nothing in them depends on when or where they were made.
 """
 
 from __future__ import annotations
@@ -58,8 +58,7 @@ def dashboard_export(*, release: Release, target: Path, filename: str, limit: in
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "data").mkdir(parents=True)
     left_out, files = _write_roles(release, fresh, limit)
-    facets = {name: values for name, values in filters_payload(release=release).items()}
-    index = {"release": release.tag, "facets": facets, "files": files, "left_out": left_out}
+    index = {"release": release.tag, "facets": filters_payload(release=release), "files": files, "left_out": left_out}
     script = f"window.salaryIndex={_script_json(index)};\n".encode()
     scripts = [_place(fresh, "data/index", ".js", script)]
     if finders.find(CHART_SCRIPT):
@@ -111,7 +110,7 @@ def _role_data(release: Release, role: str, left_out: list[str]) -> dict[str, An
     with connections[release.using].cursor() as cursor:
         cursor.execute(_QUERY, [release.id, role])
         rows = [_blanked(row[1:], left_out) for row in cursor.fetchall()]
-    # Blanking a filter may bring equal groups together, so the order is made here, also for databases that sort by locale.
+    # Blanking a filter may bring equal groups together, and databases may sort by locale: the order is made here.
     rows.sort()
     values = [sorted({row[position] for row in rows}) for position in range(len(_DIMENSIONS))]
     positions = [{value: place for place, value in enumerate(column)} for column in values]

@@ -88,7 +88,7 @@ def release_rollback(*, to: int | None = None, using: str = "default") -> Datase
         candidates = kept.filter(id=to) if to is not None else kept.filter(id__lt=active.id if active else 0)
         target = candidates.order_by("-id").first()
         if target is None:
-            wanted = "an older release" if to is None else f"release {to}"
+            wanted = "older release" if to is None else f"release {to}"
             numbers = ", ".join(str(number) for number in kept.values_list("id", flat=True)) or "none"
             raise LoadRefusedError(f"There is no {wanted} to go back to; kept releases: {numbers}.")
         _activate(target, using)

@@ -1,7 +1,7 @@
 """Places in a parsed template: finding them by a path, reading them, and a changed copy without touching the original.
 
 A path is keys joined by `/`. A list takes `[*]` (each item, at least one), `[?]` (each item, perhaps none),
-`[Key=value]` (each item whose Key is value, at least one) or `[?Key=value]` (the same, perhaps none). So
+`[Key=value]` (each item whose Key is value, at least one) or `[?Key=value]` (the same, perhaps none); a number is an index. So
 `LoadBalancerAttributes[Key=access_logs.s3.enabled]/Value` is one place.
 """
 
@@ -48,7 +48,7 @@ def locations(tree: Any, base: Location, path: str) -> list[Location]:
 
 def _next(tree: Any, location: Location, step: str) -> list[Location]:
     if not step.startswith("["):
-        return [(*location, step)]
+        return [(*location, int(step) if step.isdigit() else step)]
     optional, condition = step[1] == "?", step.strip("[]?*")
     items = read(tree, location)
     chosen = [

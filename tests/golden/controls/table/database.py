@@ -43,7 +43,7 @@ CONTROLS: tuple[Control, ...] = (
         check("RDS.18", "data", one("DatabaseSubnets"), "SubnetIds", equals(ref("PrivateSubnetIds"))),
         check("RDS.18", "data", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
         check("RDS.18", "data", INSTANCES, "VPCSecurityGroups", equals([ref("DatabaseSecurityGroupId")])),
-        check("RDS.18", "network", WHOLE, "Outputs/PrivateSubnetIds/Value/Fn::Join"),
+        check("RDS.18", "network", WHOLE, "Outputs/PrivateSubnetIds/Value/Fn::Join/1", items(2)),
         check("RDS.2", "network", PRIVATE_ROUTES, "GatewayId", absent()),
         check("RDS.2", "network", PRIVATE_ASSOCIATIONS, "RouteTableId", matches(r"^Private\wRouteTable$")),
         dev="on, AWS's key",
