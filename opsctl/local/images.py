@@ -31,6 +31,8 @@ _SKIPPED_DIRECTORIES = frozenset(
     {"__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv", "node_modules"}
 )
 _SKIPPED_SUFFIXES = (".pyc", ".pyo", ".sqlite3", ".sqlite3-journal", ".sqlite3-wal", ".sqlite3-shm", ".swp", "~")
+# Beside service/ the image holds the list of sources and the sample, as the container build copies them.
+_SHIPPED_DATA = ("salary_sources.json", "sample_*.csv")
 _SKIPPED_NAMES = frozenset({".DS_Store", ".coverage"})
 
 
@@ -133,6 +135,8 @@ def _files(source: Path) -> Iterator[tuple[str, Path]]:
                 continue
             path = Path(directory) / name
             found.append((path.relative_to(source).as_posix(), path))
+    shipped = (path for pattern in _SHIPPED_DATA for path in (source.parent / "data").glob(pattern))
+    found += [(f"data/{path.name}", path) for path in shipped]
     return iter(sorted(found))
 
 

@@ -16,6 +16,7 @@ import argparse
 import ctypes
 import os
 import pwd
+import stat
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> NoReturn:
     parser.add_argument("--parent", type=int, default=0)
     parser.add_argument("--parent-death", type=int, default=0)
     parser.add_argument("--unprivileged", action="store_true")
-    parser.add_argument("--own", type=Path, help="directory the unprivileged user must own")
+    parser.add_argument("--own", type=Path, action="append", default=[], help="what the unprivileged user must own")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
@@ -55,21 +56,29 @@ def _die_with(parent: int, number: int) -> None:
         sys.exit(1)
 
 
-def _drop_root(own: Path | None) -> None:
+def _drop_root(own: list[Path]) -> None:
     user = pwd.getpwnam(_UNPRIVILEGED_USER)
-    if sys.platform == "linux" and ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWUSER) == 0:
-        # A process may map its own id to any one inside id; groups need setgroups switched off first.
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"{user.pw_uid} 0 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"{user.pw_gid} 0 1", encoding="ascii")
+    if enter_user_namespace(user):
         return
-    if own:
-        for directory, _, names in os.walk(own):
-            for each in (directory, *(os.path.join(directory, name) for name in names)):  # noqa: PTH118
-                os.chown(each, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    for each in own:
+        # The state directory is closed to others; its owner's command only has to get through it.
+        each.parent.chmod(each.parent.stat().st_mode | stat.S_IXOTH)
+        for path in (each, *each.rglob("*")):
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
+
+
+def enter_user_namespace(user: pwd.struct_passwd) -> bool:
+    """Become `user` inside a new user namespace while staying root outside; False where that is forbidden."""
+    if sys.platform != "linux" or ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWUSER) != 0:
+        return False
+    # A process may map its own id to any one inside id; groups need setgroups switched off first.
+    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"{user.pw_uid} 0 1", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"{user.pw_gid} 0 1", encoding="ascii")
+    return True
 
 
 if __name__ == "__main__":

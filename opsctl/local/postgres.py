@@ -183,7 +183,7 @@ class PostgresServer:
         self._child = self._spawner.popen(
             [str(binaries() / "postgres"), "-D", str(data), *(part for each in settings for part in ("-c", each))],
             env=self._environment(), cwd=data, output=self._log,
-            parent_death=signal.SIGINT, unprivileged=True, own=data,
+            parent_death=signal.SIGINT, unprivileged=True, own=(data,),
         )  # fmt: skip
         process = ProcessId.of(self._child.pid)
         if process:
@@ -205,7 +205,7 @@ class PostgresServer:
                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
             ],
             env=self._environment(), cwd=self._state.path, output=self._log, parent_death=signal.SIGKILL,
-            unprivileged=True, own=fresh,
+            unprivileged=True, own=(fresh, self._password),
         )  # fmt: skip
         if child.wait(120) != 0:
             from opsctl.local.logs import tail

@@ -37,13 +37,13 @@ class Spawner:
         output: Path,
         parent_death: int,
         unprivileged: bool = False,
-        own: Path | None = None,
+        own: Sequence[Path] = (),
     ) -> subprocess.Popen[bytes]:
         """Run `command` in a session of its own, appending stdout and stderr to the file `output`."""
         launcher = [
             sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")),
             "--parent", str(os.getpid()), "--parent-death", str(parent_death),
-            *(["--unprivileged"] if unprivileged else []), *(["--own", str(own)] if own else []),
+            *(["--unprivileged"] if unprivileged else []), *(part for path in own for part in ("--own", str(path))),
             "--", *command,
         ]  # fmt: skip
         done: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()

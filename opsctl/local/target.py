@@ -32,6 +32,7 @@ LOOPBACK = "127.0.0.1"
 LIFETIME_VARIABLE = "OPSCTL_LOCAL_LIFETIME"
 _START_SECONDS = 90.0
 _SETTLE_SECONDS = 30.0
+_FAILING_SECONDS = 4.0
 
 
 class LocalTargetError(OpsctlError):
@@ -295,7 +296,12 @@ class LocalTarget:
         return ran or bool(leftovers)
 
     def _wait_ready(self) -> bool:
-        """Whether it answers that all is ready; False as soon as its process is gone."""
+        """Whether it answers that all is ready; False as soon as its process is gone.
+
+        A failure has to last to count: the emulator tries again, and a PostgreSQL whose predecessor was just killed
+        may need a second try.
+        """
+        failing_since: float | None = None
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             health = self._health()
@@ -303,7 +309,8 @@ class LocalTarget:
                 return True
             if not self._usable():
                 return False
-            if health.get("failure"):
+            failing_since = (failing_since or time.monotonic()) if health.get("failure") else None
+            if failing_since and time.monotonic() - failing_since > _FAILING_SECONDS:
                 raise self._start_error(str(health["failure"]))
             time.sleep(0.05)
         raise self._start_error("The local AWS emulator did not become ready.")

@@ -62,7 +62,7 @@ def web() -> Iterator[Web]:
             with contextlib.suppress(OSError):
                 self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_arguments: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -235,7 +235,7 @@ def test_addresses_that_are_not_public_are_refused_unless_allowed(web: Web, fetc
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1", "fd00::1",
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "100.64.0.1", "0.0.0.1", "224.0.0.1", "::1", "fd00::1",
      "fe80::1%eth0", "::ffff:10.0.0.1", "2002:a9fe:a9fe::1"],
 )  # fmt: skip
 def test_private_link_local_and_mapped_addresses_are_not_public(address: str) -> None:

@@ -58,7 +58,9 @@ def dashboard_export(*, release: Release, target: Path, filename: str, limit: in
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "data").mkdir(parents=True)
     left_out, files = _write_roles(release, fresh, limit)
-    index = {"release": release.tag, "facets": filters_payload(release=release), "files": files, "left_out": left_out}
+    # Pairs, since a role named __proto__ would be no property of an object in a script.
+    facets = filters_payload(release=release)
+    index = {"release": release.tag, "facets": facets, "files": list(files.items()), "left_out": left_out}
     script = f"window.salaryIndex={_script_json(index)};\n".encode()
     scripts = [_place(fresh, "data/index", ".js", script)]
     if finders.find(CHART_SCRIPT):

@@ -149,17 +149,17 @@
   };
 
   app.exportedFigures = function (index) {
-    const loads = new Map(), nothing = { unit: 1, groups: [], values: {} };
+    const files = new Map(index.files), loads = new Map(), nothing = { unit: 1, groups: [], values: {} };
     window.salaryRole = (role, data) => { loads.get(role).done(data); };
     const load = (role) => {
-      if (!Object.prototype.hasOwnProperty.call(index.files, role)) { return Promise.resolve(nothing); }
+      if (!files.has(role)) { return Promise.resolve(nothing); }
       if (!loads.has(role)) {
         const entry = {};
         entry.promise = new Promise((resolve, reject) => {
           entry.done = resolve;
           const script = document.createElement("script");
-          script.src = index.files[role];
-          script.onerror = () => { loads.delete(role); reject(new Error(index.files[role])); };
+          script.src = files.get(role);
+          script.onerror = () => { loads.delete(role); reject(new Error(files.get(role))); };
           document.head.append(script);
         });
         loads.set(role, entry);

@@ -1,0 +1,83 @@
+"""A project of its own on the local target, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opsctl.local.target import LocalTarget
+from scripts.tools import tool
+from tests.functional.cli import ROOT, Ran, opsctl
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout with state of its own: the sources are the repository's."""
+
+    root: Path
+
+    @property
+    def target(self) -> LocalTarget:
+        """The processes behind it."""
+        return LocalTarget(self.root)
+
+    def opsctl(self, *arguments: str, timeout: float = 300) -> Ran:
+        """Run the command line here."""
+        return opsctl(*arguments, cwd=self.root, timeout=timeout)
+
+    def deploy(self, *arguments: str) -> Ran:
+        """Deploy, and fail the test with everything that was printed when it does not succeed."""
+        ran = self.opsctl("deploy", "--env", "local", "--json", *arguments)
+        assert ran.code == 0, ran.err
+        return ran
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        outputs = self.opsctl("outputs", "--env", "local", "--json").json
+        return self.target.service_url(outputs["app"]["LoadBalancerDnsName"])
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of a page of the service."""
+        try:
+            with urllib.request.urlopen(self.url + path.lstrip("/"), timeout=20) as answer:  # noqa: S310
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def aws(self, *arguments: str) -> Any:
+        """The AWS CLI, a client that is not ours, against the emulator."""
+        endpoint = self.target.ensure_started().endpoint_url
+        environment = {
+            **os.environ, "AWS_ACCESS_KEY_ID": self.target.settings.account_id, "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }  # fmt: skip
+        command = [str(tool("awscli", "aws")), "--endpoint-url", endpoint, "--output", "json", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+
+def make_project(folder: Path) -> Project:
+    """A project in an empty folder; its sources are links, its configuration is a copy."""
+    for name in ("service", "data", "opsctl"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copyfile(ROOT / "environments.yaml", folder / "environments.yaml")
+    return Project(folder)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Deployed once for all tests of a module."""
+    made = make_project(tmp_path_factory.mktemp("project"))
+    made.deploy()
+    yield made
+    made.target.reset()

@@ -1,0 +1,186 @@
+"""The whole thing on one machine: stacks, roles, migrations, data, service; what must not change it; what heals it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from opsctl.deploy.statuses import GOOD
+
+from .conftest import Project
+
+pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
+STACKS = ("bootstrap", "platform", "network", "data", "jobs", "app")
+
+
+def test_every_stack_is_complete_and_the_service_is_ready(project: Project) -> None:
+    status = project.opsctl("status", "--env", "local", "--json").json
+    assert {item["stack"]: item["status"] for item in status["stacks"]} == dict.fromkeys(STACKS, "CREATE_COMPLETE")
+    assert status["lock"] is None
+    assert status["release"]["number"] == 1
+    assert project.get("/readyz")[0] == 200
+
+
+def test_another_client_sees_the_same_stacks_outputs_and_service(project: Project) -> None:
+    stacks = {item["StackName"]: item for item in project.aws("cloudformation", "describe-stacks")["Stacks"]}
+    ours = project.opsctl("outputs", "--env", "local", "--json").json
+    for name in STACKS:
+        physical = "opsctl-bootstrap" if name == "bootstrap" else f"local-salaries-{name}-acme"
+        assert stacks[physical]["StackStatus"] in GOOD
+        told = {item["OutputKey"]: item["OutputValue"] for item in stacks[physical].get("Outputs", [])}
+        assert told == ours.get(name, {})
+    service = project.aws(
+        "ecs",
+        "describe-services",
+        "--cluster",
+        ours["platform"]["ClusterName"],
+        "--services",
+        ours["app"]["ServiceName"],
+    )
+    assert service["services"][0]["runningCount"] == service["services"][0]["desiredCount"] == 1
+
+
+def test_a_refresh_loads_the_sample_data_and_the_dashboard_shows_it(project: Project) -> None:
+    before = project.get("/api/filters/")
+    assert before[0] == 200
+    ran = project.opsctl("dataset", "refresh", "--env", "local", "--json")
+    assert ran.code == 0, ran.err
+    status, body = project.get("/api/filters/")
+    assert status == 200
+    roles = re.findall(r'"([a-z_]+)"', body.split('"roles"')[1].split("]")[0])
+    assert len(roles) >= 3
+    status, body = project.get(f"/api/salaries/?role={roles[0]}")
+    assert status == 200
+    assert int(re.findall(r'"total_observations": ?(\d+)', body)[0]) > 0
+    status, page = project.get("/dashboard/")
+    assert status == 200
+    assert "Tech Salary Insights" in page
+
+
+def test_a_deploy_without_changes_writes_nothing_and_asks_little(project: Project) -> None:
+    project.deploy()
+    for caches in ("kept", "deleted"):
+        if caches == "deleted":
+            for path in (project.root / ".opsctl" / "cache").rglob("*.zip"):
+                path.unlink()
+        project.target.reset_calls()
+        result = project.deploy().json
+        calls = project.target.calls()["client"]
+        assert result["changed"] is False
+        assert calls["writes"] == 0, calls
+        assert calls["total"] <= 10, calls
+
+
+def test_a_dry_run_and_a_diff_create_nothing(project: Project) -> None:
+    changed = project.root / "environments.yaml"
+    text = changed.read_text()
+    changed.write_text(
+        text.replace("repository_name: salaries-local", "repository_name: salaries-local\n      max_count: 3")
+    )
+    try:
+        project.target.reset_calls()
+        dry = project.opsctl("deploy", "--env", "local", "--dry-run", "--json")
+        diff = project.opsctl("diff", "--env", "local", "--json")
+        assert (dry.code, diff.code) == (0, 3)
+        planned = {item["stack"]: item["action"] for item in diff.json["stacks"]}
+        assert planned == {**dict.fromkeys(STACKS, "unchanged"), "app": "update"}
+        assert project.target.calls()["client"]["writes"] == 0
+    finally:
+        changed.write_text(text)
+
+
+@pytest.mark.parametrize("victim", ["emulator", "postgres", "service"])
+def test_a_killed_process_is_healed_by_the_next_deploy(project: Project, victim: str) -> None:
+    status = project.target.status()
+    pid = {"emulator": status.emulator_pid, "postgres": status.postgres_pid, "service": _service_pid(project)}[victim]
+    assert pid is not None
+    observations = project.get("/api/filters/")[1]
+    os.kill(pid, signal.SIGKILL)
+    project.deploy()
+    assert project.get("/readyz")[0] == 200
+    assert project.get("/api/filters/")[1] == observations
+
+
+def _service_pid(project: Project) -> int:
+    """The service's first process: its environment names this project's state."""
+    marker = str(project.root)
+    for process in psutil.process_iter(["cmdline", "pid"]):
+        words = " ".join(process.info["cmdline"] or [])
+        if "gunicorn" not in words and "manage.py serve" not in words:
+            continue
+        try:
+            if marker in str(process.environ()):
+                return int(process.info["pid"])
+        except psutil.Error:
+            continue
+    raise AssertionError("the service runs in no process")
+
+
+def test_everything_listens_on_loopback_only(project: Project) -> None:
+    parents = [psutil.Process(project.target.status().emulator_pid)]
+    processes = parents + parents[0].children(recursive=True)
+    listening = [
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert all(address.startswith("127.") for address in listening), listening
+
+
+def test_a_failing_db_init_is_explained_and_the_next_deploy_finishes(project: Project) -> None:
+    """The master's secret is spoiled, as a rotation that went wrong would leave it."""
+    arn = project.opsctl("outputs", "--env", "local", "--json", "data.MasterSecretArn").json
+    good = project.aws("secretsmanager", "get-secret-value", "--secret-id", arn)["SecretString"]
+    bad = re.sub(r'("password": ?")[^"]*', r"\1wrong", good)
+    project.aws("secretsmanager", "put-secret-value", "--secret-id", arn, "--secret-string", bad)
+    config = project.root / "environments.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("auth: trust", "auth: trust\n      app_user_connection_limit: 50"))
+    try:
+        failed = project.opsctl("deploy", "--env", "local")
+        assert failed.code == 1
+        last = failed.err.strip().splitlines()[-2:]
+        assert "DbInit" in last[0]
+        assert "password" in last[0]
+        assert "opsctl deploy" in last[1]
+        assert "wrong" not in failed.err
+        project.aws("secretsmanager", "put-secret-value", "--secret-id", arn, "--secret-string", good)
+        assert project.deploy().json["changed"] is True
+        assert project.get("/readyz")[0] == 200
+    finally:
+        config.write_text(text)
+        project.aws("secretsmanager", "put-secret-value", "--secret-id", arn, "--secret-string", good)
+
+
+def test_stop_and_start_keep_the_data(project: Project) -> None:
+    observations = project.get("/api/filters/")[1]
+    assert project.opsctl("local", "stop", "--json").json == {"stopped": True}
+    assert not project.target.status().running
+    project.deploy()
+    assert project.get("/api/filters/")[1] == observations
+
+
+def test_destroy_keeps_the_database_until_it_is_named(project: Project) -> None:
+    refused = project.opsctl("destroy", "--env", "local", "--delete-data", "--yes")
+    assert refused.code == 2
+    assert "--database salaries" in refused.err
+    gone = project.opsctl("destroy", "--env", "local", "--yes", "--json").json
+    assert gone["removed"] == ["app", "jobs"]
+    assert set(gone["stay"]) == {"bootstrap", "platform", "network", "data"}
+    all_gone = project.opsctl("destroy", "--env", "local", "--delete-data", "--yes", "--database", "salaries", "--json")
+    assert all_gone.json["removed"] == ["data", "network", "platform"]
+    project.deploy()
+    assert project.get("/readyz")[0] == 200
+
+
+def test_the_journal_tells_what_happened(project: Project) -> None:
+    journals = sorted(Path(project.root, ".opsctl", "journal", "local").glob("*.ndjson"))
+    assert journals
+    assert '"type": "step-started"' in journals[0].read_text()

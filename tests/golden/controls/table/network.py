@@ -1,0 +1,194 @@
+"""The VPC: groups and rules, flow logs, the NAT instance, endpoints."""
+
+from __future__ import annotations
+
+from tests.golden.controls.expectations import absent, contains, equals, items, never_mentions, text
+from tests.golden.controls.language import (
+    ANY_STACK, DEV, EVERYWHERE, PRD, STRICT, WHOLE,
+    Assertion, Control, EnvironmentName, att, check, control, every, no, none, one, ref, skipped, sub,
+)  # fmt: skip
+from tests.golden.controls.policies import named_actions, scoped
+
+GROUP = "AWS::EC2::SecurityGroup"
+INGRESS, EGRESS = "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"
+ENDPOINT = "AWS::EC2::VPCEndpoint"
+ANYWHERE = "0.0.0.0/0"
+PUBLIC = "LoadBalancerFromAnywhere.*"
+NAT = one("NatInstance[0-9a-f]{8}", "AWS::EC2::Instance")
+CLIENTS = ("Service", "Jobs", "DbInit", "Rotation")
+INTERFACES = {"EcrApi": "ecr.api", "EcrDkr": "ecr.dkr", "Logs": "logs", "SecretsManager": "secretsmanager"}
+
+
+def _public_rule(name: str, port: int, on: tuple[EnvironmentName, ...]) -> list[Assertion]:
+    chosen = one(f"LoadBalancerFromAnywhere{name}", INGRESS)
+    expected = {"FromPort": port, "ToPort": port, "IpProtocol": "tcp", "GroupId": ref("LoadBalancerSecurityGroup")}
+    return [check("EC2.18", "network", chosen, key, equals(value), on=on) for key, value in expected.items()]
+
+
+def _rule_to(client: str, port: int, target: str, on: tuple[EnvironmentName, ...]) -> list[Assertion]:
+    """Both ends of one allowed connection."""
+    ends = (
+        (f"{client}To{target}Egress", EGRESS, client, "DestinationSecurityGroupId", target),
+        (f"{client}To{target}Ingress", INGRESS, target, "SourceSecurityGroupId", client),
+    )
+    return [
+        check("own:egress", "network", one(name, kind), key, equals(value), on=on)
+        for name, kind, group, side, other in ends
+        for key, value in (
+            ("GroupId", ref(f"{group}SecurityGroup")),
+            (side, ref(f"{other}SecurityGroup")),
+            ("FromPort", port),
+            ("ToPort", port),
+        )
+    ]
+
+
+def _https_out(client: str) -> list[Assertion]:
+    chosen = one(f"{client}ToHttpsEgress", EGRESS)
+    return [
+        check("own:egress", "network", chosen, key, equals(value))
+        for key, value in (("FromPort", 443), ("ToPort", 443), ("IpProtocol", "tcp"), ("CidrIp", ANYWHERE))
+    ]
+
+
+def _groups_given(stack: str, name: str, path: str, groups: list[dict[str, str]], **on: tuple[EnvironmentName, ...]
+                  ) -> Assertion:
+    return check("EC2.2 CIS-5.5", stack, one(name), path, equals(groups), **on)
+
+
+CONTROLS: tuple[Control, ...] = (
+    control(
+        "default-group",
+        "Security",
+        "Everything with a network interface names its security groups; nothing uses the VPC's default group.",
+        _groups_given("app", "LoadBalancer", "SecurityGroups", [ref("LoadBalancerSecurityGroupId")]),
+        _groups_given("app", "Service", "NetworkConfiguration/AwsvpcConfiguration/SecurityGroups",
+                      [ref("ServiceSecurityGroupId")]),
+        _groups_given("app", "DatasetSchedule",
+                      "Target/EcsParameters/NetworkConfiguration/AwsvpcConfiguration/SecurityGroups",
+                      [ref("JobsSecurityGroupId")]),
+        _groups_given("jobs", "DbInitFunction", "VpcConfig/SecurityGroupIds", [ref("DbInitSecurityGroupId")]),
+        _groups_given("data", "Database", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")]),
+        _groups_given("data", "Replica", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")], on=PRD),
+        check("EC2.2", "data", one("MasterSecretRotation"), "HostedRotationLambda/VpcSecurityGroupIds",
+              equals(ref("RotationSecurityGroupId"))),
+        *(
+            _groups_given("network", f"{name}Endpoint", "SecurityGroupIds", [ref("EndpointSecurityGroup")], on=STRICT)
+            for name in INTERFACES
+        ),
+        check("EC2.2", "network", NAT, "NetworkInterfaces[*]/GroupSet", equals([ref("NatSecurityGroup")]), on=DEV),
+        *(
+            check("EC2.2", stack, WHOLE, "/", never_mentions("DefaultSecurityGroup"), on=EVERYWHERE)
+            for stack in ("network", "data", "jobs", "app")
+        ),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "flow-logs",
+        "Operations",
+        "Flow logs of all traffic of the VPC.",
+        *(
+            check("EC2.6 CIS-3.7", "network", one("FlowLog", "AWS::EC2::FlowLog"), key, equals(value), on=STRICT)
+            for key, value in (
+                ("ResourceId", ref("Vpc")), ("ResourceType", "VPC"), ("TrafficType", "ALL"),
+                ("LogGroupName", ref("FlowLogGroupName")), ("DeliverLogsPermissionArn", att("FlowLogRole.Arn")),
+            )
+        ),
+        none("EC2.6 CIS-3.7", "network", no("AWS::EC2::FlowLog"), on=DEV),
+        dev="off: billed by volume",
+        prd="on",
+    ),
+    control(
+        "no-public-addresses",
+        "Security",
+        "No subnet hands out public addresses by itself.",
+        check("EC2.15", "network", every("AWS::EC2::Subnet"), "MapPublicIpOnLaunch", equals(False)),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "rules",
+        "Security",
+        "Only the load balancer takes connections from anywhere, on 80 and 443. Every rule says what it is for. Each "
+        "group sends only what a rule names: to the database, to the endpoints, and HTTPS.",
+        check("EC2.19 CKV_AWS_24 CKV_AWS_25 CIS-5.3", "network", every(INGRESS, but=f"{PUBLIC}|NatFromVpcIngress"),
+              "CidrIp", absent()),
+        check("EC2.19 CIS-5.4", "network", every(INGRESS), "CidrIpv6", absent()),
+        check("EC2.19 CIS-5.3", "network", every(INGRESS), "SourcePrefixListId", absent()),
+        _public_rule("Http", 80, EVERYWHERE),
+        _public_rule("Https", 443, STRICT),
+        none("EC2.18", "network", no(INGRESS, name=PUBLIC, but="LoadBalancerFromAnywhereHttp"), on=DEV),
+        none("EC2.18", "network", no(INGRESS, name=PUBLIC, but="LoadBalancerFromAnywhereHttps?"), on=STRICT),
+        check("EC2.13", "network", every(GROUP), "SecurityGroupIngress", absent()),
+        check("CKV_AWS_23", "network", every(GROUP), "GroupDescription", text()),
+        *(check("CKV_AWS_23", "network", every(kind), "Description", text()) for kind in (INGRESS, EGRESS)),
+        *(
+            check("EC2.13", "network", every(kind), "IpProtocol", equals("tcp"))
+            for kind in (INGRESS, EGRESS)
+        ),
+        check("own:egress CIS-5.3", "network", every(GROUP), "SecurityGroupEgress",
+              equals([{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "In place of allow-all"}])),
+        check("own:egress", "network", every(EGRESS, but=".*ToHttpsEgress"), "CidrIp", absent()),
+        check("own:egress", "network", every(EGRESS), "CidrIpv6", absent()),
+        *(_https_out(client) for client in CLIENTS),
+        *(_rule_to(client, 5433, "Database", EVERYWHERE) for client in CLIENTS),
+        *(_rule_to(client, 443, "Endpoint", STRICT) for client in CLIENTS),
+        _rule_to("LoadBalancer", 8000, "Service", EVERYWHERE),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "nat-instance",
+        "Security",
+        "The NAT instance takes connections from the VPC only, has the second version of the metadata service, an "
+        "encrypted disk and no key. Its public address and forwarding are what it is for.",
+        check("EC2.8 EC2.170 CKV_AWS_79 CIS-5.7", "network", NAT, "MetadataOptions/HttpTokens", equals("required"),
+              on=DEV),
+        check("EC2.8", "network", NAT, "MetadataOptions/HttpPutResponseHopLimit", equals(1), on=DEV),
+        check("EC2.8", "network", NAT, "BlockDeviceMappings[*]/Ebs/Encrypted", equals(True), on=DEV),
+        check("EC2.8", "network", NAT, "KeyName", absent(), on=DEV),
+        check("EC2.8", "network", one("NatFromVpcIngress", INGRESS), "CidrIp", equals("10.20.0.0/16"), on=DEV),
+        check("EC2.8", "network", one("NatFromVpcIngress", INGRESS), "FromPort", equals(443), on=DEV),
+        check("EC2.8", "network", one("NatFromVpcIngress", INGRESS), "ToPort", equals(443), on=DEV),
+        none("EC2.8", "network", no(INGRESS, name="Nat.*", but="NatFromVpcIngress"), on=DEV),
+        check("EC2.180", "network", NAT, "SourceDestCheck", equals(False), on=DEV),
+        check("CKV_AWS_88", "network", NAT, "NetworkInterfaces[*]/AssociatePublicIpAddress", equals(True), on=DEV),
+        skipped("CKV_AWS_88", "network", NAT),
+        none("EC2.8 EC2.180 CKV_AWS_88", ANY_STACK, no("AWS::EC2::Instance"), on=STRICT),
+        none("EC2.170", ANY_STACK, no("AWS::EC2::LaunchTemplate")),
+        dev="on; public address (skip) and forwarding as it must be",
+        prd="not used: managed gateways",
+    ),
+    control(
+        "endpoints",
+        "Security",
+        "S3 is reached without leaving AWS, and through that endpoint only the buckets that are needed; on hml and prd "
+        "ECR, CloudWatch Logs and Secrets Manager as well.",
+        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "VpcEndpointType", equals("Gateway")),
+        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "ServiceName",
+              equals(sub("com.amazonaws.${AWS::Region}.s3"))),
+        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "RouteTableIds",
+              contains((ref("PrivateARouteTable"), ref("PrivateBRouteTable")))),
+        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "RouteTableIds",
+              contains((ref("PrivateCRouteTable"),)), on=PRD),
+        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]", scoped(())),
+        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]/Action", named_actions()),
+        *(
+            check(ids, "network", one(f"{name}Endpoint", ENDPOINT), key, equals(value), on=STRICT)
+            for name, ids in (("EcrApi", "EC2.55"), ("EcrDkr", "EC2.56"), ("Logs", "EC2.57"), ("SecretsManager", "EC2.57"))
+            for key, value in (
+                ("VpcEndpointType", "Interface"),
+                ("ServiceName", sub(f"com.amazonaws.${{AWS::Region}}.{INTERFACES[name]}")),
+                ("PrivateDnsEnabled", True),
+            )
+        ),
+        *(
+            check("EC2.10", "network", one(f"{name}Endpoint", ENDPOINT), "SubnetIds", items(2), on=STRICT)
+            for name in INTERFACES
+        ),
+        none("EC2.55 EC2.56 EC2.57", "network", no(ENDPOINT, name=".*", but="S3Endpoint"), on=DEV),
+        dev="S3 (free)",
+        prd="all",
+    ),
+)

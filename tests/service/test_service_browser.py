@@ -1,0 +1,242 @@
+"""The dashboard in a real browser: live and exported, every filter, hostile text, no outside request."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.management import call_command
+from django.test import Client
+from django.test.testcases import LiveServerThread
+from salaries.services.releases import release_load
+
+from tests.service.datasets import ROWS, Row, write_canonical
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="chromium is not installed"),
+    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
+]
+CHOICES = {"state": 4, "level": 2, "work_model": 7}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless chromium."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
+        yield running
+        running.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that collects its errors and the addresses it asks for."""
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.problems, opened.requested = [], []
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+    opened.on("console", lambda message: opened.problems.append(message.text) if message.type == "error" else None)
+    opened.on("dialog", lambda dialog: (opened.problems.append("dialog"), dialog.dismiss()))
+    opened.on("request", lambda request: opened.requested.append(request.url))
+    yield opened
+    context.close()
+
+
+@pytest.fixture
+def live(loaded: str, settings: Any) -> Iterator[str]:
+    """The address of a running service with the test's data."""
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
+    server = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    server.daemon = True
+    server.start()
+    server.is_ready.wait(10)
+    assert server.error is None
+    yield f"http://127.0.0.1:{server.port}"
+    server.terminate()
+
+
+def opened(page: Any, address: str) -> None:
+    """Open an address and wait for its figures."""
+    page.goto("about:blank")
+    page.goto(address)
+    settled(page)
+
+
+def settled(page: Any) -> None:
+    """Wait until the page has loaded what was asked last."""
+    page.wait_for_selector("#results[aria-busy=false]")
+
+
+def expected_texts(page: Any, client: Client, role: str, filters: dict[str, str]) -> dict[str, str]:
+    """Return the texts the page should show for the API's figures, formatted by the browser itself."""
+    summary = client.get("/api/salaries/", {"role": role, **filters}).json()
+    insights = client.get("/api/salaries/insights/", {"role": role, **filters}).json()
+    block = next(entry for entry in summary["currencies"] if entry["currency"] == insights["currency"])
+    amounts = {
+        "average": [block["total_compensation"]["average"]],
+        "range": [block["base_salary"]["min"], block["base_salary"]["max"]],
+        "average-base": [block["base_salary"]["average_min"], block["base_salary"]["average_max"]],
+        "percentiles": list(insights["percentiles"].values()),
+    }
+    for plural in ("states", "locations", "work_models", "sources"):
+        amounts[f"top_{plural}"] = [entry["average_total_compensation"] for entry in insights[f"top_{plural}"]]
+    script = "([values, code]) => values.map((value) => Salaries.formats('en').money(value, code))"
+    texts = {key: page.evaluate(script, [values, insights["currency"]]) for key, values in amounts.items()}
+    return texts | {"observations": [str(summary["total_observations"])]}
+
+
+def check_figures(page: Any, client: Client, role: str, filters: dict[str, str]) -> None:
+    """Assert that the page shows the API's figures."""
+    for key, texts in expected_texts(page, client, role, filters).items():
+        shown = page.inner_text(f"#{key}")
+        for text in texts:
+            assert text in shown, (key, role, filters)
+
+
+def test_every_filter_shows_the_figures_of_the_api_and_is_kept_in_the_address(
+    live: str, page: Any, client: Client
+) -> None:
+    opened(page, f"{live}/dashboard/")
+    check_figures(page, client, "data_engineer", {})
+    for role in sorted({row[1] for row in ROWS}):
+        page.select_option("#role", role)
+        settled(page)
+        for name, column in CHOICES.items():
+            for value in sorted({row[column] for row in ROWS if row[1] == role}):
+                page.select_option(f"#{name}", value)
+                settled(page)
+                check_figures(page, client, role, {name: value})
+                assert page.evaluate("location.search") == f"?role={role}&{name}={value}"
+            page.click("#reset")
+            settled(page)
+    assert page.problems == []
+    assert all(url.startswith((live, "data:")) for url in page.requested)
+
+
+def test_an_address_brings_back_filters_comparison_and_language(live: str, page: Any) -> None:
+    address = f"{live}/?role=SRE&state=sp&compare=sre&compare=data_engineer&lang=pt-BR"
+    opened(page, address)
+    assert page.input_value("#role") == "sre"
+    assert page.input_value("#state") == "SP"
+    assert page.get_attribute("html", "lang") == "pt-BR"
+    assert "Comparar cargos" in page.inner_text("main")
+    assert "R$" in page.inner_text("#comparison")
+    assert page.locator("#comparison tbody tr").count() >= 2
+    page.locator("#compare input[value=sre]").focus()
+    page.keyboard.press("Space")
+    settled(page)
+    assert "compare=sre" not in page.evaluate("location.search")
+    assert page.evaluate("document.activeElement.value") == "sre"
+    assert page.problems == []
+
+
+def test_empty_and_failed_answers_say_so_and_the_page_recovers(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&state=XX")
+    assert "No salaries match" in page.inner_text("#empty")
+    assert page.is_hidden("#figures")
+    page.route("**/api/salaries/**", lambda route: route.fulfill(status=503, json={"error": "down for a test"}))
+    page.select_option("#state", "PE")
+    settled(page)
+    assert "down for a test" in page.inner_text("#failure")
+    page.unroute("**/api/salaries/**")
+    page.click("#retry")
+    settled(page)
+    assert page.is_hidden("#failure")
+    assert page.is_visible("#figures")
+
+
+def test_the_page_is_no_wider_than_a_narrow_phone(live: str, page: Any) -> None:
+    for width in (320, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        opened(page, f"{live}/?role=sre&compare=sre&compare=data_engineer")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_exported_page_equals_the_live_one_over_random_filters(
+    live: str, page: Any, client: Client, tmp_path: Path
+) -> None:
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    opened(page, f"file://{tmp_path}/site/index.html")
+    page.evaluate("window.bundle = Salaries.exportedFigures(window.salaryIndex)")
+    picks = random.Random(11)
+    facets = client.get("/api/filters/").json()
+    for _ in range(220):
+        role = picks.choice([*facets["roles"], "nobody"])
+        filters = {name: picks.choice(["", "", *facets[f"{name}s"]]) for name in CHOICES}
+        summary = client.get("/api/salaries/", {"role": role, **filters}).json()
+        insights = client.get("/api/salaries/insights/", {"role": role, **filters}).json()
+        mine = page.evaluate(
+            "async ([r, f]) => [await bundle.summary(r, f), await bundle.insights(r, f)]", [role, filters]
+        )
+        for block in summary["currencies"]:
+            del block["sources"]
+        for name in ("filters", "levels", "states", "work_models"):
+            del summary[name]
+        del insights["filters"]
+        assert mine == [summary, insights], (role, filters)
+    assert page.problems == []
+    assert all(url.startswith((f"file://{tmp_path}/site/", "data:")) for url in page.requested)
+
+
+def test_the_exported_page_shows_what_the_live_page_shows(live: str, page: Any, tmp_path: Path) -> None:
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    compared = "role=sre&state=PE&compare=sre&compare=qa_engineer"
+    for query in ("role=sre", compared, "role=qa_engineer&level=junior&lang=pt-BR"):
+        opened(page, f"{live}/?{query}")
+        on_line = page.inner_text("main")
+        opened(page, f"file://{tmp_path}/site/index.html#{query}")
+        assert page.inner_text("main") == on_line
+        assert page.evaluate("location.hash") == f"#{query}"
+
+
+HOSTILE = [
+    "<script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>",
+    "\"><svg onload=window.pwned=1>",
+    "'><b>bold</b>", "</script><script>window.pwned=1</script>", "javascript:window.pwned=1", "{{7*7}}", "${7*7}",
+    "<iframe srcdoc='<script>parent.pwned=1</script>'>", "&lt;b&gt;", "<!-- comment", "]]>",
+    "<a href=javascript:pwned=1>x",
+    "__proto__", "constructor", "toString", "hasOwnProperty", "=cmd|' /C calc'!A0", "+1+1", "@SUM(1)", "-2+3",
+    "\u202eabc", "\u2028\u2029", "a\u0300\u0301", "🦊 fox", "ß", "İstanbul", "%3Cscript%3E", "\\u003cscript\\u003e",
+    "' OR 1=1 --", "%s %d {0}", "$& $1", "<style>body{display:none}</style>", "<base href=//x>",
+    "<meta http-equiv=refresh>",
+    "onclick=alert(1)", "<details open ontoggle=window.pwned=1>", "`template`", "null", "undefined",
+]  # fmt: skip
+
+
+def test_hostile_text_in_the_data_stays_text(
+    database: str, data_dir: Path, page: Any, settings: Any, tmp_path: Path
+) -> None:
+    rows: list[Row] = []
+    for number, text in enumerate(HOSTILE):
+        amount = f"{1000 + number}.00"
+        rows.append((text, text.lower(), text.lower(), text, text.upper(), "Brazil", text[:10], "remoto", amount,
+                     amount, amount, ""))  # fmt: skip
+    release_load(canonical=write_canonical(data_dir / "c.csv", rows), append=False, allow_shrink=False)
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    opened(page, f"file://{tmp_path}/site/index.html")
+    roles = page.evaluate("salaryIndex.facets.roles")
+    assert len(roles) == len(HOSTILE) == 40
+    for role in roles:
+        page.select_option("#role", role)
+        settled(page)
+        assert page.is_visible("#figures"), role
+        assert page.locator("#top_locations tbody tr").count() == 1
+        location = page.evaluate("document.querySelector('#top_locations tbody th').firstChild.data")
+        assert location in HOSTILE
+    markup = "img, svg, iframe, b, a:not(.skip), base, style, details, main script, [onload], [onerror]"
+    assert page.locator(markup).count() == 0
+    assert page.evaluate("typeof window.pwned") == "undefined"
+    assert page.problems == []
