@@ -51,6 +51,7 @@ def deploy(
     from opsctl.cli import output, render
     from opsctl.cli.context import Workspace
     from opsctl.cli.progress import listening
+    from opsctl.cli.reading import service_url
     from opsctl.cli.running import execute
     from opsctl.cli.wiring import deployment
     from opsctl.deploy.events import silent
@@ -69,4 +70,5 @@ def deploy(
         output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
         return
     result = execute(target, consent, listening, as_json=as_json, yes=yes, **options)
-    output.result(result.to_dict(), render.deployed_text(result, target), as_json=as_json)
+    result.url = service_url(target, result.outputs.get("app", {}))
+    output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)

@@ -40,6 +40,12 @@ def require_outputs(target: Target, state: RemoteState, stack: str, *names: str)
     return found
 
 
+def service_url(target: Target, app: Mapping[str, str]) -> str:
+    """The service's address; on this machine the loopback port that stands for the load balancer. "" without one."""
+    name = app.get("LoadBalancerDnsName", "")
+    return target.local.service_url(name) if target.is_local and name else app.get("ServiceUrl", "")
+
+
 def environment_status(target: Target) -> dict[str, Any]:
     """Stacks with their statuses, the service's counts, the newest release and the lock."""
     from dataclasses import asdict
@@ -71,5 +77,5 @@ def environment_status(target: Target) -> dict[str, Any]:
         "service": asdict(service) if service else None,
         "release": asdict(current) if current else None,
         "lock": asdict(lease) if lease else None,
-        "url": state.outputs("app").get("ServiceUrl", ""),
+        "url": service_url(target, state.outputs("app")),
     }

@@ -8,7 +8,6 @@ from opsctl.cli import output
 from opsctl.deploy.plan import UNCHANGED, Plan, ResourceChange, StackPlan
 
 if TYPE_CHECKING:
-    from opsctl.cli.context import Target
     from opsctl.deploy.deployment import DeployResult
     from opsctl.local.target import LocalStatus
 
@@ -65,23 +64,14 @@ def outputs_text(outputs: dict[str, dict[str, str]]) -> str:
     return output.table(("STACK", "OUTPUT", "VALUE"), rows) if rows else "No stack is deployed."
 
 
-def deployed_text(result: DeployResult, target: Target) -> str:
+def deployed_text(result: DeployResult, url: str) -> str:
     """How a deploy ended, and where the service answers."""
     if not result.changed:
         first = f"{result.environment} is up to date; nothing was changed."
     else:
         number = f" as release {result.release}" if result.release else ""
         first = f"{result.environment} is deployed{number}."
-    url = service_url(result, target)
     return f"{first}\nService: {url}" if url else first
-
-
-def service_url(result: DeployResult, target: Target) -> str:
-    """The service's address; on this machine the loopback port that stands for the load balancer."""
-    name = result.outputs.get("app", {}).get("LoadBalancerDnsName", "")
-    if target.is_local and name:
-        return target.local.service_url(name)
-    return result.url
 
 
 def local_text(status: LocalStatus) -> str:

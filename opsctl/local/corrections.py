@@ -14,6 +14,7 @@ from opsctl.local.state import Json
 def install(provisioners: Any, secrets: Any) -> None:
     """Correct the registered handlers in place."""
     _secret_ref_is_its_arn(provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"], secrets)
+    _failed_service_leaves_nothing(provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"], provisioners._ecs)
 
 
 def _secret_ref_is_its_arn(handler: Json, secrets: Any) -> None:
@@ -37,3 +38,18 @@ def _secret_ref_is_its_arn(handler: Json, secrets: Any) -> None:
         delete(name_of(physical_id), props)
 
     handler.update(create=create_by_arn, update=update_by_arn, delete=delete_by_arn)
+
+
+def _failed_service_leaves_nothing(handler: Json, ecs: Any) -> None:
+    """CloudFormation deletes a service whose create failed; ministack keeps it, and its name blocks the next create."""
+    create = handler["create"]
+
+    def create_in_free_place(logical_id: str, props: Json, stack_name: str) -> tuple[str, Json]:
+        cluster, name = props.get("Cluster", "default"), props.get("ServiceName")
+        left = ecs._services.get(f"{str(cluster).rsplit('/', 1)[-1]}/{name}")
+        if left and not left.get("runningCount"):
+            ecs._delete_service({"cluster": cluster, "service": name, "force": True})
+        answer: tuple[str, Json] = create(logical_id, props, stack_name)
+        return answer
+
+    handler.update(create=create_in_free_place)

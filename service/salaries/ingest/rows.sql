@@ -9,7 +9,11 @@ on_one_line(currency) AS currency, on_one_line(work_model) AS work_model,
 base_salary_min, base_salary_max, total_compensation, observed_at
 
 -- block: macros
-CREATE TEMP MACRO on_one_line(x) AS translate(coalesce(x, ''), chr(10) || chr(13), '  ');
+CREATE TEMP MACRO on_one_line(x) AS CASE
+    WHEN x IS NULL THEN ''
+    WHEN contains(x, chr(10)) OR contains(x, chr(13)) THEN translate(x, chr(10) || chr(13), '  ')
+    ELSE x
+END;
 
 -- block: merge
 INSERT INTO rows

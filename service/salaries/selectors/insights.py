@@ -34,8 +34,18 @@ SELECT role, currency, n, place, total_cents FROM (
 ) AS ranked
 WHERE place IN ((n - 1) / 4, (n - 1) / 4 + 1, (n - 1) / 2, (n - 1) / 2 + 1, 3 * (n - 1) / 4, 3 * (n - 1) / 4 + 1)
 """
+# One pass over the rows for all four rankings; a column is NULL in the groups of the others, which have their own kind.
+_POSTGRES_RANKED = """
+SELECT CASE 0 WHEN GROUPING(state) THEN 'top_states' WHEN GROUPING(location) THEN 'top_locations'
+    WHEN GROUPING(work_model) THEN 'top_work_models' ELSE 'top_sources' END AS kind,
+    role, currency, COALESCE(state, location, work_model, source) AS value, COUNT(*), SUM(total_cents)
+FROM salaries_salaryobservation WHERE {condition}
+GROUP BY GROUPING SETS (
+    (role, currency, state), (role, currency, location), (role, currency, work_model), (role, currency, source)
+)
+"""
 _TOP_QUERY = """SELECT '{kind}' AS kind, role, currency, {column}, COUNT(*), SUM(total_cents) FROM picked
-WHERE {column} <> '' GROUP BY role, currency, {column}"""
+GROUP BY role, currency, {column}"""
 
 
 def quartiles_by_role(*, release: Release, condition: Condition) -> dict[str, list[Quartiles]]:
@@ -82,17 +92,25 @@ def ranked_by_role(*, release: Release, condition: Condition) -> dict[str, list[
     """Return each role's counts and sums by state, location, work model and source, blank values left out."""
     if condition.empty:
         return {}
+    connection = connections[release.using]
+    postgres = connection.vendor == "postgresql"
+    query = _POSTGRES_RANKED.format(condition=condition.sql) if postgres else _union_of_rankings(condition)
+    by_role: dict[str, list[Ranked]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(query, condition.parameters)
+        for kind, role, currency, value, count, total in cursor.fetchall():
+            if value == "":
+                continue
+            by_role.setdefault(role, []).append(Ranked(kind, role, currency, value, count, int(total)))
+    return by_role
+
+
+def _union_of_rankings(condition: Condition) -> str:
     picked = (
         "WITH picked AS (SELECT role, currency, state, location, work_model, source, total_cents "  # noqa: S608
         f"FROM salaries_salaryobservation WHERE {condition.sql}) "
     )
-    query = picked + " UNION ALL ".join(_TOP_QUERY.format(kind=kind, column=column) for kind, column in _TOPS)
-    by_role: dict[str, list[Ranked]] = {}
-    with connections[release.using].cursor() as cursor:
-        cursor.execute(query, condition.parameters)
-        for kind, role, currency, value, count, total in cursor.fetchall():
-            by_role.setdefault(role, []).append(Ranked(kind, role, currency, value, count, int(total)))
-    return by_role
+    return picked + " UNION ALL ".join(_TOP_QUERY.format(kind=kind, column=column) for kind, column in _TOPS)
 
 
 def insights_payload(

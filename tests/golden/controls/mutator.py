@@ -36,7 +36,9 @@ def mutations(assertion: Assertion, templates: Templates) -> Iterator[Mutation]:
     """Everything that `assertion` must notice in these templates, for which it holds."""
     if assertion.select.count == "none":
         stack = next(iter(templates)) if assertion.stack == "*" else assertion.stack
-        yield Mutation((stack, "Resources", _matching_name(assertion)), {"Type": assertion.select.kind, "Properties": {}})
+        yield Mutation(
+            (stack, "Resources", _matching_name(assertion)), {"Type": assertion.select.kind, "Properties": {}}
+        )
         return
     for target in assertion.targets(templates):
         yield from _of_resource(assertion, templates, target)

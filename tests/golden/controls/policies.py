@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,7 +67,14 @@ class named_actions(Expectation):  # noqa: N801
         )
 
     def wrong(self, value: Any, part: Location) -> Iterable[Any]:
-        return (EVERYTHING, "s3:*", [*listed(value), EVERYTHING], [*listed(value), "kms:*"], [*listed(value), "s3:Get*"], [])
+        return (
+            EVERYTHING,
+            "s3:*",
+            [*listed(value), EVERYTHING],
+            [*listed(value), "kms:*"],
+            [*listed(value), "s3:Get*"],
+            [],
+        )
 
 
 @dataclass(frozen=True)
@@ -104,14 +112,18 @@ class scoped(Expectation):  # noqa: N801
             return ([*listed(value["Action"]), "s3:GetObject"],) if part == ("Action",) else ([],)
         if part == ("Action",):
             return ()
-        return (EVERYTHING, [*listed(value["Resource"]), EVERYTHING], {"Fn::Sub": EVERYTHING}, "arn:aws:s3:::*", [])
+        planted = (EVERYTHING, "arn:aws:s3:::*", "arn:aws:iam::*:role/*", "arn:aws:logs:*:*:log-group:*")
+        wide = [{"Fn::Sub": resource.replace("aws:", "${AWS::Partition}:", 1)} for resource in planted]
+        return ([], *planted, *wide, *([*listed(value["Resource"]), each] for each in planted))
 
 
 def _is_everything(resource: Any) -> bool:
+    """`*`, or an ARN that names no more than a service or a type of resource: `…:role/*`, `…:log-group:*`."""
     named = next(iter(resource.values())) if isinstance(resource, dict) else resource
     if isinstance(named, list):
         named = named[0]
-    return named == EVERYTHING or str(named).endswith(":::*")
+    parts = re.sub(r"\$\{[^}]*\}", "$", str(named)).split(":", 5)
+    return named == EVERYTHING or (len(parts) == 6 and re.fullmatch(r"\*|[a-z-]+[:/]\*", parts[5]) is not None)
 
 
 @dataclass(frozen=True)

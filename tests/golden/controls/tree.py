@@ -1,8 +1,8 @@
 """Places in a parsed template: finding them by a path, reading them, and a changed copy without touching the original.
 
 A path is keys joined by `/`. A list takes `[*]` (each item, at least one), `[?]` (each item, perhaps none),
-`[Key=value]` (each item whose Key is value, at least one) or `[?Key=value]` (the same, perhaps none); a number is an index. So
-`LoadBalancerAttributes[Key=access_logs.s3.enabled]/Value` is one place.
+`[Key=value]` (each item whose Key is value, at least one) or `[?Key=value]` (the same, perhaps none); a number is an
+index. So `LoadBalancerAttributes[Key=access_logs.s3.enabled]/Value` is one place.
 """
 
 from __future__ import annotations

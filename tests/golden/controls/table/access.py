@@ -1,14 +1,29 @@
-"""IAM, keys, secrets in motion: who may do what, and what is encrypted with which key."""
+"""Who may do what: the function, roles, passing roles on, what guards data."""
 
 from __future__ import annotations
 
-from tests.golden.controls.expectations import absent, at_least, equals, lacks, matches, one_of, only
+from tests.golden.controls.expectations import absent, equals, items, one_of, only
 from tests.golden.controls.language import (
-    ANY_STACK, DEV, EVERYWHERE, HML, PRD, STRICT, WHOLE,
-    Control, EnvironmentName, att, check, control, every, no, none, one, ref, skipped, sub,
+    ANY_STACK,
+    DEV,
+    EVERYWHERE,
+    PRD,
+    STRICT,
+    WHOLE,
+    Control,
+    EnvironmentName,
+    att,
+    check,
+    control,
+    every,
+    no,
+    none,
+    one,
+    ref,
+    skipped,
+    sub,
 )  # fmt: skip
 from tests.golden.controls.policies import (
-    contains_statement,
     named_actions,
     named_principal,
     scoped,
@@ -34,6 +49,15 @@ MANAGED_POLICIES = {
     "service-role/AmazonRDSEnhancedMonitoringRole": "What enhanced monitoring asks for, and nothing else.",
     "AmazonSSMManagedInstanceCore": "Session Manager on the NAT instance, instead of a key and an SSH port.",
 }
+# Services that may take a role.
+TRUSTED = (
+    "ec2.amazonaws.com",
+    "ecs-tasks.amazonaws.com",
+    "lambda.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
+    "scheduler.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+)
 # A key policy names these families as AWS does: data keys with and without plain text, re-encryption from and to.
 KEY_FAMILIES = ("kms:GenerateDataKey*", "kms:ReEncrypt*")
 
@@ -43,12 +67,33 @@ CONTROLS: tuple[Control, ...] = (
         "Security",
         "The one function is invoked by nobody else, runs a current Python in private subnets of at least two zones, "
         "never runs an event twice by itself, and keeps what failed.",
+        check(
+            "Lambda.5",
+            "data",
+            one("MasterSecretRotation"),
+            "HostedRotationLambda/VpcSubnetIds",
+            equals({"Fn::Join": [",", ref("PrivateSubnetIds")]}),
+        ),
+        check(
+            "CKV_AWS_173",
+            "data",
+            one("MasterSecretRotation"),
+            "HostedRotationLambda/KmsKeyArn",
+            equals(ref("DataKeyArn")),
+            on=STRICT,
+        ),
         none("Lambda.1", ANY_STACK, no("AWS::Lambda::Permission")),
         none("Lambda.1", ANY_STACK, no("AWS::Lambda::Url")),
         check("Lambda.2 CKV_AWS_363", "jobs", FUNCTION, "Runtime", one_of(("python3.13", "python3.14"))),
-        check("Lambda.5 CKV_AWS_117", "jobs", FUNCTION, "VpcConfig/SubnetIds",
-              equals({"Fn::Split": [",", ref("PrivateSubnetIds")]})),
+        check(
+            "Lambda.5 CKV_AWS_117",
+            "jobs",
+            FUNCTION,
+            "VpcConfig/SubnetIds",
+            equals({"Fn::Split": [",", ref("PrivateSubnetIds")]}),
+        ),
         check("Lambda.5", "jobs", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
+        check("Lambda.5", "network", WHOLE, "Outputs/PrivateSubnetIds/Value/Fn::Join/1", items(2)),
         check("CKV_AWS_117", "jobs", FUNCTION, "VpcConfig/SecurityGroupIds", equals([ref("DbInitSecurityGroupId")])),
         check("own:retries", "jobs", one("DbInitInvocation"), "MaximumRetryAttempts", equals(0)),
         check("own:retries", "jobs", one("DbInitInvocation"), "FunctionName", equals(ref("DbInitFunction"))),
@@ -68,19 +113,65 @@ CONTROLS: tuple[Control, ...] = (
         "iam",
         "Security",
         "Roles have spelt-out actions on named resources; nobody is trusted but a service or the account itself.",
-        check("IAM.1 IAM.21 CKV_AWS_107 CKV_AWS_108 CKV_AWS_62 CKV_AWS_63", ANY_STACK, every(ROLE),
-              f"{OWN_STATEMENTS}/Action", named_actions()),
-        check("IAM.1 KMS.1 KMS.2 CKV_AWS_109 CKV_AWS_110 CKV_AWS_111", ANY_STACK, every(ROLE), OWN_STATEMENTS,
-              scoped(tuple(ON_EVERYTHING))),
+        check(
+            "IAM.1 IAM.21 CKV_AWS_107 CKV_AWS_108 CKV_AWS_62 CKV_AWS_63",
+            ANY_STACK,
+            every(ROLE),
+            f"{OWN_STATEMENTS}/Action",
+            named_actions(),
+        ),
+        check(
+            "IAM.1 KMS.1 KMS.2 CKV_AWS_109 CKV_AWS_110 CKV_AWS_111",
+            ANY_STACK,
+            every(ROLE),
+            OWN_STATEMENTS,
+            scoped(tuple(ON_EVERYTHING)),
+        ),
         check("IAM.21", ANY_STACK, every(ROLE), f"{OWN_STATEMENTS}/NotAction", absent()),
         check("IAM.21", ANY_STACK, every(ROLE), f"{OWN_STATEMENTS}/NotResource", absent()),
-        check("CKV_AWS_60 CKV_AWS_61", ANY_STACK, every(ROLE), "AssumeRolePolicyDocument/Statement[*]/Principal",
-              named_principal()),
+        check(
+            "CKV_AWS_60 CKV_AWS_61",
+            ANY_STACK,
+            every(ROLE),
+            "AssumeRolePolicyDocument/Statement[*]/Principal",
+            named_principal(),
+        ),
+        check(
+            "CKV_AWS_60",
+            ANY_STACK,
+            every(ROLE),
+            "AssumeRolePolicyDocument/Statement[*]/Principal",
+            one_of(tuple({"Service": name} for name in TRUSTED)),
+        ),
+        check(
+            "CKV_AWS_60",
+            ANY_STACK,
+            every(ROLE),
+            "AssumeRolePolicyDocument/Statement[*]/Action",
+            equals("sts:AssumeRole"),
+        ),
+        check(
+            "CKV_AWS_60",
+            ANY_STACK,
+            every(ROLE, name=".*TaskRole|DatasetScheduleRole|FlowLogRole|DatabaseMonitoringRole"),
+            "AssumeRolePolicyDocument/Statement[*]/Condition",
+            equals({"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}),
+        ),
         check("CKV_AWS_61", ANY_STACK, every(ROLE), "AssumeRolePolicyDocument/Statement[*]/Principal/AWS", absent()),
-        check("CKV_AWS_111", ANY_STACK, every(ROLE), "ManagedPolicyArns",
-              only(tuple(sub(f"arn:${{AWS::Partition}}:iam::aws:policy/{path}") for path in MANAGED_POLICIES))),
-        check("CKV_AWS_111", ANY_STACK, every(ROLE), f"{OWN_STATEMENTS}/Action",
-              without_actions("ec2:CreateNetworkInterface")),
+        check(
+            "CKV_AWS_111",
+            ANY_STACK,
+            every(ROLE),
+            "ManagedPolicyArns",
+            only(tuple(sub(f"arn:${{AWS::Partition}}:iam::aws:policy/{path}") for path in MANAGED_POLICIES)),
+        ),
+        check(
+            "CKV_AWS_111",
+            ANY_STACK,
+            every(ROLE),
+            f"{OWN_STATEMENTS}/Action",
+            without_actions("ec2:CreateNetworkInterface"),
+        ),
         *(
             check("IAM.21", ANY_STACK, every(kind), f"{ALLOWED}/Action", named_actions())
             for kind in ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::EC2::VPCEndpoint")
@@ -88,8 +179,13 @@ CONTROLS: tuple[Control, ...] = (
         check("KMS.1", ANY_STACK, every(KEY), "KeyPolicy/Statement[*]/Action", named_actions(KEY_FAMILIES)),
         *(
             none("IAM.1", ANY_STACK, no(kind))
-            for kind in ("AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy",
-                         "AWS::IAM::AccessKey")
+            for kind in (
+                "AWS::IAM::User",
+                "AWS::IAM::Group",
+                "AWS::IAM::Policy",
+                "AWS::IAM::ManagedPolicy",
+                "AWS::IAM::AccessKey",
+            )
         ),
         dev="on",
         prd="on",
@@ -98,94 +194,28 @@ CONTROLS: tuple[Control, ...] = (
         "pass-role",
         "Security",
         "Only the schedule passes roles on: the two of its task, to ECS tasks.",
-        check("own:pass-role", "app", SCHEDULE_ROLE, f"{PASSING}/Resource",
-              equals([att("DatasetExecutionRole.Arn"), att("DatasetTaskRole.Arn")])),
-        check("own:pass-role", "app", SCHEDULE_ROLE, f"{PASSING}/Condition/StringEquals/iam:PassedToService",
-              equals("ecs-tasks.amazonaws.com")),
-        check("own:pass-role", ANY_STACK, every(ROLE, but="DatasetScheduleRole"), f"{OWN_STATEMENTS}/Action",
-              without_actions("iam:")),
-        dev="on",
-        prd="on",
-    ),
-    control(
-        "sns",
-        "Security",
-        "The alarm topic has a customer key that CloudWatch and RDS may use (with SNS's own key alarms never arrive), "
-        "and nobody else may publish.",
-        check("SNS.1 CKV_AWS_26", "platform", one("AlarmTopic"), "KmsMasterKeyId", equals(att("NotificationsKey.Arn"))),
-        *(
-            check("SNS.1", "platform", one("NotificationsKey", KEY), "KeyPolicy/Statement",
-                  contains_statement({"Effect": "Allow", "Principal": {"Service": service},
-                                      "Action": ["kms:Decrypt", "kms:GenerateDataKey*"]}))
-            for service in ("cloudwatch.amazonaws.com", "events.rds.amazonaws.com")
+        check(
+            "own:pass-role",
+            "app",
+            SCHEDULE_ROLE,
+            f"{PASSING}/Resource",
+            equals([att("DatasetExecutionRole.Arn"), att("DatasetTaskRole.Arn")]),
         ),
-        check("SNS.4", "platform", TOPIC_POLICY, "Topics", equals([ref("AlarmTopic")])),
-        check("SNS.4", "platform", TOPIC_POLICY, f"{ALLOWED}/Principal",
-              one_of(({"Service": "cloudwatch.amazonaws.com"}, {"Service": "events.rds.amazonaws.com"}))),
-        check("SNS.4", "platform", TOPIC_POLICY, f"{ALLOWED}/Condition",
-              equals({"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}})),
-        check("SNS.4", "platform", TOPIC_POLICY, f"{ALLOWED}/Action", equals("sns:Publish")),
-        check("SNS.4", "platform", TOPIC_POLICY, "PolicyDocument/Statement",
-              contains_statement({"Effect": "Deny", "Principal": "*", "Action": "sns:Publish",
-                                  "Resource": ref("AlarmTopic"),
-                                  "Condition": {"Bool": {"aws:SecureTransport": "false"}}})),
-        check("SNS.4", ANY_STACK, every("AWS::SQS::QueuePolicy"), f"{ALLOWED}/Principal", named_principal()),
-        dev="on",
-        prd="on",
-    ),
-    control(
-        "logs",
-        "Security",
-        "Log groups keep their lines for a stated time, under a customer key where there is one.",
-        check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", equals(14), on=DEV),
-        check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", at_least(90), on=HML),
-        check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", at_least(365), on=PRD),
-        check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", equals(att("LogsKey.Arn")), on=STRICT),
-        check("CKV_AWS_158", "platform", one("LogsKey", KEY), "KeyPolicy/Statement",
-              contains_statement({"Effect": "Allow",
-                                  "Principal": {"Service": sub("logs.${AWS::Region}.${AWS::URLSuffix}")}}),
-              on=STRICT),
-        check("CKV_AWS_158", "platform", one("LogsKey", KEY),
-              "KeyPolicy/Statement[Sid=EncryptLogs]/Condition/ArnLike/kms:EncryptionContext:aws:logs:arn",
-              matches(r"log-group:/opsctl/(hml|prd)/salaries/\*$"), on=STRICT),
-        check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", absent(), on=DEV),
-        skipped("CKV_AWS_158", ANY_STACK, every(GROUP)),
-        dev="14 days; AWS's key (skip)",
-        hml="90 days, customer key",
-        prd="365 days, customer key",
-    ),
-    control(
-        "kms",
-        "Security",
-        "Customer keys rotate every year, stay for 30 days after deletion, and nobody outside the account uses them.",
-        check("KMS.4 CKV_AWS_7", ANY_STACK, every(KEY), "EnableKeyRotation", equals(True)),
-        check("KMS.4", ANY_STACK, every(KEY), "PendingWindowInDays", equals(30)),
-        check("KMS.5 CKV_AWS_33", ANY_STACK, every(KEY), "KeyPolicy/Statement[*]/Principal", named_principal()),
-        check("KMS.5", ANY_STACK, every(KEY), "KeyPolicy/Statement[?Sid=UseThroughServices]/Condition/StringEquals"
-              "/kms:ViaService", equals([sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}")
-                                         for name in ("ecr", "lambda", "rds", "s3", "secretsmanager")]), on=STRICT),
-        check("KMS.4", "platform", one("DataKey", KEY), "/Type", equals(KEY), on=STRICT),
-        check("KMS.4", "platform", one("LogsKey", KEY), "/Type", equals(KEY), on=STRICT),
-        none("KMS.4", "platform", no(KEY, name=".*", but="NotificationsKey"), on=DEV),
-        dev="AWS's keys, but for the alarm topic",
-        prd="customer keys",
-    ),
-    control(
-        "acm",
-        "Security",
-        "Certificates name one host each, no wildcard, and are validated by DNS.",
-        *(
-            check("CKV2_AWS_71", stack, every("AWS::CertificateManager::Certificate"), path, expect, on=STRICT)
-            for stack in ("app", "edge")
-            for path, expect in (
-                ("DomainName", lacks(r"\*", "*.example.com")),
-                ("SubjectAlternativeNames", absent()),
-                ("ValidationMethod", equals("DNS")),
-                ("DomainValidationOptions[*]/HostedZoneId", matches(r"^Z[A-Z0-9]+$")),
-            )
+        check(
+            "own:pass-role",
+            "app",
+            SCHEDULE_ROLE,
+            f"{PASSING}/Condition/StringEquals/iam:PassedToService",
+            equals("ecs-tasks.amazonaws.com"),
         ),
-        none("CKV2_AWS_71", ANY_STACK, no("AWS::CertificateManager::Certificate"), on=DEV),
-        dev="on if there is a domain; as committed there is none",
+        check(
+            "own:pass-role",
+            ANY_STACK,
+            every(ROLE, but="DatasetScheduleRole"),
+            f"{OWN_STATEMENTS}/Action",
+            without_actions("iam:"),
+        ),
+        dev="on",
         prd="on",
     ),
     control(

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from tests.golden.controls.expectations import absent, at_least, at_most, contains, equals, items, matches, none_of
 from tests.golden.controls.language import (
-    ANY_STACK, DEV, HML, PRD, STRICT, WHOLE,
-    Assertion, Control, att, check, control, every, no, none, one, ref, skipped, sub,
+    ANY_STACK,
+    DEV,
+    HML,
+    PRD,
+    STRICT,
+    WHOLE,
+    Assertion,
+    Control,
+    att,
+    check,
+    control,
+    every,
+    no,
+    none,
+    one,
+    ref,
+    skipped,
+    sub,
 )  # fmt: skip
 from tests.golden.controls.policies import contains_statement
 
@@ -54,7 +70,7 @@ CONTROLS: tuple[Control, ...] = (
         "Reliability",
         "A standby in another zone takes over.",
         check("RDS.5 CIS-2.2.4 CKV_AWS_157", "data", INSTANCES, "MultiAZ", equals(True), on=STRICT),
-        check("RDS.5", "data", INSTANCES, "MultiAZ", equals(False), on=DEV),
+        check("RDS.5 CIS-2.2.4", "data", INSTANCES, "MultiAZ", equals(False), on=DEV),
         skipped("CKV_AWS_157", "data", PRIMARY),
         dev="off (skip): a standby doubles the price",
         prd="on",
@@ -134,7 +150,9 @@ CONTROLS: tuple[Control, ...] = (
                 ),
             )
             for stack, name, user in (
-                ("app", "Service", "app_user"), ("app", "Dataset", "app_loader"), ("jobs", "Migrate", "app_migrator")
+                ("app", "Service", "app_user"),
+                ("app", "Dataset", "app_loader"),
+                ("jobs", "Migrate", "app_migrator"),
             )
         ),  # fmt: skip
         dev="on",
@@ -181,7 +199,9 @@ CONTROLS: tuple[Control, ...] = (
             check("RDS.23", stack, WHOLE, "Stack/Parameters/DatabasePort", equals("data.DatabasePort"))
             for stack in ("jobs", "app")
         ),
-        check("RDS.25", "data", PRIMARY, "MasterUsername", none_of(("postgres", "admin", "root", "master", "rdsadmin"))),
+        check(
+            "RDS.25", "data", PRIMARY, "MasterUsername", none_of(("postgres", "admin", "root", "master", "rdsadmin"))
+        ),
         check(
             "RDS.25",
             "data",
@@ -206,7 +226,9 @@ CONTROLS: tuple[Control, ...] = (
             "RDS.21", "data", one("ParameterGroupEvents"), "SourceIds", equals([ref("DatabaseParameters")]), on=STRICT
         ),
         _subscription("RDS.22", "SecurityGroupEvents", "db-security-group", "configuration change", "failure"),
-        check("RDS.20 RDS.21 RDS.22", "data", WHOLE, "Stack/Parameters/AlarmTopicArn", equals("platform.AlarmTopicArn")),
+        check(
+            "RDS.20 RDS.21 RDS.22", "data", WHOLE, "Stack/Parameters/AlarmTopicArn", equals("platform.AlarmTopicArn")
+        ),
         none("RDS.20 RDS.21 RDS.22", "data", no(EVENTS), on=DEV),
         dev="off",
         prd="on",
@@ -218,7 +240,9 @@ CONTROLS: tuple[Control, ...] = (
         "its own time and not while DbInit reads it. Django's key is not rotated by a schedule: that would end every "
         "session, and tasks read it at their start only.",
         check("SecretsManager.1", "data", ROTATION, "SecretId", equals(ref("MasterSecret"))),
-        check("SecretsManager.1", "data", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")),
+        check(
+            "SecretsManager.1", "data", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")
+        ),
         check("SecretsManager.1", "data", ROTATION, "/DependsOn", equals("MasterSecretAttachment")),
         check("SecretsManager.1", "data", ROTATION, "RotateImmediatelyOnUpdate", equals(False)),
         check("SecretsManager.4", "data", ROTATION, "RotationRules/AutomaticallyAfterDays", at_most(30)),

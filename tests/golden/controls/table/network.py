@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from tests.golden.controls.expectations import absent, contains, equals, items, never_mentions, text
 from tests.golden.controls.language import (
-    ANY_STACK, DEV, EVERYWHERE, PRD, STRICT, WHOLE,
-    Assertion, Control, EnvironmentName, att, check, control, every, no, none, one, ref, skipped, sub,
+    ANY_STACK,
+    DEV,
+    EVERYWHERE,
+    PRD,
+    STRICT,
+    WHOLE,
+    Assertion,
+    Control,
+    EnvironmentName,
+    att,
+    check,
+    control,
+    every,
+    no,
+    none,
+    one,
+    ref,
+    skipped,
+    sub,
 )  # fmt: skip
 from tests.golden.controls.policies import named_actions, scoped
 
@@ -47,13 +64,19 @@ def _https_out(client: str) -> list[Assertion]:
     chosen = one(f"{client}ToHttpsEgress", EGRESS)
     return [
         check("own:egress", "network", chosen, key, equals(value))
-        for key, value in (("FromPort", 443), ("ToPort", 443), ("IpProtocol", "tcp"), ("CidrIp", ANYWHERE))
+        for key, value in (
+            ("GroupId", ref(f"{client}SecurityGroup")),
+            ("FromPort", 443),
+            ("ToPort", 443),
+            ("CidrIp", ANYWHERE),
+        )
     ]
 
 
-def _groups_given(stack: str, name: str, path: str, groups: list[dict[str, str]], **on: tuple[EnvironmentName, ...]
-                  ) -> Assertion:
-    return check("EC2.2 CIS-5.5", stack, one(name), path, equals(groups), **on)
+def _groups_given(
+    stack: str, name: str, path: str, groups: list[dict[str, str]], *, on: tuple[EnvironmentName, ...] = EVERYWHERE
+) -> Assertion:
+    return check("EC2.2 CIS-5.5", stack, one(name), path, equals(groups), on=on)
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -62,16 +85,25 @@ CONTROLS: tuple[Control, ...] = (
         "Security",
         "Everything with a network interface names its security groups; nothing uses the VPC's default group.",
         _groups_given("app", "LoadBalancer", "SecurityGroups", [ref("LoadBalancerSecurityGroupId")]),
-        _groups_given("app", "Service", "NetworkConfiguration/AwsvpcConfiguration/SecurityGroups",
-                      [ref("ServiceSecurityGroupId")]),
-        _groups_given("app", "DatasetSchedule",
-                      "Target/EcsParameters/NetworkConfiguration/AwsvpcConfiguration/SecurityGroups",
-                      [ref("JobsSecurityGroupId")]),
+        _groups_given(
+            "app", "Service", "NetworkConfiguration/AwsvpcConfiguration/SecurityGroups", [ref("ServiceSecurityGroupId")]
+        ),
+        _groups_given(
+            "app",
+            "DatasetSchedule",
+            "Target/EcsParameters/NetworkConfiguration/AwsvpcConfiguration/SecurityGroups",
+            [ref("JobsSecurityGroupId")],
+        ),
         _groups_given("jobs", "DbInitFunction", "VpcConfig/SecurityGroupIds", [ref("DbInitSecurityGroupId")]),
         _groups_given("data", "Database", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")]),
         _groups_given("data", "Replica", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")], on=PRD),
-        check("EC2.2", "data", one("MasterSecretRotation"), "HostedRotationLambda/VpcSecurityGroupIds",
-              equals(ref("RotationSecurityGroupId"))),
+        check(
+            "EC2.2",
+            "data",
+            one("MasterSecretRotation"),
+            "HostedRotationLambda/VpcSecurityGroupIds",
+            equals(ref("RotationSecurityGroupId")),
+        ),
         *(
             _groups_given("network", f"{name}Endpoint", "SecurityGroupIds", [ref("EndpointSecurityGroup")], on=STRICT)
             for name in INTERFACES
@@ -91,8 +123,11 @@ CONTROLS: tuple[Control, ...] = (
         *(
             check("EC2.6 CIS-3.7", "network", one("FlowLog", "AWS::EC2::FlowLog"), key, equals(value), on=STRICT)
             for key, value in (
-                ("ResourceId", ref("Vpc")), ("ResourceType", "VPC"), ("TrafficType", "ALL"),
-                ("LogGroupName", ref("FlowLogGroupName")), ("DeliverLogsPermissionArn", att("FlowLogRole.Arn")),
+                ("ResourceId", ref("Vpc")),
+                ("ResourceType", "VPC"),
+                ("TrafficType", "ALL"),
+                ("LogGroupName", ref("FlowLogGroupName")),
+                ("DeliverLogsPermissionArn", att("FlowLogRole.Arn")),
             )
         ),
         none("EC2.6 CIS-3.7", "network", no("AWS::EC2::FlowLog"), on=DEV),
@@ -112,8 +147,13 @@ CONTROLS: tuple[Control, ...] = (
         "Security",
         "Only the load balancer takes connections from anywhere, on 80 and 443. Every rule says what it is for. Each "
         "group sends only what a rule names: to the database, to the endpoints, and HTTPS.",
-        check("EC2.19 CKV_AWS_24 CKV_AWS_25 CIS-5.3", "network", every(INGRESS, but=f"{PUBLIC}|NatFromVpcIngress"),
-              "CidrIp", absent()),
+        check(
+            "EC2.19 CKV_AWS_24 CKV_AWS_25 CIS-5.3",
+            "network",
+            every(INGRESS, but=f"{PUBLIC}|NatFromVpcIngress"),
+            "CidrIp",
+            absent(),
+        ),
         check("EC2.19 CIS-5.4", "network", every(INGRESS), "CidrIpv6", absent()),
         check("EC2.19 CIS-5.3", "network", every(INGRESS), "SourcePrefixListId", absent()),
         _public_rule("Http", 80, EVERYWHERE),
@@ -123,12 +163,14 @@ CONTROLS: tuple[Control, ...] = (
         check("EC2.13", "network", every(GROUP), "SecurityGroupIngress", absent()),
         check("CKV_AWS_23", "network", every(GROUP), "GroupDescription", text()),
         *(check("CKV_AWS_23", "network", every(kind), "Description", text()) for kind in (INGRESS, EGRESS)),
-        *(
-            check("EC2.13", "network", every(kind), "IpProtocol", equals("tcp"))
-            for kind in (INGRESS, EGRESS)
+        *(check("EC2.13", "network", every(kind), "IpProtocol", equals("tcp")) for kind in (INGRESS, EGRESS)),
+        check(
+            "own:egress CIS-5.3",
+            "network",
+            every(GROUP),
+            "SecurityGroupEgress",
+            equals([{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "In place of allow-all"}]),
         ),
-        check("own:egress CIS-5.3", "network", every(GROUP), "SecurityGroupEgress",
-              equals([{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "In place of allow-all"}])),
         check("own:egress", "network", every(EGRESS, but=".*ToHttpsEgress"), "CidrIp", absent()),
         check("own:egress", "network", every(EGRESS), "CidrIpv6", absent()),
         *(_https_out(client) for client in CLIENTS),
@@ -143,8 +185,9 @@ CONTROLS: tuple[Control, ...] = (
         "Security",
         "The NAT instance takes connections from the VPC only, has the second version of the metadata service, an "
         "encrypted disk and no key. Its public address and forwarding are what it is for.",
-        check("EC2.8 EC2.170 CKV_AWS_79 CIS-5.7", "network", NAT, "MetadataOptions/HttpTokens", equals("required"),
-              on=DEV),
+        check(
+            "EC2.8 EC2.170 CKV_AWS_79 CIS-5.7", "network", NAT, "MetadataOptions/HttpTokens", equals("required"), on=DEV
+        ),
         check("EC2.8", "network", NAT, "MetadataOptions/HttpPutResponseHopLimit", equals(1), on=DEV),
         check("EC2.8", "network", NAT, "BlockDeviceMappings[*]/Ebs/Encrypted", equals(True), on=DEV),
         check("EC2.8", "network", NAT, "KeyName", absent(), on=DEV),
@@ -155,7 +198,7 @@ CONTROLS: tuple[Control, ...] = (
         check("EC2.180", "network", NAT, "SourceDestCheck", equals(False), on=DEV),
         check("CKV_AWS_88", "network", NAT, "NetworkInterfaces[*]/AssociatePublicIpAddress", equals(True), on=DEV),
         skipped("CKV_AWS_88", "network", NAT),
-        none("EC2.8 EC2.180 CKV_AWS_88", ANY_STACK, no("AWS::EC2::Instance"), on=STRICT),
+        none("EC2.8 EC2.180 CIS-5.7 CKV_AWS_79 CKV_AWS_88", ANY_STACK, no("AWS::EC2::Instance"), on=STRICT),
         none("EC2.170", ANY_STACK, no("AWS::EC2::LaunchTemplate")),
         dev="on; public address (skip) and forwarding as it must be",
         prd="not used: managed gateways",
@@ -164,19 +207,41 @@ CONTROLS: tuple[Control, ...] = (
         "endpoints",
         "Security",
         "S3 is reached without leaving AWS, and through that endpoint only the buckets that are needed; on hml and prd "
-        "ECR, CloudWatch Logs and Secrets Manager as well.",
+        "ECR, CloudWatch Logs and Secrets Manager as well. EC2.10 and EC2.57 name the APIs of EC2 and Systems Manager: "
+        "nothing in the private subnets calls these, so what it does call has its endpoints instead.",
         check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "VpcEndpointType", equals("Gateway")),
-        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "ServiceName",
-              equals(sub("com.amazonaws.${AWS::Region}.s3"))),
-        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "RouteTableIds",
-              contains((ref("PrivateARouteTable"), ref("PrivateBRouteTable")))),
-        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "RouteTableIds",
-              contains((ref("PrivateCRouteTable"),)), on=PRD),
+        check(
+            "EC2.10",
+            "network",
+            one("S3Endpoint", ENDPOINT),
+            "ServiceName",
+            equals(sub("com.amazonaws.${AWS::Region}.s3")),
+        ),
+        check(
+            "EC2.10",
+            "network",
+            one("S3Endpoint", ENDPOINT),
+            "RouteTableIds",
+            contains((ref("PrivateARouteTable"), ref("PrivateBRouteTable"))),
+        ),
+        check(
+            "EC2.10",
+            "network",
+            one("S3Endpoint", ENDPOINT),
+            "RouteTableIds",
+            contains((ref("PrivateCRouteTable"),)),
+            on=PRD,
+        ),
         check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]", scoped(())),
         check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]/Action", named_actions()),
         *(
             check(ids, "network", one(f"{name}Endpoint", ENDPOINT), key, equals(value), on=STRICT)
-            for name, ids in (("EcrApi", "EC2.55"), ("EcrDkr", "EC2.56"), ("Logs", "EC2.57"), ("SecretsManager", "EC2.57"))
+            for name, ids in (
+                ("EcrApi", "EC2.55"),
+                ("EcrDkr", "EC2.56"),
+                ("Logs", "EC2.57"),
+                ("SecretsManager", "EC2.57"),
+            )
             for key, value in (
                 ("VpcEndpointType", "Interface"),
                 ("ServiceName", sub(f"com.amazonaws.${{AWS::Region}}.{INTERFACES[name]}")),

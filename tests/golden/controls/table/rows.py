@@ -35,11 +35,9 @@ ROWS: dict[str, str] = {
     "headers": "own:headers",
     "s3-private": "S3.1 S3.2 S3.3 S3.8 S3.12 CIS-2.1.4 CKV_AWS_53 CKV_AWS_54 CKV_AWS_55 CKV_AWS_56 CKV_AWS_57",
     "s3-tls": "S3.5 CIS-2.1.1",
-    "s3-kept": "S3.9 S3.10 S3.13 CKV_AWS_18 CKV_AWS_21",
+    "s3-kept": "S3.9 S3.10 S3.13 CKV_AWS_18 CKV_AWS_21 own:bucket-encryption",
     "ecr": "ECR.1 ECR.2 ECR.3 CKV_AWS_51 CKV_AWS_136 CKV_AWS_163",
-    "lambda": (
-        "Lambda.1 Lambda.2 Lambda.5 CKV_AWS_115 CKV_AWS_116 CKV_AWS_117 CKV_AWS_173 CKV_AWS_363 own:retries"
-    ),
+    "lambda": ("Lambda.1 Lambda.2 Lambda.5 CKV_AWS_115 CKV_AWS_116 CKV_AWS_117 CKV_AWS_173 CKV_AWS_363 own:retries"),
     "iam": (
         "IAM.1 IAM.21 KMS.1 KMS.2 CKV_AWS_107 CKV_AWS_108 CKV_AWS_109 CKV_AWS_110 CKV_AWS_111 "
         "CKV_AWS_60 CKV_AWS_61 CKV_AWS_62 CKV_AWS_63"
@@ -62,7 +60,7 @@ ROWS: dict[str, str] = {
 ACCOUNT_LEVEL: dict[str, str] = {
     "Config": "AWS Config records a whole account.",
     "CloudTrail": "One trail covers an account or an organization.",
-    "IAM.3": "Access keys of people: opsctl makes no users.",
+    "IAM.3": "Access keys of people are renewed; opsctl makes no users.",
     "IAM.4": "The root user has no access key.",
     "IAM.5": "People sign in with a second factor.",
     "IAM.6": "The root user has a hardware token.",
@@ -70,6 +68,3 @@ ACCOUNT_LEVEL: dict[str, str] = {
     "IAM.8": "Credentials that nobody uses are removed.",
     "IAM.9": "The root user has a second factor.",
 }
-
-# Ids of a row that an environment has nothing of, and why. All others are asserted in every environment.
-NOT_THERE: dict[tuple[str, str], str] = {}

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from tests.golden.controls.expectations import absent, at_most, contains, equals, items, lacks, one_of
 from tests.golden.controls.language import (
-    ANY_STACK, DEV, STRICT, WHOLE,
-    Assertion, Control, att, check, control, every, no, none, one, ref, skipped, sub,
+    ANY_STACK,
+    DEV,
+    STRICT,
+    WHOLE,
+    Assertion,
+    Control,
+    att,
+    check,
+    control,
+    every,
+    no,
+    none,
+    one,
+    ref,
+    skipped,
+    sub,
 )  # fmt: skip
 from tests.golden.controls.policies import contains_statement, without_actions
 
@@ -34,9 +48,8 @@ RULE_SETS = (
 )
 
 
-def _attribute(ids: str, key: str, value: object, **options: tuple[str, ...]) -> Assertion:
-    expected = equals(value)
-    return check(ids, "app", BALANCER, f"LoadBalancerAttributes[Key={key}]/Value", expected, **options)  # type: ignore[arg-type]
+def _attribute(ids: str, key: str, value: object, *, on: tuple[EnvironmentName, ...] = EVERYWHERE) -> Assertion:
+    return check(ids, "app", BALANCER, f"LoadBalancerAttributes[Key={key}]/Value", equals(value), on=on)
 
 
 def _subnets(kind: str, zone: str) -> Assertion:
@@ -71,15 +84,24 @@ CONTROLS: tuple[Control, ...] = (
         "Tasks stand in private subnets and have no public address.",
         check("ECS.2", "app", SERVICE, "NetworkConfiguration/AwsvpcConfiguration/AssignPublicIp", equals("DISABLED")),
         check(
-            "ECS.2", "app", SERVICE, "NetworkConfiguration/AwsvpcConfiguration/Subnets",
+            "ECS.2",
+            "app",
+            SERVICE,
+            "NetworkConfiguration/AwsvpcConfiguration/Subnets",
             equals({"Fn::Split": [",", ref("PrivateSubnetIds")]}),
         ),
         check(
-            "ECS.2", "app", SCHEDULE, f"{SCHEDULED}/NetworkConfiguration/AwsvpcConfiguration/AssignPublicIp",
+            "ECS.2",
+            "app",
+            SCHEDULE,
+            f"{SCHEDULED}/NetworkConfiguration/AwsvpcConfiguration/AssignPublicIp",
             equals("DISABLED"),
         ),
         check(
-            "ECS.2", "app", SCHEDULE, f"{SCHEDULED}/NetworkConfiguration/AwsvpcConfiguration/Subnets",
+            "ECS.2",
+            "app",
+            SCHEDULE,
+            f"{SCHEDULED}/NetworkConfiguration/AwsvpcConfiguration/Subnets",
             equals({"Fn::Split": [",", ref("PrivateSubnetIds")]}),
         ),
         check("ECS.2", "app", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
@@ -97,17 +119,26 @@ CONTROLS: tuple[Control, ...] = (
         check("ECS.5", ANY_STACK, TASKS, f"{CONTAINER}/ReadonlyRootFilesystem", equals(True)),
         check("ECS.5", ANY_STACK, TASKS, f"{CONTAINER}/LinuxParameters/Tmpfs[*]/ContainerPath", equals("/tmp")),
         check(
-            "ECS.5", ANY_STACK, TASKS, f"{CONTAINER}/LinuxParameters/Tmpfs[*]/MountOptions",
+            "ECS.5",
+            ANY_STACK,
+            TASKS,
+            f"{CONTAINER}/LinuxParameters/Tmpfs[*]/MountOptions",
             contains(("nodev", "noexec", "nosuid")),
         ),
         check("ECS.8", ANY_STACK, TASKS, f"{CONTAINER}/Environment[*]/Name", lacks(SECRET_WORDS, "DB_PASSWORD")),
         check(
-            "ECS.8", ANY_STACK, TASKS, f"{CONTAINER}/Secrets",
+            "ECS.8",
+            ANY_STACK,
+            TASKS,
+            f"{CONTAINER}/Secrets",
             equals([{"Name": "DJANGO_SECRET_KEY", "ValueFrom": ref("DjangoSecretArn")}]),
         ),
         check("ECS.9", ANY_STACK, TASKS, f"{CONTAINER}/LogConfiguration/LogDriver", equals("awslogs")),
         check(
-            "ECS.9", ANY_STACK, TASKS, f"{CONTAINER}/LogConfiguration/Options/awslogs-group",
+            "ECS.9",
+            ANY_STACK,
+            TASKS,
+            f"{CONTAINER}/LogConfiguration/Options/awslogs-group",
             one_of((ref("ServiceLogGroupName"), ref("JobsLogGroupName"))),
         ),
         check("ECS.10", "app", SERVICE, "PlatformVersion", equals("LATEST")),
@@ -139,8 +170,12 @@ CONTROLS: tuple[Control, ...] = (
         "Operations",
         "Container Insights.",
         check(
-            "ECS.12 CKV_AWS_65", "platform", CLUSTER, "ClusterSettings[Name=containerInsights]/Value",
-            one_of(("enabled", "enhanced")), on=STRICT,
+            "ECS.12 CKV_AWS_65",
+            "platform",
+            CLUSTER,
+            "ClusterSettings[Name=containerInsights]/Value",
+            one_of(("enabled", "enhanced")),
+            on=STRICT,
         ),
         check(
             "ECS.12", "platform", CLUSTER, "ClusterSettings[Name=containerInsights]/Value", equals("disabled"), on=DEV
@@ -155,7 +190,10 @@ CONTROLS: tuple[Control, ...] = (
         "Security",
         "Port 80 only redirects, 443 serves with a certificate, and the service itself insists on HTTPS.",
         check(
-            "ELB.1", "app", HTTP, "DefaultActions",
+            "ELB.1",
+            "app",
+            HTTP,
+            "DefaultActions",
             equals(
                 [
                     {
@@ -172,14 +210,22 @@ CONTROLS: tuple[Control, ...] = (
         check("CKV_AWS_103", "app", HTTPS, "SslPolicy", one_of(TLS_POLICIES), on=STRICT),
         none("ELB.18", "app", no(LISTENER, name=".*", but="HttpListener|HttpsListener"), on=STRICT),
         check(
-            "ELB.1", "app", one("ServiceTaskDefinition"), f"{CONTAINER}/Environment[Name=TLS]/Value", equals("on"),
+            "ELB.1",
+            "app",
+            one("ServiceTaskDefinition"),
+            f"{CONTAINER}/Environment[Name=TLS]/Value",
+            equals("on"),
             on=STRICT,
         ),
         skipped("CKV_AWS_260", "network", one("LoadBalancerFromAnywhereHttp"), on=("dev", "hml", "prd")),
         check("ELB.1", "app", HTTP, "DefaultActions[*]/Type", equals("forward"), on=DEV),
         none("ELB.18", "app", no(LISTENER, name=".*", but="HttpListener"), on=DEV),
         check(
-            "ELB.1", "app", one("ServiceTaskDefinition"), f"{CONTAINER}/Environment[Name=TLS]/Value", equals("off"),
+            "ELB.1",
+            "app",
+            one("ServiceTaskDefinition"),
+            f"{CONTAINER}/Environment[Name=TLS]/Value",
+            equals("off"),
             on=DEV,
         ),
         skipped("CKV_AWS_2 CKV_AWS_103", "app", HTTP),
@@ -212,7 +258,10 @@ CONTROLS: tuple[Control, ...] = (
         _attribute("ELB.5", "access_logs.s3.bucket", ref("LoadBalancerLogs")),
         check("ELB.5", "app", BALANCER, "/DependsOn", contains(("LoadBalancerLogsPolicy",))),
         check(
-            "ELB.5", "app", one("LoadBalancerLogsPolicy"), "PolicyDocument/Statement",
+            "ELB.5",
+            "app",
+            one("LoadBalancerLogsPolicy"),
+            "PolicyDocument/Statement",
             contains_statement(
                 {
                     "Effect": "Allow",
@@ -247,20 +296,28 @@ CONTROLS: tuple[Control, ...] = (
         "most 2,000 requests in five minutes from one address.",
         _web_acl("ELB.16", "app", "REGIONAL"),
         check(
-            "ELB.16", "app", one("WebAclAssociation", "AWS::WAFv2::WebACLAssociation"), "ResourceArn",
-            equals(ref("LoadBalancer")), on=STRICT,
+            "ELB.16",
+            "app",
+            one("WebAclAssociation", "AWS::WAFv2::WebACLAssociation"),
+            "ResourceArn",
+            equals(ref("LoadBalancer")),
+            on=STRICT,
         ),
         check("ELB.16", "app", one("WebAclAssociation"), "WebACLArn", equals(att("WebAcl.Arn")), on=STRICT),
         _web_acl("CloudFront.6 CKV_AWS_192", "edge", "CLOUDFRONT"),
         check("CKV_AWS_192", "app", one("WebAcl"), "Rules", items(4), on=STRICT),
         check(
-            "CloudFront.6 CKV_AWS_68", "dashboard", one("Distribution"), "DistributionConfig/WebACLId",
-            equals(ref("WebAclArn")), on=STRICT,
+            "CloudFront.6 CKV_AWS_68",
+            "dashboard",
+            one("Distribution"),
+            "DistributionConfig/WebACLId",
+            equals(ref("WebAclArn")),
+            on=STRICT,
         ),
         check("CloudFront.6", "dashboard", WHOLE, "Stack/Parameters/WebAclArn", equals("edge.WebAclArn"), on=STRICT),
         check("CloudFront.6", "edge", WHOLE, "Outputs/WebAclArn/Value", equals(att("WebAcl.Arn")), on=STRICT),
         none("ELB.16", "app", no(ACL), on=DEV),
-        none("CloudFront.6", "edge", no(ACL), on=DEV),
+        none("CloudFront.6 CKV_AWS_192", "edge", no(ACL), on=DEV),
         check("CloudFront.6", "dashboard", one("Distribution"), "DistributionConfig/WebACLId", absent(), on=DEV),
         skipped("CKV_AWS_68", "dashboard", one("Distribution")),
         dev="off (skip): billed per ACL, rule and request",

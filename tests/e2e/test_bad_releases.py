@@ -1,0 +1,113 @@
+"""Releases that don't work: the old one keeps serving, the screen says why, and the next deploy goes on from there."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import Project, make_project
+
+pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
+IGNORED = shutil.ignore_patterns("__pycache__", "staticfiles")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project whose service/ is a copy, to be broken."""
+    made = make_project(tmp_path_factory.mktemp("project"))
+    link = made.root / "service"
+    source = link.resolve()
+    link.unlink()
+    shutil.copytree(source, link, ignore=IGNORED)
+    yield made
+    made.target.reset()
+
+
+class Visitors:
+    """Asks the service for a page until the block ends, and counts what did not answer 200."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._visit, daemon=True)
+        self.asked = 0
+        self.failed: list[str] = []
+
+    def __enter__(self) -> Visitors:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _visit(self) -> None:
+        while not self._end.wait(0.02):
+            self.asked += 1
+            try:
+                with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310
+                    if answer.status != 200:
+                        self.failed.append(str(answer.status))
+            except OSError as error:
+                self.failed.append(repr(error))
+
+
+def broken(path: Path, text: str) -> str:
+    """Put `text` in the file's place and return what was there."""
+    before = path.read_text()
+    path.write_text(text)
+    return before
+
+
+def test_a_first_release_that_crashes_is_explained_and_the_next_deploy_succeeds(project: Project) -> None:
+    serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
+    before = broken(serve, "print('the cache server is unknown', flush=True)\nraise SystemExit(3)\n")
+    failed = project.opsctl("deploy", "--env", "local")
+    assert failed.code == 1
+    screen = failed.err.strip().splitlines()
+    assert "app: Service (AWS::ECS::Service) failed" in screen[-2]
+    assert any("the cache server is unknown" in line for line in screen[-12:])
+    assert any("exit code 3" in line for line in screen[-12:])
+    serve.write_text(before)
+    project.deploy()
+    assert project.get("/readyz")[0] == 200
+
+
+def test_a_release_that_crashes_never_takes_the_service_down(project: Project) -> None:
+    serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
+    before = broken(serve, "raise SystemExit('no such setting')\n")
+    with Visitors(project.url + "healthz") as visitors:
+        failed = project.opsctl("deploy", "--env", "local")
+    serve.write_text(before)
+    assert failed.code == 1
+    assert "no such setting" in failed.err
+    assert visitors.asked > 20
+    assert visitors.failed == []
+    project.deploy()
+
+
+def test_a_migration_that_fails_stops_the_deploy_before_the_service_changes(project: Project) -> None:
+    migrations = project.root / "service" / "salaries" / "migrations"
+    last = sorted(path.stem for path in migrations.glob("0*.py"))[-1]
+    bad = migrations / "9999_bad.py"
+    bad.write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        f"    dependencies = [('salaries', '{last}')]\n"
+        "    operations = [migrations.RunSQL('select no_such_function()', migrations.RunSQL.noop)]\n"
+    )
+    with Visitors(project.url + "healthz") as visitors:
+        failed = project.opsctl("deploy", "--env", "local")
+    assert failed.code == 1
+    screen = failed.err.strip().splitlines()
+    assert screen[-2].startswith("Error: migrate failed: exit code")
+    assert any("no_such_function" in line for line in screen[-25:])
+    assert visitors.failed == []
+    assert "app: update" not in failed.err
+    bad.unlink()
+    project.deploy()
+    assert project.get("/readyz")[0] == 200

@@ -1,0 +1,252 @@
+"""Customer keys and what they encrypt: the alarm topic and log groups; and certificates."""
+
+from __future__ import annotations
+
+from tests.golden.controls.expectations import absent, at_least, equals, lacks, matches, one_of
+from tests.golden.controls.language import (
+    ANY_STACK,
+    DEV,
+    EVERYWHERE,
+    HML,
+    PRD,
+    STRICT,
+    Control,
+    EnvironmentName,
+    att,
+    belonging_to,
+    check,
+    control,
+    every,
+    no,
+    none,
+    one,
+    ref,
+    skipped,
+    sub,
+)  # fmt: skip
+from tests.golden.controls.policies import (
+    contains_statement,
+    named_principal,
+)
+
+ROLE, KEY, GROUP = "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Logs::LogGroup"
+FUNCTION = one("DbInitFunction", "AWS::Lambda::Function")
+OWN_STATEMENTS = "Policies[?]/PolicyDocument/Statement[*]"
+ALLOWED = "PolicyDocument/Statement[?Effect=Allow]"
+TOPIC_POLICY = one("AlarmTopicPolicy", "AWS::SNS::TopicPolicy")
+SCHEDULE_ROLE = one("DatasetScheduleRole", ROLE)
+PASSING = "Policies[*]/PolicyDocument/Statement[Action=iam:PassRole]"
+UNRESERVED: tuple[EnvironmentName, ...] = ("dev", "hml")
+
+# Actions that know no narrower resource than `*`, and why.
+ON_EVERYTHING = {"ecr:GetAuthorizationToken": "It logs in to the registry and names no repository."}
+# Policies that AWS writes, and why they are used.
+MANAGED_POLICIES = {
+    "service-role/AWSLambdaVPCAccessExecutionRole": (
+        "Network interfaces of a function in a VPC: AWS knows no narrower resource for them."
+    ),
+    "service-role/AmazonRDSEnhancedMonitoringRole": "What enhanced monitoring asks for, and nothing else.",
+    "AmazonSSMManagedInstanceCore": "Session Manager on the NAT instance, instead of a key and an SSH port.",
+}
+# A key policy names these families as AWS does: data keys with and without plain text, re-encryption from and to.
+THROUGH = [
+    sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}") for name in ("ecr", "lambda", "rds", "s3", "secretsmanager")
+]
+ACCOUNT = sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
+KEY_FAMILIES = ("kms:GenerateDataKey*", "kms:ReEncrypt*")
+
+CONTROLS: tuple[Control, ...] = (
+    control(
+        "sns",
+        "Security",
+        "The alarm topic has a customer key that CloudWatch and RDS may use (with SNS's own key alarms never arrive), "
+        "and nobody else may publish.",
+        *(
+            check(
+                "SNS.4",
+                "platform",
+                TOPIC_POLICY,
+                "PolicyDocument/Statement",
+                contains_statement(
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": service},
+                        "Action": "sns:Publish",
+                        "Resource": ref("AlarmTopic"),
+                    }
+                ),
+            )
+            for service in ("cloudwatch.amazonaws.com", "events.rds.amazonaws.com")
+        ),
+        check("SNS.1 CKV_AWS_26", "platform", one("AlarmTopic"), "KmsMasterKeyId", equals(att("NotificationsKey.Arn"))),
+        *(
+            check(
+                "SNS.1",
+                "platform",
+                one("NotificationsKey", KEY),
+                "KeyPolicy/Statement",
+                contains_statement(
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": service},
+                        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                    }
+                ),
+            )
+            for service in ("cloudwatch.amazonaws.com", "events.rds.amazonaws.com")
+        ),
+        check("SNS.4", "platform", TOPIC_POLICY, "Topics", equals([ref("AlarmTopic")])),
+        check(
+            "SNS.4",
+            "platform",
+            TOPIC_POLICY,
+            f"{ALLOWED}/Principal",
+            one_of(({"Service": "cloudwatch.amazonaws.com"}, {"Service": "events.rds.amazonaws.com"})),
+        ),
+        check(
+            "SNS.4",
+            "platform",
+            TOPIC_POLICY,
+            f"{ALLOWED}/Condition",
+            equals({"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}),
+        ),
+        check("SNS.4", "platform", TOPIC_POLICY, f"{ALLOWED}/Action", equals("sns:Publish")),
+        check(
+            "SNS.4",
+            "platform",
+            TOPIC_POLICY,
+            "PolicyDocument/Statement",
+            contains_statement(
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "sns:Publish",
+                    "Resource": ref("AlarmTopic"),
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ),
+        ),
+        check(
+            "SNS.4",
+            ANY_STACK,
+            belonging_to("AWS::SQS::QueuePolicy", "AWS::SQS::Queue", "Queues[*]"),
+            "PolicyDocument/Statement",
+            contains_statement(
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": ["sqs:ReceiveMessage", "sqs:SendMessage"],
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ),
+        ),
+        check("SNS.1", ANY_STACK, every("AWS::SQS::Queue"), "KmsMasterKeyId", equals("alias/aws/sqs")),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "logs",
+        "Security",
+        "Log groups keep their lines for a stated time, under a customer key where there is one.",
+        check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", equals(14), on=DEV),
+        check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", at_least(90), on=HML),
+        check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", at_least(365), on=PRD),
+        check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", equals(att("LogsKey.Arn")), on=STRICT),
+        check(
+            "CKV_AWS_158",
+            "platform",
+            one("LogsKey", KEY),
+            "KeyPolicy/Statement",
+            contains_statement(
+                {"Effect": "Allow", "Principal": {"Service": sub("logs.${AWS::Region}.${AWS::URLSuffix}")}}
+            ),
+            on=STRICT,
+        ),
+        check(
+            "CKV_AWS_158",
+            "platform",
+            one("LogsKey", KEY),
+            "KeyPolicy/Statement[Sid=EncryptLogs]/Condition/ArnLike/kms:EncryptionContext:aws:logs:arn",
+            matches(r"log-group:/opsctl/(hml|prd)/salaries/\*$"),
+            on=STRICT,
+        ),
+        check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", absent(), on=DEV),
+        skipped("CKV_AWS_158", ANY_STACK, every(GROUP)),
+        dev="14 days; AWS's key (skip)",
+        hml="90 days, customer key",
+        prd="365 days, customer key",
+    ),
+    control(
+        "kms",
+        "Security",
+        "Customer keys rotate every year, stay for 30 days after deletion, and nobody outside the account uses them.",
+        *(
+            check(
+                "KMS.5",
+                "platform",
+                one(name, KEY),
+                "KeyPolicy/Statement",
+                contains_statement(
+                    {"Effect": "Allow", "Action": action, "Principal": {"AWS": ACCOUNT}, "Condition": condition}
+                ),
+                on=on,
+            )
+            for name, action, condition, on in (
+                (
+                    "DataKey",
+                    "kms:CreateGrant",
+                    {"StringEquals": {"kms:ViaService": THROUGH}, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+                    STRICT,
+                ),
+                (
+                    "NotificationsKey",
+                    ["kms:Decrypt", "kms:GenerateDataKey*"],
+                    {"StringEquals": {"kms:ViaService": sub("sns.${AWS::Region}.${AWS::URLSuffix}")}},
+                    EVERYWHERE,
+                ),
+            )
+        ),
+        check(
+            "KMS.5", ANY_STACK, every(KEY), "KeyPolicy/Statement[?Sid=Administer]/Principal", equals({"AWS": ACCOUNT})
+        ),
+        check("KMS.4 CKV_AWS_7", ANY_STACK, every(KEY), "EnableKeyRotation", equals(True)),
+        check("KMS.4", ANY_STACK, every(KEY), "PendingWindowInDays", equals(30)),
+        check("KMS.5 CKV_AWS_33", ANY_STACK, every(KEY), "KeyPolicy/Statement[*]/Principal", named_principal()),
+        check(
+            "KMS.5",
+            ANY_STACK,
+            every(KEY),
+            "KeyPolicy/Statement[?Sid=UseThroughServices]/Condition/StringEquals/kms:ViaService",
+            equals(
+                [
+                    sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}")
+                    for name in ("ecr", "lambda", "rds", "s3", "secretsmanager")
+                ]
+            ),
+            on=STRICT,
+        ),
+        check("KMS.4", "platform", one("DataKey", KEY), "/Type", equals(KEY), on=STRICT),
+        check("KMS.4", "platform", one("LogsKey", KEY), "/Type", equals(KEY), on=STRICT),
+        none("KMS.4", "platform", no(KEY, name=".*", but="NotificationsKey"), on=DEV),
+        dev="AWS's keys, but for the alarm topic",
+        prd="customer keys",
+    ),
+    control(
+        "acm",
+        "Security",
+        "Certificates name one host each, no wildcard, and are validated by DNS.",
+        *(
+            check("CKV2_AWS_71", stack, every("AWS::CertificateManager::Certificate"), path, expect, on=STRICT)
+            for stack in ("app", "edge")
+            for path, expect in (
+                ("DomainName", lacks(r"\*", "*.example.com")),
+                ("SubjectAlternativeNames", absent()),
+                ("ValidationMethod", equals("DNS")),
+                ("DomainValidationOptions[*]/HostedZoneId", matches(r"^Z[A-Z0-9]+$")),
+            )
+        ),
+        none("CKV2_AWS_71", ANY_STACK, no("AWS::CertificateManager::Certificate"), on=DEV),
+        dev="on if there is a domain; as committed there is none",
+        prd="on",
+    ),
+)
