@@ -95,6 +95,7 @@ class Deployment:
         if "bootstrap" not in self._now.state.stacks and "bootstrap" in self._now.templates:
             # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself.
             self._stack_step(self._now.templates["bootstrap"])
+            selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
         with Lock(
             self._aws.s3, bucket, self._env.name, owner=self._request.owner, run_id=self._request.run_id,

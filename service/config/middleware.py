@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -33,14 +33,16 @@ def probes(get_response: GetResponse) -> GetResponse:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path not in LIVENESS_PATHS | READINESS_PATHS:
+            return get_response(request)
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            return HttpResponseNotAllowed(["GET", "HEAD", "OPTIONS"])
         if request.path in LIVENESS_PATHS:
             headers = {"Cache-Control": "no-store", "Content-Length": "2"}
             return HttpResponse("OK", content_type="text/plain; charset=utf-8", headers=headers)
-        if request.path in READINESS_PATHS:
-            from config.readiness import readiness_response
+        from config.readiness import readiness_response
 
-            return readiness_response()
-        return get_response(request)
+        return readiness_response()
 
     return middleware
 

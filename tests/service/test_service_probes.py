@@ -32,6 +32,12 @@ def test_liveness_answers_a_load_balancer_without_touching_the_database(
     assert len(queries) == 0
 
 
+def test_probes_only_answer_reading_methods(database: str) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert Client().post(path).status_code == Client().generic("TRACE", path).status_code == 405
+        assert Client().head(path).status_code == 200
+
+
 def test_other_paths_keep_their_checks(database: str, behind_tls: None) -> None:
     assert Client().get("/api/filters/", HTTP_HOST="salaries.example.com").status_code == 301
     assert Client().get("/api/filters/", **AS_A_LOAD_BALANCER).status_code == 400

@@ -54,9 +54,8 @@ def _filters(params: QueryDict) -> Filters:
 
 
 def _clean(name: str, value: str) -> str | None:
-    text = value.strip().lower()
-    if "\0" in text:
+    if "\0" in value:
         raise ParameterError(f"The query parameter '{name}' holds a NUL character.")
-    if len(text) > TEXT_LIMIT:
+    if len(value) > TEXT_LIMIT:
         raise ParameterError(f"The query parameter '{name}' is longer than {TEXT_LIMIT} characters.")
-    return text or None
+    return value.strip().lower() or None

@@ -88,8 +88,15 @@ def _schemas() -> dict[str, Schema]:
     }
 
 
+# What str.strip() takes for blank, and NUL: one other character makes a value.
+_BLANK = "\\u0000\\t-\\r\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+_NO_NUL = "^[^\\u0000]*$"
+_ROLE = f"^[^\\u0000]*[^{_BLANK}][^\\u0000]*$"
+_ROLES = f"^(?=[^\\u0000]*[^,{_BLANK}])[^\\u0000,]{{0,100}}(,[^\\u0000,]{{0,100}}){{0,{ROLES_LIMIT - 1}}}$"
+
+
 def _parameter(name: str, description: str, *, required: bool = False, **schema: Any) -> Schema:
-    schema = {"type": "string", "maxLength": TEXT_LIMIT, **schema}
+    schema = {"type": "string", "maxLength": TEXT_LIMIT, "pattern": _NO_NUL, **schema}
     return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
 
 
@@ -122,10 +129,9 @@ def _probe(identifier: str, summary: str, responses: Schema) -> Schema:
 def openapi_document() -> Schema:
     """Return the document. Parameters not listed are ignored."""
     filters = [_parameter(name, f"Only rows with this {name}, whatever its case.") for name in FILTERS]
-    # A role has to hold something else than blanks, which stand for an absent parameter.
-    role = _parameter("role", "The role asked about.", required=True, minLength=1, pattern=r"\S")
+    role = _parameter("role", "The role asked about.", required=True, minLength=1, pattern=_ROLE)
     roles = _parameter("roles", f"At most {ROLES_LIMIT} roles, separated by commas.", required=True)
-    roles["schema"] = {"type": "string", "minLength": 1, "pattern": r"[^\s,]"}
+    roles["schema"] = {"type": "string", "minLength": 1, "pattern": _ROLES}
     text_answer = {"200": {"description": "Alive.", "content": {"text/plain": {"schema": _TEXT}}}}
     ready = {"200": _json("Ready.", "Readiness"), "503": _json("Not ready, and why.", "Readiness")}
     return {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from tests.golden.controls.expectations import Expectation, contains
+from tests.golden.controls.expectations import Expectation, contains, text
 from tests.golden.controls.tree import Location, locations, read
 
 EnvironmentName = Literal["dev", "hml", "prd"]
@@ -22,6 +22,7 @@ HML: tuple[EnvironmentName, ...] = ("hml",)
 PRD: tuple[EnvironmentName, ...] = ("prd",)
 STRICT: tuple[EnvironmentName, ...] = ("hml", "prd")
 ANY_STACK = "*"
+SKIPS = "/Metadata/checkov/skip"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class Target:
 @dataclass(frozen=True)
 class Assertion:
     """At `path` of each selected resource stands what is expected. Paths start at Properties, or with `/` at the
-    resource. `equivalent`: mutations that change nothing about the control, by their description, with the reason.
+    resource.
+
+    Nothing here can declare a mutation equivalent: what is a default of AWS's must be said in the template, too.
     """
 
     ids: tuple[str, ...]
@@ -83,7 +86,6 @@ class Assertion:
     path: str
     expect: Expectation | None
     on: tuple[EnvironmentName, ...] = EVERYWHERE
-    equivalent: dict[str, str] = field(default_factory=dict, hash=False)
 
     def targets(self, templates: Templates) -> list[Target]:
         """What the selector finds."""
@@ -155,10 +157,9 @@ def check(
     expect: Expectation,
     *,
     on: tuple[EnvironmentName, ...] = EVERYWHERE,
-    equivalent: dict[str, str] | None = None,
 ) -> Assertion:
     """One assertion; `ids` are separated by blanks."""
-    return Assertion(tuple(ids.split()), stack, select, path, expect, on, equivalent or {})
+    return Assertion(tuple(ids.split()), stack, select, path, expect, on)
 
 
 def none(ids: str, stack: str, select: Select, *, on: tuple[EnvironmentName, ...] = EVERYWHERE) -> Assertion:
@@ -167,11 +168,12 @@ def none(ids: str, stack: str, select: Select, *, on: tuple[EnvironmentName, ...
 
 
 def skipped(ids: str, stack: str, select: Select, *, on: tuple[EnvironmentName, ...] = DEV) -> list[Assertion]:
-    """The checkov checks among `ids` are left out on purpose, and each says so where it would fail."""
-    return [
-        check(one_id, stack, select, "/Metadata/checkov/skip", contains(({"id": one_id},)), on=on)
-        for one_id in ids.split()
-    ]
+    """The checkov checks among `ids` are left out on purpose, and each says why where it would fail."""
+    found = []
+    for one_id in ids.split():
+        found.append(check(one_id, stack, select, SKIPS, contains(({"id": one_id},)), on=on))
+        found.append(check(one_id, stack, select, f"{SKIPS}[id={one_id}]/comment", text(), on=on))
+    return found
 
 
 @dataclass(frozen=True)

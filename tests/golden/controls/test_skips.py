@@ -6,7 +6,7 @@ import pytest
 
 from scripts.run_checkov import BUDGET
 from tests.golden.controls.document import skips
-from tests.golden.controls.language import EVERYWHERE, EnvironmentName
+from tests.golden.controls.language import EVERYWHERE, SKIPS, EnvironmentName
 from tests.golden.controls.rendered import templates
 from tests.golden.controls.table.all import CONTROLS
 
@@ -36,7 +36,7 @@ def test_every_skip_is_asserted_by_a_row_and_stands_on_the_resource_that_would_f
         (one_id, target.base[0], target.base[2])
         for control in CONTROLS
         for assertion in control.assertions
-        if name in assertion.on and assertion.path == "/Metadata/checkov/skip"
+        if name in assertion.on and assertion.path == SKIPS
         for one_id in assertion.ids
         for target in assertion.targets(rendered)
     }

@@ -80,7 +80,7 @@
   }
 
   function drawFigures(summary, insights) {
-    const { money, number } = app.formats(state.lang), currency = insights.currency;
+    const { money, rough, number } = app.formats(state.lang), currency = insights.currency;
     const main = summary.currencies.find((block) => block.currency === currency), base = main.base_salary;
     const amount = (value) => money(value, currency);
     at("observations").textContent = number(summary.total_observations);
@@ -95,7 +95,8 @@
       { title: say("amount"), number: true, cell: (row) => amount(row.value) }
     ], quartiles));
     const label = say("percentiles") + " (" + currency + ")";
-    app.chart(at("percentiles"), label, quartiles.map((row) => row.name), quartiles.map((row) => row.value), amount);
+    const values = quartiles.map((row) => row.value);
+    app.chart(at("percentiles"), label, ["P25", "P50", "P75"], values, amount, (value) => rough(value, currency));
     Object.entries(TOPS).forEach(([name, column]) => drawTop(name, column, insights[name], amount, number));
     at("by-currency-panel").hidden = summary.currencies.length < 2;
     at("by-currency").replaceChildren(currencyTable(summary, insights, money, number));
@@ -124,8 +125,8 @@
   }
 
   function drawComparison(comparison) {
-    const holder = at("comparison"), { money, number } = app.formats(state.lang);
-    app.chart(holder, "", [], [], String);
+    const holder = at("comparison"), { money, rough, number } = app.formats(state.lang);
+    app.chart(holder, "", [], []);
     if (comparison.roles.length === 0) {
       holder.replaceChildren(app.element("p", { class: "hint" }, say("comparison_none")));
       return;
@@ -144,7 +145,8 @@
       { title: say("range"), number: true, cell: of((block, amount) => amount(block.base_salary.min) + " – " + amount(block.base_salary.max)) }
     ], rows));
     const label = say("average") + " (" + currency + ")";
-    app.chart(holder, label, drawn.map((row) => row.role), drawn.map(height), (value) => money(value, currency));
+    const show = (value) => money(value, currency), showRough = (value) => rough(value, currency);
+    app.chart(holder, label, drawn.map((row) => row.role), drawn.map(height), show, showRough);
   }
 
   function mostUsed(rows) {

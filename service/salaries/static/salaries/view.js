@@ -25,7 +25,15 @@
       const format = formats.get(currency);
       return format ? format.format(value) : plain.format(value) + " " + currency;
     };
-    return { money, number: (value) => new Intl.NumberFormat(lang).format(value) };
+    // Labels of an axis are round; cents would only take room.
+    const rough = (value, currency) => {
+      try {
+        return new Intl.NumberFormat(lang, { style: "currency", currency, maximumFractionDigits: 0 }).format(value);
+      } catch (_error) {
+        return new Intl.NumberFormat(lang, { maximumFractionDigits: 0 }).format(value) + " " + currency;
+      }
+    };
+    return { money, rough, number: (value) => new Intl.NumberFormat(lang).format(value) };
   };
 
   function bar(value, most) {
@@ -51,7 +59,7 @@
   const charts = new Map();
 
   // A picture beside a table that says the same; without Chart.js the table's own bars are enough.
-  app.chart = function (holder, label, labels, values, show) {
+  app.chart = function (holder, label, labels, values, show, showRough) {
     if (charts.has(holder.id)) { charts.get(holder.id).destroy(); charts.delete(holder.id); }
     if (!window.Chart || values.length === 0) { return; }
     const canvas = element("canvas", { role: "img", "aria-label": label });
@@ -65,7 +73,7 @@
         plugins: { legend: { display: false }, tooltip: { callbacks: { label: (item) => show(item.parsed.y) } } },
         scales: {
           x: { ticks: { color: color("--quiet") }, grid: { display: false } },
-          y: { beginAtZero: true, ticks: { color: color("--quiet"), callback: (value) => show(value) }, grid: { color: color("--line") } }
+          y: { beginAtZero: true, ticks: { color: color("--quiet"), callback: (value) => showRough(value) }, grid: { color: color("--line") } }
         }
       }
     }));

@@ -22,7 +22,7 @@ from tests.golden.controls.language import (
     ref,
     skipped,
     sub,
-)  # fmt: skip
+)
 from tests.golden.controls.policies import (
     named_actions,
     named_principal,
@@ -34,7 +34,6 @@ ROLE, KEY, GROUP = "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Logs::LogGroup"
 FUNCTION = one("DbInitFunction", "AWS::Lambda::Function")
 OWN_STATEMENTS = "Policies[?]/PolicyDocument/Statement[*]"
 ALLOWED = "PolicyDocument/Statement[?Effect=Allow]"
-TOPIC_POLICY = one("AlarmTopicPolicy", "AWS::SNS::TopicPolicy")
 SCHEDULE_ROLE = one("DatasetScheduleRole", ROLE)
 PASSING = "Policies[*]/PolicyDocument/Statement[Action=iam:PassRole]"
 UNRESERVED: tuple[EnvironmentName, ...] = ("dev", "hml")
@@ -266,7 +265,7 @@ CONTROLS: tuple[Control, ...] = (
         "guardduty",
         "Security",
         "One GuardDuty detector an account and region, in the bootstrap stack, when it is wanted and there is none. "
-        "The rest of an account's controls (Config, CloudTrail, root user, password policy) belongs to whoever runs it.",
+        "The rest of an account's controls (Config, CloudTrail, root user, passwords) belongs to whoever runs it.",
         check("own:guardduty", "bootstrap", one("GuardDutyDetector"), "Enable", equals(True), on=EVERYWHERE),
         check("own:guardduty", "bootstrap", one("GuardDutyDetector"), "/Condition", equals("WithGuardDuty")),
         check("own:guardduty", "bootstrap", WHOLE, "Parameters/GuardDuty/Default", equals("false")),

@@ -22,7 +22,7 @@ from tests.golden.controls.language import (
     ref,
     skipped,
     sub,
-)  # fmt: skip
+)
 from tests.golden.controls.policies import contains_statement
 
 INSTANCE = "AWS::RDS::DBInstance"
@@ -154,7 +154,7 @@ CONTROLS: tuple[Control, ...] = (
                 ("app", "Dataset", "app_loader"),
                 ("jobs", "Migrate", "app_migrator"),
             )
-        ),  # fmt: skip
+        ),
         dev="on",
         prd="on",
     ),
@@ -236,9 +236,9 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "secrets",
         "Security",
-        "The master's password is generated, attached to the database and rotated every 30 days at the latest, first in "
-        "its own time and not while DbInit reads it. Django's key is not rotated by a schedule: that would end every "
-        "session, and tasks read it at their start only.",
+        "The master's password is generated, attached to the database and rotated every 30 days at the latest, "
+        "first in its own time and not while DbInit reads it. Django's key is not rotated by a schedule: that would end "
+        "every session, and tasks read it at their start only.",
         check("SecretsManager.1", "data", ROTATION, "SecretId", equals(ref("MasterSecret"))),
         check(
             "SecretsManager.1", "data", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")

@@ -11,7 +11,6 @@ from tests.golden.controls.language import (
     PRD,
     STRICT,
     Control,
-    EnvironmentName,
     att,
     belonging_to,
     check,
@@ -23,37 +22,20 @@ from tests.golden.controls.language import (
     ref,
     skipped,
     sub,
-)  # fmt: skip
+)
 from tests.golden.controls.policies import (
     contains_statement,
     named_principal,
 )
 
-ROLE, KEY, GROUP = "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Logs::LogGroup"
-FUNCTION = one("DbInitFunction", "AWS::Lambda::Function")
-OWN_STATEMENTS = "Policies[?]/PolicyDocument/Statement[*]"
+KEY, GROUP = "AWS::KMS::Key", "AWS::Logs::LogGroup"
 ALLOWED = "PolicyDocument/Statement[?Effect=Allow]"
 TOPIC_POLICY = one("AlarmTopicPolicy", "AWS::SNS::TopicPolicy")
-SCHEDULE_ROLE = one("DatasetScheduleRole", ROLE)
-PASSING = "Policies[*]/PolicyDocument/Statement[Action=iam:PassRole]"
-UNRESERVED: tuple[EnvironmentName, ...] = ("dev", "hml")
-
-# Actions that know no narrower resource than `*`, and why.
-ON_EVERYTHING = {"ecr:GetAuthorizationToken": "It logs in to the registry and names no repository."}
-# Policies that AWS writes, and why they are used.
-MANAGED_POLICIES = {
-    "service-role/AWSLambdaVPCAccessExecutionRole": (
-        "Network interfaces of a function in a VPC: AWS knows no narrower resource for them."
-    ),
-    "service-role/AmazonRDSEnhancedMonitoringRole": "What enhanced monitoring asks for, and nothing else.",
-    "AmazonSSMManagedInstanceCore": "Session Manager on the NAT instance, instead of a key and an SSH port.",
-}
-# A key policy names these families as AWS does: data keys with and without plain text, re-encryption from and to.
+ACCOUNT = sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
+# Services through which people and roles of the account use the data key; not by calling KMS themselves.
 THROUGH = [
     sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}") for name in ("ecr", "lambda", "rds", "s3", "secretsmanager")
 ]
-ACCOUNT = sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
-KEY_FAMILIES = ("kms:GenerateDataKey*", "kms:ReEncrypt*")
 
 CONTROLS: tuple[Control, ...] = (
     control(
@@ -217,12 +199,7 @@ CONTROLS: tuple[Control, ...] = (
             ANY_STACK,
             every(KEY),
             "KeyPolicy/Statement[?Sid=UseThroughServices]/Condition/StringEquals/kms:ViaService",
-            equals(
-                [
-                    sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}")
-                    for name in ("ecr", "lambda", "rds", "s3", "secretsmanager")
-                ]
-            ),
+            equals(THROUGH),
             on=STRICT,
         ),
         check("KMS.4", "platform", one("DataKey", KEY), "/Type", equals(KEY), on=STRICT),

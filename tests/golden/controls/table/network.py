@@ -23,7 +23,7 @@ from tests.golden.controls.language import (
     ref,
     skipped,
     sub,
-)  # fmt: skip
+)
 from tests.golden.controls.policies import named_actions, scoped
 
 GROUP = "AWS::EC2::SecurityGroup"

@@ -6,10 +6,12 @@ from tests.golden.controls.expectations import absent, at_most, contains, equals
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
+    EVERYWHERE,
     STRICT,
     WHOLE,
     Assertion,
     Control,
+    EnvironmentName,
     att,
     check,
     control,
@@ -20,7 +22,7 @@ from tests.golden.controls.language import (
     ref,
     skipped,
     sub,
-)  # fmt: skip
+)
 from tests.golden.controls.policies import contains_statement, without_actions
 
 TASKS = every("AWS::ECS::TaskDefinition")
@@ -292,8 +294,8 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "waf",
         "Security",
-        "A web ACL before load balancer and CloudFront: common rules, known bad inputs, addresses of ill repute, and at "
-        "most 2,000 requests in five minutes from one address.",
+        "A web ACL before load balancer and CloudFront: common rules, known bad inputs, addresses of ill repute, and "
+        "at most 2,000 requests in five minutes from one address.",
         _web_acl("ELB.16", "app", "REGIONAL"),
         check(
             "ELB.16",

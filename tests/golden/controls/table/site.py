@@ -9,36 +9,24 @@ from tests.golden.controls.language import (
     WHOLE,
     Assertion,
     Control,
-    EnvironmentName,
     att,
     belonging_to,
     check,
     control,
-    every,
     no,
     none,
     one,
     ref,
     skipped,
     sub,
-)  # fmt: skip
+)
 from tests.golden.controls.policies import contains_statement
 
 DISTRIBUTION = one("Distribution", "AWS::CloudFront::Distribution")
 CONFIG = "DistributionConfig"
 BUCKET = "AWS::S3::Bucket"
-BUCKETS = every(BUCKET)
 HEADERS = one("ResponseHeaders", "AWS::CloudFront::ResponseHeadersPolicy")
 SECURITY = "ResponseHeadersPolicyConfig/SecurityHeadersConfig"
-REPOSITORY = one("Repository", "AWS::ECR::Repository")
-ECR_IDS = "ECR.1 ECR.2 ECR.3 CKV_AWS_51 CKV_AWS_136 CKV_AWS_163"
-MANAGED: tuple[EnvironmentName, ...] = ("dev", "hml")
-PUBLIC_ACCESS = {
-    "BlockPublicAcls": "S3.8 CKV_AWS_53",
-    "BlockPublicPolicy": "S3.1 S3.8 CKV_AWS_54 CIS-2.1.4",
-    "IgnorePublicAcls": "S3.3 CKV_AWS_55",
-    "RestrictPublicBuckets": "S3.2 CKV_AWS_56 CIS-2.1.4",
-}
 
 
 def _header(name: str, key: str, value: object) -> list[Assertion]:
