@@ -57,6 +57,9 @@ templates: setup ## Write templates/, the JSON Schema and the table of create-on
 	$(BIN)/opsctl synth
 	$(BIN)/opsctl env schema --write
 	$(BIN)/python -m scripts.create_only
+	$(BIN)/python -m tests.golden.controls
+
+golden: templates ## The same: everything that is rendered and committed
 
 bench: setup ## Measure, as ratios against peers in the same run
 	$(BIN)/python -m scripts.bench

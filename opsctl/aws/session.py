@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opsctl.aws.rds import Rds
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
+    from opsctl.aws.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,12 @@ class Aws:
         from opsctl.aws.secrets import Secrets
 
         return Secrets(self.client("secretsmanager"))
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        from opsctl.aws.sessions import Sessions
+
+        return Sessions(self.client("ssm"))
 
     @cached_property
     def account(self) -> Account:

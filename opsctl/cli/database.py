@@ -9,11 +9,16 @@ from opsctl.cli.reading import require_outputs, state_of
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opsctl.aws.secrets import Secrets
     from opsctl.cli.context import Target
     from opsctl.dbroles.connection import Opener
+    from opsctl.dbroles.model import RoleModel
     from opsctl.dbroles.settings import ConnectionSettings
     from opsctl.deploy.state import RemoteState
+
+    Directly = Callable[[ConnectionSettings, RoleModel, Opener | None], dict[str, Any]]
 
 
 class DatabaseError(OpsctlError):
@@ -34,23 +39,40 @@ class _SecretReader:
 
 def initialize(target: Target, *, dsn: str | None, check: bool) -> dict[str, Any]:
     """Make the roles, or with `check` say what that would change; returns the report's JSON form."""
+    from opsctl.dbroles.service import initialize as run
+
+    def directly(settings: ConnectionSettings, model: RoleModel, opener: Opener | None) -> dict[str, Any]:
+        return dict(run(settings, model, check=check, opener=opener).to_dict())
+
+    return _reach(target, dsn, "check" if check else "init", directly)
+
+
+def read_status(target: Target, *, dsn: str | None) -> dict[str, Any]:
+    """The roles as they are and how they differ from the configuration, as plain data. Changes nothing."""
+    from opsctl.dbroles.service import status as run
+
+    def directly(settings: ConnectionSettings, model: RoleModel, opener: Opener | None) -> dict[str, Any]:
+        return dict(run(settings, model, opener=opener).to_dict())
+
+    return _reach(target, dsn, "status", directly)
+
+
+def _reach(target: Target, dsn: str | None, action: str, directly: Directly) -> dict[str, Any]:
+    """Do it on the server of `dsn`, in the environment's function, or directly on this machine's database."""
     from opsctl.config.naming import role_mapping
     from opsctl.dbroles.errors import DbRolesError
     from opsctl.dbroles.model import RoleModel
-    from opsctl.dbroles.service import initialize as run
+    from opsctl.dbroles.settings import ConnectionSettings
 
     try:
         model = RoleModel.from_mapping(role_mapping(target.env))
         if dsn is not None:
-            from opsctl.dbroles.settings import ConnectionSettings
-
-            settings = ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth)
-            return dict(run(settings, model, check=check).to_dict())
+            return directly(ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth), model, None)
         state = state_of(target)
         if not target.is_local:
-            return _invoke(target, state, "check" if check else "init")
+            return _invoke(target, state, action)
         settings, opener = _direct(target, state)
-        return dict(run(settings, model, check=check, opener=opener).to_dict())
+        return directly(settings, model, opener)
     except DbRolesError as error:
         raise DatabaseError(error.message, hint=error.hint, code=error.code) from error
 

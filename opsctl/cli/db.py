@@ -1,4 +1,4 @@
-"""`opsctl db`: the PostgreSQL roles."""
+"""`opsctl db`: the PostgreSQL roles, logging in as them, and the migrations."""
 
 from __future__ import annotations
 
@@ -13,19 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-app = typer.Typer(name="db", help="Make and check the PostgreSQL roles.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="db", help="PostgreSQL roles, log-ins and migrations.", no_args_is_help=True, rich_markup_mode=None
+)
+
+DsnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn", help="Any other server, as its master: postgresql://USER@HOST:PORT/DATABASE.", show_default=False
+    ),
+]
+RoleOption = Annotated[
+    str, typer.Option("--role", help="A login role, by name or purpose: readonly, user, loader, migrator.")
+]
+ReplicaOption = Annotated[bool, typer.Option("--replica", help="Use the read replica.")]
 
 
 @app.command("init")
 def init(
     env: EnvOption = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 3 when something would change.")] = False,
-    dsn: Annotated[
-        str | None,
-        typer.Option(
-            "--dsn", help="Any other server, as its master: postgresql://USER@HOST:PORT/DATABASE.", show_default=False
-        ),
-    ] = None,
+    dsn: DsnOption = None,
     region: RegionOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -42,6 +50,87 @@ def init(
     output.result(report, _report_text(report, check), as_json=as_json)
     if check and report["changes"]:
         raise typer.Exit(int(ExitCode.DIFFERS))
+
+
+@app.command("status")
+def status(
+    env: EnvOption = None,
+    dsn: DsnOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the roles as the server has them: who logs in, memberships, owners, default privileges, and any drift."""
+    from opsctl.cli import database, output
+    from opsctl.cli.context import Workspace
+    from opsctl.cli.role_text import status_text
+
+    report = database.read_status(Workspace.open(config).target(env, region), dsn=dsn)
+    output.result(report, status_text(report), as_json=as_json)
+
+
+@app.command("token")
+def token(
+    env: EnvOption = None,
+    role: RoleOption = "readonly",
+    replica: ReplicaOption = False,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a token that logs a role in for 15 minutes, in place of a password."""
+    from opsctl.cli import logins, output
+    from opsctl.cli.context import Workspace
+
+    made = logins.make_token(Workspace.open(config).target(env, region), role, replica=replica)
+    output.note(f"Logs {made['role']} in at {made['host']}:{made['port']} until {made['expires']}.")
+    output.result(made, made["token"], as_json=as_json)
+
+
+@app.command("shell", context_settings={"allow_interspersed_args": False})
+def shell(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PSQL OPTION]...", help="After --, such as: -- -c 'select 1'.", show_default=False),
+    ] = None,
+    env: EnvOption = None,
+    role: RoleOption = "readonly",
+    replica: ReplicaOption = False,
+    via: Annotated[
+        str | None,
+        typer.Option(
+            "--via",
+            help="On AWS: instance to go through, one that Session Manager manages.",
+            show_default=False,
+            metavar="INSTANCE",
+        ),
+    ] = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Open psql as a role; on AWS through a Session Manager port-forward, with a token and a verified server."""
+    from opsctl.cli import logins
+    from opsctl.cli.context import Workspace
+
+    target = Workspace.open(config).target(env, region)
+    code = logins.run_psql(target, role, replica=replica, via=via, arguments=arguments or [])
+    raise typer.Exit(code)
+
+
+@app.command("migrate")
+def migrate(
+    env: EnvOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the migrations of the deployed image as a one-off task and follow its log, as a deploy does."""
+    from opsctl.cli import output
+    from opsctl.cli.context import Workspace
+    from opsctl.cli.migrating import run_migrations
+
+    result = run_migrations(Workspace.open(config).target(env, region), as_json=as_json)
+    output.result(result, f"The migrations of {result['environment']} are applied.", as_json=as_json)
 
 
 def _report_text(report: Mapping[str, Any], check: bool) -> str:

@@ -67,9 +67,9 @@ class Project:
 
 
 def make_project(folder: Path) -> Project:
-    """A project in an empty folder; its sources are links, its configuration is a copy."""
+    """A project in an empty folder; everything is a copy, so that editing the checkout does not disturb a run."""
     for name in ("service", "data", "opsctl"):
-        (folder / name).symlink_to(ROOT / name)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "raw"))
     shutil.copyfile(ROOT / "environments.yaml", folder / "environments.yaml")
     return Project(folder)
 

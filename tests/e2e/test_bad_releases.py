@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -13,17 +12,12 @@ import pytest
 from .conftest import Project, make_project
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
-IGNORED = shutil.ignore_patterns("__pycache__", "staticfiles")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project whose service/ is a copy, to be broken."""
+    """A project that was never deployed."""
     made = make_project(tmp_path_factory.mktemp("project"))
-    link = made.root / "service"
-    source = link.resolve()
-    link.unlink()
-    shutil.copytree(source, link, ignore=IGNORED)
     yield made
     made.target.reset()
 

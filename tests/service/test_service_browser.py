@@ -202,6 +202,24 @@ def test_the_exported_page_shows_what_the_live_page_shows(live: str, page: Any, 
         assert page.evaluate("location.hash") == f"#{query}"
 
 
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_no_violation(live: str, browser: Any, scheme: str, width: int) -> None:
+    # The checker has to be injected, which the page's own policy rightly refuses.
+    size = {"width": width, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    opened(page, f"{live}/?role=sre&compare=sre&compare=data_engineer")
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("axe.run()")["violations"]
+    context.close()
+    assert [violation["id"] for violation in found] == []
+
+
 HOSTILE = [
     "<script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>",
     "\"><svg onload=window.pwned=1>",

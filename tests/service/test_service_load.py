@@ -61,6 +61,17 @@ def test_the_same_rows_again_make_no_new_release_but_fresh_aggregates(database: 
     assert not SalaryRoleAggregate.objects.filter(summary="stale").exists()
 
 
+def test_texts_that_look_like_markers_of_the_copy_format_stay_texts(database: str, data_dir: Path) -> None:
+    odd = ["\\N", '"', '""', "\\.", "a,b", "NULL", " lead", "x\\ny", "'", "\t", "é", "a\nb"]
+    rows = [("s", "dev", "pleno", text, "", "Brazil", "BRL", "remoto", "1.00", "1.00", "1.00", "") for text in odd]
+    release, _ = load(data_dir, rows)
+    stored = SalaryObservation.objects.filter(release_id=release)
+    assert set(stored.values_list("location", flat=True)) == {*odd[:-1], "a b"}
+    assert set(stored.values_list("state", "observed_at")) == {("", None)}
+    again, created = load(data_dir, rows, append=True)
+    assert (again, created) == (release, False)
+
+
 def test_an_append_adds_only_rows_that_are_new(database: str, data_dir: Path) -> None:
     first, _ = load(data_dir, ROWS[:40])
     same, created = load(data_dir, ROWS[10:20] + ROWS[10:20], append=True)

@@ -14,7 +14,7 @@ from salaries.services.locks import BusyError, lock_migrations
 def problems(*operations: Operation, allowance: object = None) -> list[str]:
     """Return what the linter says about a migration of these operations."""
     migration = migrations.Migration("0002_next", "salaries")
-    migration.operations = list(operations)
+    migration.operations = list(operations)  # type: ignore[misc]
     if allowance is not None:
         migration.backward_incompatible = allowance  # type: ignore[attr-defined]
     return migration_problems(migration)

@@ -58,7 +58,7 @@ def test_readiness_names_the_pending_migrations(database: str) -> None:
 
 
 def test_readiness_says_that_the_database_is_unreachable(data_dir: object, django_db_blocker: Any) -> None:
-    nowhere = {
+    nowhere: dict[str, object] = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": "x",
         "HOST": "127.0.0.1",

@@ -77,7 +77,7 @@ def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
             return None
 
     with pytest.raises(CredentialsMissingError, match="No AWS credentials"):
-        SessionSigner(Nobody)(HOME)  # type: ignore[arg-type,return-value]
+        SessionSigner(Nobody)(HOME)  # type: ignore[arg-type]
 
 
 @pytest.mark.postgres

@@ -21,7 +21,9 @@ TEXT_COLUMNS = ("source", "role", "level", "location", "state", "country", "curr
 MONEY_COLUMNS = ("base_salary_min", "base_salary_max", "total_compensation")
 # Columns of the prepared file, in order; they are the observation table's without the release.
 ROW_COLUMNS = ("position", *TEXT_COLUMNS, "base_min_cents", "base_max_cents", "total_cents", "observed_at")
-_CSV = "FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL ''"
+# A missing date is written as this, so that an empty text needs no quotes to be one.
+NULL_MARK = "\\N"
+_CSV = f"FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL '{NULL_MARK}'"
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     if broken:
         raise IngestError(f"{canonical.name} holds {broken} rows that break the dataset's rules; build it again.")
     path = folder / "rows.csv"
-    force = f"{_CSV}, FORCE_QUOTE ({', '.join(TEXT_COLUMNS)})"
-    db.execute(f"COPY ({sql_blocks('rows.sql')['sorted']}) TO {quoted(path)} ({force})")
+    db.execute(f"COPY ({sql_blocks('rows.sql')['sorted']}) TO {quoted(path)} ({_CSV})")
     with path.open("rb") as handle:
         checksum = hashlib.file_digest(handle, "sha256").hexdigest()
     sources = dict(db.execute("SELECT source, count(*) FROM rows GROUP BY source ORDER BY source").fetchall())

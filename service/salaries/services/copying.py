@@ -11,7 +11,7 @@ import duckdb
 from django.db import connections
 
 from salaries.ingest.engine import quoted
-from salaries.ingest.rows import ROW_COLUMNS, TEXT_COLUMNS
+from salaries.ingest.rows import NULL_MARK, ROW_COLUMNS, TEXT_COLUMNS
 
 _TABLE = "salaries_salaryobservation"
 _BATCH = 20_000
@@ -48,7 +48,7 @@ def copy_rows_in(*, using: str, release_id: int, path: Path, db: duckdb.DuckDBPy
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with path.open("rb") as handle:
-                statement = f"COPY {_TABLE} ({columns}) FROM STDIN WITH (FORMAT csv)"
+                statement = f"COPY {_TABLE} ({columns}) FROM STDIN WITH (FORMAT csv, NULL '{NULL_MARK}')"
                 cursor.cursor.copy_expert(statement, WithPrefix(handle, f"{release_id},".encode()), size=1 << 18)
             return
         marks = ", ".join(["?"] * (len(ROW_COLUMNS) + 1))
@@ -63,7 +63,7 @@ def copy_rows_in(*, using: str, release_id: int, path: Path, db: duckdb.DuckDBPy
 def _batches(db: duckdb.DuckDBPyConnection, path: Path) -> Iterator[list[tuple[Any, ...]]]:
     types = {name: "VARCHAR" if name in TEXT_COLUMNS else "BIGINT" for name in ROW_COLUMNS} | {"observed_at": "VARCHAR"}
     rows = db.execute(
-        f"SELECT * REPLACE (nullif(observed_at, '') AS observed_at) FROM read_csv({quoted(path)}, header = false, "  # noqa: S608
+        f"SELECT * FROM read_csv({quoted(path)}, header = false, nullstr = {quoted(NULL_MARK)}, "  # noqa: S608
         f"auto_detect = false, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"', "
         f"columns = {types!r})"
     )

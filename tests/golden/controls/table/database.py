@@ -236,9 +236,9 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "secrets",
         "Security",
-        "The master's password is generated, attached to the database and rotated every 30 days at the latest, "
-        "first in its own time and not while DbInit reads it. Django's key is not rotated by a schedule: that would end "
-        "every session, and tasks read it at their start only.",
+        "The master's password is generated, attached to the database and rotated at least every 30 days, first in "
+        "its own time and not while DbInit reads it. Django's key is not rotated by a schedule: that would end every "
+        "session, and tasks read it at their start only.",
         check("SecretsManager.1", "data", ROTATION, "SecretId", equals(ref("MasterSecret"))),
         check(
             "SecretsManager.1", "data", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")

@@ -173,6 +173,10 @@ CONTROLS: tuple[Control, ...] = (
         ),
         check("own:egress", "network", every(EGRESS, but=".*ToHttpsEgress"), "CidrIp", absent()),
         check("own:egress", "network", every(EGRESS), "CidrIpv6", absent()),
+        *(
+            check("own:egress", "network", every(EGRESS, name=".*ToHttpsEgress"), port, equals(443))
+            for port in ("FromPort", "ToPort")
+        ),
         *(_https_out(client) for client in CLIENTS),
         *(_rule_to(client, 5433, "Database", EVERYWHERE) for client in CLIENTS),
         *(_rule_to(client, 443, "Endpoint", STRICT) for client in CLIENTS),

@@ -44,12 +44,13 @@ CONTROLS: tuple[Control, ...] = (
         "s3-private",
         "Security",
         "No bucket can be made public, and access lists are off. The one exception is the bucket of CloudFront's logs, "
-        "which the service writes with an access list: there the owner is preferred and log delivery is granted.",
+        "which the service writes with an access list: there the owner is preferred, and CloudFront adds its own "
+        "grant when logging is switched on.",
         *(
             check(ids, ANY_STACK, BUCKETS, f"PublicAccessBlockConfiguration/{key}", equals(True))
             for key, ids in PUBLIC_ACCESS.items()
         ),
-        check("CKV_AWS_57 S3.12", ANY_STACK, every(BUCKET, but="DistributionLogs"), "AccessControl", absent()),
+        check("CKV_AWS_57 S3.12", ANY_STACK, every(BUCKET), "AccessControl", absent()),
         check(
             "S3.12",
             ANY_STACK,
@@ -65,7 +66,6 @@ CONTROLS: tuple[Control, ...] = (
             equals([{"ObjectOwnership": "BucketOwnerPreferred"}]),
             on=STRICT,
         ),
-        check("S3.12", "dashboard", one("DistributionLogs"), "AccessControl", equals("LogDeliveryWrite"), on=STRICT),
         dev="on",
         prd="on",
     ),
