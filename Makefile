@@ -41,7 +41,7 @@ check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file service/mypy.ini service tests/service
+	DEPLOY_ENV=local $(BIN)/mypy --config-file service/mypy.ini service tests/service
 	$(BIN)/lint-imports
 	$(BIN)/opsctl synth --check
 	$(BIN)/opsctl env schema --check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,11 +116,8 @@ class CloudFormation:
         """The template as it was submitted."""
         with translated():
             body = self._client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
-        if isinstance(body, str):
-            return body
-        import json  # botocore decodes a JSON template into a mapping
-
-        return json.dumps(body)
+        # botocore decodes a JSON template into a mapping.
+        return body if isinstance(body, str) else json.dumps(body)
 
     def create_change_set(
         self,
@@ -146,7 +144,7 @@ class CloudFormation:
                 Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
                 Capabilities=list(capabilities),
-                Description=description,
+                **({"Description": description} if description else {}),  # "" is refused
                 # What an earlier `destroy` kept (a repository, log groups) has fixed names and comes back this way.
                 **({"ImportExistingResources": True} if kind == "CREATE" else {}),
                 **source,
@@ -175,18 +173,20 @@ class CloudFormation:
         )
 
     def validation_failures(self, change_set_arn: str) -> list[str]:
-        """What pre-deployment validation says about a change set that FAILED without being empty."""
-        try:
-            with translated():
-                answer = self._client.describe_events(ChangeSetName=change_set_arn)
-        except AwsError:
-            return []  # an endpoint without this call: the change set's own reason has to do
-        found = []
-        for event in answer.get("OperationEvents", []):
-            if event.get("ValidationStatus") == "FAILED":
-                path = event.get("ValidationPath") or event.get("LogicalResourceId", "")
-                found.append(f"{path}: {event.get('ValidationStatusReason', event.get('ValidationName', ''))}")
-        return found
+        """What pre-deployment validation says about a change set that FAILED without being empty; warnings say so."""
+        found: list[str] = []
+        request: dict[str, Any] = {"ChangeSetName": change_set_arn}
+        while True:
+            try:
+                with translated():
+                    answer = self._client.describe_events(**request)
+            except AwsError:
+                return found  # an endpoint without this call: the change set's own reason has to do
+            events = answer.get("OperationEvents", [])
+            found += [_validation(event) for event in events if event.get("ValidationStatus") == "FAILED"]
+            if not answer.get("NextToken"):
+                return found
+            request["NextToken"] = answer["NextToken"]
 
     def execute_change_set(self, arn: str, *, token: str) -> None:
         """Start it. Rolling back on failure is said explicitly: the documented default is the opposite."""
@@ -246,6 +246,13 @@ class CloudFormation:
                         )
                     )
         return found
+
+
+def _validation(event: Mapping[str, Any]) -> str:
+    path = event.get("ValidationPath") or event.get("LogicalResourceId", "")
+    reason = event.get("ValidationStatusReason") or event.get("ValidationName", "")
+    warning = " (a warning)" if event.get("ValidationFailureMode") == "WARN" else ""
+    return f"{path}: {reason}{warning}"
 
 
 def _stack(item: Mapping[str, Any]) -> Stack:

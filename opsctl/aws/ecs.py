@@ -19,6 +19,7 @@ class Task:
     reason: str = ""
     exit_code: int | None = None
     container_reason: str = ""
+    task_definition: str = ""
 
     @property
     def id(self) -> str:
@@ -87,7 +88,11 @@ class Ecs:
             )
         if not answer.get("tasks"):
             failures = "; ".join(item.get("reason", "unknown") for item in answer.get("failures", []))
-            raise AwsError(f"ECS could not start the task: {failures or 'no reason given'}.", aws_code="RunTaskFailure")
+            raise AwsError(
+                f"ECS could not start the task: {failures.rstrip('.') or 'no reason given'}.",
+                aws_code="RunTaskFailure",
+                hint="If it lacks capacity, run the command again in some minutes.",
+            )
         return _task(answer["tasks"][0])
 
     def task(self, cluster: str, arn: str) -> Task | None:
@@ -105,14 +110,28 @@ class Ecs:
             return [_task(item) for item in self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]]
 
     def stopped_tasks(self, cluster: str, service: str) -> list[Task]:
-        """Tasks of a service that stopped within the last hour or so, the newest first."""
+        """Tasks of a service that stopped within the last hour or so, the newest first.
+
+        The rollback of a stack that was being created deletes the service; its tasks are then found by their group.
+        """
+        try:
+            arns = self._stopped(cluster=cluster, serviceName=service)
+        except AwsError as error:
+            if error.aws_code != "ServiceNotFoundException":
+                raise
+            arns = self._stopped(cluster=cluster)
+        if not arns:
+            return []
         with translated():
-            arns = self._client.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
-            if not arns:
-                return []
-            answer = self._client.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
+            found = self._client.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
+        answer = [item for item in found if item.get("group", f"service:{service}") == f"service:{service}"]
         by_end = sorted(answer, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
         return [_task(item) for item in by_end[::-1]]
+
+    def _stopped(self, **where: str) -> list[str]:
+        with translated():
+            arns: list[str] = self._client.list_tasks(desiredStatus="STOPPED", **where)["taskArns"]
+        return arns
 
     def service(self, cluster: str, name: str) -> Service | None:
         """A service, or None."""
@@ -137,6 +156,7 @@ def _task(item: dict[str, Any]) -> Task:
         reason=item.get("stoppedReason", ""),
         exit_code=max(codes, key=abs) if codes else None,
         container_reason=next((entry["reason"] for entry in containers if entry.get("reason")), ""),
+        task_definition=item.get("taskDefinitionArn", ""),
     )
 
 

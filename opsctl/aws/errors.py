@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _CREDENTIALS = {
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
     "SignatureDoesNotMatch", "AuthFailure", "InvalidAccessKeyId", "RequestExpired", "InvalidToken",
-    "IncompleteSignature", "MissingAuthenticationToken", "OptInRequired",
+    "IncompleteSignature", "MissingAuthenticationToken", "OptInRequired", "InvalidSignatureException",
+    "RequestTimeTooSkewed",
 }  # fmt: skip
 _DENIED = {
     "AccessDenied",
@@ -24,7 +25,15 @@ _DENIED = {
     "NotAuthorized",
     "403",
 }
-_THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown"}
+_THROTTLED = {
+    "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown",
+    "ThrottledException", "RequestThrottled", "RequestThrottledException",
+}  # fmt: skip
+_NO_CREDENTIALS = {
+    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
+    "SSOTokenLoadError", "UnauthorizedSSOTokenError", "SSOError", "NoAuthTokenError", "LoginError",
+    "LoginRefreshRequired", "LoginTokenLoadError", "LoginInsufficientPermissions", "LoginAuthorizationCodeError",
+}  # fmt: skip
 
 
 class AwsError(OpsctlError):
@@ -69,7 +78,7 @@ def _from_client(error: ClientError) -> AwsError:
         )
     if code in _DENIED or "is not authorized to perform" in text:
         return AwsRefusedError(
-            f"AWS denied {doing}: {text}.".replace("..", "."),
+            f"AWS denied {doing}: {text.rstrip('.')}.",
             aws_code=code,
             hint="Ask for this permission; docs/aws.md lists what opsctl needs.",
         )
@@ -80,8 +89,7 @@ def _from_client(error: ClientError) -> AwsError:
 
 def _from_core(error: Exception) -> AwsError:
     kind = type(error).__name__
-    if kind in {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
-                "SSOTokenLoadError", "UnauthorizedSSOTokenError"}:  # fmt: skip
+    if kind in _NO_CREDENTIALS:
         return AwsRefusedError(
             "There are no usable AWS credentials.",
             aws_code=kind,
@@ -89,11 +97,13 @@ def _from_core(error: Exception) -> AwsError:
         )
     if kind == "ProfileNotFound":
         return AwsRefusedError(
-            f"{error}.", aws_code=kind, hint="Set AWS_PROFILE to one that `aws configure list` knows."
+            f"{str(error).rstrip('.')}.", aws_code=kind, hint="Set AWS_PROFILE to one that `aws configure list` knows."
         )
     if kind in {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError",
                 "ProxyConnectionError", "SSLError", "HTTPClientError"}:  # fmt: skip
         return AwsError(
-            f"AWS can't be reached: {error}", aws_code=kind, hint="Check the network and the region, then run it again."
+            f"AWS can't be reached: {str(error).rstrip('.')}.",
+            aws_code=kind,
+            hint="Check the network and the region, then run it again.",
         )
-    return AwsError(f"The AWS SDK failed: {error}", aws_code=kind)
+    return AwsError(f"The AWS SDK failed: {str(error).rstrip('.')}.", aws_code=kind)

@@ -58,20 +58,22 @@ class S3:
     def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
         """Write only if the object still has `etag`, or with None only if there is none.
 
-        Returns the new ETag, or None when the condition does not hold (S3 conditional writes: If-Match, If-None-Match).
+        Returns the new ETag, or None when the condition does not hold (S3 conditional writes: If-Match, If-None-Match;
+        If-Match on a missing object answers NoSuchKey). A missing bucket is an error like any other.
         """
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
         try:
             with translated():
                 return str(self._client.put_object(Bucket=bucket, Key=key, Body=body, **condition)["ETag"])
         except AwsError as error:
-            if error.aws_code in _CONFLICT | _MISSING:
+            if error.aws_code in _CONFLICT | _MISSING - {"NoSuchBucket"}:
                 return None
             raise
 
     def upload(self, bucket: str, key: str, path: Path) -> None:
-        """Write a file."""
-        self.put(bucket, key, path.read_bytes())
+        """Write a file, without holding it in memory."""
+        with translated(), path.open("rb") as body:
+            self._client.put_object(Bucket=bucket, Key=key, Body=body)
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; one that is not there is no error."""
@@ -90,16 +92,23 @@ class S3:
         """The `https://` form that CloudFormation's TemplateURL takes."""
         if self._client.meta.endpoint_url.startswith("http://"):
             return f"{self._client.meta.endpoint_url}/{bucket}/{key}"
-        return f"https://{bucket}.s3.{self._region}.amazonaws.com/{key}"
+        domain = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        return f"https://{bucket}.s3.{self._region}.{domain}/{key}"
 
     def empty(self, bucket: str) -> int:
-        """Delete every version of every object; returns how many."""
+        """Delete every version of every object; returns how many. Raises AwsError for what S3 would not delete."""
         count = 0
         with translated():
             for page in self._client.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
                 if versions:
                     objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
-                    self._client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                    answer = self._client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                    # Answered with 200, like a success.
+                    for failure in answer.get("Errors", []):
+                        raise AwsError(
+                            f"{failure.get('Key')} of {bucket} could not be deleted: {failure.get('Message')}.",
+                            aws_code=str(failure.get("Code", "")),
+                        )
                     count += len(objects)
         return count

@@ -83,7 +83,8 @@ class Aws:
                             # `standard` backs off and retries throttling, which DescribeStacks meets first.
                             retries={"mode": "standard", "max_attempts": 8 if self.endpoint is None else 2},
                             connect_timeout=5,
-                            read_timeout=60,
+                            # A synchronous invocation answers at its end; a time-out here would retry, and call twice.
+                            read_timeout=900 if service == "lambda" else 60,
                             max_pool_connections=16,
                             # A bucket in the host name of a loopback endpoint would need DNS.
                             s3={"addressing_style": "path"} if self.endpoint else None,

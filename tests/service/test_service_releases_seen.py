@@ -35,6 +35,7 @@ def test_a_worker_looks_at_the_pointer_again_within_a_second(
     assert after["ETag"] != first["ETag"]
 
 
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 def test_requests_read_the_replica_where_there_is_one(settings: Any) -> None:
     assert releases.reads_alias() == "default"
     settings.DATABASES = {**settings.DATABASES, "replica": {}}

@@ -7,14 +7,18 @@ CREATE MACRO is_plain(x) AS regexp_full_match(x, '[+]?[0-9]{1,10}([.][0-9]{0,2}0
 CREATE MACRO is_grouped(x) AS regexp_full_match(x, '[+]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?');
 CREATE MACRO is_number(x) AS
     regexp_full_match(x, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,4})?');
--- More decimals than two are kept by the wide type first, so that a value that does not fit is seen, not rounded.
-CREATE MACRO wide(x) AS TRY_CAST(replace(x, ',', '') AS DECIMAL(38, 10));
-CREATE MACRO fits(v, x) AS v >= 0 AND v < 10000000000 AND v = round(v, 2)
-    AND (v <> 0 OR NOT regexp_matches(x, '^[^eE]*[1-9]'));
+CREATE MACRO is_zero(x) AS regexp_full_match(x, '[+-]?[0,.]*([eE].*)?');
+-- More decimals than two are kept by a wide type first, so that a value that does not fit is seen, not rounded. What even
+-- that type would round (an exponent or a fraction too long for it) is not looked at any further.
+CREATE MACRO wide(x) AS TRY_CAST(replace(x, ',', '') AS DECIMAL(38, 20));
+CREATE MACRO is_exact(x) AS NOT regexp_matches(x, '[.][0-9]{11,}[eE]|[.][0-9]{21,}|[eE]-0*[1-9][0-9]');
+CREATE MACRO fits(v, x) AS v >= 0 AND v < 10000000000 AND v = round(v, 2) AND is_exact(x);
 CREATE MACRO amount(x) AS CASE
     WHEN x IS NULL THEN NULL
     WHEN is_plain(x) THEN TRY_CAST(x AS DECIMAL(12, 2))
-    WHEN (is_grouped(x) OR is_number(x)) AND fits(wide(x), x) THEN TRY_CAST(wide(x) AS DECIMAL(12, 2))
+    WHEN NOT (is_grouped(x) OR is_number(x)) THEN NULL
+    WHEN is_zero(x) THEN 0::DECIMAL(12, 2)
+    WHEN fits(wide(x), x) THEN TRY_CAST(wide(x) AS DECIMAL(12, 2))
 END;
 CREATE MACRO amount_problem(x) AS CASE
     WHEN x IS NULL OR amount(x) IS NOT NULL THEN NULL

@@ -1,0 +1,96 @@
+"""Who asks the registry: `Basic` with a login, or `Bearer` with a token of the service that the registry names."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from opsctl.images.errors import RegistryRefusedError
+
+if TYPE_CHECKING:
+    from opsctl.images.transport import Answer
+
+_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """User and password; the password never shows."""
+
+    user: str
+    password: str = field(repr=False)
+
+    @property
+    def basic(self) -> str:
+        """The value of an Authorization header."""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+Credentials = Callable[[], Login | None]
+"""Answers the login of now: asked again when the registry says that the last one has expired."""
+
+
+class Authenticator:
+    """Remembers the header that each scope (`repository:NAME:pull,push`) was let in with."""
+
+    def __init__(
+        self, credentials: Credentials, fetch_token: Callable[[str, Mapping[str, str]], Answer]
+    ) -> None:
+        self._credentials = credentials
+        self._fetch_token = fetch_token
+        self._headers: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def header(self, scope: str) -> str | None:
+        """What let us in last time."""
+        with self._lock:
+            return self._headers.get(scope)
+
+    def answer(self, challenge: str, scope: str, *, refused: str | None) -> str | None:
+        """The header to try next after a 401 to `refused`; None when there are no credentials for it.
+
+        Several threads may be refused at once when a token expires: the first gets a new one for all.
+        Raises RegistryRefusedError when a token service does not know us.
+        """
+        with self._lock:
+            known = self._headers.get(scope)
+            if known is not None and known != refused:
+                return known
+            found = self._new(challenge, scope)
+            if found is not None:
+                self._headers[scope] = found
+            return found
+
+    def _new(self, challenge: str, scope: str) -> str | None:
+        login = self._credentials()
+        kind, _, rest = challenge.strip().partition(" ")
+        if kind.lower() != "bearer":
+            return login.basic if login else None
+        given = dict(_PARAMETER.findall(rest))
+        query = urlencode({"service": given.get("service", ""), "scope": given.get("scope") or scope})
+        separator = "&" if "?" in given.get("realm", "") else "?"
+        answer = self._fetch_token(
+            f"{given.get('realm', '')}{separator}{query}", {"Authorization": login.basic} if login else {}
+        )
+        token = _token(answer.body) if answer.status == 200 else None
+        if token is None:
+            raise RegistryRefusedError(
+                f"The registry's token service answered {answer.status} instead of a token.",
+                hint="Check user and password.",
+            )
+        return f"Bearer {token}"
+
+
+def _token(body: bytes) -> str | None:
+    try:
+        values = json.loads(body)
+    except ValueError:
+        return None
+    found = values.get("token") or values.get("access_token") if isinstance(values, dict) else None
+    return str(found) if found else None

@@ -1,0 +1,227 @@
+"""HTTP to a registry: authentication as it asks for it, retries with backoff, redirects without credentials.
+
+`once` is one try, which raises `TransientError` when another one may succeed; `request` tries again. Uploads use `once`,
+because a chunk whose answer was lost must not simply be sent again.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+
+from opsctl.images.auth import Authenticator, Credentials
+from opsctl.images.errors import RegistryError
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+ATTEMPTS = 6
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LONGEST_WAIT = 20.0
+_LONGEST_RETRY_AFTER = 60.0
+_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_BODY_LIMIT = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A registry's answer; header names in lower case. `url` is what answered, after redirects."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+class TransientError(Exception):
+    """This try failed in a way that may pass. `retry_after`: seconds that the registry asks to wait."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+@dataclass
+class Backoff:
+    """Waits between tries, longer each time and never in step with others; gives up after `attempts` in a row."""
+
+    what: str
+    attempts: int = ATTEMPTS
+    sleep: Callable[[float], None] = time.sleep
+    tried: int = 0
+
+    def failed(self, failure: TransientError) -> None:
+        """Wait for the next try. Raises RegistryError when there were enough."""
+        self.tried += 1
+        if self.tried >= self.attempts:
+            raise RegistryError(
+                f"{self.what} failed {self.tried} times in a row; the last time: {failure.reason}.",
+                code="registry-unavailable",
+                hint="Run it again when the registry answers: what is there already is not sent twice.",
+            ) from failure
+        longest = min(0.5 * 2**self.tried, _LONGEST_WAIT)
+        self.sleep(max(longest * random.uniform(0.5, 1.0), min(failure.retry_after or 0.0, _LONGEST_RETRY_AFTER)))
+
+    def succeeded(self) -> None:
+        """Something got through: the next failure is the first again."""
+        self.tried = 0
+
+
+@dataclass
+class Transport:
+    """One registry. Safe to use from several threads."""
+
+    url: str
+    credentials: Credentials = lambda: None
+    sleep: Callable[[float], None] = time.sleep
+    attempts: int = ATTEMPTS
+    requests: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = _pool(self.url)
+        self._auth = Authenticator(self.credentials, self._fetch_token)
+        self._lock = threading.Lock()
+
+    def backoff(self, what: str) -> Backoff:
+        """A new row of tries."""
+        return Backoff(what, self.attempts, self.sleep)
+
+    def request(self, method: str, path: str, *, scope: str, what: str, **options: object) -> Answer:
+        """Try until there is an answer that trying again would not change. Raises RegistryError."""
+        backoff = self.backoff(what)
+        while True:
+            try:
+                return self.once(method, path, scope=scope, **options)  # type: ignore[arg-type]
+            except TransientError as failure:
+                backoff.failed(failure)
+
+    def once(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """One try, and a second one when the registry wants to know (again) who asks."""
+        with self.stream(method, path, scope=scope, headers=headers, body=body) as response:
+            with _transient(method):
+                data = response.read(_BODY_LIMIT)
+            answer = Answer(response.status, _lower(response), data, response.geturl() or urljoin(self.url, path))
+        if answer.status in _RETRIED:
+            raise TransientError(f"the registry answered {answer.status}", _retry_after(answer.headers))
+        return answer
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Iterator[BaseHTTPResponse]:
+        """The answer with its body unread; statuses are the caller's to judge. Reading may raise urllib3's errors."""
+        url = urljoin(self.url, path)
+        used = self._auth.header(scope)
+        response = self._send(method, url, {**(headers or {}), **_own(url, self.url, used)}, body)
+        if response.status == 401:
+            challenge = response.headers.get("WWW-Authenticate", "")
+            response.drain_conn()
+            renewed = self._auth.answer(challenge, scope, refused=used)
+            if renewed is not None:
+                response = self._send(method, url, {**(headers or {}), **_own(url, self.url, renewed)}, body)
+        for _ in range(5):
+            if response.status not in _REDIRECTS or method not in {"GET", "HEAD"}:
+                break
+            url = self._redirected(url, response.headers.get("Location", ""))
+            response.drain_conn()
+            again = {key: value for key, value in (headers or {}).items() if key.lower() != "authorization"}
+            response = self._send(method, url, again, None)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
+        with self._lock:
+            self.requests += 1
+        with _transient(method):
+            return self._pool.request(
+                method, url, headers={"User-Agent": "opsctl", **headers}, body=body, timeout=_TIMEOUT,
+                retries=False, redirect=False, preload_content=False, decode_content=False,
+            )  # fmt: skip
+
+    def _fetch_token(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """A token service's answer: asked outside `request`, since it is not the registry that answers."""
+        if urlsplit(self.url).scheme == "https" and urlsplit(url).scheme != "https":
+            raise RegistryError(f"The registry sends its users to {url}, which is not encrypted.")
+        backoff = self.backoff("Asking for a token")
+        while True:
+            try:
+                response = self._send("GET", url, headers, None)
+                with _transient("GET"):
+                    answer = Answer(response.status, _lower(response), response.read(_BODY_LIMIT), url)
+                response.close()
+                if answer.status not in _RETRIED:
+                    return answer
+                failure = TransientError(f"the token service answered {answer.status}", _retry_after(answer.headers))
+            except TransientError as error:
+                failure = error
+            backoff.failed(failure)
+
+    @staticmethod
+    def _redirected(url: str, location: str) -> str:
+        target = urljoin(url, location)
+        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+            raise RegistryError(f"The registry redirects to {target}, which is not encrypted.")
+        return target
+
+
+@contextmanager
+def _transient(method: str) -> Iterator[None]:
+    """Turn urllib3's errors into TransientError; a certificate that does not fit never does."""
+    try:
+        yield
+    except urllib3.exceptions.SSLError as error:
+        raise RegistryError(
+            f"The registry's certificate is not accepted: {error}.", hint="Check SSL_CERT_FILE and the clock."
+        ) from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise TransientError(f"{method}: {type(error).__name__}: {error}") from error
+
+
+def _own(url: str, root: str, header: str | None) -> dict[str, str]:
+    """Credentials go to the registry itself and to nobody it points at."""
+    same = urlsplit(url)[:2] == urlsplit(root)[:2]
+    return {"Authorization": header} if header and same else {}
+
+
+def _lower(response: BaseHTTPResponse) -> dict[str, str]:
+    return {key.lower(): value for key, value in response.headers.items()}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def _pool(url: str) -> urllib3.PoolManager:
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
+        return urllib3.ProxyManager(proxy, num_pools=4, maxsize=8)
+    return urllib3.PoolManager(num_pools=4, maxsize=8)
