@@ -62,25 +62,30 @@ def run(arguments: list[str]) -> int:
 
     from opsctl.cli import output
 
+    as_json = "--json" in arguments
     try:
         result = build()(args=arguments, standalone_mode=False, prog_name="opsctl")
     except OpsctlError as error:
-        output.failure(error, as_json="--json" in arguments)
-        return int(error.exit_code)
+        return _failed(error, as_json=as_json)
     except typer.Exit as leave:
         return leave.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("Interrupted.\n")
-        return int(ExitCode.INTERRUPTED)
+        return _failed(OpsctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED), as_json=as_json)
     except typer.TyperException as error:
         message = error.format_message()
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text itself
             output.note(message)
-        else:
-            output.failure(UsageError(message, hint="See --help."), as_json="--json" in arguments)
-        return int(ExitCode.USAGE)
-    except BrokenPipeError:
-        # Whoever read us has enough; silence the interpreter's own complaint at exit.
-        sys.stdout = None
-        return int(ExitCode.OK)
+            return int(ExitCode.USAGE)
+        return _failed(UsageError(message, hint="See --help."), as_json=as_json)
+    except Exception as error:
+        from opsctl.cli.crash import explained
+
+        return _failed(explained(error), as_json=as_json)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _failed(error: OpsctlError, *, as_json: bool) -> int:
+    from opsctl.cli import output
+
+    output.failure(error, as_json=as_json)
+    return int(error.exit_code)

@@ -13,6 +13,7 @@ from opsctl.cli.reading import require_outputs, state_of
 from opsctl.cli.wiring import pace
 from opsctl.deploy.dataset import dataset_task, sync
 from opsctl.deploy.events import StepFinished, StepStarted
+from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskRunner
 
 COMMAND = ("python", "manage.py", "refresh_salary_dataset")
@@ -30,7 +31,12 @@ def run_refresh(target: Target, flags: list[str], *, as_json: bool) -> dict[str,
         synced = sync(target.aws.s3, bucket, target.workspace.root / "data" / "raw", emit)
         poll = min(pace(target).seconds, 2.0)
         runner = TaskRunner(target.aws.ecs, target.aws.logs, emit, poll_seconds=poll, detach=threading.Event())
-        task = runner.run(dataset_task(state.outputs, command), token=f"{context.run_id()}-dataset")
+        try:
+            task = runner.run(dataset_task(state.outputs, command), token=f"{context.run_id()}-dataset")
+        except KeyboardInterrupt:
+            raise DetachedError(
+                "Detached; the dataset task goes on.", hint="`opsctl dataset refresh` finds it again and follows it."
+            ) from None
         emit(StepFinished("dataset", "done", "refreshed", time.monotonic() - started))
     return {
         "environment": target.env.name,

@@ -8,27 +8,35 @@ import time
 from opsctl.cli import context
 from opsctl.cli.context import Target
 from opsctl.cli.progress import listening
+from opsctl.cli.reading import require_outputs
 from opsctl.cli.wiring import pace
 from opsctl.deploy.destroy import Destroyer, DestroyPlan
 from opsctl.deploy.events import Emit
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.lock import Lock
 from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import Follower
+from opsctl.deploy.stream import DetachedError, Follower
 
 
 def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json: bool, timeout_minutes: int) -> None:
     """Remove the plan's stacks in order. Stops at the first that can't be removed."""
     run_id = context.run_id()
+    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
     lock = Lock(
-        target.aws.s3, state.outputs("bootstrap")["ArtifactBucketName"], target.env.name, owner=context.owner(),
+        target.aws.s3, bucket, target.env.name, owner=context.owner(),
         run_id=run_id, command=context.command_line(), clock=time.time,
     )  # fmt: skip
     journal = Journal(target.workspace.root, target.env.name, run_id)
     with lock, listening(journal, as_json=as_json) as emit:
         for name in plan.remove:
             destroyer = _destroyer(target, name, emit, lock, run_id, timeout_minutes)
-            destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
+            try:
+                destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
+            except KeyboardInterrupt:
+                raise DetachedError(
+                    f"Detached; what AWS was told to delete of {name} goes on.",
+                    hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
+                ) from None
 
 
 def _destroyer(target: Target, name: str, emit: Emit, lock: Lock, run_id: str, timeout_minutes: int) -> Destroyer:

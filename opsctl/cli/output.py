@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from opsctl.errors import ExitCode, OpsctlError
@@ -13,12 +15,18 @@ from opsctl.errors import ExitCode, OpsctlError
 def result(model: Any, text: str, *, as_json: bool) -> None:
     """Print a command's result: `model` as JSON, or `text` for people."""
     out = json.dumps(model, indent=2, ensure_ascii=False, default=str) if as_json else text
-    sys.stdout.write(out.rstrip("\n") + "\n" if out else "")
+    try:
+        sys.stdout.write(out.rstrip("\n") + "\n" if out else "")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us (`| head`) has enough; what is left in the buffer must not be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str) -> None:
-    """A line for people, on stderr."""
-    sys.stderr.write(text + "\n")
+    """A line for people, on stderr; nobody left to read it is no failure."""
+    with suppress(BrokenPipeError):
+        sys.stderr.write(text + "\n")
 
 
 def failure(error: OpsctlError, *, as_json: bool) -> None:
@@ -35,8 +43,6 @@ def failure(error: OpsctlError, *, as_json: bool) -> None:
 
 def style(text: str, code: str) -> str:
     """`text` in an ANSI style when stderr is a terminal that wants colour."""
-    import os
-
     if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\033[{code}m{text}\033[0m"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import (
@@ -22,7 +24,7 @@ from opsctl.deploy.events import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 _MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
 
@@ -32,7 +34,7 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
     if as_json:
         yield Emitter(_json_line, *others)
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         tree = Tree()
         with tree.shown():
             yield Emitter(tree, *others)
@@ -41,14 +43,19 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
 
 
 def _json_line(event: Event) -> None:
-    sys.stderr.write(json.dumps(event.to_dict(), ensure_ascii=False) + "\n")
-    sys.stderr.flush()
+    _write(json.dumps(event.to_dict(), ensure_ascii=False))
 
 
 def _plain_line(event: Event) -> None:
     text = plain(event)
     if text:
-        sys.stderr.write(text + "\n")
+        _write(text)
+
+
+def _write(line: str) -> None:
+    """To stderr; a reader that left (`2>&1 | head`) never stops a deploy."""
+    with suppress(OSError):
+        sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
 
@@ -69,22 +76,25 @@ def plain(event: Event) -> str:
 class _Row:
     """A step as the tree shows it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, started: float) -> None:
         self.text = text
-        self.started = time.monotonic()
+        self.started = started
         self.outcome = ""
         self.seconds = 0.0
         self.resources: dict[str, tuple[str, str, float, float | None]] = {}
-        self.lines: list[str] = []
+        self.lines: deque[str] = deque(maxlen=4)
 
 
 class Tree:
-    """Steps with their resources in progress or failed; finished steps fold to one line."""
+    """Steps with their resources in progress or failed; finished steps fold to one line.
 
-    def __init__(self) -> None:
+    A failed resource stays, whatever the rollback makes of it: it is why the step failed.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._rows: dict[str, _Row] = {}
-        self._notes: list[str] = []
-        self._console: Console | None = None
+        self._notes: deque[str] = deque(maxlen=3)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -92,10 +102,9 @@ class Tree:
         from rich.console import Console
         from rich.live import Live
 
-        self._console = Console(stderr=True)
         with Live(
-            get_renderable=self._draw, console=self._console, refresh_per_second=4, vertical_overflow="ellipsis",
-            redirect_stdout=False, redirect_stderr=False,
+            get_renderable=self.__rich__, console=Console(stderr=True), refresh_per_second=4,
+            vertical_overflow="ellipsis", redirect_stdout=False, redirect_stderr=False,
         ):  # fmt: skip
             yield
 
@@ -103,27 +112,34 @@ class Tree:
         if isinstance(event, Note):
             self._notes.append(event.text)
         elif isinstance(event, StepStarted):
-            self._rows[event.step] = _Row(event.text)
+            self._rows[event.step] = _Row(event.text, self._clock())
         elif isinstance(event, StepFinished):
-            row = self._rows.setdefault(event.step, _Row(""))
+            row = self._row(event.step)
             row.outcome, row.text, row.seconds = event.outcome, event.text, event.seconds
         elif isinstance(event, ResourceChanged):
             self._resource(event)
         elif isinstance(event, LogLine | Progress):
-            self._rows.setdefault(event.step, _Row("")).lines.append(event.text)
+            self._row(event.step).lines.append(event.text)
+
+    def _row(self, step: str) -> _Row:
+        return self._rows.setdefault(step, _Row("", self._clock()))
 
     def _resource(self, event: ResourceChanged) -> None:
-        row = self._rows.setdefault(event.step, _Row(""))
+        row = self._row(event.step)
+        if event.logical_id == event.step and event.status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+            row.resources.clear()  # another attempt begins
         known = row.resources.get(event.logical_id)
-        started = known[2] if known else time.monotonic()
-        ended = None if event.status.endswith("_IN_PROGRESS") else time.monotonic()
+        if known and "FAILED" in known[0] and "FAILED" not in event.status:
+            return
+        started = known[2] if known else self._clock()
+        ended = None if event.status.endswith("_IN_PROGRESS") else self._clock()
         row.resources[event.logical_id] = (event.status, event.resource_type, started, ended)
 
-    def _draw(self) -> RenderableType:
+    def __rich__(self) -> RenderableType:
         from rich.text import Text
 
         text = Text(no_wrap=True, overflow="ellipsis")
-        for note in self._notes[-3:]:
+        for note in list(self._notes):
             text.append(f"{note}\n", style="dim")
         for name, row in list(self._rows.items()):
             self._draw_row(text, name, row)
@@ -133,27 +149,30 @@ class Tree:
     def _draw_row(self, text: Text, name: str, row: _Row) -> None:
         styles = {"done": "green", "unchanged": "dim", "failed": "red", "detached": "yellow", "": "bold"}
         mark = _MARKS.get(row.outcome, "…")
-        seconds = row.seconds if row.outcome else time.monotonic() - row.started
+        seconds = row.seconds if row.outcome else self._clock() - row.started
         text.append(f"{mark} {name:<10}", style=styles[row.outcome])
-        text.append(f" {_clock(seconds):>6}  {row.text}\n", style="dim" if row.outcome in {"done", "unchanged"} else "")
+        text.append(
+            f" {_duration(seconds):>6}  {row.text}\n", style="dim" if row.outcome in {"done", "unchanged"} else ""
+        )
         if row.outcome in {"done", "unchanged"}:
             return
         for logical_id, (status, kind, started, ended) in _busy(row):
-            lasted = (ended or time.monotonic()) - started
+            lasted = (self._clock() if ended is None else ended) - started
             style = "red" if "FAILED" in status else "yellow" if "ROLLBACK" in status else ""
-            text.append(f"    {status:<24} {_clock(lasted):>6}  {logical_id}  {kind}\n", style=style)
-        for line in row.lines[-4:]:
+            text.append(f"    {status:<24} {_duration(lasted):>6}  {logical_id}  {kind}\n", style=style)
+        for line in list(row.lines):
             text.append(f"    | {line}\n", style="dim")
 
 
 def _busy(row: _Row) -> list[tuple[str, tuple[str, str, float, float | None]]]:
     """Failed resources, then those in progress: at most eight."""
-    failed = [(name, item) for name, item in row.resources.items() if "FAILED" in item[0]]
-    busy = [(name, item) for name, item in row.resources.items() if item[3] is None]
+    resources = list(row.resources.items())  # at once, as another thread adds to it
+    failed = [(name, item) for name, item in resources if "FAILED" in item[0]]
+    busy = [(name, item) for name, item in resources if item[3] is None]
     return (failed + busy)[:8]
 
 
-def _clock(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """`7.4 s` or `12:05`."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 

@@ -12,7 +12,7 @@ from opsctl.cli.wiring import deployment
 from opsctl.deploy.events import Emit
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.plan import Plan
-from opsctl.deploy.stackrun import Consent, RefusedChangeError
+from opsctl.deploy.stackrun import Consent, RefusedChangeError, StackFailedError
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
@@ -24,7 +24,6 @@ def execute(
     target: Target, consent: Consent, listening: Listening, *, as_json: bool, yes: bool, **options: Any
 ) -> DeployResult:
     """Plan, stop at what was not allowed, ask about a half-made database, then do it."""
-    from opsctl.cli import context
     from opsctl.deploy.events import silent
 
     work = deployment(target, silent, consent=consent, **options)
@@ -38,14 +37,21 @@ def execute(
             "An empty database that a failed deploy left is deleted and made again. Go on?", yes=yes, as_json=as_json
         )
         consent = Consent(consent.allow_replace, recreate_data=True)
-    journal = Journal(target.workspace.root, target.env.name, context.run_id())
+    journal = Journal(target.workspace.root, target.env.name, work.run_id)
     with listening(journal, as_json=as_json) as emit:
         work.begin(emit, consent)
         return work.execute(plan)
 
 
 def refuse(plan: Plan, consent: Consent) -> None:
-    """Stop before anything is touched when the plan loses data that nobody gave up."""
+    """Stop before anything is touched when a stack can't be deployed, or the plan loses data that nobody gave up."""
+    if plan.refused:
+        stack = plan.refused[0]
+        raise StackFailedError(
+            f"{stack.physical_name} is {stack.status}, which a person has to repair, so nothing was changed.",
+            detail=tuple(f"{item.stack}: {item.reason}" for item in plan.refused),
+            hint=f"Look at `aws cloudformation describe-stack-events --stack-name {stack.physical_name}`.",
+        )
     risks = [risk for risk in plan.risks if risk.logical_id not in consent.allow_replace]
     if risks:
         flags = " ".join(f"--allow-replace {risk.logical_id}" for risk in risks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -45,7 +46,8 @@ def sync(store: Bucket, bucket: str, folder: Path, emit: Emit) -> Synced:
     for path in files:
         key = PREFIX + path.relative_to(folder).as_posix()
         # The ETag of an object that was put in one piece is its MD5.
-        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
         if there.get(key, "").strip('"') == digest:
             unchanged += 1
         else:

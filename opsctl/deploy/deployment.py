@@ -76,6 +76,11 @@ class Deployment:
         self._lock: Lock | None = None
         self._number: int | None = None
 
+    @property
+    def run_id(self) -> str:
+        """Names this run in change sets, tasks, journal and release record."""
+        return self._request.run_id
+
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
         return self._now.plan()
@@ -92,8 +97,9 @@ class Deployment:
         selected = [self._now.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._now.templates):
             preflight(self._env, self._aws.account, self._emit)
-        if "bootstrap" not in self._now.state.stacks and "bootstrap" in self._now.templates:
-            # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself.
+        if not self._now.state.outputs("bootstrap") and "bootstrap" in self._now.templates:
+            # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself. A
+            # first deploy that was interrupted, or failed, left the stack without outputs.
             self._stack_step(self._now.templates["bootstrap"])
             selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
@@ -193,16 +199,24 @@ class Deployment:
             self._emit,
             run_id=self._request.run_id,
             consent=self._request.consent,
-            pause=self._sleep,
+            pause=self._pause,
             upload=self._upload_template,
             databases=client.rds,
             before_write=self._before_stack(template),
         )
 
+    def _pause(self, seconds: float) -> None:
+        """Wait between two questions; Ctrl-C ends the waiting."""
+        self._sleep(seconds)
+        if self._detach.is_set():
+            raise DetachedError("Detached while AWS was working.", hint="`opsctl deploy` goes on from here.")
+
     def _before_stack(self, template: StackTemplate) -> Callable[[], None]:
         """What has to be true before a stack is written: we hold the lock, and the code that it names is uploaded."""
 
         def check() -> None:
+            if self._detach.is_set():
+                raise DetachedError(f"Detached before {template.stack} was changed.", hint="`opsctl deploy` goes on.")
             if self._lock is not None:
                 self._lock.ensure()
             if "DbInitBundleKey" in template.parameters:
@@ -281,7 +295,8 @@ class Deployment:
         return f"{data.id} {data.outputs.get('DatabaseResourceId', '')}" if data else ""
 
     def _record(self, bucket: str, plan: Plan) -> int | None:
-        if not self._changed or plan.image is None:
+        # A release is an image that the service runs and whose migrations ran: `opsctl deploy jobs` makes none.
+        if not self._changed or plan.image is None or all(item.stack != "app" for item in plan.stacks):
             return None
         number = self._number or self._next_release()
         uri = self._now.context.get("image_uri") or ""

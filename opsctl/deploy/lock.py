@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -101,7 +102,9 @@ class Lock:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        self.release()
+        # What happened inside the block counts; a lease that can't be given back runs out by itself.
+        with suppress(AwsError):
+            self.release()
 
     def acquire(self) -> None:
         """Take the lease. Raises BusyError while someone else's has not run out."""
@@ -145,10 +148,23 @@ class Lock:
             self._expires = expires
         return written
 
+    def renew(self) -> str | None:
+        """Extend the lease; returns its new ETag, or None when somebody else has it. Raises AwsError."""
+        renewed = self._write(self._etag)
+        if renewed is not None:
+            return renewed
+        # The SDK repeats a request whose answer was lost, and the repetition fails at the first one's success.
+        stored = self._store.get(self._bucket, self._key)
+        held = _parse(stored) if stored else None
+        if stored is None or held is None or held.id != self._lease.id:
+            return None
+        self._expires = held.expires
+        return stored.etag
+
     def _keep(self) -> None:
         while not self._stop.wait(RENEW_SECONDS):
             try:
-                renewed = self._write(self._etag)
+                renewed = self.renew()
             except AwsError:
                 continue  # the network may come back before the lease runs out; `ensure` watches that
             if renewed is None:

@@ -79,8 +79,9 @@ class Situation:
         self.state = self.read()
         account = self.account()
         image = self.image.plan(account) if self._wants_image() else None
-        self.context = self._read_context(image)
-        return planner.plan(self.env.name, self._selected(image), self.state, self.context, image=image)
+        selected = self._selected(image)
+        self.context = self._read_context(image, selected)
+        return planner.plan(self.env.name, selected, self.state, self.context, image=image)
 
     def read(self) -> RemoteState:
         """What is deployed now."""
@@ -114,10 +115,11 @@ class Situation:
             names.add("jobs")
         return [template for name, template in self.templates.items() if name in names]
 
-    def _read_context(self, image: ImagePlan | None) -> dict[ContextKey, str | None]:
+    def _read_context(self, image: ImagePlan | None, selected: Sequence[StackTemplate]) -> dict[ContextKey, str | None]:
+        """Values that these stacks take, and the bootstrap stack, which a first deploy of any stack makes as well."""
         wanted = {
             source.key
-            for template in self.templates.values()
+            for template in [*selected, *(item for item in self.templates.values() if item.stack == "bootstrap")]
             for source in template.parameters.values()
             if isinstance(source, FromContext)
         }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack, StackEvent, StackResource
 from opsctl.deploy import compare, planner
-from opsctl.deploy.events import Emit, Note
+from opsctl.deploy.events import Emit, Note, Progress
 from opsctl.deploy.plan import UNCHANGED
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import SETTLED, Action, action_for
@@ -174,7 +174,7 @@ class StackRunner:
             self._api.continue_rollback(stack.name, token=self._token(template.stack))
             after = self._follower.follow(template.stack, stack.id, since=since)
             if after.stack is not None and after.stack.status == "UPDATE_ROLLBACK_FAILED":
-                raise self._failure(template, after, "can't be rolled back")
+                raise self._failure(template, after, f"could not roll {template.physical_name} back")
         elif action is Action.ROLL_BACK:
             self._api.rollback(stack.name, token=self._token(template.stack))
             self._follower.follow(template.stack, stack.id, since=since)
@@ -204,6 +204,7 @@ class StackRunner:
                 f"`aws cloudformation describe-stack-events --stack-name {stack.name}`.",
             )
         databases = [item for item in self._api.resources(stack.id) if item.type == _DATABASE and item.physical_id]
+        databases.sort(key=lambda item: "Replica" not in item.logical_id)  # a source can't go before its replica
         alive = [item.physical_id for item in databases if self._databases.status(item.physical_id) is not None]
         if alive and not self._consent.recreate_data:
             raise RefusedChangeError(
@@ -211,18 +212,27 @@ class StackRunner:
                 code="needs-consent",
                 hint="Run the deploy with --yes to lift its protection, delete it and create it again.",
             )
-        for identifier in alive:
-            self._databases.lift_protection(identifier)
+        self._remove_databases(template.stack, alive)
         if stack.termination_protection:
             self._api.protect(stack.name, enabled=False)
         self._api.delete_stack(stack.name, token=self._token(template.stack))
         after = self._follower.follow(template.stack, stack.id, since=since)
         if after.stack is not None and after.stack.status != "DELETE_COMPLETE":
-            raise self._failure(template, after, "can't be deleted")
-        for identifier in alive:
-            # RetainExceptOnCreate keeps it on a plain stack deletion, and nothing was ever stored in it.
-            if self._databases.status(identifier) not in {None, "deleting"}:
+            raise self._failure(template, after, f"could not delete {template.physical_name}")
+
+    def _remove_databases(self, step: str, identifiers: Sequence[str]) -> None:
+        """Delete half-made instances, in which nothing was ever stored, before their stack.
+
+        RetainExceptOnCreate keeps them when the stack is deleted, and their subnet and parameter groups can't go under
+        them. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+        """
+        for identifier in identifiers:
+            if self._databases.status(identifier) != "deleting":
+                self._databases.lift_protection(identifier)
                 self._databases.delete(identifier, final_snapshot=None)
+            while (status := self._databases.status(identifier)) is not None:
+                self._emit(Progress(step, f"{identifier} is {status}"))
+                self._pause(3.0)
 
     def _apply(
         self, template: StackTemplate, state: RemoteState, context: planner.Context, action: Action, changed: bool
@@ -256,7 +266,19 @@ class StackRunner:
         followed = self._follower.follow(template.stack, self._require(template).id, since=since)
         if followed.stack is None or followed.stack.status not in SETTLED:
             raise self._failure(template, followed, f"could not {action.value} {template.physical_name}")
+        self._note_leftovers(template, followed)
         return Deployed(self._protected(template, followed.stack), True)
+
+    def _note_leftovers(self, template: StackTemplate, followed: Followed) -> None:
+        """After three tries CloudFormation gives up on a replaced resource and reports success all the same.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html
+        """
+        for event in followed.failures:
+            if event.status == "DELETE_FAILED" and not event.is_stack:
+                old = f"{template.stack}: the old {event.logical_id} ({event.physical_id})"
+                why = event.reason or "no reason given"
+                self._emit(Note(f"{old} could not be deleted and may cost money; remove it by hand: {why}"))
 
     def _create_change_set(self, template: StackTemplate, values: dict[str, str], action: Action) -> str:
         inline = len(template.body.encode()) <= INLINE_LIMIT
@@ -320,7 +342,10 @@ class StackRunner:
         status = followed.stack.status if followed.stack else "gone"
         if cause is None:
             reason = followed.stack.reason if followed.stack else ""
-            return StackFailedError(f"CloudFormation {what}: it is {status}. {reason}".strip())
+            return StackFailedError(
+                f"CloudFormation {what}: it is {status}. {reason}".strip(),
+                hint=f"Look at `aws cloudformation describe-stack-events --stack-name {template.physical_name}`.",
+            )
         return StackFailedError(
             f"{template.stack}: {cause.logical_id} ({cause.type}) failed: {cause.reason or cause.status}",
             cause=cause,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
-from opsctl.deploy.events import Emit, LogLine
+from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.stream import DetachedError
 from opsctl.errors import OpsctlError
 
@@ -60,7 +60,7 @@ class TaskRequest:
 
 
 class TaskRunner:
-    """Runs tasks to their end. A task of the same name that still runs is followed, not started twice."""
+    """Runs tasks to their end. One of the same name and definition that still runs is followed, not started twice."""
 
     def __init__(self, ecs: TaskApi, logs: LogApi, emit: Emit, *, poll_seconds: float, detach: threading.Event) -> None:
         self._ecs = ecs
@@ -72,7 +72,16 @@ class TaskRunner:
     def run(self, request: TaskRequest, *, token: str) -> Task:
         """Start (or rejoin) the task and follow it. Raises TaskFailedError with the log's tail."""
         started_by = f"opsctl-{request.name}"[:36]
-        running = self._ecs.tasks(request.cluster, started_by=started_by)
+        running = [
+            task
+            for task in self._ecs.tasks(request.cluster, started_by=started_by)
+            # One of another release would end well without having done this one's work.
+            if task.task_definition == request.task_definition
+        ]
+        if running:
+            self._emit(
+                Note(f"{request.name}: task {running[0].id} still runs; following it instead of starting another.")
+            )
         task = running[0] if running else self._ecs.run_task(
             cluster=request.cluster,
             task_definition=request.task_definition,

@@ -39,9 +39,7 @@ Credentials = Callable[[], Login | None]
 class Authenticator:
     """Remembers the header that each scope (`repository:NAME:pull,push`) was let in with."""
 
-    def __init__(
-        self, credentials: Credentials, fetch_token: Callable[[str, Mapping[str, str]], Answer]
-    ) -> None:
+    def __init__(self, credentials: Credentials, fetch_token: Callable[[str, Mapping[str, str]], Answer]) -> None:
         self._credentials = credentials
         self._fetch_token = fetch_token
         self._headers: dict[str, str] = {}

@@ -65,7 +65,8 @@ def check_tag(tag: str) -> str:
         raise UsageError("`latest` names another image every week, so it is never built or pushed here.")
     if not _TAG.fullmatch(tag):
         raise UsageError(
-            f"`{tag}` can't be a tag.", hint="Use letters, digits, `_`, `.` and `-`: at most 128, not starting with . or -."
+            f"`{tag}` can't be a tag.",
+            hint="Use letters, digits, `_`, `.` and `-`: at most 128, not starting with . or -.",
         )
     return tag
 

@@ -1,7 +1,7 @@
 """HTTP to a registry: authentication as it asks for it, retries with backoff, redirects without credentials.
 
-`once` is one try, which raises `TransientError` when another one may succeed; `request` tries again. Uploads use `once`,
-because a chunk whose answer was lost must not simply be sent again.
+`once` is one try, which raises `TransientError` when another one may succeed; `request` tries again. Uploads use
+`once`, because a chunk whose answer was lost must not simply be sent again.
 """
 
 from __future__ import annotations

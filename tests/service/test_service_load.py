@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connections
 from django.test import Client
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.services.releases import LoadRefusedError, release_load, release_rollback
 
+from tests.service.commands import command_environment, start_command
 from tests.service.datasets import HEADER, ROWS, Row, write_canonical
-
-SERVICE = Path(__file__).resolve().parents[2] / "service"
 
 
 def load(data_dir: Path, rows: list[Row], *, append: bool = False, allow_shrink: bool = False) -> tuple[int, bool]:
@@ -157,66 +149,13 @@ def test_the_commands_list_releases_and_roll_back(
     assert "* r1" in out
 
 
-def _environment(data_dir: Path) -> dict[str, str]:
-    """Return the environment of a management command that uses the test's database."""
-    config = connections["default"].settings_dict
-    environment = {"PATH": os.environ["PATH"], "DEPLOY_ENV": "local", "DATA_DIR": str(data_dir)}
-    if connections["default"].vendor == "postgresql":
-        environment |= {"DB_HOST": config["HOST"], "DB_PORT": config["PORT"], "DB_NAME": config["NAME"]}
-        return environment | {"DB_USER": config["USER"], "DB_AUTH": "trust"}
-    Path(config["NAME"]).with_name("test.sqlite3").rename(data_dir / "opsctl.sqlite3")
-    return environment
-
-
-def _command(data_dir: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.Popen(
-        command, cwd=SERVICE, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-
 @pytest.mark.postgres
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_four_loads_at_once_make_one_release(database: str, data_dir: Path) -> None:
     write_canonical(data_dir / "salaries.csv", ROWS)
-    environment = _environment(data_dir)
-    running = [_command(data_dir, environment, "load_salary_dataset") for _ in range(4)]
+    environment = command_environment(data_dir)
+    running = [start_command(environment, "load_salary_dataset") for _ in range(4)]
     outputs = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0] * 4, outputs
     assert DatasetRelease.objects.count() == 1
     assert SalaryObservation.objects.count() == len(ROWS)
-
-
-@pytest.mark.postgres
-@pytest.mark.parametrize("database", ["postgres"], indirect=True)
-def test_a_killed_load_leaves_nothing_and_readers_never_notice(database: str, data_dir: Path, client: Client) -> None:
-    many = [(*row[:3], f"city {number}", *row[4:]) for number in range(400) for row in ROWS]
-    load(data_dir, ROWS)
-    before = stored_rows(active())
-    write_canonical(data_dir / "salaries.csv", many)
-    environment = _environment(data_dir)
-    seen: set[int] = set()
-    stop = threading.Event()
-
-    def read() -> None:
-        while not stop.is_set():
-            seen.add(client.get("/api/salaries/", {"role": "sre", "country": "Brazil"}).json()["total_observations"])
-        connections.close_all()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for delay in (0.6, 0.9, 1.1, 1.3):
-        process = _command(data_dir, environment, "load_salary_dataset")
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
-    finished = _command(data_dir, environment, "load_salary_dataset")
-    output, _ = finished.communicate(timeout=120)
-    stop.set()
-    reader.join(timeout=30)
-    assert finished.returncode == 0, output
-    assert seen <= {20, 20 * 400}
-    releases = set(DatasetRelease.objects.values_list("id", flat=True))
-    assert set(SalaryObservation.objects.values_list("release_id", flat=True).distinct()) == releases
-    assert not (data_dir / "tmp").exists()
-    assert stored_rows(min(releases)) == before

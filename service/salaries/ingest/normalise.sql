@@ -28,9 +28,12 @@ CREATE MACRO amount_problem(x) AS CASE
     WHEN regexp_full_match(x, '[+]?[0-9.]*,[0-9]+') THEN 'decimal comma'
     ELSE 'not a number'
 END;
-CREATE MACRO role_of(x) AS nfc_normalize(
-    CASE WHEN regexp_matches(x, '[\s\x{00a0}]') THEN regexp_replace(lower(x), '[\s\x{00a0}]+', '_', 'g') ELSE lower(x) END
-);
+-- The cheap test comes first: most roles are plain ASCII with at most a space in them.
+CREATE MACRO role_of(x) AS CASE
+    WHEN strlen(x) <> length(x) THEN nfc_normalize(regexp_replace(lower(x), '[\s\x{00a0}]+', '_', 'g'))
+    WHEN regexp_matches(x, '\s') THEN regexp_replace(lower(x), '\s+', '_', 'g')
+    ELSE lower(x)
+END;
 CREATE MACRO level_of(x) AS CASE
     WHEN x IS NULL THEN 'pleno'
     WHEN x IN ('jr', 'jr.') THEN 'junior'

@@ -1,0 +1,183 @@
+"""The base image: fetched from its registry for one platform, and looked into for the interpreter it carries."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from opsctl.images.errors import BuildError
+from opsctl.images.listener import ByteCounter, Listener
+from opsctl.images.names import ImageName
+from opsctl.images.registry import INDEX, INDEXES, MANIFEST, Manifest, Opener
+from opsctl.images.store import Descriptor, ImageStore, platform_name
+
+_DOCKER_LAYERS = {
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
+}
+_PYTHON = re.compile(r"usr/(?:local/)?bin/python3\.(\d+)")
+_PINNED = re.compile(r"^ARG PYTHON_IMAGE=(\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base image on disk. `layers` are descriptors in OCI's terms; `config` is its configuration."""
+
+    name: ImageName
+    platform: str
+    digest: str
+    config: dict[str, Any]
+    layers: tuple[Descriptor, ...]
+    store: ImageStore
+
+    @cached_property
+    def python(self) -> PurePosixPath:
+        """The interpreter's file, `/usr/local/bin/python3.13`. Raises BuildError when there is none."""
+        found = [path for path in self.paths if _PYTHON.fullmatch(path)]
+        if not found:
+            raise BuildError(
+                f"The base image {self.name} holds no Python 3.", hint="Name one such as python:3.13-slim with --base."
+            )
+        # One below /usr/local shadows the distribution's.
+        return PurePosixPath("/", max(found, key=lambda path: ("local" in path, path)))
+
+    @property
+    def python_version(self) -> str:
+        """`3.13`."""
+        return self.python.name.removeprefix("python")
+
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """Every path of its file system, without leading slash, links included."""
+        found: set[str] = set()
+        for layer in self.layers:
+            with self.open(layer) as archive:
+                for member in archive:
+                    _apply(found, member.name.lstrip("./"))
+        return frozenset(found)
+
+    def file(self, path: str) -> bytes | None:
+        """A file's content, from the topmost layer that has it."""
+        for layer in reversed(self.layers):
+            with self.open(layer) as archive:
+                for member in archive:
+                    if member.name.lstrip("./") == path and member.isfile():
+                        stream = archive.extractfile(member)
+                        return stream.read() if stream else None
+        return None
+
+    def open(self, layer: Descriptor) -> tarfile.TarFile:
+        """A layer as a tar stream. Raises BuildError for a compression that this Python can't read."""
+        return open_layer(self.store, layer)
+
+
+def open_layer(store: ImageStore, layer: Descriptor) -> tarfile.TarFile:
+    """A layer as a tar stream. Raises BuildError for a compression that this Python can't read."""
+    if layer.media_type.endswith("zstd"):
+        raise BuildError(
+            "A layer of the base image is compressed with zstd, which this engine does not read.",
+            hint="Build with --engine docker, or name another base with --base.",
+        )
+    return tarfile.open(store.blob(layer.digest), "r:*")
+
+
+def pinned_base(dockerfile: Path) -> ImageName:
+    """The base image that the Dockerfile's `ARG PYTHON_IMAGE` names. Raises BuildError when it names no digest."""
+    try:
+        found = _PINNED.search(dockerfile.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BuildError(f"{dockerfile} can't be read: {error.strerror}.") from error
+    name = ImageName.parse(found[1]) if found else None
+    if name is None or name.digest is None:
+        raise BuildError(
+            f"{dockerfile.name} does not pin its base image: `ARG PYTHON_IMAGE=` must name one by digest.",
+            hint="Write ARG PYTHON_IMAGE=python:3.13-slim@sha256:DIGEST.",
+        )
+    return name
+
+
+def fetch_base(store: ImageStore, name: ImageName, platform: str, opener: Opener, listener: Listener) -> Base:
+    """The base image for a platform (`linux/arm64`); nothing is fetched that is here. Raises RegistryError, BuildError."""
+    cached = _Fetcher(store, name, opener, listener)
+    digest, manifest = cached.manifest(platform)
+    values = manifest.json()
+    config = Descriptor.from_dict(values["config"])
+    layers = [Descriptor.from_dict(each) for each in values["layers"]]
+    cached.blobs([config, *layers])
+    return Base(
+        name, platform, digest, store.json(config.digest),
+        tuple(Descriptor(_DOCKER_LAYERS.get(each.media_type, each.media_type), each.digest, each.size)
+              for each in layers),
+        store,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Fetcher:
+    store: ImageStore
+    name: ImageName
+    opener: Opener
+    listener: Listener
+
+    def manifest(self, platform: str) -> tuple[str, Manifest]:
+        """Digest and manifest of the image for this platform."""
+        top = self._one(self.name.reference)
+        if top.media_type not in INDEXES:
+            return top.digest, top
+        offered = [Descriptor.from_dict(each) for each in top.json()["manifests"]]
+        found = next((each for each in offered if each.platform == platform), None)
+        if found is None:
+            names = ", ".join(sorted({each.platform for each in offered if "unknown" not in each.platform}))
+            raise BuildError(f"{self.name} is not made for {platform}.", hint=f"It is there for {names}.")
+        return found.digest, self._one(found.digest)
+
+    def blobs(self, wanted: list[Descriptor]) -> None:
+        """Fetch what is not here yet, at the same time."""
+        missing = [each for each in wanted if not self.store.blob(each.digest).is_file()]
+        if not missing:
+            return
+        repository = self.opener(self.name)
+        counter = ByteCounter(self.listener, "fetched", sum(each.size for each in missing))
+        self.listener.line(f"fetching {self.name}")
+        with ThreadPoolExecutor(4, thread_name_prefix="opsctl-pull") as pool:
+            jobs = [
+                pool.submit(repository.download, each.digest, each.size, self.store.blob(each.digest), counter.add)
+                for each in missing
+            ]
+            for job in jobs:
+                job.result()
+
+    def _one(self, reference: str) -> Manifest:
+        """From disk when named by digest and fetched before: a build needs no registry the second time."""
+        if reference.startswith("sha256:") and self.store.blob(reference).is_file():
+            body = self.store.read(reference)
+            kind = Manifest(body, "").json().get("mediaType")
+            return Manifest(body, kind or (INDEX if b'"manifests"' in body else MANIFEST))
+        found = self.opener(self.name).manifest(reference)
+        self.store.add(found.body, found.media_type)
+        return found
+
+
+def _apply(paths: set[str], path: str) -> None:
+    """What a layer's entry does to the paths below it: `.wh.name` removes, `.wh..wh..opq` empties."""
+    folder, _, name = path.rpartition("/")
+    if name == ".wh..wh..opq":
+        paths.difference_update([each for each in paths if each.startswith(f"{folder}/")])
+    elif name.startswith(".wh."):
+        gone = f"{folder}/{name.removeprefix('.wh.')}".lstrip("/")
+        paths.difference_update([each for each in paths if each == gone or each.startswith(f"{gone}/")])
+    elif path:
+        paths.add(path)
+
+
+def host_platform() -> str:
+    """The platform whose programs run here."""
+    import platform
+
+    machine = platform.machine().lower()
+    return platform_name({"os": "linux", "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)})

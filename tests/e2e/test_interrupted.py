@@ -1,0 +1,91 @@
+"""A deploy that is interrupted, by a person or by force: the next one finishes the work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from opsctl.deploy.lock import LEASE_SECONDS
+from tests.functional.cli import ROOT
+
+from .conftest import Project, make_project
+
+pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = make_project(tmp_path_factory.mktemp("project"))
+    yield made
+    made.target.reset()
+
+
+def interrupt(project: Project, at: str, number: signal.Signals) -> tuple[int, str]:
+    """Start a deploy, send it a signal when a line that contains `at` appears; returns exit code and stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "opsctl", "deploy", "--env", "local"],
+        cwd=project.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    seen = ""
+    for line in process.stderr:
+        seen += line
+        if at in line:
+            process.send_signal(number)
+            break
+    rest = process.communicate(timeout=120)[1]
+    return process.returncode, seen + rest
+
+
+def test_ctrl_c_detaches_and_the_next_deploy_goes_on(project: Project) -> None:
+    code, screen = interrupt(project, "app: CREATE_IN_PROGRESS AWS::ECS::Service", signal.SIGINT)
+    assert code == 130, screen
+    assert "Detached; CloudFormation goes on with app." in screen
+    assert "Traceback" not in screen
+    assert project.opsctl("status", "--env", "local", "--json").json["lock"] is None
+    project.deploy()
+    assert project.get("/readyz")[0] == 200
+
+
+POINTS = [
+    "bootstrap: CREATE_IN_PROGRESS", "platform: CREATE_IN_PROGRESS", "network: create", "data: CREATE_IN_PROGRESS",
+    "image: build", "jobs: CREATE_IN_PROGRESS AWS::Lambda", "jobs: CREATE_IN_PROGRESS Custom::DbInit",
+    "migrate: apply", "app: CREATE_IN_PROGRESS AWS::ECS::Service", "app: ✓",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("at", POINTS if os.environ.get("OPSCTL_SOAK") else POINTS[5::4])
+def test_a_killed_deploy_is_finished_by_the_next(tmp_path: Path, at: str) -> None:
+    project = make_project(tmp_path)
+    try:
+        code, screen = interrupt(project, at, signal.SIGKILL)
+        assert code == -signal.SIGKILL, screen
+        refused = project.opsctl("deploy", "--env", "local")
+        if refused.code == 75:  # the dead one's lease
+            assert "opsctl unlock --env local" in refused.err
+            assert project.opsctl("unlock", "--env", "local", "--yes").code == 0
+        project.deploy()
+        assert project.get("/readyz")[0] == 200
+        assert project.deploy().json["changed"] is False
+    finally:
+        project.target.reset()
+
+
+def test_a_dead_deploys_lease_runs_out_by_itself(project: Project) -> None:
+    """Seen from the record: the lease ends within its time after the last renewal, without anybody's help."""
+    project.deploy()
+    assert project.opsctl("destroy", "--env", "local", "--yes").code == 0
+    before = time.time()
+    interrupt(project, "jobs: CREATE_IN_PROGRESS", signal.SIGKILL)
+    lease = project.opsctl("status", "--env", "local", "--json").json["lock"]
+    assert before < lease["expires"] <= time.time() + LEASE_SECONDS
+    assert project.opsctl("unlock", "--env", "local", "--yes").code == 0
+    project.deploy()

@@ -1,0 +1,31 @@
+"""Loaded by gunicorn in place of the service's own module: the service, with both of its clocks moved by a test.
+
+The file that SIMULATED_CLOCK names holds the time as epoch seconds: for the age of tokens, and for their signatures.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import botocore.auth
+
+_CLOCK = Path(os.environ["SIMULATED_CLOCK"])
+
+
+def _now() -> float:
+    return float(_CLOCK.read_text())
+
+
+def _datetime(remove_tzinfo: bool = True) -> datetime:
+    moment = datetime.fromtimestamp(_now(), UTC)
+    return moment.replace(tzinfo=None) if remove_tzinfo else moment
+
+
+botocore.auth.get_current_datetime = _datetime  # type: ignore[attr-defined]
+
+from config.db.postgres_iam.base import TOKENS  # noqa: E402
+from config.wsgi import application as application  # noqa: E402
+
+TOKENS._clock = _now

@@ -1,0 +1,135 @@
+"""Loads killed at random points while readers run: no partial or empty answer, no leftovers, and the next load works.
+
+`pytest -m soak` runs 200 kills of the loader and 20 of its PostgreSQL backend; otherwise a sample of them runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError, InterfaceError, connections
+from django.test import Client
+from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
+from salaries.services.releases import release_load
+
+from tests.service.commands import command_environment, start_command
+from tests.service.datasets import ROWS, write_canonical
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.postgres,
+    pytest.mark.parametrize("database", ["postgres"], indirect=True),
+]
+MANY = [(*row[:3], f"city {number}", *row[4:]) for number in range(300) for row in ROWS]
+
+
+def rounds(request: pytest.FixtureRequest, *, sample: int, whole: int) -> int:
+    """Return how many kills this run asks for."""
+    return whole if request.config.getoption("-m") == "soak" else sample
+
+
+class Reader(threading.Thread):
+    """Asks for figures again and again and keeps every count it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[int] = set()
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        client = Client()
+        while not self.stopped.is_set():
+            # A killed backend takes the server through recovery; being refused then is honest, a wrong count is not.
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                answer = client.get("/api/salaries/", {"role": "sre", "country": "Brazil"})
+                self.seen.add(answer.json()["total_observations"])
+                continue
+            connections["default"].close()
+            time.sleep(0.05)
+        connections.close_all()
+
+    def __enter__(self) -> Reader:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.join(timeout=30)
+
+
+def check_after(environment: dict[str, str], data_dir: Path, seen: set[int]) -> None:
+    """Load once more undisturbed, and assert that nothing of the killed loads is left anywhere."""
+    output, _ = (process := start_command(environment, "load_salary_dataset")).communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert seen <= {20, 20 * 300}
+    releases = set(DatasetRelease.objects.values_list("id", flat=True))
+    for model in (SalaryObservation, SalaryFacet, SalaryRoleAggregate):
+        assert set(model._base_manager.values_list("release_id", flat=True).distinct()) == releases
+    active = ActiveRelease.objects.get().release_id
+    assert SalaryObservation.objects.filter(release_id=active).count() == len(MANY)
+    assert not (data_dir / "tmp").exists()
+
+
+def start(data_dir: Path) -> dict[str, str]:
+    """Publish a small release and prepare a large one; return the environment of its load."""
+    release_load(canonical=write_canonical(data_dir / "salaries.csv", ROWS), append=False, allow_shrink=False)
+    write_canonical(data_dir / "salaries.csv", MANY)
+    return command_environment(data_dir)
+
+
+def test_killed_loads_leave_nothing_and_readers_never_notice(
+    database: str, data_dir: Path, request: pytest.FixtureRequest
+) -> None:
+    environment = start(data_dir)
+    picks = random.Random(3)
+    with Reader() as reader:
+        for _ in range(rounds(request, sample=4, whole=200)):
+            process = start_command(environment, "load_salary_dataset")
+            time.sleep(picks.uniform(0.5, 1.6))
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=30)
+    check_after(environment, data_dir, reader.seen)
+
+
+def test_killed_backends_fail_the_load_and_nothing_else(
+    database: str, data_dir: Path, request: pytest.FixtureRequest
+) -> None:
+    environment = start(data_dir)
+    killed = 0
+    with Reader() as reader:
+        for _ in range(rounds(request, sample=2, whole=20)):
+            process = start_command(environment, "load_salary_dataset")
+            killed += kill_backend(process)
+            process.communicate(timeout=60)
+    connections["default"].close()
+    assert killed > 0
+    check_after(environment, data_dir, reader.seen)
+
+
+def kill_backend(process: subprocess.Popen[str]) -> bool:
+    """SIGKILL the backend that serves `process`, once it has begun to write."""
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'opsctl-service' AND datname = current_database() "
+        "AND (query LIKE 'COPY%%' OR query LIKE 'SELECT%%' OR query LIKE 'WITH%%')"
+    )
+    while process.poll() is None:
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            with connections["default"].cursor() as cursor:
+                cursor.execute(query)
+                row = cursor.fetchone()
+            if row:
+                os.kill(row[0], signal.SIGKILL)
+                return True
+            time.sleep(0.02)
+            continue
+        connections["default"].close()
+        time.sleep(0.05)
+    return False
