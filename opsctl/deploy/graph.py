@@ -27,14 +27,14 @@ def run_steps(steps: Sequence[Step], *, interrupt: Callable[[], None]) -> None:
     failure: BaseException | None = None
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="step") as pool:
         while waiting or running:
-            if failure is None:
-                for name, step in list(waiting.items()):
-                    if all(other in done or other not in _names(steps) for other in step.after):
-                        running[pool.submit(step.run)] = name
-                        del waiting[name]
-            if not running:
-                break
             try:
+                if failure is None:
+                    for name, step in list(waiting.items()):
+                        if all(other in done or other not in _names(steps) for other in step.after):
+                            running[pool.submit(step.run)] = name
+                            del waiting[name]
+                if not running:
+                    break
                 # The short time-out lets Ctrl-C in while a thread waits for AWS.
                 ended, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
             except KeyboardInterrupt as error:

@@ -1,0 +1,152 @@
+"""The native engine: an image without any container engine. Same input, same bytes.
+
+Layers: those of the base, the locked packages in /venv, the code in /app. The Dockerfile makes the same tree; what both
+agree on (user, environment, command, places) stands in `contract.py` and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from opsctl.images import contract
+from opsctl.images.base import Base, fetch_base, host_platform
+from opsctl.images.errors import BuildError
+from opsctl.images.interpreter import Interpreter, compile_tree
+from opsctl.images.layers import Layer, entries_of, write_layer
+from opsctl.images.listener import Listener, Silent
+from opsctl.images.names import ImageName
+from opsctl.images.registry import INDEX, MANIFEST, Opener
+from opsctl.images.store import Descriptor, ImageStore
+from opsctl.images.wheels import PLATFORMS, Downloader, locked_wheels, unpack
+
+FORMAT = 1
+"""Goes up when the same input gives other bytes than before."""
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+
+
+@dataclass(frozen=True)
+class NativeBuilder:
+    """Builds `root`'s service. `opener` reaches the registry of the base image."""
+
+    root: Path
+    store: ImageStore
+    cache: Path
+    base: ImageName
+    opener: Opener
+    listener: Listener = field(default_factory=Silent)
+    download: Downloader | None = None
+
+    def build(self, platforms: tuple[str, ...]) -> Descriptor:
+        """Build for one platform (a manifest) or several (an index); names nothing. Raises BuildError, RegistryError."""
+        strange = [each for each in platforms if each not in PLATFORMS]
+        if strange or not platforms:
+            raise BuildError(
+                f"There are no images for {', '.join(strange) or 'no platform'}.",
+                code="bad-platform",
+                hint=f"Choose from {', '.join(PLATFORMS)}.",
+            )
+        manifests = [self._platform(each) for each in platforms]
+        if len(manifests) == 1:
+            return manifests[0]
+        body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [each.to_dict() for each in manifests]}
+        return self.store.add(_json(body), INDEX)
+
+    def _platform(self, platform: str) -> Descriptor:
+        base = fetch_base(self.store, self.base, platform, self.opener, self.listener)
+        home = self._interpreter(base)
+        with ThreadPoolExecutor(2) as pool:
+            packages = pool.submit(self._packages, base, home)
+            code = pool.submit(self._code, base, home)
+            layers = [packages.result(), code.result()]
+        config = self.store.add(_json(contract.image_config(base.config, [each.diff_id for each in layers])), _CONFIG)
+        body = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": config.to_dict(),
+            "layers": [each.to_dict() for each in (*base.layers, *(layer.descriptor for layer in layers))],
+            "annotations": {
+                "org.opencontainers.image.base.name": f"{base.name.registry}/{base.name.repository}:{base.name.tag}",
+                "org.opencontainers.image.base.digest": base.digest,
+            },
+        }
+        return replace(self.store.add(_json(body), MANIFEST), platform=platform)
+
+    def _interpreter(self, base: Base) -> Interpreter:
+        here = host_platform()
+        same = base if base.platform == here else fetch_base(self.store, self.base, here, self.opener, self.listener)
+        if same.python_version != base.python_version:
+            raise BuildError(f"{self.base} carries another Python for {here} than for {base.platform}.")
+        return Interpreter.unpacked(same, self.cache)
+
+    def _packages(self, base: Base, interpreter: Interpreter) -> Layer:
+        """/venv: kept under what it is made of, since it changes rarely and is most of the work."""
+        lock = self.root / "service" / "requirements.txt"
+        parts = (FORMAT, base.digest, interpreter.root.name, str(base.python), lock.read_text())
+        kept = self.cache / "layers" / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.json"
+        found = _kept_layer(kept, self.store)
+        if found is not None:
+            return found
+        self.listener.line(f"packages for {base.platform}, Python {base.python_version}")
+        wheels = locked_wheels(lock, self.cache, base.platform, base.python_version, self.download)
+        with tempfile.TemporaryDirectory(prefix="opsctl-venv-") as temporary:
+            site = Path(temporary, "site")
+            unpack(wheels, site)
+            prefix = contract.site_packages(base.python_version)
+            compile_tree(interpreter, site, f"/{prefix}")
+            layer = write_layer(self.store, [*entries_of(site, prefix), *contract.venv(base)])
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps({"digest": layer.descriptor.digest, "size": layer.descriptor.size,
+                                    "mediaType": layer.descriptor.media_type, "diff_id": layer.diff_id}))  # fmt: skip
+        return layer
+
+    def _code(self, base: Base, interpreter: Interpreter) -> Layer:
+        """/app, with collected static files and byte code, and what the base lacks or has too much of."""
+        self.listener.line(f"code for {base.platform}")
+        with tempfile.TemporaryDirectory(prefix="opsctl-app-") as temporary:
+            app, site = Path(temporary, "app"), Path(temporary, "site")
+            copy_files(contract.shipped_files(self.root), app)
+            pure = locked_wheels(self.root / "service" / "requirements.txt", self.cache, interpreter.platform,
+                                 base.python_version, self.download)  # fmt: skip
+            unpack(tuple(each for each in pure if each.name.endswith("-none-any.whl")), site)
+            self._collect(app, site, interpreter)
+            compile_tree(interpreter, app, "/app")
+            return write_layer(self.store, [*entries_of(app, "app"), *contract.system_entries(base)])
+
+    @staticmethod
+    def _collect(app: Path, site: Path, interpreter: Interpreter) -> None:
+        interpreter.run(
+            ["manage.py", "collectstatic", "--no-input", "--clear", "--verbosity", "0",
+             "--settings", "config.settings_build"],
+            cwd=app,
+            environment={"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1", "DEPLOY_ENV": "local",
+                         "DATA_DIR": str(app.parent)},
+        )  # fmt: skip
+
+
+def copy_files(files: Iterable[tuple[str, Path]], target: Path) -> None:
+    """Copy `(path below target, file)`; modes are made 0644 or 0755 when the layer is written."""
+    for relative, path in files:
+        copy = target / relative
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+
+
+def _kept_layer(kept: Path, store: ImageStore) -> Layer | None:
+    try:
+        values = json.loads(kept.read_text())
+        descriptor = Descriptor.from_dict(values)
+    except (OSError, ValueError, KeyError):
+        return None
+    return Layer(descriptor, values["diff_id"]) if store.blob(descriptor.digest).is_file() else None
+
+
+def _json(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,109 @@
+"""The locked wheels of the service, for the platform of the image instead of this machine's, unpacked as pip would.
+
+pip downloads and checks the hashes; unpacking is ours, since pip installs for the interpreter it runs under.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from opsctl.images.errors import BuildError
+
+_SECONDS = 600
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+# glibc 2.28 is older than that of every base that carries Python 3.13; pip wants each acceptable name spelled out.
+_GLIBCS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
+_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+PLATFORMS = tuple(_MACHINES)
+"""Platforms for which packages publish wheels and AWS runs tasks."""
+
+Downloader = Callable[[Path, Path, str, str], None]
+"""`(lock, folder, platform, python version)` puts the wheels of a lock into a folder."""
+
+
+def locked_wheels(
+    lock: Path, cache: Path, platform: str, python: str, download: Downloader | None = None
+) -> tuple[Path, ...]:
+    """The wheels of a lock file, sorted by name; downloaded once per lock, platform and Python.
+
+    Raises BuildError when pip can't get them, or a file is none that the lock names.
+    """
+    text = lock.read_text(encoding="utf-8")
+    key = hashlib.sha256(f"{text}\0{platform}\0{python}".encode()).hexdigest()[:20]
+    folder = cache / "wheels" / key
+    if not folder.is_dir():
+        partial = folder.with_name(f".{key}.part")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (download or pip_download)(lock, partial, platform, python)
+        partial.rename(folder)
+    wheels = tuple(sorted(folder.glob("*.whl")))
+    allowed = set(_HASH.findall(text))
+    strange = [wheel.name for wheel in wheels if _sha256(wheel) not in allowed]
+    if strange or not wheels:
+        raise BuildError(
+            f"Wheels in {folder} are not those that {lock.name} locks: {', '.join(strange) or 'there are none'}.",
+            hint=f"Remove {folder} and build again.",
+        )
+    return wheels
+
+
+def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:
+    """Let this interpreter's pip download. Raises BuildError with pip's own last lines."""
+    machine = _MACHINES.get(platform)
+    if machine is None:
+        raise BuildError(f"There are no images for {platform}.", hint=f"Choose from {', '.join(PLATFORMS)}.")
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+        "--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={python}",
+        *(f"--platform={glibc}_{machine}" for glibc in _GLIBCS), f"--dest={folder}", f"--requirement={lock}",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(
+            f"pip did not download the service's packages ({type(error).__name__}).", hint="Check the network."
+        ) from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise BuildError(
+            f"pip could not download the service's packages for {platform}: {lines[-1] if lines else 'no reason given'}",
+            hint="Check that a package index can be reached, and that every locked package has a wheel for it.",
+            detail=tuple(lines[-10:]),
+        )
+
+
+def unpack(wheels: tuple[Path, ...], site: Path) -> None:
+    """Unpack wheels into site-packages. Scripts are left out: everything runs as `python -m`."""
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for info in archive.infolist():
+                target = _place(info.filename)
+                if target is None or info.is_dir():
+                    continue
+                path = site / target
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(archive.read(info))
+                path.chmod(0o755 if info.external_attr >> 16 & 0o100 else 0o644)
+
+
+def _place(name: str) -> PurePosixPath | None:
+    """Where a file of a wheel goes below site-packages; None when it is not installed."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise BuildError(f"A wheel holds the path {name}, which leaves its folder.")
+    if path.parts[0].endswith(".data"):
+        return PurePosixPath(*path.parts[2:]) if path.parts[1] in {"purelib", "platlib"} else None
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

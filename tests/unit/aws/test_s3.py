@@ -1,0 +1,148 @@
+"""S3 as moto has it: conditional writes, ETags, versions; and its answers that are failures with status 200."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from moto import mock_aws
+
+from opsctl.aws.errors import AwsError
+from opsctl.aws.s3 import S3
+
+from .clients import REGION, client, stubbed
+
+BUCKET = "artifacts"
+
+
+@pytest.fixture
+def s3() -> Iterator[S3]:
+    with mock_aws():
+        made = client("s3")
+        made.create_bucket(Bucket=BUCKET)
+        yield S3(made, REGION)
+
+
+def test_what_was_put_is_read_with_its_etag(s3: S3) -> None:
+    s3.put(BUCKET, "a", b"one")
+    stored = s3.get(BUCKET, "a")
+    assert stored is not None
+    assert stored.body == b"one"
+    assert stored.etag == f'"{hashlib.md5(b"one", usedforsecurity=False).hexdigest()}"'
+
+
+def test_what_is_not_there_is_none_and_does_not_exist(s3: S3) -> None:
+    assert s3.get(BUCKET, "a") is None
+    assert s3.get("no-such-bucket", "a") is None
+    assert not s3.exists(BUCKET, "a")
+    s3.put(BUCKET, "a", b"")
+    assert s3.exists(BUCKET, "a")
+
+
+def test_the_first_writer_wins_when_there_must_be_nothing_yet(s3: S3) -> None:
+    first = s3.put_if(BUCKET, "lock", b"one", etag=None)
+    assert first is not None
+    assert s3.put_if(BUCKET, "lock", b"two", etag=None) is None
+    stored = s3.get(BUCKET, "lock")
+    assert stored is not None
+    assert (stored.body, stored.etag) == (b"one", first)
+
+
+def test_only_the_holder_of_the_etag_may_write_again(s3: S3) -> None:
+    first = s3.put_if(BUCKET, "lock", b"one", etag=None)
+    second = s3.put_if(BUCKET, "lock", b"two", etag=first)
+    assert second not in {None, first}
+    assert s3.put_if(BUCKET, "lock", b"three", etag=first) is None
+    stored = s3.get(BUCKET, "lock")
+    assert stored is not None
+    assert stored.body == b"two"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("PreconditionFailed", 412), ("ConditionalRequestConflict", 409), ("NoSuchKey", 404)]
+)
+def test_each_way_in_which_the_condition_does_not_hold_is_none(code: str, status: int) -> None:
+    with stubbed("s3") as (made, stub):
+        stub.add_client_error("put_object", code, http_status_code=status)
+        assert S3(made, REGION).put_if(BUCKET, "lock", b"", etag='"x"') is None
+
+
+def test_a_conditional_write_to_a_missing_bucket_is_an_error_and_no_lost_race(s3: S3) -> None:
+    with pytest.raises(AwsError) as caught:
+        s3.put_if("no-such-bucket", "lock", b"", etag=None)
+    assert caught.value.aws_code == "NoSuchBucket"
+
+
+def test_the_conditions_are_sent_as_headers() -> None:
+    with stubbed("s3") as (made, stub):
+        common = {"Bucket": BUCKET, "Key": "k", "Body": b""}
+        stub.add_response("put_object", {"ETag": '"1"'}, {**common, "IfNoneMatch": "*"})
+        stub.add_response("put_object", {"ETag": '"2"'}, {**common, "IfMatch": '"1"'})
+        store = S3(made, REGION)
+        assert store.put_if(BUCKET, "k", b"", etag=None) == '"1"'
+        assert store.put_if(BUCKET, "k", b"", etag='"1"') == '"2"'
+
+
+def test_a_denied_write_is_no_lost_race() -> None:
+    with stubbed("s3") as (made, stub):
+        stub.add_client_error("put_object", "AccessDenied", "Access Denied", http_status_code=403)
+        with pytest.raises(AwsError, match="denied PutObject"):
+            S3(made, REGION).put_if(BUCKET, "k", b"", etag=None)
+
+
+def test_a_file_is_uploaded_whole(s3: S3, tmp_path: Path) -> None:
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(b"x" * 70_000)
+    s3.upload(BUCKET, "bundles/1.zip", path)
+    stored = s3.get(BUCKET, "bundles/1.zip")
+    assert stored is not None
+    assert stored.body == b"x" * 70_000
+
+
+def test_deleting_twice_is_no_error(s3: S3) -> None:
+    s3.put(BUCKET, "a", b"")
+    s3.delete(BUCKET, "a")
+    s3.delete(BUCKET, "a")
+    assert not s3.exists(BUCKET, "a")
+
+
+def test_etags_are_listed_below_a_prefix_over_all_pages(s3: S3) -> None:
+    for number in range(1002):
+        s3.put(BUCKET, f"raw/{number:04}.csv", str(number).encode())
+    s3.put(BUCKET, "other/x.csv", b"")
+    found = s3.etags(BUCKET, "raw/")
+    assert len(found) == 1002
+    assert found["raw/0007.csv"] == f'"{hashlib.md5(b"7", usedforsecurity=False).hexdigest()}"'
+    assert s3.etags(BUCKET, "nothing/") == {}
+
+
+def test_emptying_takes_every_version_and_every_delete_marker() -> None:
+    with mock_aws():
+        made = client("s3")
+        made.create_bucket(Bucket=BUCKET)
+        made.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        s3 = S3(made, REGION)
+        for text in (b"one", b"two"):
+            s3.put(BUCKET, "a", text)
+        s3.delete(BUCKET, "a")
+        s3.put(BUCKET, "b", b"")
+        assert s3.empty(BUCKET) == 4
+        assert s3.empty(BUCKET) == 0
+        made.delete_bucket(Bucket=BUCKET)
+
+
+def test_what_s3_would_not_delete_is_an_error_although_the_answer_was_200() -> None:
+    with stubbed("s3") as (made, stub):
+        stub.add_response("list_object_versions", {"Versions": [{"Key": "a", "VersionId": "1"}]})
+        refused = {"Key": "a", "VersionId": "1", "Code": "AccessDenied", "Message": "object lock"}
+        stub.add_response("delete_objects", {"Errors": [refused]})
+        with pytest.raises(AwsError, match="a of artifacts could not be deleted: object lock") as caught:
+            S3(made, REGION).empty(BUCKET)
+        assert caught.value.aws_code == "AccessDenied"
+
+
+def test_urls_are_what_cloudformation_takes() -> None:
+    assert S3(client("s3"), "sa-east-1").url("b", "t/1.yaml") == "https://b.s3.sa-east-1.amazonaws.com/t/1.yaml"
+    assert S3(client("s3"), "cn-north-1").url("b", "k") == "https://b.s3.cn-north-1.amazonaws.com.cn/k"
