@@ -58,7 +58,7 @@ class Base:
         for layer in self.layers:
             with self.open(layer) as archive:
                 for member in archive:
-                    _apply(found, member.name.lstrip("./"))
+                    _apply(found, clean(member.name))
         return frozenset(found)
 
     def file(self, path: str) -> bytes | None:
@@ -66,7 +66,7 @@ class Base:
         for layer in reversed(self.layers):
             with self.open(layer) as archive:
                 for member in archive:
-                    if member.name.lstrip("./") == path and member.isfile():
+                    if clean(member.name) == path and member.isfile():
                         stream = archive.extractfile(member)
                         return stream.read() if stream else None
         return None
@@ -102,7 +102,10 @@ def pinned_base(dockerfile: Path) -> ImageName:
 
 
 def fetch_base(store: ImageStore, name: ImageName, platform: str, opener: Opener, listener: Listener) -> Base:
-    """The base image for a platform (`linux/arm64`); nothing is fetched that is here. Raises RegistryError, BuildError."""
+    """The base image for a platform (`linux/arm64`); nothing is fetched that is here.
+
+    Raises RegistryError and BuildError.
+    """
     cached = _Fetcher(store, name, opener, listener)
     digest, manifest = cached.manifest(platform)
     values = manifest.json()
@@ -161,6 +164,11 @@ class _Fetcher:
         found = self.opener(self.name).manifest(reference)
         self.store.add(found.body, found.media_type)
         return found
+
+
+def clean(name: str) -> str:
+    """A layer's path without leading `./` or `/`."""
+    return name.removeprefix("./").strip("/")
 
 
 def _apply(paths: set[str], path: str) -> None:

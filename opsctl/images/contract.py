@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
 }
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PORT = 8000
 HEALTH_CHECK = (
     "python", "-c",
@@ -80,9 +81,7 @@ def image_config(base: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
     values = copy.deepcopy(base)
     before = values.get("config") or {}
     kept = [each for each in before.get("Env") or [] if each.partition("=")[0] not in {*ENVIRONMENT, "PATH"}]
-    path = next(
-        (each for each in before.get("Env") or [] if each.startswith("PATH=")), "PATH=/usr/local/bin:/usr/bin:/bin"
-    )
+    path = next((each for each in before.get("Env") or [] if each.startswith("PATH=")), f"PATH={_PATH}")
     values["config"] = {
         "Env": [f"PATH=/venv/bin:{path.partition('=')[2]}", *kept, *(f"{k}={v}" for k, v in ENVIRONMENT.items())],
         "User": f"{USER_ID}:{USER_ID}",

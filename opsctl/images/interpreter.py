@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from opsctl.images.base import Base
+from opsctl.images.base import Base, clean
 from opsctl.images.errors import BuildError
 
 _LOADERS = {"linux/amd64": "lib64/ld-linux-x86-64.so.2", "linux/arm64": "lib/ld-linux-aarch64.so.1"}
@@ -97,7 +97,7 @@ def compile_tree(interpreter: Interpreter, folder: Path, installed: str) -> None
 def _unpack(archive: tarfile.TarFile, root: Path) -> None:
     """What an interpreter needs of a layer. Nothing is written outside `root`, through links neither."""
     for member in archive:
-        name = member.name.lstrip("./")
+        name = clean(member.name)
         if not any(name == wanted or name.startswith(f"{wanted}/") for wanted in _WANTED) or ".." in name.split("/"):
             continue
         target = root / name
@@ -111,7 +111,7 @@ def _unpack(archive: tarfile.TarFile, root: Path) -> None:
         elif member.issym():
             _link(target, _inside(root, target, member.linkname))
         elif member.islnk():
-            _link(target, os.path.relpath(root / member.linkname.lstrip("./"), target.parent))
+            _link(target, os.path.relpath(root / clean(member.linkname), target.parent))
         elif member.isfile():
             _write(archive, member, target)
 

@@ -73,7 +73,7 @@ def with_parents(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def entries_of(folder: Path, prefix: str) -> list[Entry]:
-    """Every file and link of a folder; what is executable for its owner is so for all, nothing is writable for others."""
+    """Every file and link of a folder. What its owner may execute everyone may; only the owner may write."""
     found = []
     for path in sorted(folder.rglob("*")):
         name = f"{prefix}/{path.relative_to(folder).as_posix()}"

@@ -45,7 +45,10 @@ class NativeBuilder:
     download: Downloader | None = None
 
     def build(self, platforms: tuple[str, ...]) -> Descriptor:
-        """Build for one platform (a manifest) or several (an index); names nothing. Raises BuildError, RegistryError."""
+        """Build for one platform (a manifest) or several (an index), without naming it.
+
+        Raises BuildError and RegistryError.
+        """
         strange = [each for each in platforms if each not in PLATFORMS]
         if strange or not platforms:
             raise BuildError(

@@ -74,7 +74,7 @@ def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise BuildError(
-            f"pip could not download the service's packages for {platform}: {lines[-1] if lines else 'no reason given'}",
+            f"pip could not download the service's packages for {platform}: {lines[-1] if lines else 'no reason'}",
             hint="Check that a package index can be reached, and that every locked package has a wheel for it.",
             detail=tuple(lines[-10:]),
         )

@@ -58,6 +58,25 @@ def broken(path: Path, text: str) -> str:
     return before
 
 
+def test_a_db_init_that_fails_on_the_first_deploy_is_explained_and_the_next_finishes(project: Project) -> None:
+    """A role of ours is called like a superuser that exists, which DbInit must not take over."""
+    config = project.root / "environments.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("auth: trust", "auth: trust\n      app_user: opsctl_superuser"))
+    failed = project.opsctl("deploy", "--env", "local")
+    config.write_text(text)
+    assert failed.code == 1
+    screen = failed.err.strip().splitlines()
+    assert screen[-2].startswith("Error: jobs: DbInit (Custom::DbInit) failed: The role opsctl_superuser exists")
+    assert screen[-1].startswith("Next: ")
+    status = project.opsctl("status", "--env", "local", "--json").json
+    assert {item["stack"]: item["status"] for item in status["stacks"]} == {
+        **dict.fromkeys(("bootstrap", "platform", "network", "data"), "CREATE_COMPLETE"),
+        "jobs": "ROLLBACK_COMPLETE",
+        "app": "absent",
+    }
+
+
 def test_a_first_release_that_crashes_is_explained_and_the_next_deploy_succeeds(project: Project) -> None:
     serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
     before = broken(serve, "print('the cache server is unknown', flush=True)\nraise SystemExit(3)\n")

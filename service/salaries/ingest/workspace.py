@@ -41,10 +41,16 @@ def scratch(data_dir: Path, purpose: str) -> Iterator[Path]:
 
 
 def _sweep(parent: Path) -> None:
+    """Remove the folders of dead runs. One without a lock file is dead too: cut at birth, or in death."""
     for folder in parent.iterdir():
-        with contextlib.suppress(OSError), (folder / "lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            with (folder / "lock").open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        except FileNotFoundError:
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
