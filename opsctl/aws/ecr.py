@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from opsctl.aws.errors import AwsError, translated
@@ -13,6 +18,38 @@ _MANIFESTS = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 ]
+
+
+_SCAN_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What the registry API takes for twelve hours; the password never shows."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EcrImage:
+    """An image of a repository. `pushed` is ISO 8601, `size` the compressed bytes."""
+
+    digest: str
+    tags: tuple[str, ...]
+    pushed: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A vulnerability that a scan found. `fixed` is the first version without it, "" when there is none."""
+
+    id: str
+    severity: str
+    package: str
+    version: str
+    fixed: str
 
 
 class Ecr:
@@ -55,3 +92,111 @@ class Ecr:
         except AwsError as error:
             if error.aws_code != "ImageAlreadyExistsException":
                 raise
+
+    def authorization(self) -> Authorization:
+        """A login for the registry API, for every registry that these credentials may use."""
+        with translated():
+            answer = self._client.get_authorization_token()
+        user, _, password = (
+            base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode().partition(":")
+        )
+        return Authorization(user, password)
+
+    def images(self, repository: str, *, registry: str | None = None) -> list[EcrImage]:
+        """All images, newest first. Raises AwsError, with code RepositoryNotFoundException when there is none."""
+        owner = {"registryId": registry} if registry else {}
+        found = []
+        with translated():
+            for page in self._client.get_paginator("describe_images").paginate(repositoryName=repository, **owner):
+                found += [_image(each) for each in page.get("imageDetails", [])]
+        return sorted(found, key=lambda image: image.pushed, reverse=True)
+
+    def platform_digests(self, repository: str, digest: str, *, registry: str | None = None) -> list[str]:
+        """The digests behind an index; the image's own when it is for one platform."""
+        owner = {"registryId": registry} if registry else {}
+        with translated():
+            answer = self._client.batch_get_image(
+                repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=_MANIFESTS, **owner
+            )
+        if not answer.get("images"):
+            raise AwsError(f"{repository}@{digest} is not in the registry.", aws_code="ImageNotFoundException")
+        listed = json.loads(answer["images"][0]["imageManifest"]).get("manifests")
+        return [str(each["digest"]) for each in listed] if listed else [digest]
+
+    def findings(
+        self,
+        repository: str,
+        digest: str,
+        *,
+        registry: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        poll_seconds: float = 5.0,
+    ) -> list[Finding]:
+        """What the newest scan of an image found; starts one when there is none, and waits up to ten minutes.
+
+        Raises AwsError, with code ScanNotDone when the scan failed, can't read the image or takes longer.
+        """
+        image = {"repositoryName": repository, "imageId": {"imageDigest": digest}}
+        if registry:
+            image["registryId"] = registry
+        waited, status = 0.0, ""
+        while waited <= _SCAN_SECONDS:
+            status, found, reason = self._scan(image)
+            if status in {"COMPLETE", "ACTIVE"}:
+                return found
+            if status in {"FAILED", "UNSUPPORTED_IMAGE", "SCAN_ELIGIBILITY_EXPIRED", "FINDINGS_UNAVAILABLE"}:
+                raise AwsError(
+                    f"{repository}@{digest} was not scanned: {status} {reason}".strip(), aws_code="ScanNotDone"
+                )
+            sleep(poll_seconds)
+            waited += poll_seconds
+        raise AwsError(f"The scan of {repository}@{digest} is still {status}.", aws_code="ScanNotDone")
+
+    def _scan(self, image: dict[str, Any]) -> tuple[str, list[Finding], str]:
+        """Status, findings and reason; a scan that was never asked for is started."""
+        try:
+            with translated():
+                pages = list(self._client.get_paginator("describe_image_scan_findings").paginate(**image))
+        except AwsError as error:
+            if error.aws_code != "ScanNotFoundException":
+                raise
+            with translated():
+                self._client.start_image_scan(**image)
+            return "PENDING", [], ""
+        status = pages[0].get("imageScanStatus", {})
+        found = []
+        for page in pages:
+            details = page.get("imageScanFindings", {})
+            found += [_basic(each) for each in details.get("findings", [])]
+            found += [each for raw in details.get("enhancedFindings", []) for each in _enhanced(raw)]
+        return str(status.get("status", "")), found, str(status.get("description", ""))
+
+
+def _image(values: dict[str, Any]) -> EcrImage:
+    pushed = values.get("imagePushedAt")
+    return EcrImage(
+        digest=str(values["imageDigest"]),
+        tags=tuple(sorted(values.get("imageTags", []))),
+        pushed=pushed.isoformat() if pushed is not None else "",
+        size=int(values.get("imageSizeInBytes", 0)),
+    )
+
+
+def _basic(values: dict[str, Any]) -> Finding:
+    told = {each["key"]: str(each.get("value", "")) for each in values.get("attributes", [])}
+    return Finding(
+        str(values.get("name", "")), str(values.get("severity", "UNDEFINED")), told.get("package_name", ""),
+        told.get("package_version", ""), told.get("patched_version", ""),
+    )  # fmt: skip
+
+
+def _enhanced(values: dict[str, Any]) -> list[Finding]:
+    details = values.get("packageVulnerabilityDetails", {})
+    name = str(details.get("vulnerabilityId") or values.get("title", ""))
+    severity = str(values.get("severity", "UNTRIAGED"))
+    packages = details.get("vulnerablePackages") or [{}]
+    return [
+        Finding(name, severity, str(each.get("name", "")), str(each.get("version", "")),
+                str(each.get("fixedInVersion", "")))
+        for each in packages
+    ]  # fmt: skip

@@ -112,26 +112,16 @@ class Ecs:
     def stopped_tasks(self, cluster: str, service: str) -> list[Task]:
         """Tasks of a service that stopped within the last hour or so, the newest first.
 
-        The rollback of a stack that was being created deletes the service; its tasks are then found by their group.
+        Asked by cluster, not by service: a service whose creation failed is gone when somebody wants to know why.
         """
-        try:
-            arns = self._stopped(cluster=cluster, serviceName=service)
-        except AwsError as error:
-            if error.aws_code != "ServiceNotFoundException":
-                raise
-            arns = self._stopped(cluster=cluster)
-        if not arns:
-            return []
         with translated():
-            found = self._client.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
-        answer = [item for item in found if item.get("group", f"service:{service}") == f"service:{service}"]
-        by_end = sorted(answer, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
+            arns = self._client.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+            if not arns:
+                return []
+            answer = self._client.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
+        own = [item for item in answer if item.get("group") == f"service:{service}"]
+        by_end = sorted(own, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
         return [_task(item) for item in by_end[::-1]]
-
-    def _stopped(self, **where: str) -> list[str]:
-        with translated():
-            arns: list[str] = self._client.list_tasks(desiredStatus="STOPPED", **where)["taskArns"]
-        return arns
 
     def service(self, cluster: str, name: str) -> Service | None:
         """A service, or None."""

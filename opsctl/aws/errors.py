@@ -68,7 +68,7 @@ def translated() -> Iterator[None]:
 
 def _from_client(error: ClientError) -> AwsError:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    text = str(error.response.get("Error", {}).get("Message", "")) or code
+    text = str(error.response.get("Error", {}).get("Message", "")) or code or "no reason given"
     doing = error.operation_name
     if code in _CREDENTIALS:
         return AwsRefusedError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from opsctl.aws.errors import AwsError, translated
@@ -49,3 +51,19 @@ class Logs:
                 return ()
             raise
         return tuple(str(event["message"]).rstrip("\n") for event in answer["events"])[-count:]
+
+    def since(self, group: str, start: datetime, count: int = 20) -> tuple[str, ...]:
+        """The last lines that any stream of a group got since `start`; none when the group does not exist."""
+        lines: deque[str] = deque(maxlen=count)
+        pages = self._client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=int(start.timestamp() * 1000), PaginationConfig={"MaxItems": 1000}
+        )
+        try:
+            with translated():
+                for page in pages:
+                    lines.extend(str(event["message"]).rstrip("\n") for event in page["events"])
+        except AwsError as error:
+            if error.aws_code == "ResourceNotFoundException":
+                return ()
+            raise
+        return tuple(lines)

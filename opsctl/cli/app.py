@@ -17,7 +17,21 @@ def build() -> typer.Typer:
     """The whole command tree. Command modules import nothing heavy before a command runs."""
     import typer
 
-    from opsctl.cli import bootstrap, dataset, db, deploy, destroy, diff, env, local, outputs, status, synth, unlock
+    from opsctl.cli import (
+        bootstrap,
+        dataset,
+        db,
+        deploy,
+        destroy,
+        diff,
+        env,
+        image,
+        local,
+        outputs,
+        status,
+        synth,
+        unlock,
+    )
 
     app = typer.Typer(
         name="opsctl",
@@ -34,17 +48,25 @@ def build() -> typer.Typer:
         "130 interrupted."
     )
     def root(
-        version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
+        version: bool = typer.Option(
+            False, "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
     ) -> None:
-        if version:
-            typer.echo(f"opsctl {__version__}")
-            raise typer.Exit
+        pass
 
     for module in (bootstrap, deploy, diff, status, outputs, destroy, unlock, synth):
         module.register(app)
-    for group in (env, db, dataset, local):
+    for group in (env, image, db, dataset, local):
         app.add_typer(group.app, name=group.app.info.name)
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    import typer
+
+    if wanted:
+        typer.echo(f"opsctl {__version__}")
+        raise typer.Exit
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,7 +92,7 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        return _failed(OpsctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED), as_json=as_json)
+        return _failed(_interrupted(), as_json=as_json)
     except typer.TyperException as error:
         message = error.format_message()
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text itself
@@ -81,7 +103,13 @@ def run(arguments: list[str]) -> int:
         from opsctl.cli.crash import explained
 
         return _failed(explained(error), as_json=as_json)
+    if result == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
+        return _failed(_interrupted(), as_json=as_json)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _interrupted() -> OpsctlError:
+    return OpsctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
 
 
 def _failed(error: OpsctlError, *, as_json: bool) -> int:

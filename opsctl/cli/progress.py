@@ -70,6 +70,8 @@ def plain(event: Event) -> str:
         return f"{event.step}: {event.status} {event.resource_type} {event.logical_id}{reason}"
     if isinstance(event, LogLine):
         return f"{event.step} | {event.text}"
+    if isinstance(event, Progress) and event.unit == "s":  # a countdown: someone waits for it, in a log as well
+        return f"{event.step}: {event.text}"
     return event.text if isinstance(event, Note) else ""
 
 

@@ -67,20 +67,23 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
     version = source_version(root)
     tag = image_tag or env.ecs.image_tag or version.tag
     own = tag == version.tag
+    if env.ecs.build_on_deploy and image_tag is None:
+        from opsctl.cli.image_source import BuiltImage
+
+        return BuiltImage(target, tag=tag, commit=version.commit if own else "")
     return PublishedImage(
         registry=target.aws.ecr,
         environment=env.name,
         region=env.region,
         repository=env.ecs.repository_name,
         tag=tag,
-        owner_account=_repository_account(target),
+        owner_account=repository_account(target),
         commit=version.commit if own else "",
         migrations=migrations_digest(root / "service") if own else "",
-        build=env.ecs.build_on_deploy and image_tag is None,
     )
 
 
-def _repository_account(target: Target) -> str | None:
+def repository_account(target: Target) -> str | None:
     """The account of the environment that manages the repository, when it is named."""
     for other in target.workspace.configuration.environments.values():
         same = other.target == "aws" and other.ecs.repository_name == target.env.ecs.repository_name

@@ -100,28 +100,62 @@ def parse_secret(text: str, stage: str) -> Credentials:
     return Credentials(user, password, stage)
 
 
+class Refusals:
+    """Remembers for some minutes whose password was waited for in vain.
+
+    CloudFormation rolls a failed update back by calling the function once more: to wait as long again would only keep
+    people from the reason.
+    """
+
+    MINUTES = 2.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._times: dict[str, float] = {}
+
+    def note(self, secret: str) -> None:
+        """It was refused to the end."""
+        self._times[secret] = self._clock()
+
+    def forget(self, secret: str) -> None:
+        """It was accepted."""
+        self._times.pop(secret, None)
+
+    def recent(self, secret: str) -> bool:
+        """Whether waiting for it again is of no use."""
+        return secret in self._times and self._clock() - self._times[secret] < self.MINUTES * 60
+
+
 @dataclass(frozen=True)
 class MasterOpener:
-    """Opens connections with the settings' credentials; see `Opener`."""
+    """Opens connections with the settings' credentials; see `Opener`. Given `refusals` outlive one call."""
 
     settings: ConnectionSettings
     secrets: SecretReader = field(default_factory=SecretsManagerReader)
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    refusals: Refusals = field(default_factory=Refusals)
 
     def __call__(self, deadline: Deadline, patience: float | None = None) -> Connection:
         """Try until a connection stands, the error at hand is not worth another try, or its time is over."""
         start = self.clock()
+        secret = self.settings.secret_arn or ""
         while True:
             try:
-                return self._try_each()
+                opened = self._try_each()
             except DbRolesError as error:
+                refused = isinstance(error, PasswordRefusedError)
                 # A refused password without a secret is final: nothing is going to change it.
-                waits = not (isinstance(error, PasswordRefusedError) and not self.settings.secret_arn)
+                waits = not refused or (secret and not self.refusals.recent(secret))
                 limit = error.retry_seconds if waits else 0.0
                 limit = limit if patience is None else min(limit, patience)
                 if self.clock() - start + 1 > limit or deadline.remaining() <= CONNECT_SECONDS + 1:
+                    if refused and patience is None:
+                        self.refusals.note(secret)
                     raise
+            else:
+                self.refusals.forget(secret)
+                return opened
             self.sleep(1)
 
     def _try_each(self) -> Connection:

@@ -13,12 +13,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from opsctl.dbroles.bounded import TookTooLong, run_bounded
 from opsctl.dbroles.errors import AnswerNotDeliveredError, BadEventError, DbRolesError, OutOfTimeError
 from opsctl.dbroles.protocol import build_answer, deliver, read_request_type
+
+if TYPE_CHECKING:
+    from opsctl.dbroles.connection import Refusals
 
 WORK_SECONDS = 46.0
 GIVE_UP_AFTER = 3.0
@@ -56,6 +60,7 @@ def do_work(action: Action, properties: Mapping[str, object], seconds: float) ->
     """Act on the properties of the resource; the report as plain data. Raises DbRolesError, or anything at all."""
     # Imported here, inside the bounded call: a failing import is a failure with a reason like any other.
     from opsctl.dbroles import service
+    from opsctl.dbroles.connection import MasterOpener
     from opsctl.dbroles.deadline import Deadline
     from opsctl.dbroles.model import RoleModel
     from opsctl.dbroles.settings import ConnectionSettings
@@ -66,9 +71,18 @@ def do_work(action: Action, properties: Mapping[str, object], seconds: float) ->
     model = RoleModel.from_mapping(cast(Mapping[str, object], roles))
     settings = ConnectionSettings.from_properties(properties, os.environ, Path(__file__).parents[2])
     deadline = Deadline(seconds)
+    opener = MasterOpener(settings, refusals=_refusals())
     if action == "status":
-        return service.status(settings, model, deadline=deadline).to_dict()
-    return service.initialize(settings, model, check=action == "check", deadline=deadline).to_dict()
+        return service.status(settings, model, deadline=deadline, opener=opener).to_dict()
+    return service.initialize(settings, model, check=action == "check", deadline=deadline, opener=opener).to_dict()
+
+
+@cache
+def _refusals() -> Refusals:
+    """Lambda keeps the process between calls, and with it what is remembered here."""
+    from opsctl.dbroles.connection import Refusals
+
+    return Refusals()
 
 
 def _work_seconds(context: Context) -> float:

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.cloudformation import Stack
+from opsctl.config import naming
 from opsctl.deploy import planner, release
-from opsctl.deploy.diagnose import service_failure
+from opsctl.deploy.countdown import answer_limits
+from opsctl.deploy.diagnose import function_failure, service_failure
 from opsctl.deploy.events import Emit, StepFinished, StepStarted
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -164,24 +166,34 @@ class Deployment:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                raise self._explained(error) from error
+                raise self._explained(error, template) from error
             self._keep(template.stack, deployed.stack, template.body)
             return deployed.changed, deployed.stack.status if deployed.changed else UNCHANGED
 
         self._timed(template.stack, text, work)
 
-    def _explained(self, error: StackFailedError) -> StackFailedError:
-        """A service that never got healthy says little; its stopped tasks and their logs say why."""
-        if error.cause is None or error.cause.type != "AWS::ECS::Service":
+    def _explained(self, error: StackFailedError, template: StackTemplate) -> StackFailedError:
+        """What ECS and the logs know about a resource whose own reason says little."""
+        if error.cause is None:
             return error
         platform = self._now.state.outputs("platform")
-        lines = service_failure(
-            self._aws.ecs,
-            self._aws.logs,
-            cluster=platform.get("ClusterName", ""),
-            service=error.cause.physical_id,
-            log_group=platform.get("ServiceLogGroupName", ""),
-        )
+        lines: tuple[str, ...] = ()
+        if error.cause.type == "AWS::ECS::Service":
+            lines = service_failure(
+                self._aws.ecs,
+                self._aws.logs,
+                cluster=platform.get("ClusterName", ""),
+                service=naming.service_name(self._env),  # the event of a failed create may not name it yet
+                log_group=platform.get("ServiceLogGroupName", ""),
+            )
+        elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
+            lines = function_failure(
+                self._aws.logs,
+                log_group=platform.get("FunctionLogGroupName", ""),
+                reason=error.cause.reason,
+                at=error.cause.at,
+                waited=waited,
+            )
         return StackFailedError(error.message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
 
     def _keep(self, name: str, stack: Stack, body: str) -> None:
@@ -192,7 +204,10 @@ class Deployment:
 
     def _runner(self, template: StackTemplate) -> StackRunner:
         client = self._now.client_of(template)
-        follower = Follower(client.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach)
+        follower = Follower(
+            client.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach,
+            limits=answer_limits(template.body),
+        )  # fmt: skip
         return StackRunner(
             client.cloudformation,
             follower,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from opsctl.aws.ecs import Service, Task
@@ -14,6 +16,12 @@ class ServiceApi(Protocol):
 
     def service(self, cluster: str, name: str) -> Service | None: ...
     def stopped_tasks(self, cluster: str, service: str) -> list[Task]: ...
+
+
+class RecentApi(Protocol):
+    """What the diagnosis of a function asks CloudWatch Logs."""
+
+    def since(self, group: str, start: datetime, count: int = 20) -> tuple[str, ...]: ...
 
 
 class TailApi(Protocol):
@@ -36,3 +44,23 @@ def service_failure(ecs: ServiceApi, logs: TailApi, *, cluster: str, service: st
     except AwsError as error:
         return (f"(The service's tasks can't be read: {error.message})",)
     return (*lines, f"Task {task.id} stopped: {how_it_ended(task)}.")
+
+
+# What Lambda itself writes around every call, and the indented lines of a traceback.
+_FRAME = re.compile(r"(INIT_START|START|END|REPORT) |Traceback |\s")
+_SILENT = ("timed out", "did not receive a response", "failed to respond")
+
+
+def function_failure(logs: RecentApi, *, log_group: str, reason: str, at: datetime, waited: int) -> tuple[str, ...]:
+    """What a function wrote when its custom resource ended without an answer: the reason is in its log alone.
+
+    `waited` is the resource's ServiceTimeout in seconds. Never raises, as it explains another failure.
+    """
+    if not log_group or not any(text in reason for text in _SILENT):
+        return ()
+    try:
+        lines = logs.since(log_group, at - timedelta(seconds=waited + 60))
+    except AwsError as error:
+        return (f"(The function's log {log_group} can't be read: {error.message})",)
+    said = [part for line in lines for part in line.splitlines() if part.strip() and not _FRAME.match(part)]
+    return tuple(f"{log_group}: {part.strip()}" for part in said[-8:])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from opsctl.aws.cloudformation import Stack, StackEvent
+from opsctl.deploy.countdown import Countdown
 from opsctl.deploy.events import Emit, ResourceChanged
 from opsctl.deploy.statuses import is_terminal
 from opsctl.errors import ExitCode, OpsctlError
@@ -70,8 +71,17 @@ class Follower:
     """Polls one stack at a time; `wait` returns early with True when the person detaches."""
 
     def __init__(
-        self, reader: EventReader, emit: Emit, pace: Pace, *, clock: Callable[[], float], detach: threading.Event
+        self,
+        reader: EventReader,
+        emit: Emit,
+        pace: Pace,
+        *,
+        clock: Callable[[], float],
+        detach: threading.Event,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
+        """`limits`: seconds for which CloudFormation waits for each custom resource, see `countdown`."""
+        self._countdown = Countdown(limits or {}, emit, clock)
         self._reader = reader
         self._emit = emit
         self._pace = pace
@@ -92,6 +102,7 @@ class Follower:
             fresh = self._fresh(stack_id, seen)
             for event in fresh:
                 self._report(step, event)
+                self._countdown.note(event)
                 if event.status.endswith("_FAILED"):
                     followed.failures.append(event)
             if fresh:
@@ -104,6 +115,7 @@ class Follower:
                     followed.stack = stack
                     return followed
             rounds += 1
+            self._countdown.tick(step)
             self._pause(step, end)
 
     def _pause(self, step: str, end: float) -> None:

@@ -20,6 +20,8 @@ _DOCKER_LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
 }
+KEPT_FILES = ("etc/passwd", "etc/group")
+"""Files of a base that are read, not only seen."""
 _PYTHON = re.compile(r"usr/(?:local/)?bin/python3\.(\d+)")
 _PINNED = re.compile(r"^ARG PYTHON_IMAGE=(\S+)$", re.MULTILINE)
 
@@ -51,25 +53,29 @@ class Base:
         """`3.13`."""
         return self.python.name.removeprefix("python")
 
-    @cached_property
+    @property
     def paths(self) -> frozenset[str]:
         """Every path of its file system, without leading slash, links included."""
-        found: set[str] = set()
+        return self._scanned[0]
+
+    def file(self, path: str) -> bytes | None:
+        """The content of one of KEPT_FILES; None when it is not there."""
+        return self._scanned[1].get(path)
+
+    @cached_property
+    def _scanned(self) -> tuple[frozenset[str], dict[str, bytes]]:
+        """One walk through all layers, since each has to be decompressed."""
+        paths: set[str] = set()
+        files: dict[str, bytes] = {}
         for layer in self.layers:
             with self.open(layer) as archive:
                 for member in archive:
-                    _apply(found, clean(member.name))
-        return frozenset(found)
-
-    def file(self, path: str) -> bytes | None:
-        """A file's content, from the topmost layer that has it."""
-        for layer in reversed(self.layers):
-            with self.open(layer) as archive:
-                for member in archive:
-                    if clean(member.name) == path and member.isfile():
+                    path = clean(member.name)
+                    _apply(paths, path)
+                    if path in KEPT_FILES and member.isfile():
                         stream = archive.extractfile(member)
-                        return stream.read() if stream else None
-        return None
+                        files[path] = stream.read() if stream else b""
+        return frozenset(paths), {path: data for path, data in files.items() if path in paths}
 
     def open(self, layer: Descriptor) -> tarfile.TarFile:
         """A layer as a tar stream. Raises BuildError for a compression that this Python can't read."""

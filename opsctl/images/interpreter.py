@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from opsctl.images.base import Base, clean
+from opsctl.images.caching import whole_folder
 from opsctl.images.errors import BuildError
 
 _LOADERS = {"linux/amd64": "lib64/ld-linux-x86-64.so.2", "linux/arm64": "lib/ld-linux-aarch64.so.1"}
 _TRIPLES = {"linux/amd64": "x86_64-linux-gnu", "linux/arm64": "aarch64-linux-gnu"}
-_WANTED = ("usr/bin", "usr/lib", "usr/local", "lib", "lib64", "bin", "etc/ld.so.conf.d")
+_WANTED = ("usr/bin", "usr/lib", "usr/lib64", "usr/local", "lib", "lib64", "bin", "etc/ld.so.conf.d")
 _SECONDS = 600
 
 
@@ -38,16 +39,11 @@ class Interpreter:
         """Unpack the base, or find it unpacked."""
         root = cache / "bases" / base.digest.removeprefix("sha256:")[:20]
         if not root.is_dir():
-            partial = root.with_name(f".{root.name}.{os.getpid()}")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            for layer in base.layers:
-                with base.open(layer) as archive:
-                    _unpack(archive, partial)
-            try:
-                partial.rename(root)
-            except OSError:  # another build was faster
-                shutil.rmtree(partial, ignore_errors=True)
+            with whole_folder(root) as partial:
+                for layer in base.layers:
+                    with base.open(layer) as archive:
+                        _unpack(archive, partial)
+        os.utime(root)
         return cls(root, base.platform, base.python)
 
     def run(self, arguments: list[str], *, cwd: Path, environment: Mapping[str, str]) -> str:

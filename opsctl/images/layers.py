@@ -9,9 +9,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import shutil
 import stat
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -47,18 +49,43 @@ class Layer:
 
 def write_layer(store: ImageStore, entries: Iterable[Entry]) -> Layer:
     """Store the entries as a layer, with the directories that lead to them."""
+    with _writing(store) as written, _archive(written.plain) as archive:
+        for entry in with_parents(entries):
+            _add(archive, entry)
+    return written.layer
+
+
+def compress(store: ImageStore, stream: IO[bytes]) -> Layer:
+    """Store a layer's tar stream, compressed."""
+    with _writing(store) as written:
+        shutil.copyfileobj(stream, cast("IO[bytes]", written.plain), 1024 * 1024)
+    return written.layer
+
+
+@dataclass
+class _Written:
+    """`plain` takes the tar stream; `layer` is there when the block has ended."""
+
+    plain: _Digest
+    found: Layer | None = None
+
+    @property
+    def layer(self) -> Layer:
+        assert self.found is not None
+        return self.found
+
+
+@contextmanager
+def _writing(store: ImageStore) -> Iterator[_Written]:
     with store.staging() as temporary:
         with temporary.open("wb") as raw:
             packed = _Digest(raw)
             # GzipFile writes no name and, with mtime 0, no time.
             with gzip.GzipFile(filename="", mode="wb", fileobj=packed, compresslevel=_LEVEL, mtime=0) as zipped:
-                plain = _Digest(cast("IO[bytes]", zipped))
-                with tarfile.open(fileobj=cast("IO[bytes]", plain), mode="w", format=tarfile.PAX_FORMAT) as archive:
-                    for entry in with_parents(entries):
-                        _add(archive, entry)
-        digest = packed.digest
-        store.adopt(temporary, digest)
-    return Layer(Descriptor(LAYER, digest, packed.size), plain.digest)
+                written = _Written(_Digest(cast("IO[bytes]", zipped)))
+                yield written
+        store.adopt(temporary, packed.digest)
+    written.found = Layer(Descriptor(LAYER, packed.digest, packed.size), written.plain.digest)
 
 
 def with_parents(entries: Iterable[Entry]) -> list[Entry]:
@@ -87,6 +114,10 @@ def entries_of(folder: Path, prefix: str) -> list[Entry]:
 def file_mode(path: Path) -> int:
     """0755 or 0644."""
     return 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
+
+
+def _archive(target: _Digest) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast("IO[bytes]", target), mode="w", format=tarfile.PAX_FORMAT)
 
 
 def _add(archive: tarfile.TarFile, entry: Entry) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from typing import Any
 
 from opsctl.images import contract
 from opsctl.images.base import Base, fetch_base, host_platform
+from opsctl.images.caching import prune, whole_folder
 from opsctl.images.errors import BuildError
 from opsctl.images.interpreter import Interpreter, compile_tree
 from opsctl.images.layers import Layer, entries_of, write_layer
@@ -57,6 +59,8 @@ class NativeBuilder:
                 hint=f"Choose from {', '.join(PLATFORMS)}.",
             )
         manifests = [self._platform(each) for each in platforms]
+        for kind in ("wheels", "sites", "bases"):
+            prune(self.cache / kind)
         if len(manifests) == 1:
             return manifests[0]
         body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [each.to_dict() for each in manifests]}
@@ -65,9 +69,10 @@ class NativeBuilder:
     def _platform(self, platform: str) -> Descriptor:
         base = fetch_base(self.store, self.base, platform, self.opener, self.listener)
         home = self._interpreter(base)
+        site = self._site(base, home)
         with ThreadPoolExecutor(2) as pool:
-            packages = pool.submit(self._packages, base, home)
-            code = pool.submit(self._code, base, home)
+            packages = pool.submit(self._packages, base, site)
+            code = pool.submit(self._code, base, home, site)
             layers = [packages.result(), code.result()]
         config = self.store.add(_json(contract.image_config(base.config, [each.diff_id for each in layers])), _CONFIG)
         body = {
@@ -89,42 +94,47 @@ class NativeBuilder:
             raise BuildError(f"{self.base} carries another Python for {here} than for {base.platform}.")
         return Interpreter.unpacked(same, self.cache)
 
-    def _packages(self, base: Base, interpreter: Interpreter) -> Layer:
-        """/venv: kept under what it is made of, since it changes rarely and is most of the work."""
+    def _site(self, base: Base, interpreter: Interpreter) -> Path:
+        """The locked packages with byte code, unpacked; kept, since they change rarely and are most of the work."""
         lock = self.root / "service" / "requirements.txt"
-        parts = (FORMAT, base.digest, interpreter.root.name, str(base.python), lock.read_text())
+        parts = (FORMAT, base.platform, base.python_version, interpreter.root.name, lock.read_text())
+        site = self.cache / "sites" / hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
+        if not site.is_dir():
+            self.listener.line(f"packages for {base.platform}, Python {base.python_version}")
+            wheels = locked_wheels(lock, self.cache, base.platform, base.python_version, self.download)
+            with whole_folder(site) as partial:
+                unpack(wheels, partial)
+                compile_tree(interpreter, partial, f"/{contract.site_packages(base.python_version)}")
+        os.utime(site)
+        return site
+
+    def _packages(self, base: Base, site: Path) -> Layer:
+        """/venv."""
+        parts = (FORMAT, site.name, base.platform, str(base.python))
         kept = self.cache / "layers" / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.json"
         found = _kept_layer(kept, self.store)
         if found is not None:
             return found
-        self.listener.line(f"packages for {base.platform}, Python {base.python_version}")
-        wheels = locked_wheels(lock, self.cache, base.platform, base.python_version, self.download)
-        with tempfile.TemporaryDirectory(prefix="opsctl-venv-") as temporary:
-            site = Path(temporary, "site")
-            unpack(wheels, site)
-            prefix = contract.site_packages(base.python_version)
-            compile_tree(interpreter, site, f"/{prefix}")
-            layer = write_layer(self.store, [*entries_of(site, prefix), *contract.venv(base)])
+        layer = write_layer(
+            self.store, [*entries_of(site, contract.site_packages(base.python_version)), *contract.venv(base)]
+        )
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"digest": layer.descriptor.digest, "size": layer.descriptor.size,
-                                    "mediaType": layer.descriptor.media_type, "diff_id": layer.diff_id}))  # fmt: skip
+        kept.write_text(json.dumps({**layer.descriptor.to_dict(), "diff_id": layer.diff_id}))
         return layer
 
-    def _code(self, base: Base, interpreter: Interpreter) -> Layer:
+    def _code(self, base: Base, interpreter: Interpreter, site: Path) -> Layer:
         """/app, with collected static files and byte code, and what the base lacks or has too much of."""
         self.listener.line(f"code for {base.platform}")
         with tempfile.TemporaryDirectory(prefix="opsctl-app-") as temporary:
-            app, site = Path(temporary, "app"), Path(temporary, "site")
+            app = Path(temporary, "app")
             copy_files(contract.shipped_files(self.root), app)
-            pure = locked_wheels(self.root / "service" / "requirements.txt", self.cache, interpreter.platform,
-                                 base.python_version, self.download)  # fmt: skip
-            unpack(tuple(each for each in pure if each.name.endswith("-none-any.whl")), site)
             self._collect(app, site, interpreter)
             compile_tree(interpreter, app, "/app")
             return write_layer(self.store, [*entries_of(app, "app"), *contract.system_entries(base)])
 
     @staticmethod
     def _collect(app: Path, site: Path, interpreter: Interpreter) -> None:
+        """Django and what it takes to collect are pure Python: packages for another processor serve as well."""
         interpreter.run(
             ["manage.py", "collectstatic", "--no-input", "--clear", "--verbosity", "0",
              "--settings", "config.settings_build"],

@@ -6,14 +6,15 @@ pip downloads and checks the hashes; unpacking is ours, since pip installs for t
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from opsctl.images.caching import whole_folder
 from opsctl.images.errors import BuildError
 
 _SECONDS = 600
@@ -39,11 +40,9 @@ def locked_wheels(
     key = hashlib.sha256(f"{text}\0{platform}\0{python}".encode()).hexdigest()[:20]
     folder = cache / "wheels" / key
     if not folder.is_dir():
-        partial = folder.with_name(f".{key}.part")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (download or pip_download)(lock, partial, platform, python)
-        partial.rename(folder)
+        with whole_folder(folder) as partial:
+            (download or pip_download)(lock, partial, platform, python)
+    os.utime(folder)
     wheels = tuple(sorted(folder.glob("*.whl")))
     allowed = set(_HASH.findall(text))
     strange = [wheel.name for wheel in wheels if _sha256(wheel) not in allowed]
@@ -82,6 +81,7 @@ def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:
 
 def unpack(wheels: tuple[Path, ...], site: Path) -> None:
     """Unpack wheels into site-packages. Scripts are left out: everything runs as `python -m`."""
+    made: set[Path] = set()
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             for info in archive.infolist():
@@ -89,9 +89,12 @@ def unpack(wheels: tuple[Path, ...], site: Path) -> None:
                 if target is None or info.is_dir():
                     continue
                 path = site / target
-                path.parent.mkdir(parents=True, exist_ok=True)
+                if path.parent not in made:  # asking the disk for each of thousands of files takes seconds
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    made.add(path.parent)
                 path.write_bytes(archive.read(info))
-                path.chmod(0o755 if info.external_attr >> 16 & 0o100 else 0o644)
+                if info.external_attr >> 16 & 0o100:
+                    path.chmod(0o755)
 
 
 def _place(name: str) -> PurePosixPath | None:

@@ -84,7 +84,7 @@ def test_a_first_release_that_crashes_is_explained_and_the_next_deploy_succeeds(
     assert failed.code == 1
     screen = failed.err.strip().splitlines()
     assert "app: Service (AWS::ECS::Service) failed" in screen[-2]
-    assert any("the cache server is unknown" in line for line in screen[-12:])
+    assert any("the cache server is unknown" in line for line in screen[-12:]), failed.err[-3000:]
     assert any("exit code 3" in line for line in screen[-12:])
     serve.write_text(before)
     project.deploy()

@@ -55,7 +55,9 @@ def test_the_same_rows_again_make_no_new_release_but_fresh_aggregates(database: 
 
 def test_texts_that_look_like_markers_of_the_copy_format_stay_texts(database: str, data_dir: Path) -> None:
     odd = ["\\N", '"', '""', "\\.", "a,b", "NULL", " lead", "x\\ny", "'", "\t", "é", "a\nb"]
-    rows = [("s", "dev", "pleno", text, "", "Brazil", "BRL", "remoto", "1.00", "1.00", "1.00", "") for text in odd]
+    rows: list[Row] = [
+        ("s", "dev", "pleno", text, "", "Brazil", "BRL", "remoto", "1.00", "1.00", "1.00", "") for text in odd
+    ]
     release, _ = load(data_dir, rows)
     stored = SalaryObservation.objects.filter(release_id=release)
     assert set(stored.values_list("location", flat=True)) == {*odd[:-1], "a b"}

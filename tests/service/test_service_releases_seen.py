@@ -22,7 +22,8 @@ def test_a_worker_looks_at_the_pointer_again_within_a_second(
     loaded: str, data_dir: Path, client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(releases.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(releases.POINTER, "clock", lambda: now[0])
+    releases.POINTER.forget()
     settings.RELEASE_CACHE_SECONDS = 0.5
     first = client.get("/api/salaries/", {"role": "sre"})
     with CaptureQueriesContext(connection) as queries:

@@ -109,9 +109,20 @@ def test_killed_backends_fail_the_load_and_nothing_else(
             process = start_command(environment, "load_salary_dataset")
             killed += kill_backend(process)
             process.communicate(timeout=60)
-    connections["default"].close()
+    wait_for_recovery()
     assert killed > 0
     check_after(environment, data_dir, reader.seen)
+
+
+def wait_for_recovery() -> None:
+    """Wait until the server accepts connections again."""
+    for _ in range(300):
+        connections["default"].close()
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            connections["default"].ensure_connection()
+            return
+        time.sleep(0.1)
+    raise AssertionError("the server did not come back")
 
 
 def kill_backend(process: subprocess.Popen[str]) -> bool:

@@ -81,7 +81,12 @@ def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) ->
     paths = raw_files(raw_dir)
     if not paths:
         raise IngestError(f"There is no CSV under {raw_dir}; run fetch_salary_sources or put files there first.")
-    with exclusive(data_dir / ".build.lock"), scratch(data_dir, "build") as folder, engine(folder) as db:
+    size = sum(path.stat().st_size for path in paths)
+    with (
+        exclusive(data_dir / ".build.lock"),
+        scratch(data_dir, "build") as folder,
+        engine(folder, input_bytes=size) as db,
+    ):
         db.execute(sql_blocks("normalise.sql")["macros"])
         db.execute("CREATE TABLE files (number INTEGER, name VARCHAR, first_row BIGINT)")
         files: dict[str, dict[str, Any]] = {}

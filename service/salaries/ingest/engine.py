@@ -10,13 +10,16 @@ from pathlib import Path
 import duckdb
 
 MEMORY_LIMIT = "600MB"
+_LARGE_BYTES = 50_000_000
 _BLOCK = "-- block:"
 
 
 @contextlib.contextmanager
-def engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a DuckDB connection whose tables and overflow live in `folder`."""
-    connection = duckdb.connect(":memory:")
+def engine(folder: Path, *, input_bytes: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a DuckDB connection for about `input_bytes` of CSV; what does not fit into memory goes to `folder`."""
+    # On disk, tables are compressed and memory stays low; for a small input creating the file is most of the time.
+    large = input_bytes > _LARGE_BYTES
+    connection = duckdb.connect(str(folder / "work.duckdb") if large else ":memory:")
     try:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         connection.execute("SET autoinstall_known_extensions = false")

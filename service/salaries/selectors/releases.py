@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -31,15 +32,20 @@ def reads_alias() -> str:
     return "replica" if "replica" in settings.DATABASES else "default"
 
 
-class _Pointer(threading.local):
-    """The last look at the pointer, kept for a fraction of a second."""
+class RememberedPointer(threading.local):
+    """The last look at the pointer, each thread's own, kept for a fraction of a second; `clock` counts seconds."""
 
     def __init__(self) -> None:
+        self.clock: Callable[[], float] = time.monotonic
+        self.forget()
+
+    def forget(self) -> None:
+        """Look at the database again next time."""
         self.seen_at = float("-inf")
         self.release: Release | None = None
 
 
-_pointer = _Pointer()
+POINTER = RememberedPointer()
 
 
 def active_release() -> Release | None:
@@ -48,11 +54,11 @@ def active_release() -> Release | None:
     A worker looks again after `RELEASE_CACHE_SECONDS`; the releases themselves are immutable, so nothing else can
     become stale.
     """
-    now = time.monotonic()
-    if now - _pointer.seen_at >= settings.RELEASE_CACHE_SECONDS or _pointer.release is None:
-        _pointer.release = _read_pointer(reads_alias())
-        _pointer.seen_at = now
-    return _pointer.release
+    now = POINTER.clock()
+    if now - POINTER.seen_at >= settings.RELEASE_CACHE_SECONDS or POINTER.release is None:
+        POINTER.release = _read_pointer(reads_alias())
+        POINTER.seen_at = now
+    return POINTER.release
 
 
 def _read_pointer(using: str) -> Release | None:

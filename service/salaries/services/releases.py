@@ -56,7 +56,12 @@ def release_load(*, canonical: Path, append: bool, allow_shrink: bool, using: st
         LoadRefusedError: the release would shrink the data, or would be empty.
         BusyError: another load did not finish in time.
     """
-    with scratch(settings.DATA_DIR, "load") as folder, engine(folder) as db, transaction.atomic(using=using):
+    size = canonical.stat().st_size if canonical.is_file() else 0
+    with (
+        scratch(settings.DATA_DIR, "load") as folder,
+        engine(folder, input_bytes=size) as db,
+        transaction.atomic(using=using),
+    ):
         lock_dataset(using)
         active = _active(using)
         live = folder / "live.csv" if append and active else None

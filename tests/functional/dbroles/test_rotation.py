@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from opsctl.dbroles.connection import MasterOpener
+from opsctl.dbroles.connection import MasterOpener, Refusals
 from opsctl.dbroles.deadline import Deadline
 from opsctl.dbroles.errors import BadSecretError, PasswordRefusedError
 from opsctl.dbroles.service import initialize
@@ -107,6 +107,29 @@ def test_it_gives_up_after_thirty_seconds_and_names_both_stages(site: Site) -> N
         opener(Deadline(60))
     assert 28 <= time.now <= 30
     assert "0ld-p4ss" not in str(caught.value)
+
+
+def test_it_does_not_wait_again_for_what_it_has_just_waited_for(site: Site) -> None:
+    """Rolling back a failed update calls the function once more, in the same process."""
+    secret = FakeSecret(site.master, "0ld-p4ss")
+    time = FakeTime({})
+    refusals = Refusals(time.clock)
+
+    def seconds() -> float:
+        start = time.now
+        opener = MasterOpener(settings_of(site), secret, time.sleep, time.clock, refusals)
+        with pytest.raises(PasswordRefusedError):
+            opener(Deadline(60))
+        return time.now - start
+
+    assert seconds() >= 28
+    assert seconds() == 0
+    time.now += 120
+    assert seconds() >= 28
+    secret.put("AWSCURRENT", PASSWORD)
+    MasterOpener(settings_of(site), secret, time.sleep, time.clock, refusals)(Deadline(60)).close()
+    secret.put("AWSCURRENT", "0ld-p4ss")
+    assert seconds() >= 28
 
 
 def test_it_does_not_repeat_a_given_password_that_was_refused(site: Site) -> None:

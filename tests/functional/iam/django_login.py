@@ -5,6 +5,7 @@ stdin is JSON: `token` takes the place of the signed one, `options` are added to
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 
@@ -12,17 +13,18 @@ import sys
 def main() -> None:
     asked = json.load(sys.stdin)
     import django
-
-    django.setup()
-    from config.db.postgres_iam.base import DatabaseWrapper
-    from config.db.postgres_iam.tokens import TokenCache
-    from config.readiness import not_ready_reason
     from django.db import connections
 
+    django.setup()
+    # By name, as the service's code is out of reach for the type checks of these tests.
+    backend, tokens, readiness = (
+        importlib.import_module(f"config.{name}")
+        for name in ("db.postgres_iam.base", "db.postgres_iam.tokens", "readiness")
+    )
     if asked["token"] is not None:
-        DatabaseWrapper.tokens = TokenCache(sign=lambda _: asked["token"], clock=lambda: 0.0)
+        backend.DatabaseWrapper.tokens = tokens.TokenCache(sign=lambda _: asked["token"], clock=lambda: 0.0)
     connections["default"].settings_dict["OPTIONS"].update(asked["options"])
-    sys.stdout.write((not_ready_reason() or "ready") + "\n")
+    sys.stdout.write((readiness.not_ready_reason() or "ready") + "\n")
 
 
 if __name__ == "__main__":

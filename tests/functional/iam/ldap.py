@@ -1,7 +1,7 @@
 """An LDAP server that can do one thing, a simple bind, so that PostgreSQL asks us about every password.
 
-RFC 4511: each message is a SEQUENCE of a message id and an operation; a BindRequest ([APPLICATION 0]) holds version, name
-and, for simple authentication, the password under [0]. Result codes: 0 success, 49 invalidCredentials.
+RFC 4511: each message is a SEQUENCE of a message id and an operation; a BindRequest ([APPLICATION 0]) holds version,
+name and, for simple authentication, the password under [0]. Result codes: 0 success, 49 invalidCredentials.
 """
 
 from __future__ import annotations

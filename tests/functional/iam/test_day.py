@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 names its class in lower case
 
 from tests.functional.cli import ROOT
 from tests.functional.dbroles.servers import free_port
@@ -92,11 +93,19 @@ def live_through(site: IamSite, clock: Path, reconnects: int, workers: int) -> t
             moved = clock.with_suffix(".new")
             moved.write_text(str(start + number * DAY / reconnects))
             moved.replace(clock)
-            cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app_user'")
+            cut_connections(cursor)
             statuses.append(ready(port))
     assert site.verifier.refused == []
     tokens = [password for user, password in site.verifier.accepted if user == "app_user"]
     return statuses, list(dict.fromkeys(tokens)), len(tokens)
+
+
+def cut_connections(cursor: Cursor) -> None:
+    """End every session of the service, and wait until the server is rid of them."""
+    cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app_user'")
+    while cursor.rowcount:
+        time.sleep(0.002)
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE usename = 'app_user'")
 
 
 def check_day(site: IamSite, folder: Path, reconnects: int, workers: int) -> None:

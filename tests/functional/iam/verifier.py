@@ -1,7 +1,7 @@
 """What RDS does with a token: recompute its SigV4 signature from the secret key, by hand and not with botocore.
 
-Sources: AWS General Reference, "Signature Version 4 signing process" (query string form), and Amazon RDS User Guide, "IAM
-database authentication": service `rds-db`, action `connect`, valid for 15 minutes.
+Sources: AWS General Reference, "Signature Version 4 signing process" (query string form), and Amazon RDS User Guide,
+"IAM database authentication": service `rds-db`, action `connect`, valid for 15 minutes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ class Identity:
 
 @dataclass
 class Verifier:
-    """Decides about (user, password). `address` is the host:port that tokens must be signed for; `now` is epoch seconds."""
+    """Decides about (user, password).
+
+    `address` is the host:port that tokens must be signed for; `now` gives epoch seconds.
+    """
 
     region: str
     address: str
@@ -77,7 +80,9 @@ class Verifier:
 
     def _signature(self, secret: str, day: str, fields: dict[str, str]) -> str:
         signed = {name: value for name, value in fields.items() if name != "X-Amz-Signature"}
-        query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(signed.items()))
+        query = "&".join(
+            f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(signed.items())
+        )
         request = f"GET\n/\n{query}\nhost:{self.address}\n\nhost\n{_EMPTY}"
         scope = f"{day}/{self.region}/rds-db/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{fields['X-Amz-Date']}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
@@ -85,3 +90,7 @@ class Verifier:
         for part in scope.split("/"):
             key = hmac.new(key, part.encode(), hashlib.sha256).digest()
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe="-_.~")

@@ -70,7 +70,7 @@ def test_any_other_answer_keeps_its_words_and_its_code() -> None:
 
 def test_an_answer_without_a_message_shows_its_code() -> None:
     assert raised(ClientError({"Error": {"Code": "Odd"}}, "PutObject")).message == "PutObject failed: Odd."
-    assert raised(ClientError({}, "PutObject")).message == "PutObject failed: ."
+    assert raised(ClientError({}, "PutObject")).message == "PutObject failed: no reason given."
 
 
 NO_CREDENTIALS: list[tuple[type[core.BotoCoreError], Mapping[str, Any]]] = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -49,6 +49,8 @@ class FakeCloudFormation:
     history: dict[str, list[StackEvent]] = field(default_factory=dict)
     pending: dict[str, list[str]] = field(default_factory=dict)
     requests: dict[str, dict[str, object]] = field(default_factory=dict)
+    results: dict[str, dict[str, str]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
 
     def put(self, stack: StackTemplate, status: str, **more: object) -> Stack:
         """A stack that is there already."""
@@ -130,7 +132,9 @@ class FakeCloudFormation:
         known = self.stacks_by_name[stack]
         body = request["body"]
         self.bodies[stack] = body if isinstance(body, str) else ""
-        self.stacks_by_name[stack] = replace(known, parameters=request["parameters"], tags=request["tags"])  # type: ignore[arg-type]
+        self.stacks_by_name[stack] = replace(
+            known, parameters=request["parameters"], tags=request["tags"], outputs=self.results.get(stack, {})  # type: ignore[arg-type]
+        )  # fmt: skip
         self._begin(stack, f"execute:{verb}", [f"{verb}_IN_PROGRESS", f"{verb}_COMPLETE"])
 
     def delete_change_set(self, arn: str) -> None:
@@ -189,7 +193,8 @@ class FakeCloudFormation:
             StackEvent(
                 id=f"{name}-{len(log)}", stack_id=arn, at=START + timedelta(seconds=len(log)), logical_id=logical_id,
                 physical_id=arn if own else f"physical-{logical_id}",
-                type="AWS::CloudFormation::Stack" if own else "AWS::SNS::Topic", status=status, reason=reason,
+                type="AWS::CloudFormation::Stack" if own else self.types.get(logical_id, "AWS::SNS::Topic"),
+                status=status, reason=reason,
             )
         )  # fmt: skip
 
@@ -200,6 +205,7 @@ class FakeDatabases:
 
     instances: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    on_delete: Callable[[str], None] = lambda identifier: None
 
     def status(self, identifier: str) -> str | None:
         return self.instances.get(identifier)
@@ -209,6 +215,7 @@ class FakeDatabases:
 
     def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
         self.calls.append(("delete", final_snapshot or "no snapshot"))
+        self.on_delete(identifier)
         self.instances.pop(identifier)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -55,3 +58,36 @@ def test_what_is_not_in_the_graph_is_not_waited_for() -> None:
     done: list[str] = []
     run_steps([Step("app", lambda: done.append("app"), ("platform",))], interrupt=lambda: None)
     assert done == ["app"]
+
+
+def _press_ctrl_c() -> None:
+    """The signal reaches the main thread, as from a terminal, once that waits for its steps."""
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_tells_running_steps_lets_them_end_and_starts_nothing_new() -> None:
+    done: list[str] = []
+    told = threading.Event()
+
+    def interrupted() -> None:
+        _press_ctrl_c()
+        assert told.wait(10)
+        done.append("ended")
+
+    steps = [Step("one", interrupted), Step("two", lambda: done.append("two"), ("one",))]
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(steps, interrupt=told.set)
+    assert done == ["ended"]
+
+
+def test_what_a_running_step_makes_of_ctrl_c_is_what_is_raised() -> None:
+    told = threading.Event()
+
+    def detaching() -> None:
+        _press_ctrl_c()
+        assert told.wait(10)
+        raise ValueError("goes on without us")
+
+    with pytest.raises(ValueError, match="goes on without us"):
+        run_steps([Step("one", detaching)], interrupt=told.set)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
 from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, break_lock, lock_key, read_lease
 from opsctl.errors import BusyError, ExitCode
@@ -84,3 +85,59 @@ def test_unlock_removes_the_lease_and_says_whose_it_was() -> None:
     assert broken is not None
     assert broken.owner == "ann@host"
     assert break_lock(bucket, "b", "dev") is None
+
+
+class LostAnswers(Bucket):
+    """`lost` conditional writes succeed without an answer, and the SDK's repetition meets the first one."""
+
+    lost = 1
+
+    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+        if self.lost:
+            self.lost -= 1
+            super().put_if(bucket, key, body, etag=etag)
+        return super().put_if(bucket, key, body, etag=etag)
+
+
+def test_a_repeated_request_that_meets_its_own_first_try_loses_nothing() -> None:
+    bucket, clock = LostAnswers(), Clock()
+    held = lock(bucket, clock, "one")
+    held.acquire()
+    clock.sleep(LEASE_SECONDS - 1)
+    bucket.lost = 1
+    assert held.renew() == bucket.objects[lock_key("dev")].etag
+    clock.sleep(LEASE_SECONDS - 1)
+    held.ensure()
+
+
+def test_renewing_a_lease_that_somebody_else_took_fails() -> None:
+    bucket, clock = Bucket(), Clock()
+    first, second = lock(bucket, clock, "one"), lock(bucket, clock, "two")
+    first.acquire()
+    clock.sleep(LEASE_SECONDS + 1)
+    second.acquire()
+    assert first.renew() is None
+    assert second.renew() is not None
+
+
+class Unreachable(Bucket):
+    """A bucket that can't be read any more once `down` is set."""
+
+    down = False
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        if self.down:
+            raise AwsError("AWS can't be reached.")
+        return super().get(bucket, key)
+
+
+def test_a_lock_that_can_not_be_given_back_does_not_hide_what_went_wrong() -> None:
+    bucket = Unreachable()
+
+    def fail_without_network() -> None:
+        bucket.down = True
+        raise ValueError("the cause")
+
+    with pytest.raises(ValueError, match="the cause"), lock(bucket, Clock(), "one"):
+        fail_without_network()
+    assert lock_key("dev") in bucket.objects

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.aws.cloudformation import Change, ChangeSet
-from opsctl.deploy.events import ResourceChanged
+from opsctl.aws.cloudformation import Change, ChangeSet, StackResource
+from opsctl.deploy.events import Note, ResourceChanged
 from opsctl.deploy.stackrun import INLINE_LIMIT, Consent, Deployed, RefusedChangeError, StackFailedError
 from opsctl.deploy.stream import DeadlineError, DetachedError
 from opsctl.stacks.model import FromContext, FromOutput
@@ -160,3 +160,68 @@ def test_every_resource_event_is_emitted_in_order() -> None:
         ("platform", "CREATE_IN_PROGRESS"), ("Topic", "CREATE_IN_PROGRESS"), ("Topic", "CREATE_COMPLETE"),
         ("platform", "CREATE_COMPLETE"),
     ]  # fmt: skip
+
+
+def test_a_replaced_resource_that_could_not_be_deleted_is_told_although_the_update_succeeded() -> None:
+    """CloudFormation gives up after three tries and reports success; what is left costs money."""
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_COMPLETE")
+    bench.api.script["execute:UPDATE"] = [
+        Operation(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"], [("Topic", "DELETE_FAILED", "it is in use")])
+    ]
+    bench.run(template(body=NEWER))
+    (note,) = [event.text for event in bench.events if isinstance(event, Note)]
+    assert note == (
+        "platform: the old Topic (physical-Topic) could not be deleted and may cost money; "
+        "remove it by hand: it is in use"
+    )
+
+
+def test_half_made_databases_go_before_their_stack_and_the_replica_first() -> None:
+    """Their subnet and parameter groups can't be deleted under them."""
+    bench = Bench()
+    data = template("data", stateful=("Database",))
+    bench.api.put(data, "ROLLBACK_FAILED")
+    bench.api.record(data, ("dev-data", "CREATE_IN_PROGRESS", ""), ("dev-data", "ROLLBACK_FAILED", ""))
+    kind = "AWS::RDS::DBInstance"
+    bench.api.stack_resources = [
+        StackResource("Database", "db-1", kind, "CREATE_COMPLETE"),
+        StackResource("DatabaseReplica", "db-2", kind, "CREATE_COMPLETE"),
+    ]
+    bench.databases.instances = {"db-1": "available", "db-2": "available"}
+    bench.databases.on_delete = lambda name: bench.api.calls.append(("delete_database", name))
+    bench.run(data, Consent(recreate_data=True))
+    assert [call for call in bench.api.calls if call[0].startswith("delete")] == [
+        ("delete_database", "db-2"), ("delete_database", "db-1"), ("delete_stack", "dev-data")
+    ]  # fmt: skip
+
+
+def test_a_stack_that_can_not_be_deleted_names_what_holds_it() -> None:
+    bench = Bench()
+    bench.api.put(template(), "ROLLBACK_COMPLETE")
+    bench.api.script["delete"] = [
+        Operation(["DELETE_IN_PROGRESS", "DELETE_FAILED"], [("Topic", "DELETE_FAILED", "it is in use")])
+    ]
+    with pytest.raises(StackFailedError, match=r"Topic .* failed: it is in use"):
+        bench.run(template())
+    assert "create_change_set" not in bench.api.writes
+
+
+def test_a_rollback_that_can_not_be_continued_names_what_holds_it() -> None:
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_ROLLBACK_FAILED")
+    bench.api.script["continue"] = [
+        Operation(
+            ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"], [("Topic", "UPDATE_FAILED", "policy is wrong")]
+        )
+    ]
+    with pytest.raises(StackFailedError, match="policy is wrong"):
+        bench.run(template())
+
+
+def test_a_failure_without_a_resource_to_blame_still_says_where_to_look() -> None:
+    bench = Bench()
+    bench.api.script["execute:CREATE"] = [Operation(["CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE"])]
+    with pytest.raises(StackFailedError, match="it is ROLLBACK_COMPLETE") as caught:
+        bench.run(template())
+    assert "describe-stack-events" in caught.value.hint

@@ -1,0 +1,76 @@
+"""`opsctl image scan`: what ECR found in an image, worst first."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from opsctl.cli import output
+from opsctl.cli.wiring import repository_account
+from opsctl.deploy.image import ImageMissingError
+from opsctl.errors import UsageError
+from opsctl.images.source import source_version
+
+if TYPE_CHECKING:
+    from opsctl.cli.context import Target
+
+SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+
+
+def run_scan(target: Target, tag: str | None) -> dict[str, Any]:
+    """The findings of an image's scan, of each platform it is made for."""
+    ecr, repository = target.aws.ecr, target.env.ecs.repository_name
+    owner = repository_account(target)
+    tag = tag or target.env.ecs.image_tag or source_version(target.workspace.root).tag
+    digest = ecr.digest(repository, tag, registry=owner)
+    if digest is None:
+        raise ImageMissingError(
+            f"There is no image {repository}:{tag}.",
+            hint=f"Push it with `opsctl image push --env {target.env.name} --tag {tag}`, or name another with --tag.",
+        )
+    found = {
+        finding
+        for each in ecr.platform_digests(repository, digest, registry=owner)
+        for finding in ecr.findings(repository, each, registry=owner)
+    }
+    ordered = sorted(found, key=lambda each: (-severity_rank(each.severity), each.id, each.package))
+    counts = {name: count for name in reversed(SEVERITIES) if (count := sum(f.severity == name for f in found))}
+    return {
+        "repository": repository,
+        "tag": tag,
+        "digest": digest,
+        "counts": counts,
+        "findings": [asdict(each) for each in ordered],
+    }
+
+
+def severity_rank(severity: str) -> int:
+    """How bad: 0 for what is informational or not judged yet, 4 for CRITICAL."""
+    return SEVERITIES.index(severity) + 1 if severity in SEVERITIES else 0
+
+
+def threshold(text: str | None) -> str | None:
+    """The severity that --fail-on names. Raises UsageError."""
+    if text is not None and text.upper() not in SEVERITIES:
+        raise UsageError(f"`{text}` is not a severity.", hint=f"Choose from {', '.join(SEVERITIES)}.")
+    return text.upper() if text else None
+
+
+def too_bad(report: dict[str, Any], limit: str | None) -> bool:
+    """Whether a finding is at least as bad as the limit."""
+    if limit is None:
+        return False
+    return any(severity_rank(each["severity"]) >= severity_rank(limit) for each in report["findings"])
+
+
+def findings_text(report: dict[str, Any]) -> str:
+    """For people."""
+    head = f"{report['repository']}:{report['tag']} ({report['digest'][:19]})"
+    if not report["findings"]:
+        return f"{head}: the scan found nothing."
+    counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
+    rows = [
+        (each["severity"], each["id"], f"{each['package']} {each['version']}".strip() or "-", each["fixed"] or "-")
+        for each in report["findings"]
+    ]
+    return f"{head}: {counts or 'nothing of weight'}\n" + output.table(("SEVERITY", "ID", "PACKAGE", "FIXED IN"), rows)

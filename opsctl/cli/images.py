@@ -1,0 +1,202 @@
+"""What `opsctl image` and a deploy share: where images are kept, how one is built, and where it is pushed."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from opsctl.deploy.events import Emit, LogLine, Progress
+from opsctl.deploy.image import image_uri
+from opsctl.errors import OpsctlError, UsageError
+from opsctl.images.auth import Login
+from opsctl.images.base import pinned_base
+from opsctl.images.content import content_key
+from opsctl.images.engines import Engine, EngineBuilder, find_command
+from opsctl.images.listener import Listener
+from opsctl.images.logins import stored_login
+from opsctl.images.names import ImageName, check_tag
+from opsctl.images.native import NativeBuilder
+from opsctl.images.push import Pushed, push
+from opsctl.images.registry import Repository
+from opsctl.images.sbom import write_sbom
+from opsctl.images.store import CONTENT, ENGINE, Descriptor, ImageStore
+from opsctl.images.transport import Transport
+
+if TYPE_CHECKING:
+    from opsctl.cli.context import Target
+
+BASE_VARIABLE = "OPSCTL_BASE_IMAGE"
+"""Another base image than the Dockerfile's, such as the same one in a mirror."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image on disk. `size` is compressed bytes of all platforms, shared layers once; `sbom` the bills beside it."""
+
+    tag: str
+    digest: str
+    engine: str
+    platforms: tuple[str, ...]
+    base: str
+    content: str
+    size: int
+    unchanged: bool
+    seconds: float
+    sbom: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a checkout builds images and keeps them."""
+
+    root: Path
+
+    @cached_property
+    def store(self) -> ImageStore:
+        """`.opsctl/images`: an OCI layout."""
+        return ImageStore(self.root / ".opsctl" / "images")
+
+    def base(self, given: str | None = None) -> ImageName:
+        """The base image, by digest: the one named, else the environment variable's, else the Dockerfile's."""
+        text = given or os.environ.get(BASE_VARIABLE)
+        if not text:
+            return pinned_base(self.root / "service" / "Dockerfile")
+        name = ImageName.parse(text)
+        if name.digest:
+            return name
+        return ImageName(
+            name.registry, name.repository, name.tag, open_repository(name).manifest(name.reference).digest
+        )
+
+    def build(self, tag: str, platforms: tuple[str, ...], engine: Engine, base: ImageName, listener: Listener) -> Built:
+        """Build and name an image. Content that the native engine has built before is only named again."""
+        started = time.monotonic()
+        check_tag(tag)
+        content = content_key(self.root, base, platforms)
+        known = self._known(content) if engine == "native" else None
+        image = known or self._make(platforms, engine, base, listener)
+        self.store.name(tag, image, engine=engine, content=content)
+        manifests = self.store.platforms(image)
+        blobs = {each.digest: each.size for manifest in manifests for each in self.store.blobs(manifest)}
+        return Built(
+            tag=tag,
+            digest=image.digest,
+            engine=engine,
+            platforms=platforms,
+            base=str(base),
+            content=content,
+            size=sum(blobs.values()),
+            unchanged=known is not None,
+            sbom=tuple(str(write_sbom(self.store, each, f"{self.root.name}:{tag}")) for each in manifests),
+            seconds=round(time.monotonic() - started, 2),
+        )
+
+    def find(self, tag: str) -> Descriptor:
+        """A built image. Raises OpsctlError when there is none under this tag."""
+        found = self.store.find(tag)
+        if found is None:
+            raise OpsctlError(
+                f"No image {tag} has been built here.",
+                code="image-not-built",
+                hint=f"Run `opsctl image build --tag {tag}` first; `opsctl image list --local` shows what there is.",
+            )
+        return found
+
+    def _known(self, content: str) -> Descriptor | None:
+        for image in self.store.images():
+            same = image.annotations.get(CONTENT) == content and image.annotations.get(ENGINE) == "native"
+            if same and self._whole(image):
+                return image
+        return None
+
+    def _whole(self, image: Descriptor) -> bool:
+        if not self.store.blob(image.digest).is_file():
+            return False
+        return all(
+            self.store.blob(manifest.digest).is_file()
+            and all(self.store.blob(each.digest).is_file() for each in self.store.blobs(manifest))
+            for manifest in self.store.platforms(image)
+        )
+
+    def _make(self, platforms: tuple[str, ...], engine: Engine, base: ImageName, listener: Listener) -> Descriptor:
+        if engine == "native":
+            cache = self.root / ".opsctl" / "cache" / "images"
+            return NativeBuilder(self.root, self.store, cache, base, open_repository, listener).build(platforms)
+        if len(platforms) != 1:
+            raise UsageError(
+                f"{engine} builds for one platform at a time.", hint="Use --engine native for several platforms."
+            )
+        return EngineBuilder(self.root, self.store, find_command(engine), base, listener).build(platforms[0])
+
+
+@dataclass(frozen=True)
+class EventListener:
+    """Shows work on an image as a step of the display."""
+
+    emit: Emit
+    step: str
+
+    def line(self, text: str) -> None:
+        """A line of the log."""
+        self.emit(LogLine(self.step, text))
+
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Bytes so far."""
+        self.emit(Progress(self.step, text, done, total, "bytes"))
+
+
+def open_repository(name: ImageName) -> Repository:
+    """A repository to read from, with the login that this machine keeps for it."""
+    return Repository(name, Transport(name.url, lambda: stored_login(name.registry)))
+
+
+def repository_of(target: Target, *, writable: bool = False) -> Repository:
+    """The environment's own image repository: ECR, or the emulator's."""
+    from opsctl.cli.wiring import repository_account
+
+    aws, env = target.aws, target.env
+
+    def login() -> Login:
+        answer = aws.ecr.authorization()
+        return Login(answer.user, answer.password)
+
+    if aws.endpoint is not None:
+        host = urlsplit(aws.endpoint.url).netloc
+    else:
+        account = repository_account(target) or aws.identity().account_id
+        host = image_uri(account, env.region, env.ecs.repository_name, "").partition("/")[0]
+    name = ImageName(host, env.ecs.repository_name)
+    return Repository(name, Transport(name.url, login), push=writable)
+
+
+def other_repository(text: str, user: str | None, password: str | None) -> Repository:
+    """A repository that somebody named; the login is the one given, else the one that this machine keeps."""
+    name = ImageName.parse(text)
+    if name.tag or name.digest:
+        raise UsageError(f"`{text}` names an image, not a repository.", hint="Leave the tag away; --tag says it.")
+    if password is not None and not user:
+        raise UsageError("A password needs a user.", hint="Name one with --username.")
+    login = Login(user, password or "") if user else stored_login(name.registry)
+    return Repository(name, Transport(name.url, lambda: login), push=True)
+
+
+def push_image(workshop: Workshop, tag: str, repository: Repository, emit: Emit) -> Pushed:
+    """Push a built image under its tag."""
+    return push(workshop.store, workshop.find(tag), repository, tag, listener=EventListener(emit, "push"))
+
+
+def platforms_of(text: str | None, target: Target | None) -> tuple[str, ...]:
+    """`linux/amd64,linux/arm64` as a tuple; without it the platform that the environment's tasks run on."""
+    if text:
+        return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    arm = target is not None and target.env.ecs.cpu_architecture == "ARM64"
+    return ("linux/arm64",) if arm else ("linux/amd64",)

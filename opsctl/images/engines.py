@@ -1,0 +1,157 @@
+"""Building with a container engine: docker, podman or buildah, through its command line, from service/Dockerfile.
+
+The finished image is taken out of the engine into opsctl's own store, so that it is pushed, listed and described like
+one of the native engine. Engines write times into layers: two builds give two digests.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from opsctl.images.errors import BuildError
+from opsctl.images.layers import compress
+from opsctl.images.listener import Listener, Silent
+from opsctl.images.names import ImageName
+from opsctl.images.registry import MANIFEST
+from opsctl.images.store import Descriptor, ImageStore
+
+Engine = Literal["native", "docker", "podman", "buildah"]
+COMPATIBLE = ("docker", "podman", "buildah")
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_SHOWN_LINES = 200
+
+
+def find_command(engine: str, which: Callable[[str], str | None] = shutil.which) -> str:
+    """The engine's program. `docker` means any that takes docker's options. Raises BuildError when there is none."""
+    candidates = COMPATIBLE if engine == "docker" else (engine,)
+    found = next((name for name in candidates if which(name)), None)
+    if found is None:
+        raise BuildError(
+            f"There is no {' or '.join(candidates)} on this machine.",
+            code="engine-missing",
+            hint="Build with --engine native, which needs none.",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class EngineBuilder:
+    """Builds with `command`, a program that takes docker's options."""
+
+    root: Path
+    store: ImageStore
+    command: str
+    base: ImageName
+    listener: Listener = field(default_factory=Silent)
+
+    def build(self, platform: str) -> Descriptor:
+        """Build for one platform and take the image over; names nothing. Raises BuildError with the engine's output."""
+        name = f"localhost/opsctl-build:{platform.replace('/', '-')}"
+        verb = ["bud"] if self.command == "buildah" else ["build"]
+        # Health checks are docker's, so podman and buildah leave them out of their own format.
+        form = [] if self.command == "docker" else ["--format", "docker"]
+        self._run([
+            self.command, *verb, *form, "--platform", platform, "--build-arg", f"PYTHON_IMAGE={_pullable(self.base)}",
+            "--file", str(self.root / "service" / "Dockerfile"), "--tag", name, str(self.root),
+        ])  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="opsctl-save-") as temporary:
+            archive = Path(temporary, "image.tar")
+            if self.command == "buildah":
+                self._run([self.command, "push", "--quiet", name, f"docker-archive:{archive}"])
+            else:
+                self._run([self.command, "save", "--output", str(archive), name])
+            self.listener.line("taking the image over")
+            return import_archive(self.store, archive, platform)
+
+    def _run(self, command: list[str]) -> None:
+        """Run to the end, each line shown as it comes; interrupting us ends it as well."""
+        kept: deque[str] = deque(maxlen=_SHOWN_LINES)
+        try:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", bufsize=1,
+            )  # fmt: skip
+        except OSError as error:
+            raise BuildError(f"{command[0]} can't be started: {error.strerror}.") from error
+        try:
+            assert child.stdout is not None
+            for line in child.stdout:
+                kept.append(line.rstrip())
+                self.listener.line(line.rstrip())
+            code = child.wait()
+        except BaseException:
+            _end(child)
+            raise
+        if code:
+            raise BuildError(
+                f"`{' '.join(command[:2])}` failed with {code}; its output is above.",
+                hint="Is the engine running, and can it reach the base image's registry and a package index? "
+                "`--engine native` needs no engine.",
+                detail=tuple(kept),
+            )
+
+
+def import_archive(store: ImageStore, archive: Path, platform: str) -> Descriptor:
+    """Store an image that `docker save` (or podman, buildah) wrote, its layers compressed."""
+    with tarfile.open(archive) as tar:
+        try:
+            image = json.loads(_member(tar, "manifest.json").read())[0]
+            config = _member(tar, image["Config"]).read()
+            layers = [_layer(store, _member(tar, name)) for name in image["Layers"]]
+        except (KeyError, IndexError, ValueError) as error:
+            raise BuildError(f"The engine saved an image that can't be read ({error}).") from error
+    _check_platform(json.loads(config), platform)
+    described = store.add(config, _CONFIG)
+    body: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": described.to_dict(),
+        "layers": [each.to_dict() for each in layers],
+    }
+    stored = store.add(json.dumps(body, sort_keys=True, separators=(",", ":")).encode(), MANIFEST)
+    return Descriptor(stored.media_type, stored.digest, stored.size, platform)
+
+
+def _layer(store: ImageStore, stream: IO[bytes]) -> Descriptor:
+    return compress(store, stream).descriptor
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = tar.extractfile(name)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def _check_platform(config: dict[str, Any], platform: str) -> None:
+    """An engine that can't build for a platform may silently build for its own."""
+    made = f"{config.get('os')}/{config.get('architecture')}"
+    if made != platform:
+        raise BuildError(
+            f"The engine built for {made} instead of {platform}.",
+            code="wrong-platform",
+            hint="Build with --engine native, which builds for any platform on any machine.",
+        )
+
+
+def _pullable(name: ImageName) -> str:
+    """The base by digest alone: engines differ in whether they take tag and digest together."""
+    return str(name.at(digest=name.digest)) if name.digest else str(name)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(10)
+    child.kill()
+    child.wait()

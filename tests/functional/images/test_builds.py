@@ -1,0 +1,299 @@
+"""The native engine and the Dockerfile: the same service, built from a real base, and run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opsctl.images.base import open_layer
+from opsctl.images.contract import COMMAND, USER_ID
+from opsctl.images.store import Descriptor, ImageStore
+from tests.functional.cli import ROOT, Ran, opsctl
+from tests.functional.images.bases import serve_base
+from tests.functional.images.engines import Engines, engines
+from tests.functional.images.servers import free_port, registry
+
+LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Two checkouts that share nothing but their sources, a base image and container engines."""
+
+    folder: Path
+    base: str
+    engines: Engines
+
+    def checkout(self, name: str) -> Path:
+        """A project folder with copies of the sources: engines follow no link out of it."""
+        folder = self.folder / name
+        if not folder.is_dir():
+            folder.mkdir()
+            for source in ("service", "data"):
+                shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__", "raw"))
+            shutil.copyfile(ROOT / "environments.yaml", folder / "environments.yaml")
+            shutil.copyfile(ROOT / ".dockerignore", folder / ".dockerignore")
+        return folder
+
+    def build(self, name: str, *arguments: str) -> Ran:
+        """Run `opsctl image build` in a checkout."""
+        environment = {**self.engines.environment, "OPSCTL_BASE_IMAGE": self.base}
+        ran = opsctl("image", "build", "--env", "local", "--json", *arguments, cwd=self.checkout(name), env=environment)
+        assert ran.code == 0, ran.err
+        return ran
+
+    def store(self, name: str) -> ImageStore:
+        """A checkout's images."""
+        return ImageStore(self.checkout(name) / ".opsctl" / "images")
+
+    def load(self, name: str, tag: str) -> str:
+        """Hand an image to podman; answers its name there."""
+        image = f"localhost/{name}:{tag}"
+        self.engines.run("skopeo", "copy", f"oci:{self.store(name).root}:{tag}", f"containers-storage:{image}")
+        return image
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with registry(folder / "registry", protected=False) as running, engines(folder / "engines") as tools:
+        tools.trust(running.host)
+        yield Site(folder, str(serve_base(running, folder / "base")), tools)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def native(site: Site) -> dict[str, Any]:
+    """Built for both platforms in one checkout."""
+    built = site.build("one", "--tag", "native", "--platform", "linux/amd64,linux/arm64").json
+    assert isinstance(built, dict)
+    return built
+
+
+@pytest.fixture(scope="module")
+def from_dockerfile(site: Site) -> dict[str, Any]:
+    """Built by podman from service/Dockerfile."""
+    built = site.build("two", "--tag", "dockerfile", "--engine", "podman").json
+    assert isinstance(built, dict)
+    return built
+
+
+def contents(store: ImageStore, manifest: Descriptor, folder: str) -> dict[str, str]:
+    """SHA-256 of each file below a folder of an image."""
+    found = {}
+    for layer in store.blobs(manifest)[1:]:
+        with open_layer(store, layer) as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.isfile() else None
+                if stream is not None and member.name.removeprefix("./").startswith(folder):
+                    found[member.name.removeprefix("./")] = hashlib.sha256(stream.read()).hexdigest()
+    return found
+
+
+def test_two_builds_have_one_digest(site: Site, native: dict[str, Any]) -> None:
+    """Same content in another folder, nothing cached: the same bytes, the index's too."""
+    again = site.build("other", "--tag", "again", "--platform", "linux/amd64,linux/arm64").json
+    assert again["digest"] == native["digest"]
+    assert not again["unchanged"]
+
+
+def test_unchanged_content_is_not_built_again(site: Site, native: dict[str, Any]) -> None:
+    again = site.build("one", "--tag", "renamed", "--platform", "linux/amd64,linux/arm64").json
+    assert again["unchanged"]
+    assert again["digest"] == native["digest"]
+
+
+def test_the_image_for_arm64_holds_code_of_arm64(site: Site, native: dict[str, Any]) -> None:
+    store = site.store("one")
+    image = store.find("native")
+    assert image is not None
+    machines: dict[str, set[int]] = {}
+    for manifest in store.platforms(image):
+        found = machines.setdefault(manifest.platform, set())
+        with open_layer(store, store.blobs(manifest)[-2]) as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if ".so" in Path(member.name).name and member.isfile() else None
+                if stream is not None:
+                    found.add(int.from_bytes(stream.read(20)[18:20], "little"))
+    # The machine's number in an ELF header: 62 is x86-64, 183 is AArch64.
+    assert machines == {"linux/amd64": {62}, "linux/arm64": {183}}
+
+
+def test_both_engines_ship_the_same_service(
+    site: Site, native: dict[str, Any], from_dockerfile: dict[str, Any]
+) -> None:
+    one, two = site.store("one"), site.store("two")
+    first, second = one.find("native"), two.find("dockerfile")
+    assert first is not None
+    assert second is not None
+    mine, theirs = contents(one, one.platforms(first)[0], "app/"), contents(two, second, "app/")
+    assert mine == theirs
+    assert len(mine) > 100
+
+
+def test_both_engines_describe_the_same_container(
+    site: Site, native: dict[str, Any], from_dockerfile: dict[str, Any]
+) -> None:
+    one, two = site.store("one"), site.store("two")
+    first, second = one.find("native"), two.find("dockerfile")
+    assert first is not None
+    assert second is not None
+    configs = [
+        one.json(one.blobs(one.platforms(first)[0])[0].digest)["config"],
+        two.json(two.blobs(second)[0].digest)["config"],
+    ]
+    for key in ("User", "WorkingDir", "Cmd", "ExposedPorts", "Volumes"):
+        assert configs[0][key] == configs[1][key], key
+    assert set(configs[0]["Env"]) == set(configs[1]["Env"])
+    assert configs[0]["Healthcheck"]["Test"] == configs[1]["Healthcheck"]["Test"]
+    assert configs[0]["Cmd"] == list(COMMAND)
+
+
+def test_a_size_is_told_beside_the_dockerfiles(
+    native: dict[str, Any], from_dockerfile: dict[str, Any], site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = site.build("one", "--tag", "alone", "--platform", "linux/amd64").json
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nnative: {alone['size']:,} bytes for amd64, {native['seconds']} s for both platforms at first; "
+            f"Dockerfile: {from_dockerfile['size']:,} bytes, {from_dockerfile['seconds']} s\n"
+        )
+    assert alone["size"] <= from_dockerfile["size"] * 1.05
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a running container answered."""
+
+    health: int
+    insights: Any
+    page: int
+    inside: str
+
+
+INSIDE = (
+    "import os, pathlib, subprocess, sys\n"
+    "status = pathlib.Path('/proc/self/status').read_text()\n"
+    "caps = [l.split()[1] for l in status.splitlines() if l.startswith(('CapEff', 'CapPrm'))]\n"
+    "def refused(path):\n"
+    "    try: pathlib.Path(path).write_text('x')\n"
+    "    except OSError: return True\n"
+    "    return False\n"
+    "pip = subprocess.run([sys.executable, '-m', 'pip'], capture_output=True).returncode\n"
+    "import shutil\n"
+    "tools = [t for t in ('gcc', 'cc', 'make', 'pip', 'pip3') if shutil.which(t)]\n"
+    "writable = [str(p) for p in pathlib.Path('/app').rglob('*') if p.owner() != 'root' or p.stat().st_mode & 0o022]\n"
+    "print(os.getuid(), os.getgid(), set(caps), refused('/app/x'), refused('/x'), pip != 0, tools, writable)\n"
+)
+
+
+@contextmanager
+def serving(site: Site, image: str, data: Path) -> Iterator[int]:
+    """Migrate, load the sample, and serve from `image` with everything locked down; yields the port."""
+    port = free_port()
+    data.mkdir()
+    os.chown(data, USER_ID, USER_ID)
+    command = [
+        "podman", "run", "--rm", "--name", data.name, *LOCKED_DOWN, "--volume", f"{data}:/data",
+        "--env", "DEPLOY_ENV=local", "--env", "BIND_HOST=127.0.0.1", "--env", f"PORT={port}", "--env",
+        "WEB_CONCURRENCY=1", image,
+    ]  # fmt: skip
+    site.engines.run(*command, "python", "manage.py", "migrate", "--no-input")
+    site.engines.run(*command, "python", "manage.py", "refresh_salary_dataset")
+    log = data.with_suffix(".log")
+    with log.open("w") as stream:
+        child = subprocess.Popen(command, env=site.engines.environment, stdout=stream, stderr=stream)
+    try:
+        for _ in range(300):
+            if get(port, "healthz")[0] == 200:
+                break
+            assert child.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield port
+    finally:
+        site.engines.run("podman", "stop", "--time", "5", data.name, check=False)
+        child.wait(30)
+
+
+def get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body; 0 while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+    except OSError:
+        return 0, b""
+
+
+def test_both_images_serve_the_same_answers_locked_down(
+    site: Site, native: dict[str, Any], from_dockerfile: dict[str, Any]
+) -> None:
+    """User 10001, no capabilities, root read-only, no pip, no compiler, nothing of /app writable."""
+    answers = {}
+    for name, tag in (("one", "alone"), ("two", "dockerfile")):
+        if name == "one":
+            site.build("one", "--tag", "alone", "--platform", "linux/amd64")
+        image = site.load(name, tag)
+        told = site.engines.run("podman", "run", "--rm", *LOCKED_DOWN, image, "python", "-c", INSIDE).stdout.strip()
+        assert told == "10001 10001 {'0000000000000000'} True True True [] []"
+        with serving(site, image, site.folder / f"data-{tag}") as port:
+            role = json.loads(get(port, "api/salaries/?role=Data+Engineer")[1])
+            answers[name] = [
+                get(port, "healthz")[0],
+                get(port, "")[0],
+                get(port, "static/salaries/dashboard.css")[0],
+                role,
+            ]
+    assert answers["one"] == answers["two"]
+    assert answers["one"][:3] == [200, 200, 200]
+
+
+def test_byte_code_of_the_native_image_is_what_python_would_use(site: Site, native: dict[str, Any]) -> None:
+    """With byte code that Python accepts nothing is compiled at the start."""
+    site.build("one", "--tag", "alone", "--platform", "linux/amd64")
+    image = site.load("one", "alone")
+    code = "import sys, django.db, boto3; print(sys.version_info[:2], django.db.__cached__)"
+    told = site.engines.run("podman", "run", "--rm", *LOCKED_DOWN, image, "python", "-v", "-c", code)
+    assert "(3, 13) /venv/lib/python3.13/site-packages/django/db/__pycache__/__init__.cpython-313.pyc" in told.stdout
+    lines = told.stderr.splitlines()
+    assert not [line for line in lines if "code object from '/venv/" in line]
+    assert len([line for line in lines if "code object from" not in line and "/venv/" in line and ".pyc" in line]) > 100
+
+
+def test_an_engines_failure_is_shown_in_full(site: Site) -> None:
+    ran = opsctl(
+        "image", "build", "--env", "local", "--tag", "broken", "--engine", "buildah", "--base",
+        site.base.replace("library/python", "library/nothing"), cwd=site.checkout("two"),
+        env=site.engines.environment,
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "library/nothing" in ran.err
+    assert "manifest unknown" in ran.err or "name unknown" in ran.err
+
+
+def test_the_bill_of_materials_names_what_is_inside(native: dict[str, Any]) -> None:
+    bill = json.loads(Path(native["sbom"][0]).read_text())
+    found = {component["purl"].partition("?")[0]: component for component in bill["components"]}
+    lock = (ROOT / "service" / "requirements.txt").read_text().splitlines()
+    locked = [line.split("==") for line in lock if "==" in line]
+    for name, rest in locked:
+        if "win32" not in rest:
+            assert f"pkg:pypi/{name}@{rest.split()[0]}" in found
+    assert any(purl.startswith("pkg:deb/debian/libc6@") for purl in found)
+    assert any(purl.startswith("pkg:npm/chart.js@") for purl in found)
+    assert bill["metadata"]["component"]["version"].startswith("sha256:")

@@ -1,0 +1,63 @@
+"""What only the account knows: zones, hosted zones, limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from opsctl.aws.account import Account, LambdaConcurrency
+from opsctl.aws.errors import AwsRefusedError
+
+from .clients import client, stubbed
+
+
+@mock_aws
+def test_the_zones_are_those_of_the_region() -> None:
+    assert {"us-east-1a", "us-east-1b"} <= Account(client).zones()
+
+
+def test_zones_that_are_not_available_and_local_zones_are_left_out() -> None:
+    sent = {"Filters": [{"Name": "zone-type", "Values": ["availability-zone"]}]}
+    zones = [{"ZoneName": "us-east-1a", "State": "available"}, {"ZoneName": "us-east-1e", "State": "impaired"}]
+    with stubbed("ec2") as (made, stub):
+        stub.add_response("describe_availability_zones", {"AvailabilityZones": zones}, sent)
+        assert Account(lambda _: made).zones() == {"us-east-1a"}
+
+
+@mock_aws
+def test_a_hosted_zone_is_told_by_its_name_without_the_last_dot() -> None:
+    made = client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]
+    account = Account(client)
+    assert account.hosted_zone(made["Id"].rsplit("/", 1)[-1]) == "example.com"
+    assert account.hosted_zone("Z0000000000000000000") is None
+
+
+@pytest.mark.parametrize("code", ["NoSuchHostedZone", "InvalidInput"])
+def test_an_unknown_and_a_malformed_hosted_zone_are_none(code: str) -> None:
+    with stubbed("route53") as (made, stub):
+        stub.add_client_error("get_hosted_zone", code)
+        assert Account(lambda _: made).hosted_zone("Z0000000000") is None
+
+
+def test_a_new_accounts_small_limit_is_read() -> None:
+    limits = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    with stubbed("lambda") as (made, stub):
+        stub.add_response("get_account_settings", {"AccountLimit": limits}, {})
+        assert Account(lambda _: made).lambda_concurrency() == LambdaConcurrency(10, 10)
+
+
+def test_fargates_limit_is_asked_by_its_code() -> None:
+    sent = {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
+    answer: dict[str, Any] = {"Quota": {"Value": 6.0}}
+    with stubbed("service-quotas") as (made, stub):
+        stub.add_response("get_service_quota", answer, sent)
+        assert Account(lambda _: made).fargate_vcpus() == 6.0
+
+
+def test_a_question_that_may_not_be_asked_is_refused() -> None:
+    with stubbed("service-quotas") as (made, stub):
+        stub.add_client_error("get_service_quota", "AccessDeniedException", "no")
+        with pytest.raises(AwsRefusedError):
+            Account(lambda _: made).fargate_vcpus()

@@ -1,0 +1,68 @@
+"""CloudWatch Logs: lines of a stream, and streams that do not exist yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from opsctl.aws.errors import AwsRefusedError
+from opsctl.aws.logs import LogPage, Logs
+
+from .clients import client, stubbed
+
+
+@pytest.fixture
+def stream() -> Iterator[Any]:
+    with mock_aws():
+        made = client("logs")
+        made.create_log_group(logGroupName="jobs")
+        made.create_log_stream(logGroupName="jobs", logStreamName="migrate/migrate/1")
+        yield made
+
+
+def write(made: Any, *lines: str) -> None:
+    now = int(time.time() * 1000)  # CloudWatch refuses what is older than its retention
+    events = [{"timestamp": now + number, "message": line} for number, line in enumerate(lines)]
+    made.put_log_events(logGroupName="jobs", logStreamName="migrate/migrate/1", logEvents=events)
+
+
+def test_lines_come_in_order_without_their_ends_and_the_token_goes_on_after_them() -> None:
+    answer = {"events": [{"message": "one\n"}, {"message": "two"}], "nextForwardToken": "f/2"}
+    sent = {"logGroupName": "jobs", "logStreamName": "s", "startFromHead": True}
+    with stubbed("logs") as (made, stub):
+        stub.add_response("get_log_events", answer, sent)
+        stub.add_response("get_log_events", {"events": [], "nextForwardToken": "f/2"}, {**sent, "nextToken": "f/2"})
+        logs = Logs(made)
+        assert logs.page("jobs", "s") == LogPage(("one", "two"), "f/2")
+        assert logs.page("jobs", "s", "f/2") == LogPage((), "f/2")
+
+
+def test_a_stream_is_read_whole(stream: Any) -> None:
+    write(stream, "one", "two", "three")
+    assert Logs(stream).page("jobs", "migrate/migrate/1").lines == ("one", "two", "three")
+
+
+@pytest.mark.parametrize(("group", "name"), [("jobs", "migrate/migrate/2"), ("no-such-group", "x")])
+def test_a_stream_or_group_that_is_not_there_yet_has_no_lines(stream: Any, group: str, name: str) -> None:
+    assert Logs(stream).page(group, name, None) == LogPage((), None)
+    assert Logs(stream).page(group, name, "f/1") == LogPage((), "f/1")
+    assert Logs(stream).tail(group, name) == ()
+
+
+def test_the_tail_holds_the_last_lines(stream: Any) -> None:
+    write(stream, *(f"line {number}" for number in range(30)))
+    assert Logs(stream).tail("jobs", "migrate/migrate/1", 3) == ("line 27", "line 28", "line 29")
+
+
+def test_a_log_that_may_not_be_read_is_an_error() -> None:
+    with stubbed("logs") as (made, stub):
+        stub.add_client_error("get_log_events", "AccessDeniedException", "no")
+        stub.add_client_error("get_log_events", "AccessDeniedException", "no")
+        with pytest.raises(AwsRefusedError):
+            Logs(made).page("jobs", "s")
+        with pytest.raises(AwsRefusedError):
+            Logs(made).tail("jobs", "s")

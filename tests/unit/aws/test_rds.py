@@ -1,0 +1,71 @@
+"""RDS: what a database is, lifting its protection, deleting it with or without a last snapshot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from opsctl.aws.errors import AwsError
+from opsctl.aws.rds import Rds
+
+from .clients import client, stubbed
+
+
+@pytest.fixture
+def server() -> Any:
+    with mock_aws():
+        made = client("rds")
+        made.create_db_instance(
+            DBInstanceIdentifier="db-1", DBInstanceClass="db.t4g.micro", Engine="postgres", AllocatedStorage=20,
+            MasterUsername="app", MasterUserPassword="a-password-of-tests", DeletionProtection=True,
+        )  # fmt: skip
+        yield made
+
+
+def test_a_database_tells_its_status_and_a_missing_one_is_none(server: Any) -> None:
+    assert Rds(server).status("db-1") == "available"
+    assert Rds(server).status("db-2") is None
+
+
+@pytest.mark.parametrize("code", ["DBInstanceNotFound", "DBInstanceNotFoundFault"])
+def test_both_codes_of_a_missing_database_mean_none(code: str) -> None:
+    with stubbed("rds") as (made, stub):
+        stub.add_client_error("describe_db_instances", code)
+        assert Rds(made).status("db-1") is None
+
+
+def test_a_database_that_may_not_be_read_is_not_missing() -> None:
+    with stubbed("rds") as (made, stub):
+        stub.add_client_error("describe_db_instances", "AccessDenied", "no")
+        with pytest.raises(AwsError):
+            Rds(made).status("db-1")
+
+
+def test_protection_is_lifted_at_once() -> None:
+    sent = {"DBInstanceIdentifier": "db-1", "DeletionProtection": False, "ApplyImmediately": True}
+    with stubbed("rds") as (made, stub):
+        stub.add_response("modify_db_instance", {}, sent)
+        Rds(made).lift_protection("db-1")
+
+
+def test_a_protected_database_is_not_deleted_before_that(server: Any) -> None:
+    rds = Rds(server)
+    with pytest.raises(AwsError):
+        rds.delete("db-1", final_snapshot="final-db-1")
+    rds.lift_protection("db-1")
+    rds.delete("db-1", final_snapshot="final-db-1")
+    assert rds.status("db-1") is None
+    snapshots = server.describe_db_snapshots(DBSnapshotIdentifier="final-db-1")["DBSnapshots"]
+    assert [item["DBInstanceIdentifier"] for item in snapshots] == ["db-1"]
+
+
+def test_a_snapshot_is_left_out_only_when_that_is_asked_for() -> None:
+    with stubbed("rds") as (made, stub):
+        one = {"DBInstanceIdentifier": "db-1"}
+        named = {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": "final"}
+        stub.add_response("delete_db_instance", {}, {**one, **named})
+        stub.add_response("delete_db_instance", {}, {**one, "SkipFinalSnapshot": True})
+        Rds(made).delete("db-1", final_snapshot="final")
+        Rds(made).delete("db-1", final_snapshot=None)

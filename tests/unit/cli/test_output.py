@@ -1,0 +1,108 @@
+"""Results on stdout, the rest on stderr; what is asked, and what nobody can be asked."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from opsctl.cli import output
+from opsctl.errors import ExitCode, OpsctlError, UsageError
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_result_is_text_for_people_and_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    output.result({"ü": 1}, "text\n\n", as_json=False)
+    output.result({"ü": 1}, "text", as_json=True)
+    assert capsys.readouterr().out == 'text\n{\n  "ü": 1\n}\n'
+
+
+def test_a_result_without_text_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    output.result({"a": 1}, "", as_json=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_failure_ends_with_the_cause_and_then_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
+    output.failure(OpsctlError("It failed.", hint="Do this.", detail=("log 1", "log 2")), as_json=False)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == ["  log 1", "  log 2", "Error: It failed.", "Next: Do this."]
+
+
+def test_a_failure_without_a_next_step_ends_with_its_cause(capsys: pytest.CaptureFixture[str]) -> None:
+    output.failure(OpsctlError("It failed."), as_json=False)
+    assert capsys.readouterr().err == "Error: It failed.\n"
+
+
+def test_under_json_a_failure_is_an_object_on_stdout_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    output.failure(UsageError("Bad.", hint="Good.", code="bad", detail=("x",)), as_json=True)
+    captured = capsys.readouterr()
+    expected = {"error": {"code": "bad", "message": "Bad.", "hint": "Good.", "detail": ["x"]}}
+    assert json.loads(captured.out) == expected
+    assert "Error: Bad." in captured.err
+
+
+def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR")
+    assert output.style("Error:", "1;31") == "\x1b[1;31mError:\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.style("Error:", "1;31") == "Error:"
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert output.style("Error:", "1;31") == "Error:"
+
+
+def test_columns_are_as_wide_as_their_widest_value_and_lines_have_no_tail() -> None:
+    rows = [("platform", "CREATE_COMPLETE"), ("app", "")]
+    assert output.table(("STACK", "STATUS"), rows).splitlines() == [
+        "STACK     STATUS", "platform  CREATE_COMPLETE", "app"
+    ]  # fmt: skip
+    assert output.table(("A", "B"), []) == "A  B"
+
+
+def asked(
+    answer: str, monkeypatch: pytest.MonkeyPatch, *, terminal: bool = True, yes: bool = False, as_json: bool = False
+) -> str:
+    """Ask `Go on?` with this on stdin; returns what was written to stderr."""
+    kind = Terminal if terminal else io.StringIO
+    err = kind()
+    monkeypatch.setattr(sys, "stdin", kind(answer))
+    monkeypatch.setattr(sys, "stderr", err)
+    output.confirm("Go on?", yes=yes, as_json=as_json, flag="--yes")
+    return err.getvalue()
+
+
+@pytest.mark.parametrize("answer", ["y\n", "Y\n", "yes\n"])
+def test_a_yes_goes_on(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(answer, monkeypatch) == "Go on? [y/N] "
+
+
+@pytest.mark.parametrize("answer", ["\n", "n\n", "", "yep\n"])
+def test_anything_else_changes_nothing(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OpsctlError, match="Nothing was changed") as caught:
+        asked(answer, monkeypatch)
+    assert (caught.value.code, caught.value.exit_code) == ("declined", ExitCode.FAILED)
+
+
+@pytest.mark.parametrize(("terminal", "as_json"), [(False, False), (True, True), (False, True)])
+def test_in_a_pipe_and_under_json_nobody_is_asked_and_the_flag_is_named(
+    terminal: bool, as_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OpsctlError, match=r"Go on\? Nobody can be asked here") as caught:
+        asked("y\n", monkeypatch, terminal=terminal, as_json=as_json)
+    assert (caught.value.code, caught.value.exit_code) == ("confirmation-needed", ExitCode.USAGE)
+    assert "--yes" in caught.value.hint
+
+
+def test_the_flag_answers_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked("", monkeypatch, terminal=False, yes=True, as_json=True) == ""

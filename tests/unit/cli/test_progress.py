@@ -1,0 +1,239 @@
+"""How a deploy looks: lines in a pipe, a tree on a terminal, NDJSON for scripts."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console, Group
+
+from opsctl.cli.progress import Tree, listening, plain
+from opsctl.deploy.events import (
+    Event,
+    LogLine,
+    Note,
+    Progress,
+    ResourceChanged,
+    StepFinished,
+    StepStarted,
+)
+
+AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+def changed(logical_id: str, status: str, reason: str = "", step: str = "data") -> ResourceChanged:
+    return ResourceChanged(step, AT, logical_id, "AWS::RDS::DBInstance", status, reason)
+
+
+LINES: list[tuple[Event, str]] = [
+    (StepStarted("data", "create: it does not exist"), "data: create: it does not exist"),
+    (StepFinished("data", "done", "CREATE_COMPLETE", 12.34), "data: ✓ CREATE_COMPLETE (12.3 s)"),
+    (StepFinished("data", "unchanged", "unchanged", 0), "data: · unchanged (0.0 s)"),
+    (StepFinished("data", "failed", "no capacity", 3), "data: ✗ no capacity (3.0 s)"),
+    (StepFinished("data", "detached", "goes on", 3), "data: ↗ goes on (3.0 s)"),
+    (changed("Database", "CREATE_IN_PROGRESS", "Resource creation Initiated"),
+     "data: CREATE_IN_PROGRESS AWS::RDS::DBInstance Database"),
+    (changed("Database", "CREATE_FAILED", "no capacity"),
+     "data: CREATE_FAILED AWS::RDS::DBInstance Database — no capacity"),
+    (LogLine("migrate", "Applying 0001_initial... OK"), "migrate | Applying 0001_initial... OK"),
+    (Note("data is ROLLBACK_COMPLETE"), "data is ROLLBACK_COMPLETE"),
+    (Progress("sync", "raw/a.csv", 1, 2, "files"), ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "line"), LINES, ids=[f"{type(e).__name__}-{i}" for i, (e, _) in enumerate(LINES)])
+def test_each_event_is_one_line_in_a_pipe(event: Event, line: str) -> None:
+    assert plain(event) == line
+
+
+def test_in_a_pipe_lines_go_to_stderr_and_what_only_moves_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[Event] = []
+    with listening(seen.append, as_json=False) as emit:
+        emit(StepStarted("data", "update"))
+        emit(Progress("data", "half", 1, 2))
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "data: update\n")
+    assert len(seen) == 2
+
+
+def test_under_json_each_event_is_an_object_on_a_line_of_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    with listening(as_json=True) as emit:
+        for event, _ in LINES:
+            emit(event)
+    captured = capsys.readouterr()
+    objects: list[dict[str, Any]] = [json.loads(line) for line in captured.err.splitlines()]
+    assert captured.out == ""
+    assert len(objects) == len(LINES)
+    assert next(iter(objects[0])) == "type"
+    assert [item["type"] for item in objects[:2]] == ["step-started", "step-finished"]
+    assert objects[5] == {
+        "type": "resource-changed", "step": "data", "at": "2026-01-01T12:00:00+00:00", "logical_id": "Database",
+        "resource_type": "AWS::RDS::DBInstance", "status": "CREATE_IN_PROGRESS",
+        "reason": "Resource creation Initiated",
+    }  # fmt: skip
+
+
+class ClosedPipe(io.StringIO):
+    """What `opsctl deploy 2>&1 | head` leaves of stderr."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_reader_that_left_does_not_stop_the_deploy(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", ClosedPipe())
+    seen: list[Event] = []
+    with listening(seen.append, as_json=as_json) as emit:
+        emit(StepStarted("data", "update"))
+    assert seen == [StepStarted("data", "update")]
+
+
+class Terminal(io.StringIO):
+    """A stderr that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_without_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    with listening(as_json=False) as emit:
+        emit(StepStarted("data", "update"))
+    assert terminal.getvalue() == "data: update\n"
+
+
+def test_a_terminal_gets_the_tree_whose_last_picture_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with listening(as_json=False) as emit:
+        emit(StepStarted("data", "update"))
+        emit(StepFinished("data", "done", "UPDATE_COMPLETE", 1.5))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert shown.splitlines()[-1].strip() == "✓ data        1.5 s  UPDATE_COMPLETE"
+
+
+# -- the tree ----------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """Time that the test moves."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def drawn(tree: Tree, width: int = 80) -> str:
+    console = Console(record=True, width=width, file=io.StringIO())
+    console.print(Group(tree))  # as Live does: alone, `print` would take it for text to wrap
+    return "\n".join(line.rstrip() for line in console.export_text().rstrip("\n").split("\n"))
+
+
+def feed(tree: Tree, *events: Event) -> str:
+    for event in events:
+        tree(event)
+    return drawn(tree)
+
+
+def test_a_step_at_work_shows_its_resources_in_progress_with_their_times(clock: Clock) -> None:
+    tree = Tree(clock)
+    feed(tree, StepStarted("data", "create: it does not exist"), changed("data", "CREATE_IN_PROGRESS"))
+    clock.now += 5
+    feed(tree, changed("Secret", "CREATE_IN_PROGRESS"), changed("Database", "CREATE_IN_PROGRESS"))
+    clock.now += 85
+    assert feed(tree, changed("Secret", "CREATE_COMPLETE")) == (
+        "… data         1:30  create: it does not exist\n"
+        "    CREATE_IN_PROGRESS         1:30  data  AWS::RDS::DBInstance\n"
+        "    CREATE_IN_PROGRESS         1:25  Database  AWS::RDS::DBInstance"
+    )
+
+
+def test_a_finished_step_folds_to_one_line(clock: Clock) -> None:
+    tree = Tree(clock)
+    text = feed(
+        tree,
+        StepStarted("data", "update"),
+        changed("Database", "UPDATE_IN_PROGRESS"),
+        LogLine("data", "a line"),
+        StepFinished("data", "done", "UPDATE_COMPLETE", 7.4),
+        StepStarted("app", "unchanged"),
+        StepFinished("app", "unchanged", "unchanged", 0.0),
+    )
+    assert text == "✓ data        7.4 s  UPDATE_COMPLETE\n· app         0.0 s  unchanged"
+
+
+def test_a_failed_resource_stays_through_the_rollback_and_after_the_step(clock: Clock) -> None:
+    tree = Tree(clock)
+    text = feed(
+        tree,
+        StepStarted("data", "create"),
+        changed("Database", "CREATE_IN_PROGRESS"),
+        changed("Database", "CREATE_FAILED", "no capacity"),
+        changed("data", "ROLLBACK_IN_PROGRESS"),
+        changed("Database", "DELETE_IN_PROGRESS"),
+        changed("Database", "DELETE_COMPLETE"),
+        changed("data", "ROLLBACK_COMPLETE"),
+        StepFinished("data", "failed", "no capacity", 4.0),
+    )
+    assert text == (
+        "✗ data        4.0 s  no capacity\n    CREATE_FAILED             0.0 s  Database  AWS::RDS::DBInstance"
+    )
+
+
+def test_another_attempt_starts_with_a_clean_list(clock: Clock) -> None:
+    tree = Tree(clock)
+    text = feed(
+        tree,
+        StepStarted("data", "recreate"),
+        changed("Database", "CREATE_FAILED", "no capacity"),
+        changed("data", "CREATE_IN_PROGRESS"),
+    )
+    assert "CREATE_FAILED" not in text
+
+
+def test_failed_resources_come_first_and_no_more_than_eight_are_shown(clock: Clock) -> None:
+    tree = Tree(clock)
+    feed(tree, StepStarted("data", "create"), *(changed(f"R{n}", "CREATE_IN_PROGRESS") for n in range(12)))
+    lines = feed(tree, changed("R11", "CREATE_FAILED", "no")).splitlines()
+    assert len(lines) == 1 + 8
+    assert lines[1].split()[0] == "CREATE_FAILED"
+
+
+def test_the_last_lines_of_a_log_and_the_last_notes_are_shown(clock: Clock) -> None:
+    tree = Tree(clock)
+    feed(tree, StepStarted("migrate", "apply pending migrations"), *(Note(f"note {n}") for n in range(5)))
+    text = feed(tree, *(LogLine("migrate", f"line {n}") for n in range(9)), Progress("migrate", "half", 1, 2))
+    assert text.splitlines() == [
+        "note 2", "note 3", "note 4", "… migrate     0.0 s  apply pending migrations",
+        "    | line 6", "    | line 7", "    | line 8", "    | half",
+    ]  # fmt: skip
+
+
+def test_a_long_line_is_cut_so_that_the_tree_keeps_its_height(clock: Clock) -> None:
+    tree = Tree(clock)
+    tree(StepStarted("data", "update: " + "x" * 200))
+    (line,) = drawn(tree, width=60).splitlines()
+    assert line.endswith("…")
+
+
+def test_text_of_a_log_is_never_taken_for_markup(clock: Clock) -> None:
+    assert "| [red]a[/red]" in feed(Tree(clock), StepStarted("m", ""), LogLine("m", "[red]a[/red]"))
+
+
+def test_events_of_a_step_that_was_not_announced_are_shown_too(clock: Clock) -> None:
+    assert feed(Tree(clock), StepFinished("data", "detached", "goes on", 1.0)) == "↗ data        1.0 s  goes on"

@@ -1,0 +1,41 @@
+"""What stops a deploy before anything is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from opsctl.cli.running import refuse
+from opsctl.deploy.plan import UNCHANGED, Plan, Risk, StackPlan
+from opsctl.deploy.stackrun import Consent, RefusedChangeError, StackFailedError
+from opsctl.deploy.statuses import Action
+
+RISK = Risk("data", "Database", "AWS::RDS::DBInstance", "replaced", "DBName")
+FINE = StackPlan("platform", "dev-platform", "UPDATE_COMPLETE", UNCHANGED)
+RISKY = StackPlan("data", "dev-data", "UPDATE_COMPLETE", "update", risks=(RISK,))
+BROKEN = StackPlan(
+    "network", "dev-network", "IMPORT_ROLLBACK_FAILED", Action.REFUSE.value, "it is IMPORT_ROLLBACK_FAILED: no"
+)
+
+
+def test_a_plan_without_risks_goes_on() -> None:
+    refuse(Plan("dev", (FINE,)), Consent())
+
+
+def test_losing_data_is_refused_with_the_property_and_the_flag() -> None:
+    with pytest.raises(RefusedChangeError) as caught:
+        refuse(Plan("dev", (FINE, RISKY)), Consent())
+    assert caught.value.detail == ("AWS::RDS::DBInstance Database of data would be replaced because DBName changes.",)
+    assert caught.value.hint.endswith("--allow-replace Database")
+
+
+def test_what_was_allowed_by_name_goes_on() -> None:
+    refuse(Plan("dev", (RISKY,)), Consent(frozenset({"Database"})))
+    with pytest.raises(RefusedChangeError):
+        refuse(Plan("dev", (RISKY,)), Consent(frozenset({"Other"})))
+
+
+def test_a_stack_that_a_person_has_to_repair_stops_the_others_too() -> None:
+    with pytest.raises(StackFailedError, match="dev-network is IMPORT_ROLLBACK_FAILED") as caught:
+        refuse(Plan("dev", (FINE, BROKEN)), Consent(frozenset({"Database"})))
+    assert caught.value.detail == ("network: it is IMPORT_ROLLBACK_FAILED: no",)
+    assert "--stack-name dev-network" in caught.value.hint

@@ -1,0 +1,93 @@
+"""Raw files go up when they differ, and nothing that is there is removed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from opsctl.deploy.dataset import Synced, dataset_task, raw_files, sync
+from opsctl.deploy.events import Event, Progress
+
+
+@dataclass
+class Store:
+    """A bucket of ETags."""
+
+    there: dict[str, str] = field(default_factory=dict)
+    uploaded: list[str] = field(default_factory=list)
+
+    def etags(self, bucket: str, prefix: str) -> dict[str, str]:
+        return {key: etag for key, etag in self.there.items() if key.startswith(prefix)}
+
+    def upload(self, bucket: str, key: str, path: Path) -> None:
+        self.uploaded.append(key)
+        self.there[key] = f'"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}"'
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "b.csv").write_text("b")
+    (folder / "a.csv.gz").write_bytes(b"a")
+    (folder / "sub" / "c.zip").write_bytes(b"c")
+    (folder / "notes.txt").write_text("no raw file")
+    return folder
+
+
+def test_raw_files_are_found_below_the_folder_in_order(raw: Path) -> None:
+    assert [path.name for path in raw_files(raw)] == ["a.csv.gz", "b.csv", "c.zip"]
+
+
+def test_links_are_not_followed(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("x")
+    (raw / "link.csv").symlink_to(tmp_path / "secret.csv")
+    assert "link.csv" not in [path.name for path in raw_files(raw)]
+
+
+def test_a_folder_that_is_not_there_has_nothing_to_sync(tmp_path: Path) -> None:
+    assert sync(Store(), "b", tmp_path / "nothing", lambda event: None) == Synced(0, 0)
+
+
+def test_only_what_differs_goes_up_and_a_second_sync_uploads_nothing(raw: Path) -> None:
+    store = Store()
+    assert sync(store, "b", raw, lambda event: None) == Synced(3, 0)
+    assert store.uploaded == ["raw/a.csv.gz", "raw/b.csv", "raw/sub/c.zip"]
+    assert sync(store, "b", raw, lambda event: None) == Synced(0, 3)
+    (raw / "b.csv").write_text("changed")
+    assert sync(store, "b", raw, lambda event: None) == Synced(1, 2)
+    assert store.uploaded[3:] == ["raw/b.csv"]
+
+
+def test_what_was_fetched_on_aws_stays(raw: Path) -> None:
+    store = Store({"raw/nightly.csv": '"1"'})
+    sync(store, "b", raw, lambda event: None)
+    assert "raw/nightly.csv" in store.there
+
+
+def test_an_object_put_in_several_pieces_has_another_etag_and_goes_up_again(raw: Path) -> None:
+    store = Store({"raw/b.csv": '"0123456789abcdef-2"'})
+    sync(store, "b", raw, lambda event: None)
+    assert "raw/b.csv" in store.uploaded
+
+
+def test_progress_counts_files(raw: Path) -> None:
+    events: list[Event] = []
+    sync(Store(), "b", raw, events.append)
+    assert [(event.done, event.total, event.unit) for event in events if isinstance(event, Progress)] == [
+        (1, 3, "files"), (2, 3, "files"), (3, 3, "files")
+    ]  # fmt: skip
+
+
+def test_the_task_is_that_of_the_schedule_with_the_same_network() -> None:
+    outputs = {
+        "platform": {"ClusterName": "dev", "JobsLogGroupName": "jobs"},
+        "network": {"PrivateSubnetIds": "s-1,s-2", "JobsSecurityGroupId": "g"},
+        "app": {"DatasetTaskDefinitionArn": "dataset:1"},
+    }
+    request = dataset_task(outputs.__getitem__, ("python", "x"))
+    assert (request.task_definition, request.container, request.log_group) == ("dataset:1", "dataset", "jobs")
+    assert (request.subnets, request.security_groups, request.command) == (("s-1", "s-2"), ("g",), ("python", "x"))

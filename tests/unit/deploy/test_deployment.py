@@ -1,0 +1,322 @@
+"""One deploy as a whole: order, image, migrations, release record, and what a failure leaves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from opsctl.aws.ecs import Task
+from opsctl.aws.s3 import StoredObject
+from opsctl.deploy import release
+from opsctl.deploy.deployment import Deployment, DeployResult
+from opsctl.deploy.events import Event, StepFinished, StepStarted
+from opsctl.deploy.lock import lock_key
+from opsctl.deploy.stackrun import StackFailedError
+from opsctl.deploy.stream import DetachedError
+from opsctl.deploy.tasks import TaskFailedError
+from opsctl.errors import BusyError, OpsctlError, UsageError
+
+from .fakes import Operation
+from .world import FIRST, SECOND, STACKS, World, ended
+
+CURRENT = "releases/dev/current.json"
+
+
+def current(world: World) -> release.Release:
+    found = release.current(world.aws.s3, "artifacts", "dev")
+    assert found is not None
+    return found
+
+
+def outcomes(world: World) -> dict[str, str]:
+    return {event.step: event.outcome for event in world.events if isinstance(event, StepFinished)}
+
+
+def test_a_first_deploy_makes_everything_in_order_and_writes_a_release() -> None:
+    world = World()
+    result = world.deploy()
+    assert isinstance(result, DeployResult)
+    calls = world.since(0)
+    executed = [name for call, name in calls if call == "execute_change_set"]
+    assert executed == ["dev-bootstrap", "dev-platform", "dev-network", "dev-data", "dev-jobs", "dev-app"]
+    order = [calls.index(call) for call in (
+        ("execute_change_set", "dev-platform"), ("add_tag", "dev-r1"), ("execute_change_set", "dev-jobs"),
+        ("run_task", "migrate"), ("create_change_set", "dev-app"), ("put", CURRENT),
+    )]  # fmt: skip
+    assert order == sorted(order)
+    assert (result.changed, result.release, result.url) == (True, 1, "https://a.example.com")
+
+
+def test_the_release_record_tells_what_runs_and_which_migrations_its_database_has() -> None:
+    world = World()
+    world.deploy()
+    found = current(world)
+    assert (found.number, found.run_id, found.by, found.tag, found.commit) == (1, "run1", "ann@host", "abc", "abc")
+    assert (found.digest, found.migrations) == (FIRST, "m1")
+    assert found.image.endswith(f"/app@{FIRST}")
+    assert found.database.endswith("stack/dev-data/1 db-ABC")
+    assert json.loads(world.aws.s3.objects["releases/dev/000001.json"].body)["number"] == 1
+
+
+def test_a_second_deploy_writes_nothing_not_even_a_lock() -> None:
+    world = World()
+    world.deploy()
+    mark = len(world.aws.calls)
+    work = world.deployment()
+    plan = work.plan()
+    result = work.execute(plan)
+    assert plan.is_empty
+    assert world.aws.calls[mark:] == []
+    assert (result.changed, result.release, result.url) == (False, None, "https://a.example.com")
+
+
+def test_the_code_of_a_function_is_uploaded_before_its_stack_and_once() -> None:
+    world = World()
+    world.deploy()
+    calls = world.since(0)
+    assert calls.index(("put", "bundles/1.zip")) < calls.index(("create_change_set", "dev-jobs"))
+    world.image.digest = SECOND
+    mark = len(world.aws.calls)
+    world.deploy()
+    assert ("put", "bundles/1.zip") not in world.since(mark)
+
+
+# -- image and release number ------------------------------------------------------------------------------------------
+
+
+def test_an_image_that_has_to_be_built_is_deployed_by_the_digest_that_came_out() -> None:
+    world = World()
+    world.image.build = True
+    world.deploy()
+    app = world.aws.cloudformation.stack("dev-app")
+    assert app is not None
+    assert app.parameters["ImageUri"] == f"123456789012.dkr.ecr.us-east-1.amazonaws.com/app@{FIRST}"
+    assert world.aws.ecr.tags["dev-r1"] == FIRST
+
+
+def test_a_number_whose_tag_another_image_has_is_skipped() -> None:
+    world = World()
+    world.aws.ecr.tags = {"dev-r1": SECOND, "dev-r2": SECOND}
+    result = world.deploy()
+    assert isinstance(result, DeployResult)
+    assert (result.release, current(world).number, world.aws.ecr.tags["dev-r3"]) == (3, 3, FIRST)
+
+
+def test_a_number_that_a_failed_deploy_gave_to_the_same_image_is_used_again() -> None:
+    world = World()
+    world.aws.ecr.tags = {"dev-r1": FIRST}
+    world.deploy()
+    assert current(world).number == 1
+    assert not [call for call in world.aws.calls if call[0] == "add_tag"]
+
+
+def test_a_change_without_a_new_image_is_a_release_without_a_tag_of_its_own() -> None:
+    world = World()
+    world.deploy()
+    mark = len(world.aws.calls)
+    world.stacks = tuple(replace(item, tags={"team": "x"}) if item.stack == "platform" else item for item in STACKS)
+    world.deploy()
+    assert [call for call, _ in world.since(mark)] == ["create_change_set", "execute_change_set", "put", "put"]
+    assert current(world).number == 2
+
+
+# -- migrations --------------------------------------------------------------------------------------------------------
+
+
+def last_release(world: World, migrations: str, database: str) -> None:
+    """Make the record say that these were applied to this database."""
+    changed = replace(current(world), migrations=migrations, database=database)
+    release.record(world.aws.s3, "artifacts", changed)
+
+
+@pytest.mark.parametrize(
+    ("applied", "database", "wanted", "runs"),
+    [
+        ("m1", "same", "m1", False),
+        ("m1", "same", "m2", True),
+        ("m1", "another", "m1", True),
+        ("m1", "same", "", True),
+        ("", "same", "", True),
+    ],
+    ids=["same", "more migrations", "restored database", "unknown image", "unknown both"],
+)
+def test_migrations_are_left_out_only_when_this_database_has_them(
+    applied: str, database: str, wanted: str, runs: bool
+) -> None:
+    world = World()
+    world.deploy()
+    last_release(world, applied, current(world).database if database == "same" else "stack/other db-OTHER")
+    mark = len(world.aws.calls)
+    world.image.digest, world.image.migrations = SECOND, wanted
+    world.deploy()
+    assert (("run_task", "migrate") in world.since(mark)) is runs
+    assert outcomes(world)["migrate"] == ("done" if runs else "unchanged")
+    assert current(world).migrations == wanted
+
+
+def test_a_failed_migration_stops_before_the_service_and_shows_its_log() -> None:
+    world = World()
+    world.deploy()
+    mark = len(world.aws.calls)
+    world.image.digest, world.image.migrations = SECOND, "m2"
+    world.aws.ecs.ends, world.aws.logs.lines = [ended(1)], ("Applying 0002...", "IntegrityError")
+    with pytest.raises(TaskFailedError, match="migrate failed: exit code 1") as caught:
+        world.deploy()
+    assert caught.value.detail == ("Applying 0002...", "IntegrityError")
+    assert "keeps serving" in caught.value.hint
+    assert not [call for call in world.since(mark) if call[1] == "dev-app"]
+    assert (current(world).number, outcomes(world)["migrate"]) == (1, "failed")
+    assert lock_key("dev") not in world.aws.s3.objects
+
+
+def test_the_deploy_after_a_failed_migration_finishes_the_work_under_the_same_number() -> None:
+    world = World()
+    world.deploy()
+    world.image.digest, world.image.migrations = SECOND, "m2"
+    world.aws.ecs.ends = [ended(1)]
+    with pytest.raises(TaskFailedError):
+        world.deploy()
+    mark = len(world.aws.calls)
+    world.aws.ecs.ends = [ended(0)]
+    world.deploy()
+    assert [call for call in world.since(mark) if call[0] in {"run_task", "execute_change_set"}] == [
+        ("run_task", "migrate"), ("execute_change_set", "dev-app")
+    ]  # fmt: skip
+    assert (current(world).number, current(world).migrations) == (2, "m2")
+
+
+# -- some stacks -------------------------------------------------------------------------------------------------------
+
+
+def test_the_service_alone_brings_the_jobs_along_while_they_hold_another_image() -> None:
+    world = World()
+    world.deploy()
+    world.image.digest = SECOND
+    plan = world.deployment("app").plan()
+    assert [stack.stack for stack in plan.stacks] == ["jobs", "app"]
+    assert plan.migrate
+    world.deploy("app")
+    assert current(world).digest == SECOND
+
+
+def test_the_service_alone_is_alone_when_the_jobs_have_its_image() -> None:
+    world = World()
+    world.deploy()
+    plan = world.deployment("app").plan()
+    assert [stack.stack for stack in plan.stacks] == ["app"]
+    assert plan.is_empty
+
+
+def test_the_jobs_alone_make_no_release_so_that_the_service_still_gets_its_migrations() -> None:
+    world = World()
+    world.deploy()
+    world.image.digest, world.image.migrations = SECOND, "m2"
+    world.deploy("jobs")
+    assert current(world).number == 1
+    mark = len(world.aws.calls)
+    world.deploy()
+    assert ("run_task", "migrate") in world.since(mark)
+    assert (current(world).number, current(world).digest) == (2, SECOND)
+
+
+def test_one_stack_is_deployed_without_looking_for_an_image() -> None:
+    world = World()
+    world.deploy()
+    world.image.build = True
+    plan = world.deployment("network").plan()
+    assert (plan.image, plan.migrate, plan.is_empty) == (None, False, True)
+
+
+def test_one_stack_is_planned_without_building_what_only_another_takes() -> None:
+    world = World()
+    world.deployment("network").plan()
+    assert world.bundle.asked == 0
+    world.deployment("jobs").plan()
+    assert world.bundle.asked == 1
+
+
+def test_an_unknown_stack_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="no stack `netwrk`") as caught:
+        World().deployment("netwrk")
+    assert "network" in caught.value.hint
+
+
+# -- bootstrap, lock, failures -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "CREATE_FAILED"])
+def test_a_first_deploy_that_broke_off_in_its_first_stack_is_healed_by_the_next(status: str) -> None:
+    world = World()
+    world.aws.cloudformation.put(STACKS[0], status)
+    result = world.deploy()
+    assert isinstance(result, DeployResult)
+    assert result.release == 1
+
+
+def test_without_a_bucket_for_the_lock_the_way_to_get_one_is_named() -> None:
+    world = World()
+    world.aws.cloudformation.results["dev-bootstrap"] = {}
+    with pytest.raises(OpsctlError, match="no artifact bucket") as caught:
+        world.deploy()
+    assert "opsctl bootstrap" in caught.value.hint
+
+
+def test_while_somebody_else_deploys_nothing_is_written() -> None:
+    world = World()
+    world.deploy()
+    lease = {"owner": "bob@ci", "id": "other", "command": "opsctl deploy", "acquired": 0, "expires": 9e12}
+    world.aws.s3.objects[lock_key("dev")] = StoredObject(json.dumps(lease).encode(), '"x"')
+    mark = len(world.aws.calls)
+    world.image.digest = SECOND
+    with pytest.raises(BusyError, match="bob@ci"):
+        world.deploy()
+    assert world.aws.calls[mark:] == []
+
+
+def test_after_a_failed_stack_nothing_that_needs_it_starts_and_the_lock_is_free() -> None:
+    world = World()
+    failing = Operation(["CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE"], [("Topic", "CREATE_FAILED", "no capacity")])
+    good = Operation(["CREATE_IN_PROGRESS", "CREATE_COMPLETE"])
+    world.aws.cloudformation.script["execute:CREATE"] = [good, good, failing]
+    with pytest.raises(StackFailedError, match=r"network: Topic \(AWS::SNS::Topic\) failed: no capacity"):
+        world.deploy()
+    assert world.aws.cloudformation.stack("dev-data") is None
+    assert outcomes(world)["network"] == "failed"
+    assert lock_key("dev") not in world.aws.s3.objects
+    world.deploy()
+    assert current(world).number == 1
+
+
+def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> None:
+    world = World()
+    world.deploy()
+    world.image.digest = SECOND
+    world.aws.ecs.stopped = [Task("task/9", "STOPPED", "EssentialContainerExited", "", 1)]
+    world.aws.logs.lines = ("pending migrations: salaries.0002",)
+    api = world.aws.cloudformation
+    good = Operation(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+    bad = Operation(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], [("Service", "UPDATE_FAILED", "breaker")])
+    api.script["execute:UPDATE"] = [good, bad]
+    api.types["Service"] = "AWS::ECS::Service"
+    with pytest.raises(StackFailedError, match="breaker") as caught:
+        world.deploy()
+    assert caught.value.detail[:2] == ("pending migrations: salaries.0002", "Task 9 stopped: exit code 1.")
+
+
+def test_after_ctrl_c_no_further_stack_is_touched() -> None:
+    world = World()
+    made: list[Deployment] = []
+
+    def stop_after_platform(event: Event) -> None:
+        world.events.append(event)
+        if isinstance(event, StepStarted) and event.step == "network":
+            made[0]._detach.set()  # what the Ctrl-C of run_steps does
+
+    made.append(world.deployment(emit=stop_after_platform))
+    with pytest.raises(DetachedError) as caught:
+        made[0].execute(made[0].plan())
+    assert "opsctl deploy" in caught.value.hint
+    assert ("create_change_set", "dev-network") not in world.aws.calls
+    assert outcomes(world)["network"] == "detached"

@@ -1,0 +1,251 @@
+"""A whole account in memory: what one `opsctl deploy` reads and writes, in the order in which it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from opsctl.aws.ecs import Service, Task
+from opsctl.aws.errors import AwsError
+from opsctl.aws.logs import LogPage
+from opsctl.aws.s3 import StoredObject
+from opsctl.aws.session import Identity
+from opsctl.config.models import Environment
+from opsctl.deploy.deployment import Deployment
+from opsctl.deploy.events import Emit, Event
+from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.situation import Request, Situation
+from opsctl.deploy.stackrun import Consent
+from opsctl.deploy.stream import Pace
+from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
+
+from .fakes import Clock, FakeCloudFormation, FakeDatabases, template
+
+if TYPE_CHECKING:
+    from opsctl.aws.session import Aws
+
+ACCOUNT = "123456789012"
+FIRST, SECOND = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+Calls = list[tuple[str, str]]
+
+
+@dataclass
+class FakeS3:
+    """One bucket's objects."""
+
+    calls: Calls
+    objects: dict[str, StoredObject] = field(default_factory=dict)
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        return self.objects.get(key)
+
+    def exists(self, bucket: str, key: str) -> bool:
+        return key in self.objects
+
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        self.calls.append(("put", key))
+        self.objects[key] = StoredObject(body, f'"{len(self.calls)}"')
+
+    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+        known = self.objects.get(key)
+        if (known.etag if known else None) != etag:
+            return None
+        self.put(bucket, key, body)
+        return self.objects[key].etag
+
+    def upload(self, bucket: str, key: str, path: Path) -> None:
+        self.put(bucket, key, path.name.encode())
+
+    def delete(self, bucket: str, key: str) -> None:
+        self.objects.pop(key, None)
+
+    def url(self, bucket: str, key: str) -> str:
+        return f"https://{bucket}.s3.us-east-1.amazonaws.com/{key}"
+
+
+@dataclass
+class FakeEcr:
+    """Tags, which can't be moved."""
+
+    calls: Calls
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def digest(self, repository: str, tag: str, *, registry: str | None = None) -> str | None:
+        return self.tags.get(tag)
+
+    def add_tag(self, repository: str, digest: str, tag: str, *, registry: str | None = None) -> None:
+        if self.tags.get(tag, digest) != digest:
+            raise AwsError("the tag is immutable", aws_code="ImageTagAlreadyExistsException")
+        self.calls.append(("add_tag", tag))
+        self.tags[tag] = digest
+
+
+@dataclass
+class FakeEcs:
+    """Tasks that end as `ends` says, one after the other; the last one goes on for all that follow."""
+
+    calls: Calls
+    ends: list[Task] = field(default_factory=lambda: [ended()])
+    running: list[Task] = field(default_factory=list)
+    stopped: list[Task] = field(default_factory=list)
+
+    def run_task(
+        self, *, cluster: str, task_definition: str, subnets: Sequence[str], security_groups: Sequence[str],
+        token: str, command: Sequence[str] | None = None, container: str = "", started_by: str = "opsctl",
+    ) -> Task:  # fmt: skip
+        self.calls.append(("run_task", container))
+        return Task(f"task/{token}", "PENDING", task_definition=task_definition)
+
+    def task(self, cluster: str, arn: str) -> Task | None:
+        return self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+
+    def tasks(self, cluster: str, *, started_by: str) -> list[Task]:
+        return self.running
+
+    def stopped_tasks(self, cluster: str, service: str) -> list[Task]:
+        return self.stopped
+
+    def service(self, cluster: str, name: str) -> Service | None:
+        return None
+
+
+@dataclass
+class FakeLogs:
+    """One log for all streams."""
+
+    lines: tuple[str, ...] = ()
+
+    def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
+        return LogPage(self.lines if token is None else (), "end")
+
+    def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
+        return self.lines[-count:]
+
+
+def ended(code: int = 0) -> Task:
+    """A task that ended by itself."""
+    return Task("task/1", "STOPPED", "EssentialContainerExited", "", code)
+
+
+@dataclass
+class FakeAws:
+    """One region of an account."""
+
+    calls: Calls = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cloudformation = FakeCloudFormation(calls=self.calls)
+        self.s3 = FakeS3(self.calls)
+        self.ecr = FakeEcr(self.calls)
+        self.ecs = FakeEcs(self.calls)
+        self.logs = FakeLogs()
+        self.rds = FakeDatabases()
+
+    def identity(self) -> Identity:
+        return Identity(ACCOUNT, "arn")
+
+
+@dataclass
+class FakeImage:
+    """What the checkout would deploy."""
+
+    digest: str = FIRST
+    migrations: str = "m1"
+    commit: str = "abc"
+    build: bool = False
+
+    def plan(self, account: str) -> ImagePlan:
+        uri = None if self.build else f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app@{self.digest}"
+        return ImagePlan("app", "abc", None if self.build else self.digest, self.build, uri)
+
+    def ensure(self, plan: ImagePlan, account: str, emit: Emit) -> str:
+        return self.digest
+
+
+@dataclass
+class FakeBundle:
+    """The DbInit function's zip, and how often its key was asked for: on AWS that downloads and builds it."""
+
+    asked: int = 0
+
+    @property
+    def key(self) -> str:
+        self.asked += 1
+        return "bundles/1.zip"
+
+    def path(self) -> Path:
+        return Path("1.zip")
+
+
+STACKS: tuple[StackTemplate, ...] = (
+    template("bootstrap"),
+    template("platform", after=("bootstrap",)),
+    template("network", after=("platform",)),
+    template("data", after=("network",)),
+    template(
+        "jobs",
+        parameters={
+            "ImageUri": FromContext("image_uri"),
+            "DbInitBundleKey": FromContext("db_init_bundle_key"),
+            "Host": FromOutput("data", "DatabaseHost"),
+        },
+    ),
+    template(
+        "app",
+        parameters={
+            "ImageUri": FromContext("image_uri"),
+            "Migrate": FromOutput("jobs", "MigrateTaskDefinitionArn"),
+        },
+    ),
+)
+OUTPUTS = {
+    "dev-bootstrap": {"ArtifactBucketName": "artifacts"},
+    "dev-platform": {"ClusterName": "dev", "JobsLogGroupName": "jobs", "ServiceLogGroupName": "service"},
+    "dev-network": {"PrivateSubnetIds": "s-1,s-2", "JobsSecurityGroupId": "g-1"},
+    "dev-data": {"DatabaseHost": "db.example.com", "DatabaseResourceId": "db-ABC"},
+    "dev-jobs": {"MigrateTaskDefinitionArn": "migrate:1"},
+    "dev-app": {"ServiceUrl": "https://a.example.com"},
+}
+
+
+@dataclass
+class World:
+    """One environment; each `deployment` is one command of a person."""
+
+    aws: FakeAws = field(default_factory=FakeAws)
+    image: FakeImage = field(default_factory=FakeImage)
+    events: list[Event] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    bundle: FakeBundle = field(default_factory=FakeBundle)
+    stacks: tuple[StackTemplate, ...] = STACKS
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.aws.cloudformation.results = {name: dict(values) for name, values in OUTPUTS.items()}
+
+    def deployment(self, *stacks: str, emit: Emit | None = None) -> Deployment:
+        """What a command line with these stacks would run."""
+        self.runs += 1
+        situation = Situation(
+            Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme", "target": "local"}),
+            self.stacks,
+            cast("Aws", self.aws),
+            image=self.image,
+            bundle=self.bundle,
+            request=Request(f"run{self.runs}", "ann@host", "opsctl deploy", stacks, Consent()),
+        )
+        return Deployment(
+            situation, emit=emit or self.events.append, pace=Pace(0.0, 60.0), clock=self.clock, sleep=self.clock.sleep
+        )
+
+    def deploy(self, *stacks: str) -> object:
+        """Plan and execute."""
+        work = self.deployment(*stacks)
+        return work.execute(work.plan())
+
+    def since(self, mark: int) -> Calls:
+        """Writes after `mark`, without those of the lock."""
+        reads = {"resources", "validation_failures"}
+        return [call for call in self.aws.calls[mark:] if call[0] not in reads and not call[1].startswith("locks/")]

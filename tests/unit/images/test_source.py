@@ -1,0 +1,155 @@
+"""What a checkout is called: its commit, with what is not committed, and without git."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from opsctl.images.source import SourceVersion, content_digest, migrations_digest, source_files, source_version
+
+
+@pytest.fixture(autouse=True)
+def _plain_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings of this machine, and no repository above the test's folder."""
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A service and its data, without git."""
+    root = tmp_path / "project"
+    (root / "service" / "salaries" / "migrations").mkdir(parents=True)
+    (root / "data").mkdir()
+    (root / "service" / "manage.py").write_text("print()\n")
+    (root / "service" / "salaries" / "migrations" / "0001_initial.py").write_text("one\n")
+    (root / "data" / "sample.csv").write_text("a,b\n")
+    return root
+
+
+def git(root: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tree: Path) -> Path:
+    """The same tree, committed."""
+    git(tree, "init", "--quiet")
+    git(tree, "add", ".")
+    git(tree, "commit", "--quiet", "--message", "one")
+    return tree
+
+
+def test_a_clean_checkout_is_called_by_its_commit(checkout: Path) -> None:
+    version = source_version(checkout)
+    assert version.tag == version.commit == git(checkout, "rev-parse", "HEAD")
+    assert not version.dirty
+
+
+@pytest.mark.parametrize("name", ["service/manage.py", "service/new.py", "data/sample.csv"])
+def test_changed_and_new_files_make_it_dirty_with_eight_digits_of_the_content(checkout: Path, name: str) -> None:
+    (checkout / name).write_text("changed\n")
+    version = source_version(checkout)
+    assert version.dirty
+    assert version.tag == f"{version.commit}-dirty-{version.content[:8]}"
+    assert re.fullmatch(r"[0-9a-f]{40}-dirty-[0-9a-f]{8}", version.tag)
+
+
+def test_a_deleted_file_makes_it_dirty(checkout: Path) -> None:
+    (checkout / "data" / "sample.csv").unlink()
+    assert source_version(checkout).dirty
+
+
+def test_two_different_changes_get_two_tags_and_the_same_change_the_same(checkout: Path) -> None:
+    tags = []
+    for text in ("one\n", "two\n", "one\n"):
+        (checkout / "service" / "manage.py").write_text(text)
+        tags.append(source_version(checkout).tag)
+    assert tags[0] == tags[2] != tags[1]
+
+
+def test_what_the_image_does_not_hold_leaves_it_clean(checkout: Path) -> None:
+    (checkout / "README.md").write_text("words\n")
+    assert not source_version(checkout).dirty
+
+
+def test_ignored_files_are_no_content(checkout: Path) -> None:
+    (checkout / ".gitignore").write_text("*.log\n")
+    before = source_version(checkout).content
+    (checkout / "service" / "debug.log").write_text("x")
+    version = source_version(checkout)
+    assert (version.dirty, version.content) == (False, before)
+
+
+def test_without_git_the_content_gives_the_name(tree: Path) -> None:
+    version = source_version(tree)
+    assert (version.commit, version.dirty) == ("", False)
+    assert version.tag == f"content-{version.content[:12]}"
+
+
+def test_without_a_git_program_too(checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert source_version(checkout).tag.startswith("content-")
+
+
+def test_a_repository_without_a_commit_is_like_none(tree: Path) -> None:
+    git(tree, "init", "--quiet")
+    assert source_version(tree).commit == ""
+
+
+def test_tags_are_what_a_registry_takes() -> None:
+    tags = [SourceVersion("a" * 40, True, "b" * 64).tag, SourceVersion("", False, "b" * 64).tag]
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", tag) for tag in tags)
+
+
+# -- content -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_content_has_the_same_digest_anywhere_with_or_without_git(checkout: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / "service"
+    for path in source_files(checkout / "service")[::-1]:
+        target = copy / path.relative_to(checkout / "service")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+        os.utime(target, (1, 1))
+    assert content_digest([copy]) == content_digest([checkout / "service"])
+
+
+def test_names_bytes_and_the_executable_bit_all_count(tree: Path) -> None:
+    folder = tree / "service"
+    digests = [content_digest([folder])]
+    (folder / "manage.py").chmod(0o755)
+    digests.append(content_digest([folder]))
+    (folder / "manage.py").write_text("other\n")
+    digests.append(content_digest([folder]))
+    (folder / "manage.py").rename(folder / "manager.py")
+    digests.append(content_digest([folder]))
+    assert len(set(digests)) == 4
+
+
+def test_caches_are_no_content(tree: Path) -> None:
+    before = content_digest([tree / "service"])
+    (tree / "service" / "__pycache__").mkdir()
+    (tree / "service" / "__pycache__" / "a.pyc").write_bytes(b"x")
+    (tree / "service" / "local.sqlite3").write_bytes(b"x")
+    assert content_digest([tree / "service"]) == before
+
+
+def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
+    assert source_files(tmp_path / "nothing") == []
+
+
+def test_only_migrations_change_the_digest_of_migrations(tree: Path) -> None:
+    service = tree / "service"
+    before = migrations_digest(service)
+    (service / "manage.py").write_text("other\n")
+    assert migrations_digest(service) == before
+    (service / "salaries" / "migrations" / "0002_more.py").write_text("two\n")
+    assert migrations_digest(service) != before
