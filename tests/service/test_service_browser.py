@@ -202,7 +202,7 @@ def test_the_exported_page_shows_what_the_live_page_shows(live: str, page: Any, 
         assert page.evaluate("location.hash") == f"#{query}"
 
 
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).resolve().parents[2] / ".cache" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from opsctl.images.auth import Login
 from opsctl.images.names import ImageName
 from opsctl.images.registry import Repository
@@ -34,9 +36,10 @@ http: {{addr: "127.0.0.1:{port}"}}
 
 
 def program(name: str) -> str:
-    """A program's path; a test that needs it fails without."""
+    """A program's path; without it the test that needs it is skipped. CI installs all of them."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
-    assert found, f"{name} is not installed: apt-get install docker-registry skopeo buildah podman runc mmdebstrap"
+    if found is None:
+        pytest.skip(f"{name} is not installed (Debian: docker-registry skopeo buildah podman runc mmdebstrap)")
     return found
 
 

@@ -1,0 +1,157 @@
+"""What an image is: the native engine's configuration and the Dockerfile say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from opsctl.images import contract
+from opsctl.images.base import Base, pinned_base
+from opsctl.images.content import content_key, content_tag
+from opsctl.images.errors import BuildError
+from opsctl.images.layers import Entry, write_layer
+from opsctl.images.names import ImageName
+from opsctl.images.store import ImageStore
+from opsctl.stacks.parts.tasks import CA_BUNDLE, SCRATCH, USER
+from tests.functional.cli import ROOT
+
+DOCKERFILE = ROOT / "service" / "Dockerfile"
+NAME = ImageName("docker.io", "library/python", "3.13-slim", "sha256:" + "a" * 64)
+
+
+def base(folder: Path, *layers: list[Entry]) -> Base:
+    """A base of these layers."""
+    store = ImageStore(folder)
+    stored = tuple(write_layer(store, each).descriptor for each in layers)
+    return Base(NAME, "linux/amd64", "sha256:" + "b" * 64, {}, stored, store)
+
+
+def python_base(folder: Path, *more: Entry) -> Base:
+    """A base as python:3.13-slim looks."""
+    packages = "usr/local/lib/python3.13/site-packages"
+    return base(folder, [
+        Entry("usr/local/bin/python3.13", 0o755, data=b"x"), Entry("etc/passwd", data=b"root:x:0:0::/root:/bin/sh\n"),
+        Entry("etc/group", data=b"root:x:0:\n"), Entry(f"{packages}/pip/__init__.py", data=b""),
+        Entry(f"{packages}/pip-25.3.dist-info/METADATA", data=b""), Entry("usr/local/bin/pip3", data=b""),
+        Entry("usr/local/lib/python3.13/ensurepip/_bundled/pip.whl", data=b""), *more,
+    ])  # fmt: skip
+
+
+def test_the_dockerfile_says_what_the_native_engine_does() -> None:
+    text = DOCKERFILE.read_text()
+    assert json.loads(re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE)[-1]) == list(contract.COMMAND)
+    assert json.loads(re.findall(r" CMD (\[.*\])$", text, re.MULTILINE)[0]) == list(contract.HEALTH_CHECK)
+    final = text.rpartition("\nFROM ")[2].replace("\\\n", " ")
+    variables = dict(pair.split("=", 1) for pair in re.findall(r"^ENV (.*)$", final, re.MULTILINE)[0].split())
+    assert variables == {**contract.ENVIRONMENT, "PATH": "/venv/bin:$PATH"}
+    assert f"USER {contract.USER_ID}:{contract.USER_ID}" in final
+
+
+def test_task_definitions_and_the_image_agree() -> None:
+    assert f"{contract.USER_ID}:{contract.USER_ID}" == USER
+    assert contract.ENVIRONMENT["DB_SSL_ROOT_CERT"] == CA_BUNDLE
+    assert contract.ENVIRONMENT["DATA_DIR"] == SCRATCH
+
+
+def test_the_dockerfile_pins_its_base() -> None:
+    name = pinned_base(DOCKERFILE)
+    assert (name.registry, name.repository, name.tag) == ("docker.io", "library/python", "3.13-slim")
+
+
+def test_a_base_without_a_digest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("ARG PYTHON_IMAGE=python:3.13-slim\nFROM ${PYTHON_IMAGE}\n")
+    with pytest.raises(BuildError, match="does not pin"):
+        pinned_base(tmp_path / "Dockerfile")
+
+
+def test_the_interpreter_is_the_one_that_path_finds_first(tmp_path: Path) -> None:
+    found = base(tmp_path, [Entry("usr/bin/python3.11", data=b""), Entry("usr/local/bin/python3.13", data=b"")])
+    assert str(found.python) == "/usr/local/bin/python3.13"
+    assert found.python_version == "3.13"
+
+
+def test_a_base_without_python_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="holds no Python"):
+        _ = base(tmp_path, [Entry("bin/sh", data=b"")]).python
+
+
+def test_what_an_upper_layer_removes_is_gone(tmp_path: Path) -> None:
+    lower = [Entry("usr/bin/python3.11", data=b""), Entry("etc/passwd", data=b"a"), Entry("opt/x/y", data=b"")]
+    upper = [Entry("usr/bin/.wh.python3.11", data=b""), Entry("opt/x/.wh..wh..opq", data=b""),
+             Entry("usr/bin/python3.13", data=b""), Entry("etc/passwd", data=b"b")]  # fmt: skip
+    found = base(tmp_path, lower, upper)
+    assert str(found.python) == "/usr/bin/python3.13"
+    assert "opt/x/y" not in found.paths
+    assert found.file("etc/passwd") == b"b"
+
+
+def test_pip_is_taken_away_and_the_user_added(tmp_path: Path) -> None:
+    found = {entry.path: entry for entry in contract.system_entries(python_base(tmp_path))}
+    packages = "usr/local/lib/python3.13/site-packages"
+    assert {path for path in found if ".wh." in path} == {
+        f"{packages}/.wh.pip", f"{packages}/.wh.pip-25.3.dist-info", "usr/local/bin/.wh.pip3",
+        "usr/local/lib/python3.13/ensurepip/.wh._bundled",
+    }  # fmt: skip
+    passwd = (found["etc/passwd"].data or b"").decode().splitlines()
+    assert passwd[0].startswith("root:")
+    assert passwd[1].startswith("app:x:10001:10001:")
+    assert found["data"].uid == contract.USER_ID
+
+
+def test_the_configuration_keeps_the_bases_variables_and_its_time() -> None:
+    given = {
+        "architecture": "arm64", "os": "linux", "created": "2026-01-01T00:00:00Z",
+        "config": {"Env": ["PATH=/usr/local/bin:/bin", "LANG=C.UTF-8", "DATA_DIR=/old"], "Entrypoint": ["/x"]},
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:1"]}, "history": [{"created": "2026-01-01T00:00:00Z"}],
+    }  # fmt: skip
+    made = contract.image_config(given, ["sha256:2", "sha256:3"])
+    assert made["config"]["Env"][0] == "PATH=/venv/bin:/usr/local/bin:/bin"
+    assert "LANG=C.UTF-8" in made["config"]["Env"]
+    assert "DATA_DIR=/old" not in made["config"]["Env"]
+    assert "Entrypoint" not in made["config"]
+    assert made["rootfs"]["diff_ids"] == ["sha256:1", "sha256:2", "sha256:3"]
+    assert len(made["history"]) == 3
+    assert made["architecture"] == "arm64"
+    assert given["rootfs"] == {"type": "layers", "diff_ids": ["sha256:1"]}, "what was given stays as it is"
+
+
+def checkout(folder: Path) -> Path:
+    """The least that an image is made of."""
+    for name in ("service/manage.py", "data/salary_sources.json", *(f"service/{asset}" for asset in contract.ASSETS)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_missing_assets_are_told_with_the_remedy(tmp_path: Path) -> None:
+    (checkout(tmp_path) / "service" / contract.ASSETS[0]).unlink()
+    with pytest.raises(BuildError) as caught:
+        contract.shipped_files(tmp_path)
+    assert "make setup" in caught.value.hint
+
+
+def test_assets_that_git_ignores_are_shipped(tmp_path: Path) -> None:
+    shipped = [name for name, _ in contract.shipped_files(checkout(tmp_path))]
+    assert shipped == sorted(["manage.py", "data/salary_sources.json", *contract.ASSETS])
+
+
+def test_the_content_key_follows_what_is_in_the_image_and_nothing_else(tmp_path: Path) -> None:
+    root = checkout(tmp_path)
+    before = content_key(root, NAME, ("linux/amd64",))
+    (root / "service" / "Dockerfile").write_text("FROM x")
+    (root / "README.md").write_text("new")
+    assert content_key(root, NAME, ("linux/amd64",)) == before
+    keys = {
+        before,
+        content_key(root, NAME, ("linux/arm64",)),
+        content_key(root, NAME.at(digest="sha256:1"), ("linux/amd64",)),
+    }
+    (root / "service" / "manage.py").chmod(0o755)
+    keys.add(content_key(root, NAME, ("linux/amd64",)))
+    (root / "service" / "manage.py").write_text("other")
+    keys.add(content_key(root, NAME, ("linux/amd64",)))
+    assert len(keys) == 5
+    assert re.fullmatch(r"content-[0-9a-f]{16}", content_tag(before))

@@ -1,0 +1,119 @@
+"""Container engines through their command line: stand-ins that are real programs, written for each test."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from opsctl.images.engines import EngineBuilder, find_command, import_archive
+from opsctl.images.errors import BuildError
+from opsctl.images.names import ImageName
+from opsctl.images.store import ImageStore
+
+BASE = ImageName.parse("python:3.13-slim@sha256:" + "a" * 64)
+
+
+class Heard:
+    """A listener that remembers lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Engines tell no bytes."""
+
+
+def saved(path: Path, architecture: str = "amd64") -> Path:
+    """What `docker save` writes."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("file"), io.BytesIO(b""))
+    parts = {
+        "config.json": json.dumps({"os": "linux", "architecture": architecture}).encode(),
+        "layer.tar": layer.getvalue(),
+        "manifest.json": json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode(),
+    }
+    with tarfile.open(path, "w") as archive:
+        for name, data in parts.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def engine(folder: Path, body: str) -> str:
+    """A program that behaves as `body` says; `argv` holds its arguments."""
+    path = folder / "engine"
+    path.write_text(f"#!{sys.executable}\nimport shutil, sys\nargv = sys.argv[1:]\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def builder(folder: Path, command: str, heard: Heard) -> EngineBuilder:
+    return EngineBuilder(folder, ImageStore(folder / "images"), command, BASE, heard)
+
+
+def test_docker_means_any_program_that_takes_its_options() -> None:
+    def only(name: str) -> str | None:
+        return name if name == "podman" else None
+
+    assert find_command("docker", only) == "podman"
+    with pytest.raises(BuildError, match="no buildah"):
+        find_command("buildah", only)
+
+
+def test_a_machine_without_an_engine_is_told_about_the_native_one() -> None:
+    with pytest.raises(BuildError) as caught:
+        find_command("docker", lambda name: None)
+    assert "--engine native" in caught.value.hint
+
+
+def test_an_image_is_taken_over_from_the_engine(tmp_path: Path) -> None:
+    archive = saved(tmp_path / "saved.tar")
+    program = engine(tmp_path, f"print('argv', *argv)\nif argv[0] == 'save': shutil.copy({str(archive)!r}, argv[2])")
+    heard = Heard()
+    made = builder(tmp_path, program, heard).build("linux/amd64")
+    store = ImageStore(tmp_path / "images")
+    assert [each.media_type for each in store.blobs(made)] == [
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+    ]
+    assert heard.lines[0].startswith(
+        "argv build --format docker --platform linux/amd64 --build-arg PYTHON_IMAGE=docker.io/"
+    )
+    assert "python@sha256:" in heard.lines[0], "engines differ in whether they take tag and digest together"
+
+
+def test_what_an_engine_prints_before_it_fails_is_shown(tmp_path: Path) -> None:
+    program = engine(tmp_path, "print('STEP 3: it broke', flush=True)\nprint('why', file=sys.stderr)\nsys.exit(7)")
+    heard = Heard()
+    with pytest.raises(BuildError, match="failed with 7") as caught:
+        builder(tmp_path, program, heard).build("linux/amd64")
+    assert caught.value.detail == ("STEP 3: it broke", "why")
+    assert heard.lines == ["STEP 3: it broke", "why"]
+
+
+def test_an_engine_that_builds_for_its_own_platform_is_found_out(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="linux/amd64 instead of linux/arm64"):
+        import_archive(ImageStore(tmp_path / "images"), saved(tmp_path / "saved.tar"), "linux/arm64")
+
+
+def test_an_archive_that_is_none_is_told(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "saved.tar", "w"):
+        pass
+    with pytest.raises(BuildError, match="can't be read"):
+        import_archive(ImageStore(tmp_path / "images"), tmp_path / "saved.tar", "linux/amd64")
+
+
+def test_an_engine_that_can_not_be_started_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="can't be started"):
+        builder(tmp_path, str(tmp_path / "nothing"), Heard()).build("linux/amd64")
