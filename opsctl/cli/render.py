@@ -26,6 +26,8 @@ def plan_text(plan: Plan, *, resources: bool = True) -> str:
         lines.append(f"  image      {plan.image.repository}:{plan.image.tag} ({how})")
     if plan.migrate:
         lines.append("  migrate    before the service changes")
+    if plan.record:
+        lines.append("  record     the last deploy ended before it wrote its release record")
     if plan.is_empty:
         lines.append("Nothing to do.")
     for risk in plan.risks:

@@ -311,9 +311,10 @@ class Deployment:
 
     def _record(self, bucket: str, plan: Plan) -> int | None:
         # A release is an image that the service runs and whose migrations ran: `opsctl deploy jobs` makes none.
-        if not self._changed or plan.image is None or all(item.stack != "app" for item in plan.stacks):
+        if not (self._changed or plan.record) or plan.image is None or all(item.stack != "app" for item in plan.stacks):
             return None
         number = self._number or self._next_release()
+        self._changed = True
         uri = self._now.context.get("image_uri") or ""
         release.record(
             self._aws.s3,

@@ -82,17 +82,18 @@ class ImagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything one deploy would do, in order."""
+    """Everything one deploy would do, in order. `record`: an earlier deploy ended before its release record."""
 
     environment: str
     stacks: tuple[StackPlan, ...]
     image: ImagePlan | None = None
     migrate: bool = False
+    record: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.migrate and not any(stack.is_change for stack in self.stacks)
+        return not (self.migrate or self.record) and not any(stack.is_change for stack in self.stacks)
 
     @property
     def risks(self) -> tuple[Risk, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.config.nearest import nearest
-from opsctl.deploy import planner
+from opsctl.deploy import planner, release
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import ImagePlan, Plan
 from opsctl.deploy.stackrun import Consent
@@ -81,7 +81,16 @@ class Situation:
         image = self.image.plan(account) if self._wants_image() else None
         selected = self._selected(image)
         self.context = self._read_context(image, selected)
-        return planner.plan(self.env.name, selected, self.state, self.context, image=image)
+        plan = planner.plan(self.env.name, selected, self.state, self.context, image=image)
+        return replace(plan, record=plan.is_empty and self._lacks_record(selected, image))
+
+    def _lacks_record(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> bool:
+        """Whether what the service runs was never recorded: the deploy that brought it ended in between."""
+        bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
+        if bucket is None or image is None or all(template.stack != "app" for template in selected):
+            return False
+        last = release.current(self.aws.s3, bucket, self.env.name)
+        return last is None or last.image != image.uri
 
     def read(self) -> RemoteState:
         """What is deployed now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from opsctl.errors import UsageError
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_API = "registry-1.docker.io"
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_REGISTRY = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -33,7 +35,8 @@ class ImageName:
         repository, _, tag = path.partition(":")
         if registry == DOCKER_HUB and "/" not in repository:
             repository = f"library/{repository}"
-        if not _REPOSITORY.fullmatch(repository) or (digest and not _DIGEST.fullmatch(digest)):
+        fits = _REGISTRY.fullmatch(registry) and _REPOSITORY.fullmatch(repository)
+        if not fits or (digest and not _DIGEST.fullmatch(digest)):
             raise UsageError(f"`{text}` is not the name of an image.", hint="Write one such as registry/name:tag.")
         if tag:
             check_tag(tag)
@@ -73,5 +76,10 @@ def check_tag(tag: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether `host` or `host:port` is this machine."""
-    name = host.rpartition(":")[0] or host
-    return name in {"localhost", "[::1]"} or name.startswith("127.")
+    name = re.sub(r":\d+$", "", host).strip("[]")
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

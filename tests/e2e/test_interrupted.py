@@ -79,6 +79,7 @@ def test_a_killed_deploy_is_finished_by_the_next(tmp_path: Path, at: str) -> Non
         project.deploy()
         assert project.get("/readyz")[0] == 200
         assert project.deploy().json["changed"] is False
+        assert project.opsctl("status", "--env", "local", "--json").json["release"] is not None
     finally:
         project.target.reset()
 
