@@ -105,6 +105,13 @@ class Target:
         return templates(self.configured)
 
     @cached_property
+    def unwanted(self) -> tuple[StackTemplate, ...]:
+        """Stacks that the configuration does not ask for any more, if it ever did."""
+        from opsctl.stacks.catalog import unwanted
+
+        return unwanted(self.configured)
+
+    @cached_property
     def local(self) -> LocalTarget:
         """The local target of this checkout."""
         from opsctl.local.target import LocalSettings, LocalTarget

@@ -29,6 +29,10 @@ def destroy(
             "--database", help="With --delete-data: the database's name, instead of being asked.", show_default=False
         ),
     ] = None,
+    only_unwanted: Annotated[
+        bool,
+        typer.Option("--only-unwanted", help="Remove only stacks that the configuration does not ask for any more."),
+    ] = False,
     region: RegionOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
@@ -44,7 +48,8 @@ def destroy(
 
     target = Workspace.open(config).target(env, region)
     state = state_of(target, bodies=True)
-    plan = plan_destroy(state, delete_data=delete_data)
+    unwanted = {template.stack for template in target.unwanted}
+    plan = plan_destroy(state, delete_data=delete_data, only=unwanted if only_unwanted else None)
     for name, reason in plan.stay.items():
         output.note(f"{name} stays: {reason}.")
     if not plan.remove:

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from opsctl.cli.context import Target
 
 
+# What `status` says of a stack that a deploy leaves alone because the configuration does not ask for it.
+UNWANTED = "nothing: it is not configured any more"
+
+
 def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
-    """The environment's stacks as they are deployed; with their templates only if asked."""
+    """The environment's stacks as they are deployed, unwanted ones too; with their templates only if asked."""
+    stacks = (*target.templates, *target.unwanted)
     readers: dict[str, StackReader] = {
         template.stack: (target.aws.in_region(template.region) if template.region else target.aws).cloudformation
-        for template in target.templates
+        for template in stacks
     }
-    return read_state(target.templates, readers, bodies=bodies)
+    return read_state(stacks, readers, bodies=bodies)
 
 
 def stack_outputs(target: Target) -> dict[str, dict[str, str]]:
@@ -65,6 +70,18 @@ def environment_status(target: Target) -> dict[str, Any]:
             "next_deploy": action_for(stack.status).value if stack else "create",
         }
         for template in target.templates
+    ]
+    stacks += [
+        {
+            "stack": template.stack,
+            "name": stack.name,
+            "status": stack.status,
+            "reason": "not configured any more: `opsctl destroy --only-unwanted` removes it",
+            "updated": stack.updated.isoformat() if stack.updated else "",
+            "next_deploy": UNWANTED,
+        }
+        for template in target.unwanted
+        if (stack := state.stacks.get(template.stack))
     ]
     bucket = state.outputs("bootstrap").get("ArtifactBucketName")
     current = release.current(target.aws.s3, bucket, target.env.name) if bucket else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,8 +52,10 @@ class DestroyPlan:
     stay: Mapping[str, str]
 
 
-def plan_destroy(state: RemoteState, *, delete_data: bool) -> DestroyPlan:
-    """What `opsctl destroy` would do. Network and platform stay while a database does."""
+def plan_destroy(state: RemoteState, *, delete_data: bool, only: Collection[str] | None = None) -> DestroyPlan:
+    """What `opsctl destroy` would do: with `only` to those stacks. Network and platform stay while a database does."""
+    if only is not None:
+        return DestroyPlan(tuple(name for name in WITHOUT_DATA if name in state.stacks and name in only), {})
     has_data = "data" in state.stacks
     names = [*WITHOUT_DATA, *REST] if delete_data or not has_data else list(WITHOUT_DATA)
     remove = tuple(name for name in names if name in state.stacks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks import app, bootstrap, dashboard, data, edge, jobs, network, platform
 from opsctl.stacks.model import StackName, StackTemplate
@@ -32,6 +33,20 @@ STACKS: tuple[Entry, ...] = (
     Entry("edge", edge.build, edge.wanted),
     Entry("dashboard", dashboard.build, dashboard.wanted),
 )
+
+
+def unwanted(env: Environment) -> tuple[StackTemplate, ...]:
+    """The stacks that `env` does not want, without a template: they may be there from the time when it did."""
+    return tuple(
+        StackTemplate(
+            stack=entry.name,
+            physical_name=naming.stack_name(env, entry.name),
+            body="Resources: {}\n",
+            region="us-east-1" if entry.name == "edge" else None,
+        )
+        for entry in STACKS
+        if not entry.wanted(env)
+    )
 
 
 def templates(env: Environment) -> tuple[StackTemplate, ...]:

@@ -167,6 +167,22 @@ def test_stop_and_start_keep_the_data(project: Project) -> None:
     assert project.get("/api/filters/")[1] == observations
 
 
+def test_a_stack_that_is_not_configured_any_more_is_shown_and_can_be_removed(project: Project) -> None:
+    config = project.root / "environments.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("    target: local\n", "    target: local\n    dashboard: {enabled: true}\n"))
+    assert project.deploy().json["changed"] is True
+    config.write_text(text)
+    shown = {
+        item["stack"]: item["next_deploy"]
+        for item in project.opsctl("status", "--env", "local", "--json").json["stacks"]
+    }
+    assert shown["dashboard"] == "nothing: it is not configured any more"
+    gone = project.opsctl("destroy", "--env", "local", "--only-unwanted", "--yes", "--json")
+    assert gone.json["removed"] == ["dashboard"]
+    assert "dashboard" not in project.opsctl("outputs", "--env", "local", "--json").json
+
+
 def test_destroy_keeps_the_database_until_it_is_named(project: Project) -> None:
     refused = project.opsctl("destroy", "--env", "local", "--delete-data", "--yes")
     assert refused.code == 2

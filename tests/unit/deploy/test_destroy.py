@@ -195,3 +195,10 @@ def test_with_a_lost_lock_nothing_is_removed() -> None:
     with pytest.raises(LockLostError):
         ground.remove("jobs")
     assert ground.api.writes == []
+
+
+def test_only_what_is_not_configured_any_more_goes_when_asked() -> None:
+    found = state("bootstrap", "app", "data", "dashboard", "edge")
+    plan = plan_destroy(found, delete_data=False, only={"dashboard", "edge"})
+    assert plan.remove == ("dashboard", "edge")
+    assert plan.stay == {}

@@ -70,9 +70,8 @@ def test_a_download_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_files_land_where_pip_puts_them(tmp_path: Path) -> None:
-    made = wheel(
-        tmp_path / "a.whl", "a/__init__.py", "a/_c.so", "a-1.data/purelib/b.py", "a-1.data/scripts/run", "a-1.dist-info/RECORD"
-    )  # fmt: skip
+    data = ("a-1.data/purelib/b.py", "a-1.data/scripts/run")
+    made = wheel(tmp_path / "a.whl", "a/__init__.py", "a/_c.so", *data, "a-1.dist-info/RECORD")
     unpack((made,), tmp_path / "site")
     found = {str(path.relative_to(tmp_path / "site")) for path in (tmp_path / "site").rglob("*") if path.is_file()}
     assert found == {"a/__init__.py", "a/_c.so", "b.py", "a-1.dist-info/RECORD"}

@@ -1,0 +1,133 @@
+"""`build_on_deploy` against a registry: content that is there is never built nor sent again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from opsctl.aws.session import Aws, Endpoint
+from opsctl.cli.context import Target, Workspace
+from opsctl.cli.image_source import BuiltImage
+from opsctl.cli.images import BASE_VARIABLE, Workshop
+from opsctl.cli.wiring import image_source
+from opsctl.deploy.events import Event, Progress
+from opsctl.deploy.image import PublishedImage
+from opsctl.images.content import content_key, content_tag
+from opsctl.images.contract import ASSETS
+from opsctl.images.errors import BuildError
+from opsctl.images.names import ImageName
+from opsctl.local.target import LocalTarget
+from tests.functional.cli import ROOT
+from tests.functional.images.samples import image
+
+BASE = "python:3.13-slim@sha256:" + "a" * 64
+PLATFORM = ("linux/amd64",)
+pytestmark = pytest.mark.emulator
+
+
+@dataclass(frozen=True)
+class EmulatedTarget(Target):
+    """An environment of AWS whose AWS is the emulator."""
+
+    endpoint: Endpoint
+
+    @cached_property
+    def aws(self) -> Aws:
+        return Aws(self.env.region, self.endpoint)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    local = LocalTarget(tmp_path_factory.mktemp("emulator"))
+    found = local.ensure_started(lambda _: None)
+    try:
+        yield Endpoint(found.endpoint_url, found.access_key)
+    finally:
+        local.reset()
+
+
+@pytest.fixture
+def target(tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedTarget]:
+    """A checkout of `dev`, its repository empty, the image of its content built already."""
+    shutil.copyfile(ROOT / "environments.yaml", tmp_path / "environments.yaml")
+    for name in ("manage.py", *ASSETS):
+        (tmp_path / "service" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "service" / name).write_text(name)
+    monkeypatch.setenv(BASE_VARIABLE, BASE)
+    plain = Workspace.open(tmp_path / "environments.yaml").target("dev")
+    made = EmulatedTarget(plain.workspace, plain.env, plain.configured, endpoint)
+    client = made.aws.client("ecr")
+    client.create_repository(repositoryName=plain.env.ecs.repository_name, imageTagMutability="IMMUTABLE")
+    store_image(made, seed=1)
+    yield made
+    client.delete_repository(repositoryName=plain.env.ecs.repository_name, force=True)
+
+
+def key(target: Target) -> str:
+    return content_key(target.workspace.root, ImageName.parse(BASE), PLATFORM)
+
+
+def store_image(target: Target, seed: int) -> str:
+    """Put an image of the checkout's content where a build would; answers its digest."""
+    store = Workshop(target.workspace.root).store
+    made = image(store, seed)
+    store.name(f"seed-{seed}", made, engine="native", content=key(target))
+    return made.digest
+
+
+def release(target: Target, tag: str) -> tuple[str, list[Event]]:
+    """What a deploy does for the image."""
+    events: list[Event] = []
+    source = BuiltImage(target, tag=tag)
+    account = target.aws.identity().account_id
+    return source.ensure(source.plan(account), account, events.append), events
+
+
+def test_a_deploy_builds_when_asked_to_and_else_only_looks(target: EmulatedTarget) -> None:
+    assert isinstance(image_source(target, None), BuiltImage)
+    assert isinstance(image_source(target, "v7"), PublishedImage)
+
+
+def test_missing_content_is_pushed_under_its_tag_and_its_content(target: EmulatedTarget) -> None:
+    account = target.aws.identity().account_id
+    assert BuiltImage(target, tag="commit-1").plan(account).build
+    digest, events = release(target, "commit-1")
+    names = target.aws.ecr.images(target.env.ecs.repository_name)
+    assert [(each.digest, each.tags) for each in names] == [(digest, ("commit-1", content_tag(key(target))))]
+    assert any(isinstance(event, Progress) and event.unit == "bytes" for event in events)
+
+
+def test_another_commit_with_the_same_content_sends_nothing(target: EmulatedTarget) -> None:
+    first, _ = release(target, "commit-1")
+    shutil.rmtree(Workshop(target.workspace.root).store.root)
+    second, events = release(target, "commit-2")
+    assert second == first
+    assert events == [], "nothing is built, although nothing is here any more"
+    plan = BuiltImage(target, tag="commit-2").plan(target.aws.identity().account_id)
+    assert (plan.build, plan.digest) == (False, first)
+
+
+def test_a_plan_names_the_image_that_is_there_under_another_commit(target: EmulatedTarget) -> None:
+    digest, _ = release(target, "commit-1")
+    plan = BuiltImage(target, tag="commit-2").plan(target.aws.identity().account_id)
+    assert plan.uri is not None
+    assert plan.uri.endswith(f"/{target.env.ecs.repository_name}@{digest}")
+
+
+def test_changed_content_is_another_image(target: EmulatedTarget) -> None:
+    first, _ = release(target, "commit-1")
+    (target.workspace.root / "service" / "manage.py").write_text("changed")
+    store_image(target, seed=2)
+    second, _ = release(target, "commit-2")
+    assert second != first
+
+
+def test_a_checkout_without_its_assets_is_told_before_anything_is_done(target: EmulatedTarget) -> None:
+    (target.workspace.root / "service" / ASSETS[0]).unlink()
+    with pytest.raises(BuildError, match="no image works without"):
+        BuiltImage(target, tag="commit-1").plan(target.aws.identity().account_id)
