@@ -6,7 +6,7 @@ BIN := .venv/bin
 ENV ?= local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast check lint format types templates golden bench soak clean setup stop
+.PHONY: help demo image test check format templates golden bench soak clean setup stop
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: setup ## Deploy the whole system to this machine, load the sample data, pr
 
 stop: ## Stop what demo started
 	@$(BIN)/opsctl local stop
+
+image: setup ## Build the service's image (no container engine needed)
+	$(BIN)/opsctl image build --env $(ENV)
 
 test: setup ## Run all tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not soak" tests

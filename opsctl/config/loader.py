@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsctl.config import located, rules
+from opsctl.config import located, rules, sharing
 from opsctl.config.located import KeyPath, Located
 from opsctl.config.models import Environment
 from opsctl.config.nearest import nearest
@@ -89,7 +89,7 @@ class _Loader:
             environment = self._environment(name, block)
             if environment is not None:
                 environments[name] = environment
-        for name, problem in rules.repositories(environments):
+        for name, problem in sharing.repositories(environments):
             self._add(blocks[name], problem.path, problem.what, problem.fix)
         default = self._default(root, list(blocks))
         if self._issues:

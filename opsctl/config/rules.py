@@ -361,34 +361,3 @@ RULES: tuple[Rule, ...] = (
     fargate_size, subnets_fit, zones_are_distinct, egress, task_counts, image_tag, https, domains, database,
     role_names, observability, tags, name_lengths, local_name,
 )  # fmt: skip
-
-
-def repositories(environments: dict[str, Environment]) -> Iterator[tuple[str, Problem]]:
-    """Exactly one environment manages each repository; the local one is apart, in an account of its own."""
-    users: dict[str, list[Environment]] = {}
-    for env in environments.values():
-        if env.target == "aws":
-            users.setdefault(env.ecs.repository_name, []).append(env)
-    for repository, envs in users.items():
-        owners = [env.name for env in envs if env.ecs.manage_repository]
-        if len(owners) == 1:
-            continue
-        names = " and ".join(env.name for env in envs)
-        if not owners:
-            yield (
-                envs[0].name,
-                Problem(
-                    ("ecs", "repository_name"),
-                    f"no environment manages the repository `{repository}` of {names}",
-                    "Set ecs.manage_repository to true in one of them.",
-                ),
-            )
-        for name in owners[1:]:
-            yield (
-                name,
-                Problem(
-                    ("ecs", "manage_repository"),
-                    f"`{repository}` is managed by {' and '.join(owners)}",
-                    "Leave it true in one environment only.",
-                ),
-            )

@@ -57,14 +57,11 @@ class PublishedImage:
     owner_account: str | None = None
     commit: str = ""
     migrations: str = ""
-    build: bool = False
 
     def plan(self, account: str) -> ImagePlan:
-        """Find the tag. One that is to be built may be missing still."""
+        """Find the tag."""
         owner = self.owner_account or account
         digest = self.registry.digest(self.repository, self.tag, registry=owner)
-        if digest is None and self.build:
-            return ImagePlan(self.repository, self.tag, None, True, None)
         if digest is None:
             raise ImageMissingError(
                 f"There is no image {self.repository}:{self.tag} in account {owner}, so nothing was changed.",
@@ -76,12 +73,6 @@ class PublishedImage:
         )
 
     def ensure(self, plan: ImagePlan, account: str, emit: Emit) -> str:  # noqa: ARG002
-        """The digest that the plan found. Raises ImageMissingError for one that is to be built."""
-        if plan.digest is None:
-            raise ImageMissingError(
-                f"{self.repository}:{self.tag} is not in the registry, and this version builds images for "
-                "`target: local` only.",
-                code="build-not-supported",
-                hint=f"Build and push it, then run `opsctl deploy --env {self.environment} --image-tag {self.tag}`.",
-            )
+        """Nothing to build: the plan found it."""
+        assert plan.digest is not None
         return plan.digest

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.config import rules
+from opsctl.config import rules, sharing
 from opsctl.config.models import Environment
 
 ZONE = {"hosted_zone_id": "Z0123456789ABC", "hosted_zone_name": "example.com"}
@@ -124,4 +124,12 @@ def test_exactly_one_environment_manages_a_repository(managers: tuple[str, ...],
     environments = {
         name: environment(name=name, ecs={"manage_repository": name in managers}) for name in ("dev", "hml")
     }
-    assert len(list(rules.repositories(environments))) == count
+    assert len(list(sharing.repositories(environments))) == count
+
+
+@pytest.mark.parametrize(("account", "count"), [("111111111111", 0), ("222222222222", 1), (None, 0)])
+def test_an_environment_of_another_account_may_not_build_into_the_repository(account: str | None, count: int) -> None:
+    owner = environment(name="hml", account_id="111111111111")
+    builder = environment(account_id=account, ecs={"manage_repository": False, "build_on_deploy": True})
+    found = list(sharing.repositories({"hml": owner, "dev": builder}))
+    assert [(name, problem.path) for name, problem in found] == [("dev", ("ecs", "build_on_deploy"))] * count

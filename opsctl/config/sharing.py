@@ -1,0 +1,56 @@
+"""Rules between environments: who owns a repository, and who may write to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from opsctl.config.models import Environment
+from opsctl.config.rules import Problem
+
+
+def repositories(environments: dict[str, Environment]) -> Iterator[tuple[str, Problem]]:
+    """Exactly one environment manages each repository; the local one is apart, in an account of its own."""
+    users: dict[str, list[Environment]] = {}
+    for env in environments.values():
+        if env.target == "aws":
+            users.setdefault(env.ecs.repository_name, []).append(env)
+    for repository, envs in users.items():
+        owners = [env.name for env in envs if env.ecs.manage_repository]
+        if len(owners) == 1:
+            yield from _foreign_builders(envs, environments[owners[0]])
+            continue
+        names = " and ".join(env.name for env in envs)
+        if not owners:
+            yield (
+                envs[0].name,
+                Problem(
+                    ("ecs", "repository_name"),
+                    f"no environment manages the repository `{repository}` of {names}",
+                    "Set ecs.manage_repository to true in one of them.",
+                ),
+            )
+        for name in owners[1:]:
+            yield (
+                name,
+                Problem(
+                    ("ecs", "manage_repository"),
+                    f"`{repository}` is managed by {' and '.join(owners)}",
+                    "Leave it true in one environment only.",
+                ),
+            )
+
+
+def _foreign_builders(envs: list[Environment], owner: Environment) -> Iterator[tuple[str, Problem]]:
+    """Whoever builds on deploy pushes, and the other accounts may only pull."""
+    for env in envs:
+        accounts = {env.account_id, owner.account_id} - {None}
+        if env.ecs.build_on_deploy and len(accounts) == 2:
+            yield (
+                env.name,
+                Problem(
+                    ("ecs", "build_on_deploy"),
+                    f"`{env.ecs.repository_name}` belongs to {owner.name}'s account {owner.account_id}, from which "
+                    f"{env.name} may only pull",
+                    "Set it to false and deploy what was published, or use a repository of its own.",
+                ),
+            )
