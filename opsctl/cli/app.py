@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -71,6 +72,9 @@ def _show_version(wanted: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `opsctl` script."""
+    # Imports and AWS service models are all kept until the end: looking for garbage among them took 7 % of a deploy
+    # without changes. Long deploys still collect, only later.
+    gc.set_threshold(200_000, 20, 20)
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given == ["--version"]:  # asked in every CI job: not worth importing the command tree
         sys.stdout.write(f"opsctl {__version__}\n")
