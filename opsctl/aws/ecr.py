@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,13 +74,7 @@ class Ecr:
     def add_tag(self, repository: str, digest: str, tag: str, *, registry: str | None = None) -> None:
         """Give an image one more tag; a tag that names this digest already is no error."""
         owner = {"registryId": registry} if registry else {}
-        with translated():
-            answer = self._client.batch_get_image(
-                repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=_MANIFESTS, **owner
-            )
-        if not answer.get("images"):
-            raise AwsError(f"{repository}@{digest} is not in the registry.", aws_code="ImageNotFoundException")
-        image = answer["images"][0]
+        image = self._manifest(repository, digest, owner)
         extra = (
             {"imageManifestMediaType": image["imageManifestMediaType"]} if image.get("imageManifestMediaType") else {}
         )
@@ -92,6 +86,17 @@ class Ecr:
         except AwsError as error:
             if error.aws_code != "ImageAlreadyExistsException":
                 raise
+
+    def _manifest(self, repository: str, digest: str, owner: Mapping[str, str]) -> dict[str, Any]:
+        """BatchGetImage of one image, as ECR keeps it."""
+        with translated():
+            answer = self._client.batch_get_image(
+                repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=_MANIFESTS, **owner
+            )
+        if not answer.get("images"):
+            raise AwsError(f"{repository}@{digest} is not in the registry.", aws_code="ImageNotFoundException")
+        image: dict[str, Any] = answer["images"][0]
+        return image
 
     def authorization(self) -> Authorization:
         """A login for the registry API, for every registry that these credentials may use."""
@@ -114,13 +119,7 @@ class Ecr:
     def platform_digests(self, repository: str, digest: str, *, registry: str | None = None) -> list[str]:
         """The digests behind an index; the image's own when it is for one platform."""
         owner = {"registryId": registry} if registry else {}
-        with translated():
-            answer = self._client.batch_get_image(
-                repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=_MANIFESTS, **owner
-            )
-        if not answer.get("images"):
-            raise AwsError(f"{repository}@{digest} is not in the registry.", aws_code="ImageNotFoundException")
-        listed = json.loads(answer["images"][0]["imageManifest"]).get("manifests")
+        listed = json.loads(self._manifest(repository, digest, owner)["imageManifest"]).get("manifests")
         return [str(each["digest"]) for each in listed] if listed else [digest]
 
     def findings(

@@ -50,11 +50,15 @@ class Aws:
         self.region = region
         self.endpoint = endpoint
         self._clients: dict[str, Any] = {}
+        self._regions: dict[str, Aws] = {}
         self._lock = threading.RLock()
 
-    def in_region(self, region: str) -> Aws:
-        """The same credentials in another region."""
-        return self if region == self.region else Aws(region, self.endpoint)
+    def in_region(self, region: str | None) -> Aws:
+        """The same credentials in another region; None stands for this one. Asking again gives the same clients."""
+        if region is None or region == self.region:
+            return self
+        with self._lock:
+            return self._regions.setdefault(region, Aws(region, self.endpoint))
 
     @cached_property
     def _session(self) -> boto3.session.Session:

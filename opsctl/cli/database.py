@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli.reading import require_outputs, state_of
@@ -11,7 +10,6 @@ from opsctl.errors import OpsctlError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opsctl.aws.secrets import Secrets
     from opsctl.cli.context import Target
     from opsctl.dbroles.connection import Opener
     from opsctl.dbroles.model import RoleModel
@@ -25,16 +23,6 @@ class DatabaseError(OpsctlError):
     """The roles could not be made or read."""
 
     code = "db-roles"
-
-
-@dataclass(frozen=True)
-class _SecretReader:
-    """Hands dbroles the secrets of this environment's endpoint."""
-
-    secrets: Secrets
-
-    def read(self, arn: str, stage: str) -> str | None:
-        return self.secrets.read(arn, stage)
 
 
 def initialize(target: Target, *, dsn: str | None, check: bool) -> dict[str, Any]:
@@ -90,7 +78,7 @@ def _direct(target: Target, state: RemoteState) -> tuple[ConnectionSettings, Ope
         secret_arn=data["MasterSecretArn"],
         auth=target.env.rds.auth,
     )
-    return settings, MasterOpener(settings, secrets=_SecretReader(target.aws.secrets))
+    return settings, MasterOpener(settings, secrets=target.aws.secrets)
 
 
 def _invoke(target: Target, state: RemoteState, action: str) -> dict[str, Any]:

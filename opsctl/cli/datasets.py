@@ -1,20 +1,15 @@
-"""Running the dataset task of an environment under a progress display."""
+"""Running the dataset task of an environment by itself."""
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
-from opsctl.cli import context
 from opsctl.cli.context import Target
-from opsctl.cli.progress import listening
+from opsctl.cli.one_off import run_one_off
 from opsctl.cli.reading import require_outputs, state_of
-from opsctl.cli.wiring import pace
-from opsctl.deploy.dataset import dataset_task, sync
-from opsctl.deploy.events import StepFinished, StepStarted
-from opsctl.deploy.stream import DetachedError
-from opsctl.deploy.tasks import TaskRunner
+from opsctl.deploy.dataset import Synced, sync
+from opsctl.deploy.events import Emit
+from opsctl.deploy.tasks import dataset_task
 
 COMMAND = ("python", "manage.py", "refresh_salary_dataset")
 
@@ -24,20 +19,21 @@ def run_refresh(target: Target, flags: list[str], *, as_json: bool) -> dict[str,
     state = state_of(target)
     bucket = require_outputs(target, state, "platform", "DatasetBucketName")["DatasetBucketName"]
     require_outputs(target, state, "app", "DatasetTaskDefinitionArn")
-    command = (*COMMAND, *flags) if flags else None
-    with listening(as_json=as_json) as emit:
-        started = time.monotonic()
-        emit(StepStarted("dataset", "sync raw files, then fetch, build and load"))
+    synced = Synced(0, 0)
+
+    def send(emit: Emit) -> None:
+        nonlocal synced
         synced = sync(target.aws.s3, bucket, target.workspace.root / "data" / "raw", emit)
-        poll = min(pace(target).seconds, 2.0)
-        runner = TaskRunner(target.aws.ecs, target.aws.logs, emit, poll_seconds=poll, detach=threading.Event())
-        try:
-            task = runner.run(dataset_task(state.outputs, command), token=f"{context.run_id()}-dataset")
-        except KeyboardInterrupt:
-            raise DetachedError(
-                "Detached; the dataset task goes on.", hint="`opsctl dataset refresh` finds it again and follows it."
-            ) from None
-        emit(StepFinished("dataset", "done", "refreshed", time.monotonic() - started))
+
+    task = run_one_off(
+        target,
+        dataset_task(state.outputs, (*COMMAND, *flags) if flags else None),
+        command="opsctl dataset refresh",
+        text="sync raw files, then fetch, build and load",
+        done="refreshed",
+        as_json=as_json,
+        before=send,
+    )
     return {
         "environment": target.env.name,
         "task": task.arn,

@@ -41,7 +41,7 @@ def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json
 
 def _destroyer(target: Target, name: str, emit: Emit, lock: Lock, run_id: str, timeout_minutes: int) -> Destroyer:
     template = next(item for item in (*target.templates, *target.unwanted) if item.stack == name)
-    aws = target.aws.in_region(template.region) if template.region else target.aws
+    aws = target.aws.in_region(template.region)
     rhythm = pace(target, timeout_minutes)
     follower = Follower(aws.cloudformation, emit, rhythm, clock=time.time, detach=threading.Event())
     return Destroyer(

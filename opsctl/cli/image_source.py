@@ -56,19 +56,19 @@ class BuiltImage:
         if digest is None:
             known = ecr.digest(repository, self._content_tag, registry=owner)
             uri = image_uri(owner, self.target.env.region, repository, known) if known else None
-            return ImagePlan(repository, self.tag, None, True, uri)
+            return ImagePlan(owner, repository, self.tag, None, True, uri)
         uri = image_uri(owner, self.target.env.region, repository, digest)
-        return ImagePlan(repository, self.tag, digest, False, uri)
+        return ImagePlan(owner, repository, self.tag, digest, False, uri)
 
-    def ensure(self, plan: ImagePlan, account: str, emit: Emit) -> str:
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:
         """Build and push what the registry lacks; content that it has gets the commit as one more tag."""
         if plan.digest is not None:
             return plan.digest
-        ecr, owner = self.target.aws.ecr, repository_account(self.target) or account
-        known = ecr.digest(plan.repository, self._content_tag, registry=owner)
+        ecr = self.target.aws.ecr
+        known = ecr.digest(plan.repository, self._content_tag, registry=plan.account)
         if known is None:
             known = self._build_and_push(emit)
-        ecr.add_tag(plan.repository, known, plan.tag, registry=owner)
+        ecr.add_tag(plan.repository, known, plan.tag, registry=plan.account)
         return known
 
     def _build_and_push(self, emit: Emit) -> str:

@@ -21,8 +21,7 @@ def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
     """The environment's stacks as they are deployed, unwanted ones too; with their templates only if asked."""
     stacks = (*target.templates, *target.unwanted)
     readers: dict[str, StackReader] = {
-        template.stack: (target.aws.in_region(template.region) if template.region else target.aws).cloudformation
-        for template in stacks
+        template.stack: target.aws.in_region(template.region).cloudformation for template in stacks
     }
     return read_state(stacks, readers, bodies=bodies)
 

@@ -132,9 +132,9 @@ class LocalImage:
         repository, tag = env.ecs.repository_name, f"content-{self._digest[7:19]}"
         pushed = self._registry.digest(repository, tag, registry=account) == self._digest
         uri = image_uri(account, env.region, repository, self._digest)
-        return ImagePlan(repository, tag, self._digest if pushed else None, not pushed, uri)
+        return ImagePlan(account, repository, tag, self._digest if pushed else None, not pushed, uri)
 
-    def ensure(self, plan: ImagePlan, account: str, emit: Emit) -> str:  # noqa: ARG002
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:  # noqa: ARG002
         """Copy the tree aside and register it with the emulator's ECR."""
         from opsctl.local.images import push_image, snapshot_image
 

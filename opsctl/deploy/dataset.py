@@ -1,16 +1,15 @@
-"""Refreshing the dataset of an environment: raw files up, then the task that the schedule starts as well."""
+"""The raw files of a dataset refresh: what differs goes up, before the task that the schedule starts as well runs."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from opsctl.deploy.events import Emit, Progress
-from opsctl.deploy.tasks import TaskRequest
 
 PREFIX = "raw/"
 _SUFFIXES = (".csv", ".csv.gz", ".zip")
@@ -55,18 +54,3 @@ def sync(store: Bucket, bucket: str, folder: Path, emit: Emit) -> Synced:
             uploaded += 1
         emit(Progress("sync", key, uploaded + unchanged, len(files), "files"))
     return Synced(uploaded, unchanged)
-
-
-def dataset_task(outputs: Callable[[str], Mapping[str, str]], command: tuple[str, ...] | None = None) -> TaskRequest:
-    """The dataset task of an environment, from its stacks' outputs; `command` replaces its own."""
-    platform, network, app = outputs("platform"), outputs("network"), outputs("app")
-    return TaskRequest(
-        name="dataset",
-        cluster=platform["ClusterName"],
-        task_definition=app["DatasetTaskDefinitionArn"],
-        subnets=tuple(network["PrivateSubnetIds"].split(",")),
-        security_groups=(network["JobsSecurityGroupId"],),
-        log_group=platform["JobsLogGroupName"],
-        container="dataset",
-        command=command,
-    )

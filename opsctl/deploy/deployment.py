@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from opsctl.deploy.situation import Situation
 from opsctl.deploy.stackrun import Consent, StackFailedError, StackRunner
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower, Pace
-from opsctl.deploy.tasks import TaskRequest, TaskRunner
+from opsctl.deploy.tasks import TaskRunner, migrate_task
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class Deployment:
         self._guard = threading.Lock()
         self._changed = False
         self._lock: Lock | None = None
+        # The newest release when the lock was taken: nobody else writes one while it is held.
+        self._last: release.Release | None = None
         self._number: int | None = None
 
     @property
@@ -111,6 +113,7 @@ class Deployment:
         ) as lock:  # fmt: skip
             self._lock = lock
             self._now.state = self._now.read()
+            self._last = release.current(self._aws.s3, bucket, self._env.name)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             number = self._record(bucket, plan)
         return self._result(number)
@@ -203,7 +206,7 @@ class Deployment:
             )
 
     def _runner(self, template: StackTemplate) -> StackRunner:
-        client = self._now.client_of(template)
+        client = self._aws.in_region(template.region)
         follower = Follower(
             client.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach,
             limits=answer_limits(template.body),
@@ -252,40 +255,36 @@ class Deployment:
 
     def _image_step(self, plan: ImagePlan) -> None:
         def work() -> tuple[bool, str]:
-            account = self._now.account()
-            digest = self._now.image.ensure(plan, account, self._emit)
-            uri = plan.uri or image_uri(account, self._env.region, plan.repository, digest)
+            digest = self._now.image.ensure(plan, self._emit)
+            uri = image_uri(plan.account, self._env.region, plan.repository, digest)
             with self._guard:
                 self._now.context["image_uri"] = uri
                 new = self._now.deployed("app", "ImageUri") != uri
             if new:
-                registry = account if plan.uri is None else plan.uri.split(".", 1)[0]
-                self._number = self._name_release(plan.repository, digest, registry)
+                self._number = self._name_release(plan, digest)
             return new, f"{plan.repository}:{plan.tag} is {digest[:19]}…"
 
         self._timed("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}", work)
 
-    def _name_release(self, repository: str, digest: str, registry: str) -> int:
+    def _name_release(self, plan: ImagePlan, digest: str) -> int:
         """Tag the image after the release before anything runs it, so that the lifecycle policy keeps it.
 
         A deploy that failed after this point left its tag, which can't be moved: the next number is free then.
         """
-        number = self._next_release()
-        while (known := self._aws.ecr.digest(repository, f"{self._env.name}-r{number}", registry=registry)) is not None:
+        number, ecr = self._next_release(), self._aws.ecr
+        while known := ecr.digest(plan.repository, f"{self._env.name}-r{number}", registry=plan.account):
             if known == digest:
                 return number
             number += 1
-        self._aws.ecr.add_tag(repository, digest, f"{self._env.name}-r{number}", registry=registry)
+        ecr.add_tag(plan.repository, digest, f"{self._env.name}-r{number}", registry=plan.account)
         return number
 
     def _next_release(self) -> int:
-        last = release.current(self._aws.s3, self._artifact_bucket(), self._env.name)
-        return last.number + 1 if last else 1
+        return self._last.number + 1 if self._last else 1
 
     def _migrate_step(self) -> None:
         def work() -> tuple[bool, str]:
-            last = release.current(self._aws.s3, self._artifact_bucket(), self._env.name)
-            done = (last.migrations, last.database) if last else None
+            done = (self._last.migrations, self._last.database) if self._last else None
             if self._now.image.migrations and done == (self._now.image.migrations, self._database()):
                 return False, "no migrations since the last release"
             with self._guard:
@@ -341,17 +340,3 @@ class Deployment:
         return DeployResult(
             self._env.name, self._changed, outputs, number, outputs.get("app", {}).get("ServiceUrl", "")
         )
-
-
-def migrate_task(outputs: Callable[[str], Mapping[str, str]]) -> TaskRequest:
-    """The migration task of an environment, from its stacks' outputs."""
-    platform, network, jobs = outputs("platform"), outputs("network"), outputs("jobs")
-    return TaskRequest(
-        name="migrate",
-        cluster=platform["ClusterName"],
-        task_definition=jobs["MigrateTaskDefinitionArn"],
-        subnets=tuple(network["PrivateSubnetIds"].split(",")),
-        security_groups=(network["JobsSecurityGroupId"],),
-        log_group=platform["JobsLogGroupName"],
-        container="migrate",
-    )

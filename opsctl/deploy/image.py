@@ -34,7 +34,7 @@ class ImageSource(Protocol):
         """Reads only. Raises ImageMissingError when there is no such image and none would be built."""
         ...
 
-    def ensure(self, plan: ImagePlan, account: str, emit: Emit) -> str:
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:
         """Build and push what is missing; returns the digest."""
         ...
 
@@ -68,11 +68,10 @@ class PublishedImage:
                 hint=f"Push it with `opsctl image push --env {self.environment} --tag {self.tag}`, "
                 "or name one that is there with --image-tag.",
             )
-        return ImagePlan(
-            self.repository, self.tag, digest, False, image_uri(owner, self.region, self.repository, digest)
-        )
+        uri = image_uri(owner, self.region, self.repository, digest)
+        return ImagePlan(owner, self.repository, self.tag, digest, False, uri)
 
-    def ensure(self, plan: ImagePlan, account: str, emit: Emit) -> str:  # noqa: ARG002
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:  # noqa: ARG002
         """Nothing to build: the plan found it."""
         assert plan.digest is not None
         return plan.digest

@@ -71,8 +71,9 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """Which image the release runs. `digest` is None while it has to be built first."""
+    """Which image the release runs. `digest` is None while it has to be built first; `account` has the repository."""
 
+    account: str
     repository: str
     tag: str
     digest: str | None

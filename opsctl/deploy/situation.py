@@ -95,7 +95,7 @@ class Situation:
     def read(self) -> RemoteState:
         """What is deployed now."""
         readers: dict[str, StackReader] = {
-            name: self.client_of(template).cloudformation for name, template in self.templates.items()
+            name: self.aws.in_region(template.region).cloudformation for name, template in self.templates.items()
         }
         return read_state(self.templates.values(), readers)
 
@@ -106,10 +106,6 @@ class Situation:
         for stack in self.state.stacks.values():
             return stack.id.split(":")[4]
         return self.aws.identity().account_id
-
-    def client_of(self, template: StackTemplate) -> Aws:
-        """The clients of the stack's region."""
-        return self.aws.in_region(template.region) if template.region else self.aws
 
     def _wants_image(self) -> bool:
         return not self.request.stacks or bool({"jobs", "app"} & set(self.request.stacks))

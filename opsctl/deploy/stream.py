@@ -68,7 +68,7 @@ class Followed:
 
 
 class Follower:
-    """Polls one stack at a time; `wait` returns early with True when the person detaches."""
+    """Polls one stack at a time. Setting `detach` ends the waiting, and leaves the operation to CloudFormation."""
 
     def __init__(
         self,

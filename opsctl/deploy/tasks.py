@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,9 @@ from opsctl.aws.logs import LogPage
 from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.stream import DetachedError
 from opsctl.errors import OpsctlError
+
+# Outputs by stack.
+Outputs = Callable[[str], Mapping[str, str]]
 
 
 class TaskFailedError(OpsctlError):
@@ -57,6 +60,30 @@ class TaskRequest:
     log_group: str
     container: str
     command: tuple[str, ...] | None = None
+
+
+def _request(outputs: Outputs, name: str, task_definition: str, command: tuple[str, ...] | None = None) -> TaskRequest:
+    platform, network = outputs("platform"), outputs("network")
+    return TaskRequest(
+        name=name,
+        cluster=platform["ClusterName"],
+        task_definition=task_definition,
+        subnets=tuple(network["PrivateSubnetIds"].split(",")),
+        security_groups=(network["JobsSecurityGroupId"],),
+        log_group=platform["JobsLogGroupName"],
+        container=name,
+        command=command,
+    )
+
+
+def migrate_task(outputs: Outputs) -> TaskRequest:
+    """The migration task of an environment, from its stacks' outputs."""
+    return _request(outputs, "migrate", outputs("jobs")["MigrateTaskDefinitionArn"])
+
+
+def dataset_task(outputs: Outputs, command: tuple[str, ...] | None = None) -> TaskRequest:
+    """The dataset task of an environment, from its stacks' outputs; `command` replaces its own."""
+    return _request(outputs, "dataset", outputs("app")["DatasetTaskDefinitionArn"], command)
 
 
 class TaskRunner:

@@ -75,9 +75,15 @@ def make_project(folder: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Deployed once for all tests of a module."""
+def new_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project that was never deployed."""
     made = make_project(tmp_path_factory.mktemp("project"))
-    made.deploy()
     yield made
     made.target.reset()
+
+
+@pytest.fixture(scope="module")
+def project(new_project: Project) -> Project:
+    """Deployed once for all tests of a module."""
+    new_project.deploy()
+    return new_project

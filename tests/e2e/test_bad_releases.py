@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import threading
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import Project, make_project
+from .conftest import Project
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project that was never deployed."""
-    made = make_project(tmp_path_factory.mktemp("project"))
-    yield made
-    made.target.reset()
+def project(new_project: Project) -> Project:
+    """Never deployed when the first test begins."""
+    return new_project
 
 
 class Visitors:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,9 @@ pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    made = make_project(tmp_path_factory.mktemp("project"))
-    yield made
-    made.target.reset()
+def project(new_project: Project) -> Project:
+    """Never deployed when the first test begins."""
+    return new_project
 
 
 def interrupt(project: Project, at: str, number: signal.Signals) -> tuple[int, str]:

@@ -85,7 +85,7 @@ def release(target: Target, tag: str) -> tuple[str, list[Event]]:
     events: list[Event] = []
     source = BuiltImage(target, tag=tag)
     account = target.aws.identity().account_id
-    return source.ensure(source.plan(account), account, events.append), events
+    return source.ensure(source.plan(account), events.append), events
 
 
 def test_a_deploy_builds_when_asked_to_and_else_only_looks(target: EmulatedTarget) -> None:

@@ -42,6 +42,8 @@ def test_another_region_keeps_the_endpoint_and_the_same_region_is_itself() -> No
     assert aws.in_region("sa-east-1") is aws
     other = aws.in_region("us-east-1")
     assert (other.region, other.endpoint) == ("us-east-1", endpoint)
+    assert aws.in_region("us-east-1") is other
+    assert aws.in_region(None) is aws
 
 
 @mock_aws

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.deploy.dataset import Synced, dataset_task, raw_files, sync
+from opsctl.deploy.dataset import Synced, raw_files, sync
 from opsctl.deploy.events import Event, Progress
+from opsctl.deploy.tasks import dataset_task
 
 
 @dataclass

@@ -146,6 +146,11 @@ class FakeAws:
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")
 
+    def in_region(self, region: str | None) -> FakeAws:
+        """All stacks of these tests are in one region."""
+        assert region is None
+        return self
+
 
 @dataclass
 class FakeImage:
@@ -158,9 +163,9 @@ class FakeImage:
 
     def plan(self, account: str) -> ImagePlan:
         uri = None if self.build else f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app@{self.digest}"
-        return ImagePlan("app", "abc", None if self.build else self.digest, self.build, uri)
+        return ImagePlan(account, "app", "abc", None if self.build else self.digest, self.build, uri)
 
-    def ensure(self, plan: ImagePlan, account: str, emit: Emit) -> str:
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:
         return self.digest
 
 
