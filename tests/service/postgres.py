@@ -50,7 +50,7 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def start_postgres() -> Iterator[PostgresServer]:
+def start_postgres(*, fsync: bool = False) -> Iterator[PostgresServer]:
     """Start a server in a temporary folder; stop it and remove the folder afterwards."""
     binaries = _binaries()
     account = _account()
@@ -62,7 +62,8 @@ def start_postgres() -> Iterator[PostgresServer]:
     initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "master", "--auth=trust", "--no-sync"]
     subprocess.run([*initdb, "--locale=C", "--encoding=UTF8"], check=True, capture_output=True, cwd=folder, **owner)
     port = _free_port()
-    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
+    options: dict[str, Any] = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder}
+    options["fsync"] = "on" if fsync else "off"
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(

@@ -9,10 +9,12 @@ Everything else takes the careful path of `rewrite`.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import gzip
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -51,49 +53,57 @@ def open_raw(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def inspect_file(path: Path, *, name: str, encoding: str) -> RawFile:
-    """Read `path` once and return what it is. `encoding` is a key of `ENCODINGS`.
+def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
+    """Return what the beginning of `path` tells: `plain` is a guess, `rows` is 0. `encoding` is a key of `ENCODINGS`.
 
     Raises:
         IngestError: a `.gz` is damaged or cut short.
     """
     codec = ENCODINGS[encoding]
-    look = _Look()
+    with _unpacking(name), open_raw(path) as handle:
+        first = handle.read(_CHUNK)
+    if first.startswith(_UTF16_MARKS):
+        codec = "utf-16"
+    delimiter, header = _header(first, codec)
+    look = _Look(tabs=delimiter == "\t")
+    look.feed(first)
+    plain = codec == "utf-8-sig" and look.plain and bool(header)
+    return RawFile(path, name, codec, delimiter, header, plain, rows=0)
+
+
+def look_through(raw: RawFile) -> RawFile:
+    """Read all of `raw` once and return it with its real `plain` and `rows`.
+
+    Raises:
+        IngestError: a `.gz` is damaged or cut short.
+    """
+    if not raw.plain:
+        return raw
+    look = _Look(tabs=raw.delimiter == "\t")
+    with _unpacking(raw.name), open_raw(raw.path) as handle:
+        while look.plain and (chunk := handle.read(_CHUNK)):
+            look.feed(chunk)
+    look.finish()
+    return replace(raw, plain=look.plain, rows=look.lines - 1 if look.plain else 0)
+
+
+@contextlib.contextmanager
+def _unpacking(name: str) -> Iterator[None]:
     try:
-        with open_raw(path) as handle:
-            first = handle.read(_CHUNK)
-            if first.startswith(_UTF16_MARKS):
-                codec = "utf-16"
-            delimiter, header = _header(first, codec)
-            look.tabs = delimiter == "\t"
-            chunk = first
-            while chunk:
-                look.feed(chunk)
-                chunk = handle.read(_CHUNK)
+        yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise IngestError(f"{name} can't be unpacked ({error}); fetch it again or remove it.") from error
-    look.finish()
-    plain = codec == "utf-8-sig" and look.plain and bool(header)
-    return RawFile(
-        path=path,
-        name=name,
-        encoding=codec,
-        delimiter=delimiter,
-        header=header,
-        plain=plain,
-        rows=look.lines - 1 if plain else 0,
-    )
 
 
 class _Look:
     """What has been seen of a file so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tabs: bool) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._inside_quotes = False
         self._last = b"\n"
         self.plain = True
-        self.tabs = False
+        self._tabs = tabs
         self.lines = 0
 
     def feed(self, chunk: bytes) -> None:
@@ -104,7 +114,7 @@ class _Look:
         self.lines += chunk.count(b"\n")
         # A blank the reader would not strip, a blank line, or a lone carriage return: rows would no longer be lines.
         bad = any(blank in chunk for blank in _ODD_BLANKS) or b"\n\n" in joined or b"\n\r\n" in joined
-        bad = bad or (b"\t" in chunk and not self.tabs)
+        bad = bad or (b"\t" in chunk and not self._tabs)
         bad = bad or (b"\r" in joined and joined.count(b"\r") - joined.endswith(b"\r") != joined.count(b"\r\n"))
         self.plain = not bad and self._decodes(chunk) and self._quotes_close(chunk)
         self._last = joined[-2:]

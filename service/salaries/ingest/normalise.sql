@@ -3,6 +3,11 @@
 -- Blocks are named by `-- block:` lines.
 
 -- block: macros
+-- Every test before `trim` is cheap; a value that passes them has no blank at either end, and most values do.
+CREATE MACRO clean(x) AS CASE
+    WHEN x < '!' OR suffix(x, ' ') OR strlen(x) <> length(x) THEN nullif(trim(x), '')
+    ELSE x
+END;
 CREATE MACRO is_plain(x) AS regexp_full_match(x, '[+]?[0-9]{1,10}([.][0-9]{0,2}0*)?');
 CREATE MACRO is_grouped(x) AS regexp_full_match(x, '[+]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?');
 CREATE MACRO is_number(x) AS
@@ -31,8 +36,8 @@ END;
 -- The cheap test comes first: most roles are plain ASCII with at most a space in them.
 CREATE MACRO role_of(x) AS CASE
     WHEN strlen(x) <> length(x) THEN nfc_normalize(regexp_replace(lower(x), '[\s\x{00a0}]+', '_', 'g'))
-    WHEN regexp_matches(x, '\s') THEN regexp_replace(lower(x), '\s+', '_', 'g')
-    ELSE lower(x)
+    WHEN contains(x, '  ') OR regexp_matches(x, '[\t-\r]') THEN regexp_replace(lower(x), '\s+', '_', 'g')
+    ELSE replace(lower(x), ' ', '_')
 END;
 CREATE MACRO level_of(x) AS CASE
     WHEN x IS NULL THEN 'pleno'
@@ -93,10 +98,22 @@ WITH valued AS (
         coalesce(high, low, total) AS high_filled,
         coalesce(total, high, low) AS total_filled
     FROM valued
+), judged AS (
+    -- Most rows are fine, and one cheap test says so; only the others are asked what is wrong with them.
+    SELECT *, coalesce(
+        problem = '' AND role IS NOT NULL AND low_filled <= high_filled
+        AND NOT (low IS NULL AND low_text IS NOT NULL)
+        AND NOT (high IS NULL AND high_text IS NOT NULL)
+        AND NOT (total IS NULL AND total_text IS NOT NULL)
+        AND country = $country,
+        false
+    ) AS fine
+    FROM filled
 )
 SELECT
     $file, line,
     CASE
+        WHEN fine THEN NULL
         WHEN problem <> '' THEN problem
         WHEN role IS NULL THEN 'role is missing'
         WHEN low IS NULL AND low_text IS NOT NULL THEN amount_problem(low_text)
@@ -104,29 +121,35 @@ SELECT
         WHEN total IS NULL AND total_text IS NOT NULL THEN amount_problem(total_text)
         WHEN total_filled IS NULL THEN 'no salary figure'
         WHEN low_filled > high_filled THEN 'minimum above maximum'
-        WHEN greatest(length(source), length(role), length(level), length(location), length(state), length(country)) > $text_limit
-            OR length(currency) > $currency_limit THEN 'text too long'
         WHEN lower(country) <> lower($country) THEN '-country'
     END AS outcome,
     CASE
-        WHEN problem <> '' THEN NULL
+        WHEN fine OR problem <> '' THEN NULL
         WHEN low IS NULL AND low_text IS NOT NULL THEN low_text
         WHEN high IS NULL AND high_text IS NOT NULL THEN high_text
         WHEN total IS NULL AND total_text IS NOT NULL THEN total_text
         WHEN low_filled > high_filled THEN low_filled || ' > ' || high_filled
-        WHEN greatest(length(source), length(role), length(level), length(location), length(state), length(country)) > $text_limit
-            OR length(currency) > $currency_limit THEN left(role, 60)
     END AS detail,
     source, role, level, location, state, country, currency, work_model,
     low_filled, high_filled, total_filled, observed_at, dated AND observed_at IS NULL
-FROM filled;
+FROM judged;
+
+-- block: long
+-- A table knows how long its longest texts are, so this looks at rows only where some text may be too long.
+UPDATE staged SET outcome = 'text too long', detail = left(role, 60)
+WHERE (outcome IS NULL OR outcome = '-country') AND (
+    greatest(length(source), length(role), length(level), length(location), length(state), length(country)) > $text_limit
+    OR length(currency) > $currency_limit
+);
 
 -- block: finish
--- Only groups with more than one row are kept, so this costs next to nothing for clean data.
+-- Rows are compared by hash first, so that only suspects, few in clean data, are grouped by their nine columns.
+CREATE TABLE suspects AS
+SELECT hash(source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation) AS mark FROM staged WHERE outcome IS NULL GROUP BY mark HAVING count(*) > 1;
 CREATE TABLE repeated AS
 SELECT source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation,
     min(rowid) AS first_row
-FROM staged WHERE outcome IS NULL
+FROM staged WHERE outcome IS NULL AND hash(source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation) IN (SELECT mark FROM suspects)
 GROUP BY ALL HAVING count(*) > 1;
 UPDATE staged SET outcome = '-duplicate' FROM repeated
 WHERE staged.outcome IS NULL AND staged.rowid <> repeated.first_row

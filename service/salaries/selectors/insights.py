@@ -14,7 +14,7 @@ from django.db import connections
 from salaries.selectors.releases import Release
 from salaries.selectors.rows import Condition
 from salaries.selectors.summary import filters_echo
-from salaries.stats import NO_PERCENTILES, Quartiles, Ranked, average, main_currency, top
+from salaries.stats import NO_PERCENTILES, Bucket, Quartiles, Ranked, average, main_currency, top
 
 _TOPS = (
     ("top_states", "state"),
@@ -22,6 +22,8 @@ _TOPS = (
     ("top_work_models", "work_model"),
     ("top_sources", "source"),
 )
+# Buckets of a summary, by what they are grouped by besides currency and source -> the ranking they add up to.
+_RANKED_KINDS = {"": "top_sources", "states": "top_states", "work_models": "top_work_models"}
 _POSTGRES_QUARTILES = """
 SELECT role, currency, COUNT(*), percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY total_cents)
 FROM salaries_salaryobservation WHERE {condition} GROUP BY role, currency
@@ -43,6 +45,10 @@ FROM salaries_salaryobservation WHERE {condition}
 GROUP BY GROUPING SETS (
     (role, currency, state), (role, currency, location), (role, currency, work_model), (role, currency, source)
 )
+"""
+_LOCATIONS = """
+SELECT 'top_locations', role, currency, location, COUNT(*), SUM(total_cents)
+FROM salaries_salaryobservation WHERE {condition} AND location <> '' GROUP BY role, currency, location
 """
 _TOP_QUERY = """SELECT '{kind}' AS kind, role, currency, {column}, COUNT(*), SUM(total_cents) FROM picked
 GROUP BY role, currency, {column}"""
@@ -92,11 +98,32 @@ def ranked_by_role(*, release: Release, condition: Condition) -> dict[str, list[
     """Return each role's counts and sums by state, location, work model and source, blank values left out."""
     if condition.empty:
         return {}
-    connection = connections[release.using]
-    postgres = connection.vendor == "postgresql"
+    postgres = connections[release.using].vendor == "postgresql"
     query = _POSTGRES_RANKED.format(condition=condition.sql) if postgres else _union_of_rankings(condition)
+    return _ranked(release, query, condition)
+
+
+def locations_by_role(*, release: Release, condition: Condition) -> dict[str, list[Ranked]]:
+    """Return each role's counts and sums by location: what `rankings` can't tell from the buckets of a summary."""
+    return _ranked(release, _LOCATIONS.format(condition=condition.sql), condition)
+
+
+def rankings(buckets: Iterable[Bucket]) -> list[Ranked]:
+    """Return the counts and sums by state, work model and source that the buckets of a role's summary hold."""
+    sums: dict[tuple[str, str, str, str], tuple[int, int]] = {}
+    for bucket in buckets:
+        kind = _RANKED_KINDS.get(bucket.kind)
+        value = bucket.value if bucket.kind else bucket.source
+        if kind and value:
+            key = (kind, bucket.role, bucket.currency, value)
+            count, total = sums.get(key, (0, 0))
+            sums[key] = (count + bucket.count, total + bucket.total_sum)
+    return [Ranked(*key, *figures) for key, figures in sums.items()]
+
+
+def _ranked(release: Release, query: str, condition: Condition) -> dict[str, list[Ranked]]:
     by_role: dict[str, list[Ranked]] = {}
-    with connection.cursor() as cursor:
+    with connections[release.using].cursor() as cursor:
         cursor.execute(query, condition.parameters)
         for kind, role, currency, value, count, total in cursor.fetchall():
             if value == "":
