@@ -6,6 +6,7 @@ The result is one file in COPY's CSV form without a release id; its SHA-256 name
 from __future__ import annotations
 
 import hashlib
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     Raises:
         IngestError: the file lacks columns or holds a row that no build would have let through.
     """
-    db.execute(sql_blocks("rows.sql")["macros"])
+    db.execute(sql_blocks("rows.sql")["macros" if _holds_quotes(canonical) else "macros without quotes"])
     _read_canonical(db, canonical, table="rows" if live is None else "incoming")
     if live is not None:
         _read_live(db, live)
@@ -69,6 +70,13 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
         for (value,) in db.execute(f"SELECT DISTINCT {name} FROM rows WHERE {name} <> '' ORDER BY 1").fetchall()  # noqa: S608
     ]
     return PreparedRows(path, checksum, sum(sources.values()), sources, facets)
+
+
+def _holds_quotes(path: Path) -> bool:
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b'"') >= 0
 
 
 def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: str) -> None:

@@ -15,6 +15,10 @@ CREATE TEMP MACRO on_one_line(x) AS CASE
     ELSE x
 END;
 
+-- block: macros without quotes
+-- Only a quoted field can hold a line break.
+CREATE TEMP MACRO on_one_line(x) AS coalesce(x, '');
+
 -- block: merge
 INSERT INTO rows
 SELECT fresh.* EXCLUDE (copy) FROM (

@@ -41,8 +41,8 @@ class WithPrefix:
         return head + body.replace(b"\n", b"\n" + self._prefix) + tail
 
 
-def copy_rows_in(*, using: str, release_id: int, path: Path, db: duckdb.DuckDBPyConnection) -> None:
-    """Write the prepared rows of `path` as rows of `release_id`."""
+def copy_rows_in(*, using: str, release_id: int, path: Path, db: duckdb.DuckDBPyConnection) -> int:
+    """Write the prepared rows of `path` as rows of `release_id`; return how many the database says it took."""
     connection = connections[using]
     columns = ", ".join(("release_id", *ROW_COLUMNS))
     with connection.cursor() as cursor:
@@ -50,14 +50,12 @@ def copy_rows_in(*, using: str, release_id: int, path: Path, db: duckdb.DuckDBPy
             with path.open("rb") as handle:
                 statement = f"COPY {_TABLE} ({columns}) FROM STDIN WITH (FORMAT csv, NULL '{NULL_MARK}')"
                 cursor.cursor.copy_expert(statement, WithPrefix(handle, f"{release_id},".encode()), size=1 << 18)
-            return
+            return int(cursor.rowcount)
         marks = ", ".join(["?"] * (len(ROW_COLUMNS) + 1))
-        for batch in _batches(db, path):
-            # The driver's own method: Django's wrapper would translate the statement again for each row.
-            cursor.cursor.connection.executemany(
-                f"INSERT INTO {_TABLE} ({columns}) VALUES ({marks})",  # noqa: S608
-                ((release_id, *row) for row in batch),
-            )
+        # The driver's own method: Django's wrapper would translate the statement again for each row.
+        insert = cursor.cursor.connection.executemany
+        statement = f"INSERT INTO {_TABLE} ({columns}) VALUES ({marks})"  # noqa: S608
+        return sum(insert(statement, ((release_id, *row) for row in batch)).rowcount for batch in _batches(db, path))
 
 
 def _batches(db: duckdb.DuckDBPyConnection, path: Path) -> Iterator[list[tuple[Any, ...]]]:

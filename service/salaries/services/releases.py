@@ -131,8 +131,7 @@ def _write(
     release = DatasetRelease.objects.using(using).create(
         checksum=prepared.checksum, row_count=prepared.row_count, kind=kind, sources=prepared.sources, build=build
     )
-    copy_rows_in(using=using, release_id=release.id, path=prepared.path, db=db)
-    written = SalaryObservation.objects.using(using).filter(release_id=release.id).count()
+    written = copy_rows_in(using=using, release_id=release.id, path=prepared.path, db=db)
     if written != prepared.row_count:
         raise LoadRefusedError(f"The database took {written} of {prepared.row_count} rows; nothing was published.")
     SalaryFacet.objects.using(using).bulk_create(
