@@ -7,12 +7,16 @@ import platform
 import sys
 from collections.abc import Callable
 
-from scripts.bench import command_line
+from scripts.bench import api, command_line, dataset
 
 BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "start-up": command_line.start_up,
     "synth": command_line.synth,
     "deploy-without-changes": command_line.deploy_without_changes,
+    "build": dataset.build,
+    "load": dataset.load,
+    "cached-answers": api.cached_answers,
+    "filtered-answers": api.filtered_answers,
 }
 
 

@@ -7,6 +7,7 @@ see the old release until the commit and the new one after it; a killed load lea
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,12 @@ from salaries.services.aggregates import rebuild_aggregates
 from salaries.services.copying import copy_rows_in, copy_rows_out
 from salaries.services.locks import lock_dataset
 
+Observer = Callable[[str], None]
+
+
+def _silent(_step: str) -> None:
+    """Tell nobody."""
+
 
 class LoadRefusedError(Exception):
     """The load would do harm, so nothing was changed."""
@@ -42,7 +49,9 @@ class LoadResult:
     checksum: str
 
 
-def release_load(*, canonical: Path, append: bool, allow_shrink: bool, using: str = "default") -> LoadResult:
+def release_load(
+    *, canonical: Path, append: bool, allow_shrink: bool, using: str = "default", observer: Observer = _silent
+) -> LoadResult:
     """Load the canonical CSV as a new release and make it the active one.
 
     Args:
@@ -50,6 +59,7 @@ def release_load(*, canonical: Path, append: bool, allow_shrink: bool, using: st
         append: keep the active rows and add those of the file that are not among them.
         allow_shrink: accept a release with less than half of the active rows, in all or of one source.
         using: the database to write.
+        observer: is told each step that begins.
 
     Raises:
         IngestError: the file is missing or is no canonical CSV.
@@ -62,19 +72,25 @@ def release_load(*, canonical: Path, append: bool, allow_shrink: bool, using: st
         engine(folder, input_bytes=size) as db,
         transaction.atomic(using=using),
     ):
+        observer("waiting for other loads")
         lock_dataset(using)
+        observer("reading and sorting rows")
         active = _active(using)
         live = folder / "live.csv" if append and active else None
         if live and active:
             copy_rows_out(using=using, release_id=active.id, path=live)
         prepared = prepare_rows(db, canonical=canonical, live=live, folder=folder)
         if active and prepared.checksum == active.checksum:
+            observer("aggregates")
             roles = rebuild_aggregates(release=Release(active.id, active.checksum, using))
             return LoadResult(active.id, False, active.row_count, roles, active.checksum)
         _refuse_shrinking(active, prepared, allow_shrink=allow_shrink)
         kind: Literal["append", "load"] = "append" if append else "load"
+        observer("copying rows")
         release = _write(db, prepared, kind=kind, build=_build_report(canonical), using=using)
+        observer("aggregates")
         roles = rebuild_aggregates(release=Release(release.id, release.checksum, using))
+        observer("removing old releases")
         _activate(release, using)
         _prune(using)
         return LoadResult(release.id, True, release.row_count, roles, release.checksum)

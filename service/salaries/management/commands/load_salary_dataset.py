@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,42 @@ class Command(BaseCommand):
         """Load, and say what happened in one line."""
         canonical = options["file"] or settings.DATA_DIR / CANONICAL_NAME
         try:
-            result = release_load(canonical=canonical, append=options["append"], allow_shrink=options["allow_shrink"])
+            with StepTimes(self.stdout.write) as steps:
+                result = release_load(
+                    canonical=canonical, append=options["append"], allow_shrink=options["allow_shrink"], observer=steps
+                )
         except BusyError as error:
             raise CommandError(str(error), returncode=75) from error
         except (IngestError, LoadRefusedError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(describe(result))
+
+
+class StepTimes:
+    """Writes how long each step took that was worth waiting for; `clock` counts seconds."""
+
+    WORTH_TELLING_SECONDS = 0.5
+
+    def __init__(self, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._write = write
+        self._clock = clock
+        self._step = ""
+        self._since = 0.0
+
+    def __call__(self, step: str) -> None:
+        """End the step before, and begin `step`."""
+        now = self._clock()
+        if self._step and now - self._since >= self.WORTH_TELLING_SECONDS:
+            self._write(f"  {self._step}: {now - self._since:.1f} s")
+        self._step, self._since = step, now
+
+    def __enter__(self) -> StepTimes:
+        """Start."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the last step."""
+        self("")
 
 
 def describe(result: LoadResult) -> str:

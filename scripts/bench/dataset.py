@@ -1,0 +1,114 @@
+"""The dataset's pipeline: build against a plain DuckDB copy of the same file, load against psql's \\copy."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from scripts.bench.salaries import write_raw
+from scripts.bench.site import manage, run, with_database, without_database
+
+_MEMORY_LIMIT = "600MB"  # the build's own
+_COLUMNS = (
+    "release_id, position, source, role, level, location, state, country, currency, work_model, "
+    "base_min_cents, base_max_cents, total_cents, observed_at"
+)
+_TABLE_ROWS = """
+COPY (
+    SELECT 1, row_number() OVER (), source, role, level, location, state, country, currency, work_model,
+        (base_salary_min * 100)::BIGINT, (base_salary_max * 100)::BIGINT, (total_compensation * 100)::BIGINT,
+        observed_at
+    FROM read_csv('{canonical}', types = {{
+        'base_salary_min': 'DECIMAL(12, 2)', 'base_salary_max': 'DECIMAL(12, 2)', 'total_compensation': 'DECIMAL(12, 2)'
+    }})
+) TO '{target}' (FORMAT csv, HEADER false)
+"""
+
+
+def build() -> list[str]:
+    """2 and 10 million rows; goals: twice the time of the copy, 1 GB."""
+    return [line for rows, runs in ((2_000_000, 3), (10_000_000, 1)) for line in _build(rows, runs)]
+
+
+def _build(rows: int, runs: int) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="bench-build-") as name:
+        folder = Path(name)
+        raw = folder / "raw" / "salaries.csv"
+        write_raw(raw, rows)
+        environment = without_database(folder)
+        copy = (
+            f"import duckdb; duckdb.execute(\"SET memory_limit = '{_MEMORY_LIMIT}'\"); "
+            f"duckdb.execute(\"COPY (FROM read_csv('{raw}', all_varchar = true)) TO '{folder}/copy.csv' (HEADER)\")"
+        )
+        builds, copies = [], []
+        for _ in range(runs):
+            copies.append(run([sys.executable, "-c", copy], environment))
+            builds.append(manage(environment, "build_salary_dataset"))
+        seconds = statistics.median(item.seconds for item in builds)
+        ratio = statistics.median(ours.seconds / theirs.seconds for ours, theirs in zip(builds, copies, strict=True))
+        peak = max(item.peak for item in builds)
+        return [
+            f"{rows:>10,} rows, {raw.stat().st_size / 1e6:.0f} MB: {seconds:.1f} s, {rows / seconds:,.0f} rows/s, "
+            f"{ratio:.2f} of the copy; peak {peak / 1e6:.0f} MB"
+        ]
+
+
+def load() -> list[str]:
+    r"""A million rows into PostgreSQL; goals: 1.5 times psql's \copy into the same table, 2 times with aggregates."""
+    with tempfile.TemporaryDirectory(prefix="bench-load-") as name, with_database(Path(name)) as environment:
+        folder = Path(name)
+        write_raw(folder / "raw" / "salaries.csv", 1_000_000)
+        manage(environment, "build_salary_dataset")
+        _table_rows(folder)
+        pairs = [(_peer(environment, folder), *_ours(environment)) for _ in range(3)]
+        texts = []
+        for what, place in (("rows", 1), ("rows and aggregates", 2)):
+            ratio = statistics.median(pair[place] / pair[0] for pair in pairs)
+            seconds = statistics.median(pair[place] for pair in pairs)
+            texts.append(f"{what:<20} {seconds:.1f} s, {ratio:.2f} of \\copy")
+        return texts
+
+
+def _table_rows(folder: Path) -> None:
+    """Write the canonical rows in the columns of the table: what a person would hand to psql."""
+    import duckdb
+
+    duckdb.execute(_TABLE_ROWS.format(canonical=folder / "salaries.csv", target=folder / "peer.csv"))
+
+
+def _peer(environment: dict[str, str], folder: Path) -> float:
+    _psql(
+        environment,
+        "DROP TABLE IF EXISTS peer",
+        "CREATE TABLE peer (LIKE salaries_salaryobservation INCLUDING ALL)",
+        "CHECKPOINT",
+    )
+    started = time.perf_counter()
+    _psql(environment, f"\\copy peer ({_COLUMNS}) FROM '{folder / 'peer.csv'}' WITH (FORMAT csv)")
+    return time.perf_counter() - started
+
+
+def _ours(environment: dict[str, str]) -> tuple[float, float]:
+    """Load into empty tables; return the seconds of the whole command without and with its step of aggregates."""
+    _psql(
+        environment,
+        "TRUNCATE salaries_salaryobservation, salaries_salaryfacet, salaries_salaryroleaggregate, "
+        "salaries_activerelease, salaries_datasetrelease",
+        "CHECKPOINT",
+    )
+    done = manage(environment, "load_salary_dataset")
+    aggregates = re.search(r"aggregates: ([0-9.]+) s", done.output)
+    return done.seconds - float(aggregates[1] if aggregates else 0), done.seconds
+
+
+def _psql(environment: dict[str, str], *commands: str) -> None:
+    address = ["-h", environment["DB_HOST"], "-p", environment["DB_PORT"], "-U", environment["DB_USER"]]
+    options = ["-d", environment["DB_NAME"], "-X", "-q", "-v", "ON_ERROR_STOP=1"]
+    statements = [part for command in commands for part in ("-c", command)]
+    subprocess.run(["psql", *address, *options, *statements], check=True, capture_output=True, env=dict(os.environ))
