@@ -45,6 +45,7 @@ _set_up_django()
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.test import Client  # noqa: E402
+from salaries.api.bodies import BODIES  # noqa: E402
 from salaries.selectors.releases import POINTER  # noqa: E402
 
 from tests.service.datasets import HEADER, ROWS, write_canonical  # noqa: E402
@@ -72,6 +73,7 @@ def data_dir(tmp_path: Path, settings: object) -> Path:
     settings.DATA_DIR = folder  # type: ignore[attr-defined]
     settings.RELEASE_CACHE_SECONDS = 0  # type: ignore[attr-defined]
     POINTER.forget()
+    BODIES.clear()
     return folder
 
 

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, Json
 from django.views.decorators.csrf import csrf_exempt
 
 from salaries.api.answers import Answer
+from salaries.api.bodies import BODIES
 from salaries.api.encoding import json_text
 from salaries.api.params import ParameterError, Query
 from salaries.selectors.releases import active_release
@@ -22,6 +23,7 @@ from salaries.selectors.releases import active_release
 # Raise it whenever the same release and query would be answered with other bytes.
 ANSWERS_REVISION = 1
 _METHODS = "GET, HEAD, OPTIONS"
+_GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins like this
 _COMPRESS_FROM = 860  # below the size of one network packet compression saves nothing
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -45,9 +47,13 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
         headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
         if _matches(request, tag):
             return HttpResponseNotModified(headers=headers)
-        body = answer(release, query)
-        if zipped and len(body) >= _COMPRESS_FROM:
-            body = gzip.compress(body, compresslevel=5, mtime=0)
+        body = BODIES.get(tag)
+        if body is None:
+            body = answer(release, query)
+            if zipped and len(body) >= _COMPRESS_FROM:
+                body = gzip.compress(body, compresslevel=5, mtime=0)
+            BODIES.put(tag, body)
+        if body.startswith(_GZIP_MAGIC):
             headers["Content-Encoding"] = "gzip"
         return HttpResponse(body, content_type="application/json", headers=headers)
 
