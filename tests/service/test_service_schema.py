@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from jsonschema import Draft202012Validator
 
 PATHS = {
     "/api/salaries/": ["?role=sre", "?role=sre&state=SP", "?role=nobody"],
@@ -14,38 +15,22 @@ PATHS = {
     "/api/filters/": [""],
     "/readyz": [""],
 }
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "null": type(None),
-}
 
 
-def breaks(value: Any, schema: dict[str, Any], document: dict[str, Any], at: str = "$") -> list[str]:
-    """Return where `value` differs from `schema`: as much of JSON Schema as the document uses, and closed objects."""
-    if "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    if "enum" in schema:
-        return [] if value in schema["enum"] else [f"{at}: {value!r}"]
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if not any(isinstance(value, _TYPES[name]) for name in types):
-        return [f"{at}: {value!r} is no {types}"]
-    found: list[str] = []
-    if isinstance(value, dict):
-        found += [f"{at}.{name} is missing" for name in schema["required"] if name not in value]
-        for name, inner in value.items():
-            known = schema["properties"].get(name)
-            found += [f"{at}.{name} is unknown"] if known is None else breaks(inner, known, document, f"{at}.{name}")
-    if isinstance(value, list):
-        found += [f"{at}: too long"] if len(value) > schema.get("maxItems", len(value)) else []
-        for number, inner in enumerate(value):
-            found += breaks(inner, schema["items"], document, f"{at}[{number}]")
-    if isinstance(value, int | float) and value < schema.get("minimum", value):
-        found.append(f"{at}: below the minimum")
-    return found
+def closed(schema: Any) -> Any:
+    """Return `schema` with no room for fields it does not name."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(value) for name, value in schema.items()}
+    return inner | {"additionalProperties": False} if "properties" in inner else inner
+
+
+def breaks(value: Any, schema: dict[str, Any], document: dict[str, Any]) -> list[str]:
+    """Return where `value` differs from `schema`, fields it does not name included."""
+    whole = closed({**schema, "components": document["components"]})
+    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(whole).iter_errors(value)]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -4,58 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SERVICE = Path(__file__).resolve().parents[2] / "service"
-
-
-def manage(environment: dict[str, str], *arguments: str) -> None:
-    """Run a management command to its end."""
-    subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=SERVICE, env=environment, check=True, capture_output=True
-    )
+from tests.service.serving import Served, serving
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple[int, Path, subprocess.Popen[bytes]]]:
-    """A migrated and loaded service on SQLite; yields its port, its log and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {"PATH": os.environ["PATH"], "DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path), "PORT": str(port)}
-    environment |= {"BIND_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
-    manage(environment, "migrate", "--no-input")
-    manage(environment, "refresh_salary_dataset")
-    log = tmp_path / "serve.log"
-    with log.open("wb") as sink:
-        command = [sys.executable, "manage.py", "serve"]
-        process = subprocess.Popen(command, cwd=SERVICE, env=environment, stdout=sink, stderr=subprocess.STDOUT)
-    try:
-        _wait(port, process)
-        yield port, log, process
-    finally:
-        process.terminate()
-        process.wait(timeout=40)
-
-
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        assert process.poll() is None
-        try:
-            if get(port, "/healthz")[0] == 200:
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the service did not start")
+def running(tmp_path: Path) -> Iterator[Served]:
+    """A migrated and loaded service on SQLite."""
+    with serving(tmp_path) as served:
+        yield served
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -69,9 +31,9 @@ def get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], byte
 
 
 def test_it_serves_pages_figures_and_files_and_stops_when_told(
-    running: tuple[int, Path, subprocess.Popen[bytes]],
+    running: Served,
 ) -> None:
-    port, log, process = running
+    port, log, process = running.port, running.log, running.process
     assert get(port, "/healthz", Host="10.9.8.7")[2] == b"OK"
     assert json.loads(get(port, "/readyz", Host="10.9.8.7")[2]) == {"status": "ready"}
     assert json.loads(get(port, "/api/salaries/?role=qa_engineer")[2])["total_observations"] == 17

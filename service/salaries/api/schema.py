@@ -80,6 +80,7 @@ def _schemas() -> dict[str, Schema]:
         ),
         "Comparison": _object(filters=_object(roles=_list(_TEXT), **filters), roles=_list(_ref("Summary"))),
         "Facets": _object(roles=_list(_TEXT), states=_list(_TEXT), levels=_list(_TEXT), work_models=_list(_TEXT)),
+        "Document": {"type": "object", "required": ["openapi", "info", "paths"]},
         "Readiness": {
             "type": "object",
             "required": ["status"],
@@ -93,6 +94,9 @@ _BLANK = "\\u0000\\t-\\r\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u20
 _NO_NUL = "^[^\\u0000]*$"
 _ROLE = f"^[^\\u0000]*[^{_BLANK}][^\\u0000]*$"
 _ROLES = f"^(?=[^\\u0000]*[^,{_BLANK}])[^\\u0000,]{{0,100}}(,[^\\u0000,]{{0,100}}){{0,{ROLES_LIMIT - 1}}}$"
+
+
+_ROLES_HELP = f"At most {ROLES_LIMIT} roles, separated by commas or given one each by repeated `role` parameters."
 
 
 def _parameter(name: str, description: str, *, required: bool = False, **schema: Any) -> Schema:
@@ -121,8 +125,9 @@ def _operation(identifier: str, summary: str, answer: str, parameters: list[Sche
     }
 
 
-def _probe(identifier: str, summary: str, responses: Schema) -> Schema:
-    return {"get": {"operationId": identifier, "summary": summary, "responses": responses}}
+def _plain(summary: str, responses: Schema) -> Schema:
+    refused = {"405": {"description": "The method is not GET, HEAD or OPTIONS."}}
+    return {"get": {"summary": summary, "responses": {**responses, **refused}}}
 
 
 @cache
@@ -130,10 +135,14 @@ def openapi_document() -> Schema:
     """Return the document. Parameters not listed are ignored."""
     filters = [_parameter(name, f"Only rows with this {name}, whatever its case.") for name in FILTERS]
     role = _parameter("role", "The role asked about.", required=True, minLength=1, pattern=_ROLE)
-    roles = _parameter("roles", f"At most {ROLES_LIMIT} roles, separated by commas.", required=True)
+    roles = _parameter("roles", _ROLES_HELP, required=True)
     roles["schema"] = {"type": "string", "minLength": 1, "pattern": _ROLES}
     text_answer = {"200": {"description": "Alive.", "content": {"text/plain": {"schema": _TEXT}}}}
     ready = {"200": _json("Ready.", "Readiness"), "503": _json("Not ready, and why.", "Readiness")}
+    page = {"200": {"description": "The dashboard.", "content": {"text/html": {"schema": _TEXT}}}}
+    document = {
+        "200": {"description": "This document.", "content": {"application/json": {"schema": {"type": "object"}}}}
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tech salaries", "version": "1", "description": "Salary figures of one dataset release."},
@@ -148,8 +157,10 @@ def openapi_document() -> Schema:
                 "comparison", "Several roles side by side", "Comparison", [roles, *filters]
             ),
             "/api/filters/": _operation("facets", "Distinct values in the data", "Facets", []),
-            "/healthz": _probe("healthz", "Liveness", text_answer),
-            "/readyz": _probe("readyz", "Readiness: the database answers and is migrated", ready),
+            **{path: _plain("The dashboard", page) for path in ("/", "/dashboard/")},
+            **{path: _plain("Liveness", text_answer) for path in ("/healthz", "/healthz/", "/health/")},
+            "/readyz": _plain("Readiness: the database answers and is migrated", ready),
+            "/api/schema": _plain("This document", document),
         },
         "components": {"schemas": _schemas()},
     }
