@@ -50,6 +50,7 @@ from salaries.selectors.releases import POINTER  # noqa: E402
 
 from tests.service.datasets import HEADER, ROWS, write_canonical  # noqa: E402
 from tests.service.postgres import PostgresServer, start_postgres  # noqa: E402
+from tests.service.web import Web, running_web  # noqa: E402
 
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
@@ -75,6 +76,13 @@ def data_dir(tmp_path: Path, settings: object) -> Path:
     POINTER.forget()
     BODIES.clear()
     return folder
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server on loopback without answers."""
+    with running_web() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import io
 import json
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,58 +16,12 @@ from django.core.management import CommandError, call_command
 from salaries.ingest.errors import IngestError
 from salaries.ingest.fetch import FetchResult, fetch_sources
 from salaries.ingest.sources import read_sources
-from salaries.ingest.transport import Limits, Transport, is_public
+from salaries.ingest.transport import Limits, Transport, is_link_local, is_public
 from salaries.ingest.unpack import UnpackLimits
 
+from tests.service.web import Web
+
 CSV = b"role,salary\ndev,1\n"
-
-
-@dataclass
-class Web:
-    """A web server on loopback whose answers tests set: path -> (status, headers, body)."""
-
-    port: int = 0
-    answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
-    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
-        """Return the address of `path`."""
-        return f"http://{host}:{self.port}{path}"
-
-    def serve(self, path: str, body: bytes, status: int = 200, **headers: str) -> str:
-        """Answer `path` with `body` and return its address."""
-        self.answers[path] = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
-        return self.url(path)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    """A running `Web`."""
-    state = Web()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-            status, headers, body = state.answers.get(self.path, (404, {}, b"gone"))
-            if headers.get("ETag") and self.headers.get("If-None-Match") == headers["ETag"]:
-                status, body = 304, b""
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(body)
-
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield state
-    server.shutdown()
-    server.server_close()
 
 
 Fetch = Callable[..., list[FetchResult]]
@@ -242,6 +192,15 @@ def test_private_link_local_and_mapped_addresses_are_not_public(address: str) ->
     assert not is_public(address)
 
 
+def test_the_cloud_s_own_addresses_are_refused_even_when_private_ones_are_allowed(web: Web, fetch: Fetch) -> None:
+    url = web.serve("/a", b"", 302, Location="http://169.254.169.254/latest/meta-data/")
+    (result,) = fetch({"name": "a", "url": url})
+    assert result.detail.startswith("169.254.169.254 is at 169.254.169.254, where clouds hand out credentials")
+    for address in ("169.254.170.2", "fe80::1%eth0", "fd00:ec2::254", "::ffff:169.254.169.254"):
+        assert is_link_local(address)
+    assert not is_link_local("10.0.0.1")
+
+
 def test_public_addresses_are_public() -> None:
     assert is_public("93.184.216.34")
     assert is_public("2606:2800:220:1::1")
@@ -252,6 +211,13 @@ def test_a_slow_source_is_given_up(web: Web, fetch: Fetch) -> None:
     (result,) = fetch({"name": "a", "url": web.serve("/a", CSV)}, clock=lambda: float(next(ticks)),
                       limits=Limits(allow_http=True, allow_private=True, seconds=100))  # fmt: skip
     assert result.detail == "not done within 100 seconds"
+
+
+def test_a_source_that_trickles_its_headers_is_cut_off(web: Web, fetch: Fetch) -> None:
+    web.trickle("/slow", b"X-Filler: 1\r\n", pause_seconds=0.05)
+    limits = Limits(allow_http=True, allow_private=True, seconds=0.5)
+    (result,) = fetch({"name": "a", "url": web.url("/slow")}, limits=limits)
+    assert result.detail == "not done within 0.5 seconds"
 
 
 def test_a_destination_behind_a_link_is_refused(web: Web, fetch: Fetch, tmp_path: Path) -> None:

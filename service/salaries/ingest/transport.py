@@ -6,12 +6,14 @@ resolved and checked before it is connected to, and the connection goes to the v
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +25,7 @@ MIB = 1 << 20
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REDIRECT_LIMIT = 5
 _CHUNK = 1 << 16
+_METADATA = (ipaddress.ip_address("fd00:ec2::254"),)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Transport:
                     return self._from_s3(url, known, sink, deadline, progress)
                 return self._from_file(url, sink, deadline, progress)
         except (OSError, http.client.HTTPException) as error:
+            self._check_time(deadline)
             raise IngestError(f"transfer failed: {error or type(error).__name__}") from error
 
     def _from_file(self, url: str, sink: IO[bytes], deadline: float, progress: Progress) -> Received:
@@ -130,7 +134,7 @@ class Transport:
         sent |= {name: value for name, value in conditions.items() if value}
         for _ in range(_REDIRECT_LIMIT + 1):
             connection = self._connect(url)
-            try:
+            with _cut_off(connection, deadline - self._clock()):
                 parts = urlsplit(url)
                 path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 connection.request("GET", path, headers=sent)
@@ -138,8 +142,6 @@ class Transport:
                 if answer.status not in _REDIRECTS:
                     return self._take(answer, known, sink, deadline, progress)
                 following = urljoin(url, answer.headers.get("Location", ""))
-            finally:
-                connection.close()
             if urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https":
                 raise IngestError(f"redirect from https to {urlsplit(following).scheme!r} refused")
             if urlsplit(following).netloc != urlsplit(url).netloc:
@@ -171,6 +173,8 @@ class Transport:
     def _checked_address(self, host: str, port: int) -> str:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         for address in found:
+            if is_link_local(address):
+                raise IngestError(f"{host} is at {address}, where clouds hand out credentials; refused")
             if not (is_public(address) or self._limits.allow_private):
                 raise IngestError(
                     f"{host} is at {address}, which is not a public address; allow it with --allow-private"
@@ -185,6 +189,7 @@ class Transport:
         deadline: float,
         progress: Progress,
     ) -> Received:
+        self._check_time(deadline)
         if answer.status == 304:
             return Received(False, known)
         if answer.status != 200:
@@ -214,17 +219,51 @@ class Transport:
             received += len(chunk)
             if received > limit:
                 raise IngestError(f"more than {limit} bytes")
-            if self._clock() > deadline:
-                raise IngestError(f"not done within {self._limits.seconds:g} seconds")
+            self._check_time(deadline)
             sink.write(chunk)
             progress(received, expected)
+        # A connection that was cut off looks like one that came to its end.
+        self._check_time(deadline)
         if expected is not None and received != expected:
             raise IngestError(f"cut short: {received} of {expected} bytes")
+
+    def _check_time(self, deadline: float) -> None:
+        if self._clock() > deadline:
+            raise IngestError(f"not done within {self._limits.seconds:g} seconds")
 
 
 def is_public(address: str) -> bool:
     """Tell whether `address` is a public one; an IPv4 address inside an IPv6 one is looked at itself."""
+    parsed = _innermost(address)
+    return parsed.is_global and not parsed.is_multicast
+
+
+def is_link_local(address: str) -> bool:
+    """Tell whether `address` is one that the machine's cloud answers at, such as 169.254.169.254 and fd00:ec2::254."""
+    parsed = _innermost(address)
+    return parsed.is_link_local or parsed in _METADATA
+
+
+def _innermost(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
-        parsed = parsed.ipv4_mapped or parsed.sixtofour or parsed
-    return parsed.is_global and not parsed.is_multicast
+        return parsed.ipv4_mapped or parsed.sixtofour or parsed
+    return parsed
+
+
+@contextlib.contextmanager
+def _cut_off(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
+    """Cut the connection after `seconds`: a server that sends a byte now and then never lets a read time out."""
+    timer = threading.Timer(max(seconds, 0), _shut, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        connection.close()
+
+
+def _shut(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError):
+        connection.sock.shutdown(socket.SHUT_RDWR)

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from salaries.ingest.bucket import BucketFolder
 from salaries.ingest.build import raw_files
 from salaries.ingest.errors import IngestError
+from salaries.ingest.transport import Limits
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--strict", action="store_true", help="fail when any source fails")
         parser.add_argument("--allow-http", action="store_true", help="accept plain http sources")
         parser.add_argument("--allow-private", action="store_true", help="accept addresses that are not public")
+        parser.add_argument("--timeout", type=float, default=Limits.seconds, help="seconds a source may take")
         parser.add_argument("--allow-shrink", action="store_true", help="accept less than half of the active rows")
 
     def handle(self, **options: Any) -> None:
@@ -41,7 +43,7 @@ class Command(BaseCommand):
         call_command("load_salary_dataset", allow_shrink=options["allow_shrink"], stdout=self.stdout)
 
     def _fetch(self, options: dict[str, Any]) -> None:
-        handed_on = {name: options[name] for name in ("strict", "allow_http", "allow_private")}
+        handed_on = {name: options[name] for name in ("strict", "allow_http", "allow_private", "timeout")}
         try:
             call_command("fetch_salary_sources", **handed_on, stdout=self.stdout)
         except CommandError as error:
