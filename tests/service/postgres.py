@@ -28,7 +28,7 @@ class PostgresServer:
 
     port: int
     user: str
-    pid: int
+    process: _Process
     numbers: Iterator[int] = field(default_factory=lambda: _NAMES)
 
     def new_database(self) -> dict[str, Any]:
@@ -48,6 +48,42 @@ class PostgresServer:
             "OPTIONS": {"connect_timeout": 5},
         }
 
+    def crash(self) -> None:
+        """Stop at once, as when power fails, and start again: the server recovers from its log."""
+        self.process.stop(signal.SIGQUIT)
+        self.process.start()
+        self.process.wait_until_ready(self.port)
+
+
+class _Process:
+    """The server's process, which can be started more than once."""
+
+    def __init__(self, command: list[str], folder: Path, owner: dict[str, Any]) -> None:
+        self._command = command
+        self._folder = folder
+        self._owner = owner
+        self.start()
+
+    def start(self) -> None:
+        with (self._folder / "log").open("ab") as log:
+            self._running = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._folder, **self._owner)
+
+    def stop(self, how: signal.Signals) -> None:
+        self._running.send_signal(how)
+        self._running.wait(timeout=60)
+
+    def wait_until_ready(self, port: int) -> None:
+        for _ in range(600):
+            if self._running.poll() is not None:
+                break
+            try:
+                psycopg2.connect(host="127.0.0.1", port=port, user="master", dbname="postgres").close()
+                return
+            except psycopg2.OperationalError:
+                time.sleep(0.05)
+        log = (self._folder / "log").read_text(errors="replace")
+        raise RuntimeError(f"PostgreSQL did not start:\n{log}")
+
 
 @contextlib.contextmanager
 def start_postgres(*, fsync: bool = False) -> Iterator[PostgresServer]:
@@ -65,18 +101,13 @@ def start_postgres(*, fsync: bool = False) -> Iterator[PostgresServer]:
     options: dict[str, Any] = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder}
     options["fsync"] = "on" if fsync else "off"
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(folder / "data"), *arguments],
-            stdout=log, stderr=log, cwd=folder, **owner,
-        )  # fmt: skip
+    server = _Process([str(binaries / "postgres"), "-D", str(folder / "data"), *arguments], folder, owner)
     try:
-        _wait(port, server, folder / "log")
-        yield PostgresServer(port=port, user="master", pid=server.pid)
+        server.wait_until_ready(port)
+        yield PostgresServer(port=port, user="master", process=server)
     finally:
         # SIGINT is PostgreSQL's fast stop; SIGTERM would wait for clients that forgot to leave.
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=20)
+        server.stop(signal.SIGINT)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -102,15 +133,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
-        if server.poll() is not None:
-            break
-        try:
-            psycopg2.connect(host="127.0.0.1", port=port, user="master", dbname="postgres").close()
-            return
-        except psycopg2.OperationalError:
-            time.sleep(0.05)
-    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")

@@ -17,11 +17,13 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, InterfaceError, connections
 from django.test import Client
+from salaries.api.bodies import BODIES
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.services.releases import release_load
 
 from tests.service.commands import command_environment, start_command
 from tests.service.datasets import ROWS, write_canonical
+from tests.service.postgres import PostgresServer
 
 pytestmark = [
     pytest.mark.soak,
@@ -47,6 +49,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         client = Client()
         while not self.stopped.is_set():
+            BODIES.clear()  # each answer is to come from the database
             # A killed backend takes the server through recovery; being refused then is honest, a wrong count is not.
             with contextlib.suppress(DatabaseError, InterfaceError):
                 answer = client.get("/api/salaries/", {"role": "sre", "country": "Brazil"})
@@ -69,6 +72,7 @@ def check_after(environment: dict[str, str], data_dir: Path, seen: set[int]) -> 
     """Load once more undisturbed, and assert that nothing of the killed loads is left anywhere."""
     output, _ = (process := start_command(environment, "load_salary_dataset")).communicate(timeout=120)
     assert process.returncode == 0, output
+    assert seen
     assert seen <= {20, 20 * 300}
     releases = set(DatasetRelease.objects.values_list("id", flat=True))
     for model in (SalaryObservation, SalaryFacet, SalaryRoleAggregate):
@@ -114,6 +118,41 @@ def test_killed_backends_fail_the_load_and_nothing_else(
     check_after(environment, data_dir, reader.seen)
 
 
+def test_a_server_that_stops_at_once_loses_nothing(
+    database: str, data_dir: Path, postgres_server: PostgresServer, request: pytest.FixtureRequest
+) -> None:
+    environment = start(data_dir)
+    failed = 0
+    with Reader() as reader:
+        for _ in range(rounds(request, sample=1, whole=5)):
+            process = start_command(environment, "load_salary_dataset")
+            wait_for_writing(process)
+            connections["default"].close()
+            postgres_server.crash()
+            process.communicate(timeout=60)
+            failed += process.returncode != 0
+    wait_for_recovery()
+    assert failed > 0
+    check_after(environment, data_dir, reader.seen)
+
+
+def test_refreshes_at_once_and_again_agree(database: str, data_dir: Path) -> None:
+    environment = command_environment(data_dir)
+    running = [start_command(environment, "refresh_salary_dataset") for _ in range(4)]
+    outputs = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, outputs
+    release = DatasetRelease.objects.get()
+    assert release.row_count == SalaryObservation.objects.count() == 170
+    canonical = (data_dir / "salaries.csv").read_bytes()
+    for _ in range(3):
+        output, _ = (process := start_command(environment, "refresh_salary_dataset")).communicate(timeout=120)
+        assert process.returncode == 0, output
+        assert f"checksum {release.checksum[:12]}" in output
+    assert DatasetRelease.objects.get() == release
+    assert (data_dir / "salaries.csv").read_bytes() == canonical
+    assert not (data_dir / "tmp").exists()
+
+
 def wait_for_recovery() -> None:
     """Wait until the server accepts connections again."""
     for _ in range(300):
@@ -127,6 +166,14 @@ def wait_for_recovery() -> None:
 
 def kill_backend(process: subprocess.Popen[str]) -> bool:
     """SIGKILL the backend that serves `process`, once it has begun to write."""
+    backend = wait_for_writing(process)
+    if backend:
+        os.kill(backend, signal.SIGKILL)
+    return backend is not None
+
+
+def wait_for_writing(process: subprocess.Popen[str]) -> int | None:
+    """Return the id of the backend that serves `process` once it writes, or None when the process ended before."""
     query = (
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'opsctl-service' AND datname = current_database() "
         "AND (query LIKE 'COPY%%' OR query LIKE 'SELECT%%' OR query LIKE 'WITH%%')"
@@ -137,10 +184,9 @@ def kill_backend(process: subprocess.Popen[str]) -> bool:
                 cursor.execute(query)
                 row = cursor.fetchone()
             if row:
-                os.kill(row[0], signal.SIGKILL)
-                return True
+                return int(row[0])
             time.sleep(0.02)
             continue
         connections["default"].close()
         time.sleep(0.05)
-    return False
+    return None
