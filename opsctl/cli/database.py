@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli.reading import require_outputs, state_of
-from opsctl.errors import OpsctlError
+from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,12 +50,11 @@ def _reach(target: Target, dsn: str | None, action: str, directly: Directly) -> 
     from opsctl.config.naming import role_mapping
     from opsctl.dbroles.errors import DbRolesError
     from opsctl.dbroles.model import RoleModel
-    from opsctl.dbroles.settings import ConnectionSettings
 
     try:
         model = RoleModel.from_mapping(role_mapping(target.env))
         if dsn is not None:
-            return directly(ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth), model, None)
+            return directly(_named(dsn, target), model, None)
         state = state_of(target)
         if not target.is_local:
             return _invoke(target, state, action)
@@ -63,6 +62,17 @@ def _reach(target: Target, dsn: str | None, action: str, directly: Directly) -> 
         return directly(settings, model, opener)
     except DbRolesError as error:
         raise DatabaseError(error.message, hint=error.hint, code=error.code) from error
+
+
+def _named(dsn: str, target: Target) -> ConnectionSettings:
+    """The server that `--dsn` names. Raises DatabaseError."""
+    from opsctl.dbroles.errors import BadSettingsError
+    from opsctl.dbroles.settings import ConnectionSettings
+
+    try:
+        return ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth)
+    except BadSettingsError as error:
+        raise DatabaseError(error.message, hint=error.hint, code=error.code, exit_code=ExitCode.USAGE) from error
 
 
 def _direct(target: Target, state: RemoteState) -> tuple[ConnectionSettings, Opener]:
