@@ -15,6 +15,7 @@ import pytest
 
 from tests.functional.dbroles.servers import Installation, installations, run_server
 from tests.functional.iam.certificates import Authority
+from tests.functional.iam.desk import Desk, open_desk
 from tests.functional.iam.ldap import serve_binds
 from tests.functional.iam.site import REGION, REPLICA, IamSite
 from tests.functional.iam.verifier import Verifier
@@ -61,6 +62,13 @@ def iam_site(shared_folder: Path) -> Iterator[IamSite]:
         with run_server(installation, hba, (*tls, f"listen_addresses=127.0.0.1,{REPLICA}")) as server:
             verifier.addresses = frozenset({f"localhost:{server.port}", f"{REPLICA}:{server.port}"})
             yield IamSite.create(server, verifier, authority, shared_folder)
+
+
+@pytest.fixture
+def desk(iam_site: IamSite, tmp_path: Path) -> Iterator[Desk]:
+    """A person's machine, with `iam_site` as the database of dev."""
+    with open_desk(iam_site, tmp_path) as opened:
+        yield opened
 
 
 def _give_to_postgres(key: Path) -> None:
