@@ -86,3 +86,15 @@ def test_a_server_that_can_not_be_used_is_told_in_one_sentence(server: Server, d
 
 def test_status_refuses_it_alike() -> None:
     assert db("status", "--dsn", "nonsense").code == 2
+
+
+def test_without_psql_the_shell_says_what_to_install() -> None:
+    ran = opsctl("db", "shell", "--env", "local", cwd=ROOT, env={"PATH": "/nowhere"})
+    assert ran.code == 1
+    assert ran.err.splitlines()[0] == "Error: psql is not installed here."
+
+
+def test_a_replica_that_is_not_configured_is_wrong_usage_before_anything_is_asked() -> None:
+    ran = opsctl("db", "token", "--env", "dev", "--replica", cwd=ROOT, env={"AWS_ACCESS_KEY_ID": ""})
+    assert ran.code == 2
+    assert ran.err.splitlines()[0] == "Error: dev has no replica."
