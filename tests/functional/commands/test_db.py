@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from opsctl.dbroles.apply import ADVISORY_LOCK
 from tests.functional.cli import ROOT, Ran, opsctl
 from tests.functional.dbroles.servers import Server, free_port, installations, run_server
 
@@ -82,6 +87,24 @@ def test_a_server_that_can_not_be_used_is_told_in_one_sentence(server: Server, d
     assert "secret" not in following
     assert "hush" not in ran.err + ran.out
     assert ran.json["error"]["message"] in error
+
+
+def test_ctrl_c_ends_it_while_the_server_keeps_it_waiting(server: Server) -> None:
+    dsn = f"postgresql://{MASTER}:{PASSWORD}@127.0.0.1:{server.port}/elsewhere"
+    waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with closing(server.connect(database="elsewhere")) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+        command = [sys.executable, "-m", "opsctl", "db", "init", "--env", "dev", "--dsn", dsn]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        cursor.execute(waiting)
+        while not cursor.rowcount:
+            assert process.poll() is None, process.communicate()[1]
+            cursor.execute(waiting)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == "Error: Interrupted.\n"
+        assert process.returncode == 130
+        cursor.execute(waiting)
+        assert cursor.rowcount == 1, "it waited until the server gave up"
 
 
 def test_status_refuses_it_alike() -> None:
