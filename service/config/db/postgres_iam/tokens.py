@@ -52,8 +52,8 @@ class TokenCache:
         self._sign = sign
         self._clock = clock
         self._memory = os.memfd_create("database tokens")
-        self._unlock_thread()
-        os.register_at_fork(after_in_child=self._unlock_thread)
+        self._renew_thread_lock()
+        os.register_at_fork(after_in_child=self._renew_thread_lock)
 
     def token(self, endpoint: Endpoint) -> str:
         """Return a token for `endpoint` that is at most ten minutes old."""
@@ -76,7 +76,7 @@ class TokenCache:
             finally:
                 fcntl.lockf(self._memory, fcntl.LOCK_UN)
 
-    def _unlock_thread(self) -> None:
+    def _renew_thread_lock(self) -> None:
         """Also in a forked process, where the thread that held it doesn't exist."""
         self._thread_lock = threading.Lock()
 
