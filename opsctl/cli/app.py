@@ -102,7 +102,7 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text itself
             output.note(message)
             return int(ExitCode.USAGE)
-        return _failed(UsageError(message, hint="See --help."), as_json=as_json)
+        return _failed(UsageError(" ".join(message.split()), hint="See --help."), as_json=as_json)
     except Exception as error:
         from opsctl.cli.crash import explained
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli.reading import require_outputs, state_of
-from opsctl.errors import OpsctlError
+from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from opsctl.dbroles.connection import Opener
     from opsctl.dbroles.model import RoleModel
     from opsctl.dbroles.settings import ConnectionSettings
-    from opsctl.deploy.state import RemoteState
 
     Directly = Callable[[ConnectionSettings, RoleModel, Opener | None], dict[str, Any]]
+
+GIVE_UP_SECONDS = 75.0
+"""More than the work gives itself: a host name that is never resolved is what takes longer."""
 
 
 class DatabaseError(OpsctlError):
@@ -50,27 +52,47 @@ def _reach(target: Target, dsn: str | None, action: str, directly: Directly) -> 
     from opsctl.config.naming import role_mapping
     from opsctl.dbroles.errors import DbRolesError
     from opsctl.dbroles.model import RoleModel
-    from opsctl.dbroles.settings import ConnectionSettings
 
     try:
         model = RoleModel.from_mapping(role_mapping(target.env))
-        if dsn is not None:
-            return directly(ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth), model, None)
-        state = state_of(target)
-        if not target.is_local:
-            return _invoke(target, state, action)
-        settings, opener = _direct(target, state)
-        return directly(settings, model, opener)
+        if dsn is None and not target.is_local:
+            return _invoke(target, action)
+        settings, opener = _direct(target) if dsn is None else (_named(dsn, target), None)
+        return _interruptible(lambda: directly(settings, model, opener))
     except DbRolesError as error:
         raise DatabaseError(error.message, hint=error.hint, code=error.code) from error
 
 
-def _direct(target: Target, state: RemoteState) -> tuple[ConnectionSettings, Opener]:
+def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """`work()` in a thread, since libpq waits without heeding Ctrl-C. The server rolls back what is left behind."""
+    from opsctl.dbroles.bounded import TookTooLong, run_bounded
+
+    try:
+        return run_bounded(work, GIVE_UP_SECONDS)
+    except TookTooLong:
+        raise DatabaseError(
+            f"The server has not answered within {GIVE_UP_SECONDS:.0f} s.",
+            hint="See what keeps it busy or unreachable.",
+        ) from None
+
+
+def _named(dsn: str, target: Target) -> ConnectionSettings:
+    """The server that `--dsn` names. Raises DatabaseError."""
+    from opsctl.dbroles.errors import BadSettingsError
+    from opsctl.dbroles.settings import ConnectionSettings
+
+    try:
+        return ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth)
+    except BadSettingsError as error:
+        raise DatabaseError(error.message, hint=error.hint, code=error.code, exit_code=ExitCode.USAGE) from error
+
+
+def _direct(target: Target) -> tuple[ConnectionSettings, Opener]:
     """Connection of the local database's master, whose password the emulator's secret holds."""
     from opsctl.dbroles.connection import MasterOpener
     from opsctl.dbroles.settings import ConnectionSettings
 
-    data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort", "MasterSecretArn")
+    data = require_outputs(target, state_of(target), "data", "DatabaseHost", "DatabasePort", "MasterSecretArn")
     settings = ConnectionSettings(
         host=data["DatabaseHost"],
         port=int(data["DatabasePort"]),
@@ -81,10 +103,11 @@ def _direct(target: Target, state: RemoteState) -> tuple[ConnectionSettings, Ope
     return settings, MasterOpener(settings, secrets=target.aws.secrets)
 
 
-def _invoke(target: Target, state: RemoteState, action: str) -> dict[str, Any]:
+def _invoke(target: Target, action: str) -> dict[str, Any]:
     """Have the DbInit function do it, with the properties that its custom resource has."""
     from opsctl.config.naming import role_mapping
 
+    state = state_of(target)
     data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort", "MasterSecretArn")
     function = require_outputs(target, state, "jobs", "DbInitFunctionName")["DbInitFunctionName"]
     properties = {

@@ -135,5 +135,5 @@ def migrate(
 
 def _report_text(report: Mapping[str, Any], check: bool) -> str:
     lines = [f"{'would ' if check else ''}{change}" for change in report["changes"]]
-    lines += [f"note: {finding}" for finding in report.get("findings", [])]
-    return "\n".join(lines or ["The roles are as configured; nothing changed."])
+    notes = [f"note: {finding}" for finding in report["findings"]]
+    return "\n".join([*(lines or ["The roles are as configured; nothing changed."]), *notes])

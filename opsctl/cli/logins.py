@@ -54,16 +54,13 @@ def role_name(target: Target, given: str) -> str:
 def login(target: Target, role: str, *, replica: bool) -> Login:
     """Address of the database, or of its replica, for a role."""
     name = role_name(target, role)
-    state = state_of(target)
-    data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort")
-    if replica:
-        if not target.env.rds.enable_replica:
-            raise UsageError(
-                f"{target.env.name} has no replica.", code="no-replica", hint="Set rds.enable_replica, and deploy."
-            )
-        data = require_outputs(target, state, "data", "ReplicaHost", "DatabasePort")
-    host = data["ReplicaHost"] if replica else data["DatabaseHost"]
-    return Login(name, host, int(data["DatabasePort"]), target.env.rds.database)
+    if replica and not target.env.rds.enable_replica:
+        raise UsageError(
+            f"{target.env.name} has no replica.", code="no-replica", hint="Set rds.enable_replica, and deploy."
+        )
+    host = "ReplicaHost" if replica else "DatabaseHost"
+    data = require_outputs(target, state_of(target), "data", host, "DatabasePort")
+    return Login(name, data[host], int(data["DatabasePort"]), target.env.rds.database)
 
 
 def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:

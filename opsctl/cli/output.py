@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from opsctl.errors import ExitCode, OpsctlError
+
+# Control characters, a terminal's own among them, and bytes that are no UTF-8.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def result(model: Any, text: str, *, as_json: bool) -> None:
@@ -31,14 +35,20 @@ def note(text: str) -> None:
 
 def failure(error: OpsctlError, *, as_json: bool) -> None:
     """An error: its details, then the sentence that counts, then what to do, last on the screen."""
+    message, hint = _one_line(error.message), _one_line(error.hint)
     for line in error.detail:
         note(f"  {line}")
-    note(f"{style('Error:', '1;31')} {error.message}")
-    if error.hint:
-        note(f"{style('Next:', '1')} {error.hint}")
+    note(f"{style('Error:', '1;31')} {message}")
+    if hint:
+        note(f"{style('Next:', '1')} {hint}")
     if as_json:
-        model = {"error": {"code": error.code, "message": error.message, "hint": error.hint, "detail": error.detail}}
+        model = {"error": {"code": error.code, "message": message, "hint": hint, "detail": error.detail}}
         result(model, "", as_json=True)
+
+
+def _one_line(text: str) -> str:
+    """Messages repeat what was typed, which may hold anything."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def style(text: str, code: str) -> str:

@@ -33,7 +33,9 @@ SHAPES = {
     "repository_name": "Write lower-case letters and digits, with / . _ - between them.",
     "service": "Write lower-case letters, digits and single hyphens, from 2 characters on, a letter first.",
 }
-ROLE_SHAPE = "Write lower-case letters, digits and _, at most 63, not starting with pg_ or rds."
+ROLE_SHAPE = (
+    "Write lower-case letters, digits and _, at most 63, not starting with pg_ or rds, and not a reserved name."
+)
 
 
 def explain(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:

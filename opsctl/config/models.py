@@ -27,8 +27,11 @@ DomainName = Annotated[
 CertificateArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$")
 ]
-# PostgreSQL cuts a name at 63 bytes silently; `pg_` and `rds` are reserved prefixes.
-RoleName = Annotated[str, StringConstraints(pattern=r"^(?!pg_|rds)[a-z_][a-z0-9_]{0,62}$")]
+# PostgreSQL cuts a name at 63 bytes silently; it and RDS keep `pg_`, `rds` and some whole names for themselves.
+RESERVED_ROLES = ("public", "none", "current_user", "current_role", "session_user", "postgres")
+RoleName = Annotated[
+    str, StringConstraints(pattern=rf"^(?!pg_|rds|({'|'.join(RESERVED_ROLES)})$)[a-z_][a-z0-9_]{{0,62}}$")
+]
 BucketName = Annotated[
     str,
     StringConstraints(pattern=r"^(?!xn--|sthree-)(?!.*(\.\.|-s3alias$))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),

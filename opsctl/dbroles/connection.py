@@ -172,7 +172,9 @@ class MasterOpener:
         if self.settings.secret_arn:
             message = f"{refused.message.rstrip('.')}; tried {' and '.join(stages)} of its secret."
             raise PasswordRefusedError(message, hint=refused.hint) from refused
-        raise refused
+        raise PasswordRefusedError(
+            refused.message, hint="Check the user and the password that were given."
+        ) from refused
 
     def _candidates(self) -> Iterator[Credentials]:
         """Lazily: the second stage is read when the first was refused, so that a rotation is seen as it goes on."""

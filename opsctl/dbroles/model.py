@@ -23,7 +23,7 @@ STAGE_SCHEMA = "stage"
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _RESERVED_PREFIXES = ("pg_", "rds")
-_RESERVED_NAMES = frozenset({"public", "none", "current_user", "current_role", "session_user", "postgres"})
+RESERVED_NAMES = frozenset({"public", "none", "current_user", "current_role", "session_user", "postgres"})
 _NAME_KEYS = ("owner", "migrator", "writer", "reader", "loader", "user", "readonly")
 _MAX_CONNECTIONS = 10_000
 
@@ -41,7 +41,7 @@ def check_name(key: str, name: object) -> str:
         raise BadModelError(f"The name of the role {key}, {shown}, has {len(name)} characters; 63 fit.", hint=hint)
     if not _NAME.fullmatch(name):
         raise BadModelError(f"The name of the role {key}, {shown}, holds characters that are not accepted.", hint=hint)
-    if name.startswith(_RESERVED_PREFIXES) or name in _RESERVED_NAMES:
+    if name.startswith(_RESERVED_PREFIXES) or name in RESERVED_NAMES:
         raise BadModelError(f"The name of the role {key}, {shown}, is reserved by PostgreSQL or RDS.", hint=hint)
     return name
 

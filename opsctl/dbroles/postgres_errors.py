@@ -66,9 +66,10 @@ def explain_connect_failure(error: psycopg2.Error, settings: ConnectionSettings)
     lowered = text.lower()
     said = _connect_words(text)
     if f'database "{settings.database.lower()}" does not exist' in lowered:
+        source = "rds.database in the configuration" if settings.secret_arn else "the name that was given"
         return UnknownDatabaseError(
             f"The server at {settings.address} has no database {settings.database}.",
-            hint="Check rds.database in the configuration against the databases of the server.",
+            hint=f"Check {source} against the databases of the server.",
         )
     if "role " in lowered and "does not exist" in lowered:
         return PasswordRefusedError(

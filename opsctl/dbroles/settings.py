@@ -70,11 +70,16 @@ class ConnectionSettings:
         unknown = sorted(set(parts) - _DSN_KEYS)
         if unknown:
             raise BadSettingsError(f"The connection string sets {unknown[0]}.", hint="Leave that out.")
+        missing = [key for key in ("host", "dbname", "user") if not parts.get(key)]
+        if missing:
+            raise BadSettingsError(
+                f"The connection string names no {missing[0]}.", hint="Write postgresql://USER@HOST:PORT/DATABASE."
+            )
         return cls(
-            host=parts.get("host", ""),
+            host=parts["host"],
             port=_read_port(parts.get("port", "5432")),
-            database=parts.get("dbname", ""),
-            user=parts.get("user"),
+            database=parts["dbname"],
+            user=parts["user"],
             password=parts.get("password"),
             auth=auth,
             sslmode=cast(SslMode, parts.get("sslmode", "prefer")),

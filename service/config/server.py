@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# Loaded for its memory: workers are forked from this process, and so share the tokens that one of them made.
+from config.db.postgres_iam import tokens  # noqa: F401
 from config.env import env_int
 from config.json_log import logging_config
 

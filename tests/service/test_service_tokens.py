@@ -1,7 +1,13 @@
-"""IAM tokens: signed locally, one per endpoint, reused for ten minutes, asked for at each new connection."""
+"""IAM tokens: signed locally, one per endpoint, reused for ten minutes by all workers, asked for at each connection."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +16,10 @@ from botocore.session import Session
 from config.db.postgres_iam.base import DatabaseWrapper
 from config.db.postgres_iam.tokens import CredentialsMissingError, Endpoint, SessionSigner, TokenCache
 
+PATIENCE = 30
+"""Seconds after which a test that would hang fails instead."""
+
+FORK = multiprocessing.get_context("fork")
 HOME = Endpoint(host="db.example.com", port=5433, user="app_user", region="sa-east-1")
 
 
@@ -49,6 +59,87 @@ def test_each_host_port_and_user_has_its_own_token() -> None:
     cache = TokenCache(sign=sign, clock=Clock())
     others = [Endpoint("replica.example.com", 5433, "app_user", "sa-east-1"), Endpoint("db.example.com", 1, "u", "x")]
     assert len({cache.token(endpoint) for endpoint in (HOME, *others)}) == 3
+
+
+def test_a_token_from_the_future_is_made_anew() -> None:
+    """The clock was wrong when it was signed, and has been set back."""
+    clock, sign = Clock(), CountingSigner()
+    cache = TokenCache(sign=sign, clock=clock)
+    assert cache.token(HOME) == "token 1"
+    clock.now -= 1
+    assert cache.token(HOME) == "token 2"
+
+
+def test_a_half_written_token_is_made_anew() -> None:
+    sign = CountingSigner()
+    cache = TokenCache(sign=sign, clock=Clock())
+    cache.token(HOME)
+    os.ftruncate(cache._memory, os.fstat(cache._memory).st_size - 1)
+    assert cache.token(HOME) == "token 2"
+
+
+def _forked(work: Callable[[], str]) -> tuple[Any, Connection]:
+    """A worker as gunicorn makes them, and where the result of its work comes out."""
+    reader, writer = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=lambda: writer.send(work()), daemon=True)
+    process.start()
+    return process, reader
+
+
+def _received(reader: Connection) -> Any:
+    assert reader.poll(PATIENCE), "the worker still waits for the lock"
+    return reader.recv()
+
+
+def test_workers_that_ask_at_once_get_one_token() -> None:
+    def sign(_: Endpoint) -> str:
+        time.sleep(0.3)  # long enough for the others to sign as well, if they did not wait
+        return f"token of {os.getpid()}"
+
+    cache, together = TokenCache(sign=sign, clock=Clock()), FORK.Barrier(4)
+
+    def ask() -> str:
+        together.wait(PATIENCE)
+        return cache.token(HOME)
+
+    workers = [_forked(ask) for _ in range(4)]
+    received = {_received(reader) for _, reader in workers}
+    assert received == {cache.token(HOME)}
+
+
+def test_a_worker_killed_while_it_signs_keeps_nobody_waiting() -> None:
+    signing = FORK.Event()
+
+    def hang(_: Endpoint) -> str:
+        signing.set()
+        time.sleep(PATIENCE)
+        return "never"
+
+    cache = TokenCache(sign=hang, clock=Clock())
+    worker, _ = _forked(lambda: cache.token(HOME))
+    assert signing.wait(PATIENCE)
+    cache._sign = CountingSigner()
+    _, reader = _forked(lambda: cache.token(HOME))
+    assert not reader.poll(0.3), "the lock was not held"
+    worker.kill()
+    assert _received(reader) == "token 1"
+
+
+def test_a_process_forked_while_a_thread_signs_waits_for_its_token() -> None:
+    signing, go_on = FORK.Event(), FORK.Event()
+
+    def sign(_: Endpoint) -> str:
+        signing.set()
+        go_on.wait(PATIENCE)
+        return f"token of {os.getpid()}"
+
+    cache = TokenCache(sign=sign, clock=Clock())
+    with ThreadPoolExecutor(1) as pool:
+        ours = pool.submit(cache.token, HOME)
+        assert signing.wait(PATIENCE)
+        _, reader = _forked(lambda: cache.token(HOME))
+        go_on.set()
+        assert _received(reader) == ours.result() == f"token of {os.getpid()}"
 
 
 def _session(monkeypatch: pytest.MonkeyPatch) -> Session:

@@ -1,4 +1,4 @@
-"""As much of AWS as `opsctl db` asks about a deployed environment: one stack's outputs, and sessions."""
+"""As much of AWS as `opsctl db` asks about a deployed environment: outputs, sessions, and the DbInit function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from opsctl.dbroles.handler import handler
+
 SESSION_SECRET = "s3ssion-s3cret"
+
+
+class FunctionContext:
+    """Lambda's, of a function with all its time left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000
 
 
 @dataclass
@@ -21,19 +30,21 @@ class AwsStub:
 
 
 @contextmanager
-def serve_aws(stack: str, outputs: Mapping[str, str]) -> Iterator[AwsStub]:
-    """An endpoint at which one stack is deployed."""
+def serve_aws(stacks: Mapping[str, Mapping[str, str]]) -> Iterator[AwsStub]:
+    """An endpoint with stacks of these outputs. The function runs here, with this process's environment."""
     stub = AwsStub("")
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-            if operation:
+            if self.path.endswith("/invocations"):
+                self._reply(json.dumps(handler(json.loads(body), FunctionContext())).encode())
+            elif operation:
                 stub.requests.append((operation, json.loads(body)))
                 self._reply(json.dumps(_session() if operation == "StartSession" else {}).encode())
             else:
-                self._reply(_stacks(stack, outputs).encode())
+                self._reply(_stacks(stacks).encode())
 
         def _reply(self, body: bytes) -> None:
             self.send_response(200)
@@ -60,15 +71,22 @@ def _session() -> dict[str, str]:
     return {"SessionId": "alice-1", "TokenValue": SESSION_SECRET, "StreamUrl": "wss://session.example.com/alice-1"}
 
 
-def _stacks(name: str, outputs: Mapping[str, str]) -> str:
+def _stacks(stacks: Mapping[str, Mapping[str, str]]) -> str:
+    members = "".join(_stack(name, outputs) for name, outputs in stacks.items())
+    return (
+        '<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>'
+        f"<Stacks>{members}</Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    )
+
+
+def _stack(name: str, outputs: Mapping[str, str]) -> str:
     members = "".join(
         f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
         for key, value in outputs.items()
     )
     return (
-        '<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>'
-        f"<Stacks><member><StackName>{name}</StackName>"
+        f"<member><StackName>{name}</StackName>"
         f"<StackId>arn:aws:cloudformation:us-east-1:123456789012:stack/{name}/1</StackId>"
         "<CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>"
-        f"<Outputs>{members}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+        f"<Outputs>{members}</Outputs></member>"
     )

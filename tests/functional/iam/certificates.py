@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -36,12 +37,13 @@ class Authority:
         bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return cls(bundle, key, certificate)
 
-    def issue(self, folder: Path, host: str) -> tuple[Path, Path]:
-        """Certificate and key files of a server that is called `host`."""
+    def issue(self, folder: Path, host: str, address: str) -> tuple[Path, Path]:
+        """Certificate and key files of a server that is called `host`, and can be asked for by `address` as well."""
         key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.DNSName(host), x509.IPAddress(ip_address(address))]
         certificate = (
             _builder(_name(host), self.certificate.subject, key)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         paths = folder / f"{host}.crt", folder / f"{host}.key"

@@ -15,8 +15,9 @@ import pytest
 
 from tests.functional.dbroles.servers import Installation, installations, run_server
 from tests.functional.iam.certificates import Authority
+from tests.functional.iam.desk import Desk, open_desk
 from tests.functional.iam.ldap import serve_binds
-from tests.functional.iam.site import REGION, IamSite
+from tests.functional.iam.site import REGION, REPLICA, IamSite
 from tests.functional.iam.verifier import Verifier
 
 
@@ -47,9 +48,9 @@ def iam_site(shared_folder: Path) -> Iterator[IamSite]:
     if installation is None:
         pytest.skip("no PostgreSQL with TLS and LDAP here (Debian: apt-get install postgresql)")
     authority = Authority.create(shared_folder, "authority")
-    certificate, key = authority.issue(shared_folder, "localhost")
+    certificate, key = authority.issue(shared_folder, "localhost", REPLICA)
     _give_to_postgres(key)
-    verifier = Verifier(REGION, "", {}, now=time.time)
+    verifier = Verifier(REGION, frozenset(), {}, now=time.time)
     with serve_binds(verifier) as ldap_port:
         hba = (
             "host all postgres 127.0.0.1/32 trust",
@@ -57,10 +58,17 @@ def iam_site(shared_folder: Path) -> Iterator[IamSite]:
             "hostssl all +rds_iam 127.0.0.1/32 ldap ldapserver=127.0.0.1 "
             f'ldapport={ldap_port} ldapprefix="cn=" ldapsuffix=",dc=rds"',
         )
-        settings = ("ssl=on", f"ssl_cert_file={certificate}", f"ssl_key_file={key}")
-        with run_server(installation, hba, settings) as server:
-            verifier.address = f"localhost:{server.port}"
+        tls = ("ssl=on", f"ssl_cert_file={certificate}", f"ssl_key_file={key}")
+        with run_server(installation, hba, (*tls, f"listen_addresses=127.0.0.1,{REPLICA}")) as server:
+            verifier.addresses = frozenset({f"localhost:{server.port}", f"{REPLICA}:{server.port}"})
             yield IamSite.create(server, verifier, authority, shared_folder)
+
+
+@pytest.fixture
+def desk(iam_site: IamSite, tmp_path: Path) -> Iterator[Desk]:
+    """A person's machine, with `iam_site` as the database of dev."""
+    with open_desk(iam_site, tmp_path) as opened:
+        yield opened
 
 
 def _give_to_postgres(key: Path) -> None:

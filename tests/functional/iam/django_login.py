@@ -1,6 +1,7 @@
 """Run as a program: log the service in once and print what its readiness probe says.
 
-stdin is JSON: `token` takes the place of the signed one, `options` are added to the connection's.
+stdin is JSON: `using` is default or replica, `token` takes the place of the signed one, `options` are added to the
+connection's.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def main() -> None:
     )
     if asked["token"] is not None:
         backend.DatabaseWrapper.tokens = tokens.TokenCache(sign=lambda _: asked["token"], clock=lambda: 0.0)
-    connections["default"].settings_dict["OPTIONS"].update(asked["options"])
-    sys.stdout.write((readiness.not_ready_reason() or "ready") + "\n")
+    connections[asked["using"]].settings_dict["OPTIONS"].update(asked["options"])
+    sys.stdout.write((readiness.not_ready_reason(asked["using"]) or "ready") + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Loaded by gunicorn in place of the service's own module: the service, with both of its clocks moved by a test.
 
 The file that SIMULATED_CLOCK names holds the time as epoch seconds: for the age of tokens, and for their signatures.
+Each worker that asks for it leaves a file beside it, named for its process.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ _CLOCK = Path(os.environ["SIMULATED_CLOCK"])
 
 
 def _now() -> float:
+    _CLOCK.with_suffix(f".{os.getpid()}").touch()
     return float(_CLOCK.read_text())
 
 
@@ -27,6 +29,5 @@ def _datetime(remove_tzinfo: bool = True) -> datetime:
 botocore.auth.get_current_datetime = _datetime  # type: ignore[attr-defined]
 
 # By name, as the service's code is out of reach for the type checks of these tests.
-_backend = importlib.import_module("config.db.postgres_iam.base")
-_backend.TOKENS._clock = _now
+importlib.import_module("config.db.postgres_iam.tokens").TOKENS._clock = _now
 application = importlib.import_module("config.wsgi").application

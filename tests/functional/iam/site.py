@@ -19,6 +19,9 @@ from tests.functional.iam.verifier import Identity, Verifier
 
 REGION = "eu-west-1"
 DATABASE = "salaries"
+REPLICA = "127.0.0.2"
+"""Another address of the same server, for what asks for the replica's."""
+
 MASTER, MASTER_PASSWORD = "opsctl_master", "Tr0ub4dor-and-3"  # on loopback only, for as long as the tests run
 SERVICE_KEY = "AKIASERVICE000000001"
 SERVICE = Identity("service-secret", frozenset({"app_user", "app_migrator"}))
@@ -88,12 +91,14 @@ class IamSite:
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
-    def log_in(self, *, token: str | None = None, options: dict[str, str] | None = None, **changes: str) -> str:
+    def log_in(
+        self, *, using: str = "default", token: str | None = None, options: dict[str, str] | None = None, **changes: str
+    ) -> str:
         """What a probe of the service says: "ready", or the sentence that `serve` and `/readyz` give as the reason."""
         ran = subprocess.run(
             [sys.executable, "-m", "tests.functional.iam.django_login"], cwd=ROOT, env=self.environment(**changes),
-            input=json.dumps({"token": token, "options": options or {}}), capture_output=True, text=True, timeout=60,
-            check=False,
+            input=json.dumps({"using": using, "token": token, "options": options or {}}), capture_output=True,
+            text=True, timeout=60, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip()

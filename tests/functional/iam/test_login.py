@@ -12,7 +12,7 @@ import pytest
 
 from tests.functional.dbroles.servers import installations, run_server
 from tests.functional.iam.certificates import Authority
-from tests.functional.iam.site import DATABASE, REGION, SERVICE, SERVICE_KEY, IamSite
+from tests.functional.iam.site import DATABASE, REGION, REPLICA, SERVICE, SERVICE_KEY, IamSite
 from tests.functional.iam.verifier import Identity
 
 pytestmark = pytest.mark.postgres
@@ -48,6 +48,11 @@ def test_a_long_token_of_temporary_credentials_lets_it_in(iam_site: IamSite) -> 
 
 
 REFUSED = 'FATAL:  LDAP authentication failed for user "app_user"'
+
+
+def test_the_replica_gets_a_token_signed_for_its_own_host(iam_site: IamSite) -> None:
+    assert iam_site.log_in(using="replica", DB_REPLICA_HOST=REPLICA) == "ready"
+    assert iam_site.verifier.accepted[-1][1].startswith(f"{REPLICA}:{iam_site.server.port}/?Action=connect&")
 
 
 def test_another_users_token_is_refused(iam_site: IamSite) -> None:

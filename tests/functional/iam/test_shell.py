@@ -3,67 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg2
 import pytest
 
-from tests.functional.cli import ROOT, Ran, opsctl
-from tests.functional.iam.aws_stub import SESSION_SECRET, AwsStub, serve_aws
+from tests.functional.iam.aws_stub import SESSION_SECRET
 from tests.functional.iam.certificates import Authority
-from tests.functional.iam.site import DATABASE, REGION, IamSite
-from tests.functional.iam.verifier import Identity
+from tests.functional.iam.desk import Desk
+from tests.functional.iam.site import DATABASE
 
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed"),
 ]
-
-KEY, SECRET = "AKIAPERSON0000000001", "person-secret"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A person's machine: a checkout, credentials, psql, and whatever `tools` holds before PATH."""
-
-    site: IamSite
-    folder: Path
-    stub: AwsStub
-
-    def opsctl(self, *arguments: str, stdin: str = "", path: str = "", **env: str) -> Ran:
-        environment = {
-            "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_ENDPOINT_URL": self.stub.url,
-            "PATH": os.pathsep.join(filter(None, [path, os.environ["PATH"]])), "PGHOST": "elsewhere.invalid", **env,
-        }  # fmt: skip
-        return opsctl("db", arguments[0], "--env", "dev", *arguments[1:], cwd=self.folder, stdin=stdin, env=environment)
-
-    def shell(self, *arguments: str, stdin: str = "", **env: str) -> Ran:
-        """With the plugin on PATH, through an instance."""
-        return self.opsctl(
-            "shell", "--via", "i-0123456789abcdef0", *arguments, stdin=stdin, path=str(self.folder / "tools"), **env
-        )
-
-
-@pytest.fixture
-def desk(iam_site: IamSite, tmp_path: Path) -> Iterator[Desk]:
-    configuration = (ROOT / "environments.yaml").read_text().replace("us-east-1", REGION)
-    (tmp_path / "environments.yaml").write_text(configuration)
-    (tmp_path / "service" / "certs").mkdir(parents=True)
-    shutil.copyfile(iam_site.authority.bundle, tmp_path / "service" / "certs" / "rds.pem")
-    plugin = tmp_path / "tools" / "session-manager-plugin"
-    plugin.parent.mkdir()
-    plugin.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/functional/iam/forwarder.py "$@"\n')
-    plugin.chmod(0o755)
-    iam_site.verifier.identities[KEY] = Identity(SECRET, frozenset({"app_readonly"}))
-    outputs = {"DatabaseHost": "localhost", "DatabasePort": str(iam_site.server.port)}
-    with serve_aws("dev-salaries-data-acme", outputs) as stub:
-        yield Desk(iam_site, tmp_path, stub)
 
 
 def test_a_token_goes_to_stdout_alone_and_logs_in(desk: Desk) -> None:

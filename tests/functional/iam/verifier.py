@@ -31,11 +31,11 @@ class Identity:
 class Verifier:
     """Decides about (user, password).
 
-    `address` is the host:port that tokens must be signed for; `now` gives epoch seconds.
+    `addresses` are the host:port that tokens may be signed for; `now` gives epoch seconds.
     """
 
     region: str
-    address: str
+    addresses: frozenset[str]
     identities: dict[str, Identity]
     now: Callable[[], float]
     accepted: list[tuple[str, str]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Verifier:
         fields = dict(parse_qsl(query, keep_blank_values=True))
         if not slash or "X-Amz-Signature" not in fields:
             return "no token"
-        if address != self.address:
+        if address not in self.addresses:
             return "signed for another address"
         if fields.get("Action") != "connect" or fields.get("DBUser") != user:
             return "signed for another user"
@@ -74,23 +74,19 @@ class Verifier:
         lives = min(int(fields["X-Amz-Expires"]), LIFE_SECONDS)
         if not made - 300 <= self.now() <= made + lives:
             return "expired"
-        if not hmac.compare_digest(self._signature(identity.secret, day, fields), fields["X-Amz-Signature"]):
+        if not hmac.compare_digest(self._signature(identity.secret, address, day, fields), fields["X-Amz-Signature"]):
             return "wrong signature"
         return "" if user in identity.users else "not allowed to be this user"
 
-    def _signature(self, secret: str, day: str, fields: dict[str, str]) -> str:
+    def _signature(self, secret: str, address: str, day: str, fields: dict[str, str]) -> str:
         signed = {name: value for name, value in fields.items() if name != "X-Amz-Signature"}
         query = "&".join(
             f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(signed.items())
         )
-        request = f"GET\n/\n{query}\nhost:{self.address}\n\nhost\n{_EMPTY}"
+        request = f"GET\n/\n{query}\nhost:{address}\n\nhost\n{_EMPTY}"
         scope = f"{day}/{self.region}/rds-db/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{fields['X-Amz-Date']}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         key = f"AWS4{secret}".encode()
         for part in scope.split("/"):
             key = hmac.new(key, part.encode(), hashlib.sha256).digest()
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-
-
-def _encoded(text: str) -> str:
-    return quote(text, safe="-_.~")

@@ -42,6 +42,13 @@ def test_a_failure_without_a_next_step_ends_with_its_cause(capsys: pytest.Captur
     assert capsys.readouterr().err == "Error: It failed.\n"
 
 
+def test_what_was_typed_can_not_break_a_failure_into_lines_or_colour_it(capsys: pytest.CaptureFixture[str]) -> None:
+    output.failure(UsageError("No `a\nb\x1b[31m\udcff`.", hint="Not `\r`."), as_json=True)
+    captured = capsys.readouterr()
+    assert captured.err == "Error: No `a\\nb\\x1b[31m\\udcff`.\nNext: Not `\\r`.\n"
+    assert json.loads(captured.out)["error"]["message"] == "No `a\\nb\\x1b[31m\\udcff`."
+
+
 def test_under_json_a_failure_is_an_object_on_stdout_as_well(capsys: pytest.CaptureFixture[str]) -> None:
     output.failure(UsageError("Bad.", hint="Good.", code="bad", detail=("x",)), as_json=True)
     captured = capsys.readouterr()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.config.loader import Configuration, InvalidConfigurationError, load
+from opsctl.dbroles.model import RESERVED_NAMES
 from opsctl.errors import ConfigError, ExitCode, UsageError
 
 VALID = """\
@@ -129,6 +130,13 @@ def test_unusable_yaml_is_told_with_its_line(tmp_path: Path, case: str) -> None:
     assert expected in shown
     assert "environments.yaml:" in shown
     assert caught.value.exit_code == ExitCode.INVALID_CONFIG
+
+
+@pytest.mark.parametrize("name", [*sorted(RESERVED_NAMES), "pg_user", "rds_user", "u" * 64])
+def test_a_role_name_that_db_init_would_refuse_is_refused_here(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, VALID + f"    rds: {{app_user: {name}}}\n")
+    assert "environments.dev.rds.app_user" in caught.value.detail[0]
 
 
 def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:

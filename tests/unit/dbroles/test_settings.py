@@ -91,6 +91,11 @@ def test_it_refuses_a_connection_string_without_showing_it(dsn: str) -> None:
     assert "hush" not in str(caught.value)
 
 
+def test_it_says_what_a_connection_string_lacks() -> None:
+    with pytest.raises(BadSettingsError, match="names no dbname"):
+        ConnectionSettings.from_dsn("postgresql://me@localhost")
+
+
 def test_it_shows_no_password() -> None:
     assert "hush" not in repr(ConnectionSettings("h", 5432, "d", user="u", password="hush"))
 

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.backends.postgresql import base
 
-from config.db.postgres_iam.tokens import Endpoint, SessionSigner, TokenCache
-
-if TYPE_CHECKING:
-    from botocore.session import Session
-
-
-def _new_session() -> Session:
-    from botocore.session import get_session
-
-    return get_session()
-
-
-TOKENS = TokenCache(sign=SessionSigner(_new_session), clock=time.monotonic)
+from config.db.postgres_iam.tokens import TOKENS, Endpoint
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

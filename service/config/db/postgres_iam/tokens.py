@@ -1,13 +1,19 @@
-"""IAM database tokens: presigned requests, made locally, reused for ten minutes.
+"""IAM database tokens: presigned requests, made locally, reused for ten minutes by all workers of one server.
 
 A token is valid for 15 minutes and checked at connect only (Amazon RDS User Guide, "IAM database authentication"). One
-made at process start would lock the service out after 15 minutes, so each new connection asks here.
+made at process start would lock the service out after 15 minutes, so each new connection asks here. Nothing here may
+import Django: gunicorn's master loads this module, so that its workers inherit `TOKENS`.
 """
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,23 +42,55 @@ Signer = Callable[[Endpoint], str]
 
 
 class TokenCache:
-    """Tokens by endpoint; `clock` counts seconds and never jumps back, `sign` makes a new token."""
+    """Tokens by endpoint, for this process and those that it forks; `clock` is the one that signatures are dated by.
+
+    They lie in memory that has no name, never on a disk. Whoever reads it holds its lock, which the kernel takes back
+    from a process that is killed; what such a process left half written is no JSON, so a new token is made.
+    """
 
     def __init__(self, *, sign: Signer, clock: Callable[[], float]) -> None:
         self._sign = sign
         self._clock = clock
-        self._lock = threading.Lock()
-        self._tokens: dict[Endpoint, tuple[float, str]] = {}
+        self._memory = os.memfd_create("database tokens")
+        self._renew_thread_lock()
+        os.register_at_fork(after_in_child=self._renew_thread_lock)
 
     def token(self, endpoint: Endpoint) -> str:
         """Return a token for `endpoint` that is at most ten minutes old."""
-        with self._lock:
-            now = self._clock()
-            made, token = self._tokens.get(endpoint, (0.0, ""))
-            if not token or now - made >= REUSE_SECONDS:
+        with self._lock():
+            now, tokens, key = self._clock(), self._read(), str(endpoint)
+            made, token = tokens.get(key, (0.0, ""))
+            # A clock that was set back has left a token of the future, which the server refuses.
+            if not token or not 0 <= now - made < REUSE_SECONDS:
                 token = self._sign(endpoint)
-                self._tokens[endpoint] = (now, token)
+                self._write({**tokens, key: (now, token)})
             return token
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        # NOTE: a lock of lockf belongs to the whole process; flock's would even be shared with forked ones.
+        with self._thread_lock:
+            fcntl.lockf(self._memory, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._memory, fcntl.LOCK_UN)
+
+    def _renew_thread_lock(self) -> None:
+        """Also in a forked process, where the thread that held it doesn't exist."""
+        self._thread_lock = threading.Lock()
+
+    def _read(self) -> dict[str, tuple[float, str]]:
+        text = os.pread(self._memory, os.fstat(self._memory).st_size, 0)
+        try:
+            found: dict[str, tuple[float, str]] = json.loads(text)
+        except ValueError:
+            return {}
+        return found
+
+    def _write(self, tokens: dict[str, tuple[float, str]]) -> None:
+        os.ftruncate(self._memory, 0)
+        os.pwrite(self._memory, json.dumps(tokens).encode(), 0)
 
 
 class SessionSigner:
@@ -100,3 +138,12 @@ def _quote(text: str) -> str:
     from urllib.parse import quote
 
     return quote(text, safe="")
+
+
+def _new_session() -> Session:
+    from botocore.session import get_session
+
+    return get_session()
+
+
+TOKENS = TokenCache(sign=SessionSigner(_new_session), clock=time.time)
