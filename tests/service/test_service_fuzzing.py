@@ -6,18 +6,17 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from scripts.tools import tool
 from tests.service.serving import serving
+from tests.soak import SAMPLED, rounds
 
-pytestmark = pytest.mark.soak
+pytestmark = SAMPLED
 # Three of the operations have parameters; the others have little to vary.
 _OPERATIONS_WITH_PARAMETERS = 3
 
 
-def test_no_request_breaks_the_service_or_its_schema(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    cases = 10_000 if request.config.getoption("-m") == "soak" else 1_000
+def test_no_request_breaks_the_service_or_its_schema(tmp_path: Path) -> None:
+    cases = rounds(sample=1_000, whole=10_000)
     with serving(tmp_path) as served:
         options = ["--max-examples", str(cases // _OPERATIONS_WITH_PARAMETERS), "--continue-on-failure"]
         options += ["--phases", "coverage,fuzzing", "--suppress-health-check", "all", "--seed", "1"]

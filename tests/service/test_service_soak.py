@@ -1,6 +1,7 @@
 """Loads killed at random points while readers run: no partial or empty answer, no leftovers, and the next load works.
 
-`pytest -m soak` runs 200 kills of the loader and 20 of its PostgreSQL backend; otherwise a sample of them runs.
+`make soak` kills the loader 200 times and its PostgreSQL backend 20 times, and stops the server five times; otherwise a
+sample of them runs.
 """
 
 from __future__ import annotations
@@ -24,18 +25,14 @@ from salaries.services.releases import release_load
 from tests.service.commands import command_environment, start_command
 from tests.service.datasets import ROWS, write_canonical
 from tests.service.postgres import PostgresServer
+from tests.soak import SAMPLED, rounds
 
 pytestmark = [
-    pytest.mark.soak,
+    *SAMPLED,
     pytest.mark.postgres,
     pytest.mark.parametrize("database", ["postgres"], indirect=True),
 ]
 MANY = [(*row[:3], f"city {number}", *row[4:]) for number in range(300) for row in ROWS]
-
-
-def rounds(request: pytest.FixtureRequest, *, sample: int, whole: int) -> int:
-    """Return how many kills this run asks for."""
-    return whole if request.config.getoption("-m") == "soak" else sample
 
 
 class Reader(threading.Thread):
@@ -89,13 +86,11 @@ def start(data_dir: Path) -> dict[str, str]:
     return command_environment(data_dir)
 
 
-def test_killed_loads_leave_nothing_and_readers_never_notice(
-    database: str, data_dir: Path, request: pytest.FixtureRequest
-) -> None:
+def test_killed_loads_leave_nothing_and_readers_never_notice(database: str, data_dir: Path) -> None:
     environment = start(data_dir)
     picks = random.Random(3)
     with Reader() as reader:
-        for _ in range(rounds(request, sample=4, whole=200)):
+        for _ in range(rounds(sample=4, whole=200)):
             process = start_command(environment, "load_salary_dataset")
             time.sleep(picks.uniform(0.5, 1.6))
             process.send_signal(signal.SIGKILL)
@@ -103,13 +98,11 @@ def test_killed_loads_leave_nothing_and_readers_never_notice(
     check_after(environment, data_dir, reader.seen)
 
 
-def test_killed_backends_fail_the_load_and_nothing_else(
-    database: str, data_dir: Path, request: pytest.FixtureRequest
-) -> None:
+def test_killed_backends_fail_the_load_and_nothing_else(database: str, data_dir: Path) -> None:
     environment = start(data_dir)
     killed = 0
     with Reader() as reader:
-        for _ in range(rounds(request, sample=2, whole=20)):
+        for _ in range(rounds(sample=2, whole=20)):
             process = start_command(environment, "load_salary_dataset")
             killed += kill_backend(process)
             process.communicate(timeout=60)
@@ -119,12 +112,12 @@ def test_killed_backends_fail_the_load_and_nothing_else(
 
 
 def test_a_server_that_stops_at_once_loses_nothing(
-    database: str, data_dir: Path, postgres_server: PostgresServer, request: pytest.FixtureRequest
+    database: str, data_dir: Path, postgres_server: PostgresServer
 ) -> None:
     environment = start(data_dir)
     failed = 0
     with Reader() as reader:
-        for _ in range(rounds(request, sample=1, whole=5)):
+        for _ in range(rounds(sample=1, whole=5)):
             process = start_command(environment, "load_salary_dataset")
             wait_for_writing(process)
             connections["default"].close()
