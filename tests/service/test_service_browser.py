@@ -56,8 +56,14 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def live(loaded: str, settings: Any) -> Iterator[str]:
+def live(loaded: str, live_empty: str) -> str:
     """The address of a running service with the test's data."""
+    return live_empty
+
+
+@pytest.fixture
+def live_empty(database: str, settings: Any) -> Iterator[str]:
+    """The address of a running service without data."""
     settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
     server = LiveServerThread("127.0.0.1", StaticFilesHandler)
     server.daemon = True
@@ -158,6 +164,98 @@ def test_empty_and_failed_answers_say_so_and_the_page_recovers(live: str, page: 
     assert page.is_visible("#figures")
 
 
+def test_pictures_show_the_figures_of_the_api_in_the_datas_currency(live: str, page: Any, client: Client) -> None:
+    opened(page, f"{live}/?role=sre&compare=sre&compare=data_engineer&lang=pt-BR")
+    pictures = page.evaluate(PICTURES)
+    summary = client.get("/api/salaries/", {"role": "sre"}).json()
+    percentiles = client.get("/api/salaries/insights/", {"role": "sre"}).json()["percentiles"]
+    total = _brl(summary["currencies"])["total_compensation"]
+    assert pictures["percentiles"]["bars"] == [
+        [total["min"], total["max"]],
+        [percentiles["p25"], percentiles["p75"]],
+    ]
+    levels = [_brl(level["currencies"])["total_compensation"] for level in summary["levels"]]
+    assert sorted(pictures["levels"]["bars"]) == sorted([level["min"], level["max"]] for level in levels)
+    roles = client.get("/api/salaries/comparison/", {"roles": "sre,data_engineer"}).json()["roles"]
+    compared = [_brl(role["currencies"])["total_compensation"] for role in roles]
+    assert pictures["comparison"]["bars"] == [[each["min"], each["max"]] for each in compared]
+    assert pictures["comparison"]["names"] == ["data engineer", "sre"]
+    for picture in pictures.values():
+        assert all(tick.startswith("R$") for tick in picture["ticks"])
+        assert picture["label"]
+    assert page.problems == []
+
+
+PICTURES = """() => Object.fromEntries(["percentiles", "levels", "comparison"].map((id) => {
+  const canvas = document.querySelector(`#${id} canvas`), chart = Chart.getChart(canvas);
+  return [id, {
+    bars: chart.data.datasets[0].data, names: chart.data.labels.map((lines) => lines.join(" ")),
+    ticks: chart.scales.x.ticks.map((tick) => tick.label), label: canvas.getAttribute("aria-label")
+  }];
+}))"""
+
+
+def _brl(blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(block for block in blocks if block["currency"] == "BRL")
+
+
+def test_known_values_are_named_in_the_readers_language_and_asked_for_as_they_are(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=data_engineer")
+    assert page.locator("#work_model option").all_inner_texts() == ["All", "Hybrid", "On site", "Remote"]
+    assert "Mid-level" in page.inner_text("#levels")
+    page.select_option("#lang", "pt-BR")
+    settled(page)
+    assert page.locator("#work_model option").all_inner_texts() == ["Todos", "Híbrido", "Presencial", "Remoto"]
+    page.select_option("#work_model", "hibrido")
+    settled(page)
+    assert "work_model=hibrido" in page.evaluate("location.search")
+    assert page.title() == "data engineer · Tech Salary Insights"
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_the_keyboard_reaches_everything_and_skipping_keeps_the_filters(
+    live: str, page: Any, tmp_path: Path, exported: bool
+) -> None:
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    opened(page, f"file://{tmp_path}/site/index.html#role=sre" if exported else f"{live}/?role=sre")
+    order = []
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id"))
+    assert order == ["skip", "lang", "role", "state", "level", "work_model", "reset"]
+    page.focus("#skip")
+    assert page.locator("#skip").bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    settled(page)
+    assert page.evaluate("document.activeElement.id") == "results"
+    assert page.input_value("#role") == "sre"
+    page.focus("#level")
+    page.keyboard.press("ArrowDown")
+    settled(page)
+    assert page.input_value("#level") == "junior"
+    assert page.evaluate("document.activeElement.id") == "level"
+
+
+def test_without_any_data_the_page_says_so(database: str, data_dir: Path, browser: Any, live_empty: str) -> None:
+    page = browser.new_page()
+    opened(page, live_empty)
+    assert "There is no data yet" in page.inner_text("#empty")
+    assert page.inner_text("#status") == ""
+    assert page.is_hidden("#compare-panel")
+    page.close()
+
+
+def test_a_data_file_that_is_gone_says_to_load_the_page_again(live: str, page: Any, tmp_path: Path) -> None:
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    opened(page, f"file://{tmp_path}/site/index.html#role=sre")
+    for path in (tmp_path / "site" / "data").glob("*.js"):
+        path.unlink()
+    page.select_option("#role", "qa_engineer")
+    settled(page)
+    assert "load it again" in page.inner_text("#failure")
+    assert page.input_value("#role") == "qa_engineer"
+
+
 def test_the_page_is_no_wider_than_a_narrow_phone(live: str, page: Any) -> None:
     for width in (320, 768, 1280):
         page.set_viewport_size({"width": width, "height": 800})
@@ -181,9 +279,9 @@ def test_the_exported_page_equals_the_live_one_over_random_filters(
         mine = page.evaluate(
             "async ([r, f]) => [await bundle.summary(r, f), await bundle.insights(r, f)]", [role, filters]
         )
-        for block in summary["currencies"]:
+        for block in [*summary["currencies"], *(block for level in summary["levels"] for block in level["currencies"])]:
             del block["sources"]
-        for name in ("filters", "levels", "states", "work_models"):
+        for name in ("filters", "states", "work_models"):
             del summary[name]
         del insights["filters"]
         assert mine == [summary, insights], (role, filters)
@@ -207,7 +305,7 @@ AXE = Path(__file__).resolve().parents[2] / ".cache" / "npm" / "node_modules" / 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, 768, 1280])
 def test_axe_finds_no_violation(live: str, browser: Any, scheme: str, width: int) -> None:
     # The checker has to be injected, which the page's own policy rightly refuses.
     size = {"width": width, "height": 900}
