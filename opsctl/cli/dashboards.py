@@ -20,6 +20,8 @@ from opsctl.errors import OpsctlError, UsageError
 from opsctl.stacks import dashboard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opsctl.aws.session import Aws
     from opsctl.cli.context import Target
     from opsctl.deploy.state import RemoteState
@@ -57,8 +59,8 @@ def publish_environment(target: Target, folder: Path | None, *, as_json: bool) -
     if folder is not None:
         return publish_folder(site, folder, as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="opsctl-dashboard-") as exported:
-        export(target, Path(exported), PAGE, as_json=as_json)
-        return publish_folder(site, Path(exported), as_json=as_json)
+        log = export(target, Path(exported), PAGE, as_json=as_json)["log"]
+        return {**publish_folder(site, Path(exported), as_json=as_json), "log": log}
 
 
 def publish_folder(site: Site, folder: Path, *, as_json: bool) -> dict[str, Any]:
@@ -70,22 +72,23 @@ def publish_folder(site: Site, folder: Path, *, as_json: bool) -> dict[str, Any]
             hint=f"`opsctl dashboard export --output-dir {folder}` writes one.",
         )
     store = site.aws.s3
+    invalidation: str | None = None
+
+    def forget(paths: Sequence[str]) -> None:
+        nonlocal invalidation
+        if site.distribution:
+            reference = f"opsctl-{context.run_id()}"
+            invalidation = site.aws.cloudfront.invalidate(site.distribution, paths, reference=reference)
+
     with listening(as_json=as_json) as emit:
         started = time.monotonic()
         emit(StepStarted("publish", f"sync to s3://{site.bucket}"))
         plan = plan_publish(site_files(folder), store.etags(site.bucket, ""))
-        publish(plan, folder, store, site.bucket, emit)
-        invalidation = _invalidate(site, plan)
+        publish(plan, folder, store, site.bucket, forget=forget, emit=emit)
         changed = bool(plan.upload or plan.delete)
         emit(StepFinished("publish", "done" if changed else "unchanged", summary(plan), time.monotonic() - started))
     found = {"url": site.url, "bucket": site.bucket, "summary": summary(plan), "invalidation": invalidation}
     return {**found, **asdict(plan)}
-
-
-def _invalidate(site: Site, plan: PublishPlan) -> str | None:
-    if not site.distribution or not plan.invalidate:
-        return None
-    return site.aws.cloudfront.invalidate(site.distribution, plan.invalidate, reference=f"opsctl-{context.run_id()}")
 
 
 def summary(plan: PublishPlan) -> str:
@@ -98,7 +101,7 @@ def summary(plan: PublishPlan) -> str:
 def published_text(result: dict[str, Any]) -> str:
     """What publishing did, for people."""
     forgotten = f" CloudFront forgets {' '.join(result['invalidate'])}." if result["invalidation"] else ""
-    return f"{result['summary']}.{forgotten}\n{result['url']}".rstrip()
+    return "\n".join([*result.get("log", []), f"{result['summary']}.{forgotten}", result["url"]]).rstrip()
 
 
 def named_site(bucket: str, distribution: str, *, region: str | None) -> Site:

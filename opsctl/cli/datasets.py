@@ -37,7 +37,6 @@ def run_step(target: Target, step: Step, flags: Sequence[str], *, as_json: bool)
         synced = sync(target.aws.s3, bucket, target.workspace.root / "data" / "raw", emit)
 
     words = [*([] if step == "refresh" else ["--only", step]), *flags]
-    # Without options it is what the schedule starts, to the letter: each finds the other's task.
     command = ["refresh_salary_dataset", *words] if words else None
     task, log = run_command(
         target, state, command, typed=f"opsctl dataset {step}", text=_TEXTS[step], as_json=as_json, before=send

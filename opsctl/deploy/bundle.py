@@ -27,15 +27,41 @@ class Unpacked:
 
 def unpack(archive: bytes, folder: Path, filename: str = PAGE) -> Unpacked:
     """Write the files to `folder`, the page last and as `filename`; then drop files of an earlier export."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as found:
-        bodies = {name: found.read(name) for name in found.namelist()}
-    strange = sorted(name for name in bodies if not _NAME.fullmatch(name))
-    if strange or PAGE not in bodies:
+    bodies = _bodies(archive)
+    try:
+        _write(bodies, folder, filename)
+    except OSError as error:
         raise OpsctlError(
-            f"The archive {KEY} is no exported dashboard ({strange[0] if strange else f'it has no {PAGE}'}).",
-            code="bad-bundle",
-            hint="Deploy the current release, then export again.",
-        )
+            f"{error.filename2 or error.filename or folder} can't be written: {error.strerror}.",
+            code="not-written",
+            hint="Choose another --output-dir or --filename.",
+        ) from error
+    return Unpacked(len(bodies), sum(len(body) for body in bodies.values()))
+
+
+def _bodies(archive: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as found:
+            bodies = {name: found.read(name) for name in found.namelist()}
+    except zipfile.BadZipFile as error:
+        raise _strange(str(error)) from error
+    names = sorted(name for name in bodies if not _NAME.fullmatch(name))
+    if names:
+        raise _strange(names[0])
+    if PAGE not in bodies:
+        raise _strange(f"it has no {PAGE}")
+    return bodies
+
+
+def _strange(why: str) -> OpsctlError:
+    return OpsctlError(
+        f"The archive {KEY} is no exported dashboard ({why}).",
+        code="bad-bundle",
+        hint="Deploy the current release, then export again.",
+    )
+
+
+def _write(bodies: dict[str, bytes], folder: Path, filename: str) -> None:
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for name in sorted(bodies, key=lambda name: name == PAGE):
         _replace(folder / (filename if name == PAGE else name), bodies[name])
@@ -43,7 +69,6 @@ def unpack(archive: bytes, folder: Path, filename: str = PAGE) -> Unpacked:
         name = path.relative_to(folder).as_posix()
         if is_hashed(name) and name not in bodies:
             path.unlink()
-    return Unpacked(len(bodies), sum(len(body) for body in bodies.values()))
 
 
 def _replace(path: Path, body: bytes) -> None:

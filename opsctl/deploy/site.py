@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,12 +38,6 @@ class SiteBucket(Protocol):
     def etags(self, bucket: str, prefix: str) -> Mapping[str, str]: ...
     def upload(self, bucket: str, key: str, path: Path, *, content_type: str, cache_control: str) -> None: ...
     def delete(self, bucket: str, key: str) -> None: ...
-
-
-class Cdn(Protocol):
-    """What publishing needs of CloudFront."""
-
-    def invalidate(self, distribution_id: str, paths: Sequence[str], *, reference: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +95,23 @@ def _paths(key: str) -> Iterator[str]:
     yield f"/{quote(key)}"
 
 
-def publish(plan: PublishPlan, folder: Path, store: SiteBucket, bucket: str, emit: Emit) -> None:
-    """Carry the plan out; interrupted anywhere, the page names only files that are there."""
+def publish(
+    plan: PublishPlan,
+    folder: Path,
+    store: SiteBucket,
+    bucket: str,
+    *,
+    forget: Callable[[Sequence[str]], None],
+    emit: Emit,
+) -> None:
+    """Carry the plan out; interrupted anywhere, the page names only files that are there.
+
+    `forget` tells the edges, before the files go that their page may still name.
+    """
     for done, key in enumerate(plan.upload, 1):
         store.upload(bucket, key, folder / key, content_type=content_type(key), cache_control=cache_control(key))
         emit(Progress("publish", key, done, len(plan.upload), "files"))
+    if plan.invalidate:
+        forget(plan.invalidate)
     for key in plan.delete:
         store.delete(bucket, key)

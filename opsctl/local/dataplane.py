@@ -29,7 +29,7 @@ logger = logging.getLogger("opsctl.dataplane")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Json]]
 Send = Callable[[Json], Awaitable[None]]
-_Key = tuple[str, ...]  # account, region and ARN of a listener; account and id of a distribution
+_Key = tuple[str, str, str]  # account, region, and the ARN of a listener or the id of a distribution
 _Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -133,7 +133,9 @@ class Listeners:
         # Imported on its first use, or when there is state of it: not here, as it is large.
         cloudfront = sys.modules.get("ministack.services.cloudfront")
         found = list(cloudfront._distributions._data.items()) if cloudfront else []
-        return {key: f"{distribution['DomainName'].lower()}:443" for key, distribution in found}
+        return {
+            (account, "us-east-1", number): f"{item['DomainName'].lower()}:443" for (account, number), item in found
+        }
 
     async def close(self) -> None:
         for closing, _task in self._servers.values():
@@ -158,15 +160,14 @@ class Listeners:
         logger.info("Listener %s is open on port %d", name, port)
 
     def _application(self, key: _Key) -> _Application:
-        respond = self._respond if len(key) == 3 else self._respond_at_edge
-        region = key[1] if len(key) == 3 else "us-east-1"
+        respond = self._respond if key[2].startswith("arn:") else self._respond_at_edge
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":
                 await _lifespan(receive, send)
             elif scope["type"] == "http":
                 self._touch()
-                with self._scope(key[0], region):
+                with self._scope(key[0], key[1]):
                     await respond(key, scope, receive, self._app._with_date_header(send))
 
         return application
@@ -193,7 +194,7 @@ class Listeners:
         # Or a bucket that refuses plain HTTP would refuse the edge.
         pin_request_origin(_client(scope), True)
         cloudfront = self._app._get_module("cloudfront")
-        distribution = cloudfront._distributions.get(key[1])
+        distribution = cloudfront._distributions.get(key[2])
         if not distribution:
             await self._app._send_response(send, 503, {"Content-Type": "text/plain"}, b"No such distribution\n")
             return

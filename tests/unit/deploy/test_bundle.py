@@ -58,3 +58,16 @@ def test_a_name_that_no_export_has_is_refused_and_nothing_is_written(name: str, 
 def test_an_archive_without_a_page_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OpsctlError, match=r"it has no index\.html"):
         unpack(archive({"a.js": b""}), tmp_path)
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OpsctlError, match="no exported dashboard"):
+        unpack(b"<html>", tmp_path)
+
+
+def test_a_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OpsctlError, match="file/data can't be written: Not a directory"):
+        unpack(archive(FILES), tmp_path / "file")
+    with pytest.raises(OpsctlError, match="data can't be written: Is a directory"):
+        unpack(archive(FILES), tmp_path / "site", "data")

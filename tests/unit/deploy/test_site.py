@@ -111,12 +111,26 @@ class Store:
 PLAN = PublishPlan((DATA, "index.html"), (OLD,), 0, ("/",))
 
 
+def carry_out(store: Store, plan: PublishPlan = PLAN) -> list[Event]:
+    events: list[Event] = []
+    publish(
+        plan,
+        Path("folder"),
+        store,
+        "site",
+        forget=lambda paths: store.done.append(f"forget {' '.join(paths)}"),
+        emit=events.append,
+    )
+    return events
+
+
 def test_a_plan_is_carried_out_in_order_with_headers_and_progress() -> None:
-    store, events = Store(), list[Event]()
-    publish(PLAN, Path("folder"), store, "site", events.append)
+    store = Store()
+    events = carry_out(store)
     assert store.done == [
         f"site/{DATA} {Path(DATA).name} text/javascript; charset=utf-8 public, max-age=31536000, immutable",
         "site/index.html index.html text/html; charset=utf-8 no-cache",
+        "forget /",
         f"delete {OLD}",
     ]
     assert [(event.done, event.total) for event in events if isinstance(event, Progress)] == [(1, 2), (2, 2)]
@@ -125,5 +139,11 @@ def test_a_plan_is_carried_out_in_order_with_headers_and_progress() -> None:
 def test_when_an_upload_fails_the_old_page_and_its_files_stay() -> None:
     store = Store(fails_at=DATA)
     with pytest.raises(ConnectionError):
-        publish(PLAN, Path("folder"), store, "site", lambda event: None)
+        carry_out(store)
     assert store.done == []
+
+
+def test_nobody_is_told_of_nothing() -> None:
+    store = Store()
+    carry_out(store, PublishPlan((DATA,), (), 1, ()))
+    assert len(store.done) == 1
