@@ -43,11 +43,9 @@ def _set_up_django() -> None:
 
 _set_up_django()
 
-from django.contrib.staticfiles.handlers import StaticFilesHandler  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.test import Client  # noqa: E402
-from django.test.testcases import LiveServerThread  # noqa: E402
 from salaries.selectors.releases import POINTER  # noqa: E402
 
 from tests.service.browser import CHROMIUM  # noqa: E402
@@ -166,6 +164,9 @@ def live(loaded: str, live_empty: str) -> str:
 @pytest.fixture
 def live_empty(database: str, settings: Any) -> Iterator[str]:
     """The address of a running service without data."""
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    from django.test.testcases import LiveServerThread
+
     settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
     server = LiveServerThread("127.0.0.1", StaticFilesHandler)
     server.daemon = True
