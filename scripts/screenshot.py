@@ -1,4 +1,4 @@
-"""Write the README's picture of the dashboard: `python -m scripts.screenshot URL FILE`. Needs chromium."""
+"""Write the pictures of the documentation: `python -m scripts.screenshot URL FILE [WIDTH HEIGHT]`. Needs chromium."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ def main(url: str, file: Path, width: int = 1280, height: int = 800) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:5]))

@@ -70,10 +70,14 @@ class S3:
                 return None
             raise
 
-    def upload(self, bucket: str, key: str, path: Path) -> None:
-        """Write a file, without holding it in memory."""
+    def upload(
+        self, bucket: str, key: str, path: Path, *, content_type: str | None = None, cache_control: str | None = None
+    ) -> None:
+        """Write a file, without holding it in memory, with the headers that it is to be served with."""
+        given = {"ContentType": content_type, "CacheControl": cache_control}
+        headers = {name: value for name, value in given.items() if value is not None}
         with translated(), path.open("rb") as body:
-            self._client.put_object(Bucket=bucket, Key=key, Body=body)
+            self._client.put_object(Bucket=bucket, Key=key, Body=body, **headers)
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; one that is not there is no error."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from opsctl.aws.account import Account
     from opsctl.aws.cloudformation import CloudFormation
+    from opsctl.aws.cloudfront import CloudFront
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.functions import Functions
@@ -108,6 +109,12 @@ class Aws:
         from opsctl.aws.cloudformation import CloudFormation
 
         return CloudFormation(self.client("cloudformation"))
+
+    @cached_property
+    def cloudfront(self) -> CloudFront:
+        from opsctl.aws.cloudfront import CloudFront
+
+        return CloudFront(self.client("cloudfront"))
 
     @cached_property
     def s3(self) -> S3:

@@ -20,6 +20,7 @@ def build() -> typer.Typer:
 
     from opsctl.cli import (
         bootstrap,
+        dashboard,
         dataset,
         db,
         deploy,
@@ -57,7 +58,7 @@ def build() -> typer.Typer:
 
     for module in (bootstrap, deploy, diff, status, outputs, destroy, unlock, synth):
         module.register(app)
-    for group in (env, image, db, dataset, local):
+    for group in (env, image, db, dataset, dashboard, local):
         app.add_typer(group.app, name=group.app.info.name)
     return app
 

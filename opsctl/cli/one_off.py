@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opsctl.cli import context
 from opsctl.cli.progress import listening
 from opsctl.cli.wiring import pace
-from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted, silent
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskRequest, TaskRunner
 from opsctl.errors import OpsctlError
@@ -29,12 +29,15 @@ def run_one_off(
     done: str,
     as_json: bool,
     before: Callable[[Emit], None] = lambda _: None,
+    heard: Emit = silent,
 ) -> Task:
     """Do `before`, run the task to its end and show its log. `command` is what a person types to follow it again.
 
+    `heard` gets every event too, for whoever needs the log's lines.
+
     Raises TaskFailedError with the log's tail, and DetachedError on Ctrl-C.
     """
-    with listening(as_json=as_json) as emit:
+    with listening(heard, as_json=as_json) as emit:
         started = time.monotonic()
 
         def finish(outcome: Outcome, how: str) -> None:

@@ -1,15 +1,18 @@
-"""The raw files of a dataset refresh: what differs goes up, before the task that the schedule starts as well runs."""
+"""What goes to the dataset task and comes back: raw files up, the list of releases down."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from opsctl.deploy.events import Emit, Progress
+from opsctl.errors import OpsctlError
 
 PREFIX = "raw/"
 _SUFFIXES = (".csv", ".csv.gz", ".zip")
@@ -54,3 +57,20 @@ def sync(store: Bucket, bucket: str, folder: Path, emit: Emit) -> Synced:
             uploaded += 1
         emit(Progress("sync", key, uploaded + unchanged, len(files), "files"))
     return Synced(uploaded, unchanged)
+
+
+def releases_in(log: Sequence[str]) -> list[dict[str, Any]]:
+    """What `salary_releases --json` printed, out of its task's log.
+
+    Lines are joined from where it begins: a log driver may cut a long line into pieces.
+    """
+    start = next((at for at, line in enumerate(log) if line.startswith('{"releases":')), None)
+    if start is not None:
+        with suppress(ValueError):
+            found: list[dict[str, Any]] = json.JSONDecoder().raw_decode("".join(log[start:]))[0]["releases"]
+            return found
+    raise OpsctlError(
+        "The task ended well, but its list of releases is not in the log yet.",
+        code="log-incomplete",
+        hint="CloudWatch Logs can be late; run the command again.",
+    )

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
 from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.stream import DetachedError
-from opsctl.errors import OpsctlError
+from opsctl.errors import ExitCode, OpsctlError
 
 # Outputs by stack.
 Outputs = Callable[[str], Mapping[str, str]]
 
 
 class TaskFailedError(OpsctlError):
-    """The task did not succeed; `detail` holds the end of its log."""
+    """The task did not succeed; `detail` holds the end of its log. A task that was busy ends opsctl as busy too."""
 
     code = "task-failed"
 
@@ -60,9 +61,17 @@ class TaskRequest:
     log_group: str
     container: str
     command: tuple[str, ...] | None = None
+    if_it_fails: str = "Nothing after it was changed; the release that was running keeps serving."
+
+    @property
+    def started_by(self) -> str:
+        """What ECS shows and finds it by; another command has another, so that nobody follows the wrong task."""
+        words = "\0".join(self.command or ())
+        suffix = f"-{hashlib.sha256(words.encode()).hexdigest()[:8]}" if self.command else ""
+        return f"opsctl-{self.name[:20]}{suffix}"
 
 
-def _request(outputs: Outputs, name: str, task_definition: str, command: tuple[str, ...] | None = None) -> TaskRequest:
+def _request(outputs: Outputs, name: str, task_definition: str, **more: Any) -> TaskRequest:
     platform, network = outputs("platform"), outputs("network")
     return TaskRequest(
         name=name,
@@ -72,7 +81,7 @@ def _request(outputs: Outputs, name: str, task_definition: str, command: tuple[s
         security_groups=(network["JobsSecurityGroupId"],),
         log_group=platform["JobsLogGroupName"],
         container=name,
-        command=command,
+        **more,
     )
 
 
@@ -83,7 +92,13 @@ def migrate_task(outputs: Outputs) -> TaskRequest:
 
 def dataset_task(outputs: Outputs, command: tuple[str, ...] | None = None) -> TaskRequest:
     """The dataset task of an environment, from its stacks' outputs; `command` replaces its own."""
-    return _request(outputs, "dataset", outputs("app")["DatasetTaskDefinitionArn"], command)
+    return _request(
+        outputs,
+        "dataset",
+        outputs("app")["DatasetTaskDefinitionArn"],
+        command=command,
+        if_it_fails="The active dataset release is as it was before.",
+    )
 
 
 class TaskRunner:
@@ -98,10 +113,9 @@ class TaskRunner:
 
     def run(self, request: TaskRequest, *, token: str) -> Task:
         """Start (or rejoin) the task and follow it. Raises TaskFailedError with the log's tail."""
-        started_by = f"opsctl-{request.name}"[:36]
         running = [
             task
-            for task in self._ecs.tasks(request.cluster, started_by=started_by)
+            for task in self._ecs.tasks(request.cluster, started_by=request.started_by)
             # One of another release would end well without having done this one's work.
             if task.task_definition == request.task_definition
         ]
@@ -117,14 +131,15 @@ class TaskRunner:
             token=token[:64],
             command=request.command,
             container=request.container,
-            started_by=started_by,
+            started_by=request.started_by,
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:
             raise TaskFailedError(
-                f"{request.name} failed: {how_it_ended(ended)}.",
+                f"{request.name} failed: {how_it_ended(ended)}. {_reason(lines)}".rstrip(),
                 detail=tuple(lines[-20:]),
-                hint="Nothing after it was changed; the release that was running keeps serving.",
+                hint=request.if_it_fails,
+                exit_code=ExitCode.BUSY if ended.exit_code == ExitCode.BUSY else None,
             )
         return ended
 
@@ -162,3 +177,9 @@ def how_it_ended(task: Task) -> str:
         return f"exit code {task.exit_code}"
     reason = task.container_reason or task.reason
     return f"{task.stop_code or task.status}: {reason}" if reason else (task.stop_code or task.status)
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """The last sentence in which a management command says why it stopped; "" when there is none."""
+    mark = "CommandError: "
+    return next((line.removeprefix(mark) for line in reversed(lines) if line.startswith(mark)), "")

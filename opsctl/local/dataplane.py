@@ -1,12 +1,13 @@
-"""A loopback port for every listener of every emulated Application Load Balancer.
+"""A loopback port for every listener of every emulated Application Load Balancer, and for every distribution.
 
-ministack answers for a load balancer only under its DNS name or a path prefix on the API's port; a browser needs a
-plain URL. Each listener gets a server of its own in the emulator's event loop, which hands requests to ministack's
-own rule matching and forwarding. Ports are kept, so a URL survives restarts.
+ministack answers for a load balancer only under its DNS name or a path prefix on the API's port, and for a CloudFront
+distribution under its domain; a browser needs a plain URL. Each gets a server of its own in the emulator's event loop,
+which hands requests to ministack's own rule matching and forwarding. Ports are kept, so a URL survives restarts.
 
 NOTE: a listener's protocol decides `X-Forwarded-Proto`, but the loopback port always speaks plain HTTP.
 NOTE: an ALB sends targets a Host without port on 80 and 443; here the client's port stays, because the page's own
 origin has it and Django compares the two.
+NOTE: a distribution is told that its viewers use HTTPS, or it would send them to a port that nobody opens.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,7 +29,8 @@ logger = logging.getLogger("opsctl.dataplane")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Json]]
 Send = Callable[[Json], Awaitable[None]]
-_ListenerKey = tuple[str, str, str]  # account, region, listener ARN
+_Key = tuple[str, str, str]  # account, region, and the ARN of a listener or the id of a distribution
+_Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def install(alb: Any, health: HealthMonitor) -> None:
@@ -104,15 +107,11 @@ class Listeners:
         self._scope = request_scope
         self._touch = touch
         self._ports: dict[str, int] = {name: int(port) for name, port in read_json(state.listeners).items()}
-        self._servers: dict[_ListenerKey, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+        self._servers: dict[_Key, tuple[asyncio.Event, asyncio.Task[None]]] = {}
 
     def reconcile(self) -> None:
-        """Open servers for new listeners, close those of deleted ones."""
-        wanted: dict[_ListenerKey, str] = {}
-        for key, listener in list(self._alb._listeners.all_items()):
-            balancer = self._alb._lbs.get_scoped(key[0], key[1], listener["LoadBalancerArn"])
-            if balancer:
-                wanted[key] = f"{balancer['DNSName'].lower()}:{listener.get('Port', 80)}"
+        """Open servers for new listeners and distributions, close those of deleted ones."""
+        wanted = {**self._wanted_listeners(), **self._wanted_distributions()}
         for key in self._servers.keys() - wanted.keys():
             closing, _task = self._servers.pop(key)
             closing.set()
@@ -122,12 +121,28 @@ class Listeners:
         if served != read_json(self._state.listeners):
             write_json(self._state.listeners, dict(served))
 
+    def _wanted_listeners(self) -> dict[_Key, str]:
+        wanted: dict[_Key, str] = {}
+        for key, listener in list(self._alb._listeners.all_items()):
+            balancer = self._alb._lbs.get_scoped(key[0], key[1], listener["LoadBalancerArn"])
+            if balancer:
+                wanted[key] = f"{balancer['DNSName'].lower()}:{listener.get('Port', 80)}"
+        return wanted
+
+    def _wanted_distributions(self) -> dict[_Key, str]:
+        # Imported on its first use, or when there is state of it: not here, as it is large.
+        cloudfront = sys.modules.get("ministack.services.cloudfront")
+        found = list(cloudfront._distributions._data.items()) if cloudfront else []
+        return {
+            (account, "us-east-1", number): f"{item['DomainName'].lower()}:443" for (account, number), item in found
+        }
+
     async def close(self) -> None:
         for closing, _task in self._servers.values():
             closing.set()
         await asyncio.gather(*(task for _closing, task in self._servers.values()), return_exceptions=True)
 
-    def _open(self, key: _ListenerKey, name: str) -> None:
+    def _open(self, key: _Key, name: str) -> None:
         from hypercorn.asyncio import serve
         from hypercorn.config import Config
 
@@ -144,18 +159,20 @@ class Listeners:
         self._servers[key] = (closing, asyncio.get_running_loop().create_task(server))
         logger.info("Listener %s is open on port %d", name, port)
 
-    def _application(self, key: _ListenerKey) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    def _application(self, key: _Key) -> _Application:
+        respond = self._respond if key[2].startswith("arn:") else self._respond_at_edge
+
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":
                 await _lifespan(receive, send)
             elif scope["type"] == "http":
                 self._touch()
                 with self._scope(key[0], key[1]):
-                    await self._respond(key, scope, receive, self._app._with_date_header(send))
+                    await respond(key, scope, receive, self._app._with_date_header(send))
 
         return application
 
-    async def _respond(self, key: _ListenerKey, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, key: _Key, scope: Scope, receive: Receive, send: Send) -> None:
         listener = self._alb._listeners.get_scoped(*key)
         balancer = listener and self._alb._lbs.get(listener["LoadBalancerArn"])
         if not balancer:
@@ -166,10 +183,37 @@ class Listeners:
         body = await self._app._read_request_body(receive, scope["method"], headers)
         response = await self._alb.dispatch_request(
             balancer, scope["method"], scope["path"], headers, body, parse_qs(query, keep_blank_values=True),
-            listener.get("Port", 80), client_ip=(scope.get("client") or (ports.LOOPBACK,))[0],
-            raw_query_string=query, raw_path=(scope.get("raw_path") or b"").decode("latin-1").partition("?")[0] or None,
+            listener.get("Port", 80), client_ip=_client(scope), raw_query_string=query,
+            raw_path=_raw_path(scope) or None,
         )  # fmt: skip
         await self._app._send_if_handled(send, response, receive, head=scope["method"] == "HEAD")
+
+    async def _respond_at_edge(self, key: _Key, scope: Scope, receive: Receive, send: Send) -> None:
+        from ministack.core.iam_evaluator import pin_request_origin
+
+        # Or a bucket that refuses plain HTTP would refuse the edge.
+        pin_request_origin(_client(scope), True)
+        cloudfront = self._app._get_module("cloudfront")
+        distribution = cloudfront._distributions.get(key[2])
+        if not distribution:
+            await self._app._send_response(send, 503, {"Content-Type": "text/plain"}, b"No such distribution\n")
+            return
+        query = scope.get("query_string", b"").decode("latin-1")
+        headers = {**_headers(scope), "host": distribution["DomainName"], "x-forwarded-proto": "https"}
+        body = await self._app._read_request_body(receive, scope["method"], headers)
+        response = await cloudfront.handle_viewer_request(
+            distribution, scope["method"], scope["path"], _raw_path(scope), query, headers, body,
+            parse_qs(query, keep_blank_values=True), _client(scope),
+        )  # fmt: skip
+        await self._app._send_if_handled(send, response, receive, head=scope["method"] == "HEAD")
+
+
+def _client(scope: Scope) -> str:
+    return str((scope.get("client") or (ports.LOOPBACK,))[0])
+
+
+def _raw_path(scope: Scope) -> str:
+    return str((scope.get("raw_path") or b"").decode("latin-1").partition("?")[0])
 
 
 def _headers(scope: Scope) -> dict[str, str]:

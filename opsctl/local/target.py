@@ -185,7 +185,10 @@ class LocalTarget:
         return read_lines(find_log(self.state, name), follow=follow)
 
     def service_url(self, dns_name: str, port: int = 80) -> str:
-        """The loopback URL that leads through this load balancer's listener; waits up to 5 s for it to open."""
+        """The loopback URL that leads through this load balancer's listener; waits up to 5 s for it to open.
+
+        A distribution's domain has one too, on port 443.
+        """
         deadline = time.monotonic() + 5.0
         while True:
             local = read_json(self.state.listeners).get(f"{dns_name.lower()}:{port}")
@@ -193,9 +196,9 @@ class LocalTarget:
                 return f"http://{LOOPBACK}:{local}/"
             if time.monotonic() > deadline:
                 raise LocalTargetError(
-                    f"The local load balancer {dns_name} has no listener on port {port}.",
+                    f"{dns_name} has no listener on port {port} here.",
                     code="no-local-listener",
-                    hint="Deploy the app stack again, or run `opsctl local status` to see the listeners that are open.",
+                    hint="Deploy again, or run `opsctl local status` to see the listeners that are open.",
                 )
             time.sleep(0.05)
 

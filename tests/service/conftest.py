@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,7 @@ from django.test import Client  # noqa: E402
 from salaries.api.bodies import BODIES  # noqa: E402
 from salaries.selectors.releases import POINTER  # noqa: E402
 
+from tests.service.browser import CHROMIUM  # noqa: E402
 from tests.service.datasets import HEADER, ROWS, write_canonical  # noqa: E402
 from tests.service.postgres import PostgresServer, start_postgres  # noqa: E402
 from tests.service.web import Web, running_web  # noqa: E402
@@ -132,3 +134,54 @@ def loaded(database: str, data_dir: Path) -> str:
 def client() -> Client:
     """An HTTP client that lets errors of views through."""
     return Client()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless chromium."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
+        yield running
+        running.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that collects its errors and the addresses it asks for."""
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.problems, opened.requested = [], []
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+    opened.on("console", lambda message: opened.problems.append(message.text) if message.type == "error" else None)
+    opened.on("dialog", lambda dialog: (opened.problems.append("dialog"), dialog.dismiss()))
+    opened.on("request", lambda request: opened.requested.append(request.url))
+    yield opened
+    context.close()
+
+
+@pytest.fixture
+def live(loaded: str, live_empty: str) -> str:
+    """The address of a running service with the test's data."""
+    return live_empty
+
+
+@pytest.fixture
+def live_empty(database: str, settings: Any) -> Iterator[str]:
+    """The address of a running service without data."""
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    from django.test.testcases import LiveServerThread
+
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
+    server = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    server.daemon = True
+    server.start()
+    server.is_ready.wait(10)
+    assert server.error is None
+    yield f"http://127.0.0.1:{server.port}"
+    server.terminate()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from django.core.management import CommandError, call_command
+from moto import mock_aws
 from salaries.services.releases import release_load
 
 from tests.service.datasets import ROWS, write_canonical
@@ -72,3 +77,31 @@ def test_it_needs_a_release_and_a_plain_file_name(database: str, tmp_path: Path)
         export(tmp_path)
     with pytest.raises(CommandError, match="must be a plain file name"):
         export(tmp_path, filename="../index.html")
+    with pytest.raises(CommandError, match="no DATASET_BUCKET"):
+        call_command("export_dashboard", to_bucket=True)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_it_is_handed_over_as_one_archive_of_the_same_bytes(
+    loaded: str, tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.DATASET_BUCKET = "dataset"
+    files = export(tmp_path / "d")
+    taken = []
+    with mock_aws():
+        store = boto3.client("s3", region_name="us-east-1")
+        store.create_bucket(Bucket="dataset")
+        for _ in range(2):
+            call_command("export_dashboard", to_bucket=True)
+            taken.append(store.get_object(Bucket="dataset", Key="dashboard/bundle.zip")["Body"].read())
+    assert taken[0] == taken[1]
+    with zipfile.ZipFile(io.BytesIO(taken[0])) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+    assert f"s3://dataset/dashboard/bundle.zip: release r1, {len(files)} files" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_bucket_that_takes_nothing_is_one_sentence(loaded: str, settings: Any) -> None:
+    settings.DATASET_BUCKET = "missing"
+    with mock_aws(), pytest.raises(CommandError, match="Bucket missing does not take the export"):
+        call_command("export_dashboard", to_bucket=True)

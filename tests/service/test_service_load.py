@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,10 @@ def test_the_commands_list_releases_and_roll_back(
     assert "release r2: loaded and active (60 rows, 3 roles" in out
     assert "release r1 is active again (50 rows)" in out
     assert "* r1" in out
+    call_command("salary_releases", json=True)
+    # On one line, as opsctl looks for it in a log.
+    listed = json.loads(capsys.readouterr().out.splitlines()[0])["releases"]
+    assert [(item["release"], item["active"], item["rows"]) for item in listed] == [(2, False, 60), (1, True, 50)]
 
 
 @pytest.mark.postgres

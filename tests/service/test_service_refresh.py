@@ -47,6 +47,34 @@ def test_a_second_refresh_changes_nothing(database: str, data_dir: Path) -> None
     assert DatasetRelease.objects.get().checksum == first.checksum
 
 
+def test_each_step_runs_alone_and_a_load_builds_first(database: str, data_dir: Path) -> None:
+    out = refresh(only="fetch")
+    assert "sample  fetched" in out
+    assert "rows in" not in out
+    out = refresh(only="build")
+    assert "170 rows in = 170 rows out" in out
+    assert DatasetRelease.objects.count() == 0
+    shutil.rmtree(data_dir / "tmp", ignore_errors=True)
+    (data_dir / "salaries.csv").unlink()
+    out = refresh(only="load")
+    assert "sample" not in out
+    assert "release r1: loaded and active" in out
+
+
+def test_a_load_can_append(database: str, data_dir: Path) -> None:
+    refresh()
+    (data_dir / "raw" / "sample" / "sample_salaries.csv").write_text("cargo,salary,uf\nSRE,1000,sp\n")
+    assert "(171 rows" in refresh(only="load", append=True)
+
+
+def test_a_fetch_alone_fails_when_nothing_came(database: str, data_dir: Path, tmp_path: Path, settings: Any) -> None:
+    refresh()
+    settings.SALARY_SOURCES = tmp_path / "sources.json"
+    settings.SALARY_SOURCES.write_text(json.dumps({"sources": [{"name": "gone", "url": "gone.csv"}]}))
+    with pytest.raises(CommandError, match="No source could be fetched"):
+        refresh(only="fetch")
+
+
 def test_files_put_there_by_hand_count_the_same_also_in_subfolders(database: str, data_dir: Path) -> None:
     refresh()
     folder = data_dir / "raw" / "by" / "hand"

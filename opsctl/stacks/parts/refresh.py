@@ -16,6 +16,7 @@ from opsctl.stacks.parts.tasks import Task, TaskSpec, task, use_data_key
 # The smallest that loads a million rows: the engine works out of core, and wants some memory to do it in.
 LEAST_CPU, LEAST_MEMORY = 512, 1024
 # Abort: a large upload that fails cleans up after itself.
+WRITE = ["s3:AbortMultipartUpload", "s3:PutObject"]
 SYNC = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
 
 
@@ -85,13 +86,16 @@ def schedule(stack: StackBuilder, refresh: Task, expression: str) -> None:
 
 
 def _dataset_rights(stack: StackBuilder) -> tuple[Statement, ...]:
-    """Raw files and fetch state live under raw/. No delete: what was fetched once stays."""
+    """Raw files and fetch state live under raw/; an exported dashboard is put under dashboard/, for opsctl to take from
+    there. No delete: what was fetched once stays.
+    """
     stack.output_of("platform", "DatasetBucketName")
     bucket = "arn:${AWS::Partition}:s3:::${DatasetBucketName}"
     listing = {"StringLike": {"s3:prefix": ["raw/*"]}}
     rights = [
         allow("ListRawFiles", "s3:ListBucket", Sub(bucket), condition=listing),
         allow("SyncRawFiles", SYNC, Sub(f"{bucket}/raw/*")),
+        allow("HandOverDashboard", WRITE, Sub(f"{bucket}/dashboard/*")),
     ]
     if stack.env.security.customer_managed_keys:
         rights.append(use_data_key(stack, "s3", "kms:Decrypt", "kms:GenerateDataKey"))

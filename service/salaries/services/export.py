@@ -40,9 +40,17 @@ Row = tuple[Any, ...]
 class ExportResult:
     """What was written: how many files, their size, and the filters that had to be left out."""
 
+    release: int
     files: int
     size: int
     left_out: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return the line that tells what an export wrote."""
+        line = f"release r{self.release}, {self.files} files, {self.size:,} bytes"
+        if self.left_out:
+            line += f"; left out to stay below the limit: filters {', '.join(self.left_out)}"
+        return line
 
 
 def dashboard_export(*, release: Release, target: Path, filename: str, limit: int = BYTES_LIMIT) -> ExportResult:
@@ -71,7 +79,7 @@ def dashboard_export(*, release: Release, target: Path, filename: str, limit: in
     written = [path for path in fresh.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in written) + len(page)
     _publish(fresh, target, page, filename)
-    return ExportResult(files=len(written) + 1, size=size, left_out=tuple(left_out))
+    return ExportResult(release.id, len(written) + 1, size, tuple(left_out))
 
 
 def _publish(fresh: Path, target: Path, page: bytes, filename: str) -> None:

@@ -146,3 +146,13 @@ def test_what_s3_would_not_delete_is_an_error_although_the_answer_was_200() -> N
 def test_urls_are_what_cloudformation_takes() -> None:
     assert S3(client("s3"), "sa-east-1").url("b", "t/1.yaml") == "https://b.s3.sa-east-1.amazonaws.com/t/1.yaml"
     assert S3(client("s3"), "cn-north-1").url("b", "k") == "https://b.s3.cn-north-1.amazonaws.com.cn/k"
+
+
+def test_a_file_is_uploaded_with_the_headers_it_is_served_with(s3: S3, tmp_path: Path) -> None:
+    file = tmp_path / "page"
+    file.write_bytes(b"page")
+    s3.upload(BUCKET, "index.html", file, content_type="text/html", cache_control="no-cache")
+    told = client("s3").head_object(Bucket=BUCKET, Key="index.html")
+    assert (told["ContentType"], told["CacheControl"]) == ("text/html", "no-cache")
+    s3.upload(BUCKET, "plain", file)
+    assert "CacheControl" not in client("s3").head_object(Bucket=BUCKET, Key="plain")

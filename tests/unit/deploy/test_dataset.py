@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.deploy.dataset import Synced, raw_files, sync
+from opsctl.deploy.dataset import Synced, raw_files, releases_in, sync
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.tasks import dataset_task
+from opsctl.errors import OpsctlError
 
 
 @dataclass
@@ -92,3 +93,28 @@ def test_the_task_is_that_of_the_schedule_with_the_same_network() -> None:
     request = dataset_task(outputs.__getitem__, ("python", "x"))
     assert (request.task_definition, request.container, request.log_group) == ("dataset:1", "dataset", "jobs")
     assert (request.subnets, request.security_groups, request.command) == (("s-1", "s-2"), ("g",), ("python", "x"))
+
+
+LISTED = '{"releases": [{"release": 2, "active": true}, {"release": 1, "active": false}]}'
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [LISTED],
+        ['{"time": "now", "message": "something else"}', LISTED, "bye"],
+        [LISTED[:40], LISTED[40:41], LISTED[41:]],  # cut by the log driver
+    ],
+)
+def test_releases_are_found_in_a_log(log: list[str]) -> None:
+    assert releases_in(log) == [{"release": 2, "active": True}, {"release": 1, "active": False}]
+
+
+def test_no_release_is_an_empty_list() -> None:
+    assert releases_in(['{"releases": []}']) == []
+
+
+@pytest.mark.parametrize("log", [[], ["hello"], [LISTED[:40]]])
+def test_a_log_that_is_not_complete_is_no_empty_list(log: list[str]) -> None:
+    with pytest.raises(OpsctlError, match="not in the log yet"):
+        releases_in(log)

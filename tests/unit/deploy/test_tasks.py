@@ -11,6 +11,7 @@ from opsctl.aws.logs import LogPage
 from opsctl.deploy.events import Event, LogLine, Note
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, how_it_ended
+from opsctl.errors import ExitCode
 
 from .fakes import Clock, Detach
 from .world import FakeEcs, ended
@@ -101,6 +102,35 @@ def test_a_failure_shows_the_last_twenty_lines_and_its_exit_code() -> None:
     with pytest.raises(TaskFailedError, match="migrate failed: exit code 3") as caught:
         desk.run()
     assert caught.value.detail == tuple(f"line {number}" for number in range(10, 30))
+
+
+def test_a_failure_repeats_the_sentence_in_which_the_command_said_why() -> None:
+    desk = Desk()
+    desk.ecs.ends = [ended(1)]
+    desk.logs.pages = [("one", "CommandError: There is nothing to do."), ("bye",)]
+    with pytest.raises(TaskFailedError, match=r"^migrate failed: exit code 1\. There is nothing to do\."):
+        desk.run()
+
+
+@pytest.mark.parametrize(("code", "ours"), [(75, ExitCode.BUSY), (1, ExitCode.FAILED), (137, ExitCode.FAILED)])
+def test_a_task_that_was_busy_ends_opsctl_as_busy(code: int, ours: ExitCode) -> None:
+    desk = Desk()
+    desk.ecs.ends = [ended(code)]
+    with pytest.raises(TaskFailedError) as caught:
+        desk.run()
+    assert caught.value.exit_code == ours
+
+
+def test_a_task_is_found_by_its_command_so_that_nobody_follows_another_ones() -> None:
+    names = [
+        replace(REQUEST, command=command).started_by
+        for command in (None, ("rollback",), ("rollback", "--to", "3"), ("rollback", "--to 3"))
+    ]
+    assert names[0] == "opsctl-migrate"
+    assert len(set(names)) == 4
+    assert replace(REQUEST, command=("rollback",)).started_by == names[1]
+    # What ECS takes.
+    assert len(replace(REQUEST, name="x" * 60, command=("y",)).started_by) <= 36
 
 
 def test_a_task_that_ecs_forgot_did_not_succeed() -> None:

@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON, on one line")
 
     def handle(self, **options: Any) -> None:
         """Print the releases."""
@@ -36,7 +36,8 @@ class Command(BaseCommand):
             for release, active in releases_list()
         ]
         if options["json"]:
-            self.stdout.write(json.dumps(found, indent=2))
+            # One line, so that opsctl finds it in the log of a task.
+            self.stdout.write(json.dumps({"releases": found}))
             return
         for entry in found:
             mark = "*" if entry["active"] else " "

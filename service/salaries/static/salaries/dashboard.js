@@ -15,6 +15,7 @@
   let running = null;
 
   const say = (key, values) => app.text(state.lang, key, values);
+  const called = (column) => (value) => app.label(state.lang, column, value);
 
   // A page from a file can't rewrite its query, so an export keeps the filters behind the hash.
   function readAddress() {
@@ -43,12 +44,12 @@
   }
 
   function drawFilters() {
-    app.options(at("role"), facets.roles, null, state.role);
+    app.options(at("role"), facets.roles, null, state.role, called("role"));
     FILTERS.forEach((name) => {
       const values = facets[FACETS[name]], asked = state.filters[name].toLowerCase();
       at(name).closest("label").hidden = figures.leftOut.includes(name);
       state.filters[name] = values.find((value) => value.toLowerCase() === asked) || state.filters[name];
-      app.options(at(name), values, say("all"), state.filters[name]);
+      app.options(at(name), values, say("all"), state.filters[name], called(name));
     });
     at("left-out").hidden = figures.leftOut.length === 0;
     at("left-out").textContent = say("left_out", { filters: figures.leftOut.map((name) => say(name)).join(", ") });
@@ -56,7 +57,7 @@
     const choices = facets.roles.map((role) => {
       const box = app.element("input", { type: "checkbox", name: "compare", value: role });
       box.checked = state.compare.includes(role);
-      return app.element("label", {}, box, role);
+      return app.element("label", {}, box, called("role")(role));
     });
     at("compare").replaceChildren(legend, ...choices);
     if (focused && focused.name === "compare") {
@@ -74,7 +75,10 @@
     at("empty").hidden = !none;
     at("empty").textContent = say(facets.roles.length ? "empty" : "no_data");
     at("figures").hidden = none;
-    at("status").textContent = say("loaded", { count: observed, role: summary.role });
+    at("compare-panel").hidden = facets.roles.length === 0;
+    const role = called("role")(summary.role);
+    at("status").textContent = facets.roles.length ? say("loaded", { count: observed, role }) : "";
+    document.title = (none ? "" : role + " · ") + at("title").textContent;
     if (!none) { drawFigures(summary, insights); }
     drawComparison(comparison);
   }
@@ -89,23 +93,49 @@
     at("average-base").textContent = amount(base.average_min) + " – " + amount(base.average_max);
     at("currency-note").hidden = summary.currencies.length < 2;
     at("currency-note").textContent = say("note", { currency });
-    const quartiles = ["p25", "median", "p75"].map((name) => ({ name: say(name), value: insights.percentiles[name] }));
-    at("percentiles").replaceChildren(app.table(say("percentiles"), [
-      { title: say("percentile"), cell: (row) => row.name, bar: window.Chart ? undefined : (row) => row.value },
-      { title: say("amount"), number: true, cell: (row) => amount(row.value) }
-    ], quartiles));
-    const label = say("percentiles") + " (" + currency + ")";
-    const values = quartiles.map((row) => row.value);
-    app.chart(at("percentiles"), label, ["P25", "P50", "P75"], values, amount, (value) => rough(value, currency));
+    drawPercentiles(insights.percentiles, main.total_compensation, amount, (value) => rough(value, currency));
+    drawLevels(summary.levels, currency, amount, (value) => rough(value, currency), number);
     Object.entries(TOPS).forEach(([name, column]) => drawTop(name, column, insights[name], amount, number));
     at("by-currency-panel").hidden = summary.currencies.length < 2;
     at("by-currency").replaceChildren(currencyTable(summary, insights, money, number));
   }
 
+  function drawPercentiles({ p25, median, p75 }, total, amount, roughly) {
+    const rows = [["p25", p25], ["p50", median], ["p75", p75]];
+    at("percentiles").replaceChildren(app.table(say("percentiles"), [
+      { title: say("percentile"), cell: ([name]) => say(name), bar: window.Chart ? undefined : ([, value]) => value },
+      { title: say("amount"), number: true, cell: ([, value]) => amount(value) }
+    ], rows));
+    const label = say("middle", { low: amount(p25), high: amount(p75), median: amount(median) });
+    app.rangeChart(at("percentiles"), label, [
+      { name: say("everyone"), low: total.min, high: total.max, mark: total.average, markName: say("mean"), ends: ["", ""] },
+      { name: say("middle_half"), low: p25, high: p75, mark: median, markName: say("median"), ends: ["P25", "P75"] }
+    ], roughly);
+  }
+
+  // One row a seniority, from the lowest average up: the ladder that people look for.
+  function drawLevels(levels, currency, amount, roughly, number) {
+    const rows = levels.map(({ level, currencies }) => (
+      { name: called("level")(level), block: currencies.find((block) => block.currency === currency) }
+    )).filter(({ block }) => block).sort((a, b) => average(a) - average(b));
+    at("levels-panel").hidden = rows.length === 0;
+    at("levels").replaceChildren(app.table(say("by_level"), [
+      { title: say("level"), cell: (row) => row.name, bar: window.Chart ? undefined : average },
+      { title: say("observations"), number: true, cell: ({ block }) => number(block.observations) },
+      { title: say("average"), number: true, cell: (row) => amount(average(row)) }
+    ], rows));
+    app.rangeChart(at("levels"), say("range_hint"), rows.map(asRange), roughly);
+  }
+
+  const average = ({ block }) => block.total_compensation.average;
+  const asRange = ({ name, block }) => (
+    { name, low: block.total_compensation.min, high: block.total_compensation.max, mark: block.total_compensation.average }
+  );
+
   function drawTop(name, column, rows, amount, number) {
     if (rows.length === 0) { at(name).replaceChildren(app.element("p", { class: "hint" }, say("nothing"))); return; }
     at(name).replaceChildren(app.table(say(name), [
-      { title: say(column), cell: (row) => row[column], bar: (row) => row.average_total_compensation },
+      { title: say(column), cell: (row) => called(column)(row[column]), bar: (row) => row.average_total_compensation },
       { title: say("observations"), number: true, cell: (row) => number(row.observations) },
       { title: say("average"), number: true, cell: (row) => amount(row.average_total_compensation) }
     ], rows));
@@ -126,27 +156,27 @@
 
   function drawComparison(comparison) {
     const holder = at("comparison"), { money, rough, number } = app.formats(state.lang);
-    app.chart(holder, "", [], []);
+    app.rangeChart(holder, "", []);
+    at("comparison-range").hidden = comparison.roles.length === 0 || !window.Chart;
     if (comparison.roles.length === 0) {
       holder.replaceChildren(app.element("p", { class: "hint" }, say("comparison_none")));
       return;
     }
-    const rows = [].concat(...comparison.roles.map((entry) => (
-      entry.currencies.length ? entry.currencies.map((block) => ({ role: entry.role, block })) : [{ role: entry.role, block: null }]
+    const rows = [].concat(...comparison.roles.map(({ role, currencies }) => (
+      (currencies.length ? currencies : [null]).map((block) => ({ name: called("role")(role), block }))
     )));
     const currency = mostUsed(rows), drawn = rows.filter(({ block }) => block && block.currency === currency);
-    const height = ({ block }) => (block && block.currency === currency ? block.total_compensation.average : 0);
+    const range = (part) => (block, amount) => amount(block[part].min) + " – " + amount(block[part].max);
     const of = (text) => ({ block }) => (block ? text(block, (value) => money(value, block.currency)) : "–");
     holder.replaceChildren(app.table(say("comparison"), [
-      { title: say("role"), cell: (row) => row.role, bar: window.Chart ? undefined : height },
+      { title: say("role"), cell: (row) => row.name, bar: window.Chart ? undefined : (row) => (drawn.includes(row) ? average(row) : 0) },
       { title: say("currency"), cell: of((block) => block.currency) },
       { title: say("observations"), number: true, cell: ({ block }) => number(block ? block.observations : 0) },
       { title: say("average"), number: true, cell: of((block, amount) => amount(block.total_compensation.average)) },
-      { title: say("range"), number: true, cell: of((block, amount) => amount(block.base_salary.min) + " – " + amount(block.base_salary.max)) }
+      { title: say("total_range"), number: true, cell: of(range("total_compensation")) },
+      { title: say("range"), number: true, cell: of(range("base_salary")) }
     ], rows));
-    const label = say("average") + " (" + currency + ")";
-    const show = (value) => money(value, currency), showRough = (value) => rough(value, currency);
-    app.chart(holder, label, drawn.map((row) => row.role), drawn.map(height), show, showRough);
+    app.rangeChart(holder, say("range_hint"), drawn.map(asRange), (value) => rough(value, currency));
   }
 
   function mostUsed(rows) {
@@ -181,7 +211,7 @@
       if (running !== own) { return; }
       at("figures").hidden = shown === null;
       at("status").textContent = "";
-      at("failure-text").textContent = say("failed", { reason: error.message });
+      at("failure-text").textContent = say(exported ? "failed_export" : "failed", { reason: error.message });
       at("failure").hidden = false;
     }
     at("results").setAttribute("aria-busy", "false");
@@ -209,6 +239,8 @@
     load();
   });
   at("retry").addEventListener("click", load);
+  // Following the link would put its target where an export keeps the filters.
+  at("skip").addEventListener("click", (event) => { event.preventDefault(); at("results").focus(); });
   window.addEventListener(exported ? "hashchange" : "popstate", () => { readAddress(); translate(); load(); });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (shown) { draw(); } });
 

@@ -80,11 +80,17 @@
     };
   }
 
+  const sortedValues = (data, rows, dimension) => (
+    Array.from(byValue(data, rows, dimension)).sort((a, b) => byCodePoint(a[0], b[0]))
+  );
+  const blocks = (data, rows) => sortedValues(data, rows, "currency").map(([code, part]) => block(code, part));
+
   app.summaryOf = function (data, role, filters) {
-    const rows = matching(data, filters), currencies = byValue(data, rows, "currency");
+    const rows = matching(data, filters);
+    const levels = sortedValues(data, rows, "level").filter(([level]) => level !== "");
     return {
-      role, total_observations: count(rows),
-      currencies: Array.from(currencies.keys()).sort(byCodePoint).map((code) => block(code, currencies.get(code)))
+      role, total_observations: count(rows), currencies: blocks(data, rows),
+      levels: levels.map(([level, part]) => ({ level, observations: count(part), currencies: blocks(data, part) }))
     };
   };
 

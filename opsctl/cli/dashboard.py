@@ -1,0 +1,89 @@
+"""`opsctl dashboard`: the dashboard as static files, and the site that serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
+
+app = typer.Typer(
+    name="dashboard", help="Export, publish and open the dashboard.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("export")
+def export(
+    output_dir: Annotated[Path, typer.Option("--output-dir", help="Folder to write to.", file_okay=False)],
+    filename: Annotated[str, typer.Option("--filename", help="Name of the page.")] = "index.html",
+    env: EnvOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the environment's dashboard as static files, which need no service: the page opens from the disk too.
+
+    The dataset task makes them, as it reaches the database, and hands them over through the dataset bucket.
+    """
+    from opsctl.cli import dashboards, output
+    from opsctl.cli.context import Workspace
+
+    target = Workspace.open(config).target(env, region)
+    result = dashboards.export(target, output_dir, filename, as_json=as_json)
+    output.result(result, "\n".join([*result["log"], f"Page: {result['page']}"]), as_json=as_json)
+
+
+@app.command("publish")
+def publish(
+    env: EnvOption = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir", help="Publish this exported folder instead of a new export.", file_okay=False, exists=True
+        ),
+    ] = None,
+    bucket: Annotated[
+        str | None,
+        typer.Option(
+            "--bucket",
+            help="With --dir and --region: this bucket instead of an environment's site; needs no environment.",
+            show_default=False,
+        ),
+    ] = None,
+    distribution: Annotated[
+        str, typer.Option("--distribution", help="With --bucket: the CloudFront distribution in front of it.")
+    ] = "",
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sync the exported dashboard to its site: only what changed, the page last; CloudFront forgets the old page."""
+    from opsctl.cli import dashboards, output
+    from opsctl.cli.context import Workspace
+
+    if bucket is not None:
+        site = dashboards.named_site(bucket, distribution, region=region)
+        result = dashboards.publish_folder(site, dashboards.required(folder), as_json=as_json)
+    else:
+        target = Workspace.open(config).target(env, region)
+        result = dashboards.publish_environment(target, folder, as_json=as_json)
+    output.result(result, dashboards.published_text(result), as_json=as_json)
+
+
+@app.command("open")
+def open_(
+    env: EnvOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the dashboard's address, and open it when a person sits at a terminal with a display."""
+    from opsctl.cli import dashboards, output
+    from opsctl.cli.context import Workspace
+
+    target = Workspace.open(config).target(env, region)
+    url = dashboards.address(target)
+    opened = not as_json and dashboards.show(url)
+    output.result({"environment": target.env.name, "url": url, "opened": opened}, url, as_json=as_json)

@@ -1,0 +1,104 @@
+"""The exported dashboard in a real browser, from a file: the live page's figures, no outside request, text as text."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.test import Client
+from salaries.services.releases import release_load
+
+from tests.service.browser import CHOICES, IN_CHROMIUM, opened, settled
+from tests.service.datasets import Row, write_canonical
+
+pytestmark = IN_CHROMIUM
+
+
+def test_the_exported_page_equals_the_live_one_over_random_filters(
+    live: str, page: Any, client: Client, tmp_path: Path
+) -> None:
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    opened(page, f"file://{tmp_path}/site/index.html")
+    page.evaluate("window.bundle = Salaries.exportedFigures(window.salaryIndex)")
+    picks = random.Random(11)
+    facets = client.get("/api/filters/").json()
+    for _ in range(220):
+        role = picks.choice([*facets["roles"], "nobody"])
+        filters = {name: picks.choice(["", "", *facets[f"{name}s"]]) for name in CHOICES}
+        summary = client.get("/api/salaries/", {"role": role, **filters}).json()
+        insights = client.get("/api/salaries/insights/", {"role": role, **filters}).json()
+        mine = page.evaluate(
+            "async ([r, f]) => [await bundle.summary(r, f), await bundle.insights(r, f)]", [role, filters]
+        )
+        for block in [*summary["currencies"], *(block for level in summary["levels"] for block in level["currencies"])]:
+            del block["sources"]
+        for name in ("filters", "states", "work_models"):
+            del summary[name]
+        del insights["filters"]
+        assert mine == [summary, insights], (role, filters)
+    assert page.problems == []
+    assert all(url.startswith((f"file://{tmp_path}/site/", "data:")) for url in page.requested)
+
+
+def test_the_exported_page_shows_what_the_live_page_shows(live: str, page: Any, tmp_path: Path) -> None:
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    compared = "role=sre&state=PE&compare=sre&compare=qa_engineer"
+    for query in ("role=sre", compared, "role=qa_engineer&level=junior&lang=pt-BR"):
+        opened(page, f"{live}/?{query}")
+        on_line = page.inner_text("main")
+        opened(page, f"file://{tmp_path}/site/index.html#{query}")
+        assert page.inner_text("main") == on_line
+        assert page.evaluate("location.hash") == f"#{query}"
+
+
+def test_a_data_file_that_is_gone_says_to_load_the_page_again(live: str, page: Any, tmp_path: Path) -> None:
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    opened(page, f"file://{tmp_path}/site/index.html#role=sre")
+    for path in (tmp_path / "site" / "data").glob("*.js"):
+        path.unlink()
+    page.select_option("#role", "qa_engineer")
+    settled(page)
+    assert "load it again" in page.inner_text("#failure")
+    assert page.input_value("#role") == "qa_engineer"
+
+
+HOSTILE = [
+    "<script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>",
+    "\"><svg onload=window.pwned=1>",
+    "'><b>bold</b>", "</script><script>window.pwned=1</script>", "javascript:window.pwned=1", "{{7*7}}", "${7*7}",
+    "<iframe srcdoc='<script>parent.pwned=1</script>'>", "&lt;b&gt;", "<!-- comment", "]]>",
+    "<a href=javascript:pwned=1>x",
+    "__proto__", "constructor", "toString", "hasOwnProperty", "=cmd|' /C calc'!A0", "+1+1", "@SUM(1)", "-2+3",
+    "\u202eabc", "\u2028\u2029", "a\u0300\u0301", "🦊 fox", "ß", "İstanbul", "%3Cscript%3E", "\\u003cscript\\u003e",
+    "' OR 1=1 --", "%s %d {0}", "$& $1", "<style>body{display:none}</style>", "<base href=//x>",
+    "<meta http-equiv=refresh>",
+    "onclick=alert(1)", "<details open ontoggle=window.pwned=1>", "`template`", "null", "undefined",
+]  # fmt: skip
+
+
+def test_hostile_text_in_the_data_stays_text(
+    database: str, data_dir: Path, page: Any, settings: Any, tmp_path: Path
+) -> None:
+    rows: list[Row] = []
+    for number, text in enumerate(HOSTILE):
+        amount = f"{1000 + number}.00"
+        rows.append((text, text.lower(), text.lower(), text, text.upper(), "Brazil", text[:10], "remoto", amount,
+                     amount, amount, ""))  # fmt: skip
+    release_load(canonical=write_canonical(data_dir / "c.csv", rows), append=False, allow_shrink=False)
+    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
+    opened(page, f"file://{tmp_path}/site/index.html")
+    roles = page.evaluate("salaryIndex.facets.roles")
+    assert len(roles) == len(HOSTILE) == 40
+    for role in roles:
+        page.select_option("#role", role)
+        settled(page)
+        assert page.is_visible("#figures"), role
+        assert page.locator("#top_locations tbody tr").count() == 1
+        location = page.evaluate("document.querySelector('#top_locations tbody th').firstChild.data")
+        assert location in HOSTILE
+    markup = "img, svg, iframe, b, a:not(.skip), base, style, details, main script, [onload], [onerror]"
+    assert page.locator(markup).count() == 0
+    assert page.evaluate("typeof window.pwned") == "undefined"
+    assert page.problems == []
