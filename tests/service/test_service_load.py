@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
+from salaries.management.commands.load_salary_dataset import StepTimes
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.services.releases import LoadRefusedError, release_load, release_rollback
 
@@ -166,3 +167,12 @@ def test_four_loads_at_once_make_one_release(database: str, data_dir: Path) -> N
     assert [process.returncode for process in running] == [0] * 4, outputs
     assert DatasetRelease.objects.count() == 1
     assert SalaryObservation.objects.count() == len(ROWS)
+
+
+def test_only_steps_worth_waiting_for_are_told() -> None:
+    ticks = iter([0.0, 0.4, 3.0, 3.1])
+    told: list[str] = []
+    with StepTimes(told.append, clock=lambda: next(ticks)) as steps:
+        for step in ("waiting", "reading", "copying"):
+            steps(step)
+    assert told == ["  reading: 2.6 s"]
