@@ -1,6 +1,7 @@
 """Which database the service talks to, read from the environment.
 
-`DB_AUTH=trust` sends no credentials at all, so it is accepted for loopback hosts of the local environment only.
+`DB_AUTH=iam` is how it logs in on AWS. `trust` sends no credentials: a server on this machine lets the user in, through a
+Unix socket by peer authentication. `password` sends `DB_PASSWORD`. Both have to be asked for, for this machine only.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _sqlite(data_dir: Path) -> dict[str, Any]:
 
 
 def _postgres(host: str, *, local: bool) -> dict[str, Any]:
-    auth = env_choice("DB_AUTH", ("iam", "trust"), "iam")
+    auth = env_choice("DB_AUTH", ("iam", "trust", "password"), "iam")
     options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "opsctl-service"}
     settings: dict[str, Any] = {
         "ENGINE": "config.db.postgres_iam",
@@ -59,12 +60,14 @@ def _postgres(host: str, *, local: bool) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
-    if auth == "trust":
-        if not (local and is_loopback(host)):
+    if auth != "iam":
+        # A path is the folder of a Unix socket.
+        if not (local and (is_loopback(host) or host.startswith("/"))):
             raise EnvironmentVariableError(
-                f"DB_AUTH=trust is refused for host {host!r}: it is for loopback hosts and DEPLOY_ENV=local only."
+                f"DB_AUTH={auth} is refused for host {host!r}: it is for this machine and DEPLOY_ENV=local only."
             )
         settings["ENGINE"] = "django.db.backends.postgresql"
+        settings["PASSWORD"] = env_str("DB_PASSWORD") if auth == "password" else ""
         return settings
     options |= {"sslmode": "verify-full", "sslrootcert": str(env_file("DB_SSL_ROOT_CERT"))}
     options["aws_region"] = env_str("AWS_REGION")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from config.databases import databases
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
 
@@ -54,7 +55,9 @@ def test_a_complete_production_environment_passes_the_deploy_check(tmp_path: Pat
         ({"DATA_DIR": ""}, "DATA_DIR is required"),
         ({"DB_HOST": ""}, "only DEPLOY_ENV=local may use SQLite"),
         ({"DB_PORT": "x"}, "DB_PORT is 'x'"),
-        ({"DB_AUTH": "password"}, "DB_AUTH is 'password'"),
+        ({"DB_AUTH": "peer"}, "DB_AUTH is 'peer'; it must be one of: iam, trust, password"),
+        ({"DB_AUTH": "password", "DB_PASSWORD": "x"}, "DB_AUTH=password is refused"),
+        ({"DB_AUTH": "password", "DB_HOST": "127.0.0.1", "DEPLOY_ENV": "local"}, "DB_PASSWORD is required"),
         ({"DB_AUTH": "trust"}, "DB_AUTH=trust is refused"),
         ({"DB_AUTH": "trust", "DB_HOST": "127.0.0.1"}, "DB_AUTH=trust is refused"),
         ({"DB_AUTH": "trust", "DEPLOY_ENV": "local"}, "DB_AUTH=trust is refused"),
@@ -73,6 +76,18 @@ def test_a_bad_environment_stops_with_one_sentence(tmp_path: Path, changes: dict
 def test_a_laptop_needs_nothing_but_its_name(tmp_path: Path) -> None:
     done = manage({"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path)}, "check")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "/var/run/postgresql"])
+@pytest.mark.parametrize(("auth", "password"), [("trust", ""), ("password", "local-secret")])
+def test_a_laptop_may_ask_for_a_password_or_none(
+    host: str, auth: str, password: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in {"HOST": host, "NAME": "x", "USER": "x", "AUTH": auth, "PASSWORD": "local-secret"}.items():
+        monkeypatch.setenv(f"DB_{name}", value)
+    settings = databases(local=True, data_dir=tmp_path)["default"]
+    assert settings["ENGINE"] == "django.db.backends.postgresql"
+    assert (settings["HOST"], settings["PASSWORD"]) == (host, password)
 
 
 def test_serve_refuses_to_start_without_its_tables_in_one_line(tmp_path: Path) -> None:
