@@ -68,6 +68,11 @@ class Engines:
         file = self.folder / "registries.conf"
         file.write_text(f'{file.read_text()}[[registry]]\nlocation = "{host}"\ninsecure = true\n')
 
+    def mirror(self, name: str, host: str) -> None:
+        """Let a loopback registry stand for another one."""
+        file = self.folder / "registries.conf"
+        file.write_text(f'{file.read_text()}[[registry]]\nprefix = "{name}"\nlocation = "{host}"\ninsecure = true\n')
+
     def inspect(self, image: str) -> dict[str, object]:
         """podman's view of an image."""
         found = json.loads(self.run("podman", "image", "inspect", image).stdout)[0]
