@@ -18,7 +18,7 @@ from .containers import ContainerProject, container_project
 from .visitors import Visitors, broken
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
-CLUSTER = "local-salaries"
+CLUSTER = "local-salaries-acme"
 
 
 @pytest.fixture(scope="module")
