@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
 
 from opsctl.images.layers import Entry, Layer, compress, entries_of, write_layer
 from opsctl.images.names import ImageName
@@ -19,9 +23,9 @@ from opsctl.images.push import push
 from opsctl.images.registry import Repository
 from opsctl.images.store import ImageStore
 from opsctl.images.transport import Transport
+from opsctl.local.container_engine import LocalContainer
 from opsctl.local.postgres_container import IMAGE
 from opsctl.local.postgres_wheel import binaries
-from tests.functional.cli import Ran, opsctl
 from tests.functional.images.bases import archive
 from tests.functional.images.engines import Engines, engines
 from tests.functional.images.samples import index, manifest
@@ -37,34 +41,43 @@ class ContainerProject(Project):
     """A project with an engine."""
 
     engines: Engines
-    base: str
 
-    def opsctl(self, *arguments: str, timeout: float = 300) -> Ran:
-        """Run the command line with podman and the base image at hand; docker is not."""
-        environment = {
-            **self.engines.environment, "OPSCTL_BASE_IMAGE": self.base, "DOCKER_HOST": "unix:///no/docker.sock",
-        }  # fmt: skip
-        return opsctl(*arguments, cwd=self.root, timeout=timeout, env=environment)
+    def podman(self, *arguments: str) -> str:
+        """What podman prints."""
+        return self.engines.run("podman", *arguments).stdout.strip()
 
-    def podman(self, *arguments: str) -> list[str]:
-        """Lines that podman prints."""
-        return self.engines.run("podman", *arguments).stdout.split()
+    def running(self, kind: str) -> list[LocalContainer]:
+        """Containers that run now, by their name in the task definition."""
+        found = self.target.status().containers
+        return [each for each in found if f"-{kind}" in each.name and each.status.startswith("Up")]
+
+    def client(self, name: str) -> Any:
+        """A client of the emulator."""
+        found = self.target.ensure_started()
+        return boto3.client(
+            name,  # type: ignore[call-overload]
+            endpoint_url=found.endpoint_url, region_name=found.region,
+            aws_access_key_id=found.access_key, aws_secret_access_key=found.secret_key,
+        )  # fmt: skip
 
 
 @contextmanager
 def container_project(folder: Path) -> Iterator[ContainerProject]:
-    """Registry, engine and a checkout that was never deployed."""
+    """A checkout that was never deployed; podman and the base are at hand as long as it is, docker is not."""
     program("podman")
     with registry(folder / "registry", protected=False) as running, engines(folder / "engines") as tools:
         tools.trust(running.host)
         tools.mirror("docker.io", running.host)
         base = _serve_images(running, ImageStore(folder / "images"))
-        made = make_project(folder / "project")
-        project = ContainerProject(made.root, tools, base)
-        try:
-            yield project
-        finally:
-            project.opsctl("local", "reset", "--yes")
+        environment = {**tools.environment, "OPSCTL_BASE_IMAGE": base, "DOCKER_HOST": "unix:///no/docker.sock"}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            project = ContainerProject(make_project(folder / "project").root, tools)
+            try:
+                yield project
+            finally:
+                project.target.reset()
 
 
 def _serve_images(running: Registry, store: ImageStore) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from opsctl.local.procs import ProcessId
+from opsctl.local.state import read_json
 
 from .conftest import Project
 from .containers import ContainerProject, container_project
@@ -29,64 +32,63 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerProje
         yield made
 
 
-def status(project: ContainerProject) -> Any:
-    return project.opsctl("local", "status", "--json").json
-
-
-def containers(project: ContainerProject, kind: str) -> list[dict[str, str]]:
-    """Those that run now, by their name in the task definition."""
-    found = status(project)["containers"]
-    return [each for each in found if f"-{kind}" in each["name"] and each["status"].startswith("Up")]
-
-
 def test_the_service_and_the_database_are_containers_and_the_load_balancer_answers(project: ContainerProject) -> None:
-    told = project.opsctl("status", "--env", "local", "--json").json
     assert project.get("/readyz")[0] == 200
-    assert status(project)["runtime"] == "containers"
-    (service,) = containers(project, "service")
-    images = project.aws("ecr", "describe-images", "--repository-name", "salaries-local")["imageDetails"]
-    digest = told["release"]["digest"]
-    assert [each["imageDigest"] for each in images] == [digest]
-    assert service["image"].endswith(f"/salaries-local@{digest}")
-    (database,) = containers(project, "postgres")
-    assert database["image"] == "docker.io/library/postgres:18-alpine"
+    assert project.target.status().runtime == "containers"
+    (database,) = project.running("postgres")
+    assert database.image == "docker.io/library/postgres:18-alpine"
+    (service,) = project.running("service")
+    (image,) = project.client("ecr").describe_images(repositoryName="salaries-local")["imageDetails"]
+    assert service.image.endswith(f"/salaries-local@{image['imageDigest']}")
+    release = project.opsctl("status", "--env", "local", "--json").json["release"]
+    assert release["digest"] == image["imageDigest"]
+
+
+INSIDE = (
+    "import os, pathlib\n"
+    "def refused(path):\n"
+    "    try: pathlib.Path(path).write_text('x')\n"
+    "    except OSError: return True\n"
+    "    return False\n"
+    "held = [l.split()[1] for l in open('/proc/self/status') if l.startswith(('CapEff', 'CapPrm', 'CapBnd'))]\n"
+    "print(os.getuid(), os.getgid(), set(held), refused('/app/x'), refused('/x'), refused('/tmp/x'))\n"
+)
 
 
 def test_a_task_is_locked_down_as_its_definition_says(project: ContainerProject) -> None:
-    (service,) = containers(project, "service")
-    (told,) = json.loads(" ".join(project.podman("inspect", service["id"])))
-    code = (
-        "import os,pathlib\n"
-        "def refused(path):\n"
-        "    try: pathlib.Path(path).write_text('x')\n"
-        "    except OSError: return True\n"
-        "held = [l.split()[1] for l in open('/proc/self/status') if l.startswith(('CapEff', 'CapPrm', 'CapBnd'))]\n"
-        "print(os.getuid(), *set(held), refused('/app/x'), refused('/x'), refused('/tmp/x'), sep='|')\n"
+    """User 10001, no capabilities, root read-only, /tmp in memory; its secrets on no command line."""
+    (service,) = project.running("service")
+    assert project.podman("exec", service.id, "python", "-c", INSIDE) == (
+        "10001 10001 {'0000000000000000'} True True False"
     )
-    inside = project.podman("exec", service["id"], "python", "-c", code)
-    assert inside == ["10001|0000000000000000|True|True|None"]
-    assert told["HostConfig"]["ReadonlyRootfs"]
-    assert told["HostConfig"]["Memory"] == 512 * 2**20
-    assert "DJANGO_SECRET_KEY" not in " ".join(project.podman("ps", "--all", "--format", "{{.Command}}"))
+    assert project.podman("inspect", "--format", "{{.HostConfig.Memory}}", service.id) == str(512 * 2**20)
+    secret = project.podman("exec", service.id, "printenv", "DJANGO_SECRET_KEY")
+    (client,) = clients(project, "service")
+    assert len(secret) > 20
+    assert secret not in Path(f"/proc/{client}/cmdline").read_text()
+
+
+def clients(project: ContainerProject, name: str) -> list[int]:
+    """Processes of ours that hold containers with this name in their task definition."""
+    found = [read_json(path) for path in project.target.state.tasks.glob("*/task.json")]
+    return [each["pid"] for each in found if each["name"] == name and ProcessId.of(each["pid"])]
 
 
 def run_task(project: ContainerProject, code: str) -> tuple[int, list[str]]:
     """A one-off task with another command: its exit code and its lines in CloudWatch Logs."""
-    overrides = {"containerOverrides": [{"name": "migrate", "command": ["python", "-c", code]}]}
-    task = project.aws(
-        "ecs", "run-task", "--cluster", CLUSTER, "--task-definition", f"{CLUSTER}-migrate", "--launch-type", "FARGATE",
-        "--overrides", json.dumps(overrides),
+    ecs, logs = project.client("ecs"), project.client("logs")
+    started: dict[str, Any] = ecs.run_task(
+        cluster=CLUSTER, taskDefinition=f"{CLUSTER}-migrate", launchType="FARGATE",
+        overrides={"containerOverrides": [{"name": "migrate", "command": ["python", "-c", code]}]},
     )["tasks"][0]  # fmt: skip
-    while task["lastStatus"] != "STOPPED":
-        time.sleep(0.2)
-        task = project.aws("ecs", "describe-tasks", "--cluster", CLUSTER, "--tasks", task["taskArn"])["tasks"][0]
-    (group,) = (
-        each["logGroupName"]
-        for each in project.aws("logs", "describe-log-groups")["logGroups"]
-        if "jobs" in each["logGroupName"]
-    )
-    stream = f"migrate/migrate/{task['taskArn'].rsplit('/', 1)[-1]}"
-    events = project.aws("logs", "get-log-events", "--log-group-name", group, "--log-stream-name", stream)["events"]
+    arn = started["taskArn"]
+    deadline = time.monotonic() + 60
+    while (task := ecs.describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][0])["lastStatus"] != "STOPPED":
+        assert time.monotonic() < deadline, task
+        time.sleep(0.1)
+    events = logs.get_log_events(
+        logGroupName="/opsctl/local/salaries/jobs", logStreamName=f"migrate/migrate/{arn.rsplit('/', 1)[-1]}"
+    )["events"]
     return task["containers"][0]["exitCode"], [each["message"] for each in events]
 
 
@@ -102,17 +104,16 @@ def test_a_task_that_takes_too_much_memory_is_killed(project: ContainerProject) 
 def test_a_refresh_in_a_container_loads_the_sample_data(project: ContainerProject) -> None:
     ran = project.opsctl("dataset", "refresh", "--env", "local", "--json")
     assert ran.code == 0, ran.err
-    code, body = project.get("/api/filters/")
-    assert code == 200
+    status, body = project.get("/api/filters/")
+    assert status == 200
     assert len(json.loads(body)["roles"]) >= 3
-    project.deploy()  # without --runtime: the state knows
 
 
 def test_a_broken_image_never_takes_the_service_down_and_opsctl_says_why(
     project: ContainerProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At least 2,000 requests from before the deploy until it has failed, and none of them fails."""
-    before = containers(project, "service")
+    """At least 2,000 requests, from before the deploy until after it has failed; none of them fails."""
+    before = project.running("service")
     serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
     text = broken(serve, "print('the cache server is unknown', flush=True)\nraise SystemExit(3)\n")
     with Visitors(project.url + "healthz", people=4) as visitors:
@@ -121,89 +122,76 @@ def test_a_broken_image_never_takes_the_service_down_and_opsctl_says_why(
         visitors.wait_until_asked(2000)
     serve.write_text(text)
     with capsys.disabled():
-        print(f"\nrequests: {visitors.asked}, {during} of them during the deploy; failed: {len(visitors.failed)}")  # noqa: T201
+        sys.stdout.write(
+            f"\nrequests: {visitors.asked:,}, {during:,} of them during the deploy; failed: {len(visitors.failed)}\n"
+        )
     assert visitors.failed == []
     assert failed.code == 1
     screen = failed.err.strip().splitlines()
-    assert "app: Service (AWS::ECS::Service) failed" in screen[-2]
+    assert screen[-2].startswith("Error: app: Service (AWS::ECS::Service) failed"), failed.err[-3000:]
     assert "Circuit Breaker" in screen[-2]
-    assert any("the cache server is unknown" in line for line in screen[-12:]), failed.err[-3000:]
-    assert any("exit code 3" in line for line in screen[-12:])
-    assert containers(project, "service") == before
-    told = project.opsctl("status", "--env", "local", "--json").json
-    assert {each["stack"]: each["status"] for each in told["stacks"]}["app"] == "UPDATE_ROLLBACK_COMPLETE"
-
-
-def test_an_image_that_is_not_there_is_told(project: ContainerProject) -> None:
-    ran = project.opsctl("deploy", "--env", "local", "--image-tag", "nobody-pushed-it")
-    assert ran.code == 1
-    assert "There is no image salaries-local:nobody-pushed-it" in ran.err
+    assert any("the cache server is unknown" in line for line in screen[-8:])
+    assert any("exit code 3" in line for line in screen[-8:])
+    assert [each.id for each in project.running("service")] == [each.id for each in before]
 
 
 def kill(pid: int) -> None:
     process = ProcessId.of(pid)
-    assert process
-    os.kill(pid, signal.SIGKILL)
-    while process.alive:
-        time.sleep(0.01)
+    if process:
+        os.kill(pid, signal.SIGKILL)
+        while process.alive:
+            time.sleep(0.01)
 
 
 def test_the_next_deploy_heals_what_was_killed(project: ContainerProject) -> None:
-    """The emulator, and the engine's clients with it, which leaves containers that nobody holds."""
-    before = project.get("/api/filters/")[1]
-    told = status(project)
-    (left,) = containers(project, "service")
-    clients = [int(each["pid"]) for each in read_tasks(project) if ProcessId.of(int(each["pid"]))]
-    for pid in (told["emulator_pid"], told["postgres_pid"], *clients):
-        if ProcessId.of(pid):
-            kill(pid)
+    """The emulator dies, and the engine's clients with it: that leaves containers which nobody holds."""
+    before = project.get("/api/filters/")
+    told = project.target.status()
+    (left,) = project.running("service")
+    for pid in (told.emulator_pid, told.postgres_pid, *clients(project, "service")):
+        kill(pid or 0)
+    assert {each.id for each in project.running("")} >= {left.id}
 
-    project.deploy()
+    project.deploy()  # without --runtime: the state knows
 
-    assert project.get("/api/filters/") == (200, before)
-    (service,) = containers(project, "service")
-    assert service["id"] != left["id"]
-    assert len(containers(project, "postgres")) == 1
-    assert len(status(project)["containers"]) == 2
-
-
-def read_tasks(project: ContainerProject) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in project.target.state.tasks.glob("*/task.json")]
+    assert project.get("/api/filters/") == before
+    (service,) = project.running("service")
+    assert service.id != left.id
+    assert len(project.target.status().containers) == 2
 
 
 def test_a_container_that_dies_is_replaced(project: ContainerProject) -> None:
-    (before,) = containers(project, "service")
-    project.podman("kill", before["id"])
+    (before,) = project.running("service")
+    project.podman("kill", before.id)
     deadline = time.monotonic() + 30
-    while before in containers(project, "service") or not containers(project, "service"):
+    while [each.id for each in project.running("service")] in ([], [before.id]):
         assert time.monotonic() < deadline
-        time.sleep(0.3)
-    project.opsctl("local", "status")
-    assert len(containers(project, "service")) == 1
+        time.sleep(0.2)
+    assert len(project.running("service")) == 1
 
 
 def test_another_runtime_is_refused_and_nothing_is_touched(project: ContainerProject) -> None:
     ran = project.opsctl("deploy", "--env", "local", "--runtime", "processes")
     assert ran.code == 1
-    assert "The local target here runs containers" in ran.err
+    assert ran.err.splitlines()[0].startswith("Error: The local target here runs containers")
     assert "opsctl local reset" in ran.err
-    assert len(containers(project, "service")) == 1
+    assert len(project.running("service")) == 1
 
 
-def test_stop_ends_all_containers_and_keeps_the_data(project: ContainerProject) -> None:
-    before = project.get("/api/filters/")[1]
+def test_a_stop_ends_all_containers_and_keeps_the_data(project: ContainerProject) -> None:
+    before = project.get("/api/filters/")
     assert project.opsctl("local", "stop").code == 0
-    assert project.podman("ps", "--all", "--quiet") == []
-    project.deploy()
-    assert project.get("/api/filters/") == (200, before)
+    assert project.podman("ps", "--all", "--quiet") == ""
+    project.target.ensure_started()
+    assert project.get("/api/filters/") == before
 
 
-def test_reset_leaves_nothing_in_the_engine(project: ContainerProject) -> None:
-    """But the image of PostgreSQL, which belongs to whoever uses it."""
+def test_a_reset_leaves_nothing_in_the_engine(project: ContainerProject) -> None:
+    """But PostgreSQL's image, which may have been there before."""
     assert project.opsctl("local", "reset", "--yes").code == 0
-    assert project.podman("ps", "--all", "--quiet") == []
-    assert project.podman("volume", "ls", "--quiet") == []
-    assert project.podman("images", "--format", "{{.Repository}}") == ["docker.io/library/postgres"]
+    assert project.podman("ps", "--all", "--quiet") == ""
+    assert project.podman("volume", "ls", "--quiet") == ""
+    assert project.podman("images", "--format", "{{.Repository}}") == "docker.io/library/postgres"
     assert not project.target.state.path.exists()
 
 
@@ -211,3 +199,16 @@ def test_an_environment_on_aws_has_no_runtime(new_project: Project) -> None:
     ran = new_project.opsctl("deploy", "--env", "dev", "--runtime", "containers")
     assert ran.code == 2
     assert ran.err.splitlines()[0] == "Error: --runtime is for environments on this machine, and dev runs on AWS."
+
+
+def test_a_machine_without_an_engine_is_told_and_nothing_is_started(
+    new_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = new_project.opsctl("deploy", "--env", "local", "--runtime", "containers")
+    assert ran.code == 1
+    assert ran.err.splitlines() == [
+        "Error: No container engine answers on this machine (docker is not installed; podman is not installed).",
+        "Next: Start docker or install podman, or leave --runtime away: processes need no engine.",
+    ]
+    assert not new_project.target.status().running
