@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opsctl.errors import OpsctlError
@@ -151,11 +151,11 @@ class ContainerEngine:
             raise EngineError(f"`{self.command} {arguments[0]}` can't be run: {error}.") from error
 
 
-def find_engine(state: StateDir, which: Callable[[str], str | None] = shutil.which) -> ContainerEngine:
+def find_engine(state: StateDir) -> ContainerEngine:
     """The first of docker and podman that answers. Raises EngineError with what is wrong with each."""
     reasons = []
     for command in COMMANDS:
-        if which(command) is None:
+        if shutil.which(command) is None:
             reasons.append(f"{command} is not installed")
             continue
         engine = ContainerEngine(command, state)

@@ -110,7 +110,7 @@ class Emulator:
         self._closing = threading.Event()
 
     def run(self) -> None:
-        _end_leftovers(self.state, self.engine)
+        _end_leftovers(self.state)
         threading.Thread(target=self._watch_postgres, daemon=True, name="opsctl-postgres").start()
         backend = Backend(self.engine, ports.registry(self.options.port))
         self._parts = extend_ministack(self.state, self.postgres, self.spawner, self.calls, backend)
@@ -272,10 +272,8 @@ def _is_settled(service: Json) -> bool:
     return bool(service["running"] >= service["desired"] and service["healthy"] >= service["desired"])
 
 
-def _end_leftovers(state: StateDir, engine: ContainerEngine | None) -> None:
+def _end_leftovers(state: StateDir) -> None:
     """End what an emulator that was killed left running."""
-    if engine:
-        engine.end_all()
     ours = {os.getpid(), os.getppid()}
     # SIGINT ends PostgreSQL without waiting for its clients, and gunicorn without waiting for requests.
     end_all([each for each in marked(state.path) if each.pid not in ours], gentle=signal.SIGINT, patience=5.0)

@@ -36,8 +36,8 @@ def recorded(state: StateDir) -> Runtime | None:
 
 def refuse_switch(state: StateDir, wanted: Runtime | None) -> None:
     """Raise when the state was made for another runtime than the one that was asked for."""
-    kept = recorded(state)
-    if wanted and kept and wanted != kept:
+    kept = recorded(state) if wanted else None
+    if kept and kept != wanted:
         raise OpsctlError(
             f"The local target here runs {kept}, and its database can't be taken over by {wanted}.",
             code="other-runtime",
