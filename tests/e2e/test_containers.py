@@ -116,7 +116,7 @@ def test_a_broken_image_never_takes_the_service_down_and_opsctl_says_why(
     before = project.running("service")
     serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
     text = broken(serve, "print('the cache server is unknown', flush=True)\nraise SystemExit(3)\n")
-    with Visitors(project.url + "healthz", people=2) as visitors:
+    with Visitors(project.url + "healthz", people=6) as visitors:
         failed = project.opsctl("deploy", "--env", "local")
         during = visitors.asked
         visitors.wait_until_asked(2000)
