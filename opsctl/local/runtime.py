@@ -57,8 +57,9 @@ def engine_of(state: StateDir) -> ContainerEngine | None:
 def settle(state: StateDir, wanted: Runtime | None, progress: Callable[[str], None]) -> ContainerEngine | None:
     """Before a start: choose the runtime if none is recorded, and see to what containers need.
 
-    Raises EngineError when no engine answers, or PostgreSQL's image can't be had.
+    Raises as `refuse_switch`, and EngineError when no engine answers or PostgreSQL's image can't be had.
     """
+    refuse_switch(state, wanted)
     engine = engine_of(state)
     if engine is None and (recorded(state) or wanted or "processes") == "processes":
         write_json(state.runtime, {"runtime": "processes"})

@@ -302,7 +302,6 @@ class LocalTarget:
 
         if self._usable():
             return False
-        refuse_switch(self.state, self.settings.runtime)
         engine = settle(self.state, self.settings.runtime, progress)
         self._stop(_silent)
         progress("Starting the local AWS emulator and PostgreSQL.")
