@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
     from opsctl.config.loader import Configuration
     from opsctl.config.models import Environment
+    from opsctl.local.runtime import Runtime
     from opsctl.local.target import LocalEndpoints, LocalTarget
     from opsctl.stacks.model import StackTemplate
 
@@ -60,13 +61,27 @@ class Workspace:
         """The project's folder."""
         return self.configuration.path.resolve().parent
 
-    def target(self, env: str | None, region: str | None = None) -> Target:
+    def target(self, env: str | None, region: str | None = None, runtime: str | None = None) -> Target:
         """One environment, ready to be used. `--region` changes where it is deployed, never its templates."""
         environment = self.configuration.environment(env)
+        wanted = _runtime_of(environment, runtime)
         templates_of = environment
         if region is not None and region != environment.region:
             environment = _in_region(environment, region)
-        return Target(self, environment, templates_of)
+        return Target(self, environment, templates_of, runtime=wanted)
+
+
+def _runtime_of(environment: Environment, text: str | None) -> Runtime | None:
+    """The local runtime that was asked for. Raises UsageError where there is none to choose."""
+    from opsctl.errors import UsageError
+    from opsctl.local.runtime import parse
+
+    if text is not None and environment.target != "local":
+        raise UsageError(
+            f"--runtime is for environments on this machine, and {environment.name} runs on AWS.",
+            hint="Leave it away, or deploy an environment with `target: local`.",
+        )
+    return parse(text)
 
 
 def _in_region(environment: Environment, region: str) -> Environment:
@@ -91,6 +106,7 @@ class Target:
     workspace: Workspace
     env: Environment
     configured: Environment
+    runtime: Runtime | None = field(default=None, kw_only=True)
 
     @property
     def is_local(self) -> bool:
@@ -116,7 +132,8 @@ class Target:
         """The local target of this checkout."""
         from opsctl.local.target import LocalSettings, LocalTarget
 
-        return LocalTarget(self.workspace.root, settings=LocalSettings.from_environment(region=self.env.region))
+        settings = LocalSettings.from_environment(region=self.env.region, runtime=self.runtime)
+        return LocalTarget(self.workspace.root, settings=settings)
 
     @cached_property
     def endpoints(self) -> LocalEndpoints:

@@ -39,11 +39,18 @@ def deploy(
     refresh_nat_image: Annotated[
         bool, typer.Option("--refresh-nat-image", help="Move the NAT instance to the newest Amazon Linux.")
     ] = False,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--runtime", metavar="KIND", show_default=False,
+            help="Local environments: processes (a new one's default) or containers (docker or podman).",
+        ),
+    ] = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
     config: ConfigOption = None,
     as_json: JsonOption = False,
-) -> None:
+) -> None:  # fmt: skip
     """Bring an environment to its configuration: stacks, image, migrations, service.
 
     It can be interrupted at any moment; the next deploy finishes the work. A stack that is up to date costs no write.
@@ -57,7 +64,7 @@ def deploy(
     from opsctl.deploy.events import silent
     from opsctl.deploy.stackrun import Consent
 
-    target = Workspace.open(config).target(env, region)
+    target = Workspace.open(config).target(env, region, runtime)
     consent = Consent(frozenset(allow_replace or ()), recreate_data=yes)
     options: dict[str, Any] = {
         "stacks": tuple(stacks or ()),

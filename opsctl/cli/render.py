@@ -90,6 +90,7 @@ def local_text(status: LocalStatus) -> str:
         for item in status.services
     ]
     rows += [("load balancer", url, "") for url in status.urls]
+    rows += [(f"container {each.name}", each.image, each.status) for each in status.containers]
     text = output.table(("WHAT", "WHERE", "STATE"), rows)
     return f"{text}\nOnly recorded, without effect here: {', '.join(status.record_only)}."
 

@@ -62,7 +62,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
 
     root = target.workspace.root
     env = target.env
-    if target.is_local and image_tag is None:
+    if target.is_local and target.local.runtime == "processes" and image_tag is None:
         return LocalImage(target)
     version = source_version(root)
     tag = image_tag or env.ecs.image_tag or version.tag

@@ -99,24 +99,28 @@ class Follower:
         end = self._clock() + self._pace.deadline
         rounds = 0
         while True:
-            fresh = self._fresh(stack_id, seen)
-            for event in fresh:
-                self._report(step, event)
-                self._countdown.note(event)
-                if event.status.endswith("_FAILED"):
-                    followed.failures.append(event)
-            if fresh:
-                seen = fresh[-1].id
-            at_rest = any(event.is_stack and is_terminal(event.status) for event in fresh)
+            seen, at_rest = self._take(step, stack_id, seen, followed)
             # The event is written before the stack's status changes, and a lost event must not block for ever.
             if at_rest or rounds % 6 == 5:
                 stack = self._reader.stack(stack_id)
                 if stack is None or is_terminal(stack.status):
+                    if not at_rest:  # what happened between the two questions may be the cause
+                        self._take(step, stack_id, seen, followed)
                     followed.stack = stack
                     return followed
             rounds += 1
             self._countdown.tick(step)
             self._pause(step, end)
+
+    def _take(self, step: str, stack_id: str, seen: str, followed: Followed) -> tuple[str, bool]:
+        """Report what came after `seen`; answers the newest event, and whether the stack came to rest."""
+        fresh = self._fresh(stack_id, seen)
+        for event in fresh:
+            self._report(step, event)
+            self._countdown.note(event)
+            if event.status.endswith("_FAILED"):
+                followed.failures.append(event)
+        return fresh[-1].id if fresh else seen, any(each.is_stack and is_terminal(each.status) for each in fresh)
 
     def _pause(self, step: str, end: float) -> None:
         if self._clock() >= end:

@@ -1,4 +1,4 @@
-"""The local target: an AWS emulator, a real PostgreSQL and ECS tasks as processes, all on loopback.
+"""The local target: an AWS emulator, a real PostgreSQL and ECS tasks, as processes or containers, all on loopback.
 
 `target.LocalTarget` is what the rest of opsctl uses; it imports nothing heavy, because every `deploy --env local`
 asks it whether all still runs. Everything else here lives in the emulator's own process (`emulator`), which extends

@@ -1,4 +1,4 @@
-"""One container as a process: its life, its log and its environment."""
+"""One container as a process of ours, the command itself or an engine's client: its life, log and environment."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from opsctl.local.logs import tail
 from opsctl.local.procs import MARKER
@@ -26,16 +26,67 @@ class ContainerSettings:
     """What the task definition says beyond the arguments of `run`.
 
     `stop_seconds` is ECS's stopTimeout; `forwarded` says that somebody reads the log to send it to CloudWatch Logs.
+    `options` are what a container engine is asked for besides (`container_tasks.options_of`); processes have no use for
+    them.
     """
 
     ports: tuple[int, ...] = ()
     stop_seconds: float = 30.0
     forwarded: bool = False
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A container that is about to be started. `environment` is what ECS gives it; `directory` holds its files here."""
+
+    id: str
+    image: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
+    settings: ContainerSettings
+    address: str
+    directory: Path
+
+    @property
+    def family(self) -> str:
+        """Its task definition's family."""
+        return self.labels.get(f"{LABEL}task-definition-family", "task")
+
+    @property
+    def name(self) -> str:
+        """Its name in the task definition."""
+        return self.labels.get(f"{LABEL}container-name", "")
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What has to be run for a container. `end` ends what outlives a killed child."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    directory: Path
+    end: Callable[[], None] = _nothing
+
+
+class Runner(Protocol):
+    """How containers are run: `processes.ProcessRunner` or `container_tasks.ContainerRunner`."""
+
+    def require(self, image: str) -> None:
+        """Raises with the reason when the image can't be had."""
+        ...
+
+    def invocation(self, launch: Launch) -> Invocation: ...
 
 
 @dataclass
 class ProcessContainer:
-    """One command run as a process."""
+    """One running or ended command."""
 
     id: str
     directory: Path
@@ -43,6 +94,7 @@ class ProcessContainer:
     labels: Mapping[str, str]
     settings: ContainerSettings
     child: subprocess.Popen[bytes]
+    end: Callable[[], None] = _nothing
     drain_seconds: float = 0.0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _read: threading.Event = field(default_factory=threading.Event)
@@ -127,6 +179,7 @@ class ProcessContainer:
 
     def kill(self) -> None:
         """SIGKILL to the command and everything it started, as when a container's first process ends."""
+        self.end()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.child.pid, signal.SIGKILL)
 
@@ -135,37 +188,35 @@ class ProcessContainer:
         self.stop()
 
 
-def environment_of(
-    given: Mapping[str, str],
-    labels: Mapping[str, str],
-    *,
-    state: StateDir,
-    temporary: Path,
-    volume: Path,
-    address: str,
-    settings: ContainerSettings,
-) -> dict[str, str]:
-    """The task's own variables, on top of the few a container would have; nothing of the caller's gets in."""
-    region = labels.get(f"{LABEL}task-arn", ":::us-east-1").split(":")[3]
-    environment = {
-        # ministack names the host as a container would see it.
+def task_environment(launch: Launch) -> dict[str, str]:
+    """The task's own variables, and what ECS tells every task; where it listens is ours to say."""
+    region = launch.labels.get(f"{LABEL}task-arn", ":::us-east-1").split(":")[3]
+    given = {
+        # ministack names the host as a container with a network of its own would see it.
         name: value.replace("host.docker.internal", "127.0.0.1") if name.startswith(("AWS_", "ECS_")) else value
-        for name, value in given.items()
+        for name, value in launch.environment.items()
     }
+    base = {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        **({"PORT": str(launch.settings.ports[0])} if launch.settings.ports else {}),
+    }
+    return {**base, **given, "BIND_HOST": launch.address}
+
+
+def process_environment(launch: Launch, state: StateDir) -> dict[str, str]:
+    """The task's variables on top of the few that an image would have; nothing of the caller's gets in."""
+    temporary = str(launch.directory / "tmp")
     base = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
-        **({"PORT": str(settings.ports[0])} if settings.ports else {}),
     }
     forced = {
-        "HOME": str(temporary),
-        "TMPDIR": str(temporary),
-        "DATA_DIR": str(volume),
-        "BIND_HOST": address,
+        "HOME": temporary,
+        "TMPDIR": temporary,
+        "DATA_DIR": str(state.volumes / launch.family),
         MARKER: str(state.path),
     }
-    return {**base, **environment, **forced}
+    return {**base, **task_environment(launch), **forced}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from opsctl.local.container import LABEL, ContainerSettings
+from opsctl.local.container_tasks import options_of
 from opsctl.local.engine import Engine
 from opsctl.local.health import HealthMonitor
 from opsctl.local.state import Json
@@ -34,7 +35,8 @@ def settings_of(ecs: Any) -> Callable[[Mapping[str, str]], ContainerSettings]:
             if container.get("name") == labels.get(f"{LABEL}container-name"):
                 ports = tuple(int(each["containerPort"]) for each in container.get("portMappings") or [])
                 forwarded = (container.get("logConfiguration") or {}).get("logDriver") == "awslogs"
-                return ContainerSettings(ports, float(container.get("stopTimeout") or 30), forwarded)
+                stop = float(container.get("stopTimeout") or 30)
+                return ContainerSettings(ports, stop, forwarded, options_of(definition, container))
         return ContainerSettings()
 
     return read

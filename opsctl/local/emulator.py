@@ -28,9 +28,11 @@ from typing import Any
 from opsctl import __version__
 from opsctl.local import ports
 from opsctl.local.calls import CallCounter
-from opsctl.local.extension import extend_ministack
+from opsctl.local.container_engine import ContainerEngine
+from opsctl.local.extension import Backend, extend_ministack
 from opsctl.local.guard import refusal
 from opsctl.local.procs import end_all, marked
+from opsctl.local.runtime import engine_of
 from opsctl.local.servers import Servers
 from opsctl.local.spawner import Spawner
 from opsctl.local.state import Json, StateDir
@@ -85,7 +87,7 @@ def configure_ministack(options: Options) -> None:
             "ECS_RESTORE_RECONCILE_DELAY_SECONDS": "0.2",
             "LAMBDA_EXECUTOR": "local",
             "LOG_LEVEL": "WARNING",
-            # Never the machine's own engine: the process runtime is the same on every machine.
+            # ministack itself never finds an engine: opsctl runs tasks and databases, in containers too.
             "DOCKER_HOST": f"unix://{state.path}/no-engine.sock",
         }
     )
@@ -94,12 +96,13 @@ def configure_ministack(options: Options) -> None:
 class Emulator:
     """Wires the parts together and runs them until it is time to end."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, engine: ContainerEngine | None) -> None:
         self.options = options
+        self.engine = engine
         self.state = options.state
         self.spawner = Spawner()
         self.calls = CallCounter()
-        self.postgres = Servers(self.state, options.postgres_port, self.spawner)
+        self.postgres = Servers(self.state, options.postgres_port, self.spawner, engine)
         self.failure = ""
         self._identity = self.state.path.stat().st_ino
         self._serving = False
@@ -109,7 +112,8 @@ class Emulator:
     def run(self) -> None:
         _end_leftovers(self.state)
         threading.Thread(target=self._watch_postgres, daemon=True, name="opsctl-postgres").start()
-        self._parts = extend_ministack(self.state, self.postgres, self.spawner, self.calls)
+        backend = Backend(self.engine, ports.registry(self.options.port))
+        self._parts = extend_ministack(self.state, self.postgres, self.spawner, self.calls, backend)
         asyncio.run(self._serve())
 
     # -- serving -------------------------------------------------------------------------------------------------
@@ -258,6 +262,9 @@ class Emulator:
             container.kill()
         with contextlib.suppress(Exception):
             self.postgres.stop(signal.SIGQUIT)
+        with contextlib.suppress(Exception):
+            if self.engine:
+                self.engine.remove_all(ports.registry(self.options.port))
         os._exit(0)
 
 
@@ -274,10 +281,11 @@ def _end_leftovers(state: StateDir) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
+    engine = engine_of(options.state)  # with its user's environment, of which ministack's settings are no part
     configure_ministack(options)
     logging.basicConfig(format="%(asctime)s %(levelname)s [%(name)s] %(message)s", level=logging.INFO)
     logging.Formatter.converter = time.gmtime
-    Emulator(options).run()
+    Emulator(options, engine).run()
 
 
 if __name__ == "__main__":

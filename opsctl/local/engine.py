@@ -1,7 +1,7 @@
 """The seam between ministack's ECS and what runs a task's containers.
 
 ministack's ECS drives a docker-py client. What it calls of one is written down here, so that the same scheduler,
-circuit breaker and log forwarding work over processes (`processes.ProcessEngine`) and over a real container engine.
+circuit breaker and log forwarding work over `processes.ProcessEngine`, whose children are commands or containers.
 """
 
 from __future__ import annotations

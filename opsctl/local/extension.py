@@ -13,16 +13,27 @@ from typing import Any
 from opsctl.local import calls, corrections, dataplane, recovery, retention
 from opsctl.local import ecs as ecs_extension
 from opsctl.local.calls import CallCounter
-from opsctl.local.engine import provide_docker_errors
+from opsctl.local.container import Runner
+from opsctl.local.container_engine import ContainerEngine
+from opsctl.local.container_tasks import ContainerImages, ContainerRunner
+from opsctl.local.engine import Images, provide_docker_errors
 from opsctl.local.health import HealthMonitor
 from opsctl.local.persistence import Snapshots
-from opsctl.local.processes import ProcessContainers, ProcessEngine, ProcessImages
+from opsctl.local.processes import ProcessContainers, ProcessEngine, ProcessImages, ProcessRunner
 from opsctl.local.rds import DbInstances
 from opsctl.local.recovery import Recovery
 from opsctl.local.resources import RECORD_ONLY, ResourceTypes
 from opsctl.local.servers import Servers
 from opsctl.local.spawner import Spawner
 from opsctl.local.state import StateDir
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What tasks run on: the engine, or None for processes. `registry` is where the emulated ECR answers."""
+
+    engine: ContainerEngine | None
+    registry: str
 
 
 @dataclass(frozen=True)
@@ -40,14 +51,16 @@ class Extension:
     trim: Callable[[], None]
 
 
-def extend_ministack(state: StateDir, servers: Servers, spawner: Spawner, counter: CallCounter) -> Extension:
+def extend_ministack(
+    state: StateDir, servers: Servers, spawner: Spawner, counter: CallCounter, backend: Backend
+) -> Extension:
     """Extend ministack in this process; call it once, before it serves."""
     from ministack import app
     from ministack.core.responses import request_scope
     from ministack.services import alb, cloudwatch_logs, ecs, rds
     from ministack.services.cloudformation import provisioners
 
-    containers, health = _extend_ecs(state, servers, spawner)
+    containers, health = _extend_ecs(state, servers, spawner, backend)
     dataplane.install(alb, health)
     record_only = _extend_types()
     databases = DbInstances(rds, provisioners, servers, request_scope)
@@ -68,15 +81,17 @@ def extend_ministack(state: StateDir, servers: Servers, spawner: Spawner, counte
     )
 
 
-def _extend_ecs(state: StateDir, servers: Servers, spawner: Spawner) -> tuple[ProcessContainers, HealthMonitor]:
+def _extend_ecs(
+    state: StateDir, servers: Servers, spawner: Spawner, backend: Backend
+) -> tuple[ProcessContainers, HealthMonitor]:
     from ministack.core.responses import request_scope
-    from ministack.services import alb, ecr, ecs
+    from ministack.services import alb, ecs
     from ministack.services.cloudformation import _stacks, provisioners
 
-    images = ProcessImages(state, ecs_extension.digest_of_tag(ecr), provide_docker_errors())
+    runner, images = _runner(state, backend)
     containers = ProcessContainers(
         state,
-        images,
+        runner,
         spawner,
         settings_of=ecs_extension.settings_of(ecs),
         fail_pull=ecs_extension.fail_pull(ecs),
@@ -87,6 +102,17 @@ def _extend_ecs(state: StateDir, servers: Servers, spawner: Spawner) -> tuple[Pr
     ecs_extension.install(ecs, engine, health)
     ecs_extension.install_service_type(provisioners, ecs, _stacks)
     return containers, health
+
+
+def _runner(state: StateDir, backend: Backend) -> tuple[Runner, Images]:
+    from ministack.services import ecr
+
+    not_found, digest_of_tag = provide_docker_errors(), ecs_extension.digest_of_tag(ecr)
+    if backend.engine is None:
+        sources = ProcessImages(state, digest_of_tag, not_found)
+        return ProcessRunner(state, sources), sources
+    images = ContainerImages(backend.engine, backend.registry, digest_of_tag=digest_of_tag, not_found=not_found)
+    return ContainerRunner(backend.engine, images), images
 
 
 def _extend_types() -> tuple[str, ...]:

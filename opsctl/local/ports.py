@@ -24,6 +24,11 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         return True
 
 
+def registry(emulator: int) -> str:
+    """The address at which the emulated ECR's registry answers: the emulator's own."""
+    return f"{LOOPBACK}:{emulator}"
+
+
 def choose(preferred: int | None, taken: Collection[int] = ()) -> int:
     """`preferred` when it is free, else another free port that is not in `taken`."""
     if preferred and preferred not in taken and is_free(preferred):

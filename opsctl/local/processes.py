@@ -1,10 +1,11 @@
-"""Containers as processes: the engine of the local target when there is no container engine.
+"""The containers of tasks, each held by a child process: what ECS sees of an engine.
 
-A "container" runs its task definition's command in the image's source tree, in a session of its own, with the task's
-environment, a loopback address of its own and a directory for logs and temporary files.
+Each has a session of its own, a loopback address of its own and a directory for logs and temporary files. What the
+child is, its runner says: `ProcessRunner` runs the task definition's command in the image's source tree, without any
+container engine; `container_tasks.ContainerRunner` runs an engine's client.
 
-Differences from a real container, all listed in the docs: the root file system is the machine's and writable; CPU and
-memory are not limited; the image's entry point and user don't exist; `DATA_DIR` outlives the task.
+Differences of a process from a real container, all listed in the docs: the root file system is the machine's and
+writable; CPU and memory are not limited; the image's entry point and user don't exist; `DATA_DIR` outlives the task.
 
 NOTE: every task gets its own address in 127.64.0.0/10, which Linux answers for without configuration. That is what lets
 the old and the new release listen on the same container port during a rolling update, as two tasks with their own
@@ -30,8 +31,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from opsctl.errors import OpsctlError
-from opsctl.local.container import LABEL, ContainerSettings, ProcessContainer, environment_of
-from opsctl.local.engine import NotFound
+from opsctl.local.container import (
+    LABEL,
+    ContainerSettings,
+    Invocation,
+    Launch,
+    ProcessContainer,
+    Runner,
+    process_environment,
+)
+from opsctl.local.engine import Images, NotFound
 from opsctl.local.images import find_snapshot
 from opsctl.local.procs import ProcessId
 from opsctl.local.spawner import Spawner
@@ -47,8 +56,8 @@ SettingsOf = Callable[[Mapping[str, str]], ContainerSettings]
 
 
 @dataclass(frozen=True)
-class SourceImage:
-    """An image in `.opsctl/local/images`."""
+class FoundImage:
+    """An image of the emulator's ECR."""
 
     id: str
 
@@ -65,15 +74,15 @@ class ProcessImages:
         self._digest_of_tag = digest_of_tag
         self._not_found = not_found
 
-    def get(self, name: str) -> SourceImage:
+    def get(self, name: str) -> FoundImage:
         self.directory(name)
-        return SourceImage(self._digest(name))
+        return FoundImage(self._digest(name))
 
-    def pull(self, name: str, **_options: object) -> SourceImage:
+    def pull(self, name: str, **_options: object) -> FoundImage:
         return self.get(name)
 
-    def get_registry_data(self, name: str, **_options: object) -> SourceImage:
-        return SourceImage(self._digest(name))
+    def get_registry_data(self, name: str, **_options: object) -> FoundImage:
+        return FoundImage(self._digest(name))
 
     def directory(self, name: str) -> Path:
         """The tree of this image; raises docker's ImageNotFound with the reason."""
@@ -90,13 +99,35 @@ class ProcessImages:
         return name.split("@", 1)[1] if "@" in name else self._digest_of_tag(name)
 
 
+class ProcessRunner:
+    """See `container.Runner`."""
+
+    def __init__(self, state: StateDir, images: ProcessImages) -> None:
+        self._state = state
+        self._images = images
+
+    def require(self, image: str) -> None:
+        self._images.directory(image)
+
+    def invocation(self, launch: Launch) -> Invocation:
+        if not launch.command:
+            raise OpsctlError("The task definition has no command, and a local image has none either.")
+        (self._state.volumes / launch.family).mkdir(exist_ok=True)
+        first = sys.executable if launch.command[0] in ("python", "python3") else launch.command[0]
+        return Invocation(
+            [first, *launch.command[1:]],
+            process_environment(launch, self._state),
+            self._images.directory(launch.image),
+        )
+
+
 class ProcessContainers:
-    """Starts processes and remembers them for the emulator's lifetime."""
+    """Starts children and remembers them for the emulator's lifetime."""
 
     def __init__(
         self,
         state: StateDir,
-        images: ProcessImages,
+        runner: Runner,
         spawner: Spawner,
         *,
         settings_of: SettingsOf,
@@ -104,7 +135,7 @@ class ProcessContainers:
         wait_database: Callable[[], object],
     ) -> None:
         self._state = state
-        self._images = images
+        self._runner = runner
         self._spawner = spawner
         self._settings_of = settings_of
         self._fail_pull = fail_pull
@@ -135,24 +166,21 @@ class ProcessContainers:
         return any(each.address == address and each.alive for each in self.list())
 
     def run(self, image: str, command: Sequence[str] | None = None, **options: Any) -> ProcessContainer:
-        """Start `command` in the image's tree. Waits while PostgreSQL starts, and longer after each crash in a row."""
+        """Start `command`. Waits while PostgreSQL starts, and longer after each crash in a row."""
         if self._closed:
             threading.Event().wait()  # for ever: an error would make the scheduler try again, and be written down
-        labels: Mapping[str, str] = options.get("labels") or {}
         try:
-            directory = self._images.directory(image)
+            self._runner.require(image)
         except Exception as error:
             self._fail_pull(str(error))
-        if not command:
-            raise OpsctlError("The task definition has no command, and a local image has none either.")
-        family = labels.get(f"{LABEL}task-definition-family", "task")
+        launch = self._prepare(image, command or (), options)
         self._wait_database()
-        time.sleep(pause_after(self._crashes.get(family, 0)))
-        container = self._spawn(directory, command, options.get("environment") or {}, labels, family)
+        time.sleep(pause_after(self._crashes.get(launch.family, 0)))
+        container = self._spawn(launch)
         self._all[container.id] = container
         threading.Thread(
             target=self._watch,
-            args=(container, family, time.monotonic()),
+            args=(container, launch.family, time.monotonic()),
             daemon=True,
             name=f"opsctl-wait-{container.id[:8]}",
         ).start()
@@ -174,40 +202,44 @@ class ProcessContainers:
                 each.child.wait(max(0.0, deadline - time.monotonic()))
             each.kill()
 
-    def _spawn(
-        self, directory: Path, command: Sequence[str], given: Mapping[str, str], labels: Mapping[str, str], family: str
-    ) -> ProcessContainer:
+    def _prepare(self, image: str, command: Sequence[str], options: Mapping[str, Any]) -> Launch:
         container_id = secrets.token_hex(32)
-        place = self._state.tasks / container_id[:16]
-        (place / "tmp").mkdir(parents=True)
+        labels: Mapping[str, str] = options.get("labels") or {}
         settings = self._settings_of(labels)
-        address = _free_address(settings.ports)
-        volume = self._state.volumes / family
-        volume.mkdir(exist_ok=True)
-        python = [sys.executable] if command[0] in ("python", "python3") else [command[0]]
-        (place / "output.log").touch()
+        return Launch(
+            id=container_id,
+            image=image,
+            command=command,
+            environment=options.get("environment") or {},
+            labels=labels,
+            settings=settings,
+            address=_free_address(settings.ports),
+            directory=self._state.tasks / container_id[:16],
+        )
+
+    def _spawn(self, launch: Launch) -> ProcessContainer:
+        invocation = self._runner.invocation(launch)
+        (launch.directory / "tmp").mkdir(parents=True)
+        log = launch.directory / "output.log"
+        log.touch()
         child = self._spawner.popen(
-            [*python, *command[1:]],
-            env=environment_of(
-                given,
-                labels,
-                state=self._state,
-                temporary=place / "tmp",
-                volume=volume,
-                address=address,
-                settings=settings,
-            ),
-            cwd=directory,
-            output=place / "output.log",
+            invocation.command, env=invocation.environment, cwd=invocation.directory, output=log,
             parent_death=signal.SIGTERM,
-        )
+        )  # fmt: skip
         process = ProcessId.of(child.pid)
-        record = {"pid": child.pid, "started": process.started if process else "", "family": family}
         write_json(
-            place / "task.json",
-            {**record, "name": labels.get(f"{LABEL}container-name", ""), "task": labels.get(f"{LABEL}task-arn", "")},
+            launch.directory / "task.json",
+            {
+                "pid": child.pid,
+                "started": process.started if process else "",
+                "family": launch.family,
+                "name": launch.name,
+                "task": launch.labels.get(f"{LABEL}task-arn", ""),
+            },
         )
-        return ProcessContainer(container_id, place, address, labels, settings, child)
+        return ProcessContainer(
+            launch.id, launch.directory, launch.address, launch.labels, launch.settings, child, invocation.end
+        )
 
     def _watch(self, container: ProcessContainer, family: str, started: float) -> None:
         code = container.wait()["StatusCode"]
@@ -221,7 +253,7 @@ class ProcessContainers:
 class ProcessEngine:
     """The whole engine; see `engine.Engine`."""
 
-    def __init__(self, containers: ProcessContainers, images: ProcessImages) -> None:
+    def __init__(self, containers: ProcessContainers, images: Images) -> None:
         self.containers = containers
         self.images = images
 

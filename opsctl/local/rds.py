@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opsctl.local.ports import LOOPBACK
-from opsctl.local.postgres import MAJOR, PostgresServer
+from opsctl.local.postgres import PostgresServer
+from opsctl.local.postgres_files import MAJOR
 from opsctl.local.servers import Servers
 from opsctl.local.state import Json
 

@@ -11,7 +11,11 @@ import signal
 import threading
 
 from opsctl.local import ports
-from opsctl.local.postgres import PostgresServer
+from opsctl.local.container_engine import ContainerEngine
+from opsctl.local.postgres import Cluster, PostgresServer
+from opsctl.local.postgres_container import ContainerCluster
+from opsctl.local.postgres_files import ServerFiles
+from opsctl.local.postgres_wheel import WheelCluster
 from opsctl.local.spawner import Spawner
 from opsctl.local.state import StateDir, read_json, write_json
 
@@ -19,13 +23,15 @@ _FIRST = "postgres"
 
 
 class Servers:
-    """Servers by the ARN of the DB instance they hold."""
+    """Servers by the ARN of the DB instance they hold; in containers when there is an engine."""
 
-    def __init__(self, state: StateDir, port: int, spawner: Spawner) -> None:
+    def __init__(self, state: StateDir, port: int, spawner: Spawner, engine: ContainerEngine | None) -> None:
         self._state = state
         self._spawner = spawner
+        self._engine = engine
         self._lock = threading.RLock()
-        self._servers = {_FIRST: PostgresServer(state, port, spawner, _FIRST)}
+        self._servers: dict[str, PostgresServer] = {}
+        self._add(_FIRST, port)
         self._holders: dict[str, str] = {}
         for arn, record in read_json(state.servers).items():
             self._holders[arn] = record["server"]
@@ -87,8 +93,13 @@ class Servers:
             return list(self._servers.values())
 
     def _add(self, name: str, port: int) -> None:
-        if name not in self._servers:
-            self._servers[name] = PostgresServer(self._state, port, self._spawner, name)
+        if name in self._servers:
+            return
+        files = ServerFiles(self._state, name)
+        cluster: Cluster = WheelCluster(files, self._spawner)
+        if self._engine:
+            cluster = ContainerCluster(files, self._spawner, self._engine)
+        self._servers[name] = PostgresServer(files, port, cluster)
 
     def _free_name(self) -> str:
         taken = set(self._holders.values())

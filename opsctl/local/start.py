@@ -16,6 +16,7 @@ from opsctl.local.procs import MARKER, ProcessId
 from opsctl.local.state import StateDir, read_json, write_json
 
 if TYPE_CHECKING:
+    from opsctl.local.container_engine import ContainerEngine
     from opsctl.local.target import LocalSettings
 
 _LOG_LIMIT = 5_000_000  # bytes; a longer log of an earlier run is dropped at the next start
@@ -24,7 +25,7 @@ _CHILDREN: list[subprocess.Popen[bytes]] = []
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
-def spawn_emulator(state: StateDir, settings: LocalSettings) -> None:
+def spawn_emulator(state: StateDir, settings: LocalSettings, engine: ContainerEngine | None) -> None:
     """Start `opsctl.local.emulator` in a session of its own and record it; call this under the target's lock."""
     kept = read_json(state.ports)
     emulator = ports.choose(kept.get("emulator"))
@@ -40,7 +41,8 @@ def spawn_emulator(state: StateDir, settings: LocalSettings) -> None:
     with log.open(mode) as output:
         # NOTE: the child is recorded here, not by itself, so that a second starter can't miss it while it loads.
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", env=_environment(state),
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
+            env={**(engine.environment if engine else {}), **_environment(state)},
             start_new_session=True,
         )  # fmt: skip
     _CHILDREN.append(child)

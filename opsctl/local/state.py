@@ -35,6 +35,11 @@ class StateDir:
         return self.path / "ports.json"
 
     @property
+    def runtime(self) -> Path:
+        """`{"runtime", "engine"}`: what its tasks are, from the first start on; see `runtime.recorded`."""
+        return self.path / "runtime.json"
+
+    @property
     def emulator(self) -> Path:
         """`{"pid", "started", "version"}` of the running emulator, written by itself."""
         return self.path / "emulator.json"

@@ -20,12 +20,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from opsctl import __version__
 from opsctl.errors import BusyError, OpsctlError
 from opsctl.local.procs import ProcessId, end_all, marked
+from opsctl.local.runtime import Runtime, engine_of, recorded, refuse_switch, settle
 from opsctl.local.state import Json, StateDir, read_json
+
+if TYPE_CHECKING:
+    from opsctl.local.container_engine import LocalContainer
 
 Progress = Callable[[str], None]
 LOOPBACK = "127.0.0.1"
@@ -43,18 +47,22 @@ class LocalTargetError(OpsctlError):
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """What a target is started with. `account_id` is also the access key: the emulator maps one to the other."""
+    """What a target is started with. `account_id` is also the access key: the emulator maps one to the other.
+
+    `runtime` is what was asked for; None leaves it to the state, and a new one to processes.
+    """
 
     region: str = "us-east-1"
     account_id: str = "000000000000"
     lifetime_seconds: float = 12 * 3600.0
+    runtime: Runtime | None = None
 
     @classmethod
-    def from_environment(cls, *, region: str = "us-east-1", account_id: str = "000000000000") -> LocalSettings:
+    def from_environment(cls, *, region: str = "us-east-1", runtime: Runtime | None = None) -> LocalSettings:
         """Settings with the lifetime of `OPSCTL_LOCAL_LIFETIME` (seconds without any request)."""
         text = os.environ.get(LIFETIME_VARIABLE, "")
         if not text:
-            return cls(region=region, account_id=account_id)
+            return cls(region=region, runtime=runtime)
         try:
             seconds = float(text)
         except ValueError:
@@ -65,7 +73,7 @@ class LocalSettings:
                 code="invalid-lifetime",
                 hint=f"Unset it (12 hours) or set it, for example: {LIFETIME_VARIABLE}=3600",
             )
-        return cls(region=region, account_id=account_id, lifetime_seconds=seconds)
+        return cls(region=region, runtime=runtime, lifetime_seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,9 @@ class LocalService:
 
 @dataclass(frozen=True)
 class LocalStatus:
-    """What `opsctl local status` shows. `record_only` are resource types that deploy and do nothing here."""
+    """What `opsctl local status` shows. `record_only` are resource types that deploy and do nothing here; `containers`
+    are those that the engine has, whether the emulator knows of them or not.
+    """
 
     running: bool
     state: Path
@@ -104,6 +114,8 @@ class LocalStatus:
     urls: tuple[str, ...]
     idle_seconds: float
     record_only: tuple[str, ...]
+    runtime: Runtime
+    containers: tuple[LocalContainer, ...]
 
 
 def _silent(_line: str) -> None:
@@ -123,6 +135,7 @@ class LocalTarget:
         After a start it also waits (30 s at most) until the services that ran before run again. Raises
         LocalTargetError with the tail of the emulator's log when it doesn't come up.
         """
+        refuse_switch(self.state, self.settings.runtime)
         if self._health().get("ready"):
             return self._endpoints()
         with self._lock(progress):
@@ -136,9 +149,15 @@ class LocalTarget:
             self._wait_settled(progress)
         return self._endpoints()
 
+    @property
+    def runtime(self) -> Runtime:
+        """What its tasks are, or will be."""
+        return recorded(self.state) or self.settings.runtime or "processes"
+
     def status(self) -> LocalStatus:
         """What runs; never starts anything."""
         health = self._health()
+        engine = engine_of(self.state)
         emulator = ProcessId.load(self.state.emulator)
         database = ProcessId.load(self.state.postgres)
         return LocalStatus(
@@ -153,6 +172,8 @@ class LocalTarget:
             else (),
             idle_seconds=float(health.get("idle_seconds", 0.0)),
             record_only=tuple(health.get("record_only", [])),
+            runtime=self.runtime,
+            containers=engine.containers() if engine else (),
         )
 
     def stop(self, progress: Progress = _silent) -> bool:
@@ -170,6 +191,10 @@ class LocalTarget:
             return
         with self._lock(progress):
             self._stop(progress)
+            if engine := engine_of(self.state):
+                from opsctl.local import ports
+
+                engine.remove_all(ports.registry(read_json(self.state.ports).get("emulator", 0)))
             shutil.rmtree(self.state.path, ignore_errors=True)
         if self.state.path.exists():
             raise LocalTargetError(
@@ -280,9 +305,10 @@ class LocalTarget:
 
         if self._usable():
             return False
+        engine = settle(self.state, self.settings.runtime, progress)
         self._stop(_silent)
         progress("Starting the local AWS emulator and PostgreSQL.")
-        spawn_emulator(self.state, self.settings)
+        spawn_emulator(self.state, self.settings, engine)
         return True
 
     def _stop(self, progress: Progress) -> bool:
@@ -291,6 +317,8 @@ class LocalTarget:
         if emulator and ran:
             progress("Stopping the local AWS emulator, its tasks and PostgreSQL.")
             end_all([emulator], gentle=signal.SIGTERM, patience=15.0)
+        if engine := engine_of(self.state):
+            engine.end_all()
         # Whatever a killed emulator left behind carries the marker.
         leftovers = [each for each in marked(self.state.path) if each.pid != os.getpid()]
         end_all(leftovers, gentle=signal.SIGINT, patience=5.0)

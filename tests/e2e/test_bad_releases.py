@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import urllib.request
-from pathlib import Path
-
 import pytest
 
 from .conftest import Project
+from .visitors import Visitors, broken
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 
@@ -17,42 +14,6 @@ pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 def project(new_project: Project) -> Project:
     """Never deployed when the first test begins."""
     return new_project
-
-
-class Visitors:
-    """Asks the service for a page until the block ends, and counts what did not answer 200."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._visit, daemon=True)
-        self.asked = 0
-        self.failed: list[str] = []
-
-    def __enter__(self) -> Visitors:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _visit(self) -> None:
-        while not self._end.wait(0.02):
-            self.asked += 1
-            try:
-                with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310
-                    if answer.status != 200:
-                        self.failed.append(str(answer.status))
-            except OSError as error:
-                self.failed.append(repr(error))
-
-
-def broken(path: Path, text: str) -> str:
-    """Put `text` in the file's place and return what was there."""
-    before = path.read_text()
-    path.write_text(text)
-    return before
 
 
 def test_a_db_init_that_fails_on_the_first_deploy_is_explained_and_the_next_finishes(project: Project) -> None:

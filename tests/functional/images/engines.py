@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ _STORAGE = """
 [storage]
 driver = "overlay"
 graphroot = "{folder}/graph"
-runroot = "{folder}/run"
+runroot = "{run}"
 """
 
 
@@ -68,6 +69,11 @@ class Engines:
         file = self.folder / "registries.conf"
         file.write_text(f'{file.read_text()}[[registry]]\nlocation = "{host}"\ninsecure = true\n')
 
+    def mirror(self, name: str, host: str) -> None:
+        """Let a loopback registry stand for another one."""
+        file = self.folder / "registries.conf"
+        file.write_text(f'{file.read_text()}[[registry]]\nprefix = "{name}"\nlocation = "{host}"\ninsecure = true\n')
+
     def inspect(self, image: str) -> dict[str, object]:
         """podman's view of an image."""
         found = json.loads(self.run("podman", "image", "inspect", image).stdout)[0]
@@ -79,11 +85,14 @@ class Engines:
 def engines(folder: Path) -> Iterator[Engines]:
     """Storage and settings in `folder`, removed at the end."""
     folder.mkdir(parents=True)
+    # NOTE: podman's own clean-up after a container refuses a path of more than 50 characters, and the one who waits for
+    # the container waits 20 s for it.
+    run_root = Path(tempfile.mkdtemp(prefix="podman-"))
     runtime = folder / "runtime"
     runtime.write_text(_RUNTIME.format(python=sys.executable, runc=program("runc")))
     runtime.chmod(0o755)
     (folder / "containers.conf").write_text(_CONTAINERS.format(runtime=runtime))
-    (folder / "storage.conf").write_text(_STORAGE.format(folder=folder))
+    (folder / "storage.conf").write_text(_STORAGE.format(folder=folder, run=run_root))
     (folder / "registries.conf").write_text("")
     (folder / "auth.json").write_text("{}")
     environment = {
@@ -98,3 +107,4 @@ def engines(folder: Path) -> Iterator[Engines]:
         made.run("podman", "rm", "--all", "--force", check=False)
         subprocess.run(["umount", str(folder / "graph" / "overlay")], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(run_root, ignore_errors=True)

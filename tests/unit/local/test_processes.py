@@ -7,23 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.local.container import ContainerSettings, environment_of
+from opsctl.local.container import process_environment
 from opsctl.local.processes import ProcessContainers, pause_after
 from opsctl.local.state import StateDir
-
-LABELS = {"com.amazonaws.ecs.task-arn": "arn:aws:ecs:sa-east-1:000000000000:task/c/1"}
+from tests.unit.local.launches import launch
 
 
 def environment(given: dict[str, str], ports: tuple[int, ...] = (8000,)) -> dict[str, str]:
-    return environment_of(
-        given,
-        LABELS,
-        state=StateDir(Path("/state")),
-        temporary=Path("/state/tasks/1/tmp"),
-        volume=Path("/state/volumes/app"),
-        address="127.64.0.9",
-        settings=ContainerSettings(ports=ports),
-    )
+    return process_environment(launch(given, ports=ports), StateDir(Path("/state")))
 
 
 def test_it_gives_a_task_its_own_variables_and_nothing_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
