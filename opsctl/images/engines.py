@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,20 +27,32 @@ from opsctl.images.store import Descriptor, ImageStore
 Engine = Literal["native", "docker", "podman", "buildah"]
 COMPATIBLE = ("docker", "podman", "buildah")
 _CONFIG = "application/vnd.oci.image.config.v1+json"
-_SHOWN_LINES = 200
 
 
-def find_command(engine: str, which: Callable[[str], str | None] = shutil.which) -> str:
-    """The engine's program. `docker` means any that takes docker's options. Raises BuildError when there is none."""
+def answers(command: str) -> bool:
+    """Whether an engine works: docker's program is often there without the service behind it."""
+    try:
+        return subprocess.run([command, "info"], capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def find_command(
+    engine: str, which: Callable[[str], str | None] = shutil.which, works: Callable[[str], bool] = answers
+) -> str:
+    """The engine's program. `docker` means the first that works of those that take docker's options.
+
+    When none works it is the first one there, whose own words say why. Raises BuildError when there is none.
+    """
     candidates = COMPATIBLE if engine == "docker" else (engine,)
-    found = next((name for name in candidates if which(name)), None)
-    if found is None:
+    there = [name for name in candidates if which(name)]
+    if not there:
         raise BuildError(
             f"There is no {' or '.join(candidates)} on this machine.",
             code="engine-missing",
             hint="Build with --engine native, which needs none.",
         )
-    return found
+    return next((name for name in there if works(name)), there[0])
 
 
 @dataclass(frozen=True)
@@ -74,31 +85,35 @@ class EngineBuilder:
             return import_archive(self.store, archive, platform)
 
     def _run(self, command: list[str]) -> None:
-        """Run to the end, each line shown as it comes; interrupting us ends it as well."""
-        kept: deque[str] = deque(maxlen=_SHOWN_LINES)
-        try:
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace", bufsize=1,
-            )  # fmt: skip
-        except OSError as error:
-            raise BuildError(f"{command[0]} can't be started: {error.strerror}.") from error
-        try:
-            assert child.stdout is not None
-            for line in child.stdout:
-                kept.append(line.rstrip())
-                self.listener.line(line.rstrip())
-            code = child.wait()
-        except BaseException:
-            _end(child)
-            raise
+        code, lines = run_shown(command, self.listener)
         if code:
             raise BuildError(
                 f"`{' '.join(command[:2])}` failed with {code}; its output is above.",
                 hint="Is the engine running, and can it reach the base image's registry and a package index? "
                 "`--engine native` needs no engine.",
-                detail=tuple(kept),
+                detail=lines,
             )
+
+
+def run_shown(command: list[str], listener: Listener) -> tuple[int, tuple[str, ...]]:
+    """Run to the end, each line shown as it comes; answers exit code and all lines. Interrupting us ends it as well."""
+    lines: list[str] = []
+    try:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", bufsize=1,
+        )  # fmt: skip
+    except OSError as error:
+        raise BuildError(f"{command[0]} can't be started: {error.strerror}.") from error
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            lines.append(line.rstrip())
+            listener.line(line.rstrip())
+        return child.wait(), tuple(lines)
+    except BaseException:
+        _end(child)
+        raise
 
 
 def import_archive(store: ImageStore, archive: Path, platform: str) -> Descriptor:

@@ -1,35 +1,21 @@
-"""Container engines through their command line: stand-ins that are real programs, written for each test."""
+"""Building with container engines through their command line."""
 
 from __future__ import annotations
 
 import io
 import json
-import stat
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from opsctl.images.engines import EngineBuilder, find_command, import_archive
+from opsctl.images.engines import EngineBuilder, answers, find_command, import_archive
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
 from opsctl.images.store import ImageStore
+from tests.unit.images.programs import Heard, engine
 
 BASE = ImageName.parse("python:3.13-slim@sha256:" + "a" * 64)
-
-
-class Heard:
-    """A listener that remembers lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-    def progress(self, text: str, done: int, total: int) -> None:
-        """Engines tell no bytes."""
 
 
 def saved(path: Path, architecture: str = "amd64") -> Path:
@@ -50,14 +36,6 @@ def saved(path: Path, architecture: str = "amd64") -> Path:
     return path
 
 
-def engine(folder: Path, body: str) -> str:
-    """A program that behaves as `body` says; `argv` holds its arguments."""
-    path = folder / "engine"
-    path.write_text(f"#!{sys.executable}\nimport shutil, sys\nargv = sys.argv[1:]\n{body}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
-
-
 def builder(folder: Path, command: str, heard: Heard) -> EngineBuilder:
     return EngineBuilder(folder, ImageStore(folder / "images"), command, BASE, heard)
 
@@ -66,9 +44,23 @@ def test_docker_means_any_program_that_takes_its_options() -> None:
     def only(name: str) -> str | None:
         return name if name == "podman" else None
 
-    assert find_command("docker", only) == "podman"
+    assert find_command("docker", only, lambda _: True) == "podman"
     with pytest.raises(BuildError, match="no buildah"):
         find_command("buildah", only)
+
+
+def test_a_program_without_its_service_is_passed_over_for_one_that_works() -> None:
+    assert find_command("docker", lambda name: name, lambda name: name == "podman") == "podman"
+
+
+def test_when_none_works_the_first_one_tells_why() -> None:
+    assert find_command("docker", lambda name: name, lambda name: False) == "docker"
+
+
+def test_a_program_works_when_it_tells_about_itself(tmp_path: Path) -> None:
+    assert answers(engine(tmp_path, "sys.exit(argv != ['info'])"))
+    assert not answers(engine(tmp_path, "sys.exit(1)"))
+    assert not answers(str(tmp_path / "nothing"))
 
 
 def test_a_machine_without_an_engine_is_told_about_the_native_one() -> None:
@@ -93,13 +85,14 @@ def test_an_image_is_taken_over_from_the_engine(tmp_path: Path) -> None:
     assert "python@sha256:" in heard.lines[0], "engines differ in whether they take tag and digest together"
 
 
-def test_what_an_engine_prints_before_it_fails_is_shown(tmp_path: Path) -> None:
-    program = engine(tmp_path, "print('STEP 3: it broke', flush=True)\nprint('why', file=sys.stderr)\nsys.exit(7)")
+def test_what_an_engine_prints_before_it_fails_is_shown_in_full(tmp_path: Path) -> None:
+    body = "print('STEP 3: it broke\\n' + 'more\\n' * 500, end='', flush=True)\n"
+    program = engine(tmp_path, body + "print('why', file=sys.stderr)\nsys.exit(7)")
     heard = Heard()
     with pytest.raises(BuildError, match="failed with 7") as caught:
         builder(tmp_path, program, heard).build("linux/amd64")
-    assert caught.value.detail == ("STEP 3: it broke", "why")
-    assert heard.lines == ["STEP 3: it broke", "why"]
+    assert caught.value.detail == ("STEP 3: it broke", *["more"] * 500, "why")
+    assert heard.lines == list(caught.value.detail)
 
 
 def test_an_engine_that_builds_for_its_own_platform_is_found_out(tmp_path: Path) -> None:
