@@ -58,7 +58,7 @@ def pace(target: Target, timeout_minutes: int = 60) -> Pace:
 
 def image_source(target: Target, image_tag: str | None) -> ImageSource:
     """Where the release's image comes from: this checkout, or the registry."""
-    from opsctl.images.source import migrations_digest, source_version
+    from opsctl.images.source import migration_ids, source_version, tagged_commit
 
     root = target.workspace.root
     env = target.env
@@ -66,11 +66,10 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
         return LocalImage(target)
     version = source_version(root)
     tag = image_tag or env.ecs.image_tag or version.tag
-    own = tag == version.tag
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.cli.image_source import BuiltImage
 
-        return BuiltImage(target, tag=tag, commit=version.commit if own else "")
+        return BuiltImage(target, tag=tag, commit=tagged_commit(tag))
     return PublishedImage(
         registry=target.aws.ecr,
         environment=env.name,
@@ -78,8 +77,8 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
         repository=env.ecs.repository_name,
         tag=tag,
         owner_account=repository_account(target),
-        commit=version.commit if own else "",
-        migrations=migrations_digest(root / "service") if own else "",
+        commit=tagged_commit(tag),
+        own_migrations=migration_ids(root / "service") if tag == version.tag else "",
     )
 
 
@@ -118,9 +117,9 @@ class LocalImage:
     @cached_property
     def migrations(self) -> str:
         """Identifies the migrations in the tree."""
-        from opsctl.images.source import migrations_digest
+        from opsctl.images.source import migration_ids
 
-        return migrations_digest(self.target.workspace.root / "service")
+        return migration_ids(self.target.workspace.root / "service")
 
     @property
     def _registry(self) -> Registry:

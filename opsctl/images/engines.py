@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from opsctl.images.contract import manifest_notes
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import compress
 from opsctl.images.listener import Listener, Silent
@@ -82,7 +83,7 @@ class EngineBuilder:
             else:
                 self._run([self.command, "save", "--output", str(archive), name])
             self.listener.line("taking the image over")
-            return import_archive(self.store, archive, platform)
+            return import_archive(self.store, archive, platform, manifest_notes(self.root))
 
     def _run(self, command: list[str]) -> None:
         code, lines = run_shown(command, self.listener)
@@ -116,8 +117,8 @@ def run_shown(command: list[str], listener: Listener) -> tuple[int, tuple[str, .
         raise
 
 
-def import_archive(store: ImageStore, archive: Path, platform: str) -> Descriptor:
-    """Store an image that `docker save` (or podman, buildah) wrote, its layers compressed."""
+def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mapping[str, str]) -> Descriptor:
+    """Store an image that `docker save` (or podman, buildah) wrote, its layers compressed, with `notes` on it."""
     with tarfile.open(archive) as tar:
         try:
             image = json.loads(_member(tar, "manifest.json").read())[0]
@@ -132,6 +133,7 @@ def import_archive(store: ImageStore, archive: Path, platform: str) -> Descripto
         "mediaType": MANIFEST,
         "config": described.to_dict(),
         "layers": [each.to_dict() for each in layers],
+        "annotations": dict(notes),
     }
     stored = store.add(json.dumps(body, sort_keys=True, separators=(",", ":")).encode(), MANIFEST)
     return Descriptor(stored.media_type, stored.digest, stored.size, platform)

@@ -7,12 +7,13 @@ import platform
 import sys
 from collections.abc import Callable
 
-from scripts.bench import command_line
+from scripts.bench import command_line, images
 
 BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "start-up": command_line.start_up,
     "synth": command_line.synth,
     "deploy-without-changes": command_line.deploy_without_changes,
+    "images": images.images,
 }
 
 

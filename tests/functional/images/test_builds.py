@@ -248,9 +248,9 @@ def one_more_test(site: Site, body: str) -> Iterator[None]:
 
 LOCKED = """
     assert os.getuid() == 10001
-    for path in ("/app/x", "/src/x", "/x"):
-        with pytest.raises(OSError):
-            pathlib.Path(path).write_text("x")
+    assert os.statvfs("/").f_flag & os.ST_RDONLY
+    assert not [line for line in pathlib.Path("/proc/self/status").open() if line.startswith("CapEff") and "1" in line]
+    assert os.listdir("/sys/class/net") == ["lo"]
     assert pytest.__file__.startswith("/src/packages/")
 """
 LEFT_OUT = """

@@ -97,14 +97,14 @@ def test_what_an_engine_prints_before_it_fails_is_shown_in_full(tmp_path: Path) 
 
 def test_an_engine_that_builds_for_its_own_platform_is_found_out(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="linux/amd64 instead of linux/arm64"):
-        import_archive(ImageStore(tmp_path / "images"), saved(tmp_path / "saved.tar"), "linux/arm64")
+        import_archive(ImageStore(tmp_path / "images"), saved(tmp_path / "saved.tar"), "linux/arm64", {})
 
 
 def test_an_archive_that_is_none_is_told(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "saved.tar", "w"):
         pass
     with pytest.raises(BuildError, match="can't be read"):
-        import_archive(ImageStore(tmp_path / "images"), tmp_path / "saved.tar", "linux/amd64")
+        import_archive(ImageStore(tmp_path / "images"), tmp_path / "saved.tar", "linux/amd64", {})
 
 
 def test_an_engine_that_can_not_be_started_is_told(tmp_path: Path) -> None:
