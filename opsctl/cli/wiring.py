@@ -57,7 +57,8 @@ def pace(target: Target, timeout_minutes: int = 60) -> Pace:
 
 
 def image_source(target: Target, image_tag: str | None) -> ImageSource:
-    """Where the release's image comes from: this checkout, or the registry."""
+    """Where the release's image comes from: this checkout, or the registry. Raises UsageError for what is no tag."""
+    from opsctl.images.names import check_tag
     from opsctl.images.source import migration_ids, source_version, tagged_commit
 
     root = target.workspace.root
@@ -65,7 +66,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
     if target.is_local and image_tag is None:
         return LocalImage(target)
     version = source_version(root)
-    tag = image_tag or env.ecs.image_tag or version.tag
+    tag = env.ecs.image_tag or version.tag if image_tag is None else check_tag(image_tag)
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.cli.image_source import BuiltImage
 

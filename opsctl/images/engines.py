@@ -123,7 +123,11 @@ def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mappi
         try:
             image = json.loads(_member(tar, "manifest.json").read())[0]
             config = _member(tar, image["Config"]).read()
-            layers = [_layer(store, _member(tar, name)) for name in image["Layers"]]
+            known = store.layers_by_content()  # compressing is most of the work when little has changed
+            layers = [
+                known.get(content) or compress(store, _member(tar, name)).descriptor
+                for content, name in zip(json.loads(config)["rootfs"]["diff_ids"], image["Layers"], strict=True)
+            ]
         except (KeyError, IndexError, ValueError) as error:
             raise BuildError(f"The engine saved an image that can't be read ({error}).") from error
     _check_platform(json.loads(config), platform)
@@ -137,10 +141,6 @@ def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mappi
     }
     stored = store.add(json.dumps(body, sort_keys=True, separators=(",", ":")).encode(), MANIFEST)
     return Descriptor(stored.media_type, stored.digest, stored.size, platform)
-
-
-def _layer(store: ImageStore, stream: IO[bytes]) -> Descriptor:
-    return compress(store, stream).descriptor
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -17,6 +17,7 @@ from opsctl.cli.images import BASE_VARIABLE, Workshop
 from opsctl.cli.wiring import image_source
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.image import PublishedImage
+from opsctl.errors import UsageError
 from opsctl.images.content import content_key, content_tag
 from opsctl.images.contract import ASSETS
 from opsctl.images.errors import BuildError
@@ -91,6 +92,12 @@ def release(target: Target, tag: str) -> tuple[str, list[Event]]:
 def test_a_deploy_builds_when_asked_to_and_else_only_looks(target: EmulatedTarget) -> None:
     assert isinstance(image_source(target, None), BuiltImage)
     assert isinstance(image_source(target, "v7"), PublishedImage)
+
+
+@pytest.mark.parametrize("tag", ["latest", "", "a b"])
+def test_a_deploy_refuses_what_is_no_tag(target: EmulatedTarget, tag: str) -> None:
+    with pytest.raises(UsageError, match=r"`latest` names another image|can't be a tag"):
+        image_source(target, tag)
 
 
 def test_missing_content_is_pushed_under_its_tag_and_its_content(target: EmulatedTarget) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -18,13 +19,18 @@ from tests.unit.images.programs import Heard, engine
 BASE = ImageName.parse("python:3.13-slim@sha256:" + "a" * 64)
 
 
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
 def saved(path: Path, architecture: str = "amd64") -> Path:
     """What `docker save` writes."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("file"), io.BytesIO(b""))
+    config = {"os": "linux", "architecture": architecture, "rootfs": {"diff_ids": [digest_of(layer.getvalue())]}}
     parts = {
-        "config.json": json.dumps({"os": "linux", "architecture": architecture}).encode(),
+        "config.json": json.dumps(config).encode(),
         "layer.tar": layer.getvalue(),
         "manifest.json": json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode(),
     }
@@ -83,6 +89,20 @@ def test_an_image_is_taken_over_from_the_engine(tmp_path: Path) -> None:
         "argv build --format docker --platform linux/amd64 --build-arg PYTHON_IMAGE=docker.io/"
     )
     assert "python@sha256:" in heard.lines[0], "engines differ in whether they take tag and digest together"
+
+
+def test_a_layer_that_is_here_is_not_compressed_again(tmp_path: Path) -> None:
+    store, archive = ImageStore(tmp_path / "images"), saved(tmp_path / "saved.tar")
+    first = import_archive(store, archive, "linux/amd64", {})
+    assert store.layers_by_content() == {}, "nothing names the image yet, so nothing keeps its layers"
+    store.name("v1", first, engine="podman")
+    layer = store.blob(store.blobs(first)[1].digest)
+    layer.write_bytes(b"as it was")
+    assert import_archive(store, archive, "linux/amd64", {"note": "1"}).digest != first.digest
+    assert layer.read_bytes() == b"as it was"
+    layer.unlink()
+    assert import_archive(store, archive, "linux/amd64", {}).digest == first.digest
+    assert layer.is_file()
 
 
 def test_what_an_engine_prints_before_it_fails_is_shown_in_full(tmp_path: Path) -> None:
