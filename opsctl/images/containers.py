@@ -85,7 +85,7 @@ class ContainerRunner:
         return BuildError(
             f"`{self.command} {verb}` failed with {code}; its output is above.",
             code="engine-failed",
-            hint=f"The image is not at fault: see whether `{self.command} run` works on this machine at all.",
+            hint=f"See whether `{self.command} run` works on this machine; if so, the image can't start its Python.",
             detail=lines,
         )
 

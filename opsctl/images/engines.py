@@ -6,6 +6,7 @@ one of the native engine. Engines write times into layers: two builds give two d
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 from opsctl.images.contract import manifest_notes
 from opsctl.images.errors import BuildError
@@ -125,10 +126,10 @@ def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mappi
             config = _member(tar, image["Config"]).read()
             known = store.layers_by_content()  # compressing is most of the work when little has changed
             layers = [
-                known.get(content) or compress(store, _member(tar, name)).descriptor
+                known.get(content) or _layer(store, _member(tar, name), content)
                 for content, name in zip(json.loads(config)["rootfs"]["diff_ids"], image["Layers"], strict=True)
             ]
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, ValueError, OSError) as error:
             raise BuildError(f"The engine saved an image that can't be read ({error}).") from error
     _check_platform(json.loads(config), platform)
     described = store.add(config, _CONFIG)
@@ -141,6 +142,16 @@ def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mappi
     }
     stored = store.add(json.dumps(body, sort_keys=True, separators=(",", ":")).encode(), MANIFEST)
     return Descriptor(stored.media_type, stored.digest, stored.size, platform)
+
+
+def _layer(store: ImageStore, stream: IO[bytes], content: str) -> Descriptor:
+    """Store a layer whose plain bytes have the digest `content`; docker with containerd saves compressed ones."""
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    layer = compress(store, cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if packed else stream)
+    if layer.diff_id != content:
+        raise ValueError(f"a layer is {layer.diff_id[:19]} instead of {content[:19]}")
+    return layer.descriptor
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from tests.functional.images.bases import serve_base
 from tests.functional.images.engines import Engines, engines
 from tests.functional.images.servers import registry
 
-SOAK = bool(os.environ.get("OPSCTL_SOAK"))
 _FILES = ("environments.yaml", ".dockerignore", "pyproject.toml", "scripts/requirements/service-tests.txt")
 # Enough to see PostgreSQL, SQLite, Django and a process of its own inside an image; the soak run takes all.
 _SOME_TESTS = (
@@ -36,14 +34,14 @@ class Site:
     base: str
     engines: Engines
 
-    def checkout(self, name: str) -> Path:
+    def checkout(self, name: str, *, all_tests: bool = False) -> Path:
         """A project folder with copies of the sources: engines follow no link out of it."""
         folder = self.folder / name
         if not folder.is_dir():
             folder.mkdir()
             for source in ("service", "data"):
                 shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__", "raw"))
-            for pattern in (*_FILES, *(_ALL_TESTS if SOAK else _SOME_TESTS)):
+            for pattern in (*_FILES, *(_ALL_TESTS if all_tests else _SOME_TESTS)):
                 for path in ROOT.glob(pattern):
                     target = folder / path.relative_to(ROOT)
                     target.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from opsctl.images.service_tests import count_collected
 from opsctl.images.store import Descriptor, ImageStore
 from tests.functional.cli import ROOT
 from tests.functional.images.servers import free_port
-from tests.functional.images.sites import SOAK, Site, new_site
+from tests.functional.images.sites import Site, new_site
 
 LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
 
@@ -58,14 +58,15 @@ def contents(store: ImageStore, manifest: Descriptor, folder: str) -> dict[str, 
     return found
 
 
-def test_two_builds_have_one_digest(site: Site, native: dict[str, Any]) -> None:
-    """Same content in another folder, nothing cached: the same bytes. The soak run compares the index as well."""
-    again = site.build("other", "--tag", "again", "--platform", "linux/amd64,linux/arm64" if SOAK else "linux/amd64")
+@pytest.mark.parametrize("platforms", ["linux/amd64", pytest.param("linux/amd64,linux/arm64", marks=pytest.mark.soak)])
+def test_two_builds_have_one_digest(site: Site, native: dict[str, Any], platforms: str) -> None:
+    """Same content in another folder, nothing cached: the same bytes."""
+    again = site.build("other", "--tag", "again", "--platform", platforms)
     assert not again["unchanged"]
     store = site.store("one")
     image = store.find("native")
     assert image is not None
-    assert again["digest"] == (native["digest"] if SOAK else store.platforms(image)[0].digest)
+    assert again["digest"] == (native["digest"] if "," in platforms else store.platforms(image)[0].digest)
 
 
 def test_unchanged_content_is_not_built_again(site: Site, native: dict[str, Any]) -> None:
@@ -260,7 +261,7 @@ LEFT_OUT = """
 
 
 def test_the_services_tests_pass_inside_the_native_image(site: Site) -> None:
-    """A sample of them, PostgreSQL included; the soak run takes all."""
+    """A sample of them, PostgreSQL included."""
     with one_more_test(site, LOCKED):
         built = site.build("one", "--tag", "tested", "--test")
         assert built["tested"] == count_collected(site.checkout("one")) > 50
@@ -272,6 +273,14 @@ def test_the_services_tests_pass_inside_the_native_image(site: Site) -> None:
 
 def test_the_services_tests_pass_inside_the_dockerfiles_image(site: Site, from_dockerfile: dict[str, Any]) -> None:
     assert from_dockerfile["tested"] == count_collected(site.checkout("two")) > 50
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("engine", ["native", "podman"])
+def test_all_of_the_services_tests_pass_inside_the_image(site: Site, engine: str) -> None:
+    checkout = site.checkout(f"whole-{engine}", all_tests=True)
+    built = site.build(checkout.name, "--tag", "whole", "--engine", engine, "--test")
+    assert built["tested"] == count_collected(checkout) > 300
 
 
 def test_an_image_in_which_a_test_is_left_out_gets_no_name(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -23,15 +24,15 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def saved(path: Path, architecture: str = "amd64") -> Path:
-    """What `docker save` writes."""
+def saved(path: Path, architecture: str = "amd64", *, packed: bool = False, damaged: bool = False) -> Path:
+    """What `docker save` writes; with containerd its layers are packed."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("file"), io.BytesIO(b""))
     config = {"os": "linux", "architecture": architecture, "rootfs": {"diff_ids": [digest_of(layer.getvalue())]}}
     parts = {
         "config.json": json.dumps(config).encode(),
-        "layer.tar": layer.getvalue(),
+        "layer.tar": gzip.compress(layer.getvalue(), 1) if packed else layer.getvalue() + b"\0" * damaged,
         "manifest.json": json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode(),
     }
     with tarfile.open(path, "w") as archive:
@@ -89,6 +90,17 @@ def test_an_image_is_taken_over_from_the_engine(tmp_path: Path) -> None:
         "argv build --format docker --platform linux/amd64 --build-arg PYTHON_IMAGE=docker.io/"
     )
     assert "python@sha256:" in heard.lines[0], "engines differ in whether they take tag and digest together"
+
+
+def test_a_layer_is_the_same_whether_the_engine_packed_it_or_not(tmp_path: Path) -> None:
+    archives = (saved(tmp_path / "plain.tar"), saved(tmp_path / "packed.tar", packed=True))
+    made = [import_archive(ImageStore(tmp_path / each.stem), each, "linux/amd64", {}) for each in archives]
+    assert made[0] == made[1]
+
+
+def test_a_layer_with_other_bytes_than_the_engine_says_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="a layer is sha256:"):
+        import_archive(ImageStore(tmp_path / "images"), saved(tmp_path / "saved.tar", damaged=True), "linux/amd64", {})
 
 
 def test_a_layer_that_is_here_is_not_compressed_again(tmp_path: Path) -> None:
