@@ -66,7 +66,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
     if target.is_local and image_tag is None:
         return LocalImage(target)
     version = source_version(root)
-    tag = env.ecs.image_tag or version.tag if image_tag is None else check_tag(image_tag)
+    tag = check_tag(image_tag) if image_tag is not None else env.ecs.image_tag or version.tag
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.cli.image_source import BuiltImage
 

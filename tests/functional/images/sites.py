@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsctl.images.store import ImageStore
+from opsctl.images.base import open_layer
+from opsctl.images.store import Descriptor, ImageStore
 from tests.functional.cli import ROOT, Ran, opsctl
 from tests.functional.images.bases import serve_base
 from tests.functional.images.engines import Engines, engines
@@ -20,7 +22,6 @@ _FILES = ("environments.yaml", ".dockerignore", "pyproject.toml", "scripts/requi
 _SOME_TESTS = (
     "tests/*.py",
     "tests/service/[!t]*.py",
-    "tests/service/__init__.py",
     *(f"tests/service/test_service_{name}.py" for name in ("api_salaries", "probes", "settings")),
 )
 _ALL_TESTS = ("tests/*.py", "tests/service/*.py")
@@ -56,9 +57,10 @@ class Site:
         assert isinstance(built, dict)
         return built
 
-    def try_build(self, name: str, *arguments: str) -> Ran:
-        """The same, whether it works or not."""
+    def try_build(self, name: str, *arguments: str, path: str | None = None) -> Ran:
+        """The same, whether it works or not; `path` is where programs are looked for."""
         environment = {**self.engines.environment, "OPSCTL_BASE_IMAGE": self.base}
+        environment |= {"PATH": path} if path else {}
         return opsctl(
             "image", "build", "--env", "local", "--json", *arguments, cwd=self.checkout(name), env=environment
         )
@@ -81,3 +83,15 @@ def new_site(folder: Path) -> Iterator[Site]:
         tools.trust(running.host)
         yield Site(folder, str(serve_base(running, folder / "base")), tools)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def contents(store: ImageStore, manifest: Descriptor, folder: str) -> dict[str, str]:
+    """SHA-256 of each file below a folder of an image."""
+    found = {}
+    for layer in store.blobs(manifest)[1:]:
+        with open_layer(store, layer) as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.isfile() else None
+                if stream is not None and member.name.removeprefix("./").startswith(folder):
+                    found[member.name.removeprefix("./")] = hashlib.sha256(stream.read()).hexdigest()
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -20,10 +19,9 @@ import pytest
 from opsctl.images.base import open_layer
 from opsctl.images.contract import COMMAND, USER_ID
 from opsctl.images.service_tests import count_collected
-from opsctl.images.store import Descriptor, ImageStore
 from tests.functional.cli import ROOT
 from tests.functional.images.servers import free_port
-from tests.functional.images.sites import Site, new_site
+from tests.functional.images.sites import Site, contents, new_site
 
 LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
 
@@ -44,18 +42,6 @@ def native(site: Site) -> dict[str, Any]:
 def from_dockerfile(site: Site) -> dict[str, Any]:
     """Built by podman from service/Dockerfile, and tested."""
     return site.build("two", "--tag", "dockerfile", "--engine", "podman", "--test")
-
-
-def contents(store: ImageStore, manifest: Descriptor, folder: str) -> dict[str, str]:
-    """SHA-256 of each file below a folder of an image."""
-    found = {}
-    for layer in store.blobs(manifest)[1:]:
-        with open_layer(store, layer) as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if member.isfile() else None
-                if stream is not None and member.name.removeprefix("./").startswith(folder):
-                    found[member.name.removeprefix("./")] = hashlib.sha256(stream.read()).hexdigest()
-    return found
 
 
 @pytest.mark.parametrize("platforms", ["linux/amd64", pytest.param("linux/amd64,linux/arm64", marks=pytest.mark.soak)])
@@ -273,6 +259,15 @@ def test_the_services_tests_pass_inside_the_native_image(site: Site) -> None:
 
 def test_the_services_tests_pass_inside_the_dockerfiles_image(site: Site, from_dockerfile: dict[str, Any]) -> None:
     assert from_dockerfile["tested"] == count_collected(site.checkout("two")) > 50
+
+
+def test_what_can_not_be_tested_here_is_told_before_anything_is_built(site: Site) -> None:
+    elsewhere = site.try_build("never", "--test", "--platform", "linux/arm64")
+    assert (elsewhere.code, "does not run on this machine" in elsewhere.err) == (2, True)
+    without = site.try_build("never", "--test", path=str(site.folder))
+    assert (without.code, without.json["error"]["code"]) == (1, "engine-missing")
+    assert "No docker or podman works on this machine" in without.err
+    assert not site.store("never").root.exists()
 
 
 @pytest.mark.soak
