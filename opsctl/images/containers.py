@@ -22,7 +22,7 @@ RUNNERS = ("docker", "podman")
 """Engines whose containers can have a read-only root; buildah's can't."""
 _LOCKED_DOWN = (
     "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "none", "--no-healthcheck",
-    "--tmpfs", "/tmp",  # noqa: S108 - a path of the container
+    "--tmpfs", "/tmp:rw,noexec,nosuid,nodev",  # noqa: S108 - a path of the container
 )  # fmt: skip
 _NOT_STARTED = {125, 126, 127}  # the engine's own codes, which pytest never ends with
 
