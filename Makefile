@@ -51,6 +51,7 @@ check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/python -m scripts.create_only --check
 	$(BIN)/cfn-lint 'templates/**/*.yaml'
 	$(BIN)/python -m scripts.run_checkov
+	$(BIN)/python -m scripts.tools hadolint hadolint --failure-threshold style service/Dockerfile
 
 format: setup ## Format the code
 	$(BIN)/ruff format .

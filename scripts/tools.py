@@ -24,3 +24,8 @@ def tool(name: str, program: str) -> Path:
         subprocess.run([pip, "install", "--quiet", "--require-hashes", "-r", requirements], check=True)
         stamp.write_text(lock)
     return environment / "bin" / program
+
+
+if __name__ == "__main__":  # NAME PROGRAM ARGUMENTS…: run a program of an environment of its own
+    name, program, *arguments = sys.argv[1:]
+    sys.exit(subprocess.run([tool(name, program), *arguments], cwd=ROOT, check=False).returncode)

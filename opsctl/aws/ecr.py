@@ -87,6 +87,12 @@ class Ecr:
             if error.aws_code != "ImageAlreadyExistsException":
                 raise
 
+    def annotations(self, repository: str, digest: str, *, registry: str | None = None) -> dict[str, str]:
+        """What the builder of an image noted in its manifest."""
+        owner = {"registryId": registry} if registry else {}
+        noted = json.loads(self._manifest(repository, digest, owner)["imageManifest"]).get("annotations") or {}
+        return {str(name): str(value) for name, value in noted.items()}
+
     def _manifest(self, repository: str, digest: str, owner: Mapping[str, str]) -> dict[str, Any]:
         """BatchGetImage of one image, as ECR keeps it."""
         with translated():

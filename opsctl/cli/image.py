@@ -44,6 +44,7 @@ def build(
         typer.Option("--base", envvar="OPSCTL_BASE_IMAGE", help="Another base image than the Dockerfile's.",
                      show_default=False),
     ] = None,
+    test: Annotated[bool, typer.Option("--test", help="Run the service's tests inside it (docker or podman).")] = False,
     env: EnvOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -54,7 +55,7 @@ def build(
     from opsctl.cli.image_reports import built_text, run_build
 
     target = Workspace.open(config).target(env)
-    built = run_build(target, tag=tag, platform=platform, engine=engine, base=base, as_json=as_json)
+    built = run_build(target, tag=tag, platform=platform, engine=engine, base=base, test=test, as_json=as_json)
     output.result(built.to_dict(), built_text(built), as_json=as_json)
 
 

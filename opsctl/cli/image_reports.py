@@ -54,7 +54,7 @@ class Login:
 
 
 def run_build(
-    target: Target, *, tag: str | None, platform: str | None, engine: str, base: str | None, as_json: bool
+    target: Target, *, tag: str | None, platform: str | None, engine: str, base: str | None, test: bool, as_json: bool
 ) -> Built:
     """Build under a progress display."""
     if engine not in _ENGINES:
@@ -64,7 +64,7 @@ def run_build(
     platforms = platforms_of(platform, target)
     with listening(as_json=as_json) as emit:
         emit(StepStarted("build", f"{tag} for {', '.join(platforms)} with {engine}"))
-        built = shop.build(tag, platforms, engine, shop.base(base), EventListener(emit, "build"))
+        built = shop.build(tag, platforms, engine, shop.base(base), EventListener(emit, "build"), test=test)
         emit(StepFinished("build", "unchanged" if built.unchanged else "done", built.digest[:19], built.seconds))
     return built
 
@@ -127,6 +127,8 @@ def built_text(built: Built) -> str:
     """For people."""
     verb = "was built before" if built.unchanged else f"is built in {built.seconds:.1f} s"
     lines = [f"{built.tag} {verb}: {built.digest}, {megabytes(built.size)}, {', '.join(built.platforms)}."]
+    if built.tested is not None:
+        lines.append(f"{built.tested} tests ran inside it, as many as this machine collects.")
     lines += [f"Bill of materials: {path}" for path in built.sbom]
     return "\n".join(lines)
 

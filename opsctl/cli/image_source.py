@@ -17,7 +17,7 @@ from opsctl.deploy.image import image_uri
 from opsctl.deploy.plan import ImagePlan
 from opsctl.images.content import content_key, content_tag
 from opsctl.images.push import push
-from opsctl.images.source import migrations_digest
+from opsctl.images.source import migration_ids
 
 if TYPE_CHECKING:
     from opsctl.cli.context import Target
@@ -34,7 +34,7 @@ class BuiltImage:
     @cached_property
     def migrations(self) -> str:
         """Identifies the migrations in the tree."""
-        return migrations_digest(self.target.workspace.root / "service")
+        return migration_ids(self.target.workspace.root / "service")
 
     @cached_property
     def _workshop(self) -> Workshop:

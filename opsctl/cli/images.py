@@ -14,7 +14,8 @@ from opsctl.deploy.events import Emit, LogLine, Progress
 from opsctl.deploy.image import image_uri
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.images.auth import Login
-from opsctl.images.base import pinned_base
+from opsctl.images.base import host_platform, pinned_base
+from opsctl.images.containers import ContainerRunner, find_runner
 from opsctl.images.content import content_key
 from opsctl.images.engines import Engine, EngineBuilder, find_command
 from opsctl.images.listener import Listener
@@ -24,6 +25,7 @@ from opsctl.images.native import NativeBuilder
 from opsctl.images.push import Pushed, push
 from opsctl.images.registry import Repository
 from opsctl.images.sbom import write_sbom
+from opsctl.images.service_tests import ServiceTests
 from opsctl.images.store import CONTENT, ENGINE, Descriptor, ImageStore
 from opsctl.images.transport import Transport
 
@@ -36,7 +38,10 @@ BASE_VARIABLE = "OPSCTL_BASE_IMAGE"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An image on disk. `size` is compressed bytes of all platforms, shared layers once; `sbom` the bills beside it."""
+    """An image on disk. `size` is compressed bytes of all platforms, shared layers once; `sbom` the bills beside it.
+
+    `tested` is how many of the service's tests ran inside it; None when nobody asked.
+    """
 
     tag: str
     digest: str
@@ -48,6 +53,7 @@ class Built:
     unchanged: bool
     seconds: float
     sbom: tuple[str, ...]
+    tested: int | None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -77,15 +83,28 @@ class Workshop:
             name.registry, name.repository, name.tag, open_repository(name).manifest(name.reference).digest
         )
 
-    def build(self, tag: str, platforms: tuple[str, ...], engine: Engine, base: ImageName, listener: Listener) -> Built:
-        """Build and name an image. Content that the native engine has built before is only named again."""
+    @property
+    def cache(self) -> Path:
+        """What later builds are faster with."""
+        return self.root / ".opsctl" / "cache" / "images"
+
+    def build(
+        self, tag: str, platforms: tuple[str, ...], engine: Engine, base: ImageName, listener: Listener,
+        *, test: bool = False,
+    ) -> Built:  # fmt: skip
+        """Build and name an image. Content that the native engine has built before is only named again.
+
+        With `test` it gets its name after the service's tests ran inside it.
+        """
         started = time.monotonic()
         check_tag(tag)
+        tests = self._service_tests(engine, platforms, listener) if test else None
         content = content_key(self.root, base, platforms)
         known = self._known(content) if engine == "native" else None
         image = known or self._make(platforms, engine, base, listener)
-        self.store.name(tag, image, engine=engine, content=content)
         manifests = self.store.platforms(image)
+        tested = tests.run(manifests[platforms.index(host_platform())], host_platform()) if tests else None
+        self.store.name(tag, image, engine=engine, content=content)
         blobs = {each.digest: each.size for manifest in manifests for each in self.store.blobs(manifest)}
         return Built(
             tag=tag,
@@ -98,6 +117,7 @@ class Workshop:
             unchanged=known is not None,
             sbom=tuple(str(write_sbom(self.store, each, f"{self.root.name}:{tag}")) for each in manifests),
             seconds=round(time.monotonic() - started, 2),
+            tested=tested,
         )
 
     def find(self, tag: str) -> Descriptor:
@@ -129,13 +149,22 @@ class Workshop:
 
     def _make(self, platforms: tuple[str, ...], engine: Engine, base: ImageName, listener: Listener) -> Descriptor:
         if engine == "native":
-            cache = self.root / ".opsctl" / "cache" / "images"
-            return NativeBuilder(self.root, self.store, cache, base, open_repository, listener).build(platforms)
+            return NativeBuilder(self.root, self.store, self.cache, base, open_repository, listener).build(platforms)
         if len(platforms) != 1:
             raise UsageError(
                 f"{engine} builds for one platform at a time.", hint="Use --engine native for several platforms."
             )
         return EngineBuilder(self.root, self.store, find_command(engine), base, listener).build(platforms[0])
+
+    def _service_tests(self, engine: Engine, platforms: tuple[str, ...], listener: Listener) -> ServiceTests:
+        if host_platform() not in platforms:
+            raise UsageError(
+                f"--test runs the image, and {', '.join(platforms)} does not run on this machine.",
+                hint=f"Build for {host_platform()} as well, or without --test.",
+            )
+        return ServiceTests(
+            self.root, self.store, self.cache, ContainerRunner(self.store, find_runner(engine), listener)
+        )
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from opsctl.deploy.events import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_BAR = 24  # characters
 _MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
 
 
@@ -85,6 +86,7 @@ class _Row:
         self.seconds = 0.0
         self.resources: dict[str, tuple[str, str, float, float | None]] = {}
         self.lines: deque[str] = deque(maxlen=4)
+        self.progress: Progress | None = None
 
 
 class Tree:
@@ -120,7 +122,9 @@ class Tree:
             row.outcome, row.text, row.seconds = event.outcome, event.text, event.seconds
         elif isinstance(event, ResourceChanged):
             self._resource(event)
-        elif isinstance(event, LogLine | Progress):
+        elif isinstance(event, Progress):
+            self._row(event.step).progress = event
+        elif isinstance(event, LogLine):
             self._row(event.step).lines.append(event.text)
 
     def _row(self, step: str) -> _Row:
@@ -164,6 +168,8 @@ class Tree:
             text.append(f"    {status:<24} {_duration(lasted):>6}  {logical_id}  {kind}\n", style=style)
         for line in list(row.lines):
             text.append(f"    | {line}\n", style="dim")
+        if row.progress is not None:
+            text.append(f"    {_bar(row.progress.done, row.progress.total)}{row.progress.text}\n", style="dim")
 
 
 def _busy(row: _Row) -> list[tuple[str, tuple[str, str, float, float | None]]]:
@@ -172,6 +178,14 @@ def _busy(row: _Row) -> list[tuple[str, tuple[str, str, float, float | None]]]:
     failed = [(name, item) for name, item in resources if "FAILED" in item[0]]
     busy = [(name, item) for name, item in resources if item[3] is None]
     return (failed + busy)[:8]
+
+
+def _bar(done: int, total: int) -> str:
+    """`━━━━━━──────  50 %  `, or nothing while nobody knows how much there is."""
+    if total <= 0:
+        return ""
+    share = min(max(done / total, 0.0), 1.0)
+    return f"{'━' * round(_BAR * share):─<{_BAR}} {share:4.0%}  "
 
 
 def _duration(seconds: float) -> str:

@@ -57,20 +57,20 @@ def pace(target: Target, timeout_minutes: int = 60) -> Pace:
 
 
 def image_source(target: Target, image_tag: str | None) -> ImageSource:
-    """Where the release's image comes from: this checkout, or the registry."""
-    from opsctl.images.source import migrations_digest, source_version
+    """Where the release's image comes from: this checkout, or the registry. Raises UsageError for what is no tag."""
+    from opsctl.images.names import check_tag
+    from opsctl.images.source import migration_ids, source_version, tagged_commit
 
     root = target.workspace.root
     env = target.env
     if target.is_local and target.local.runtime == "processes" and image_tag is None:
         return LocalImage(target)
     version = source_version(root)
-    tag = image_tag or env.ecs.image_tag or version.tag
-    own = tag == version.tag
+    tag = check_tag(image_tag) if image_tag is not None else env.ecs.image_tag or version.tag
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.cli.image_source import BuiltImage
 
-        return BuiltImage(target, tag=tag, commit=version.commit if own else "")
+        return BuiltImage(target, tag=tag, commit=tagged_commit(tag))
     return PublishedImage(
         registry=target.aws.ecr,
         environment=env.name,
@@ -78,8 +78,8 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
         repository=env.ecs.repository_name,
         tag=tag,
         owner_account=repository_account(target),
-        commit=version.commit if own else "",
-        migrations=migrations_digest(root / "service") if own else "",
+        commit=tagged_commit(tag),
+        own_migrations=migration_ids(root / "service") if tag == version.tag else "",
     )
 
 
@@ -118,9 +118,9 @@ class LocalImage:
     @cached_property
     def migrations(self) -> str:
         """Identifies the migrations in the tree."""
-        from opsctl.images.source import migrations_digest
+        from opsctl.images.source import migration_ids
 
-        return migrations_digest(self.target.workspace.root / "service")
+        return migration_ids(self.target.workspace.root / "service")
 
     @property
     def _registry(self) -> Registry:

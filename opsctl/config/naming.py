@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from opsctl.config.models import Environment
 
 BOOTSTRAP_STACK = "opsctl-bootstrap"
+MIGRATIONS_ANNOTATION = "dev.opsctl.migrations"
+"""Written by builds, read by deploys: which migrations an image brings."""
 
 
 def stack_name(env: Environment, stack: str) -> str:

@@ -284,9 +284,9 @@ class Deployment:
 
     def _migrate_step(self) -> None:
         def work() -> tuple[bool, str]:
-            done = (self._last.migrations, self._last.database) if self._last else None
-            if self._now.image.migrations and done == (self._now.image.migrations, self._database()):
-                return False, "no migrations since the last release"
+            wanted = set(self._now.image.migrations.split())
+            if wanted and wanted <= self._applied():
+                return False, "nothing is pending"
             with self._guard:
                 state = self._now.state
             if self._lock is not None:
@@ -302,6 +302,11 @@ class Deployment:
             return True, "migrations are applied"
 
         self._timed("migrate", "apply pending migrations", work)
+
+    def _applied(self) -> set[str]:
+        """Migrations that earlier releases brought to this database; none of one that was made again since."""
+        last = self._last
+        return set(last.migrations.split()) if last is not None and last.database == self._database() else set()
 
     def _database(self) -> str:
         """Identifies the database: its stack's id and its own, as either changes when it is made again."""
@@ -328,7 +333,7 @@ class Deployment:
                 tag=plan.image.tag,
                 digest=uri.rpartition("@")[2],
                 commit=self._now.image.commit,
-                migrations=self._now.image.migrations,
+                migrations=" ".join(sorted({*self._now.image.migrations.split(), *self._applied()})),
                 database=self._database(),
                 stacks={name: template.digest for name, template in self._now.templates.items()},
             ),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Emit
 from opsctl.deploy.plan import ImagePlan
 from opsctl.errors import OpsctlError
@@ -20,11 +23,12 @@ class Registry(Protocol):
     """What finding and keeping an image needs of ECR."""
 
     def digest(self, repository: str, tag: str, *, registry: str | None = None) -> str | None: ...
+    def annotations(self, repository: str, digest: str, *, registry: str | None = None) -> Mapping[str, str]: ...
     def add_tag(self, repository: str, digest: str, tag: str, *, registry: str | None = None) -> None: ...
 
 
 class ImageSource(Protocol):
-    """Where a deploy's image comes from. `commit` and `migrations` are "" when the source does not know them."""
+    """Where a deploy's image comes from. `commit` and `migrations` (ids of each) are "" when they are not known."""
 
     @property
     def commit(self) -> str: ...
@@ -45,9 +49,12 @@ def image_uri(account: str, region: str, repository: str, digest: str) -> str:
     return f"{account}.dkr.ecr.{region}.{domain}/{repository}@{digest}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PublishedImage:
-    """An image that somebody pushed before: `ecs.image_tag`, `--image-tag` or the commit names it."""
+    """An image that somebody pushed before: `ecs.image_tag`, `--image-tag` or the commit names it.
+
+    `own_migrations` are the checkout's, given when the tag is the checkout's: images of other tools tell nothing.
+    """
 
     registry: Registry
     environment: str
@@ -56,20 +63,31 @@ class PublishedImage:
     tag: str
     owner_account: str | None = None
     commit: str = ""
-    migrations: str = ""
+    own_migrations: str = ""
+
+    @cached_property
+    def _digest(self) -> str | None:
+        return self.registry.digest(self.repository, self.tag, registry=self.owner_account)
+
+    @cached_property
+    def migrations(self) -> str:
+        """Those that the image's builder noted in it."""
+        if self._digest is None:
+            return ""
+        noted = self.registry.annotations(self.repository, self._digest, registry=self.owner_account)
+        return noted.get(MIGRATIONS_ANNOTATION) or self.own_migrations
 
     def plan(self, account: str) -> ImagePlan:
         """Find the tag."""
         owner = self.owner_account or account
-        digest = self.registry.digest(self.repository, self.tag, registry=owner)
-        if digest is None:
+        if self._digest is None:
             raise ImageMissingError(
                 f"There is no image {self.repository}:{self.tag} in account {owner}, so nothing was changed.",
                 hint=f"Push it with `opsctl image push --env {self.environment} --tag {self.tag}`, "
                 "or name one that is there with --image-tag.",
             )
-        uri = image_uri(owner, self.region, self.repository, digest)
-        return ImagePlan(owner, self.repository, self.tag, digest, False, uri)
+        uri = image_uri(owner, self.region, self.repository, self._digest)
+        return ImagePlan(owner, self.repository, self.tag, self._digest, False, uri)
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:  # noqa: ARG002
         """Nothing to build: the plan found it."""

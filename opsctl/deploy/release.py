@@ -18,8 +18,8 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One successful deploy. `stacks` are the templates' digests; `migrations` identifies what was
-    applied to `database`, which is another one once it was made again or restored.
+    """One successful deploy. `stacks` are the templates' digests; `migrations` are the ids of what was applied to
+    `database` until then, which is another one once it was made again or restored.
     """
 
     number: int

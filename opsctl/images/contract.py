@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.images.base import Base
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import Entry
-from opsctl.images.source import source_files
+from opsctl.images.source import migration_ids, source_files
 
 USER_ID = 10001
 COMMAND = ("python", "manage.py", "serve")
@@ -47,6 +48,11 @@ def shipped_files(root: Path) -> list[tuple[str, Path]]:
     found |= {name: service / name for name in ASSETS}
     found |= {f"data/{name}": root / "data" / name for name in SHIPPED_DATA if (root / "data" / name).is_file()}
     return sorted((name, path) for name, path in found.items() if name not in _LEFT_OUT)
+
+
+def manifest_notes(root: Path) -> dict[str, str]:
+    """What the manifest notes for whoever deploys the image without its sources."""
+    return {MIGRATIONS_ANNOTATION: migration_ids(root / "service")}
 
 
 def site_packages(python: str) -> str:

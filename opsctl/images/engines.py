@@ -6,18 +6,19 @@ one of the native engine. Engines write times into layers: two builds give two d
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
+from opsctl.images.contract import manifest_notes
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import compress
 from opsctl.images.listener import Listener, Silent
@@ -28,20 +29,32 @@ from opsctl.images.store import Descriptor, ImageStore
 Engine = Literal["native", "docker", "podman", "buildah"]
 COMPATIBLE = ("docker", "podman", "buildah")
 _CONFIG = "application/vnd.oci.image.config.v1+json"
-_SHOWN_LINES = 200
 
 
-def find_command(engine: str, which: Callable[[str], str | None] = shutil.which) -> str:
-    """The engine's program. `docker` means any that takes docker's options. Raises BuildError when there is none."""
+def answers(command: str) -> bool:
+    """Whether an engine works: docker's program is often there without the service behind it."""
+    try:
+        return subprocess.run([command, "info"], capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def find_command(
+    engine: str, which: Callable[[str], str | None] = shutil.which, works: Callable[[str], bool] = answers
+) -> str:
+    """The engine's program. `docker` means the first that works of those that take docker's options.
+
+    When none works it is the first one there, whose own words say why. Raises BuildError when there is none.
+    """
     candidates = COMPATIBLE if engine == "docker" else (engine,)
-    found = next((name for name in candidates if which(name)), None)
-    if found is None:
+    there = [name for name in candidates if which(name)]
+    if not there:
         raise BuildError(
             f"There is no {' or '.join(candidates)} on this machine.",
             code="engine-missing",
             hint="Build with --engine native, which needs none.",
         )
-    return found
+    return next((name for name in there if works(name)), there[0])
 
 
 @dataclass(frozen=True)
@@ -71,44 +84,52 @@ class EngineBuilder:
             else:
                 self._run([self.command, "save", "--output", str(archive), name])
             self.listener.line("taking the image over")
-            return import_archive(self.store, archive, platform)
+            return import_archive(self.store, archive, platform, manifest_notes(self.root))
 
     def _run(self, command: list[str]) -> None:
-        """Run to the end, each line shown as it comes; interrupting us ends it as well."""
-        kept: deque[str] = deque(maxlen=_SHOWN_LINES)
-        try:
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace", bufsize=1,
-            )  # fmt: skip
-        except OSError as error:
-            raise BuildError(f"{command[0]} can't be started: {error.strerror}.") from error
-        try:
-            assert child.stdout is not None
-            for line in child.stdout:
-                kept.append(line.rstrip())
-                self.listener.line(line.rstrip())
-            code = child.wait()
-        except BaseException:
-            _end(child)
-            raise
+        code, lines = run_shown(command, self.listener)
         if code:
             raise BuildError(
                 f"`{' '.join(command[:2])}` failed with {code}; its output is above.",
                 hint="Is the engine running, and can it reach the base image's registry and a package index? "
                 "`--engine native` needs no engine.",
-                detail=tuple(kept),
+                detail=lines,
             )
 
 
-def import_archive(store: ImageStore, archive: Path, platform: str) -> Descriptor:
-    """Store an image that `docker save` (or podman, buildah) wrote, its layers compressed."""
+def run_shown(command: list[str], listener: Listener) -> tuple[int, tuple[str, ...]]:
+    """Run to the end, each line shown as it comes; answers exit code and all lines. Interrupting us ends it as well."""
+    lines: list[str] = []
+    try:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", bufsize=1,
+        )  # fmt: skip
+    except OSError as error:
+        raise BuildError(f"{command[0]} can't be started: {error.strerror}.") from error
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            lines.append(line.rstrip())
+            listener.line(line.rstrip())
+        return child.wait(), tuple(lines)
+    except BaseException:
+        _end(child)
+        raise
+
+
+def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mapping[str, str]) -> Descriptor:
+    """Store an image that `docker save` (or podman, buildah) wrote, its layers compressed, with `notes` on it."""
     with tarfile.open(archive) as tar:
         try:
             image = json.loads(_member(tar, "manifest.json").read())[0]
             config = _member(tar, image["Config"]).read()
-            layers = [_layer(store, _member(tar, name)) for name in image["Layers"]]
-        except (KeyError, IndexError, ValueError) as error:
+            known = store.layers_by_content()  # compressing is most of the work when little has changed
+            layers = [
+                known.get(content) or _layer(store, _member(tar, name), content)
+                for content, name in zip(json.loads(config)["rootfs"]["diff_ids"], image["Layers"], strict=True)
+            ]
+        except (KeyError, IndexError, ValueError, OSError) as error:
             raise BuildError(f"The engine saved an image that can't be read ({error}).") from error
     _check_platform(json.loads(config), platform)
     described = store.add(config, _CONFIG)
@@ -117,13 +138,20 @@ def import_archive(store: ImageStore, archive: Path, platform: str) -> Descripto
         "mediaType": MANIFEST,
         "config": described.to_dict(),
         "layers": [each.to_dict() for each in layers],
+        "annotations": dict(notes),
     }
     stored = store.add(json.dumps(body, sort_keys=True, separators=(",", ":")).encode(), MANIFEST)
     return Descriptor(stored.media_type, stored.digest, stored.size, platform)
 
 
-def _layer(store: ImageStore, stream: IO[bytes]) -> Descriptor:
-    return compress(store, stream).descriptor
+def _layer(store: ImageStore, stream: IO[bytes], content: str) -> Descriptor:
+    """Store a layer whose plain bytes have the digest `content`; docker with containerd saves compressed ones."""
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    layer = compress(store, cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if packed else stream)
+    if layer.diff_id != content:
+        raise ValueError(f"a layer is {layer.diff_id[:19]} instead of {content[:19]}")
+    return layer.descriptor
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

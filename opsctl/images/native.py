@@ -29,7 +29,7 @@ from opsctl.images.registry import INDEX, MANIFEST, Opener
 from opsctl.images.store import Descriptor, ImageStore
 from opsctl.images.wheels import PLATFORMS, Downloader, locked_wheels, unpack
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the same input gives other bytes than before."""
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 
@@ -63,7 +63,12 @@ class NativeBuilder:
             prune(self.cache / kind)
         if len(manifests) == 1:
             return manifests[0]
-        body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [each.to_dict() for each in manifests]}
+        body = {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [each.to_dict() for each in manifests],
+            "annotations": contract.manifest_notes(self.root),
+        }
         return self.store.add(_json(body), INDEX)
 
     def _platform(self, platform: str) -> Descriptor:
@@ -81,6 +86,7 @@ class NativeBuilder:
             "config": config.to_dict(),
             "layers": [each.to_dict() for each in (*base.layers, *(layer.descriptor for layer in layers))],
             "annotations": {
+                **contract.manifest_notes(self.root),
                 "org.opencontainers.image.base.name": f"{base.name.registry}/{base.name.repository}:{base.name.tag}",
                 "org.opencontainers.image.base.digest": base.digest,
             },

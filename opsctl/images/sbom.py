@@ -35,7 +35,8 @@ def write_sbom(store: ImageStore, manifest: Descriptor, name: str) -> Path:
 
 
 def bill(store: ImageStore, manifest: Descriptor, name: str) -> dict[str, Any]:
-    """The bill of materials of an image called `name`."""
+    """The bill of materials of an image called `name`, which is `repository:tag`."""
+    repository, _, tag = name.rpartition("/")[2].partition(":")
     files = _collect(store, manifest)
     system = _system(files)
     components = [*_debian(files, system), *_python(files), *_chart(files)]
@@ -52,7 +53,7 @@ def bill(store: ImageStore, manifest: Descriptor, name: str) -> dict[str, Any]:
                 "bom-ref": manifest.digest,
                 "name": name,
                 "version": manifest.digest,
-                "purl": f"pkg:oci/{quote(name.rpartition('/')[2])}@{quote(manifest.digest)}",
+                "purl": f"pkg:oci/{quote(repository.lower())}@{quote(manifest.digest)}?tag={quote(tag)}",
                 "hashes": [{"alg": "SHA-256", "content": short}],
             },
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ _IGNORED_DIRS = {
     ".ruff_cache",
     "staticfiles",
 }
+_COMMIT_TAG = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty-[0-9a-f]{8})?")
 _IGNORED_SUFFIXES = (".pyc", ".sqlite3", ".sqlite3-journal")
 
 
@@ -70,13 +72,20 @@ def source_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def migrations_digest(service: Path) -> str:
-    """SHA-256 over the migration files: equal for two releases between which there is nothing to migrate."""
-    digest = hashlib.sha256()
+def migration_ids(service: Path) -> str:
+    """An id of each migration file, by name and content, with blanks between: what one lacks, another may bring."""
+    found = []
     for path in sorted(service.rglob("migrations/*.py")):
-        digest.update(f"{path.relative_to(service).as_posix()}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        if path.name != "__init__.py":
+            name = f"{path.relative_to(service).as_posix()}\0".encode()
+            found.append(hashlib.sha256(name + path.read_bytes()).hexdigest()[:12])
+    return " ".join(found)
+
+
+def tagged_commit(tag: str) -> str:
+    """The commit of a default tag; "" for a tag that somebody thought of."""
+    found = _COMMIT_TAG.fullmatch(tag)
+    return found[1] if found else ""
 
 
 def _git(folder: Path, *arguments: str) -> str:

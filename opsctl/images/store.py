@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,16 @@ class ImageStore:
         """Config and layers of one platform's manifest."""
         values = self.json(manifest.digest)
         return [Descriptor.from_dict(each) for each in [values["config"], *values["layers"]]]
+
+    def layers_by_content(self) -> dict[str, Descriptor]:
+        """The layers of all named images by their diff_id, which is the digest before compression."""
+        found: dict[str, Descriptor] = {}
+        for image in self.images():
+            with suppress(ImageError):  # of a damaged image nothing is taken
+                for manifest in self.platforms(image):
+                    config, *layers = self.blobs(manifest)
+                    found.update(zip(self.json(config.digest)["rootfs"]["diff_ids"], layers, strict=True))
+        return {content: layer for content, layer in found.items() if self.blob(layer.digest).is_file()}
 
     def _reachable(self) -> set[str]:
         found: set[str] = set()

@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from scripts.bench import api, command_line, dataset
+from scripts.bench import api, command_line, dataset, images
 
 BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "start-up": command_line.start_up,
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "load": dataset.load,
     "cached-answers": api.cached_answers,
     "filtered-answers": api.filtered_answers,
+    "images": images.images,
 }
 
 

@@ -38,7 +38,7 @@ def archive(arch: str) -> Path:
         if not target.is_file():
             partial = CACHE / f"{arch}.part.tar"
             options = [*_OPTIONS[arch], *_SMALLER, f"--architectures={arch}", f"--include={_PACKAGES}"]
-            run("mmdebstrap", *options, "trixie", str(partial), "http://deb.debian.org/debian")
+            run("mmdebstrap", *options, "trixie", str(partial))
             partial.rename(target)
     return target
 

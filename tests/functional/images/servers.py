@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import socket
 import subprocess
@@ -97,8 +98,12 @@ def registry(folder: Path, *, protected: bool = True, read_only: bool = False) -
     maintenance = "  maintenance: {readonly: {enabled: true}}" if read_only else ""
     file = folder / "config.yml"
     file.write_text(_CONFIG.format(folder=folder, port=port, auth=auth, maintenance=maintenance))
+    # The server reads REGISTRY_AUTH_FILE, which is podman's, as a setting of its own.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with (folder / "log").open("w") as log:
-        child = subprocess.Popen([program("docker-registry"), "serve", str(file)], stdout=log, stderr=log)
+        child = subprocess.Popen(
+            [program("docker-registry"), "serve", str(file)], stdout=log, stderr=log, env=environment
+        )
     running = Registry(port, Login(USER, PASSWORD) if protected else None)
     try:
         for _ in range(200):

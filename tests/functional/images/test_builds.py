@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -21,104 +18,45 @@ import pytest
 
 from opsctl.images.base import open_layer
 from opsctl.images.contract import COMMAND, USER_ID
-from opsctl.images.store import Descriptor, ImageStore
-from tests.functional.cli import ROOT, Ran, opsctl
-from tests.functional.images.bases import serve_base
-from tests.functional.images.engines import Engines, engines
-from tests.functional.images.servers import free_port, registry
+from opsctl.images.service_tests import count_collected
+from tests.functional.cli import ROOT
+from tests.functional.images.servers import free_port
+from tests.functional.images.sites import Site, contents, new_site
 
 LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
 
 
-@dataclass(frozen=True)
-class Site:
-    """Two checkouts that share nothing but their sources, a base image and container engines."""
-
-    folder: Path
-    base: str
-    engines: Engines
-
-    def checkout(self, name: str) -> Path:
-        """A project folder with copies of the sources: engines follow no link out of it."""
-        folder = self.folder / name
-        if not folder.is_dir():
-            folder.mkdir()
-            for source in ("service", "data"):
-                shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__", "raw"))
-            shutil.copyfile(ROOT / "environments.yaml", folder / "environments.yaml")
-            shutil.copyfile(ROOT / ".dockerignore", folder / ".dockerignore")
-        return folder
-
-    def build(self, name: str, *arguments: str) -> Ran:
-        """Run `opsctl image build` in a checkout."""
-        environment = {**self.engines.environment, "OPSCTL_BASE_IMAGE": self.base}
-        ran = opsctl("image", "build", "--env", "local", "--json", *arguments, cwd=self.checkout(name), env=environment)
-        assert ran.code == 0, ran.err
-        return ran
-
-    def store(self, name: str) -> ImageStore:
-        """A checkout's images."""
-        return ImageStore(self.checkout(name) / ".opsctl" / "images")
-
-    def load(self, name: str, tag: str) -> str:
-        """Hand an image to podman; answers its name there."""
-        image = f"localhost/{name}:{tag}"
-        self.engines.run("skopeo", "copy", f"oci:{self.store(name).root}:{tag}", f"containers-storage:{image}")
-        return image
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    with registry(folder / "registry", protected=False) as running, engines(folder / "engines") as tools:
-        tools.trust(running.host)
-        yield Site(folder, str(serve_base(running, folder / "base")), tools)
-    shutil.rmtree(folder, ignore_errors=True)
+    with new_site(tmp_path_factory.mktemp("site")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def native(site: Site) -> dict[str, Any]:
     """Built for both platforms in one checkout."""
-    built = site.build("one", "--tag", "native", "--platform", "linux/amd64,linux/arm64").json
-    assert isinstance(built, dict)
-    return built
+    return site.build("one", "--tag", "native", "--platform", "linux/amd64,linux/arm64")
 
 
 @pytest.fixture(scope="module")
 def from_dockerfile(site: Site) -> dict[str, Any]:
-    """Built by podman from service/Dockerfile."""
-    built = site.build("two", "--tag", "dockerfile", "--engine", "podman").json
-    assert isinstance(built, dict)
-    return built
+    """Built by podman from service/Dockerfile, and tested."""
+    return site.build("two", "--tag", "dockerfile", "--engine", "podman", "--test")
 
 
-def contents(store: ImageStore, manifest: Descriptor, folder: str) -> dict[str, str]:
-    """SHA-256 of each file below a folder of an image."""
-    found = {}
-    for layer in store.blobs(manifest)[1:]:
-        with open_layer(store, layer) as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if member.isfile() else None
-                if stream is not None and member.name.removeprefix("./").startswith(folder):
-                    found[member.name.removeprefix("./")] = hashlib.sha256(stream.read()).hexdigest()
-    return found
-
-
-def test_two_builds_have_one_digest(site: Site, native: dict[str, Any]) -> None:
-    """Same content in another folder, nothing cached: the same bytes. The soak run compares the index as well."""
-    soak = bool(os.environ.get("OPSCTL_SOAK"))
-    again = site.build(
-        "other", "--tag", "again", "--platform", "linux/amd64,linux/arm64" if soak else "linux/amd64"
-    ).json
+@pytest.mark.parametrize("platforms", ["linux/amd64", pytest.param("linux/amd64,linux/arm64", marks=pytest.mark.soak)])
+def test_two_builds_have_one_digest(site: Site, native: dict[str, Any], platforms: str) -> None:
+    """Same content in another folder, nothing cached: the same bytes."""
+    again = site.build("other", "--tag", "again", "--platform", platforms)
     assert not again["unchanged"]
     store = site.store("one")
     image = store.find("native")
     assert image is not None
-    assert again["digest"] == (native["digest"] if soak else store.platforms(image)[0].digest)
+    assert again["digest"] == (native["digest"] if "," in platforms else store.platforms(image)[0].digest)
 
 
 def test_unchanged_content_is_not_built_again(site: Site, native: dict[str, Any]) -> None:
-    again = site.build("one", "--tag", "renamed", "--platform", "linux/amd64,linux/arm64").json
+    again = site.build("one", "--tag", "renamed", "--platform", "linux/amd64,linux/arm64")
     assert again["unchanged"]
     assert again["digest"] == native["digest"]
 
@@ -169,15 +107,9 @@ def test_both_engines_describe_the_same_container(
     assert configs[0]["Cmd"] == list(COMMAND)
 
 
-def test_a_size_is_told_beside_the_dockerfiles(
-    native: dict[str, Any], from_dockerfile: dict[str, Any], site: Site, capsys: pytest.CaptureFixture[str]
-) -> None:
-    alone = site.build("one", "--tag", "alone", "--platform", "linux/amd64").json
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nnative: {alone['size']:,} bytes for amd64, {native['seconds']} s for both platforms at first; "
-            f"Dockerfile: {from_dockerfile['size']:,} bytes, {from_dockerfile['seconds']} s\n"
-        )
+def test_the_native_image_is_no_larger_than_the_dockerfiles(site: Site, from_dockerfile: dict[str, Any]) -> None:
+    """`make bench` tells both, and how long they take."""
+    alone = site.build("one", "--tag", "alone", "--platform", "linux/amd64")
     assert alone["size"] <= from_dockerfile["size"] * 1.05
 
 
@@ -283,14 +215,76 @@ def test_byte_code_of_the_native_image_is_what_python_would_use(site: Site, nati
 
 def test_an_engines_failure_is_shown_in_full(site: Site) -> None:
     """A digest that nobody has: by one that the engine holds it would find the image under any name."""
-    ran = opsctl(
-        "image", "build", "--env", "local", "--tag", "broken", "--engine", "buildah", "--base",
-        site.base.partition("@")[0] + "@sha256:" + "0" * 64, cwd=site.checkout("two"),
-        env=site.engines.environment,
-    )  # fmt: skip
+    nobodys = site.base.partition("@")[0] + "@sha256:" + "0" * 64
+    ran = site.try_build("two", "--tag", "broken", "--engine", "buildah", "--base", nobodys)
     assert ran.code == 1
     assert "0" * 64 in ran.err
     assert "manifest unknown" in ran.err or "name unknown" in ran.err
+
+
+@contextmanager
+def one_more_test(site: Site, body: str) -> Iterator[None]:
+    """Another test in the first checkout."""
+    file = site.checkout("one") / "tests" / "service" / "test_service_inside.py"
+    file.write_text(f"import os, pathlib, pytest\ndef test_it():\n{body}")
+    try:
+        yield
+    finally:
+        file.unlink()
+
+
+LOCKED = """
+    assert os.getuid() == 10001
+    assert os.statvfs("/").f_flag & os.ST_RDONLY
+    assert not [line for line in pathlib.Path("/proc/self/status").open() if line.startswith("CapEff") and "1" in line]
+    assert os.listdir("/sys/class/net") == ["lo"]
+    assert pytest.__file__.startswith("/src/packages/")
+"""
+LEFT_OUT = """
+    if pathlib.Path("/src").exists():
+        pytest.skip("not in a container")
+"""
+
+
+def test_the_services_tests_pass_inside_the_native_image(site: Site) -> None:
+    """A sample of them, PostgreSQL included."""
+    with one_more_test(site, LOCKED):
+        built = site.build("one", "--tag", "tested", "--test")
+        assert built["tested"] == count_collected(site.checkout("one")) > 50
+    image = site.store("one").find("tested")
+    assert image is not None
+    assert contents(site.store("one"), image, "src/") == {}, "what is pushed holds no test"
+    assert not site.engines.run("podman", "images", "--quiet", "--filter", "reference=*opsctl-test*").stdout
+
+
+def test_the_services_tests_pass_inside_the_dockerfiles_image(site: Site, from_dockerfile: dict[str, Any]) -> None:
+    assert from_dockerfile["tested"] == count_collected(site.checkout("two")) > 50
+
+
+def test_what_can_not_be_tested_here_is_told_before_anything_is_built(site: Site) -> None:
+    elsewhere = site.try_build("never", "--test", "--platform", "linux/arm64")
+    assert (elsewhere.code, "does not run on this machine" in elsewhere.err) == (2, True)
+    without = site.try_build("never", "--test", path=str(site.folder))
+    assert (without.code, without.json["error"]["code"]) == (1, "engine-missing")
+    assert "No docker or podman works on this machine" in without.err
+    assert not site.store("never").root.exists()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("engine", ["native", "podman"])
+def test_all_of_the_services_tests_pass_inside_the_image(site: Site, engine: str) -> None:
+    checkout = site.checkout(f"whole-{engine}", all_tests=True)
+    built = site.build(checkout.name, "--tag", "whole", "--engine", engine, "--test")
+    assert built["tested"] == count_collected(checkout) > 300
+
+
+def test_an_image_in_which_a_test_is_left_out_gets_no_name(site: Site) -> None:
+    with one_more_test(site, LEFT_OUT):
+        ran = site.try_build("one", "--tag", "bad", "--test")
+    assert ran.code == 1
+    assert ran.json["error"]["code"] == "image-tests"
+    assert "1 skipped" in ran.err
+    assert site.store("one").find("bad") is None
 
 
 def test_the_bill_of_materials_names_what_is_inside(native: dict[str, Any]) -> None:

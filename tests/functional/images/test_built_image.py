@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +14,18 @@ import pytest
 from opsctl.aws.session import Aws, Endpoint
 from opsctl.cli.context import Target, Workspace
 from opsctl.cli.image_source import BuiltImage
-from opsctl.cli.images import BASE_VARIABLE, Workshop
+from opsctl.cli.images import BASE_VARIABLE, Workshop, repository_of
 from opsctl.cli.wiring import image_source
+from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.image import PublishedImage
+from opsctl.errors import UsageError
 from opsctl.images.content import content_key, content_tag
 from opsctl.images.contract import ASSETS
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
+from opsctl.images.push import push
+from opsctl.images.registry import MANIFEST
 from opsctl.local.target import LocalTarget
 from tests.functional.cli import ROOT
 from tests.functional.images.samples import image
@@ -91,6 +96,19 @@ def release(target: Target, tag: str) -> tuple[str, list[Event]]:
 def test_a_deploy_builds_when_asked_to_and_else_only_looks(target: EmulatedTarget) -> None:
     assert isinstance(image_source(target, None), BuiltImage)
     assert isinstance(image_source(target, "v7"), PublishedImage)
+
+
+@pytest.mark.parametrize("tag", ["latest", "", "a b"])
+def test_a_deploy_refuses_what_is_no_tag(target: EmulatedTarget, tag: str) -> None:
+    with pytest.raises(UsageError, match=r"`latest` names another image|can't be a tag"):
+        image_source(target, tag)
+
+
+def test_the_registry_tells_which_migrations_a_tag_brings(target: EmulatedTarget) -> None:
+    store = Workshop(target.workspace.root).store
+    values = store.json(image(store, seed=3).digest) | {"annotations": {MIGRATIONS_ANNOTATION: "m1 m2"}}
+    push(store, store.add(json.dumps(values).encode(), MANIFEST), repository_of(target, writable=True), "v7")
+    assert image_source(target, "v7").migrations == "m1 m2"
 
 
 def test_missing_content_is_pushed_under_its_tag_and_its_content(target: EmulatedTarget) -> None:

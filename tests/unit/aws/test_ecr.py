@@ -70,6 +70,15 @@ def test_an_index_is_put_back_as_an_index_in_the_owners_registry() -> None:
         Ecr(made).add_tag("app", DIGEST, "dev-r1", registry="210987654321")
 
 
+def test_what_a_builder_noted_in_an_image_is_read() -> None:
+    noted = json.dumps({**json.loads(MANIFEST), "annotations": {"dev.opsctl.migrations": "m1 m2"}})
+    with stubbed("ecr") as (made, stub):
+        stub.add_response("batch_get_image", {"images": [{"imageManifest": noted}]})
+        stub.add_response("batch_get_image", GOT)
+        assert Ecr(made).annotations("app", DIGEST) == {"dev.opsctl.migrations": "m1 m2"}
+        assert Ecr(made).annotations("app", DIGEST) == {}
+
+
 def test_a_tag_that_names_this_image_already_is_no_error() -> None:
     with stubbed("ecr") as (made, stub):
         stub.add_response("batch_get_image", GOT)

@@ -220,8 +220,23 @@ def test_the_last_lines_of_a_log_and_the_last_notes_are_shown(clock: Clock) -> N
     text = feed(tree, *(LogLine("migrate", f"line {n}") for n in range(9)), Progress("migrate", "half", 1, 2))
     assert text.splitlines() == [
         "note 2", "note 3", "note 4", "… migrate     0.0 s  apply pending migrations",
-        "    | line 6", "    | line 7", "    | line 8", "    | half",
+        "    | line 5", "    | line 6", "    | line 7", "    | line 8",
+        f"    {'━' * 12}{'─' * 12}  50%  half",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "shown"),
+    [
+        (0, 8, f"{'─' * 24}   0%  pushed"),
+        (3, 8, f"{'━' * 9}{'─' * 15}  38%  pushed"),
+        (9, 8, f"{'━' * 24} 100%  pushed"),
+        (1, 0, "pushed"),
+    ],
+)
+def test_bytes_that_are_through_fill_a_bar(clock: Clock, done: int, total: int, shown: str) -> None:
+    events = (StepStarted("push", "v1"), Progress("push", "started", 0, 8), Progress("push", "pushed", done, total))
+    assert feed(Tree(clock), *events).splitlines()[1:] == [f"    {shown}"]
 
 
 def test_a_long_line_is_cut_so_that_the_tree_keeps_its_height(clock: Clock) -> None:

@@ -25,6 +25,7 @@ def components(folder: Path, *layers: list[Entry]) -> dict[str, str]:
     made = manifest(store, [write_layer(store, each) for each in layers], "amd64")
     found = bill(store, made, "salaries:v1")
     assert found == bill(store, made, "salaries:v1"), "the same image has the same bill"
+    assert found["metadata"]["component"]["purl"] == f"pkg:oci/salaries@sha256%3A{made.digest[7:]}?tag=v1"
     return {each["name"]: each["purl"] for each in found["components"]}
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.images.source import SourceVersion, content_digest, migrations_digest, source_files, source_version
+from opsctl.images.source import (
+    SourceVersion,
+    content_digest,
+    migration_ids,
+    source_files,
+    source_version,
+    tagged_commit,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -146,10 +153,20 @@ def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
     assert source_files(tmp_path / "nothing") == []
 
 
-def test_only_migrations_change_the_digest_of_migrations(tree: Path) -> None:
-    service = tree / "service"
-    before = migrations_digest(service)
+def test_each_migration_has_an_id_of_its_own_that_its_content_decides(tree: Path) -> None:
+    service, second = tree / "service", tree / "service" / "salaries" / "migrations" / "0002_more.py"
+    before = set(migration_ids(service).split())
     (service / "manage.py").write_text("other\n")
-    assert migrations_digest(service) == before
-    (service / "salaries" / "migrations" / "0002_more.py").write_text("two\n")
-    assert migrations_digest(service) != before
+    second.with_name("__init__.py").write_text("")
+    assert set(migration_ids(service).split()) == before
+    second.write_text("two\n")
+    more = set(migration_ids(service).split())
+    assert before < more
+    second.write_text("another two\n")
+    assert set(migration_ids(service).split()) & more == before
+
+
+def test_a_default_tag_names_its_commit() -> None:
+    commit = "0123456789" * 4
+    assert [tagged_commit(tag) for tag in (commit, f"{commit}-dirty-01234567")] == [commit, commit]
+    assert [tagged_commit(tag) for tag in ("v1.2", commit[:12], f"content-{commit}")] == ["", "", ""]
