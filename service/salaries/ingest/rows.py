@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from salaries.ingest.columns import CANONICAL
-from salaries.ingest.engine import quoted, sql_blocks
+from salaries.ingest.engine import quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
@@ -92,8 +92,8 @@ def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: st
     )
     columns = {name: types.get(name, "VARCHAR") for name in header}
     source = (
-        f"read_csv({quoted(canonical)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"dateformat = '%Y-%m-%d', columns = {columns!r})"
+        f"read_csv({quoted_file(canonical)}, header = true, auto_detect = false, delim = ',', quote = '\"', "
+        f"escape = '\"', dateformat = '%Y-%m-%d', columns = {columns!r})"
     )
     try:
         db.execute(f"CREATE TABLE {table} AS SELECT {sql_blocks('rows.sql')['columns']} FROM {source}")  # noqa: S608
@@ -104,7 +104,7 @@ def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: st
 def _read_live(db: duckdb.DuckDBPyConnection, live: Path) -> None:
     columns = dict.fromkeys(TEXT_COLUMNS, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "BIGINT") | {"observed_at": "DATE"}
     source = (
-        f"read_csv({quoted(live)}, header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+        f"read_csv({quoted_file(live)}, header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
         f"columns = {columns!r})"
     )
     money = ", ".join(
