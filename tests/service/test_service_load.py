@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
+from salaries.ingest.errors import IngestError
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.services.releases import LoadRefusedError, release_load, release_rollback
 
@@ -166,3 +167,21 @@ def test_four_loads_at_once_make_one_release(database: str, data_dir: Path) -> N
     assert [process.returncode for process in running] == [0] * 4, outputs
     assert DatasetRelease.objects.count() == 1
     assert SalaryObservation.objects.count() == len(ROWS)
+
+
+def test_an_append_to_nothing_keeps_the_first_of_equal_rows_too(database: str, data_dir: Path) -> None:
+    release, _ = load(data_dir, [*ROWS, ROWS[0]], append=True)
+    assert SalaryObservation.objects.filter(release_id=release).count() == len(ROWS)
+
+
+def test_a_nul_in_the_canonical_file_is_refused_on_every_database(database: str, data_dir: Path) -> None:
+    with pytest.raises(IngestError, match="holds a NUL character"):
+        load(data_dir, [("s", "de\0v", *ROWS[0][2:])])
+
+
+@pytest.mark.parametrize("report", ["{broken", "[]"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_damaged_build_report_does_not_keep_the_rows_out(database: str, data_dir: Path, report: str) -> None:
+    (data_dir / "salaries.build.json").write_text(report)
+    release, _ = load(data_dir, ROWS)
+    assert DatasetRelease.objects.get(id=release).build == {}

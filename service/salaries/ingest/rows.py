@@ -50,7 +50,7 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     Raises:
         IngestError: the file lacks columns or holds a row that no build would have let through.
     """
-    db.execute(sql_blocks("rows.sql")["macros" if _holds_quotes(canonical) else "macros without quotes"])
+    db.execute(sql_blocks("rows.sql")["macros" if _holds(canonical, b'"') else "macros without quotes"])
     _read_canonical(db, canonical, table="rows" if live is None else "incoming")
     if live is not None:
         _read_live(db, live)
@@ -72,11 +72,11 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     return PreparedRows(path, checksum, sum(sources.values()), sources, facets)
 
 
-def _holds_quotes(path: Path) -> bool:
+def _holds(path: Path, what: bytes) -> bool:
     if not path.is_file() or path.stat().st_size == 0:
         return False
     with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b'"') >= 0
+        return content.find(what) >= 0
 
 
 def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: str) -> None:
@@ -87,6 +87,9 @@ def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: st
     missing = [name for name in CANONICAL if name not in header]
     if missing:
         raise IngestError(f"{canonical.name} lacks the columns {', '.join(missing)}; run build_salary_dataset first.")
+    # SQLite would take it and PostgreSQL would not.
+    if _holds(canonical, b"\0"):
+        raise IngestError(f"{canonical.name} holds a NUL character, which no build lets through; build it again.")
     types = (
         dict.fromkeys(CANONICAL, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "DECIMAL(12, 2)") | {"observed_at": "DATE"}
     )

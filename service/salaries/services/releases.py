@@ -76,7 +76,9 @@ def release_load(
         lock_dataset(using)
         observer("reading and sorting rows")
         active = _active(using)
-        live = folder / "live.csv" if append and active else None
+        live = folder / "live.csv" if append else None
+        if live:
+            live.touch()
         if live and active:
             copy_rows_out(using=using, release_id=active.id, path=live)
         prepared = prepare_rows(db, canonical=canonical, live=live, folder=folder)
@@ -165,9 +167,12 @@ def _build_report(canonical: Path) -> dict[str, Any]:
     import hashlib
 
     report = canonical.with_name(REPORT_NAME)
-    if not report.is_file():
+    try:
+        found = json.loads(report.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return {}
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        return {}
     with canonical.open("rb") as handle:
         same = hashlib.file_digest(handle, "sha256").hexdigest() == found.get("checksum")
     return found if same else {}
