@@ -75,8 +75,9 @@ def test_filters_are_left_out_one_by_one_when_the_data_is_too_large(
 def test_it_needs_a_release_and_a_plain_file_name(database: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no dataset release"):
         export(tmp_path)
-    with pytest.raises(CommandError, match="must be a plain file name"):
-        export(tmp_path, filename="../index.html")
+    for name in ("../index.html", "", ".", "a\nb.html"):
+        with pytest.raises(CommandError, match="must be a plain file name"):
+            export(tmp_path, filename=name)
     with pytest.raises(CommandError, match="no DATASET_BUCKET"):
         call_command("export_dashboard", to_bucket=True)
 
