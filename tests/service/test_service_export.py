@@ -49,10 +49,12 @@ def test_files_of_an_earlier_release_are_removed_and_others_left_alone(
 ) -> None:
     target = tmp_path / "d"
     before = export(target)
-    (target / "robots.txt").write_text("mine")
+    others = ("robots.txt", "data/mine.js", "dashboard.mine.css")
+    for name in others:
+        (target / name).write_text("mine")
     release_load(canonical=write_canonical(data_dir / "c.csv", ROWS[:50]), append=False, allow_shrink=False)
     after = export(target)
-    assert after.pop("robots.txt") == b"mine"
+    assert {after.pop(name) for name in others} == {b"mine"}
     assert len(after) == len(before)
     assert {name for name in before if name.startswith("data/")}.isdisjoint(after)
 
