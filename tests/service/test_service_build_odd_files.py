@@ -12,13 +12,15 @@ from salaries.ingest.build import BuildReport, build_dataset
 from salaries.ingest.errors import IngestError
 
 
-def build(data_dir: Path, files: dict[str, bytes | str], country: str = "Brazil") -> tuple[BuildReport, list[str]]:
+def build(
+    data_dir: Path, files: dict[str, bytes | str], country: str = "Brazil", encodings: dict[str, str] | None = None
+) -> tuple[BuildReport, list[str]]:
     """Build `files` and return the report and the roles that came out."""
     for name, content in files.items():
         path = data_dir / "raw" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    report = build_dataset(data_dir=data_dir, country=country, encodings={})
+    report = build_dataset(data_dir=data_dir, country=country, encodings=encodings or {})
     with (data_dir / "salaries.csv").open(encoding="utf-8", newline="") as handle:
         return report, [row["role"] for row in csv.DictReader(handle)]
 
@@ -34,9 +36,15 @@ def test_lines_that_end_in_a_lone_carriage_return_are_rows(data_dir: Path) -> No
     assert roles == ["dev", "ops", "qa", "sre"]
 
 
-def test_a_gz_is_unpacked_whatever_the_case_of_its_name(data_dir: Path) -> None:
-    _, roles = build(data_dir, {"A.CSV.GZ": gzip.compress(b"role,salary\ndev,1\n")})
-    assert roles == ["dev"]
+def test_a_file_is_known_by_the_end_of_its_name_in_any_case(data_dir: Path) -> None:
+    packed = {name: gzip.compress(f"role,salary\n{name},1\n".encode()) for name in ("A.CSV.GZ", "b.Csv.gz")}
+    _, roles = build(data_dir, {**packed, "c.Csv": "role,salary\nc.csv,1\n"})
+    assert roles == ["a.csv.gz", "b.csv.gz", "c.csv"]
+
+
+def test_a_byte_order_mark_counts_for_more_than_the_declared_encoding(data_dir: Path) -> None:
+    _, roles = build(data_dir, {"a.csv": "\ufeffrole,salary\nção,1\n"}, encodings={"a.csv": "latin-1"})
+    assert roles == ["ção"]
 
 
 def test_a_name_with_brackets_stands_for_itself_and_not_for_another_file(data_dir: Path) -> None:

@@ -64,14 +64,15 @@ def raw_files(raw_dir: Path) -> list[Path]:
     """
     found = [
         path
-        for pattern in ("*.csv", "*.csv.gz", "*.CSV", "*.CSV.GZ")
-        for path in raw_dir.rglob(pattern)
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(raw_dir).parts)
+        for path in raw_dir.rglob("*")
+        if path.name.lower().endswith((".csv", ".csv.gz"))
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(raw_dir).parts)
     ]
     unnamable = next((path for path in found if not _is_text(str(path))), None)
     if unnamable is not None:
         raise IngestError(f"The name of the raw file {str(unnamable)!a} is not valid UTF-8; rename it.")
-    return sorted(set(found), key=lambda path: path.relative_to(raw_dir).as_posix())
+    return sorted(found, key=lambda path: path.relative_to(raw_dir).as_posix())
 
 
 def _is_text(name: str) -> bool:

@@ -67,6 +67,8 @@ def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
         first = handle.read(_CHUNK)
     if first.startswith(_UTF16_MARKS):
         codec = "utf-16"
+    elif first.startswith(codecs.BOM_UTF8):
+        codec = "utf-8-sig"
     delimiter, header = _header(first, codec)
     look = _Look(tabs=delimiter == "\t")
     look.feed(first)
