@@ -11,6 +11,7 @@ def main() -> None:
     """Run the management command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from config.env import EnvironmentVariableError
+    from config.failures import failure_sentence
 
     try:
         from django.core.management import execute_from_command_line
@@ -20,6 +21,12 @@ def main() -> None:
         # One sentence instead of a traceback: this is what a task's log shows first.
         sys.stderr.write(f"error: {error}\n")
         sys.exit(4)
+    except Exception as error:
+        reason = failure_sentence(error)
+        if reason is None or "--traceback" in sys.argv:
+            raise
+        sys.stderr.write(f"error: {sys.argv[1]} failed: {reason} (--traceback shows where)\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -49,10 +49,12 @@ def test_files_of_an_earlier_release_are_removed_and_others_left_alone(
 ) -> None:
     target = tmp_path / "d"
     before = export(target)
-    (target / "robots.txt").write_text("mine")
+    others = ("robots.txt", "data/mine.js", "dashboard.mine.css")
+    for name in others:
+        (target / name).write_text("mine")
     release_load(canonical=write_canonical(data_dir / "c.csv", ROWS[:50]), append=False, allow_shrink=False)
     after = export(target)
-    assert after.pop("robots.txt") == b"mine"
+    assert {after.pop(name) for name in others} == {b"mine"}
     assert len(after) == len(before)
     assert {name for name in before if name.startswith("data/")}.isdisjoint(after)
 
@@ -75,8 +77,9 @@ def test_filters_are_left_out_one_by_one_when_the_data_is_too_large(
 def test_it_needs_a_release_and_a_plain_file_name(database: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no dataset release"):
         export(tmp_path)
-    with pytest.raises(CommandError, match="must be a plain file name"):
-        export(tmp_path, filename="../index.html")
+    for name in ("../index.html", "", ".", "a\nb.html"):
+        with pytest.raises(CommandError, match="must be a plain file name"):
+            export(tmp_path, filename=name)
     with pytest.raises(CommandError, match="no DATASET_BUCKET"):
         call_command("export_dashboard", to_bucket=True)
 

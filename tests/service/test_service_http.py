@@ -100,3 +100,24 @@ def test_an_unknown_path_is_404_as_json_below_api(data_dir: object, client: Clie
 def test_a_path_without_its_slash_is_redirected(data_dir: object, client: Client) -> None:
     answer = client.get("/api/salaries?role=sre")
     assert (answer.status_code, answer["Location"]) == (301, "/api/salaries/?role=sre")
+
+
+@only_sqlite
+def test_a_request_that_django_refuses_is_answered_in_json_under_api(loaded: str, client: Client) -> None:
+    refused = client.get("/api/filters/", headers={"Host": "evil.example"})
+    assert (refused.status_code, refused["Content-Type"]) == (400, "application/json")
+    assert "Host" in refused.json()["error"]
+    page = client.get("/dashboard/", headers={"Host": "evil.example"})
+    assert (page.status_code, page["Content-Type"]) == (400, "text/plain; charset=utf-8")
+
+
+@only_sqlite
+def test_unknown_parameters_are_ignored_however_many(loaded: str, client: Client) -> None:
+    assert client.get("/api/salaries/?" + "a&" * 1500 + "role=sre").json() == client.get(PATHS[0]).json()
+
+
+@only_sqlite
+@pytest.mark.parametrize("name", ["role", "state"])
+def test_the_last_of_a_repeated_parameter_counts(loaded: str, client: Client, name: str) -> None:
+    answer = client.get(f"/api/salaries/?role=sre&{name}=first&{name}=last").json()
+    assert answer["filters"][name] == "last"

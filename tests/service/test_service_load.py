@@ -10,6 +10,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 from salaries.management.commands.load_salary_dataset import StepTimes
+
+
+from salaries.ingest.errors import IngestError
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.services.releases import LoadRefusedError, release_load, release_rollback
 
@@ -176,3 +179,21 @@ def test_only_steps_worth_waiting_for_are_told() -> None:
         for step in ("waiting", "reading", "copying"):
             steps(step)
     assert told == ["  reading: 2.6 s"]
+
+
+def test_an_append_to_nothing_keeps_the_first_of_equal_rows_too(database: str, data_dir: Path) -> None:
+    release, _ = load(data_dir, [*ROWS, ROWS[0]], append=True)
+    assert SalaryObservation.objects.filter(release_id=release).count() == len(ROWS)
+
+
+def test_a_nul_in_the_canonical_file_is_refused_on_every_database(database: str, data_dir: Path) -> None:
+    with pytest.raises(IngestError, match="holds a NUL character"):
+        load(data_dir, [("s", "de\0v", *ROWS[0][2:])])
+
+
+@pytest.mark.parametrize("report", ["{broken", "[]"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_damaged_build_report_does_not_keep_the_rows_out(database: str, data_dir: Path, report: str) -> None:
+    (data_dir / "salaries.build.json").write_text(report)
+    release, _ = load(data_dir, ROWS)
+    assert DatasetRelease.objects.get(id=release).build == {}

@@ -37,6 +37,8 @@ def test_it_serves_pages_figures_and_files_and_stops_when_told(
     assert get(port, "/healthz", Host="10.9.8.7")[2] == b"OK"
     assert json.loads(get(port, "/readyz", Host="10.9.8.7")[2]) == {"status": "ready"}
     assert json.loads(get(port, "/api/salaries/?role=qa_engineer")[2])["total_observations"] == 17
+    longest = "&".join(f"role={number}" + "%C3%A9" * 99 for number in range(10))
+    assert get(port, f"/api/salaries/comparison/?{longest}")[0] == 200
     page = get(port, "/dashboard/")[2].decode()
     files = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
     assert len(files) >= 5

@@ -31,8 +31,8 @@ class Query:
 
 
 def one_role(params: QueryDict) -> Query:
-    """Return the query of an endpoint about one role."""
-    role = _clean("role", next((value for value in params.getlist("role") if value.strip()), ""))
+    """Return the query of an endpoint about one role; of a repeated parameter the last counts, as it always did."""
+    role = _clean("role", params.get("role") or "")
     if role is None:
         raise ParameterError("The query parameter 'role' is required.")
     return Query([role], _filters(params))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
 from salaries.api import answers
@@ -33,6 +33,14 @@ def schema(request: HttpRequest) -> HttpResponse:
     body = json_text(openapi_document()).encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     return HttpResponse(body, content_type="application/json", headers={"ETag": tag, "Cache-Control": "no-cache"})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """Answer 400 to what Django itself refuses: as JSON under `/api/`, else as a short text."""
+    reason = "The request can't be understood; its Host may be none of this service's names."
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": reason}, status=400)
+    return HttpResponseBadRequest(f"{reason}\n", content_type="text/plain; charset=utf-8")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from salaries.ingest.columns import ALIASES
-from salaries.ingest.engine import engine, quoted, sql_blocks
+from salaries.ingest.engine import engine, quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspect import RawFile, glance_at, look_through
 from salaries.ingest.rewrite import rewrite_plain
@@ -57,14 +57,26 @@ class BuildReport:
 
 
 def raw_files(raw_dir: Path) -> list[Path]:
-    """Return every CSV under `raw_dir`, subfolders included, ordered by path. Hidden files are the pipeline's own."""
+    """Return every CSV under `raw_dir`, subfolders included, ordered by path. Hidden files are the pipeline's own.
+
+    Raises:
+        IngestError: a name is not UTF-8, so neither the list of rejects nor DuckDB could hold it.
+    """
     found = [
         path
-        for pattern in ("*.csv", "*.csv.gz", "*.CSV", "*.CSV.GZ")
-        for path in raw_dir.rglob(pattern)
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(raw_dir).parts)
+        for path in raw_dir.rglob("*")
+        if path.name.lower().endswith((".csv", ".csv.gz"))
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(raw_dir).parts)
     ]
-    return sorted(set(found), key=lambda path: path.relative_to(raw_dir).as_posix())
+    unnamable = next((path for path in found if not _is_text(str(path))), None)
+    if unnamable is not None:
+        raise IngestError(f"The name of the raw file {str(unnamable)!a} is not valid UTF-8; rename it.")
+    return sorted(found, key=lambda path: path.relative_to(raw_dir).as_posix())
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) -> BuildReport:
@@ -144,7 +156,7 @@ def _plain_view(raw: RawFile) -> str:
     columns = {f"c{index}": "VARCHAR" for index in range(len(raw.header))}
     # A lone text column would lose its empty lines to the reader; such a file has no figures anyway.
     source = (
-        f"read_csv({quoted(raw.path)}, header = true, auto_detect = false, delim = {quoted(raw.delimiter)}, "
+        f"read_csv({quoted_file(raw.path)}, header = true, auto_detect = false, delim = {quoted(raw.delimiter)}, "
         f"quote = '\"', escape = '\"', columns = {columns!r}, null_padding = true, max_line_size = 1048576)"
     )
     return _view(raw, f"SELECT NULL::BIGINT AS line, '' AS problem, * FROM {source}")  # noqa: S608
@@ -153,7 +165,7 @@ def _plain_view(raw: RawFile) -> str:
 def _rewritten_view(raw: RawFile, path: Path) -> str:
     columns = {"line": "BIGINT", "problem": "VARCHAR"} | {f"c{i}": "VARCHAR" for i in range(len(raw.header))}
     source = (
-        f"read_csv({quoted(path)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+        f"read_csv({quoted_file(path)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
         f"columns = {columns!r}, parallel = false, max_line_size = 4194304)"
     )
     return _view(raw, f"SELECT * REPLACE (coalesce(problem, '') AS problem) FROM {source}")  # noqa: S608

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -45,3 +46,8 @@ def sql_blocks(name: str) -> dict[str, str]:
 def quoted(text: object) -> str:
     """Return `text` as an SQL string literal, for the places where DuckDB takes no parameter."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def quoted_file(path: Path) -> str:
+    """Return `path` as an SQL string literal that names this one file, for functions that take patterns of files."""
+    return quoted(re.sub(r"[*?\[]", r"[\g<0>]", str(path)))

@@ -12,6 +12,7 @@ import codecs
 import contextlib
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from typing import IO
 
 from salaries.ingest.errors import IngestError
 
+# The reader's own limit of 128 KiB would end the build at one long text instead of rejecting it.
+csv.field_size_limit(1 << 30)
 _CHUNK = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 # Blanks that DuckDB's trim would leave; a tab is one too, unless it is the delimiter.
@@ -50,7 +53,7 @@ class RawFile:
 
 def open_raw(path: Path) -> IO[bytes]:
     """Open a raw file, unpacking `.gz`."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
@@ -64,6 +67,8 @@ def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
         first = handle.read(_CHUNK)
     if first.startswith(_UTF16_MARKS):
         codec = "utf-16"
+    elif first.startswith(codecs.BOM_UTF8):
+        codec = "utf-8-sig"
     delimiter, header = _header(first, codec)
     look = _Look(tabs=delimiter == "\t")
     look.feed(first)
@@ -145,7 +150,7 @@ class _Look:
 
 def _header(first: bytes, codec: str) -> tuple[str, tuple[str, ...]]:
     text = first.decode(codec, errors="replace")
-    line = next((line for line in text.splitlines() if line.strip()), "")
+    line = next((line for line in io.StringIO(text, newline=None) if line.strip()), "").removesuffix("\n")
     delimiter = max(_DELIMITERS, key=line.count)
     names = next(csv.reader([line], delimiter=delimiter), [])
     return delimiter, tuple(name.strip().lower() for name in names)

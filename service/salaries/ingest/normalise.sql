@@ -33,9 +33,9 @@ CREATE MACRO amount_problem(x) AS CASE
     WHEN regexp_full_match(x, '[+]?[0-9.]*,[0-9]+') THEN 'decimal comma'
     ELSE 'not a number'
 END;
--- The cheap test comes first: most roles are plain ASCII with at most a space in them.
+-- RE2's \s knows ASCII only. The cheap test comes first: most roles are plain ASCII with at most a space in them.
 CREATE MACRO role_of(x) AS CASE
-    WHEN strlen(x) <> length(x) THEN nfc_normalize(regexp_replace(lower(x), '[\s\x{00a0}]+', '_', 'g'))
+    WHEN strlen(x) <> length(x) THEN nfc_normalize(regexp_replace(lower(x), '[\s\p{Z}\x{0085}]+', '_', 'g'))
     WHEN contains(x, '  ') OR regexp_matches(x, '[\t-\r]') THEN regexp_replace(lower(x), '\s+', '_', 'g')
     ELSE replace(lower(x), ' ', '_')
 END;
@@ -61,7 +61,9 @@ CREATE MACRO country_of(x) AS CASE
     WHEN x IS NULL OR lower(x) IN ('br', 'bra', 'brasil') THEN 'Brazil'
     ELSE x
 END;
+-- The year 0 is none: DuckDB would write it as 0001-01-01 (BC).
 CREATE MACRO day_of(x) AS CASE
+    WHEN x LIKE '0000-%' OR x LIKE '%/0000' THEN NULL
     WHEN regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(x AS DATE)
     WHEN regexp_full_match(x, '[0-9]{2}/[0-9]{2}/[0-9]{4}')
         THEN TRY_CAST(x[7:10] || '-' || x[4:5] || '-' || x[1:2] AS DATE)
@@ -105,7 +107,7 @@ WITH valued AS (
         AND NOT (low IS NULL AND low_text IS NOT NULL)
         AND NOT (high IS NULL AND high_text IS NOT NULL)
         AND NOT (total IS NULL AND total_text IS NOT NULL)
-        AND country = $country,
+        AND country = country_of($country),
         false
     ) AS fine
     FROM filled
@@ -121,7 +123,7 @@ SELECT
         WHEN total IS NULL AND total_text IS NOT NULL THEN amount_problem(total_text)
         WHEN total_filled IS NULL THEN 'no salary figure'
         WHEN low_filled > high_filled THEN 'minimum above maximum'
-        WHEN lower(country) <> lower($country) THEN '-country'
+        WHEN lower(country) <> lower(country_of($country)) THEN '-country'
     END AS outcome,
     CASE
         WHEN fine OR problem <> '' THEN NULL

@@ -6,8 +6,8 @@ that the build counts as its reason.
 
 from __future__ import annotations
 
-import codecs
 import csv
+import io
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +18,8 @@ _REPLACEMENT = "\ufffd"
 # A quoted text longer than this many lines is a quote that was never closed.
 _LONGEST_RECORD_LINES = 100
 _LONGEST_LINE = 1_000_000
+# Far more than a column takes, so what is cut is rejected all the same; DuckDB has a limit for a row.
+_LONGEST_FIELD = 1000
 Record = tuple[int, str, list[str]]
 
 
@@ -30,7 +32,7 @@ def rewrite_plain(raw: RawFile, target: Path) -> int:
         writer.writerow(["line", "problem", *[f"c{number}" for number in range(width)]])
         for line, problem, fields in records(raw):
             found = problem or _problem(fields, width)
-            clean = [field.replace("\0", "").strip() for field in fields[:width]]
+            clean = [field.replace("\0", "").strip()[:_LONGEST_FIELD] for field in fields[:width]]
             writer.writerow([line, found, *clean, *[""] * (width - len(clean))])
             rows += 1
     return rows
@@ -93,7 +95,8 @@ def _after_closing(text: str, at: int) -> int:
 def _split(text: str, delimiter: str) -> list[str]:
     if '"' not in text:
         return text.split(delimiter)
-    return next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), [])
+    # NOTE: no splitlines here: it also splits at blanks such as U+0085, and the reader would end the record there.
+    return next(csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter), [])
 
 
 def _problem(fields: list[str], width: int) -> str:
@@ -108,19 +111,10 @@ def _problem(fields: list[str], width: int) -> str:
 
 
 def _lines(raw: RawFile) -> Iterator[tuple[int, str]]:
-    """Yield (number, text) of each line without its end, decoded; a wrong byte becomes U+FFFD."""
-    decoder = codecs.getincrementaldecoder(raw.encoding)("replace")
-    number, tail = 0, ""
-    with open_raw(raw.path) as handle:
-        while chunk := handle.read(1 << 20):
-            parts = (tail + decoder.decode(chunk)).split("\n")
-            tail = parts.pop()
-            if len(tail) > _LONGEST_LINE:
-                parts.append(tail)
-                tail = ""
-            for part in parts:
-                number += 1
-                yield number, part.rstrip("\r")
-    tail += decoder.decode(b"", final=True)
-    if tail:
-        yield number + 1, tail.rstrip("\r")
+    """Yield (number, text) of each line without its end, decoded; a wrong byte becomes U+FFFD.
+
+    A lone carriage return ends a line too, as in files of old Macs.
+    """
+    with io.TextIOWrapper(open_raw(raw.path), raw.encoding, errors="replace", newline=None) as handle:
+        for number, line in enumerate(iter(lambda: handle.readline(_LONGEST_LINE), ""), 1):
+            yield number, line.removesuffix("\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from salaries.ingest.columns import CANONICAL
-from salaries.ingest.engine import quoted, sql_blocks
+from salaries.ingest.engine import quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
@@ -50,7 +50,7 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     Raises:
         IngestError: the file lacks columns or holds a row that no build would have let through.
     """
-    db.execute(sql_blocks("rows.sql")["macros" if _holds_quotes(canonical) else "macros without quotes"])
+    db.execute(sql_blocks("rows.sql")["macros" if _holds(canonical, b'"') else "macros without quotes"])
     _read_canonical(db, canonical, table="rows" if live is None else "incoming")
     if live is not None:
         _read_live(db, live)
@@ -72,11 +72,11 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     return PreparedRows(path, checksum, sum(sources.values()), sources, facets)
 
 
-def _holds_quotes(path: Path) -> bool:
+def _holds(path: Path, what: bytes) -> bool:
     if not path.is_file() or path.stat().st_size == 0:
         return False
     with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b'"') >= 0
+        return content.find(what) >= 0
 
 
 def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: str) -> None:
@@ -87,13 +87,16 @@ def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: st
     missing = [name for name in CANONICAL if name not in header]
     if missing:
         raise IngestError(f"{canonical.name} lacks the columns {', '.join(missing)}; run build_salary_dataset first.")
+    # SQLite would take it and PostgreSQL would not.
+    if _holds(canonical, b"\0"):
+        raise IngestError(f"{canonical.name} holds a NUL character, which no build lets through; build it again.")
     types = (
         dict.fromkeys(CANONICAL, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "DECIMAL(12, 2)") | {"observed_at": "DATE"}
     )
     columns = {name: types.get(name, "VARCHAR") for name in header}
     source = (
-        f"read_csv({quoted(canonical)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"dateformat = '%Y-%m-%d', columns = {columns!r})"
+        f"read_csv({quoted_file(canonical)}, header = true, auto_detect = false, delim = ',', quote = '\"', "
+        f"escape = '\"', dateformat = '%Y-%m-%d', columns = {columns!r})"
     )
     try:
         db.execute(f"CREATE TABLE {table} AS SELECT {sql_blocks('rows.sql')['columns']} FROM {source}")  # noqa: S608
@@ -104,7 +107,7 @@ def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: st
 def _read_live(db: duckdb.DuckDBPyConnection, live: Path) -> None:
     columns = dict.fromkeys(TEXT_COLUMNS, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "BIGINT") | {"observed_at": "DATE"}
     source = (
-        f"read_csv({quoted(live)}, header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+        f"read_csv({quoted_file(live)}, header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
         f"columns = {columns!r})"
     )
     money = ", ".join(

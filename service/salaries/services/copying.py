@@ -10,7 +10,7 @@ from typing import IO, Any
 import duckdb
 from django.db import connections
 
-from salaries.ingest.engine import quoted
+from salaries.ingest.engine import quoted, quoted_file
 from salaries.ingest.rows import NULL_MARK, ROW_COLUMNS, TEXT_COLUMNS
 
 _TABLE = "salaries_salaryobservation"
@@ -61,7 +61,7 @@ def copy_rows_in(*, using: str, release_id: int, path: Path, db: duckdb.DuckDBPy
 def _batches(db: duckdb.DuckDBPyConnection, path: Path) -> Iterator[list[tuple[Any, ...]]]:
     types = {name: "VARCHAR" if name in TEXT_COLUMNS else "BIGINT" for name in ROW_COLUMNS} | {"observed_at": "VARCHAR"}
     rows = db.execute(
-        f"SELECT * FROM read_csv({quoted(path)}, header = false, nullstr = {quoted(NULL_MARK)}, "  # noqa: S608
+        f"SELECT * FROM read_csv({quoted_file(path)}, header = false, nullstr = {quoted(NULL_MARK)}, "  # noqa: S608
         f"auto_detect = false, allow_quoted_nulls = false, delim = ',', quote = '\"', escape = '\"', "
         f"columns = {types!r})"
     )

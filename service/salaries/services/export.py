@@ -33,6 +33,9 @@ SELECT role, currency, state, level, work_model, location, source, base_min_cent
 FROM salaries_salaryobservation WHERE release_id = %s AND role = %s
 ORDER BY currency, state, level, work_model, location, source, total_cents, base_min_cents, base_max_cents
 """
+# The hash in the name of what an export wrote; other files in the folder are somebody else's.
+_HASH_LENGTH = 12
+_HASH_PATTERN = "[0-9a-f]" * _HASH_LENGTH
 Row = tuple[Any, ...]
 
 
@@ -92,8 +95,8 @@ def _publish(fresh: Path, target: Path, page: bytes, filename: str) -> None:
     partial = target / f".{filename}.new"
     partial.write_bytes(page)
     partial.replace(target / filename)
-    for pattern in ("data/*.js", "chart.*.js", "dashboard.*.js", "dashboard.*.css"):
-        for path in target.glob(pattern):
+    for stem in ("data/*", "chart", "dashboard"):
+        for path in target.glob(f"{stem}.{_HASH_PATTERN}.*"):
             if path.relative_to(target) not in kept:
                 path.unlink()
 
@@ -161,7 +164,7 @@ def _script_json(value: Any) -> str:
 
 
 def _place(folder: Path, stem: str, suffix: str, body: bytes) -> str:
-    name = f"{stem}.{hashlib.sha256(body).hexdigest()[:12]}{suffix}"
+    name = f"{stem}.{hashlib.sha256(body).hexdigest()[:_HASH_LENGTH]}{suffix}"
     (folder / name).write_bytes(body)
     return name
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 
 # Arbitrary but fixed numbers, in one place so that two uses never collide.
 DATASET_LOCK = 730_100_001
@@ -16,10 +17,29 @@ class BusyError(Exception):
     """Somebody else holds the lock and did not finish in time."""
 
 
+@contextlib.contextmanager
+def dataset_transaction(using: str) -> Iterator[None]:
+    """Run the block in one transaction that holds the dataset lock.
+
+    Raises:
+        BusyError: another process held it for too long.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(transaction.atomic(using=using))
+        except OperationalError as error:
+            # SQLite's transactions begin IMMEDIATE, which is the lock; it can't tell who holds it.
+            if "database is locked" not in str(error):
+                raise
+            raise BusyError("Another process is writing to the database; try again later.") from error
+        lock_dataset(using)
+        yield
+
+
 def lock_dataset(using: str, *, wait_seconds: int = 600) -> None:
     """Hold the dataset lock until the transaction ends; it waits for its holder and then names it.
 
-    SQLite needs nothing here: its transactions begin IMMEDIATE, which is the same lock.
+    SQLite needs nothing here: beginning the transaction was the lock.
 
     Raises:
         BusyError: the holder did not finish within `wait_seconds`.

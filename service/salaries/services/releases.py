@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import duckdb
 from django.conf import settings
-from django.db import transaction
 
 from salaries.ingest.build import REPORT_NAME
 from salaries.ingest.engine import engine
@@ -25,7 +24,7 @@ from salaries.selectors.releases import Release
 from salaries.selectors.rows import folded
 from salaries.services.aggregates import rebuild_aggregates
 from salaries.services.copying import copy_rows_in, copy_rows_out
-from salaries.services.locks import lock_dataset
+from salaries.services.locks import dataset_transaction
 
 Observer = Callable[[str], None]
 
@@ -67,16 +66,17 @@ def release_load(
         BusyError: another load did not finish in time.
     """
     size = canonical.stat().st_size if canonical.is_file() else 0
+    observer("waiting for other loads")
     with (
         scratch(settings.DATA_DIR, "load") as folder,
         engine(folder, input_bytes=size) as db,
-        transaction.atomic(using=using),
+        dataset_transaction(using),
     ):
-        observer("waiting for other loads")
-        lock_dataset(using)
         observer("reading and sorting rows")
         active = _active(using)
-        live = folder / "live.csv" if append and active else None
+        live = folder / "live.csv" if append else None
+        if live:
+            live.touch()
         if live and active:
             copy_rows_out(using=using, release_id=active.id, path=live)
         prepared = prepare_rows(db, canonical=canonical, live=live, folder=folder)
@@ -102,8 +102,7 @@ def release_rollback(*, to: int | None = None, using: str = "default") -> Datase
     Raises:
         LoadRefusedError: there is no such release.
     """
-    with transaction.atomic(using=using):
-        lock_dataset(using)
+    with dataset_transaction(using):
         active = _active(using)
         kept = DatasetRelease.objects.using(using)
         candidates = kept.filter(id=to) if to is not None else kept.filter(id__lt=active.id if active else 0)
@@ -165,9 +164,12 @@ def _build_report(canonical: Path) -> dict[str, Any]:
     import hashlib
 
     report = canonical.with_name(REPORT_NAME)
-    if not report.is_file():
+    try:
+        found = json.loads(report.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return {}
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        return {}
     with canonical.open("rb") as handle:
         same = hashlib.file_digest(handle, "sha256").hexdigest() == found.get("checksum")
     return found if same else {}

@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Export, and say what was written and what was left out."""
         filename = options["filename"]
-        if Path(filename).name != filename or filename.startswith("."):
+        if not filename.isprintable() or Path(filename).name != (filename or "/") or filename.startswith("."):
             raise CommandError(f"--filename {filename!r} must be a plain file name.")
         if options["to_bucket"] and not settings.DATASET_BUCKET:
             raise CommandError("There is no DATASET_BUCKET to export to; use --output-dir.")

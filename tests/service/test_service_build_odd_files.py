@@ -1,0 +1,89 @@
+"""`build_salary_dataset` with files as people and machines leave them: odd names, line ends, blanks and sizes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+from salaries.ingest.build import BuildReport, build_dataset
+from salaries.ingest.errors import IngestError
+
+
+def build(
+    data_dir: Path, files: dict[str, bytes | str], country: str = "Brazil", encodings: dict[str, str] | None = None
+) -> tuple[BuildReport, list[str]]:
+    """Build `files` and return the report and the roles that came out."""
+    for name, content in files.items():
+        path = data_dir / "raw" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    report = build_dataset(data_dir=data_dir, country=country, encodings=encodings or {})
+    with (data_dir / "salaries.csv").open(encoding="utf-8", newline="") as handle:
+        return report, [row["role"] for row in csv.DictReader(handle)]
+
+
+@pytest.mark.parametrize("blank", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_blank_that_is_no_line_end_does_not_cut_a_row_with_quotes(data_dir: Path, blank: str) -> None:
+    _, roles = build(data_dir, {"a.csv": f'\nsource,location,role,salary\n"a, b",x{blank}y,dev,1\n'})
+    assert roles == ["dev"]
+
+
+def test_lines_that_end_in_a_lone_carriage_return_are_rows(data_dir: Path) -> None:
+    _, roles = build(data_dir, {"mac.csv": 'role,salary\rdev,1\r"ops",2\r', "mixed.csv": "role,salary\rqa,1\nsre,2\n"})
+    assert roles == ["dev", "ops", "qa", "sre"]
+
+
+def test_a_file_is_known_by_the_end_of_its_name_in_any_case(data_dir: Path) -> None:
+    packed = {name: gzip.compress(f"role,salary\n{name},1\n".encode()) for name in ("A.CSV.GZ", "b.Csv.gz")}
+    _, roles = build(data_dir, {**packed, "c.Csv": "role,salary\nc.csv,1\n"})
+    assert roles == ["a.csv.gz", "b.csv.gz", "c.csv"]
+
+
+def test_a_byte_order_mark_counts_for_more_than_the_declared_encoding(data_dir: Path) -> None:
+    _, roles = build(data_dir, {"a.csv": "\ufeffrole,salary\nção,1\n"}, encodings={"a.csv": "latin-1"})
+    assert roles == ["ção"]
+
+
+def test_a_name_with_brackets_stands_for_itself_and_not_for_another_file(data_dir: Path) -> None:
+    _, roles = build(data_dir, {"a[1].csv": "role,salary\ndev,1\n", "a1.csv": "role,salary\nops,2\n"})
+    assert sorted(roles) == ["dev", "ops"]
+
+
+def test_a_name_that_is_no_text_is_refused_in_a_sentence(data_dir: Path) -> None:
+    with pytest.raises(IngestError, match=r"dce9\.csv' is not valid UTF-8; rename it"):
+        build(data_dir, {os.fsdecode(b"\xe9.csv"): "role,salary\ndev,1\n"})
+
+
+@pytest.mark.parametrize("notes", ["x" * 200_000, ("y" * 600_000 + "\n") * 9])
+def test_a_huge_text_costs_no_more_than_its_own_row(data_dir: Path, notes: str) -> None:
+    text = f'role,notes,salary\ndev,"{notes}",1\n"{notes}",,2\nops,"a\nb",3\n'
+    report, roles = build(data_dir, {"a.csv": text})
+    assert roles == ["dev", "ops"]
+    assert report.reasons == {"text too long": 1}
+
+
+def test_a_page_on_one_long_line_ends_no_build(data_dir: Path) -> None:
+    _, roles = build(data_dir, {"a.csv": f"<html>{'x' * 3_000_000}</html>", "b.csv": "role,salary\ndev,1\n"})
+    assert roles == ["dev"]
+
+
+@pytest.mark.parametrize("day", ["0000-01-01", "01/01/0000"])
+def test_the_year_zero_is_an_unreadable_date(data_dir: Path, day: str) -> None:
+    report, _ = build(data_dir, {"a.csv": f"role,salary,date\ndev,1,{day}\n"})
+    assert report.unreadable_dates == 1
+    assert "BC" not in (data_dir / "salaries.csv").read_text()
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\u3000", "\x85"])
+def test_every_blank_inside_a_role_becomes_an_underscore(data_dir: Path, blank: str) -> None:
+    _, roles = build(data_dir, {"a.csv": f"role,salary\nData{blank}Engineer,1\n"})
+    assert roles == ["data_engineer"]
+
+
+@pytest.mark.parametrize("country", ["br", "BRA", "brasil", "BRAZIL"])
+def test_the_country_may_be_named_as_in_the_files(data_dir: Path, country: str) -> None:
+    _, roles = build(data_dir, {"a.csv": "role,salary,country\ndev,1,BR\nops,2,US\n"}, country)
+    assert roles == ["dev"]

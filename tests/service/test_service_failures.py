@@ -1,0 +1,55 @@
+"""What a command says when the disk, a folder or the database fails it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from config.failures import failure_sentence
+from django.db import connections
+from salaries.services.locks import BusyError, dataset_transaction
+
+from tests.service.commands import SERVICE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("build_salary_dataset",),
+        ("load_salary_dataset",),
+        ("salary_releases",),
+        ("export_dashboard", "--output-dir", "out"),
+    ],
+)
+def test_a_data_dir_that_is_no_folder_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "data").write_text("a file")
+    environment = {"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path / "data")}
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(command, cwd=SERVICE, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_fails_outside_is_said_and_a_fault_of_the_program_is_not_hidden() -> None:
+    assert failure_sentence(OSError(28, "No space left on device")) == "[Errno 28] No space left on device"
+    assert failure_sentence(duckdb.IOException("IO Error: disk\n{more}")) == "IO Error: disk"
+    assert failure_sentence(sqlite3.OperationalError("database or disk is full")) == "database or disk is full"
+    assert failure_sentence(KeyError("name")) is None
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_sqlite_file_that_another_process_writes_for_too_long_is_busy(database: str) -> None:
+    connection = connections["default"]
+    connection.close()
+    connection.settings_dict["OPTIONS"] = connection.settings_dict["OPTIONS"] | {"timeout": 0.1}
+    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(BusyError, match="Another process is writing"), dataset_transaction("default"):
+        pass
+    other.close()
+    with dataset_transaction("default"):
+        pass
