@@ -9,10 +9,8 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
-from salaries.management.commands.load_salary_dataset import StepTimes
-
-
 from salaries.ingest.errors import IngestError
+from salaries.management.commands.load_salary_dataset import StepTimes
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.services.releases import LoadRefusedError, release_load, release_rollback
 
