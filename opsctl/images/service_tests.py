@@ -31,8 +31,8 @@ _SELECTION = (
     "-m", "not browser and not soak", "--ignore", f"{_TESTS}/test_service_fuzzing.py", "-p", "no:cacheprovider", "-q",
     _TESTS,
 )  # fmt: skip
-_CHOOSING = {"PYTEST_ADDOPTS", "OPSCTL_SOAK"}
-"""Variables by which this machine would collect other tests than run inside, where they are not set."""
+_CHOOSING = {"PYTEST_ADDOPTS", "OPSCTL_SOAK", "DJANGO_SETTINGS_MODULE"}
+"""Variables by which this machine would collect other tests than run inside, or none; there they are not set."""
 _PLACE = "src"
 _START = f"import sys; sys.path.append('/{_PLACE}/packages'); import pytest; sys.exit(pytest.main())"
 _PYTHON = re.compile(r"venv/lib/python(\d\.\d+)/site-packages")

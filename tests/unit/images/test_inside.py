@@ -45,6 +45,7 @@ def test_packages_of_tests_have_the_same_versions_inside_and_outside() -> None:
 
 def test_tests_of_browsers_and_long_proofs_are_not_counted(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k test_one")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "config.settings")
     assert count_collected(checkout) == 3
 
 
