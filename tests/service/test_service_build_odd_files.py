@@ -87,3 +87,20 @@ def test_every_blank_inside_a_role_becomes_an_underscore(data_dir: Path, blank: 
 def test_the_country_may_be_named_as_in_the_files(data_dir: Path, country: str) -> None:
     _, roles = build(data_dir, {"a.csv": "role,salary,country\ndev,1,BR\nops,2,US\n"}, country)
     assert roles == ["dev"]
+
+
+def test_many_rows_stay_in_the_order_of_files_and_lines(data_dir: Path) -> None:
+    raw = data_dir / "raw"
+    raw.mkdir()
+    # DuckDB reads a file in pieces of 32 MB, each by a thread of its own.
+    place = "x" * 90
+    for name, first in (("a.csv", 0), ("b.csv", 450_000)):
+        lines = "".join(f"dev,remote,{place},{number}\n" for number in range(first, first + 450_000))
+        (raw / name).write_text(f"role,work_model,city,salary\n{lines}dev,remote,{place},NaN\n")
+    build_dataset(data_dir=data_dir, country="Brazil", encodings={})
+    with (data_dir / "salaries.csv").open(encoding="utf-8") as handle:
+        totals = [int(float(row["total_compensation"])) for row in csv.DictReader(handle)]
+    assert totals == list(range(900_000))
+    with (data_dir / "rejects.csv").open(encoding="utf-8") as handle:
+        rejects = [(row["file"], row["line"]) for row in csv.DictReader(handle)]
+    assert rejects == [("a.csv", "450002"), ("b.csv", "450002")]
