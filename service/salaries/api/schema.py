@@ -140,9 +140,7 @@ def openapi_document() -> Schema:
     text_answer = {"200": {"description": "Alive.", "content": {"text/plain": {"schema": _TEXT}}}}
     ready = {"200": _json("Ready.", "Readiness"), "503": _json("Not ready, and why.", "Readiness")}
     page = {"200": {"description": "The dashboard.", "content": {"text/html": {"schema": _TEXT}}}}
-    document = {
-        "200": {"description": "This document.", "content": {"application/json": {"schema": {"type": "object"}}}}
-    }
+    document = {"200": _json("This document.", "Document")}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tech salaries", "version": "1", "description": "Salary figures of one dataset release."},

@@ -146,12 +146,16 @@ WHERE (outcome IS NULL OR outcome = '-country') AND (
 
 -- block: finish
 -- Rows are compared by hash first, so that only suspects, few in clean data, are grouped by their nine columns.
-CREATE TABLE suspects AS
-SELECT hash(source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation) AS mark FROM staged WHERE outcome IS NULL GROUP BY mark HAVING count(*) > 1;
+CREATE VIEW keyed AS
+SELECT rowid AS place, source, role, level, location, state, work_model, base_salary_min, base_salary_max,
+    total_compensation, hash(source, role, level, location, state, work_model, base_salary_min, base_salary_max,
+    total_compensation) AS mark
+FROM staged WHERE outcome IS NULL;
+CREATE TABLE suspects AS SELECT mark FROM keyed GROUP BY mark HAVING count(*) > 1;
 CREATE TABLE repeated AS
 SELECT source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation,
-    min(rowid) AS first_row
-FROM staged WHERE outcome IS NULL AND hash(source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation) IN (SELECT mark FROM suspects)
+    min(place) AS first_row
+FROM keyed WHERE mark IN (SELECT mark FROM suspects)
 GROUP BY ALL HAVING count(*) > 1;
 UPDATE staged SET outcome = '-duplicate' FROM repeated
 WHERE staged.outcome IS NULL AND staged.rowid <> repeated.first_row
