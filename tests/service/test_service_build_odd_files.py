@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import os
 from pathlib import Path
 
@@ -104,3 +105,45 @@ def test_many_rows_stay_in_the_order_of_files_and_lines(data_dir: Path) -> None:
     with (data_dir / "rejects.csv").open(encoding="utf-8") as handle:
         rejects = [(row["file"], row["line"]) for row in csv.DictReader(handle)]
     assert rejects == [("a.csv", "450002"), ("b.csv", "450002")]
+
+
+@pytest.mark.parametrize(
+    ("late", "found"),
+    [
+        ('"ops,never closed,5\n', {"a quote is never closed": 1}),
+        ("ops,\0,5\n", {"NUL character": 1}),
+        ("ops,x,5,more\n", {"more fields than the header": 1}),
+        ('ops,"two\nlines",5\n', {}),
+        ("\n\n", {}),
+    ],
+)
+def test_what_shows_late_in_a_file_changes_no_row_before_it(
+    data_dir: Path, tmp_path: Path, late: str, found: dict[str, int]
+) -> None:
+    """The file is read the fast way first, then from its start once more: nothing of the first reading may stay."""
+    rows = "".join(f"dev,place {number % 90_000},{number % 90_000}\nqa,,NaN\n" for number in range(100_000))
+    files: dict[str, bytes | str] = {"a.csv": "role,city,salary\nsre,y,1\n", "b.csv": f"role,city,salary\n{rows}{late}"}
+    report, roles = build(data_dir, files)
+    assert report.reasons == {"not a finite number": 100_000} | found
+    assert report.duplicates == 10_000
+    assert roles[:2] == ["sre", "dev"]
+    assert roles.count("dev") == 90_000
+    assert len((data_dir / "rejects.csv").read_text().splitlines()) == 1 + report.rejected
+    assert hashlib.sha256((data_dir / "salaries.csv").read_bytes()).hexdigest() == report.checksum
+
+
+def test_rows_that_only_look_alike_stay(data_dir: Path) -> None:
+    """Rows that share what they are first compared by, and differ in the rest of the key, are no duplicates."""
+    header = "source,role,location,level,state,work_model,salary,currency,date"
+    rows = [
+        'web,dev,"Rio, RJ",junior,RJ,remoto,1,BRL,2024-01-01',
+        'web,dev,"Rio, RJ",senior,RJ,remoto,1,BRL,2024-01-01',
+        'web,dev,"Rio, RJ",junior,SP,remoto,1,BRL,2024-01-01',
+        'web,dev,"Rio, RJ",junior,RJ,hibrido,1,BRL,2024-01-01',
+        'web,dev,"Rio, RJ",junior,RJ,remoto,1,USD,never',
+    ]
+    report, _ = build(data_dir, {"a.csv": "\n".join([header, *rows, ""])})
+    assert (report.rows_out, report.duplicates, report.unreadable_dates) == (4, 1, 0)
+    text = (data_dir / "salaries.csv").read_text()
+    assert "USD" not in text
+    assert text.count('"Rio, RJ"') == 4

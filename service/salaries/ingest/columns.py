@@ -21,6 +21,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "observed_at": ("observed_at", "date", "data"),
 }
 CANONICAL = tuple(name for name in ALIASES if name != "remote_ratio")
+MONEY_COLUMNS = ("base_salary_min", "base_salary_max", "total_compensation")
 # Two rows that agree on these are one observation; the first is kept.
 DUPLICATE_KEY = (
     "source",

@@ -23,6 +23,7 @@ def engine(folder: Path, *, input_bytes: int) -> Iterator[duckdb.DuckDBPyConnect
     connection = duckdb.connect(str(folder / "work.duckdb") if large else ":memory:")
     try:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute("SET threads = 3")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET preserve_insertion_order = true")
         # DuckDB would turn a list of IN into a join, and a join hands on rows in whatever order its threads finish.

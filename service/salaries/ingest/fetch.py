@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from salaries.ingest.errors import IngestError
 from salaries.ingest.sources import Source
 from salaries.ingest.transport import Transport, Validators
 from salaries.ingest.unpack import Unpacked, UnpackLimits, unpack
-from salaries.ingest.workspace import exclusive, replace_file, scratch
+from salaries.ingest.workspace import exclusive, replace_file, scratch, sha256_of
 
 STATE_NAME = ".fetch-state.json"
 _AT_ONCE = 4
@@ -115,7 +114,7 @@ class _Fetcher:
         )
         if not answer.changed and current:
             return FetchResult(source.name, "unchanged", current.size, "not changed, said the server"), current
-        digest = _sha256(body)
+        digest = sha256_of(body)
         if source.sha256 and digest != source.sha256:
             raise IngestError(f"wrong sha256: {digest[:12]}… instead of {source.sha256[:12]}…")
         size = body.stat().st_size
@@ -163,8 +162,3 @@ class _Fetcher:
         else:
             fresh.rename(several)
         return [(several / place).relative_to(self.raw_dir).as_posix() for place in sorted(unpacked.files)]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

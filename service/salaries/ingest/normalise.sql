@@ -1,6 +1,6 @@
 -- The rules of the dataset, in one place. Python creates the view `raw` for one file after another (columns: line, problem
--- and one text column a canonical name, blanks already NULL) and runs the statements below.
--- Blocks are named by `-- block:` lines.
+-- and one text column a canonical name, as the file has it) and reads `rows`, in the order of files and lines.
+-- Blocks are named by `-- block:` lines. A cheap test before a dear one is what makes the common row cheap.
 
 -- block: macros
 -- Every test before `trim` is cheap; a value that passes them has no blank at either end, and most values do.
@@ -18,49 +18,49 @@ CREATE MACRO is_zero(x) AS regexp_full_match(x, '[+-]?[0,.]*([eE].*)?');
 CREATE MACRO wide(x) AS TRY_CAST(replace(x, ',', '') AS DECIMAL(38, 20));
 CREATE MACRO is_exact(x) AS NOT regexp_matches(x, '[.][0-9]{11,}[eE]|[.][0-9]{21,}|[eE]-0*[1-9][0-9]');
 CREATE MACRO fits(v, x) AS v >= 0 AND v < 10000000000 AND v = round(v, 2) AND is_exact(x);
-CREATE MACRO amount(x) AS CASE
-    WHEN x IS NULL THEN NULL
+-- What is no figure, or none that the column holds, is -1.
+CREATE MACRO amount(x) AS coalesce(CASE
     WHEN is_plain(x) THEN TRY_CAST(x AS DECIMAL(12, 2))
     WHEN NOT (is_grouped(x) OR is_number(x)) THEN NULL
     WHEN is_zero(x) THEN 0::DECIMAL(12, 2)
     WHEN fits(wide(x), x) THEN TRY_CAST(wide(x) AS DECIMAL(12, 2))
-END;
+END, (-1)::DECIMAL(12, 2));
 CREATE MACRO amount_problem(x) AS CASE
-    WHEN x IS NULL OR amount(x) IS NOT NULL THEN NULL
     WHEN regexp_full_match(x, '[+-]?(nan|inf|infinity|infinito)', 'i') THEN 'not a finite number'
     WHEN regexp_full_match(x, '-[0-9.,eE+-]+') THEN 'negative figure'
     WHEN is_number(x) OR is_grouped(x) THEN 'more digits than the column holds'
     WHEN regexp_full_match(x, '[+]?[0-9.]*,[0-9]+') THEN 'decimal comma'
     ELSE 'not a number'
 END;
--- RE2's \s knows ASCII only. The cheap test comes first: most roles are plain ASCII with at most a space in them.
+-- RE2's \s knows ASCII only.
 CREATE MACRO role_of(x) AS CASE
     WHEN strlen(x) <> length(x) THEN nfc_normalize(regexp_replace(lower(x), '[\s\p{Z}\x{0085}]+', '_', 'g'))
-    WHEN contains(x, '  ') OR regexp_matches(x, '[\t-\r]') THEN regexp_replace(lower(x), '\s+', '_', 'g')
+    WHEN contains(x, '  ') THEN regexp_replace(lower(x), '\s+', '_', 'g')
     ELSE replace(lower(x), ' ', '_')
 END;
-CREATE MACRO level_of(x) AS CASE
-    WHEN x IS NULL THEN 'pleno'
-    WHEN x IN ('jr', 'jr.') THEN 'junior'
-    WHEN x IN ('mid', 'md', 'mid-level') THEN 'pleno'
-    WHEN x IN ('sr', 'sr.') THEN 'senior'
-    ELSE x
+CREATE MACRO known_level(x) AS CASE
+    WHEN x IN ('junior', 'jr', 'jr.') THEN 'junior'
+    WHEN x IN ('pleno', 'mid', 'md', 'mid-level') THEN 'pleno'
+    WHEN x IN ('senior', 'sr', 'sr.') THEN 'senior'
 END;
 CREATE MACRO ratio(x) AS CASE
     WHEN regexp_full_match(x, '[+-]?[0-9]{1,9}([.]0*)?') THEN TRY_CAST(TRY_CAST(x AS DOUBLE) AS BIGINT)
 END;
-CREATE MACRO work_model_of(x, r) AS CASE
+CREATE MACRO ratio_work_model(r) AS CASE
     WHEN r >= 80 THEN 'remoto'
     WHEN r <= 20 THEN 'presencial'
     WHEN r IS NOT NULL THEN 'hibrido'
+END;
+CREATE MACRO known_work_model(x) AS CASE
     WHEN x IN ('remote', 'remoto', 'fully remote', '100% remote', 'home office', 'r') THEN 'remoto'
     WHEN x IN ('onsite', 'presencial', 'in-person', 'office', 'o') THEN 'presencial'
-    ELSE 'hibrido'
+    WHEN x IN ('hybrid', 'hibrido') THEN 'hibrido'
 END;
-CREATE MACRO country_of(x) AS CASE
-    WHEN x IS NULL OR lower(x) IN ('br', 'bra', 'brasil') THEN 'Brazil'
-    ELSE x
+CREATE MACRO known_country(x) AS CASE
+    WHEN x = 'Brazil' OR lower(x) IN ('br', 'bra', 'brasil') THEN 'Brazil'
 END;
+CREATE MACRO country_of(x) AS coalesce(known_country(x), known_country(clean(x)), clean(x), 'Brazil');
+CREATE MACRO currency_of(x) AS CASE WHEN x IN ('BRL', 'USD') THEN x ELSE coalesce(upper(clean(x)), 'BRL') END;
 -- The year 0 is none: DuckDB would write it as 0001-01-01 (BC).
 CREATE MACRO day_of(x) AS CASE
     WHEN x LIKE '0000-%' OR x LIKE '%/0000' THEN NULL
@@ -68,123 +68,132 @@ CREATE MACRO day_of(x) AS CASE
     WHEN regexp_full_match(x, '[0-9]{2}/[0-9]{2}/[0-9]{4}')
         THEN TRY_CAST(x[7:10] || '-' || x[4:5] || '-' || x[1:2] AS DATE)
 END;
-CREATE TABLE staged (
-    file INTEGER, line BIGINT, outcome VARCHAR, detail VARCHAR,
-    source VARCHAR, role VARCHAR, level VARCHAR, location VARCHAR, state VARCHAR, country VARCHAR, currency VARCHAR,
-    work_model VARCHAR,
-    base_salary_min DECIMAL(12, 2), base_salary_max DECIMAL(12, 2), total_compensation DECIMAL(12, 2),
-    observed_at DATE, undated BOOLEAN
-);
+CREATE MACRO cell(x) AS CASE
+    WHEN contains(x, ',') OR contains(x, '"') OR breaks_line(x) THEN '"' || replace(x, '"', '""') || '"'
+    ELSE x
+END;
 
--- block: stage
-INSERT INTO staged
-WITH valued AS (
-    SELECT
-        line, problem,
-        coalesce(source, 'unknown') AS source,
-        role_of(role) AS role,
-        level_of(lower(level)) AS level,
-        coalesce(location, 'Remoto') AS location,
-        coalesce(upper(state), 'REMOTE') AS state,
-        country_of(country) AS country,
-        coalesce(upper(currency), 'BRL') AS currency,
-        work_model_of(lower(work_model), ratio(remote_ratio)) AS work_model,
-        amount(base_salary_min) AS low, amount(base_salary_max) AS high, amount(total_compensation) AS total,
-        day_of(observed_at) AS observed_at,
-        observed_at IS NOT NULL AS dated,
-        base_salary_min AS low_text, base_salary_max AS high_text, total_compensation AS total_text
-    FROM raw
-), filled AS (
+-- block: plain file
+-- Control characters inside a field, such as a line break, send a file down the careful path.
+CREATE OR REPLACE MACRO role_blanks(x) AS x;
+CREATE OR REPLACE MACRO breaks_line(x) AS false;
+
+-- block: rewritten file
+CREATE OR REPLACE MACRO role_blanks(x) AS regexp_replace(x, '[\t-\r]', ' ', 'g');
+CREATE OR REPLACE MACRO breaks_line(x) AS contains(x, chr(10)) OR contains(x, chr(13));
+
+-- block: rows
+-- One row for each of `raw`. line: of the canonical file, with its end, NULL when the row is not kept; mark: equal for
+-- rows that may be duplicates; number: of the line in the raw file, or 0; problem: why the row is rejected; detail: the
+-- text that is wrong; fate: 0 the row is kept, 1 without its unreadable date, 2 it is of another country, 3 it is rejected.
+WITH parsed AS (
     SELECT *,
+        lower(level) AS lower_level, lower(work_model) AS lower_work_model,
+        TRY_CAST(base_salary_min AS DECIMAL(12, 2)) AS low_value,
+        TRY_CAST(base_salary_max AS DECIMAL(12, 2)) AS high_value,
+        TRY_CAST(total_compensation AS DECIMAL(12, 2)) AS total_value
+    FROM raw
+), shown AS (
+    SELECT *, low_value::VARCHAR AS low_shown, high_value::VARCHAR AS high_shown, total_value::VARCHAR AS total_shown
+    FROM parsed
+), told AS (
+    -- A value that is written the common way is known by now; of the others this is the text to look at more closely.
+    -- A figure's common way is how its value is written, or the beginning of that: 4200, 4200.5 and 4200.50 are.
+    SELECT *,
+        CASE WHEN base_salary_min >= '0' AND prefix(low_shown, base_salary_min) THEN NULL
+            ELSE clean(base_salary_min) END AS low_text,
+        CASE WHEN base_salary_max >= '0' AND prefix(high_shown, base_salary_max) THEN NULL
+            ELSE clean(base_salary_max) END AS high_text,
+        CASE WHEN total_compensation >= '0' AND prefix(total_shown, total_compensation) THEN NULL
+            ELSE clean(total_compensation) END AS total_text,
+        CASE WHEN strlen(observed_at) = 10 AND TRY_CAST(observed_at AS DATE)::VARCHAR = observed_at THEN NULL
+            ELSE clean(observed_at) END AS day_text
+    FROM shown
+), valued AS (
+    SELECT line AS number, problem, low_text, high_text, total_text, low_shown, high_shown, total_shown,
+        coalesce(clean(source), 'unknown') AS source,
+        role_of(clean(role_blanks(role))) AS role,
+        coalesce(known_level(lower_level), known_level(clean(lower_level)), clean(lower_level), 'pleno') AS level,
+        coalesce(clean(location), 'Remoto') AS location,
+        coalesce(upper(clean(state)), 'REMOTE') AS state,
+        country_of(country) AS country,
+        currency_of(currency) AS currency,
+        coalesce(ratio_work_model(ratio(clean(remote_ratio))), known_work_model(lower_work_model),
+            known_work_model(clean(lower_work_model)), 'hibrido') AS work_model,
+        CASE WHEN low_text IS NULL THEN low_value ELSE amount(low_text) END AS low,
+        CASE WHEN high_text IS NULL THEN high_value ELSE amount(high_text) END AS high,
+        CASE WHEN total_text IS NULL THEN total_value ELSE amount(total_text) END AS total,
+        CASE WHEN day_text IS NOT NULL THEN coalesce(day_of(day_text)::VARCHAR, '')
+            WHEN observed_at >= '0' THEN observed_at END AS day
+    FROM told
+), filled AS (
+    SELECT * EXCLUDE (low_shown, high_shown, total_shown),
         coalesce(low, high, total) AS low_filled,
         coalesce(high, low, total) AS high_filled,
-        coalesce(total, high, low) AS total_filled
+        coalesce(total, high, low) AS total_filled,
+        CASE WHEN low_text IS NULL THEN low_shown ELSE low::VARCHAR END AS low_shown,
+        CASE WHEN high_text IS NULL THEN high_shown ELSE high::VARCHAR END AS high_shown,
+        CASE WHEN total_text IS NULL THEN total_shown ELSE total::VARCHAR END AS total_shown
     FROM valued
-), judged AS (
-    -- Most rows are fine, and one cheap test says so; only the others are asked what is wrong with them.
-    SELECT *, coalesce(
-        problem = '' AND role IS NOT NULL AND low_filled <= high_filled
-        AND NOT (low IS NULL AND low_text IS NOT NULL)
-        AND NOT (high IS NULL AND high_text IS NOT NULL)
-        AND NOT (total IS NULL AND total_text IS NOT NULL)
-        AND country = country_of($country),
-        false
-    ) AS fine
+), written AS (
+    SELECT *, concat(
+        cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state), ',', cell(country), ',',
+        cell(currency), ',', work_model, ',', coalesce(low_shown, high_shown, total_shown), ',',
+        coalesce(high_shown, low_shown, total_shown), ',', coalesce(total_shown, high_shown, low_shown), ',', day, chr(10)
+    ) AS line
     FROM filled
-)
-SELECT
-    $file, line,
-    CASE
-        WHEN fine THEN NULL
+), judged AS (
+    SELECT *, CASE
+        -- Most rows are fine, and one cheap test says so; only the others are asked what is wrong with them.
+        WHEN problem = '' AND role IS NOT NULL AND least(low, high, total) >= 0 AND low_filled <= high_filled
+            AND country = wanted_country() AND strlen(line) <= text_limit() + 30 AND strlen(currency) <= currency_limit()
+            THEN NULL
         WHEN problem <> '' THEN problem
         WHEN role IS NULL THEN 'role is missing'
-        WHEN low IS NULL AND low_text IS NOT NULL THEN amount_problem(low_text)
-        WHEN high IS NULL AND high_text IS NOT NULL THEN amount_problem(high_text)
-        WHEN total IS NULL AND total_text IS NOT NULL THEN amount_problem(total_text)
+        WHEN low < 0 THEN amount_problem(low_text)
+        WHEN high < 0 THEN amount_problem(high_text)
+        WHEN total < 0 THEN amount_problem(total_text)
         WHEN total_filled IS NULL THEN 'no salary figure'
         WHEN low_filled > high_filled THEN 'minimum above maximum'
-        WHEN lower(country) <> lower(country_of($country)) THEN '-country'
-    END AS outcome,
-    CASE
-        WHEN fine OR problem <> '' THEN NULL
-        WHEN low IS NULL AND low_text IS NOT NULL THEN low_text
-        WHEN high IS NULL AND high_text IS NOT NULL THEN high_text
-        WHEN total IS NULL AND total_text IS NOT NULL THEN total_text
+        WHEN greatest(length(source), length(role), length(level), length(location), length(state), length(country))
+            > text_limit() OR length(currency) > currency_limit() THEN 'text too long'
+        WHEN lower(country) <> lower(wanted_country()) THEN '-country'
+    END AS outcome
+    FROM written
+)
+SELECT
+    CASE WHEN outcome IS NULL THEN line END AS line,
+    hash(source, role, location, low_filled, high_filled, total_filled) AS mark,
+    coalesce(number, 0) AS number,
+    CASE WHEN outcome <> '-country' THEN outcome END AS problem,
+    left(CASE
+        WHEN outcome IS NULL OR outcome = '-country' OR problem <> '' THEN NULL
+        WHEN low < 0 THEN low_text
+        WHEN high < 0 THEN high_text
+        WHEN total < 0 THEN total_text
         WHEN low_filled > high_filled THEN low_filled || ' > ' || high_filled
-    END AS detail,
-    source, role, level, location, state, country, currency, work_model,
-    low_filled, high_filled, total_filled, observed_at, dated AND observed_at IS NULL
-FROM judged;
+        WHEN outcome = 'text too long' THEN left(role, 60)
+    END, 200) AS detail,
+    CASE
+        WHEN outcome IS NULL AND day = '' THEN 1
+        WHEN outcome IS NULL THEN 0
+        WHEN outcome = '-country' THEN 2
+        ELSE 3
+    END::UTINYINT AS fate
+FROM judged
 
--- block: long
--- A table knows how long its longest texts are, so this looks at rows only where some text may be too long.
-UPDATE staged SET outcome = 'text too long', detail = left(role, 60)
-WHERE (outcome IS NULL OR outcome = '-country') AND (
-    greatest(length(source), length(role), length(level), length(location), length(state), length(country)) > $text_limit
-    OR length(currency) > $currency_limit
-);
+-- block: kept
+-- Where each kept row lies in the canonical file.
+CREATE TABLE kept (mark UBIGINT, start UBIGINT, size UINTEGER, undated BOOLEAN)
 
--- block: finish
--- Rows are compared by hash first, so that only suspects, few in clean data, are grouped by their nine columns.
-CREATE VIEW keyed AS
-SELECT rowid AS place, source, role, level, location, state, work_model, base_salary_min, base_salary_max,
-    total_compensation, hash(source, role, level, location, state, work_model, base_salary_min, base_salary_max,
-    total_compensation) AS mark
-FROM staged WHERE outcome IS NULL;
-CREATE TABLE suspects AS SELECT mark FROM keyed GROUP BY mark HAVING count(*) > 1;
-CREATE TABLE repeated AS
-SELECT source, role, level, location, state, work_model, base_salary_min, base_salary_max, total_compensation,
-    min(place) AS first_row
-FROM keyed WHERE mark IN (SELECT mark FROM suspects)
-GROUP BY ALL HAVING count(*) > 1;
-UPDATE staged SET outcome = '-duplicate' FROM repeated
-WHERE staged.outcome IS NULL AND staged.rowid <> repeated.first_row
-    AND staged.source = repeated.source AND staged.role = repeated.role AND staged.level = repeated.level
-    AND staged.location = repeated.location AND staged.state = repeated.state
-    AND staged.work_model = repeated.work_model AND staged.base_salary_min = repeated.base_salary_min
-    AND staged.base_salary_max = repeated.base_salary_max
-    AND staged.total_compensation = repeated.total_compensation;
+-- block: note
+INSERT INTO kept SELECT mark, start + $first, stop - start, fate = 1 FROM batch WHERE fate < 2
 
--- block: canonical
--- A table without joins is read in the order of insertion, which is that of files and lines.
-SELECT source, role, level, location, state, country, currency, work_model,
-    base_salary_min, base_salary_max, total_compensation, observed_at
-FROM staged WHERE outcome IS NULL
+-- block: suspects
+-- Rows are compared by hash first, so that only suspects, few in clean data, are read again.
+SELECT mark, start, size FROM kept
+WHERE mark IN (SELECT mark FROM kept GROUP BY mark HAVING count(*) > 1)
+ORDER BY mark, start
 
--- block: rejects
-SELECT files.name AS file, coalesce(line, staged.rowid - files.first_row + 2) AS line, outcome AS reason,
-    CASE WHEN detail ~ '[=+@\t\r-].*' THEN '''' || left(detail, 200) ELSE left(detail, 200) END AS value
-FROM staged JOIN files ON files.number = staged.file
-WHERE outcome NOT LIKE '-%' ORDER BY staged.rowid
-
--- block: counts
-SELECT count(*) AS total,
-    count(*) FILTER (WHERE outcome IS NULL) AS kept,
-    count(*) FILTER (WHERE outcome = '-duplicate') AS duplicates,
-    count(*) FILTER (WHERE outcome = '-country') AS elsewhere,
-    count(*) FILTER (WHERE outcome NOT LIKE '-%') AS rejected,
-    count(*) FILTER (WHERE undated AND outcome IS NULL) AS undated
-FROM staged
-
--- block: reasons
-SELECT outcome, count(*) FROM staged WHERE outcome NOT LIKE '-%' GROUP BY outcome ORDER BY outcome
+-- block: repeats
+SELECT start, size, undated FROM kept JOIN repeats USING (start) ORDER BY start

@@ -5,21 +5,20 @@ The result is one file in COPY's CSV form without a release id; its SHA-256 name
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from salaries.ingest.columns import CANONICAL
+from salaries.ingest.columns import CANONICAL, MONEY_COLUMNS
 from salaries.ingest.engine import quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
+from salaries.ingest.workspace import sha256_of
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
 FACET_FIELDS = ("role", "location", "country", "state", "level", "currency", "work_model")
 TEXT_COLUMNS = ("source", "role", "level", "location", "state", "country", "currency", "work_model")
-MONEY_COLUMNS = ("base_salary_min", "base_salary_max", "total_compensation")
 # Columns of the prepared file, in order; they are the observation table's without the release.
 ROW_COLUMNS = ("position", *TEXT_COLUMNS, "base_min_cents", "base_max_cents", "total_cents", "observed_at")
 # A missing date is written as this, so that an empty text needs no quotes to be one.
@@ -61,8 +60,7 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
         raise IngestError(f"{canonical.name} holds {broken} rows that break the dataset's rules; build it again.")
     path = folder / "rows.csv"
     db.execute(f"COPY ({sql_blocks('rows.sql')['sorted']}) TO {quoted(path)} ({_CSV})")
-    with path.open("rb") as handle:
-        checksum = hashlib.file_digest(handle, "sha256").hexdigest()
+    checksum = sha256_of(path)
     sources = dict(db.execute("SELECT source, count(*) FROM rows GROUP BY source ORDER BY source").fetchall())
     facets = [
         (name, str(value))

@@ -18,7 +18,7 @@ from django.conf import settings
 from salaries.ingest.build import REPORT_NAME
 from salaries.ingest.engine import engine
 from salaries.ingest.rows import PreparedRows, prepare_rows
-from salaries.ingest.workspace import scratch
+from salaries.ingest.workspace import scratch, sha256_of
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.selectors.releases import Release
 from salaries.selectors.rows import folded
@@ -161,8 +161,6 @@ def _write(
 
 def _build_report(canonical: Path) -> dict[str, Any]:
     """Return the report of the build that wrote `canonical`, or nothing when it was made otherwise."""
-    import hashlib
-
     report = canonical.with_name(REPORT_NAME)
     try:
         found = json.loads(report.read_text(encoding="utf-8"))
@@ -170,9 +168,7 @@ def _build_report(canonical: Path) -> dict[str, Any]:
         return {}
     if not isinstance(found, dict):
         return {}
-    with canonical.open("rb") as handle:
-        same = hashlib.file_digest(handle, "sha256").hexdigest() == found.get("checksum")
-    return found if same else {}
+    return found if sha256_of(canonical) == found.get("checksum") else {}
 
 
 def _activate(release: DatasetRelease, using: str) -> None:

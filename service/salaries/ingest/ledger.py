@@ -1,0 +1,239 @@
+"""What becomes of the rows of a build: a line of the canonical file, a line of the rejects, or a number in the account.
+
+DuckDB hands rows on in Arrow batches, where the lines of a batch lie end to end in one piece of memory. So a batch is
+written in one go, and no row becomes a Python object unless something is wrong with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import operator
+import os
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from io import BufferedRandom
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import duckdb
+import nanoarrow
+
+from salaries.ingest.columns import CANONICAL, DUPLICATE_KEY
+from salaries.ingest.engine import sql_blocks
+
+_HEADER = (",".join(CANONICAL) + "\n").encode()
+_FIRST_LINE = 2  # of a raw file's rows, below the header
+# What the rules say of a row, in the column `fate`.
+_KEPT, _UNDATED, _ELSEWHERE, _REJECTED = (bytes([number]) for number in range(4))
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FETCHED_ROWS = 20_000
+_BLOCK_BYTES = 1 << 20
+_key = operator.itemgetter(*(CANONICAL.index(name) for name in DUPLICATE_KEY))
+
+
+@dataclass
+class Account:
+    """How many rows went where; `elsewhere` are those of other countries."""
+
+    rows: int = 0
+    kept: int = 0
+    elsewhere: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Account) -> None:
+        """Take the rows of `other` in."""
+        self.rows += other.rows
+        self.kept += other.kept
+        self.elsewhere += other.elsewhere
+        self.reasons += other.reasons
+
+
+class Place(NamedTuple):
+    """How far a ledger's two files were written, in bytes."""
+
+    canonical: int
+    rejects: int
+
+
+class Closed(NamedTuple):
+    """What closing a ledger told: how many duplicates went, rows that stay without their date, the file's SHA-256."""
+
+    duplicates: int
+    undated: int
+    checksum: str
+
+
+class Ledger:
+    """The files of a build as they grow.
+
+    Args:
+        db: the engine of the run; rows may be read from it while they are written, since this is a second connection.
+        canonical: where the file of the kept rows is made.
+        rejects: where the file of the rejected rows is made.
+    """
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, *, canonical: Path, rejects: Path) -> None:
+        self._db = db.cursor()
+        self._db.execute(sql_blocks("normalise.sql")["kept"])
+        self._canonical = canonical.open("w+b")
+        self._canonical.write(_HEADER)
+        self._rejects = rejects.open("w", encoding="utf-8", newline="")
+        self._rejected = csv.writer(self._rejects, lineterminator="\n")
+        self._rejected.writerow(("file", "line", "reason", "value"))
+
+    def place(self) -> Place:
+        """Return where the next row goes, for `rewind`."""
+        return Place(self._canonical.tell(), self._rejects.tell())
+
+    def rewind(self, place: Place) -> None:
+        """Forget every row written since `place` was taken."""
+        self._canonical.seek(place.canonical)
+        self._canonical.truncate()
+        self._rejects.seek(place.rejects)
+        self._rejects.truncate()
+        self._db.execute("DELETE FROM kept WHERE start >= ?", [place.canonical])
+
+    def write(self, rows: duckdb.DuckDBPyRelation, *, name: str) -> Account:
+        """Write `rows` as the block `rows` of normalise.sql yields them for the raw file `name`.
+
+        Raises:
+            RuntimeError, duckdb.Error: DuckDB could not read on; what was written so far stays until `rewind`.
+        """
+        account = Account()
+        for batch in nanoarrow.ArrayStream(rows).iter_chunks():
+            line, mark, number, problem, detail, fate = batch.iter_children()
+            self._note_kept(line, mark, fate)
+            self._canonical.write(line.buffer(2))
+            fates = bytes(fate.buffer(1))
+            numbers = memoryview(number.buffer(1))
+            for match in re.finditer(_REJECTED, fates):
+                index = match.start()
+                where = numbers[index] or account.rows + index + _FIRST_LINE
+                reason, value = _text(problem, index), _text(detail, index)
+                self._rejected.writerow((name, where, reason, _for_spreadsheets(value)))
+                account.reasons[reason] += 1
+            account.rows += len(batch)
+            account.kept += fates.count(_KEPT) + fates.count(_UNDATED)
+            account.elsewhere += fates.count(_ELSEWHERE)
+        return account
+
+    def close(self) -> Closed:
+        """Leave out every row but its first copy, and close the files."""
+        self._rejects.close()
+        self._canonical.flush()
+        repeats = array("Q", self._repeats())
+        ((undated,),) = self._db.execute("SELECT count(*) FROM kept WHERE undated").fetchall()
+        undated_repeats, checksum = self._leave_out(repeats)
+        self._canonical.close()
+        return Closed(len(repeats), undated - undated_repeats, checksum)
+
+    def _note_kept(self, line: nanoarrow.Array, mark: nanoarrow.Array, fate: nanoarrow.Array) -> None:
+        ends = memoryview(line.buffer(1))
+        columns = {
+            "mark": (nanoarrow.uint64(), memoryview(mark.buffer(1))),
+            "start": (nanoarrow.int32(), ends[:-1]),
+            "stop": (nanoarrow.int32(), ends[1:]),
+            "fate": (nanoarrow.uint8(), memoryview(fate.buffer(1))),
+        }
+        self._db.register("batch", _table(len(ends) - 1, columns))
+        self._db.execute(sql_blocks("normalise.sql")["note"], {"first": self._canonical.tell()})
+
+    def _repeats(self) -> Iterator[int]:
+        """Yield where each row begins that an earlier one is a copy of."""
+        suspects = _fetched(self._db.execute(sql_blocks("normalise.sql")["suspects"]))
+        for _, alike in groupby(suspects, key=operator.itemgetter(0)):
+            seen = set()
+            for _, start, size in alike:
+                text = os.pread(self._canonical.fileno(), size, start).decode()
+                key = _key(next(csv.reader([text])))
+                if key in seen:
+                    yield start
+                seen.add(key)
+
+    def _leave_out(self, repeats: array[int]) -> tuple[int, str]:
+        """Close the gaps that the rows beginning at `repeats` leave in the canonical file.
+
+        Returns:
+            How many of these had lost their date, and the SHA-256 of the file.
+        """
+        self._db.register("repeats", _table(len(repeats), {"start": (nanoarrow.uint64(), memoryview(repeats))}))
+        undated_repeats = position = 0
+        with _Compaction(self._canonical) as compaction:
+            for start, size, undated in _fetched(self._db.execute(sql_blocks("normalise.sql")["repeats"])):
+                compaction.keep(position, start)
+                position = start + size
+                undated_repeats += undated
+            compaction.keep(position, self._canonical.tell())
+        return undated_repeats, compaction.checksum
+
+
+class _Compaction:
+    """Moves the pieces of a file to keep to its beginning, and computes the SHA-256 of what there is then."""
+
+    def __init__(self, file: BufferedRandom) -> None:
+        file.flush()
+        self._file = file
+        self._size = 0
+        self._moved = False
+        self._block = bytearray()
+        self._hash = hashlib.sha256()
+        self._beside = ThreadPoolExecutor(max_workers=1)
+        self._hashed = self._beside.submit(self._hash.update, b"")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def keep(self, start: int, stop: int) -> None:
+        """Keep the bytes from `start` up to `stop`; those before that were not asked for are lost."""
+        while start < stop:
+            piece = os.pread(self._file.fileno(), min(stop - start, _BLOCK_BYTES), start)
+            self._moved = self._moved or start > self._size + len(self._block)
+            self._block += piece
+            start += len(piece)
+            if len(self._block) >= _BLOCK_BYTES:
+                self._end_block()
+
+    def _end_block(self) -> None:
+        block, self._block = self._block, bytearray()
+        self._hashed.result()
+        self._hashed = self._beside.submit(self._hash.update, block)
+        if self._moved:
+            os.pwrite(self._file.fileno(), block, self._size)
+        self._size += len(block)
+
+    def __exit__(self, *_error: object) -> None:
+        self._end_block()
+        self._beside.shutdown()
+        self._file.truncate(self._size)
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of the file, once everything was kept."""
+        return self._hash.hexdigest()
+
+
+def _table(rows: int, columns: dict[str, tuple[nanoarrow.Schema, memoryview]]) -> nanoarrow.Array:
+    """Return columns of plain numbers, given as (type, memory), as a table that DuckDB reads where it lies."""
+    children = [nanoarrow.c_array_from_buffers(kind, rows, [None, values]) for kind, values in columns.values()]
+    shape = nanoarrow.struct({name: kind for name, (kind, _) in columns.items()})
+    return nanoarrow.Array(nanoarrow.c_array_from_buffers(shape, rows, [None], children=children))
+
+
+def _text(column: nanoarrow.Array, index: int) -> str:
+    start, stop = memoryview(column.buffer(1))[index : index + 2]
+    return bytes(memoryview(column.buffer(2))[start:stop]).decode()
+
+
+def _for_spreadsheets(value: str) -> str:
+    return "'" + value if value.startswith(_FORMULA_STARTS) else value
+
+
+def _fetched(rows: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while batch := rows.fetchmany(_FETCHED_ROWS):
+        yield from batch
