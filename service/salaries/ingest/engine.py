@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 MEMORY_LIMIT = "600MB"
-_LARGE_BYTES = 50_000_000
+_LARGE_BYTES = 150_000_000
 _BLOCK = "-- block:"
 
 

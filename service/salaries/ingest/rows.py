@@ -1,50 +1,73 @@
 """Prepare a canonical CSV for the database: merge it into the live rows when appending, check, sort, count.
 
-The result is one file in COPY's CSV form without a release id; its SHA-256 names the rows, whatever their order.
+The SHA-256 of the sorted rows in COPY's CSV form, without a release id, names them, whatever their order was.
 """
 
 from __future__ import annotations
 
+import hashlib
 import mmap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import nanoarrow
 
 from salaries.ingest.columns import CANONICAL, MONEY_COLUMNS
 from salaries.ingest.engine import quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
-from salaries.ingest.workspace import sha256_of
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
 FACET_FIELDS = ("role", "location", "country", "state", "level", "currency", "work_model")
 TEXT_COLUMNS = ("source", "role", "level", "location", "state", "country", "currency", "work_model")
-# Columns of the prepared file, in order; they are the observation table's without the release.
+# Columns of the prepared rows, in order; they are the observation table's without the release.
 ROW_COLUMNS = ("position", *TEXT_COLUMNS, "base_min_cents", "base_max_cents", "total_cents", "observed_at")
 # A missing date is written as this, so that an empty text needs no quotes to be one.
 NULL_MARK = "\\N"
-_CSV = f"FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULL '{NULL_MARK}'"
+_BATCH = 20_000
 
 
 @dataclass(frozen=True)
 class PreparedRows:
     """Rows ready to be loaded. `facets` are (column, distinct value); `sources` counts rows by source."""
 
-    path: Path
-    checksum: str
+    db: duckdb.DuckDBPyConnection
     row_count: int
     sources: dict[str, int]
     facets: list[tuple[str, str]]
 
+    def lines(self) -> Iterator[bytes]:
+        """Yield the rows in COPY's CSV form without a release id, sorted, in pieces of whole lines.
 
-def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path | None, folder: Path) -> PreparedRows:
+        Raises:
+            RuntimeError, duckdb.Error: there is no room to sort them.
+        """
+        for batch in nanoarrow.ArrayStream(self.db.sql(sql_blocks("rows.sql")["lines"])).iter_chunks():
+            yield bytes(batch.child(0).buffer(2))
+
+    def values(self) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the same rows as tuples of `ROW_COLUMNS`, in batches."""
+        rows = self.db.execute("SELECT * REPLACE (observed_at::VARCHAR AS observed_at) FROM sorted")
+        while batch := rows.fetchmany(_BATCH):
+            yield batch
+
+    def checksum(self) -> str:
+        """Return the SHA-256 of the lines: it names the rows, whatever their order was."""
+        digest = hashlib.sha256()
+        for piece in self.lines():
+            digest.update(piece)
+        return digest.hexdigest()
+
+
+def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path | None) -> PreparedRows:
     """Return the rows of `canonical`, or those of `live` and then the new ones of `canonical`.
 
     Args:
         db: an engine of this run.
         canonical: a file with the canonical columns in any order.
         live: rows of the active release as `export` writes them (text columns, cents, date; no header), or None.
-        folder: where the prepared file goes.
 
     Raises:
         IngestError: the file lacks columns or holds a row that no build would have let through.
@@ -58,16 +81,16 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     broken = int(db.execute(sql_blocks("rows.sql")["broken"], limits).fetchall()[0][0])
     if broken:
         raise IngestError(f"{canonical.name} holds {broken} rows that break the dataset's rules; build it again.")
-    path = folder / "rows.csv"
-    db.execute(f"COPY ({sql_blocks('rows.sql')['sorted']}) TO {quoted(path)} ({_CSV})")
-    checksum = sha256_of(path)
+    db.execute(sql_blocks("rows.sql")["sorted"])
+    db.execute(f"CREATE TEMP MACRO null_mark() AS {quoted(NULL_MARK)}")
+    db.execute(sql_blocks("rows.sql")["line macro"])
     sources = dict(db.execute("SELECT source, count(*) FROM rows GROUP BY source ORDER BY source").fetchall())
     facets = [
         (name, str(value))
         for name in FACET_FIELDS
         for (value,) in db.execute(f"SELECT DISTINCT {name} FROM rows WHERE {name} <> '' ORDER BY 1").fetchall()  # noqa: S608
     ]
-    return PreparedRows(path, checksum, sum(sources.values()), sources, facets)
+    return PreparedRows(db, sum(sources.values()), sources, facets)
 
 
 def _holds(path: Path, what: bytes) -> bool:

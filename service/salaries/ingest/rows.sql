@@ -8,6 +8,12 @@ on_one_line(location) AS location, on_one_line(state) AS state, on_one_line(coun
 on_one_line(currency) AS currency, on_one_line(work_model) AS work_model,
 base_salary_min, base_salary_max, total_compensation, observed_at
 
+-- block: line macro
+CREATE TEMP MACRO cell(x) AS CASE
+    WHEN contains(x, ',') OR contains(x, '"') OR x = null_mark() THEN '"' || replace(x, '"', '""') || '"'
+    ELSE x
+END;
+
 -- block: macros
 CREATE TEMP MACRO on_one_line(x) AS CASE
     WHEN x IS NULL THEN ''
@@ -41,6 +47,7 @@ WHERE role = '' OR base_salary_min IS NULL OR base_salary_max IS NULL OR total_c
         length(work_model)) > $text_limit
 
 -- block: sorted
+CREATE TEMP VIEW sorted AS
 SELECT row_number() OVER () AS position, * FROM (
     SELECT source, role, level, location, state, country, currency, work_model,
         (base_salary_min * 100)::BIGINT AS base_min_cents, (base_salary_max * 100)::BIGINT AS base_max_cents,
@@ -49,3 +56,10 @@ SELECT row_number() OVER () AS position, * FROM (
     ORDER BY role, state, level, work_model, currency, location, source, country, total_cents, base_min_cents,
         base_max_cents, observed_at
 )
+
+-- block: lines
+-- In COPY's CSV form: what stands for a missing date is no text.
+SELECT concat(position, ',', cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state), ',',
+    cell(country), ',', cell(currency), ',', cell(work_model), ',', base_min_cents, ',', base_max_cents, ',', total_cents,
+    ',', coalesce(observed_at::VARCHAR, null_mark()), chr(10)) AS line
+FROM sorted

@@ -14,10 +14,7 @@ from salaries.selectors.summary import summary_buckets, summary_payload
 _BATCH = 500
 # The planner knows nothing yet of rows that this transaction wrote, expects few, and would sort all of them for each
 # grouping; hashing them takes half the time. The default work_mem of 4 MB would spill every hash table to disk.
-_PLANNING = """
-SET LOCAL work_mem = '256MB'; SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off;
-SET LOCAL enable_bitmapscan = off
-"""
+_PLANNING = "SET LOCAL work_mem = '256MB'; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
 
 
 def rebuild_aggregates(*, release: Release) -> int:

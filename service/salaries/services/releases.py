@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 from django.conf import settings
 
 from salaries.ingest.build import REPORT_NAME
@@ -79,15 +78,15 @@ def release_load(
             live.touch()
         if live and active:
             copy_rows_out(using=using, release_id=active.id, path=live)
-        prepared = prepare_rows(db, canonical=canonical, live=live, folder=folder)
-        if active and prepared.checksum == active.checksum:
+        prepared = prepare_rows(db, canonical=canonical, live=live)
+        if active and _are_those_of(prepared, active):
             observer("aggregates")
             roles = rebuild_aggregates(release=Release(active.id, active.checksum, using))
             return LoadResult(active.id, False, active.row_count, roles, active.checksum)
         _refuse_shrinking(active, prepared, allow_shrink=allow_shrink)
         kind: Literal["append", "load"] = "append" if append else "load"
         observer("copying rows")
-        release = _write(db, prepared, kind=kind, build=_build_report(canonical), using=using)
+        release = _write(prepared, kind=kind, build=_build_report(canonical), using=using)
         observer("aggregates")
         roles = rebuild_aggregates(release=Release(release.id, release.checksum, using))
         observer("removing old releases")
@@ -120,6 +119,15 @@ def _active(using: str) -> DatasetRelease | None:
     return pointer.release if pointer else None
 
 
+def _are_those_of(prepared: PreparedRows, release: DatasetRelease) -> bool:
+    # Sorting all rows is what their checksum costs, so it is asked for last.
+    return (
+        prepared.row_count == release.row_count
+        and prepared.sources == release.sources
+        and prepared.checksum() == release.checksum
+    )
+
+
 def _refuse_shrinking(active: DatasetRelease | None, prepared: PreparedRows, *, allow_shrink: bool) -> None:
     if prepared.row_count == 0:
         raise LoadRefusedError("The canonical CSV holds no rows; an empty release is never published.")
@@ -140,15 +148,14 @@ def _refuse_shrinking(active: DatasetRelease | None, prepared: PreparedRows, *, 
         )
 
 
-def _write(
-    db: duckdb.DuckDBPyConnection, prepared: PreparedRows, *, kind: str, build: dict[str, Any], using: str
-) -> DatasetRelease:
+def _write(prepared: PreparedRows, *, kind: str, build: dict[str, Any], using: str) -> DatasetRelease:
     release = DatasetRelease.objects.using(using).create(
-        checksum=prepared.checksum, row_count=prepared.row_count, kind=kind, sources=prepared.sources, build=build
+        checksum="", row_count=prepared.row_count, kind=kind, sources=prepared.sources, build=build
     )
-    written = copy_rows_in(using=using, release_id=release.id, path=prepared.path, db=db)
+    written, release.checksum = copy_rows_in(using=using, release_id=release.id, rows=prepared)
     if written != prepared.row_count:
         raise LoadRefusedError(f"The database took {written} of {prepared.row_count} rows; nothing was published.")
+    release.save(using=using, update_fields=["checksum"])
     SalaryFacet.objects.using(using).bulk_create(
         (
             SalaryFacet(release_id=release.id, field=name, value=value, folded=folded(name, value))
