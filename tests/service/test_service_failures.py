@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from config.failures import failure_sentence
 from django.db import connections
+from salaries.ingest.engine import batches
 from salaries.services.locks import BusyError, dataset_transaction
 
 from tests.service.commands import SERVICE
@@ -39,6 +40,15 @@ def test_what_fails_outside_is_said_and_a_fault_of_the_program_is_not_hidden() -
     assert failure_sentence(duckdb.IOException("IO Error: disk\n{more}")) == "IO Error: disk"
     assert failure_sentence(sqlite3.OperationalError("database or disk is full")) == "database or disk is full"
     assert failure_sentence(KeyError("name")) is None
+
+
+def test_a_query_that_fails_on_the_way_is_told_in_its_own_words() -> None:
+    with duckdb.connect() as db:
+        rows = db.sql("SELECT CASE WHEN i = 900000 THEN error('no room') ELSE i::VARCHAR END FROM range(1000000) t(i)")
+        with pytest.raises(duckdb.Error, match=r"^Invalid Input Error: no room") as caught:
+            for _ in batches(rows):
+                pass
+    assert failure_sentence(caught.value) == "Invalid Input Error: no room"
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 from salaries.ingest.errors import IngestError
+from salaries.ingest.rows import PreparedRows
 from salaries.management.commands.load_salary_dataset import StepTimes
 from salaries.models import ActiveRelease, DatasetRelease, SalaryFacet, SalaryObservation, SalaryRoleAggregate
 from salaries.services.releases import LoadRefusedError, release_load, release_rollback
@@ -54,6 +57,33 @@ def test_the_same_rows_again_make_no_new_release_but_fresh_aggregates(database: 
     again, created = load(data_dir, list(reversed(ROWS)))
     assert (again, created) == (first, False)
     assert not SalaryRoleAggregate.objects.filter(summary="stale").exists()
+
+
+def test_as_many_rows_of_the_same_sources_are_a_new_release_when_one_differs(database: str, data_dir: Path) -> None:
+    first, _ = load(data_dir, ROWS)
+    changed: list[Row] = [*ROWS[:-1], (*ROWS[-1][:-1], "1999-12-31")]
+    second, created = load(data_dir, changed)
+    assert (second > first, created) == (True, True)
+    checksums = list(DatasetRelease.objects.values_list("checksum", flat=True))
+    assert {len(checksum) for checksum in checksums} == {64}
+    assert len(set(checksums)) == 2
+
+
+def test_rows_that_can_not_be_read_to_the_end_leave_nothing(
+    database: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = load(data_dir, ROWS)
+
+    def failing(prepared: PreparedRows) -> Iterator[bytes]:
+        yield b"1,web,dev,pleno,Recife,PE,Brazil,BRL,remoto,1,1,1,2024-01-01\n"
+        raise duckdb.IOException("IO Error: no space left")
+
+    monkeypatch.setattr(PreparedRows, "lines", failing)
+    with pytest.raises(duckdb.IOException, match=r"^IO Error: no space left$"):
+        load(data_dir, ROWS[1:])
+    assert active() == first
+    assert DatasetRelease.objects.count() == 1
+    assert not SalaryObservation.objects.exclude(release_id=first).exists()
 
 
 def test_texts_that_look_like_markers_of_the_copy_format_stay_texts(database: str, data_dir: Path) -> None:

@@ -134,7 +134,7 @@ def _write_rows(db: duckdb.DuckDBPyConnection, raw: RawFile, *, ledger: Ledger, 
             look = beside.submit(look_through, raw)
             try:
                 found = _judged(db, "plain file", _plain_view(raw), ledger=ledger, name=raw.name)
-            except (duckdb.Error, RuntimeError):  # the second is how Arrow passes the first on
+            except duckdb.Error:
                 found = Account(rows=-1)
         raw = look.result()
         if raw.plain and found.rows == raw.rows:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
+import nanoarrow
 
 MEMORY_LIMIT = "600MB"
 _LARGE_BYTES = 150_000_000
@@ -34,6 +35,19 @@ def engine(folder: Path, *, input_bytes: int) -> Iterator[duckdb.DuckDBPyConnect
         yield connection
     finally:
         connection.close()
+
+
+def batches(rows: duckdb.DuckDBPyRelation) -> Iterator[nanoarrow.Array]:
+    """Run a query and yield its rows in Arrow batches, in order, as they are made.
+
+    Raises:
+        duckdb.Error: the query failed, at its beginning or on the way.
+    """
+    try:
+        yield from nanoarrow.ArrayStream(rows).iter_chunks()
+    except RuntimeError as error:
+        # Arrow passes on the words of what went wrong, but not its class.
+        raise duckdb.Error(re.sub(r"^ArrowArrayStream::\w+\(\) failed \(\d+\): ", "", str(error))) from error
 
 
 @cache

@@ -25,7 +25,7 @@ import duckdb
 import nanoarrow
 
 from salaries.ingest.columns import CANONICAL, DUPLICATE_KEY
-from salaries.ingest.engine import sql_blocks
+from salaries.ingest.engine import batches, sql_blocks
 
 _HEADER = (",".join(CANONICAL) + "\n").encode()
 _FIRST_LINE = 2  # of a raw file's rows, below the header
@@ -103,10 +103,10 @@ class Ledger:
         """Write `rows` as the block `rows` of normalise.sql yields them for the raw file `name`.
 
         Raises:
-            RuntimeError, duckdb.Error: DuckDB could not read on; what was written so far stays until `rewind`.
+            duckdb.Error: DuckDB could not read on; what was written so far stays until `rewind`.
         """
         account = Account()
-        for batch in nanoarrow.ArrayStream(rows).iter_chunks():
+        for batch in batches(rows):
             line, mark, number, problem, detail, fate = batch.iter_children()
             self._note_kept(line, mark, fate)
             self._canonical.write(line.buffer(2))

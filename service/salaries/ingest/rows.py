@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import nanoarrow
 
 from salaries.ingest.columns import CANONICAL, MONEY_COLUMNS
-from salaries.ingest.engine import quoted, quoted_file, sql_blocks
+from salaries.ingest.engine import batches, quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
@@ -42,9 +41,9 @@ class PreparedRows:
         """Yield the rows in COPY's CSV form without a release id, sorted, in pieces of whole lines.
 
         Raises:
-            RuntimeError, duckdb.Error: there is no room to sort them.
+            duckdb.Error: there is no room to sort them.
         """
-        for batch in nanoarrow.ArrayStream(self.db.sql(sql_blocks("rows.sql")["lines"])).iter_chunks():
+        for batch in batches(self.db.sql(sql_blocks("rows.sql")["lines"])):
             yield bytes(batch.child(0).buffer(2))
 
     def values(self) -> Iterator[list[tuple[Any, ...]]]:

@@ -19,17 +19,22 @@ _LIVE_COLUMNS = ", ".join((*TEXT_COLUMNS, "base_min_cents", "base_max_cents", "t
 class _Lines:
     """The prepared lines as a file that COPY reads, with the release id before each; `checksum` is of them without it.
 
-    A line holds no line break inside a field, so a newline always ends a row.
+    A line holds no line break inside a field, so a newline always ends a row. `error` is what cut reading short.
     """
 
     def __init__(self, pieces: Iterator[bytes], release_id: int) -> None:
         self._pieces = pieces
         self._prefix = f"{release_id},".encode()
         self.checksum = hashlib.sha256()
+        self.error: BaseException | None = None
 
     def read(self, _size: int = -1) -> bytes:
         """Return the next lines, whole and as many as come at once; nothing at the end."""
-        piece = next(self._pieces, b"")
+        try:
+            piece = next(self._pieces, b"")
+        except BaseException as error:
+            self.error = error
+            raise
         if not piece:
             return b""
         self.checksum.update(piece)
@@ -44,7 +49,13 @@ def copy_rows_in(*, using: str, release_id: int, rows: PreparedRows) -> tuple[in
         if connection.vendor == "postgresql":
             lines = _Lines(rows.lines(), release_id)
             statement = f"COPY {_TABLE} ({columns}) FROM STDIN WITH (FORMAT csv, NULL '{NULL_MARK}')"
-            cursor.cursor.copy_expert(statement, lines)
+            try:
+                cursor.cursor.copy_expert(statement, lines)
+            except Exception as error:
+                # The driver's own error only tells that reading failed.
+                if lines.error is not None:
+                    raise lines.error from error
+                raise
             return int(cursor.rowcount), lines.checksum.hexdigest()
         marks = ", ".join(["?"] * (len(ROW_COLUMNS) + 1))
         # The driver's own method: Django's wrapper would translate the statement again for each row.
