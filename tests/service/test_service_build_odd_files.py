@@ -6,9 +6,11 @@ import csv
 import gzip
 import hashlib
 import os
+import random
 from pathlib import Path
 
 import pytest
+from salaries.ingest import inspect
 from salaries.ingest.build import BuildReport, build_dataset
 from salaries.ingest.errors import IngestError
 
@@ -115,6 +117,9 @@ def test_many_rows_stay_in_the_order_of_files_and_lines(data_dir: Path) -> None:
         ("ops,x,5,more\n", {"more fields than the header": 1}),
         ('ops,"two\nlines",5\n', {}),
         ("\n\n", {}),
+        ('ops,"Rio, RJ",5\n', {}),
+        ('ops,"""",5\n', {}),
+        ("ops,\u00a0z\u2003,5\n", {}),
     ],
 )
 def test_what_shows_late_in_a_file_changes_no_row_before_it(
@@ -128,6 +133,9 @@ def test_what_shows_late_in_a_file_changes_no_row_before_it(
     assert report.duplicates == 10_000
     assert roles[:2] == ["sre", "dev"]
     assert roles.count("dev") == 90_000
+    with (data_dir / "salaries.csv").open(encoding="utf-8", newline="") as handle:
+        places = {row["location"] for row in csv.DictReader(handle) if row["role"] == "ops"}
+    assert places <= {"Rio, RJ", '"', "z", "two\nlines"}
     assert len((data_dir / "rejects.csv").read_text().splitlines()) == 1 + report.rejected
     assert hashlib.sha256((data_dir / "salaries.csv").read_bytes()).hexdigest() == report.checksum
 
@@ -147,3 +155,25 @@ def test_rows_that_only_look_alike_stay(data_dir: Path) -> None:
     text = (data_dir / "salaries.csv").read_text()
     assert "USD" not in text
     assert text.count('"Rio, RJ"') == 4
+
+
+def test_a_look_in_pieces_of_any_size_tells_the_same_and_a_tidy_file_needs_no_quotes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picks = random.Random(7)
+    path = tmp_path / "a.csv"
+    tidy = 0
+    for _ in range(1500):
+        path.write_text("a,b\n" + "".join(picks.choices(['"', '""', ",", "\n", "x", " "], k=picks.randint(1, 9))))
+        told = set()
+        for size in (1, 2, 3, 5, 1 << 20):
+            monkeypatch.setattr(inspect, "_CHUNK", size)
+            raw = inspect.RawFile(path, "a.csv", "utf-8-sig", ",", ("a", "b"), plain=True, tidy=True, rows=0)
+            seen = inspect.look_through(raw)
+            told.add((seen.plain, seen.plain and seen.tidy, seen.rows))
+        assert len(told) == 1, path.read_text()
+        if told.pop()[:2] == (True, True):
+            tidy += 1
+            with path.open(newline="") as handle:
+                assert not any("," in field or '"' in field for row in csv.reader(handle) for field in row)
+    assert tidy > 100

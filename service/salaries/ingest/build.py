@@ -7,15 +7,18 @@ canonical file is replaced only after it does.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import nanoarrow
 
 from salaries.ingest.columns import ALIASES
-from salaries.ingest.engine import engine, quoted, quoted_file, sql_blocks
+from salaries.ingest.engine import batches, engine, quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspect import RawFile, glance_at, look_through
 from salaries.ingest.ledger import Account, Ledger
@@ -117,7 +120,9 @@ def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) ->
 
 
 def _define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
-    db.execute(sql_blocks("normalise.sql")["macros"])
+    blocks = sql_blocks("normalise.sql")
+    db.execute(blocks["plain file"])
+    db.execute(blocks["macros"])
     db.execute(f"CREATE MACRO wanted_country() AS country_of({quoted(country)})")
     db.execute(f"CREATE MACRO text_limit() AS {TEXT_LIMIT}")
     db.execute(f"CREATE MACRO currency_limit() AS {CURRENCY_LIMIT}")
@@ -127,33 +132,40 @@ def _write_rows(db: duckdb.DuckDBPyConnection, raw: RawFile, *, ledger: Ledger, 
     """Write the rows of one raw file to the ledger, and return their account, checked against a count of its own."""
     if not raw.header:
         return Account()
-    if raw.plain:
-        start = ledger.place()
-        # The look takes a third of the time that DuckDB does, so a guess that proves wrong is cheap.
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            look = beside.submit(look_through, raw)
-            try:
-                found = _judged(db, "plain file", _plain_view(raw), ledger=ledger, name=raw.name)
-            except duckdb.Error:
-                found = Account(rows=-1)
-        raw = look.result()
-        if raw.plain and found.rows == raw.rows:
+    start = ledger.place()
+    while raw.plain:
+        found, seen = _read_as_it_is(db, raw, ledger=ledger)
+        if found.rows == seen.rows and seen.bears_out(raw):
             return found
-        # DuckDB saw something else than one row a line: take the careful path instead.
         ledger.rewind(start)
+        # DuckDB saw something else than one row a line, or a guess was wrong: take a more careful path.
+        raw = seen if raw.tidy and seen.plain and not seen.tidy else replace(seen, plain=False)
     rewritten = folder / "rewritten.csv"
     rows = rewrite_plain(raw, rewritten)
-    found = _judged(db, "rewritten file", _rewritten_view(raw, rewritten), ledger=ledger, name=raw.name)
+    found = ledger.write(_judged(db, raw, _rewritten_view(raw, rewritten)), name=raw.name)
     if found.rows != rows:
         raise IngestError(f"{raw.name} could not be read completely: some of its {rows} rows got lost on the way.")
     return found
 
 
-def _judged(db: duckdb.DuckDBPyConnection, kind: str, view: str, *, ledger: Ledger, name: str) -> Account:
+def _read_as_it_is(db: duckdb.DuckDBPyConnection, raw: RawFile, *, ledger: Ledger) -> tuple[Account, RawFile]:
+    """Write the rows of a file by what its beginning told, and return what a look at all of it tells meanwhile."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        look = beside.submit(look_through, raw)
+        # The look ends long before DuckDB does, so a guess that proves wrong is cheap.
+        rows = takewhile(lambda _: not look.done() or look.result().bears_out(raw), _judged(db, raw, _plain_view(raw)))
+        try:
+            found = ledger.write(rows, name=raw.name)
+        except duckdb.Error:
+            found = Account(rows=-1)
+    return found, look.result()
+
+
+def _judged(db: duckdb.DuckDBPyConnection, raw: RawFile, view: str) -> Iterator[nanoarrow.Array]:
     blocks = sql_blocks("normalise.sql")
-    db.execute(blocks[kind])
+    db.execute(blocks["tidy file" if raw.plain and raw.tidy else "plain file" if raw.plain else "rewritten file"])
     db.execute(view)
-    return ledger.write(db.sql(blocks["rows"]), name=name)
+    return batches(db.sql(blocks["rows"]))
 
 
 def _plain_view(raw: RawFile) -> str:

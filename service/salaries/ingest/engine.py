@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -24,7 +25,8 @@ def engine(folder: Path, *, input_bytes: int) -> Iterator[duckdb.DuckDBPyConnect
     connection = duckdb.connect(str(folder / "work.duckdb") if large else ":memory:")
     try:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-        connection.execute("SET threads = 3")
+        # One more than there are processors: while its rows are fetched, one thread is busy with them.
+        connection.execute(f"SET threads = {(os.cpu_count() or 1) + 1}")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET preserve_insertion_order = true")
         # DuckDB would turn a list of IN into a join, and a join hands on rows in whatever order its threads finish.

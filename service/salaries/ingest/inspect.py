@@ -27,6 +27,8 @@ _CHUNK = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 # Blanks that DuckDB's trim would leave; a tab is one too, unless it is the delimiter.
 _ODD_BLANKS = (b"\0", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
+# The first bytes of Unicode's blanks in UTF-8; other characters share them.
+_BLANK_STARTS = (b"\xc2", b"\xe1", b"\xe2", b"\xe3")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ENCODINGS = {
     "utf-8": "utf-8-sig",
@@ -40,7 +42,11 @@ ENCODINGS = {
 
 @dataclass(frozen=True)
 class RawFile:
-    """A raw file and what a look at it told. `rows` counts the lines below the header when `plain`, else it is 0."""
+    """A raw file and what a look at it told.
+
+    A file is `plain` when each line is a row; then `rows` counts them, else it is 0. It is `tidy` when no value would
+    need quotes, and none can begin or end with a blank other than a space.
+    """
 
     path: Path
     name: str
@@ -48,7 +54,12 @@ class RawFile:
     delimiter: str
     header: tuple[str, ...]
     plain: bool
+    tidy: bool
     rows: int
+
+    def bears_out(self, guess: RawFile) -> bool:
+        """Tell whether the file is at least as plain and tidy as was guessed."""
+        return self.plain >= guess.plain and self.tidy >= guess.tidy
 
 
 def open_raw(path: Path) -> IO[bytes]:
@@ -57,7 +68,12 @@ def open_raw(path: Path) -> IO[bytes]:
 
 
 def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
-    """Return what the beginning of `path` tells: `plain` is a guess, `rows` is 0. `encoding` is a key of `ENCODINGS`.
+    """Return what the beginning of `path` tells: `plain` and `tidy` are guesses, `rows` is 0.
+
+    Args:
+        path: the file.
+        name: what to call it.
+        encoding: a key of `ENCODINGS`.
 
     Raises:
         IngestError: a `.gz` is damaged or cut short.
@@ -70,26 +86,26 @@ def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
     elif first.startswith(codecs.BOM_UTF8):
         codec = "utf-8-sig"
     delimiter, header = _header(first, codec)
-    look = _Look(tabs=delimiter == "\t")
+    look = _Look(delimiter)
     look.feed(first)
     plain = codec == "utf-8-sig" and look.plain and bool(header)
-    return RawFile(path, name, codec, delimiter, header, plain, rows=0)
+    return RawFile(path, name, codec, delimiter, header, plain, look.tidy, rows=0)
 
 
 def look_through(raw: RawFile) -> RawFile:
-    """Read all of `raw` once and return it with its real `plain` and `rows`.
+    """Read all of `raw` once and return it with its real `plain`, `tidy` and `rows`.
 
     Raises:
         IngestError: a `.gz` is damaged or cut short.
     """
     if not raw.plain:
         return raw
-    look = _Look(tabs=raw.delimiter == "\t")
+    look = _Look(raw.delimiter)
     with _unpacking(raw.name), open_raw(raw.path) as handle:
         while look.plain and (chunk := handle.read(_CHUNK)):
             look.feed(chunk)
     look.finish()
-    return replace(raw, plain=look.plain, rows=look.lines - 1 if look.plain else 0)
+    return replace(raw, plain=look.plain, tidy=look.tidy, rows=look.lines - 1 if look.plain else 0)
 
 
 @contextlib.contextmanager
@@ -103,12 +119,13 @@ def _unpacking(name: str) -> Iterator[None]:
 class _Look:
     """What has been seen of a file so far. Blank lines need no look: DuckDB leaves them out, so the counts differ."""
 
-    def __init__(self, *, tabs: bool) -> None:
+    def __init__(self, delimiter: str) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._inside_quotes = False
         self._last = b"\n"
         self.plain = True
-        self._tabs = tabs
+        self.tidy = delimiter == ","
+        self._tabs = delimiter == "\t"
         self.lines = 0
 
     def feed(self, chunk: bytes) -> None:
@@ -116,6 +133,7 @@ class _Look:
         if not self.plain:
             return
         self.lines += chunk.count(b"\n")
+        self.tidy = self.tidy and not any(byte in chunk for byte in _BLANK_STARTS)
         self.plain = self._blanks_are_spaces(chunk) and self._decodes(chunk) and self._quotes_close(chunk)
         self._last = chunk[-1:] or self._last
 
@@ -145,13 +163,28 @@ class _Look:
         return True
 
     def _quotes_close(self, chunk: bytes) -> bool:
+        began_inside = self._inside_quotes
+        if not began_inside and self._last == b'"' and chunk[:1] not in b",\r\n":
+            self.tidy = False
         if b'"' not in chunk:
-            return not (self._inside_quotes and b"\n" in chunk)
+            self.tidy = self.tidy and not began_inside
+            return not (began_inside and b"\n" in chunk)
         parts = chunk.split(b'"')
-        inside = parts[0 if self._inside_quotes else 1 :: 2]
-        if (len(parts) - 1) % 2:
-            self._inside_quotes = not self._inside_quotes
-        return b"\n" not in b"".join(inside)
+        inside = b"".join(parts[0 if began_inside else 1 :: 2])
+        outside = parts[1 if began_inside else 0 :: 2]
+        self._inside_quotes = began_inside != (len(parts) % 2 == 0)
+        self.tidy = self.tidy and not inside and self._quotes_are_values(outside, began_inside=began_inside)
+        return b"\n" not in inside
+
+    def _quotes_are_values(self, outside: list[bytes], *, began_inside: bool) -> bool:
+        """Tell whether quotes open and close at the ends of a value only, given what lies between quoted texts."""
+        before = [piece[-1:] for piece in (outside if self._inside_quotes else outside[:-1])]
+        if not began_inside and not outside[0] and before:
+            before[0] = self._last
+        after = [piece[:1] for piece in (outside if began_inside else outside[1:])]
+        if not self._inside_quotes and not outside[-1] and after:
+            after.pop()  # the next chunk tells
+        return {*before} <= {b",", b"\n"} and {*after} <= {b",", b"\r", b"\n"}
 
 
 def _header(first: bytes, codec: str) -> tuple[str, tuple[str, ...]]:

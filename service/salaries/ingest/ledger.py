@@ -13,7 +13,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BufferedRandom
@@ -25,7 +25,7 @@ import duckdb
 import nanoarrow
 
 from salaries.ingest.columns import CANONICAL, DUPLICATE_KEY
-from salaries.ingest.engine import batches, sql_blocks
+from salaries.ingest.engine import sql_blocks
 
 _HEADER = (",".join(CANONICAL) + "\n").encode()
 _FIRST_LINE = 2  # of a raw file's rows, below the header
@@ -99,14 +99,13 @@ class Ledger:
         self._rejects.truncate()
         self._db.execute("DELETE FROM kept WHERE start >= ?", [place.canonical])
 
-    def write(self, rows: duckdb.DuckDBPyRelation, *, name: str) -> Account:
-        """Write `rows` as the block `rows` of normalise.sql yields them for the raw file `name`.
+    def write(self, rows: Iterable[nanoarrow.Array], *, name: str) -> Account:
+        """Write batches of what the block `rows` of normalise.sql yields for the raw file `name`.
 
-        Raises:
-            duckdb.Error: DuckDB could not read on; what was written so far stays until `rewind`.
+        When they fail or end early, what was written so far stays until `rewind`.
         """
         account = Account()
-        for batch in batches(rows):
+        for batch in rows:
             line, mark, number, problem, detail, fate = batch.iter_children()
             self._note_kept(line, mark, fate)
             self._canonical.write(line.buffer(2))

@@ -2,12 +2,34 @@
 -- and one text column a canonical name, as the file has it) and reads `rows`, in the order of files and lines.
 -- Blocks are named by `-- block:` lines. A cheap test before a dear one is what makes the common row cheap.
 
--- block: macros
--- Every test before `trim` is cheap; a value that passes them has no blank at either end, and most values do.
-CREATE MACRO clean(x) AS CASE
+-- What differs by the kind of file, see inspect.py. Every test before `trim` is cheap; a value that passes them has no blank
+-- at either end, and most values do.
+
+-- block: tidy file
+CREATE OR REPLACE MACRO clean(x) AS CASE WHEN x < '!' OR suffix(x, ' ') THEN nullif(trim(x), '') ELSE x END;
+CREATE OR REPLACE MACRO role_blanks(x) AS x;
+CREATE OR REPLACE MACRO cell(x) AS x;
+
+-- block: plain file
+CREATE OR REPLACE MACRO clean(x) AS CASE
     WHEN x < '!' OR suffix(x, ' ') OR strlen(x) <> length(x) THEN nullif(trim(x), '')
     ELSE x
 END;
+CREATE OR REPLACE MACRO role_blanks(x) AS x;
+CREATE OR REPLACE MACRO cell(x) AS CASE
+    WHEN contains(x, ',') OR contains(x, '"') THEN '"' || replace(x, '"', '""') || '"'
+    ELSE x
+END;
+
+-- block: rewritten file
+CREATE OR REPLACE MACRO clean(x) AS nullif(trim(x), '');
+CREATE OR REPLACE MACRO role_blanks(x) AS regexp_replace(x, '[\t-\r]', ' ', 'g');
+CREATE OR REPLACE MACRO cell(x) AS CASE
+    WHEN regexp_matches(x, '[,"\n\r]') THEN '"' || replace(x, '"', '""') || '"'
+    ELSE x
+END;
+
+-- block: macros
 CREATE MACRO is_plain(x) AS regexp_full_match(x, '[+]?[0-9]{1,10}([.][0-9]{0,2}0*)?');
 CREATE MACRO is_grouped(x) AS regexp_full_match(x, '[+]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?');
 CREATE MACRO is_number(x) AS
@@ -68,19 +90,6 @@ CREATE MACRO day_of(x) AS CASE
     WHEN regexp_full_match(x, '[0-9]{2}/[0-9]{2}/[0-9]{4}')
         THEN TRY_CAST(x[7:10] || '-' || x[4:5] || '-' || x[1:2] AS DATE)
 END;
-CREATE MACRO cell(x) AS CASE
-    WHEN contains(x, ',') OR contains(x, '"') OR breaks_line(x) THEN '"' || replace(x, '"', '""') || '"'
-    ELSE x
-END;
-
--- block: plain file
--- Control characters inside a field, such as a line break, send a file down the careful path.
-CREATE OR REPLACE MACRO role_blanks(x) AS x;
-CREATE OR REPLACE MACRO breaks_line(x) AS false;
-
--- block: rewritten file
-CREATE OR REPLACE MACRO role_blanks(x) AS regexp_replace(x, '[\t-\r]', ' ', 'g');
-CREATE OR REPLACE MACRO breaks_line(x) AS contains(x, chr(10)) OR contains(x, chr(13));
 
 -- block: rows
 -- One row for each of `raw`. line: of the canonical file, with its end, NULL when the row is not kept; mark: equal for
