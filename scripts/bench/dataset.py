@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from scripts.bench.salaries import write_raw
-from scripts.bench.site import manage, run, with_database, without_database
+from scripts.bench.site import Run, manage, run, with_database, without_database
 
 _MEMORY_LIMIT = "600MB"  # the build's own
 _COLUMNS = (
@@ -33,7 +33,7 @@ COPY (
 
 def build() -> list[str]:
     """2 and 10 million rows; goals: twice the time of the copy, 1 GB."""
-    return [line for rows, runs in ((2_000_000, 3), (10_000_000, 1)) for line in _build(rows, runs)]
+    return [line for rows, runs in ((2_000_000, 5), (10_000_000, 2)) for line in _build(rows, runs)]
 
 
 def _build(rows: int, runs: int) -> list[str]:
@@ -42,21 +42,28 @@ def _build(rows: int, runs: int) -> list[str]:
         raw = folder / "raw" / "salaries.csv"
         write_raw(raw, rows)
         environment = without_database(folder)
-        copy = (
-            f"import duckdb; duckdb.execute(\"SET memory_limit = '{_MEMORY_LIMIT}'\"); "
-            f"duckdb.execute(\"COPY (FROM read_csv('{raw}', all_varchar = true)) TO '{folder}/copy.csv' (HEADER)\")"
-        )
-        builds, copies = [], []
+        # As DuckDB does it when nothing is asked for, and without telling numbers and dates from text.
+        sources = {"a plain copy": f"'{raw}'", "a copy as text": f"read_csv('{raw}', all_varchar = true)"}
+        builds: list[Run] = []
+        ratios: dict[str, list[float]] = {peer: [] for peer in sources}
         for _ in range(runs):
-            copies.append(run([sys.executable, "-c", copy], environment))
+            copies = {peer: _copy(source, folder / "copy.csv", environment) for peer, source in sources.items()}
             builds.append(manage(environment, "build_salary_dataset"))
+            for peer, copy in copies.items():
+                ratios[peer].append(builds[-1].seconds / copy.seconds)
         seconds = statistics.median(item.seconds for item in builds)
-        ratio = statistics.median(ours.seconds / theirs.seconds for ours, theirs in zip(builds, copies, strict=True))
         peak = max(item.peak for item in builds)
+        against = ", ".join(f"{statistics.median(found):.2f} of {peer}" for peer, found in ratios.items())
         return [
             f"{rows:>10,} rows, {raw.stat().st_size / 1e6:.0f} MB: {seconds:.1f} s, {rows / seconds:,.0f} rows/s, "
-            f"{ratio:.2f} of the copy; peak {peak / 1e6:.0f} MB"
+            f"{against}; peak {peak / 1e6:.0f} MB"
         ]
+
+
+def _copy(source: str, target: Path, environment: dict[str, str]) -> Run:
+    statement = f"COPY (FROM {source}) TO '{target}' (HEADER)"
+    code = f'import duckdb; duckdb.execute("SET memory_limit = \'{_MEMORY_LIMIT}\'"); duckdb.execute("{statement}")'
+    return run([sys.executable, "-c", code], environment)
 
 
 def load() -> list[str]:

@@ -30,7 +30,8 @@ def from_quarter_cents(quarters: int) -> float:
     return money((quarters + 2) // 4)
 
 
-@dataclass(frozen=True)
+# Not frozen: there are a hundred thousand of them and of `Ranked` in a release, and freezing takes most of making one.
+@dataclass(slots=True)
 class Bucket:
     """Sums over rows of one currency and source within one group. Money in cents."""
 
@@ -101,7 +102,7 @@ class Quartiles:
 NO_PERCENTILES: dict[str, float | None] = dict.fromkeys(QUARTILES)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Ranked:
     """Rows of one role and currency that share one value of one column."""
 
