@@ -23,7 +23,8 @@ from salaries.ingest.errors import IngestError
 
 # The reader's own limit of 128 KiB would end the build at one long text instead of rejecting it.
 csv.field_size_limit(1 << 30)
-_CHUNK = 1 << 20
+_GLANCE = 1 << 20
+_CHUNK = 1 << 17
 _DELIMITERS = (",", ";", "\t", "|")
 # Blanks that DuckDB's trim would leave; a tab is one too, unless it is the delimiter.
 _ODD_BLANKS = (b"\0", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
@@ -80,7 +81,7 @@ def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
     """
     codec = ENCODINGS[encoding]
     with _unpacking(name), open_raw(path) as handle:
-        first = handle.read(_CHUNK)
+        first = handle.read(_GLANCE)
     if first.startswith(_UTF16_MARKS):
         codec = "utf-16"
     elif first.startswith(codecs.BOM_UTF8):

@@ -34,6 +34,7 @@ _KEPT, _UNDATED, _ELSEWHERE, _REJECTED = (bytes([number]) for number in range(4)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _FETCHED_ROWS = 20_000
 _BLOCK_BYTES = 1 << 20
+_NOTED_AT_ONCE = 8  # batches, of about 2 MB each
 _key = operator.itemgetter(*(CANONICAL.index(name) for name in DUPLICATE_KEY))
 
 
@@ -81,6 +82,7 @@ class Ledger:
     def __init__(self, db: duckdb.DuckDBPyConnection, *, canonical: Path, rejects: Path) -> None:
         self._db = db.cursor()
         self._db.execute(sql_blocks("normalise.sql")["kept"])
+        self._notes: list[nanoarrow.Array] = []
         self._canonical = canonical.open("w+b")
         self._canonical.write(_HEADER)
         self._rejects = rejects.open("w", encoding="utf-8", newline="")
@@ -97,6 +99,7 @@ class Ledger:
         self._canonical.truncate()
         self._rejects.seek(place.rejects)
         self._rejects.truncate()
+        self._store_notes()
         self._db.execute("DELETE FROM kept WHERE start >= ?", [place.canonical])
 
     def write(self, rows: Iterable[nanoarrow.Array], *, name: str) -> Account:
@@ -126,6 +129,7 @@ class Ledger:
         """Leave out every row but its first copy, and close the files."""
         self._rejects.close()
         self._canonical.flush()
+        self._store_notes()
         repeats = array("Q", self._repeats())
         ((undated,),) = self._db.execute("SELECT count(*) FROM kept WHERE undated").fetchall()
         undated_repeats, checksum = self._leave_out(repeats)
@@ -134,14 +138,23 @@ class Ledger:
 
     def _note_kept(self, line: nanoarrow.Array, mark: nanoarrow.Array, fate: nanoarrow.Array) -> None:
         ends = memoryview(line.buffer(1))
+        rows = len(ends) - 1
         columns = {
             "mark": (nanoarrow.uint64(), memoryview(mark.buffer(1))),
+            "first": (nanoarrow.uint64(), memoryview(array("Q", [self._canonical.tell()]) * rows)),
             "start": (nanoarrow.int32(), ends[:-1]),
             "stop": (nanoarrow.int32(), ends[1:]),
             "fate": (nanoarrow.uint8(), memoryview(fate.buffer(1))),
         }
-        self._db.register("batch", _table(len(ends) - 1, columns))
-        self._db.execute(sql_blocks("normalise.sql")["note"], {"first": self._canonical.tell()})
+        self._notes.append(_table(rows, columns))
+        if len(self._notes) >= _NOTED_AT_ONCE:
+            self._store_notes()
+
+    def _store_notes(self) -> None:
+        if self._notes:
+            self._db.register("notes", nanoarrow.Array.from_chunks(self._notes))
+            self._db.execute(sql_blocks("normalise.sql")["note"])
+            self._notes.clear()
 
     def _repeats(self) -> Iterator[int]:
         """Yield where each row begins that an earlier one is a copy of."""

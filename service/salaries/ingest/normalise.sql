@@ -196,7 +196,7 @@ FROM judged
 CREATE TABLE kept (mark UBIGINT, start UBIGINT, size UINTEGER, undated BOOLEAN)
 
 -- block: note
-INSERT INTO kept SELECT mark, start + $first, stop - start, fate = 1 FROM batch WHERE fate < 2
+INSERT INTO kept SELECT mark, first + start, stop - start, fate = 1 FROM notes WHERE fate < 2
 
 -- block: suspects
 -- Rows are compared by hash first, so that only suspects, few in clean data, are read again.
