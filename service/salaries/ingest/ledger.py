@@ -7,7 +7,6 @@ written in one go, and no row becomes a Python object unless something is wrong 
 from __future__ import annotations
 
 import csv
-import hashlib
 import operator
 import os
 import re
@@ -16,16 +15,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from io import BufferedRandom
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import duckdb
 import nanoarrow
 
 from salaries.ingest.columns import CANONICAL, DUPLICATE_KEY
 from salaries.ingest.engine import sql_blocks
+from salaries.ingest.workspace import sha256_of
 
 _HEADER = (",".join(CANONICAL) + "\n").encode()
 _FIRST_LINE = 2  # of a raw file's rows, below the header
@@ -83,6 +82,7 @@ class Ledger:
         self._db = db.cursor()
         self._db.execute(sql_blocks("normalise.sql")["kept"])
         self._notes: list[nanoarrow.Array] = []
+        self._path = canonical
         self._canonical = canonical.open("w+b")
         self._canonical.write(_HEADER)
         self._rejects = rejects.open("w", encoding="utf-8", newline="")
@@ -132,9 +132,13 @@ class Ledger:
         self._store_notes()
         repeats = array("Q", self._repeats())
         ((undated,),) = self._db.execute("SELECT count(*) FROM kept WHERE undated").fetchall()
-        undated_repeats, checksum = self._leave_out(repeats)
+        undated -= self._leave_out(repeats)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            checksum = beside.submit(sha256_of, self._path)
+            # The file has to reach the disk before it replaces another one; it may do so while it is hashed.
+            os.fsync(self._canonical.fileno())
         self._canonical.close()
-        return Closed(len(repeats), undated - undated_repeats, checksum)
+        return Closed(len(repeats), undated, checksum.result())
 
     def _note_kept(self, line: nanoarrow.Array, mark: nanoarrow.Array, fate: nanoarrow.Array) -> None:
         ends = memoryview(line.buffer(1))
@@ -168,66 +172,30 @@ class Ledger:
                     yield start
                 seen.add(key)
 
-    def _leave_out(self, repeats: array[int]) -> tuple[int, str]:
+    def _leave_out(self, repeats: array[int]) -> int:
         """Close the gaps that the rows beginning at `repeats` leave in the canonical file.
 
         Returns:
-            How many of these had lost their date, and the SHA-256 of the file.
+            How many of these had lost their date.
         """
         self._db.register("repeats", _table(len(repeats), {"start": (nanoarrow.uint64(), memoryview(repeats))}))
-        undated_repeats = position = 0
-        with _Compaction(self._canonical) as compaction:
-            for start, size, undated in _fetched(self._db.execute(sql_blocks("normalise.sql")["repeats"])):
-                compaction.keep(position, start)
-                position = start + size
-                undated_repeats += undated
-            compaction.keep(position, self._canonical.tell())
-        return undated_repeats, compaction.checksum
+        undated_repeats = position = end = 0
+        for start, size, undated in _fetched(self._db.execute(sql_blocks("normalise.sql")["repeats"])):
+            end = self._move(position, start, end)
+            position = start + size
+            undated_repeats += undated
+        self._canonical.truncate(self._move(position, self._canonical.tell(), end))
+        return undated_repeats
 
-
-class _Compaction:
-    """Moves the pieces of a file to keep to its beginning, and computes the SHA-256 of what there is then."""
-
-    def __init__(self, file: BufferedRandom) -> None:
-        file.flush()
-        self._file = file
-        self._size = 0
-        self._moved = False
-        self._block = bytearray()
-        self._hash = hashlib.sha256()
-        self._beside = ThreadPoolExecutor(max_workers=1)
-        self._hashed = self._beside.submit(self._hash.update, b"")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def keep(self, start: int, stop: int) -> None:
-        """Keep the bytes from `start` up to `stop`; those before that were not asked for are lost."""
+    def _move(self, start: int, stop: int, target: int) -> int:
+        """Move the bytes from `start` up to `stop` to `target`, which is no later, and return where they end then."""
+        if start == target:
+            return stop
         while start < stop:
-            piece = os.pread(self._file.fileno(), min(stop - start, _BLOCK_BYTES), start)
-            self._moved = self._moved or start > self._size + len(self._block)
-            self._block += piece
+            piece = os.pread(self._canonical.fileno(), min(stop - start, _BLOCK_BYTES), start)
+            target += os.pwrite(self._canonical.fileno(), piece, target)
             start += len(piece)
-            if len(self._block) >= _BLOCK_BYTES:
-                self._end_block()
-
-    def _end_block(self) -> None:
-        block, self._block = self._block, bytearray()
-        self._hashed.result()
-        self._hashed = self._beside.submit(self._hash.update, block)
-        if self._moved:
-            os.pwrite(self._file.fileno(), block, self._size)
-        self._size += len(block)
-
-    def __exit__(self, *_error: object) -> None:
-        self._end_block()
-        self._beside.shutdown()
-        self._file.truncate(self._size)
-
-    @property
-    def checksum(self) -> str:
-        """The SHA-256 of the file, once everything was kept."""
-        return self._hash.hexdigest()
+        return target
 
 
 def _table(rows: int, columns: dict[str, tuple[nanoarrow.Schema, memoryview]]) -> nanoarrow.Array:
