@@ -122,9 +122,7 @@ def test_many_rows_stay_in_the_order_of_files_and_lines(data_dir: Path) -> None:
         ("ops,\u00a0z\u2003,5\n", {}),
     ],
 )
-def test_what_shows_late_in_a_file_changes_no_row_before_it(
-    data_dir: Path, tmp_path: Path, late: str, found: dict[str, int]
-) -> None:
+def test_what_shows_late_in_a_file_changes_no_row_before_it(data_dir: Path, late: str, found: dict[str, int]) -> None:
     """The file is read the fast way first, then from its start once more: nothing of the first reading may stay."""
     rows = "".join(f"dev,place {number % 90_000},{number % 90_000}\nqa,,NaN\n" for number in range(100_000))
     files: dict[str, bytes | str] = {"a.csv": "role,city,salary\nsre,y,1\n", "b.csv": f"role,city,salary\n{rows}{late}"}

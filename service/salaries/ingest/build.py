@@ -121,6 +121,7 @@ def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) ->
 
 def _define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
     blocks = sql_blocks("normalise.sql")
+    # The rules name what differs by the kind of file, so one kind has to be there first.
     db.execute(blocks["plain file"])
     db.execute(blocks["macros"])
     db.execute(f"CREATE MACRO wanted_country() AS country_of({quoted(country)})")

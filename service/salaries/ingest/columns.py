@@ -1,8 +1,6 @@
-"""The columns of the dataset: canonical order, aliases of raw files, and how much each holds."""
+"""The columns of the dataset: canonical order, aliases of raw files, and the key of duplicates."""
 
 from __future__ import annotations
-
-from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
 # Canonical column -> header names it is read from; the first non-blank one wins.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -34,7 +32,3 @@ DUPLICATE_KEY = (
     "base_salary_max",
     "total_compensation",
 )
-TEXT_LIMITS = {
-    name: CURRENCY_LIMIT if name == "currency" else TEXT_LIMIT
-    for name in ("source", "role", "level", "location", "state", "country", "currency")
-}

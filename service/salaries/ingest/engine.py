@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import nanoarrow
@@ -15,6 +16,7 @@ import nanoarrow
 MEMORY_LIMIT = "600MB"
 _LARGE_BYTES = 150_000_000
 _BLOCK = "-- block:"
+_FETCHED_ROWS = 20_000
 
 
 @contextlib.contextmanager
@@ -50,6 +52,12 @@ def batches(rows: duckdb.DuckDBPyRelation) -> Iterator[nanoarrow.Array]:
     except RuntimeError as error:
         # Arrow passes on the words of what went wrong, but not its class.
         raise duckdb.Error(re.sub(r"^ArrowArrayStream::\w+\(\) failed \(\d+\): ", "", str(error))) from error
+
+
+def fetched(rows: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of an executed statement without holding all of them."""
+    while some := rows.fetchmany(_FETCHED_ROWS):
+        yield from some
 
 
 @cache

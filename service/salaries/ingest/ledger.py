@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import nanoarrow
 
 from salaries.ingest.columns import CANONICAL, DUPLICATE_KEY
-from salaries.ingest.engine import sql_blocks
+from salaries.ingest.engine import fetched, sql_blocks
 from salaries.ingest.workspace import sha256_of
 
 _HEADER = (",".join(CANONICAL) + "\n").encode()
@@ -31,7 +31,6 @@ _FIRST_LINE = 2  # of a raw file's rows, below the header
 # What the rules say of a row, in the column `fate`.
 _KEPT, _UNDATED, _ELSEWHERE, _REJECTED = (bytes([number]) for number in range(4))
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_FETCHED_ROWS = 20_000
 _BLOCK_BYTES = 1 << 20
 _NOTED_AT_ONCE = 8  # batches, of about 2 MB each
 _key = operator.itemgetter(*(CANONICAL.index(name) for name in DUPLICATE_KEY))
@@ -162,7 +161,7 @@ class Ledger:
 
     def _repeats(self) -> Iterator[int]:
         """Yield where each row begins that an earlier one is a copy of."""
-        suspects = _fetched(self._db.execute(sql_blocks("normalise.sql")["suspects"]))
+        suspects = fetched(self._db.execute(sql_blocks("normalise.sql")["suspects"]))
         for _, alike in groupby(suspects, key=operator.itemgetter(0)):
             seen = set()
             for _, start, size in alike:
@@ -180,7 +179,7 @@ class Ledger:
         """
         self._db.register("repeats", _table(len(repeats), {"start": (nanoarrow.uint64(), memoryview(repeats))}))
         undated_repeats = position = end = 0
-        for start, size, undated in _fetched(self._db.execute(sql_blocks("normalise.sql")["repeats"])):
+        for start, size, undated in fetched(self._db.execute(sql_blocks("normalise.sql")["repeats"])):
             end = self._move(position, start, end)
             position = start + size
             undated_repeats += undated
@@ -212,8 +211,3 @@ def _text(column: nanoarrow.Array, index: int) -> str:
 
 def _for_spreadsheets(value: str) -> str:
     return "'" + value if value.startswith(_FORMULA_STARTS) else value
-
-
-def _fetched(rows: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while batch := rows.fetchmany(_FETCHED_ROWS):
-        yield from batch

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from salaries.ingest.columns import CANONICAL, MONEY_COLUMNS
-from salaries.ingest.engine import batches, quoted, quoted_file, sql_blocks
+from salaries.ingest.engine import batches, fetched, quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
@@ -25,7 +25,6 @@ TEXT_COLUMNS = ("source", "role", "level", "location", "state", "country", "curr
 ROW_COLUMNS = ("position", *TEXT_COLUMNS, "base_min_cents", "base_max_cents", "total_cents", "observed_at")
 # A missing date is written as this, so that an empty text needs no quotes to be one.
 NULL_MARK = "\\N"
-_BATCH = 20_000
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,9 @@ class PreparedRows:
         for batch in batches(self.db.sql(sql_blocks("rows.sql")["lines"])):
             yield bytes(batch.child(0).buffer(2))
 
-    def values(self) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the same rows as tuples of `ROW_COLUMNS`, in batches."""
-        rows = self.db.execute("SELECT * REPLACE (observed_at::VARCHAR AS observed_at) FROM sorted")
-        while batch := rows.fetchmany(_BATCH):
-            yield batch
+    def values(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the same rows as tuples of `ROW_COLUMNS`."""
+        return fetched(self.db.execute("SELECT * REPLACE (observed_at::VARCHAR AS observed_at) FROM sorted"))
 
     def checksum(self) -> str:
         """Return the SHA-256 of the lines: it names the rows, whatever their order was."""

@@ -61,7 +61,7 @@ def copy_rows_in(*, using: str, release_id: int, rows: PreparedRows) -> tuple[in
         # The driver's own method: Django's wrapper would translate the statement again for each row.
         insert = cursor.cursor.connection.executemany
         statement = f"INSERT INTO {_TABLE} ({columns}) VALUES ({marks})"  # noqa: S608
-        written = sum(insert(statement, ((release_id, *row) for row in batch)).rowcount for batch in rows.values())
+        written = insert(statement, ((release_id, *row) for row in rows.values())).rowcount
         return written, rows.checksum()
 
 
