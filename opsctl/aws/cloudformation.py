@@ -145,8 +145,10 @@ class CloudFormation:
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
                 Capabilities=list(capabilities),
                 **({"Description": description} if description else {}),  # "" is refused
-                # What an earlier `destroy` kept (a repository, log groups) has fixed names and comes back this way.
-                **({"ImportExistingResources": True} if kind == "CREATE" else {}),
+                # A repository or log group that an earlier `destroy` kept, or that somebody made, has a fixed name and
+                # comes into the stack this way, on update as on create.
+                # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+                ImportExistingResources=True,
                 **source,
             )
         return str(answer["Id"])
@@ -204,10 +206,11 @@ class CloudFormation:
         with translated():
             self._client.delete_stack(StackName=name, ClientRequestToken=token, **extra)
 
-    def continue_rollback(self, name: str, *, token: str) -> None:
-        """Resume a rollback that failed."""
+    def continue_rollback(self, name: str, *, token: str, skip: Sequence[str] = ()) -> None:
+        """Resume a rollback that failed. Resources of `skip`, which must be UPDATE_FAILED, count as rolled back."""
+        extra = {"ResourcesToSkip": list(skip)} if skip else {}
         with translated():
-            self._client.continue_update_rollback(StackName=name, ClientRequestToken=token)
+            self._client.continue_update_rollback(StackName=name, ClientRequestToken=token, **extra)
 
     def rollback(self, name: str, *, token: str) -> None:
         """Roll a stack in UPDATE_FAILED back to its last stable state."""

@@ -96,32 +96,50 @@ class Ecs:
         return _task(answer["tasks"][0])
 
     def task(self, cluster: str, arn: str) -> Task | None:
-        """One task; None when ECS has forgotten it (about an hour after it stopped)."""
+        """One task; None when ECS does not know it: not yet, moments after it was started, or not any more, about an
+        hour after it stopped."""
         with translated():
             tasks = self._client.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
         return _task(tasks[0]) if tasks else None
 
     def tasks(self, cluster: str, *, started_by: str) -> list[Task]:
         """Tasks that have not stopped and were started under this name."""
-        with translated():
-            arns = self._client.list_tasks(cluster=cluster, startedBy=started_by)["taskArns"]
-            if not arns:
+        return [_task(item) for item in self._described(cluster, startedBy=started_by)]
+
+    def one_off_tasks(self, cluster: str) -> list[Task]:
+        """Tasks that have not stopped and belong to no service, whoever started them; none without the cluster."""
+        try:
+            found = self._described(cluster)
+        except AwsError as error:
+            if error.aws_code == "ClusterNotFoundException":
                 return []
-            return [_task(item) for item in self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]]
+            raise
+        return [_task(item) for item in found if not str(item.get("group", "")).startswith("service:")]
+
+    def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
+        """Ask a task to end; its containers get SIGTERM, then SIGKILL after their stop time-out."""
+        with translated():
+            self._client.stop_task(cluster=cluster, task=arn, reason=reason)
 
     def stopped_tasks(self, cluster: str, service: str) -> list[Task]:
         """Tasks of a service that stopped within the last hour or so, the newest first.
 
-        Asked by cluster, not by service: a service whose creation failed is gone when somebody wants to know why.
+        Asked by cluster, not by service: a service whose creation failed is gone when somebody wants to know why. All
+        pages are read, as ListTasks does not begin with the newest.
         """
-        with translated():
-            arns = self._client.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
-            if not arns:
-                return []
-            answer = self._client.describe_tasks(cluster=cluster, tasks=arns[:100])["tasks"]
-        own = [item for item in answer if item.get("group") == f"service:{service}"]
+        found = self._described(cluster, desiredStatus="STOPPED")
+        own = [item for item in found if item.get("group") == f"service:{service}"]
         by_end = sorted(own, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
         return [_task(item) for item in by_end[::-1]]
+
+    def _described(self, cluster: str, **which: Any) -> list[dict[str, Any]]:
+        """Tasks as DescribeTasks tells them, a hundred at a time, as it takes no more."""
+        found: list[dict[str, Any]] = []
+        with translated():
+            for page in self._client.get_paginator("list_tasks").paginate(cluster=cluster, **which):
+                if page["taskArns"]:
+                    found += self._client.describe_tasks(cluster=cluster, tasks=page["taskArns"])["tasks"]
+        return found
 
     def service(self, cluster: str, name: str) -> Service | None:
         """A service, or None."""

@@ -29,6 +29,18 @@ _THROTTLED = {
     "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown",
     "ThrottledException", "RequestThrottled", "RequestThrottledException",
 }  # fmt: skip
+# Answers of a service that has trouble of its own, beside every status from 500 on.
+_BROKEN = {
+    "InternalFailure",
+    "InternalError",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+}
+_UNREACHABLE = {
+    "EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError",
+    "ProxyConnectionError", "SSLError", "HTTPClientError",
+}  # fmt: skip
 _NO_CREDENTIALS = {
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
     "SSOTokenLoadError", "UnauthorizedSSOTokenError", "SSOError", "NoAuthTokenError", "LoginError",
@@ -37,13 +49,19 @@ _NO_CREDENTIALS = {
 
 
 class AwsError(OpsctlError):
-    """AWS answered with an error. `aws_code` is its code, such as `ValidationError`."""
+    """AWS answered with an error. `aws_code` is its code, such as `ValidationError`; `status` that of HTTP, or 0."""
 
     code = "aws-error"
 
-    def __init__(self, message: str, *, aws_code: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, aws_code: str = "", hint: str = "", status: int = 0) -> None:
         super().__init__(message, hint=hint)
         self.aws_code = aws_code
+        self.status = status
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same question may be answered in some minutes, though nothing is changed here."""
+        return self.status >= 500 or self.aws_code in _THROTTLED | _UNREACHABLE | _BROKEN
 
 
 class AwsRefusedError(AwsError):
@@ -51,6 +69,11 @@ class AwsRefusedError(AwsError):
 
     exit_code = ExitCode.AWS_REFUSED
     code = "aws-refused"
+
+    @property
+    def may_pass(self) -> bool:
+        """Credentials are renewed beside us, and permissions given."""
+        return True
 
 
 @contextmanager
@@ -84,7 +107,8 @@ def _from_client(error: ClientError) -> AwsError:
         )
     if code in _THROTTLED:
         return AwsError(f"AWS throttled {doing} again and again.", aws_code=code, hint="Run the command again later.")
-    return AwsError(f"{doing} failed: {text.rstrip('.')}.", aws_code=code)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return AwsError(f"{doing} failed: {text.rstrip('.')}.", aws_code=code, status=status)
 
 
 def _from_core(error: Exception) -> AwsError:
@@ -99,8 +123,7 @@ def _from_core(error: Exception) -> AwsError:
         return AwsRefusedError(
             f"{str(error).rstrip('.')}.", aws_code=kind, hint="Set AWS_PROFILE to one that `aws configure list` knows."
         )
-    if kind in {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError",
-                "ProxyConnectionError", "SSLError", "HTTPClientError"}:  # fmt: skip
+    if kind in _UNREACHABLE:
         return AwsError(
             f"AWS can't be reached: {str(error).rstrip('.')}.",
             aws_code=kind,

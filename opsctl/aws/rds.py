@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from opsctl.aws.errors import AwsError, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A database instance. `status` as RDS words it, such as `available`."""
+
+    status: str
+    protected: bool
 
 
 class Rds:
@@ -13,8 +22,8 @@ class Rds:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def status(self, identifier: str) -> str | None:
-        """Status such as `available`; None when there is no such instance."""
+    def instance(self, identifier: str) -> Instance | None:
+        """An instance as it is now; None when there is none of that name."""
         try:
             with translated():
                 found = self._client.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
@@ -22,7 +31,12 @@ class Rds:
             if error.aws_code in {"DBInstanceNotFound", "DBInstanceNotFoundFault"}:
                 return None
             raise
-        return str(found[0]["DBInstanceStatus"]) if found else None
+        return Instance(str(found[0]["DBInstanceStatus"]), bool(found[0].get("DeletionProtection"))) if found else None
+
+    def start(self, identifier: str) -> None:
+        """Start an instance that was stopped; a stopped one can be neither changed nor deleted with a snapshot."""
+        with translated():
+            self._client.start_db_instance(DBInstanceIdentifier=identifier)
 
     def lift_protection(self, identifier: str) -> None:
         """Switch deletion protection off, at once."""
@@ -32,10 +46,16 @@ class Rds:
             )
 
     def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
-        """Delete an instance, with a final snapshot of that name or with none."""
-        extra: dict[str, Any] = {"SkipFinalSnapshot": True}
+        """Delete an instance, with a final snapshot of that name or with none.
+
+        What gets a final snapshot keeps its automated backups too: RDS deletes them unless it is told not to
+        (DeleteDBInstance, DeleteAutomatedBackups).
+        """
+        extra: dict[str, Any] = {"SkipFinalSnapshot": True, "DeleteAutomatedBackups": True}
         if final_snapshot:
-            extra = {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": final_snapshot}
+            extra = {
+                "SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": final_snapshot, "DeleteAutomatedBackups": False
+            }  # fmt: skip
         with translated():
             self._client.delete_db_instance(DBInstanceIdentifier=identifier, **extra)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,9 +102,12 @@ class S3:
         return f"https://{bucket}.s3.{self._region}.{domain}/{key}"
 
     def empty(self, bucket: str) -> int:
-        """Delete every version of every object; returns how many. Raises AwsError for what S3 would not delete."""
+        """Delete every version of every object; returns how many, 0 where there is no such bucket.
+
+        Raises AwsError for what S3 would not delete.
+        """
         count = 0
-        with translated():
+        with _missing_is_fine(), translated():
             for page in self._client.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
                 if versions:
@@ -116,3 +121,18 @@ class S3:
                         )
                     count += len(objects)
         return count
+
+    def delete_bucket(self, bucket: str) -> None:
+        """Delete an empty bucket; one that is not there is no error."""
+        with _missing_is_fine(), translated():
+            self._client.delete_bucket(Bucket=bucket)
+
+
+@contextmanager
+def _missing_is_fine() -> Iterator[None]:
+    """Leave the block quietly when what it asks for is not there."""
+    try:
+        yield
+    except AwsError as error:
+        if error.aws_code not in _MISSING:
+            raise

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.functions import Functions
     from opsctl.aws.guardduty import GuardDuty
+    from opsctl.aws.load_balancers import LoadBalancers
     from opsctl.aws.logs import Logs
     from opsctl.aws.parameters import Parameters
     from opsctl.aws.rds import Rds
@@ -133,6 +134,12 @@ class Aws:
         from opsctl.aws.ecr import Ecr
 
         return Ecr(self.client("ecr"))
+
+    @cached_property
+    def load_balancers(self) -> LoadBalancers:
+        from opsctl.aws.load_balancers import LoadBalancers
+
+        return LoadBalancers(self.client("elbv2"))
 
     @cached_property
     def logs(self) -> Logs:

@@ -23,7 +23,7 @@ def bootstrap(
     from opsctl.cli.context import Workspace
     from opsctl.cli.progress import listening
     from opsctl.cli.running import execute
-    from opsctl.deploy.stackrun import Consent
+    from opsctl.deploy.plan import Consent
 
     target = Workspace.open(config).target(env, region)
     result = execute(target, Consent(), listening, as_json=as_json, yes=False, stacks=("bootstrap",))

@@ -36,6 +36,13 @@ def deploy(
             "--allow-replace", metavar="ID", help="Logical id that may be replaced or deleted.", show_default=False
         ),
     ] = None,
+    skip_resource: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--skip-resource", metavar="ID", show_default=False,
+            help="Logical id that a rollback which can't be finished leaves as it is.",
+        ),
+    ] = None,
     refresh_nat_image: Annotated[
         bool, typer.Option("--refresh-nat-image", help="Move the NAT instance to the newest Amazon Linux.")
     ] = False,
@@ -62,10 +69,10 @@ def deploy(
     from opsctl.cli.running import execute
     from opsctl.cli.wiring import deployment
     from opsctl.deploy.events import silent
-    from opsctl.deploy.stackrun import Consent
+    from opsctl.deploy.plan import Consent
 
     target = Workspace.open(config).target(env, region, runtime)
-    consent = Consent(frozenset(allow_replace or ()), recreate_data=yes)
+    consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
     options: dict[str, Any] = {
         "stacks": tuple(stacks or ()),
         "image_tag": image_tag,

@@ -14,6 +14,7 @@ from opsctl.deploy.destroy import Destroyer, DestroyPlan
 from opsctl.deploy.events import Emit
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.lock import Lock
+from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower
 
@@ -29,7 +30,7 @@ def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json
     journal = Journal(target.workspace.root, target.env.name, run_id)
     with lock, listening(journal, as_json=as_json) as emit:
         for name in plan.remove:
-            destroyer = _destroyer(target, name, emit, lock, run_id, timeout_minutes)
+            destroyer = _destroyer(target, state, name, emit, lock, run_id, timeout_minutes)
             try:
                 destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
             except KeyboardInterrupt:
@@ -39,12 +40,19 @@ def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json
                 ) from None
 
 
-def _destroyer(target: Target, name: str, emit: Emit, lock: Lock, run_id: str, timeout_minutes: int) -> Destroyer:
+def _destroyer(
+    target: Target, state: RemoteState, name: str, emit: Emit, lock: Lock, run_id: str, timeout_minutes: int
+) -> Destroyer:
     template = next(item for item in (*target.templates, *target.unwanted) if item.stack == name)
     aws = target.aws.in_region(template.region)
     rhythm = pace(target, timeout_minutes)
-    follower = Follower(aws.cloudformation, emit, rhythm, clock=time.time, detach=threading.Event())
+    follower = Follower(
+        aws.cloudformation, emit, rhythm, clock=time.time, detach=threading.Event(), follow_by="opsctl destroy"
+    )
+    remover = StackRemover(
+        aws, follower, emit, pause=time.sleep, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure
+    )
     return Destroyer(
-        aws.cloudformation, aws.rds, aws.s3, follower, emit, run_id=run_id, pause=time.sleep,
-        poll_seconds=rhythm.seconds, before_write=lock.ensure,
+        aws, remover, follower, emit, run_id=run_id, cluster=state.outputs("platform").get("ClusterName", ""),
+        pause=time.sleep, poll_seconds=rhythm.seconds, before_write=lock.ensure,
     )  # fmt: skip

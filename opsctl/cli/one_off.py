@@ -45,7 +45,10 @@ def run_one_off(
 
         emit(StepStarted(request.name, text))
         poll = min(pace(target).seconds, 2.0)
-        runner = TaskRunner(target.aws.ecs, target.aws.logs, emit, poll_seconds=poll, detach=threading.Event())
+        runner = TaskRunner(
+            target.aws.ecs, target.aws.logs, emit, poll_seconds=poll, clock=time.time, detach=threading.Event(),
+            follow_by=command,
+        )  # fmt: skip
         try:
             before(emit)
             task = runner.run(request, token=f"{context.run_id()}-{request.name}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output, render
 from opsctl.cli.context import Target
 from opsctl.cli.wiring import deployment
 from opsctl.deploy.events import Emit
+from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.journal import Journal
-from opsctl.deploy.plan import Plan
-from opsctl.deploy.stackrun import Consent, RefusedChangeError, StackFailedError
+from opsctl.deploy.plan import Consent, Plan
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
@@ -36,7 +37,7 @@ def execute(
         output.confirm(
             "An empty database that a failed deploy left is deleted and made again. Go on?", yes=yes, as_json=as_json
         )
-        consent = Consent(consent.allow_replace, recreate_data=True)
+        consent = replace(consent, recreate_data=True)
     journal = Journal(target.workspace.root, target.env.name, work.run_id)
     with listening(journal, as_json=as_json) as emit:
         work.begin(emit, consent)

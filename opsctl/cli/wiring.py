@@ -12,9 +12,8 @@ from opsctl.cli.context import Target
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.events import Emit
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.plan import Consent, ImagePlan
 from opsctl.deploy.situation import Request, Situation
-from opsctl.deploy.stackrun import Consent
 from opsctl.deploy.stream import Pace
 
 if TYPE_CHECKING:

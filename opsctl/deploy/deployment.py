@@ -15,15 +15,17 @@ from opsctl.deploy import planner, release
 from opsctl.deploy.countdown import answer_limits
 from opsctl.deploy.diagnose import function_failure, service_failure
 from opsctl.deploy.events import Emit, StepFinished, StepStarted
+from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.lock import Lock
-from opsctl.deploy.plan import UNCHANGED, ImagePlan, Plan
+from opsctl.deploy.plan import UNCHANGED, Consent, ImagePlan, Plan
 from opsctl.deploy.preflight import preflight
+from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.situation import Situation
-from opsctl.deploy.stackrun import Consent, StackFailedError, StackRunner
+from opsctl.deploy.stackrun import StackRunner
 from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import DetachedError, Follower, Pace
+from opsctl.deploy.stream import DetachedError, Follower, LeftRunningError, Pace
 from opsctl.deploy.tasks import TaskRunner, migrate_task
 from opsctl.errors import OpsctlError
 
@@ -79,6 +81,7 @@ class Deployment:
         # The newest release when the lock was taken: nobody else writes one while it is held.
         self._last: release.Release | None = None
         self._number: int | None = None
+        self._bundle_is_there = False
 
     @property
     def run_id(self) -> str:
@@ -148,7 +151,7 @@ class Deployment:
         self._emit(StepStarted(step, text))
         try:
             changed, done = work()
-        except DetachedError as error:
+        except LeftRunningError as error:
             self._emit(StepFinished(step, "detached", error.message, self._clock() - started))
             raise
         except OpsctlError as error:
@@ -206,21 +209,27 @@ class Deployment:
             )
 
     def _runner(self, template: StackTemplate) -> StackRunner:
-        client = self._aws.in_region(template.region)
+        aws = self._aws.in_region(template.region)
         follower = Follower(
-            client.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach,
+            aws.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach,
             limits=answer_limits(template.body),
         )  # fmt: skip
+        before_write = self._before_stack(template)
+        remover = StackRemover(
+            aws, follower, self._emit, pause=self._pause, poll_seconds=self._pace.seconds, clock=self._clock,
+            before_write=before_write,
+        )  # fmt: skip
         return StackRunner(
-            client.cloudformation,
+            aws,
             follower,
+            remover,
             self._emit,
             run_id=self._request.run_id,
             consent=self._request.consent,
             pause=self._pause,
+            clock=self._clock,
             upload=self._upload_template,
-            databases=client.rds,
-            before_write=self._before_stack(template),
+            before_write=before_write,
         )
 
     def _pause(self, seconds: float) -> None:
@@ -249,9 +258,12 @@ class Deployment:
         return self._aws.s3.url(bucket, key)
 
     def _upload_bundle(self) -> None:
+        if self._bundle_is_there:
+            return
         bucket, key = self._artifact_bucket(), self._now.bundle.key
         if not self._aws.s3.exists(bucket, key):
             self._aws.s3.upload(bucket, key, self._now.bundle.path())
+        self._bundle_is_there = True
 
     def _image_step(self, plan: ImagePlan) -> None:
         def work() -> tuple[bool, str]:
@@ -296,6 +308,7 @@ class Deployment:
                 self._aws.logs,
                 self._emit,
                 poll_seconds=min(self._pace.seconds, 2.0),
+                clock=self._clock,
                 detach=self._detach,
             )
             runner.run(migrate_task(state.outputs), token=f"{self._request.run_id}-migrate")

@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from opsctl.aws.cloudformation import Stack, StackResource
-from opsctl.deploy import compare
-from opsctl.deploy.events import Emit, Progress, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Note, Progress, StepFinished, StepStarted
+from opsctl.deploy.removal import Removal, StackRemover
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import is_terminal
 from opsctl.deploy.stream import Follower
 from opsctl.errors import OpsctlError
 
+if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import Stack
+    from opsctl.aws.session import Aws
+
 # Removed in this order. The bootstrap stack belongs to the account and is never removed here.
 WITHOUT_DATA = ("dashboard", "edge", "app", "jobs")
 REST = ("data", "network", "platform")
-_KEPT = {"Retain", "RetainExceptOnCreate", "Snapshot"}
-
-
-class StackApi(Protocol):
-    """What destroying needs of CloudFormation."""
-
-    def stack(self, name: str) -> Stack | None: ...
-    def resources(self, name: str) -> list[StackResource]: ...
-    def delete_stack(self, name: str, *, token: str, retain: Sequence[str] = ()) -> None: ...
-    def protect(self, name: str, *, enabled: bool) -> None: ...
-
-
-class DatabaseApi(Protocol):
-    """What destroying needs of RDS."""
-
-    def status(self, identifier: str) -> str | None: ...
-    def lift_protection(self, identifier: str) -> None: ...
-    def delete(self, identifier: str, *, final_snapshot: str | None) -> None: ...
-
-
-class BucketApi(Protocol):
-    """What destroying needs of S3."""
-
-    def empty(self, bucket: str) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +50,27 @@ def plan_destroy(state: RemoteState, *, delete_data: bool, only: Collection[str]
 
 
 class Destroyer:
-    """Removes stacks one by one."""
+    """Removes stacks one by one. `cluster` is where the environment's tasks run, "" when it has none."""
 
     def __init__(
         self,
-        api: StackApi,
-        databases: DatabaseApi,
-        buckets: BucketApi,
+        aws: Aws,
+        remover: StackRemover,
         follower: Follower,
         emit: Emit,
         *,
         run_id: str,
+        cluster: str,
         pause: Callable[[float], None],
         poll_seconds: float,
         before_write: Callable[[], None],
     ) -> None:
-        self._api = api
-        self._databases = databases
-        self._buckets = buckets
+        self._aws = aws
+        self._remover = remover
         self._follower = follower
         self._emit = emit
         self._run_id = run_id
+        self._cluster = cluster
         self._pause = pause
         self._poll = poll_seconds
         self._before_write = before_write
@@ -103,12 +82,14 @@ class Destroyer:
         self._before_write()
         if not is_terminal(stack.status):
             self._follower.follow(name, stack.id, since=self._follower.newest(stack.id))
-        if stack.termination_protection:
-            self._api.protect(stack.name, enabled=False)
-        self._prepare(name, stack, body)
-        since = self._follower.newest(stack.id)
-        self._api.delete_stack(stack.name, token=f"opsctl-{self._run_id}-{name}-delete")
-        followed = self._follower.follow(name, stack.id, since=since)
+        if name in REST and self._cluster:
+            self._stop_tasks(name)
+        followed = self._remover.remove(
+            Removal(
+                name, stack, body, token=f"opsctl-{self._run_id}-{name}-delete", unused=False,
+                snapshot=lambda identifier: f"final-{identifier}-{self._run_id}"[:255],
+            )
+        )  # fmt: skip
         if followed.stack is not None and followed.stack.status != "DELETE_COMPLETE":
             cause = followed.cause
             self._emit(StepFinished(name, "failed", followed.stack.status, time.monotonic() - started))
@@ -120,28 +101,15 @@ class Destroyer:
             )
         self._emit(StepFinished(name, "done", "deleted", time.monotonic() - started))
 
-    def _prepare(self, name: str, stack: Stack, body: str) -> None:
-        """Databases go before their stack, as their subnet and parameter groups can't go under them; buckets empty."""
-        policies = {
-            key: item.get("DeletionPolicy", "") for key, item in compare.parse(body).get("Resources", {}).items()
-        }
-        resources = [item for item in self._api.resources(stack.id) if item.physical_id]
-        # A replica has no data of its own, and its source can't be deleted before it.
-        instances = [item for item in resources if item.type == "AWS::RDS::DBInstance"]
-        for item in sorted(instances, key=lambda each: "Replica" not in each.logical_id):
-            self._remove_database(name, item)
-        for item in resources:
-            if item.type == "AWS::S3::Bucket" and policies.get(item.logical_id) not in _KEPT:
-                self._buckets.empty(item.physical_id)
-
-    def _remove_database(self, name: str, item: StackResource) -> None:
-        status = self._databases.status(item.physical_id)
-        if status is None:
-            return
-        if status != "deleting":
-            self._databases.lift_protection(item.physical_id)
-            snapshot = None if "Replica" in item.logical_id else f"final-{item.physical_id}-{self._run_id}"[:255]
-            self._databases.delete(item.physical_id, final_snapshot=snapshot)
-        while (status := self._databases.status(item.physical_id)) is not None:
-            self._emit(Progress(name, f"{item.physical_id} is {status}"))
+    def _stop_tasks(self, name: str) -> None:
+        """End one-off tasks: their network interfaces hold subnets and security groups, and they hold the cluster."""
+        told: set[str] = set()
+        while running := self._aws.ecs.one_off_tasks(self._cluster):
+            for task in running:
+                if task.arn not in told:
+                    told.add(task.arn)
+                    self._emit(Note(f"{name}: the task {task.id} still runs and is stopped."))
+                    self._before_write()
+                    self._aws.ecs.stop_task(self._cluster, task.arn, reason="opsctl destroy removes its environment")
+            self._emit(Progress(name, f"{len(running)} tasks are stopping"))
             self._pause(self._poll)

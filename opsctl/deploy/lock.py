@@ -77,12 +77,14 @@ class Lock:
         run_id: str,
         command: str,
         clock: Callable[[], float],
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
         self._store = store
         self._bucket = bucket
         self._environment = environment
         self._key = lock_key(environment)
         self._clock = clock
+        self._renew_seconds = renew_seconds
         self._lease = Lease(owner, run_id, command, clock(), 0.0)
         self._etag: str | None = None
         self._stop = threading.Event()
@@ -162,7 +164,7 @@ class Lock:
         return stored.etag
 
     def _keep(self) -> None:
-        while not self._stop.wait(RENEW_SECONDS):
+        while not self._stop.wait(self._renew_seconds):
             try:
                 renewed = self.renew()
             except AwsError:

@@ -50,6 +50,18 @@ class Risk:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """What the person agreed to. `allow_replace` and `skip_resources` hold logical ids.
+
+    `recreate_data` covers a half-made database; `skip_resources` are left out when a rollback that failed is continued.
+    """
+
+    allow_replace: frozenset[str] = frozenset()
+    recreate_data: bool = False
+    skip_resources: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class StackPlan:
     """What one stack needs. `waits_for` names stacks whose outputs are not known before they are deployed."""
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from opsctl.config.nearest import nearest
 from opsctl.deploy import planner, release
 from opsctl.deploy.image import ImageSource
-from opsctl.deploy.plan import ImagePlan, Plan
-from opsctl.deploy.stackrun import Consent
+from opsctl.deploy.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.state import RemoteState, StackReader, read_state
 from opsctl.errors import UsageError
 from opsctl.stacks.model import FromContext

@@ -1,15 +1,21 @@
-"""Following one stack operation: new events as they come, in order, until CloudFormation stops working."""
+"""Following one stack operation: new events as they come, in order, until CloudFormation stops working.
+
+Events tell what happened; DescribeStacks may be behind them, and both may be behind the call that started the
+operation. An operation of our own is known by its token: whatever comes before the first event that carries it is past.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Protocol
 
 from opsctl.aws.cloudformation import Stack, StackEvent
+from opsctl.aws.errors import AwsError
 from opsctl.deploy.countdown import Countdown
-from opsctl.deploy.events import Emit, ResourceChanged
+from opsctl.deploy.events import Emit, Note, ResourceChanged
 from opsctl.deploy.statuses import is_terminal
 from opsctl.errors import ExitCode, OpsctlError
 
@@ -17,6 +23,9 @@ from opsctl.errors import ExitCode, OpsctlError
 _CONSEQUENCES = (
     "Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled", "The following resource",
 )  # fmt: skip
+# DescribeStacks is asked in every sixth round without news, and given this long to catch up with the last event.
+_ROUNDS = 6
+_BEHIND_SECONDS = 60.0
 
 
 class EventReader(Protocol):
@@ -31,17 +40,29 @@ class EventReader(Protocol):
         ...
 
 
-class DetachedError(OpsctlError):
-    """The person pressed Ctrl-C: the stack goes on without us."""
+class LeftRunningError(OpsctlError):
+    """Nobody watches any more, but AWS goes on with what it was told to do."""
+
+    code = "left-running"
+
+
+class DetachedError(LeftRunningError):
+    """The person pressed Ctrl-C."""
 
     exit_code = ExitCode.INTERRUPTED
     code = "detached"
 
 
-class DeadlineError(OpsctlError):
-    """CloudFormation is still working, but we stopped waiting."""
+class DeadlineError(LeftRunningError):
+    """It took longer than we were told to wait."""
 
     code = "deadline"
+
+
+class UnansweredError(LeftRunningError):
+    """AWS did not answer for minutes, or not us."""
+
+    code = "unanswered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +73,58 @@ class Pace:
     deadline: float = 3600.0
 
 
+class Patience:
+    """`with patience:` around questions about work that AWS goes on with: for minutes they may fail.
+
+    A question that was throttled, not answered or refused is told once and asked again in the next round, since an
+    hour's work does not stop with it. Raises UnansweredError once that has lasted for `seconds`.
+    """
+
+    def __init__(
+        self, emit: Emit, clock: Callable[[], float], *, goes_on: str, follow_by: str, seconds: float = 300.0
+    ) -> None:
+        """`goes_on`: a clause such as `CloudFormation goes on with app`; `follow_by`: the command that follows it."""
+        self._emit = emit
+        self._clock = clock
+        self._goes_on = goes_on
+        self._follow_by = follow_by
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is None:
+            if self._since is not None:
+                self._since = None
+                self._emit(Note("AWS answers again."))
+            return False
+        if not isinstance(error, AwsError) or not error.may_pass:
+            return False
+        now = self._clock()
+        minutes = f"{self._seconds / 60:.0f} minutes"
+        if self._since is None:
+            self._since = now
+            self._emit(Note(f"{error.message} {self._goes_on}; it is asked again for up to {minutes}."))
+        elif now - self._since >= self._seconds:
+            raise UnansweredError(
+                f"{error.message} After {minutes} of that nobody watches any more. {self._goes_on}.",
+                hint=f"{error.hint} `{self._follow_by}` follows it and finishes the rest.".strip(),
+                exit_code=error.exit_code,
+            ) from error
+        return True
+
+
 @dataclass(slots=True)
 class Followed:
     """What came of an operation. `failures` are resource events in order of time, the first real cause first."""
 
     stack: Stack | None
     failures: list[StackEvent] = field(default_factory=list)
+    kept: list[StackEvent] = field(default_factory=list)
 
     @property
     def cause(self) -> StackEvent | None:
@@ -65,6 +132,22 @@ class Followed:
         real = [event for event in self.failures if not event.reason.startswith(_CONSEQUENCES)]
         resources = [event for event in real if not event.is_stack]
         return next(iter(resources or real or self.failures), None)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """How far one operation has been seen. `rest` is the status of the event that ended it."""
+
+    step: str
+    stack_id: str
+    seen: str
+    token: str
+    begun: bool = False
+    rounds: int = 0
+    rest: str = ""
+    rested: float = 0.0
+    unannounced: str = ""
+    followed: Followed = field(default_factory=lambda: Followed(None))
 
 
 class Follower:
@@ -79,6 +162,7 @@ class Follower:
         clock: Callable[[], float],
         detach: threading.Event,
         limits: Mapping[str, int] | None = None,
+        follow_by: str = "opsctl deploy",
     ) -> None:
         """`limits`: seconds for which CloudFormation waits for each custom resource, see `countdown`."""
         self._countdown = Countdown(limits or {}, emit, clock)
@@ -87,51 +171,85 @@ class Follower:
         self._pace = pace
         self._clock = clock
         self._detach = detach
+        self.follow_by = follow_by
 
     def newest(self, stack: str) -> str:
         """Id of the newest event now: the mark from which a following operation is read."""
         return next((event.id for event in self._reader.events(stack)), "")
 
-    def follow(self, step: str, stack_id: str, *, since: str) -> Followed:
-        """Emit every event after `since` until the stack is at rest. Raises DetachedError or DeadlineError."""
-        followed = Followed(None)
-        seen = since
-        end = self._clock() + self._pace.deadline
-        rounds = 0
-        while True:
-            seen, at_rest = self._take(step, stack_id, seen, followed)
-            # The event is written before the stack's status changes, and a lost event must not block for ever.
-            if at_rest or rounds % 6 == 5:
-                stack = self._reader.stack(stack_id)
-                if stack is None or is_terminal(stack.status):
-                    if not at_rest:  # what happened between the two questions may be the cause
-                        self._take(step, stack_id, seen, followed)
-                    followed.stack = stack
-                    return followed
-            rounds += 1
-            self._countdown.tick(step)
-            self._pause(step, end)
+    def follow(self, step: str, stack_id: str, *, since: str, token: str = "") -> Followed:
+        """Emit every event after `since` until the stack is at rest.
 
-    def _take(self, step: str, stack_id: str, seen: str, followed: Followed) -> tuple[str, bool]:
-        """Report what came after `seen`; answers the newest event, and whether the stack came to rest."""
-        fresh = self._fresh(stack_id, seen)
-        for event in fresh:
-            self._report(step, event)
+        `token` is the client token of an operation that was started just now; without one, the operation is somebody
+        else's and is known to run. Raises DetachedError, DeadlineError or UnansweredError.
+        """
+        watch = _Watch(step, stack_id, since, token)
+        patience = Patience(
+            self._emit, self._clock, goes_on=f"CloudFormation goes on with {step}", follow_by=self.follow_by
+        )
+        end = self._clock() + self._pace.deadline
+        while True:
+            with patience:
+                if self._look(watch):
+                    return watch.followed
+            self._countdown.tick(step)
+            self._wait(step, end)
+
+    def _look(self, watch: _Watch) -> bool:
+        """One round of questions; answers whether the operation has come to rest, with the stack as it then is."""
+        self._take(watch)
+        watch.rounds += 1
+        if not watch.rest and watch.rounds % _ROUNDS:
+            return False
+        stack = self._reader.stack(watch.stack_id)
+        status = stack.status if stack is not None else "DELETE_COMPLETE"
+        if watch.rest:
+            behind = status != watch.rest and self._clock() - watch.rested < _BEHIND_SECONDS
+        else:
+            behind = self._unannounced(watch, status)
+        if behind:
+            return False
+        watch.followed.stack = stack
+        return True
+
+    @staticmethod
+    def _unannounced(watch: _Watch, status: str) -> bool:
+        """Whether to go on waiting although no event has told the end: a lost event must not block for ever.
+
+        A status counts when it was found twice in a row, and never before an operation of our own has begun: it may
+        be the one from before.
+        """
+        at_rest = is_terminal(status) and status != "REVIEW_IN_PROGRESS" and (watch.begun or not watch.token)
+        before, watch.unannounced = watch.unannounced, status if at_rest else ""
+        return not at_rest or before != status
+
+    def _take(self, watch: _Watch) -> None:
+        """Report what came since the last round."""
+        for event in self._fresh(watch.stack_id, watch.seen):
+            watch.seen = event.id
+            watch.begun = watch.begun or not watch.token or event.token in {"", watch.token}
+            if not watch.begun:
+                continue
+            self._report(watch.step, event)
             self._countdown.note(event)
             if event.status.endswith("_FAILED"):
-                followed.failures.append(event)
-        return fresh[-1].id if fresh else seen, any(each.is_stack and is_terminal(each.status) for each in fresh)
+                watch.followed.failures.append(event)
+            elif event.status == "DELETE_SKIPPED":
+                watch.followed.kept.append(event)
+            if event.is_stack:
+                watch.rest = event.status if is_terminal(event.status) else ""
+                watch.rested = self._clock()
 
-    def _pause(self, step: str, end: float) -> None:
+    def _wait(self, step: str, end: float) -> None:
         if self._clock() >= end:
             raise DeadlineError(
                 f"{step} is still in progress after {self._pace.deadline / 60:.0f} minutes.",
-                hint="CloudFormation goes on; `opsctl status` shows it and `opsctl deploy` follows it again.",
+                hint=f"CloudFormation goes on; `opsctl status` shows it and `{self.follow_by}` follows it again.",
             )
         if self._detach.wait(self._pace.seconds):
             raise DetachedError(
                 f"Detached; CloudFormation goes on with {step}.",
-                hint="`opsctl status` shows it; `opsctl deploy` follows it and finishes the rest.",
+                hint=f"`opsctl status` shows it; `{self.follow_by}` follows it and finishes the rest.",
             )
 
     def _fresh(self, stack_id: str, seen: str) -> list[StackEvent]:

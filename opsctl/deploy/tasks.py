@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
 from opsctl.deploy.events import Emit, LogLine, Note
-from opsctl.deploy.stream import DetachedError
+from opsctl.deploy.stream import DetachedError, Patience
 from opsctl.errors import ExitCode, OpsctlError
+
+# DescribeTasks may not know for this long what RunTask has just started.
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html (eventual consistency)
+_UNKNOWN_SECONDS = 60.0
 
 # Outputs by stack.
 Outputs = Callable[[str], Mapping[str, str]]
@@ -101,15 +105,42 @@ def dataset_task(outputs: Outputs, command: tuple[str, ...] | None = None) -> Ta
     )
 
 
+@dataclass(slots=True)
+class _Watch:
+    """How far one task has been seen. `known`: ECS has answered for it since it was started."""
+
+    request: TaskRequest
+    stream: str
+    task: Task
+    started: float
+    known: bool = False
+    token: str | None = None
+    last_rounds: int = 0
+    lines: list[str] = field(default_factory=list)
+
+
 class TaskRunner:
     """Runs tasks to their end. One of the same name and definition that still runs is followed, not started twice."""
 
-    def __init__(self, ecs: TaskApi, logs: LogApi, emit: Emit, *, poll_seconds: float, detach: threading.Event) -> None:
+    def __init__(
+        self,
+        ecs: TaskApi,
+        logs: LogApi,
+        emit: Emit,
+        *,
+        poll_seconds: float,
+        clock: Callable[[], float],
+        detach: threading.Event,
+        follow_by: str = "opsctl deploy",
+    ) -> None:
+        """`follow_by`: the command that finds a task again which nobody watches any more."""
         self._ecs = ecs
         self._logs = logs
         self._emit = emit
         self._poll = poll_seconds
+        self._clock = clock
         self._detach = detach
+        self._follow_by = follow_by
 
     def run(self, request: TaskRequest, *, token: str) -> Task:
         """Start (or rejoin) the task and follow it. Raises TaskFailedError with the log's tail."""
@@ -144,31 +175,48 @@ class TaskRunner:
         return ended
 
     def _follow(self, request: TaskRequest, task: Task) -> tuple[Task, list[str]]:
-        stream = f"{request.container}/{request.container}/{task.id}"
-        lines: list[str] = []
-        token: str | None = None
-        last_rounds = 0
-        current = task
+        watch = _Watch(request, f"{request.container}/{request.container}/{task.id}", task, self._clock())
+        patience = Patience(
+            self._emit, self._clock, goes_on=f"The task {task.id} goes on", follow_by=self._follow_by
+        )  # fmt: skip
         while True:
-            page = self._logs.page(request.log_group, stream, token)
-            token = page.token
-            for line in page.lines:
-                lines.append(line)
-                self._emit(LogLine(request.name, line))
-            if current.status == "STOPPED":
-                # The last lines arrive a little after the end.
-                last_rounds += 1
-                if last_rounds > 2 and not page.lines:
-                    return current, lines
-            else:
-                current = self._ecs.task(request.cluster, task.arn) or Task(
-                    task.arn, "STOPPED", "Forgotten", "ECS forgot it"
-                )
+            with patience:
+                if self._look(watch):
+                    return watch.task, watch.lines
             if self._detach.wait(self._poll):
                 raise DetachedError(
                     f"Detached; the task {task.id} goes on.",
-                    hint="`opsctl deploy` finds it again and goes on from there.",
+                    hint=f"`{self._follow_by}` finds it again and goes on from there.",
                 )
+
+    def _look(self, watch: _Watch) -> bool:
+        """One round: what the task wrote, and how it is; answers whether it ended and its log is read."""
+        fresh = self._read(watch)
+        if watch.task.status == "STOPPED":
+            # The last lines arrive a little after the end.
+            watch.last_rounds += 1
+            return watch.last_rounds > 2 and not fresh
+        found = self._ecs.task(watch.request.cluster, watch.task.arn)
+        if found is not None:
+            watch.task, watch.known = found, True
+        elif watch.known or self._clock() - watch.started >= _UNKNOWN_SECONDS:
+            watch.task = Task(watch.task.arn, "STOPPED", "Forgotten", "ECS does not know it any more")
+        return False
+
+    def _read(self, watch: _Watch) -> bool:
+        """Show what the stream has; answers whether there was anything.
+
+        Page after page until the token comes back as it was sent: an empty page is not the end. (API GetLogEvents)
+        """
+        before = len(watch.lines)
+        while True:
+            page = self._logs.page(watch.request.log_group, watch.stream, watch.token)
+            for line in page.lines:
+                watch.lines.append(line)
+                self._emit(LogLine(watch.request.name, line))
+            at_end, watch.token = page.token == watch.token, page.token
+            if at_end:
+                return len(watch.lines) > before
 
 
 def how_it_ended(task: Task) -> str:

@@ -120,8 +120,11 @@ def test_a_create_takes_over_what_an_earlier_destroy_kept() -> None:
         assert create(made, kind="CREATE", template_body="{}") == CHANGE_SET
 
 
-def test_an_update_imports_nothing_and_takes_a_large_template_by_url() -> None:
-    sent = {**REQUEST, "ChangeSetType": "UPDATE", "TemplateURL": "https://x/t.yaml", "Description": "d"}
+def test_an_update_takes_over_what_is_there_and_takes_a_large_template_by_url() -> None:
+    sent = {
+        **REQUEST, "ChangeSetType": "UPDATE", "TemplateURL": "https://x/t.yaml", "Description": "d",
+        "ImportExistingResources": True,
+    }  # fmt: skip
     with stubbed("cloudformation") as (made, stub):
         stub.add_response("create_change_set", {"Id": CHANGE_SET}, sent)
         create(made, kind="UPDATE", template_url="https://x/t.yaml", description="d")

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from opsctl.aws.errors import AwsError
-from opsctl.aws.rds import Rds
+from opsctl.aws.rds import Instance, Rds
 
 from .clients import client, stubbed
 
@@ -25,22 +25,22 @@ def server() -> Any:
 
 
 def test_a_database_tells_its_status_and_a_missing_one_is_none(server: Any) -> None:
-    assert Rds(server).status("db-1") == "available"
-    assert Rds(server).status("db-2") is None
+    assert Rds(server).instance("db-1") == Instance("available", protected=True)
+    assert Rds(server).instance("db-2") is None
 
 
 @pytest.mark.parametrize("code", ["DBInstanceNotFound", "DBInstanceNotFoundFault"])
 def test_both_codes_of_a_missing_database_mean_none(code: str) -> None:
     with stubbed("rds") as (made, stub):
         stub.add_client_error("describe_db_instances", code)
-        assert Rds(made).status("db-1") is None
+        assert Rds(made).instance("db-1") is None
 
 
 def test_a_database_that_may_not_be_read_is_not_missing() -> None:
     with stubbed("rds") as (made, stub):
         stub.add_client_error("describe_db_instances", "AccessDenied", "no")
         with pytest.raises(AwsError):
-            Rds(made).status("db-1")
+            Rds(made).instance("db-1")
 
 
 def test_protection_is_lifted_at_once() -> None:
@@ -56,7 +56,7 @@ def test_a_protected_database_is_not_deleted_before_that(server: Any) -> None:
         rds.delete("db-1", final_snapshot="final-db-1")
     rds.lift_protection("db-1")
     rds.delete("db-1", final_snapshot="final-db-1")
-    assert rds.status("db-1") is None
+    assert rds.instance("db-1") is None
     snapshots = server.describe_db_snapshots(DBSnapshotIdentifier="final-db-1")["DBSnapshots"]
     assert [item["DBInstanceIdentifier"] for item in snapshots] == ["db-1"]
 
@@ -64,8 +64,10 @@ def test_a_protected_database_is_not_deleted_before_that(server: Any) -> None:
 def test_a_snapshot_is_left_out_only_when_that_is_asked_for() -> None:
     with stubbed("rds") as (made, stub):
         one = {"DBInstanceIdentifier": "db-1"}
-        named = {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": "final"}
+        named = {
+            "SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": "final", "DeleteAutomatedBackups": False
+        }  # fmt: skip
         stub.add_response("delete_db_instance", {}, {**one, **named})
-        stub.add_response("delete_db_instance", {}, {**one, "SkipFinalSnapshot": True})
+        stub.add_response("delete_db_instance", {}, {**one, "SkipFinalSnapshot": True, "DeleteAutomatedBackups": True})
         Rds(made).delete("db-1", final_snapshot="final")
         Rds(made).delete("db-1", final_snapshot=None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from opsctl.cli.running import refuse
-from opsctl.deploy.plan import UNCHANGED, Plan, Risk, StackPlan
-from opsctl.deploy.stackrun import Consent, RefusedChangeError, StackFailedError
+from opsctl.deploy.failures import RefusedChangeError, StackFailedError
+from opsctl.deploy.plan import UNCHANGED, Consent, Plan, Risk, StackPlan
 from opsctl.deploy.statuses import Action
 
 RISK = Risk("data", "Database", "AWS::RDS::DBInstance", "replaced", "DBName")

@@ -1,29 +1,45 @@
-"""A CloudFormation in memory: enough of its rules that the executor is tested against what AWS refuses."""
+"""An account in memory: enough of AWS's rules that the executor is tested against what AWS refuses.
+
+Writes of all services go into one list, `calls`, in their order; a reading call is in it only where a test asks.
+"""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack, StackEvent, StackResource
+from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
-from opsctl.deploy import planner
-from opsctl.deploy.events import Event
-from opsctl.deploy.stackrun import Consent, StackRunner
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import Follower, Pace
+from opsctl.aws.rds import Instance
+from opsctl.deploy.removal import is_working
 from opsctl.stacks.model import StackTemplate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n"
+READS = frozenset({"resources", "validation_failures", "before_write"})
+Calls = list[tuple[str, str]]
 
 
 def template(stack: str = "platform", body: str = BODY, **more: object) -> StackTemplate:
     """A stack with one topic."""
     return StackTemplate(stack=stack, physical_name=f"dev-{stack}", body=body, **more)  # type: ignore[arg-type]
+
+
+def resource(logical_id: str, kind: str, physical_id: str = "", status: str = "CREATE_COMPLETE") -> StackResource:
+    """A resource of a deployed stack."""
+    return StackResource(logical_id, physical_id or f"id-{logical_id.lower()}", kind, status)
+
+
+def change(logical_id: str, kind: str, action: str = "Modify", replacement: str = "True") -> Change:
+    """A change of a change set."""
+    return Change(logical_id, kind, action, replacement, ("Engine",))
+
+
+def _refused(text: str, code: str = "ValidationError") -> AwsError:
+    return AwsError(text, aws_code=code)
 
 
 @dataclass
@@ -36,7 +52,11 @@ class Operation:
 
 @dataclass
 class FakeCloudFormation:
-    """Stacks by name. `script` holds, by call, what operations lead to; without one they succeed."""
+    """Stacks by name. `script` holds, by call, what operations lead to; without one they succeed.
+
+    `undeletable` tells why a resource can't be deleted, "" when it can. For the next `behind` questions DescribeStacks
+    answers what was true before the operation that runs.
+    """
 
     stacks_by_name: dict[str, Stack] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
@@ -45,12 +65,17 @@ class FakeCloudFormation:
     next_change_set: ChangeSet | None = None
     next_failures: list[str] = field(default_factory=list)
     stack_resources: list[StackResource] = field(default_factory=list)
-    calls: list[tuple[str, str]] = field(default_factory=list)
+    calls: Calls = field(default_factory=list)
     history: dict[str, list[StackEvent]] = field(default_factory=dict)
+    events_read: int = 0
     pending: dict[str, list[str]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     requests: dict[str, dict[str, object]] = field(default_factory=dict)
     results: dict[str, dict[str, str]] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    undeletable: Callable[[StackResource], str] = lambda _: ""
+    behind: int = 0
+    stale: dict[str, Stack] = field(default_factory=dict)
 
     def put(self, stack: StackTemplate, status: str, **more: object) -> Stack:
         """A stack that is there already."""
@@ -70,6 +95,9 @@ class FakeCloudFormation:
 
     def stack(self, name: str) -> Stack | None:
         found = self._find(name)
+        if found is not None and self.behind and found.name in self.stale:
+            self.behind -= 1
+            return self.stale[found.name]
         if found is None or (found.status == "DELETE_COMPLETE" and name != found.id):
             return None
         return found
@@ -85,7 +113,9 @@ class FakeCloudFormation:
         assert found is not None, name
         if self.pending.get(found.name):
             self._enter(found.name, self.pending[found.name].pop(0))
-        return iter(self.history.get(found.name, [])[::-1])
+        for event in self.history.get(found.name, [])[::-1]:
+            self.events_read += 1
+            yield event
 
     def resources(self, name: str) -> list[StackResource]:
         self.calls.append(("resources", name))
@@ -106,15 +136,22 @@ class FakeCloudFormation:
         template_url: str | None = None, description: str = "",
     ) -> str:  # fmt: skip
         self.calls.append(("create_change_set", stack))
-        known = self.stack(stack)
-        fresh = known is None or known.status == "REVIEW_IN_PROGRESS"
-        if fresh != (kind == "CREATE"):
-            raise AwsError(f"Stack {stack} is not in a state for {kind}", aws_code="ValidationError")
-        if known is not None and known.status in {"ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS", "CREATE_FAILED"}:
-            raise AwsError(
-                f"Stack:{stack} is in {known.status} state and can not be updated.", aws_code="ValidationError"
-            )
-        if known is None:
+        known = self._find(stack)
+        status = known.status if known is not None else "DELETE_COMPLETE"
+        fresh = status in {"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"}
+        if fresh and kind == "UPDATE":
+            raise _refused(f"Stack [{stack}] does not exist")
+        if not fresh and kind == "CREATE":
+            text = f"Stack [{stack}] already exists and cannot be created again with the changeSet [{name}]."
+            raise _refused(text, "AlreadyExistsException")
+        if not fresh and (status == "ROLLBACK_COMPLETE" or status.endswith(("_IN_PROGRESS", "_FAILED"))):
+            raise _refused(f"Stack:{stack} is in {status} state and can not be updated.")
+        body = template_body or ""
+        if "AWS::IAM::" in body and not {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"} & set(capabilities):
+            raise _refused("Requires capabilities : [CAPABILITY_NAMED_IAM]", "InsufficientCapabilitiesException")
+        if "Transform:" in body and "CAPABILITY_AUTO_EXPAND" not in capabilities:
+            raise _refused("Requires capabilities : [CAPABILITY_AUTO_EXPAND]", "InsufficientCapabilitiesException")
+        if known is None or status == "DELETE_COMPLETE":
             self.put(StackTemplate(stack="app", physical_name=stack, body=""), "REVIEW_IN_PROGRESS")
         self.requests[name] = {
             "stack": stack, "parameters": dict(parameters), "tags": dict(tags), "body": template_body,
@@ -127,6 +164,8 @@ class FakeCloudFormation:
     def execute_change_set(self, arn: str, *, token: str) -> None:
         request = self.requests[arn]
         stack = str(request["stack"])
+        if arn not in self.change_sets or self.change_sets[arn].execution_status != "AVAILABLE":
+            raise _refused(f"ChangeSet [{arn}] cannot be executed in its current status", "InvalidChangeSetStatus")
         self.calls.append(("execute_change_set", stack))
         verb = str(request["kind"])
         known = self.stacks_by_name[stack]
@@ -135,22 +174,38 @@ class FakeCloudFormation:
         self.stacks_by_name[stack] = replace(
             known, parameters=request["parameters"], tags=request["tags"], outputs=self.results.get(stack, {})  # type: ignore[arg-type]
         )  # fmt: skip
-        self._begin(stack, f"execute:{verb}", [f"{verb}_IN_PROGRESS", f"{verb}_COMPLETE"])
+        del self.change_sets[arn]
+        self._begin(stack, f"execute:{verb}", [f"{verb}_IN_PROGRESS", f"{verb}_COMPLETE"], token)
 
     def delete_change_set(self, arn: str) -> None:
         self.calls.append(("delete_change_set", arn))
+        self.change_sets.pop(arn, None)
 
     def delete_stack(self, name: str, *, token: str, retain: Sequence[str] = ()) -> None:
         self.calls.append(("delete_stack", name))
-        self._begin(name, "delete", ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
+        if self.stacks_by_name[name].termination_protection:
+            raise _refused(f"Stack [{name}] cannot be deleted while TerminationProtection is enabled")
+        held = [(item.logical_id, self.undeletable(item)) for item in self.stack_resources]
+        failures = [(logical_id, "DELETE_FAILED", reason) for logical_id, reason in held if reason]
+        end = "DELETE_FAILED" if failures else "DELETE_COMPLETE"
+        self._begin(name, "delete", ["DELETE_IN_PROGRESS", end], token, failures)
 
-    def continue_rollback(self, name: str, *, token: str) -> None:
-        self.calls.append(("continue_rollback", name))
-        self._begin(name, "continue", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])
+    def continue_rollback(self, name: str, *, token: str, skip: Sequence[str] = ()) -> None:
+        self.calls.append(("continue_rollback", " ".join([name, *skip])))
+        self._only_in(name, "UPDATE_ROLLBACK_FAILED")
+        if not set(skip) <= {item.logical_id for item in self.stack_resources if item.status == "UPDATE_FAILED"}:
+            raise _refused("ResourcesToSkip may only contain resources in state UPDATE_FAILED")
+        self._begin(name, "continue", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], token)
 
     def rollback(self, name: str, *, token: str) -> None:
         self.calls.append(("rollback", name))
-        self._begin(name, "rollback", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])
+        self._only_in(name, "UPDATE_FAILED", "CREATE_FAILED")
+        self._begin(name, "rollback", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], token)
+
+    def _only_in(self, name: str, *statuses: str) -> None:
+        status = self.stacks_by_name[name].status
+        if status not in statuses:
+            raise _refused(f"Stack:{name} is in {status} state and can not be rolled back.")
 
     def protect(self, name: str, *, enabled: bool) -> None:
         self.calls.append(("protect", f"{name}={enabled}"))
@@ -159,22 +214,27 @@ class FakeCloudFormation:
     @property
     def writes(self) -> list[str]:
         """Calls that change something, in order."""
-        reads = {"resources", "validation_failures"}
-        return [call for call, _ in self.calls if call not in reads]
+        return [call for call, _ in self.calls if call not in READS]
 
     def run_on(self, stack: StackTemplate, statuses: Sequence[str]) -> None:
         """An operation that somebody else started: the stack goes through these statuses as it is watched."""
+        self.tokens[stack.physical_name] = "somebody-elses"
         self._enter(stack.physical_name, self.stacks_by_name[stack.physical_name].status)
         self.pending[stack.physical_name] = list(statuses)
 
     def record(self, stack: StackTemplate, *events: tuple[str, str, str]) -> None:
         """Old events, as (logical id, status, reason); the stack's own id is its physical name."""
+        self.tokens[stack.physical_name] = "before"
         for logical_id, status, reason in events:
             self._event(stack.physical_name, logical_id, status, reason)
 
-    def _begin(self, name: str, key: str, statuses: list[str]) -> None:
+    def _begin(
+        self, name: str, key: str, statuses: list[str], token: str, failures: Sequence[tuple[str, str, str]] = ()
+    ) -> None:
         planned = self.script.get(key)
-        operation = planned.pop(0) if planned else Operation(statuses)
+        operation = planned.pop(0) if planned else Operation(statuses, failures)
+        self.stale[name] = self.stacks_by_name[name]
+        self.tokens[name] = token
         first, *rest = operation.statuses
         self._enter(name, first)
         for logical_id, status, reason in operation.failures:
@@ -194,97 +254,132 @@ class FakeCloudFormation:
                 id=f"{name}-{len(log)}", stack_id=arn, at=START + timedelta(seconds=len(log)), logical_id=logical_id,
                 physical_id=arn if own else f"physical-{logical_id}",
                 type="AWS::CloudFormation::Stack" if own else self.types.get(logical_id, "AWS::SNS::Topic"),
-                status=status, reason=reason,
+                status=status, reason=reason, token=self.tokens.get(name, ""),
             )
         )  # fmt: skip
 
 
 @dataclass
-class FakeDatabases:
-    """RDS instances by identifier and status."""
+class FakeDatabase:
+    """An instance. `changing`: how many looks find it `modifying` after a change, `deleting` after its deletion.
 
-    instances: dict[str, str] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    on_delete: Callable[[str], None] = lambda identifier: None
+    `then` are the statuses of the looks after the next one; `gone` stands for its end.
+    """
 
-    def status(self, identifier: str) -> str | None:
-        return self.instances.get(identifier)
-
-    def lift_protection(self, identifier: str) -> None:
-        self.calls.append(("lift_protection", identifier))
-
-    def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
-        self.calls.append(("delete", final_snapshot or "no snapshot"))
-        self.on_delete(identifier)
-        self.instances.pop(identifier)
-
-
-class Clock:
-    """Time that moves only when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class Detach(threading.Event):
-    """An event whose waiting moves the clock instead of the day."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._clock.sleep(timeout or 0)
-        return self.is_set()
+    status: str = "available"
+    protected: bool = True
+    changing: int = 1
+    then: list[str] = field(default_factory=list)
 
 
 @dataclass
-class Bench:
-    """A runner on fakes, and what it emitted."""
+class FakeDatabases:
+    """RDS: takes a change or a deletion only in a state for it, and deletes nothing that is protected."""
 
-    api: FakeCloudFormation = field(default_factory=FakeCloudFormation)
-    databases: FakeDatabases = field(default_factory=FakeDatabases)
-    events: list[Event] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
-    uploaded: list[str] = field(default_factory=list)
+    calls: Calls = field(default_factory=list)
+    instances: dict[str, FakeDatabase] = field(default_factory=dict)
+
+    def instance(self, identifier: str) -> Instance | None:
+        found = self.instances.get(identifier)
+        if found is None:
+            return None
+        seen = Instance(found.status, found.protected)
+        if found.then:
+            found.status = found.then.pop(0)
+            if found.status == "gone":
+                del self.instances[identifier]
+        return seen
+
+    def start(self, identifier: str) -> None:
+        self.calls.append(("start_database", identifier))
+        self._in_state(identifier, "stopped")
+        self._pass(identifier, ["starting", "available"])
+
+    def lift_protection(self, identifier: str) -> None:
+        self.calls.append(("lift_database", identifier))
+        self._in_state(identifier, "available", "storage-optimization")
+        self.instances[identifier].protected = False
+        self._pass(identifier, ["modifying"] * self.instances[identifier].changing + ["available"])
+
+    def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
+        self.calls.append(("delete_database", f"{identifier} {final_snapshot or 'without'}"))
+        found = self.instances[identifier]
+        if found.protected:
+            text = "Cannot delete protected DB Instance, please disable deletion protection and try again."
+            raise _refused(text, "InvalidParameterCombination")
+        if is_working(found.status) or (final_snapshot and found.status != "available"):
+            raise _refused(f"Instance {identifier} is not in available state.", "InvalidDBInstanceState")
+        self._pass(identifier, ["deleting"] * found.changing + ["gone"])
+
+    def _in_state(self, identifier: str, *states: str) -> None:
+        if self.instances[identifier].status not in states:
+            raise _refused(f"Database instance {identifier} is not in {states[0]} state.", "InvalidDBInstanceState")
+
+    def _pass(self, identifier: str, statuses: list[str]) -> None:
+        self.instances[identifier].status, *self.instances[identifier].then = statuses
+
+
+@dataclass
+class FakeLoadBalancers:
+    """Load balancers whose deletion is protected."""
+
+    calls: Calls
+    protected: set[str] = field(default_factory=set)
+
+    def lift_protection(self, arn: str) -> None:
+        self.calls.append(("lift_load_balancer", arn))
+        self.protected.discard(arn)
+
+
+@dataclass
+class FakeBuckets:
+    """Buckets that hold something."""
+
+    calls: Calls
+    filled: set[str] = field(default_factory=set)
+
+    def empty(self, bucket: str) -> int:
+        self.calls.append(("empty_bucket", bucket))
+        self.filled.discard(bucket)
+        return 1
+
+    def delete_bucket(self, bucket: str) -> None:
+        self.calls.append(("delete_bucket", bucket))
+
+
+@dataclass
+class FakeTasks:
+    """One-off tasks, each of which is seen once more after it was told to stop."""
+
+    calls: Calls
+    running: dict[str, bool] = field(default_factory=dict)
+
+    def one_off_tasks(self, cluster: str) -> list[Task]:
+        seen = [Task(arn, "RUNNING") for arn in self.running]
+        self.running = {arn: stopping for arn, stopping in self.running.items() if not stopping}
+        return seen
+
+    def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
+        self.calls.append(("stop_task", arn))
+        self.running[arn] = True
+
+
+@dataclass
+class FakeRegion:
+    """One region of an account, as far as stacks and their removal need it."""
+
+    calls: Calls = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.detach = Detach(self.clock)
+        self.cloudformation = FakeCloudFormation(calls=self.calls, undeletable=self._undeletable)
+        self.rds = FakeDatabases(self.calls)
+        self.load_balancers = FakeLoadBalancers(self.calls)
+        self.s3 = FakeBuckets(self.calls)
+        self.ecs = FakeTasks(self.calls)
 
-    def runner(self, consent: Consent | None = None, deadline: float = 3600.0) -> StackRunner:
-        """A runner whose waits cost no time."""
-        follower = Follower(
-            self.api, self.events.append, Pace(5.0, deadline), clock=self.clock, detach=self.detach
-        )  # fmt: skip
-
-        def upload(item: StackTemplate) -> str:
-            self.uploaded.append(item.stack)
-            return f"https://bucket.s3.us-east-1.amazonaws.com/templates/{item.digest}.yaml"
-
-        return StackRunner(
-            self.api, follower, self.events.append, run_id="run", consent=consent or Consent(),
-            pause=self.clock.sleep, upload=upload, databases=self.databases,
-        )  # fmt: skip
-
-    def state(self, *templates: StackTemplate) -> RemoteState:
-        """What is deployed, as the planner reads it."""
-        found = {item.stack: stack for item in templates if (stack := self.api.stack(item.physical_name))}
-        bodies = {name: self.api.bodies[stack.name] for name, stack in found.items()}
-        return RemoteState(found, bodies)  # type: ignore[arg-type]
-
-    def run(
-        self, item: StackTemplate, consent: Consent | None = None, context: planner.Context | None = None
-    ) -> object:
-        """Run one stack against its current state."""
-        return self.runner(consent).run(item, self.state(item), context or {})
-
-
-def change(logical_id: str, kind: str, action: str = "Modify", replacement: str = "True") -> Change:
-    """A change of a change set."""
-    return Change(logical_id, kind, action, replacement, ("Engine",))
+    def _undeletable(self, item: StackResource) -> str:
+        if item.physical_id in self.load_balancers.protected:
+            return f"Load balancer '{item.physical_id}' cannot be deleted because deletion protection is enabled"
+        if item.physical_id in self.s3.filled:
+            return "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+        return ""

@@ -12,8 +12,9 @@ from opsctl.aws.s3 import StoredObject
 from opsctl.deploy import release
 from opsctl.deploy.deployment import Deployment, DeployResult
 from opsctl.deploy.events import Event, StepFinished, StepStarted
-from opsctl.deploy.lock import lock_key
-from opsctl.deploy.stackrun import StackFailedError
+from opsctl.deploy.failures import StackFailedError
+from opsctl.deploy.lock import LEASE_SECONDS, LockLostError, lock_key
+from opsctl.deploy.preflight import PreflightError
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
@@ -275,6 +276,59 @@ def test_while_somebody_else_deploys_nothing_is_written() -> None:
     with pytest.raises(BusyError, match="bob@ci"):
         world.deploy()
     assert world.aws.calls[mark:] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [("platform", ("create_change_set", "dev-platform")), ("network", ("create_change_set", "dev-network")),
+     ("migrate", ("run_task", "migrate")), ("app", ("create_change_set", "dev-app"))],
+)  # fmt: skip
+def test_once_the_lock_is_lost_nothing_more_is_written(step: str, call: tuple[str, str]) -> None:
+    """The lease ran out while a step was about to begin: a sleeping laptop, a network that was gone."""
+    world = World()
+
+    def fall_asleep(event: Event) -> None:
+        world.events.append(event)
+        if isinstance(event, StepStarted) and event.step == step:
+            world.clock.sleep(LEASE_SECONDS + 1)
+
+    work = world.deployment(emit=fall_asleep)
+    with pytest.raises(LockLostError):
+        work.execute(work.plan())
+    assert call not in world.aws.calls
+    assert CURRENT not in world.aws.s3.objects
+
+
+def test_what_another_deploy_did_between_plan_and_lock_is_not_done_again() -> None:
+    world = World()
+    late = world.deployment()
+    plan = late.plan()
+    world.deploy()
+    mark = len(world.aws.calls)
+    late.execute(plan)
+    assert [call for call in world.since(mark) if call[0] in {"execute_change_set", "run_task", "add_tag"}] == []
+
+
+def test_before_a_deploy_to_aws_writes_anything_the_account_is_asked_whether_it_can_take_it() -> None:
+    world = World(on="aws")
+    world.aws.account.zones_there = frozenset({"us-east-1a"})
+    with pytest.raises(PreflightError) as caught:
+        world.deploy()
+    assert any("us-east-1b" in line for line in caught.value.detail)
+    assert world.aws.calls == []
+    world.aws.account.zones_there |= {"us-east-1b"}
+    world.deploy()
+    assert current(world).number == 1
+
+
+def test_a_deploy_of_one_stack_or_without_changes_asks_the_account_nothing() -> None:
+    world = World(on="aws")
+    world.deploy()
+    asked = world.aws.account.asked
+    world.deploy()
+    world.stacks = tuple(replace(item, tags={"team": "x"}) if item.stack == "platform" else item for item in STACKS)
+    world.deploy("platform")
+    assert world.aws.account.asked == asked
 
 
 def test_after_a_failed_stack_nothing_that_needs_it_starts_and_the_lock_is_free() -> None:

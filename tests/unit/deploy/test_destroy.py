@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from opsctl.aws.cloudformation import Stack, StackResource
+from opsctl.aws.cloudformation import Stack
 from opsctl.deploy.destroy import Destroyer, plan_destroy
-from opsctl.deploy.events import Event, Progress, StepFinished
+from opsctl.deploy.events import Note, Progress, StepFinished
 from opsctl.deploy.lock import LockLostError
+from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import Follower, Pace
 from opsctl.errors import OpsctlError
 
-from .fakes import Clock, Detach, FakeCloudFormation, Operation, template
+from .bench import Bench
+from .fakes import READS, FakeCloudFormation, FakeDatabase, Operation, resource, template
+
+if TYPE_CHECKING:
+    from opsctl.aws.session import Aws
 
 ALL = ("bootstrap", "platform", "network", "data", "jobs", "app", "edge", "dashboard")
 
@@ -48,70 +54,33 @@ def test_where_nothing_is_nothing_is_removed() -> None:
 
 
 @dataclass
-class SlowDatabases:
-    """Instances that are there for two more looks after they were deleted."""
-
-    log: list[str]
-    looks: dict[str, int] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    deleting: set[str] = field(default_factory=set)
-
-    def status(self, identifier: str) -> str | None:
-        if identifier in self.deleting:
-            self.looks[identifier] = self.looks.get(identifier, 2) - 1
-            if self.looks[identifier] < 0:
-                return None
-            return "deleting"
-        return None if identifier in self.gone else "available"
-
-    def lift_protection(self, identifier: str) -> None:
-        self.log.append(f"lift {identifier}")
-
-    def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
-        self.log.append(f"delete {identifier} with {final_snapshot}")
-        self.deleting.add(identifier)
-
-
-@dataclass
-class Buckets:
-    """Which were emptied."""
-
-    log: list[str]
-
-    def empty(self, bucket: str) -> int:
-        self.log.append(f"empty {bucket}")
-        return 1
-
-
-@dataclass
 class Ground:
     """A destroyer on fakes."""
 
-    log: list[str] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    api: FakeCloudFormation = field(default_factory=FakeCloudFormation)
-    lost: bool = False
+    bench: Bench = field(default_factory=Bench)
 
-    def __post_init__(self) -> None:
-        self.databases = SlowDatabases(self.log)
-
-    def before_write(self) -> None:
-        if self.lost:
-            raise LockLostError("lost")
+    @property
+    def api(self) -> FakeCloudFormation:
+        return self.bench.api
 
     def remove(self, name: str = "data", body: str = "Resources: {}\n") -> None:
-        clock = Clock()
-        follower = Follower(self.api, self.events.append, Pace(5.0), clock=clock, detach=Detach(clock))
+        bench = self.bench
+        aws = cast("Aws", bench.region)
+        follower = Follower(
+            aws.cloudformation, bench.events.append, Pace(5.0), clock=bench.clock, detach=bench.detach,
+            follow_by="opsctl destroy",
+        )  # fmt: skip
+        remover = StackRemover(
+            aws, follower, bench.events.append, pause=bench.clock.sleep, poll_seconds=5.0, clock=bench.clock,
+            before_write=bench.before_write,
+        )  # fmt: skip
         stack = self.api.stack(f"dev-{name}")
         assert stack is not None
         Destroyer(
-            self.api, self.databases, Buckets(self.log), follower, self.events.append, run_id="run1",
-            pause=clock.sleep, poll_seconds=5.0, before_write=self.before_write,
+            aws, remover, follower, bench.events.append, run_id="run1", cluster="dev", pause=bench.clock.sleep,
+            poll_seconds=5.0, before_write=bench.before_write,
         ).remove(name, stack, body)  # fmt: skip
-
-
-def resource(logical_id: str, kind: str, physical_id: str = "") -> StackResource:
-    return StackResource(logical_id, physical_id or f"id-{logical_id.lower()}", kind, "CREATE_COMPLETE")
+        assert bench.unguarded() == []
 
 
 def test_a_stack_is_deleted_and_followed_to_its_end() -> None:
@@ -119,32 +88,62 @@ def test_a_stack_is_deleted_and_followed_to_its_end() -> None:
     ground.api.put(template("jobs"), "CREATE_COMPLETE")
     ground.remove("jobs")
     assert ground.api.writes == ["delete_stack"]
-    finished = [event for event in ground.events if isinstance(event, StepFinished)]
+    finished = [event for event in ground.bench.events if isinstance(event, StepFinished)]
     assert [(event.outcome, event.text) for event in finished] == [("done", "deleted")]
+
+
+DATABASE, REPLICA = (resource(name, "AWS::RDS::DBInstance") for name in ("Database", "DatabaseReplica"))
 
 
 def test_a_database_goes_before_its_stack_with_a_snapshot_and_its_replica_before_it_without() -> None:
     ground = Ground()
     ground.api.put(template("data"), "CREATE_COMPLETE", termination_protection=True)
-    kind = "AWS::RDS::DBInstance"
-    ground.api.stack_resources = [resource("Database", kind), resource("DatabaseReplica", kind), resource("Gone", "X")]
+    ground.api.stack_resources = [DATABASE, REPLICA, resource("Gone", "X")]
+    ground.bench.databases.instances = {"id-database": FakeDatabase(), "id-databasereplica": FakeDatabase()}
     ground.remove()
-    assert ground.log == [
-        "lift id-databasereplica", "delete id-databasereplica with None", "lift id-database",
-        "delete id-database with final-id-database-run1",
+    assert [call for call in ground.api.calls if call[0] not in READS] == [
+        ("protect", "dev-data=False"), ("lift_database", "id-databasereplica"),
+        ("delete_database", "id-databasereplica without"), ("lift_database", "id-database"),
+        ("delete_database", "id-database final-id-database-run1"), ("delete_stack", "dev-data"),
     ]  # fmt: skip
-    assert ground.api.writes == ["protect", "delete_stack"]
-    assert Progress("data", "id-database is deleting") in ground.events
+    assert Progress("data", "id-database is deleting") in ground.bench.events
 
 
 def test_a_database_that_is_gone_or_going_is_not_deleted_again() -> None:
     ground = Ground()
     ground.api.put(template("data"), "DELETE_FAILED")
-    ground.api.stack_resources = [resource("Database", "AWS::RDS::DBInstance")]
-    ground.databases.deleting.add("id-database")
+    ground.api.stack_resources = [DATABASE, REPLICA]
+    ground.bench.databases.instances = {"id-database": FakeDatabase("deleting", then=["deleting", "gone"])}
     ground.remove()
-    assert ground.log == []
     assert ground.api.writes == ["delete_stack"]
+
+
+@pytest.mark.parametrize("name", ["network", "platform", "data"])
+def test_one_off_tasks_are_stopped_before_what_they_hold_goes(name: str) -> None:
+    """Their network interfaces hold subnets and security groups, and a cluster with tasks is not deleted."""
+    ground = Ground()
+    ground.api.put(template(name), "CREATE_COMPLETE")
+    ground.bench.region.ecs.running = {"task/1": False, "task/2": False}
+    ground.remove(name)
+    assert ground.api.writes == ["stop_task", "stop_task", "delete_stack"]
+    assert Note(f"{name}: the task 1 still runs and is stopped.") in ground.bench.events
+
+
+def test_tasks_go_on_while_the_database_stays() -> None:
+    ground = Ground()
+    ground.api.put(template("jobs"), "CREATE_COMPLETE")
+    ground.bench.region.ecs.running = {"task/1": False}
+    ground.remove("jobs")
+    assert ground.api.writes == ["delete_stack"]
+
+
+def test_a_protected_load_balancer_goes_when_its_environment_is_destroyed() -> None:
+    ground = Ground()
+    ground.api.put(template("app"), "CREATE_COMPLETE")
+    ground.api.stack_resources = [resource("LoadBalancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", "lb-1")]
+    ground.bench.region.load_balancers.protected = {"lb-1"}
+    ground.remove("app")
+    assert ground.api.writes == ["lift_load_balancer", "delete_stack"]
 
 
 BUCKETS = """\
@@ -165,7 +164,7 @@ def test_only_buckets_that_go_with_their_stack_are_emptied() -> None:
     ground.api.put(template("dashboard"), "CREATE_COMPLETE")
     ground.api.stack_resources = [resource(name, "AWS::S3::Bucket") for name in ("Logs", "Kept", "KeptUnlessNew")]
     ground.remove("dashboard", BUCKETS)
-    assert ground.log == ["empty id-logs"]
+    assert [call for call in ground.api.calls if "bucket" in call[0]] == [("empty_bucket", "id-logs")]
 
 
 def test_what_could_not_be_deleted_is_named_and_how_to_go_on() -> None:
@@ -176,7 +175,7 @@ def test_what_could_not_be_deleted_is_named_and_how_to_go_on() -> None:
     with pytest.raises(OpsctlError, match="dev-network could not be deleted: Vpc: The vpc has dependencies") as caught:
         ground.remove("network")
     assert "opsctl destroy" in caught.value.hint
-    assert [event.outcome for event in ground.events if isinstance(event, StepFinished)] == ["failed"]
+    assert [event.outcome for event in ground.bench.events if isinstance(event, StepFinished)] == ["failed"]
 
 
 def test_an_operation_that_runs_is_awaited_first() -> None:
@@ -190,7 +189,8 @@ def test_an_operation_that_runs_is_awaited_first() -> None:
 
 
 def test_with_a_lost_lock_nothing_is_removed() -> None:
-    ground = Ground(lost=True)
+    ground = Ground()
+    ground.bench.forbidden, ground.bench.allowed_writes = LockLostError("lost"), 0
     ground.api.put(template("jobs"), "CREATE_COMPLETE")
     with pytest.raises(LockLostError):
         ground.remove("jobs")

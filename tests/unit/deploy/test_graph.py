@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from graphlib import CycleError
 
 import pytest
 
@@ -58,6 +59,17 @@ def test_what_is_not_in_the_graph_is_not_waited_for() -> None:
     done: list[str] = []
     run_steps([Step("app", lambda: done.append("app"), ("platform",))], interrupt=lambda: None)
     assert done == ["app"]
+
+
+def test_steps_that_wait_for_each_other_are_an_error_before_anything_runs() -> None:
+    done: list[str] = []
+    steps = [
+        Step("one", lambda: done.append("one")), Step("a", lambda: done.append("a"), ("b",)),
+        Step("b", lambda: done.append("b"), ("a",)),
+    ]  # fmt: skip
+    with pytest.raises(CycleError):
+        run_steps(steps, interrupt=lambda: None)
+    assert done == []
 
 
 def _press_ctrl_c() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -11,7 +12,7 @@ from opsctl.aws.s3 import StoredObject
 from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, break_lock, lock_key, read_lease
 from opsctl.errors import BusyError, ExitCode
 
-from .fakes import Clock
+from .bench import Clock
 
 
 class Bucket:
@@ -85,6 +86,47 @@ def test_unlock_removes_the_lease_and_says_whose_it_was() -> None:
     assert broken is not None
     assert broken.owner == "ann@host"
     assert break_lock(bucket, "b", "dev") is None
+
+
+class Watched(Bucket):
+    """A bucket that tells when it was written to for the `renewals`-th time after the first."""
+
+    def __init__(self, renewals: int = 3) -> None:
+        super().__init__()
+        self.renewed = threading.Event()
+        self._renewals = renewals
+
+    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+        written = super().put_if(bucket, key, body, etag=etag)
+        if self.version > self._renewals:
+            self.renewed.set()
+        return written
+
+
+def beating(bucket: Bucket, clock: Clock) -> Lock:
+    return Lock(
+        bucket, "b", "dev", owner="ann@host", run_id="one", command="opsctl deploy", clock=clock, renew_seconds=0.01
+    )
+
+
+def test_the_lease_is_renewed_in_the_background_for_as_long_as_the_deploy_runs() -> None:
+    bucket, clock = Watched(), Clock()
+    with beating(bucket, clock) as held:
+        clock.sleep(LEASE_SECONDS - 1)
+        assert bucket.renewed.wait(10)
+        clock.sleep(LEASE_SECONDS - 1)
+        held.ensure()
+    assert bucket.objects == {}
+
+
+def test_a_lease_that_was_taken_over_is_noticed_before_it_runs_out() -> None:
+    bucket, clock = Watched(), Clock()
+    with beating(bucket, clock) as held:
+        bucket.objects[lock_key("dev")] = StoredObject(b'{"id": "two"}', '"two"')
+        held._thread.join(10)  # type: ignore[union-attr]  # the heartbeat ends once it has lost
+        with pytest.raises(LockLostError):
+            held.ensure()
+    assert lock_key("dev") in bucket.objects
 
 
 class LostAnswers(Bucket):

@@ -9,7 +9,8 @@ from opsctl.deploy.plan import UNCHANGED, ParameterChange
 from opsctl.deploy.state import RemoteState
 from opsctl.stacks.model import FromContext, FromOutput
 
-from .fakes import BODY, Bench, template
+from .bench import Bench
+from .fakes import BODY, template
 
 DATABASE = """\
 Resources:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.aws.cloudformation import Change, ChangeSet, StackResource
+from opsctl.aws.cloudformation import Change, ChangeSet
+from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Note, ResourceChanged
-from opsctl.deploy.stackrun import INLINE_LIMIT, Consent, Deployed, RefusedChangeError, StackFailedError
+from opsctl.deploy.failures import RefusedChangeError, StackFailedError
+from opsctl.deploy.plan import Consent
+from opsctl.deploy.stackrun import INLINE_LIMIT, Deployed
 from opsctl.deploy.stream import DeadlineError, DetachedError
 from opsctl.stacks.model import FromContext, FromOutput
 
-from .fakes import BODY, Bench, Operation, change, template
+from .bench import Bench
+from .fakes import BODY, FakeDatabase, Operation, change, resource, template
 
 NEWER = BODY + "  Queue:\n    Type: AWS::SQS::Queue\n"
 
@@ -40,7 +44,6 @@ def test_both_texts_of_an_empty_change_set_mean_unchanged(text: str) -> None:
     bench.api.put(template(), "UPDATE_COMPLETE")
     bench.api.next_change_set = ChangeSet("", "FAILED", text, "UNAVAILABLE")
     deployed = bench.run(template(body=NEWER))
-    assert isinstance(deployed, Deployed)
     assert deployed.changed is False
     assert bench.api.writes == ["create_change_set", "delete_change_set"]
 
@@ -143,7 +146,74 @@ def test_an_operation_over_the_deadline_is_left_and_said() -> None:
     bench = Bench()
     bench.api.script["execute:CREATE"] = [Operation(["CREATE_IN_PROGRESS"] * 2000)]
     with pytest.raises(DeadlineError, match="after 2 minutes"):
-        bench.runner(deadline=120.0).run(template(), bench.state(template()), {})
+        bench.run(template(), deadline=120.0)
+
+
+def test_a_stacks_past_is_not_read_again_with_every_question() -> None:
+    """DescribeStackEvents comes in pages, and its calls are limited per account."""
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_COMPLETE")
+    bench.api.record(template(), *[("Topic", "UPDATE_COMPLETE", "")] * 500)
+    bench.api.script["execute:UPDATE"] = [Operation(["UPDATE_IN_PROGRESS"] * 9 + ["UPDATE_COMPLETE"])]
+    bench.run(template(body=NEWER))
+    assert bench.api.events_read < 50
+
+
+def test_the_past_of_an_operation_that_runs_already_is_not_told_again() -> None:
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_IN_PROGRESS")
+    bench.api.record(
+        template(), ("dev-platform", "UPDATE_IN_PROGRESS", ""), ("Topic", "UPDATE_FAILED", "long ago"),
+        ("dev-platform", "UPDATE_ROLLBACK_COMPLETE", ""),
+    )  # fmt: skip
+    bench.api.run_on(template(), ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+    bench.run(template())
+    seen = [event.status for event in bench.events if isinstance(event, ResourceChanged)]
+    assert seen == ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+
+
+def test_a_change_set_that_is_not_known_yet_is_asked_for_again() -> None:
+    bench = Bench()
+    honest, unknown = bench.api.change_set, iter([AwsError("not there", aws_code="ChangeSetNotFound")] * 3)
+
+    def change_set(arn: str) -> ChangeSet:
+        for failure in unknown:
+            raise failure
+        return honest(arn)
+
+    bench.api.change_set = change_set  # type: ignore[method-assign]
+    bench.run(template())
+    assert bench.api.writes == ["create_change_set", "execute_change_set"]
+
+
+def test_a_change_set_that_never_becomes_known_ends_the_deploy() -> None:
+    bench = Bench()
+
+    def change_set(arn: str) -> ChangeSet:
+        raise AwsError("not there", aws_code="ChangeSetNotFound")
+
+    bench.api.change_set = change_set  # type: ignore[method-assign]
+    with pytest.raises(StackFailedError, match="does not come to rest"):
+        bench.run(template())
+    assert "execute_change_set" not in bench.api.writes
+
+
+def test_of_two_first_deploys_the_slower_one_follows_the_other() -> None:
+    bench = Bench()
+    planned = bench.state(template())
+    bench.api.put(template(), "CREATE_IN_PROGRESS")
+    bench.api.run_on(template(), ["CREATE_COMPLETE"])
+    deployed = bench.runner().run(template(), planned, {})
+    assert (deployed.stack.status, bench.api.writes) == ("CREATE_COMPLETE", ["create_change_set"])
+
+
+def test_what_was_there_before_and_is_taken_over_is_told() -> None:
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_COMPLETE")
+    taken = Change("Repository", "AWS::ECR::Repository", "Import")
+    bench.api.next_change_set = ChangeSet("", "CREATE_COMPLETE", "", "AVAILABLE", (taken,))
+    bench.run(template(body=NEWER))
+    assert Note("platform: AWS::ECR::Repository Repository was there; it is taken over.") in bench.events
 
 
 def test_every_resource_event_is_emitted_in_order() -> None:
@@ -184,15 +254,11 @@ def test_half_made_databases_go_before_their_stack_and_the_replica_first() -> No
     bench.api.put(data, "ROLLBACK_FAILED")
     bench.api.record(data, ("dev-data", "CREATE_IN_PROGRESS", ""), ("dev-data", "ROLLBACK_FAILED", ""))
     kind = "AWS::RDS::DBInstance"
-    bench.api.stack_resources = [
-        StackResource("Database", "db-1", kind, "CREATE_COMPLETE"),
-        StackResource("DatabaseReplica", "db-2", kind, "CREATE_COMPLETE"),
-    ]
-    bench.databases.instances = {"db-1": "available", "db-2": "available"}
-    bench.databases.on_delete = lambda name: bench.api.calls.append(("delete_database", name))
+    bench.api.stack_resources = [resource("Database", kind, "db-1"), resource("DatabaseReplica", kind, "db-2")]
+    bench.databases.instances = {"db-1": FakeDatabase(), "db-2": FakeDatabase()}
     bench.run(data, Consent(recreate_data=True))
     assert [call for call in bench.api.calls if call[0].startswith("delete")] == [
-        ("delete_database", "db-2"), ("delete_database", "db-1"), ("delete_stack", "dev-data")
+        ("delete_database", "db-2 without"), ("delete_database", "db-1 without"), ("delete_stack", "dev-data")
     ]  # fmt: skip
 
 

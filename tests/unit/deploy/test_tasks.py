@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from opsctl.aws.ecs import Task
+from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.logs import LogPage
 from opsctl.deploy.events import Event, LogLine, Note
-from opsctl.deploy.stream import DetachedError
+from opsctl.deploy.stream import DetachedError, UnansweredError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, how_it_ended
 from opsctl.errors import ExitCode
 
-from .fakes import Clock, Detach
+from .bench import Clock, Detach
 from .world import FakeEcs, ended
 
 REQUEST = TaskRequest("migrate", "dev", "migrate:2", ("s-1",), ("g-1",), "jobs", "migrate")
@@ -42,10 +43,13 @@ class Desk:
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.detach = Detach(Clock())
+        self.clock = Clock()
+        self.detach = Detach(self.clock)
 
     def run(self, token: str | None = None) -> Task:
-        runner = TaskRunner(self.ecs, self.logs, self.events.append, poll_seconds=2.0, detach=self.detach)
+        runner = TaskRunner(
+            self.ecs, self.logs, self.events.append, poll_seconds=2.0, clock=self.clock, detach=self.detach
+        )
         return runner.run(REQUEST, token=token or "run1-migrate")
 
     @property
@@ -133,14 +137,85 @@ def test_a_task_is_found_by_its_command_so_that_nobody_follows_another_ones() ->
     assert len(replace(REQUEST, name="x" * 60, command=("y",)).started_by) <= 36
 
 
-def test_a_task_that_ecs_forgot_did_not_succeed() -> None:
-    class Forgetful(FakeEcs):
+@dataclass
+class Unknowing(FakeEcs):
+    """ECS that does not know a new task for its first `unknown` looks, nor any task once `forgotten` is set."""
+
+    unknown: int = 0
+    forgotten: bool = False
+
+    def task(self, cluster: str, arn: str) -> Task | None:
+        self.unknown -= 1
+        return None if self.unknown >= 0 or self.forgotten else super().task(cluster, arn)
+
+
+def test_a_task_that_ecs_does_not_know_yet_is_asked_for_again() -> None:
+    """RunTask answers before DescribeTasks knows of it; a migration must not count as failed while it runs."""
+    desk = Desk(ecs=Unknowing([], unknown=3))
+    assert desk.run().succeeded
+    assert desk.ecs.calls == [("run_task", "migrate")]
+
+
+def test_a_task_that_ecs_does_not_know_after_a_minute_did_not_succeed() -> None:
+    desk = Desk(ecs=Unknowing([], forgotten=True))
+    started = desk.clock()
+    with pytest.raises(TaskFailedError, match="Forgotten: ECS does not know it any more"):
+        desk.run()
+    assert 60 <= desk.clock() - started <= 70
+
+
+def test_a_task_that_was_known_and_is_not_any_more_is_not_waited_for() -> None:
+    class Forgetful(Unknowing):
         def task(self, cluster: str, arn: str) -> Task | None:
-            return None
+            found, self.forgotten = super().task(cluster, arn), True
+            return found
 
     desk = Desk(ecs=Forgetful([]))
-    with pytest.raises(TaskFailedError, match="Forgotten: ECS forgot it"):
+    desk.ecs.ends = [Task("task/1", "RUNNING")]
+    started = desk.clock()
+    with pytest.raises(TaskFailedError, match="Forgotten"):
         desk.run()
+    assert desk.clock() - started < 20
+
+
+def test_an_empty_page_is_not_the_end_of_a_log() -> None:
+    """GetLogEvents answers empty pages in the middle of a stream; only an unchanged token is the end."""
+    desk = Desk()
+    desk.logs.pages = [(), (), (), (), (), ("far behind",)]
+    desk.run()
+    assert desk.lines == ["far behind"]
+
+
+class Refusing(FakeEcs):
+    """ECS that answers nothing while `refused` is above 0."""
+
+    refused = 3
+
+    def task(self, cluster: str, arn: str) -> Task | None:
+        self.refused -= 1
+        if self.refused >= 0:
+            raise AwsRefusedError("AWS does not accept these credentials.", aws_code="ExpiredToken")
+        return super().task(cluster, arn)
+
+
+def test_questions_that_are_not_answered_do_not_end_a_running_task() -> None:
+    desk = Desk(ecs=Refusing([]))
+    assert desk.run().succeeded
+    notes = [event.text for event in desk.events if isinstance(event, Note)]
+    assert notes == [
+        "AWS does not accept these credentials. The task run1-migrate goes on; it is asked again for up to 5 minutes.",
+        "AWS answers again.",
+    ]
+
+
+def test_after_minutes_without_an_answer_the_way_back_to_the_task_is_named() -> None:
+    ecs = Refusing([])
+    ecs.refused = 1_000_000
+    desk = Desk(ecs=ecs)
+    with pytest.raises(UnansweredError, match=r"After 5 minutes .* The task run1-migrate goes on\.") as caught:
+        desk.run()
+    assert "`opsctl deploy` follows it" in caught.value.hint
+    assert caught.value.exit_code == ExitCode.AWS_REFUSED
 
 
 def test_ctrl_c_leaves_the_task_running_and_says_so() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from opsctl.aws.account import LambdaConcurrency
 from opsctl.aws.ecs import Service, Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.logs import LogPage
@@ -15,20 +16,19 @@ from opsctl.aws.session import Identity
 from opsctl.config.models import Environment
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.events import Emit, Event
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.plan import Consent, ImagePlan
 from opsctl.deploy.situation import Request, Situation
-from opsctl.deploy.stackrun import Consent
 from opsctl.deploy.stream import Pace
 from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
 
-from .fakes import Clock, FakeCloudFormation, FakeDatabases, template
+from .bench import Clock
+from .fakes import BODY, Calls, FakeCloudFormation, FakeDatabases, FakeLoadBalancers, template
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
 ACCOUNT = "123456789012"
 FIRST, SECOND = "sha256:" + "1" * 64, "sha256:" + "2" * 64
-Calls = list[tuple[str, str]]
 
 
 @dataclass
@@ -130,10 +130,32 @@ def ended(code: int = 0) -> Task:
 
 
 @dataclass
+class FakeAccount:
+    """An account that has all that was asked for, but for `zones_there`."""
+
+    zones_there: frozenset[str] = frozenset({"us-east-1a", "us-east-1b"})
+    asked: int = 0
+
+    def zones(self) -> frozenset[str]:
+        self.asked += 1
+        return self.zones_there
+
+    def hosted_zone(self, identifier: str) -> str | None:
+        return None
+
+    def lambda_concurrency(self) -> LambdaConcurrency:
+        return LambdaConcurrency(1000, 1000)
+
+    def fargate_vcpus(self) -> float:
+        return 100.0
+
+
+@dataclass
 class FakeAws:
     """One region of an account."""
 
     calls: Calls = field(default_factory=list)
+    account: FakeAccount = field(default_factory=FakeAccount)
 
     def __post_init__(self) -> None:
         self.cloudformation = FakeCloudFormation(calls=self.calls)
@@ -141,7 +163,8 @@ class FakeAws:
         self.ecr = FakeEcr(self.calls)
         self.ecs = FakeEcs(self.calls)
         self.logs = FakeLogs()
-        self.rds = FakeDatabases()
+        self.rds = FakeDatabases(self.calls)
+        self.load_balancers = FakeLoadBalancers(self.calls)
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")
@@ -191,6 +214,8 @@ STACKS: tuple[StackTemplate, ...] = (
     template("data", after=("network",)),
     template(
         "jobs",
+        BODY + "  Role:\n    Type: AWS::IAM::Role\n",
+        capabilities=("CAPABILITY_NAMED_IAM",),
         parameters={
             "ImageUri": FromContext("image_uri"),
             "DbInitBundleKey": FromContext("db_init_bundle_key"),
@@ -217,7 +242,7 @@ OUTPUTS = {
 
 @dataclass
 class World:
-    """One environment; each `deployment` is one command of a person."""
+    """One environment; each `deployment` is one command of a person. `on` is its target: local or aws."""
 
     aws: FakeAws = field(default_factory=FakeAws)
     image: FakeImage = field(default_factory=FakeImage)
@@ -225,6 +250,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     bundle: FakeBundle = field(default_factory=FakeBundle)
     stacks: tuple[StackTemplate, ...] = STACKS
+    on: str = "local"
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -234,7 +260,7 @@ class World:
         """What a command line with these stacks would run."""
         self.runs += 1
         situation = Situation(
-            Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme", "target": "local"}),
+            Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme", "target": self.on}),
             self.stacks,
             cast("Aws", self.aws),
             image=self.image,

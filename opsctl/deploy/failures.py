@@ -1,0 +1,48 @@
+"""How deploying a stack fails: CloudFormation could not, or nobody allowed it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opsctl.errors import OpsctlError
+
+if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import StackEvent
+    from opsctl.deploy.stream import Followed
+    from opsctl.stacks.model import StackTemplate
+
+
+class StackFailedError(OpsctlError):
+    """CloudFormation could not do it. `cause` is the first failed resource."""
+
+    code = "stack-failed"
+
+    def __init__(
+        self, message: str, *, hint: str = "", cause: StackEvent | None = None, detail: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.cause = cause
+
+
+class RefusedChangeError(OpsctlError):
+    """Doing it would replace or delete what holds data, and nobody allowed that."""
+
+    code = "replacement-refused"
+
+
+def stack_failure(template: StackTemplate, followed: Followed, what: str) -> StackFailedError:
+    """The error for an operation that did not end well; `what` tells which, such as `could not create dev-app`."""
+    cause = followed.cause
+    status = followed.stack.status if followed.stack else "gone"
+    if cause is None:
+        reason = followed.stack.reason if followed.stack else ""
+        return StackFailedError(
+            f"CloudFormation {what}: it is {status}. {reason}".strip(),
+            hint=f"Look at `aws cloudformation describe-stack-events --stack-name {template.physical_name}`.",
+        )
+    return StackFailedError(
+        f"{template.stack}: {cause.logical_id} ({cause.type}) failed: {cause.reason or cause.status}",
+        cause=cause,
+        detail=(f"{template.physical_name} is {status}.",),
+        hint="Correct the cause, then run `opsctl deploy` again: it starts from here.",
+    )

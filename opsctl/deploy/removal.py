@@ -1,0 +1,170 @@
+"""Deleting one stack: first what CloudFormation can't delete under its protection or content, then the stack itself.
+
+The one way in which a deploy removes what a failed create left, and `opsctl destroy` an environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opsctl.aws.errors import AwsError
+from opsctl.deploy import compare
+from opsctl.deploy.events import Emit, Note, Progress
+from opsctl.deploy.stream import Followed, Follower, Patience
+from opsctl.errors import OpsctlError
+
+if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import Stack, StackResource
+    from opsctl.aws.session import Aws
+
+DATABASE = "AWS::RDS::DBInstance"
+_BUCKET = "AWS::S3::Bucket"
+_LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+_KEPT = {"Retain", "RetainExceptOnCreate", "Snapshot"}
+# In these RDS takes no final snapshot, as there is nothing left that it could read. [RDS UG USER_DeleteInstance]
+_BROKEN = {"failed", "incompatible-restore", "incompatible-network"}
+# What RDS answers while the instance is in no state for a call.
+_NOT_NOW = {"InvalidDBInstanceState", "InvalidDBInstanceStateFault"}
+_DATABASE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A stack to delete. `unused`: it is certain that nothing in it was ever used, so nothing of it is kept.
+
+    `snapshot` names a database's final snapshot, given its identifier.
+    """
+
+    step: str
+    stack: Stack
+    body: str
+    token: str
+    unused: bool
+    snapshot: Callable[[str], str]
+
+
+class StackRemover:
+    """Deletes stacks of one region. `before_write` is asked before each call that changes something."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        follower: Follower,
+        emit: Emit,
+        *,
+        pause: Callable[[float], None],
+        poll_seconds: float,
+        clock: Callable[[], float],
+        before_write: Callable[[], None],
+    ) -> None:
+        self._aws = aws
+        self._follower = follower
+        self._emit = emit
+        self._pause = pause
+        self._poll = poll_seconds
+        self._clock = clock
+        self._before_write = before_write
+
+    def remove(self, removal: Removal) -> Followed:
+        """Delete the stack and follow it to its end; the caller judges what came of it."""
+        stack = removal.stack
+        if stack.termination_protection:
+            self._write.cloudformation.protect(stack.name, enabled=False)
+        resources = [item for item in self._aws.cloudformation.resources(stack.id) if item.physical_id]
+        self._clear(removal, resources)
+        since = self._follower.newest(stack.id)
+        self._write.cloudformation.delete_stack(stack.name, token=removal.token)
+        followed = self._follower.follow(removal.step, stack.id, since=since, token=removal.token)
+        for event in followed.kept:
+            self._emit(Note(f"{removal.step}: {event.type} {event.physical_id} stays, as its stack says."))
+        return followed
+
+    @property
+    def _write(self) -> Aws:
+        """The clients, for a call that changes something, once it is certain that we may."""
+        self._before_write()
+        return self._aws
+
+    def _clear(self, removal: Removal, resources: list[StackResource]) -> None:
+        """Take away what keeps the stack's own deletion from ending well."""
+        for item in by_type(resources, DATABASE):
+            self._remove_database(removal, item)
+        for item in by_type(resources, _LOAD_BALANCER):
+            self._write.load_balancers.lift_protection(item.physical_id)
+        declared = compare.parse(removal.body).get("Resources", {})
+        for item in by_type(resources, _BUCKET):
+            kept = declared.get(item.logical_id, {}).get("DeletionPolicy", "") in _KEPT
+            if kept and not removal.unused:
+                continue
+            self._write.s3.empty(item.physical_id)
+            if kept:  # the stack would leave it behind
+                self._write.s3.delete_bucket(item.physical_id)
+
+    def _remove_database(self, removal: Removal, item: StackResource) -> None:
+        """Databases go before their stack: their subnet and parameter groups can't go under them.
+
+        RDS changes and deletes an instance only in some states, so each look at it decides what can be done now.
+        """
+        identifier, asked = item.physical_id, False
+        snapshot = None if removal.unused or _is_replica(item) else removal.snapshot(identifier)
+        patience = Patience(
+            self._emit, self._clock, goes_on=f"RDS goes on with {identifier}", follow_by=self._follower.follow_by
+        )
+        end = self._clock() + _DATABASE_SECONDS
+        while True:
+            with patience:
+                instance = self._aws.rds.instance(identifier)
+                if instance is None:
+                    return
+                self._emit(Progress(removal.step, f"{identifier} is {instance.status}"))
+                asked = asked or self._step_on(identifier, instance.status, instance.protected, snapshot)
+            if self._clock() >= end:
+                raise OpsctlError(
+                    f"{identifier} is not gone after an hour: {self._status_of(identifier)}.",
+                    code="database-remains",
+                    hint="Look at it in the RDS console, then run the command again: it goes on from here.",
+                )
+            self._pause(self._poll)
+
+    def _step_on(self, identifier: str, status: str, protected: bool, snapshot: str | None) -> bool:
+        """Do what brings the instance nearer to its end; answers whether its deletion was asked for."""
+        if is_working(status):
+            return status == "deleting"
+        try:
+            if status == "stopped":
+                self._write.rds.start(identifier)
+            elif protected:
+                self._write.rds.lift_protection(identifier)
+            else:
+                self._write.rds.delete(identifier, final_snapshot=None if status in _BROKEN else snapshot)
+                return True
+        except AwsError as error:
+            # The protection that was lifted a moment ago may not be known to whoever deletes.
+            if error.aws_code not in _NOT_NOW and "deletion protection" not in error.message:
+                raise
+        return False
+
+    def _status_of(self, identifier: str) -> str:
+        instance = self._aws.rds.instance(identifier)
+        return f"it is {instance.status}" if instance else "it is gone now"
+
+
+def by_type(resources: Iterable[StackResource], resource_type: str) -> list[StackResource]:
+    """Resources of one type; a replica before the database that it follows, which can't go before it."""
+    found = [item for item in resources if item.type == resource_type and item.physical_id]
+    return sorted(found, key=lambda item: not _is_replica(item))
+
+
+def is_working(status: str) -> bool:
+    """Whether RDS is doing something with an instance, so that it takes no other order.
+
+    All such statuses hold a word in -ing: `creating`, `backing-up`, `configuring-log-exports`. [RDS UG, DB instance
+    status]
+    """
+    return any(word.endswith("ing") for word in status.split("-"))
+
+
+def _is_replica(item: StackResource) -> bool:
+    return "Replica" in item.logical_id
