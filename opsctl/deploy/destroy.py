@@ -79,7 +79,6 @@ class Destroyer:
         """Remove one stack. Raises OpsctlError with the first resource that could not be deleted."""
         started = time.monotonic()
         self._emit(StepStarted(name, f"delete {stack.name}"))
-        self._before_write()
         if not is_terminal(stack.status):
             self._follower.follow(name, stack.id, since=self._follower.newest(stack.id))
         if name in REST and self._cluster:

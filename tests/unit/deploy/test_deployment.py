@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,16 +12,17 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.s3 import StoredObject
 from opsctl.deploy import release
 from opsctl.deploy.deployment import Deployment, DeployResult
-from opsctl.deploy.events import Event, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Event, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lock import LEASE_SECONDS, LockLostError, lock_key
+from opsctl.deploy.plan import ImagePlan
 from opsctl.deploy.preflight import PreflightError
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
 
 from .fakes import Operation
-from .world import FIRST, SECOND, STACKS, World, ended
+from .world import FIRST, SECOND, STACKS, FakeImage, World, ended
 
 CURRENT = "releases/dev/current.json"
 
@@ -95,6 +97,19 @@ def test_an_image_that_has_to_be_built_is_deployed_by_the_digest_that_came_out()
     assert app is not None
     assert app.parameters["ImageUri"] == f"123456789012.dkr.ecr.us-east-1.amazonaws.com/app@{FIRST}"
     assert world.aws.ecr.tags["dev-r1"] == FIRST
+
+
+def test_the_jobs_wait_for_an_image_that_takes_longer_than_the_database() -> None:
+    class Slow(FakeImage):
+        def ensure(self, plan: ImagePlan, emit: Emit) -> str:
+            while ("execute_change_set", "dev-data") not in world.aws.calls:
+                time.sleep(0.01)
+            time.sleep(0.3)  # time in which jobs would start without it
+            return super().ensure(plan, emit)
+
+    world = World(image=Slow(build=True))
+    world.deploy()
+    assert current(world).digest == FIRST
 
 
 def test_a_number_whose_tag_another_image_has_is_skipped() -> None:

@@ -48,11 +48,17 @@ def test_after_a_failure_nothing_new_starts_and_running_steps_end() -> None:
         failed.wait(10)
         done.append("slow")
 
+    def slower() -> None:
+        while "slow" not in done:
+            time.sleep(0.01)
+        time.sleep(0.5)  # time in which a wrong step would start
+        done.append("slower")
+
     steps = [Step("bad", fail), Step("slow", slow), Step("after", lambda: done.append("after"), ("bad",)),
-             Step("last", lambda: done.append("last"), ("slow",))]  # fmt: skip
+             Step("last", lambda: done.append("last"), ("slow",)), Step("slower", slower)]  # fmt: skip
     with pytest.raises(ValueError, match="first"):
         run_steps(steps, interrupt=lambda: None)
-    assert done == ["slow"]
+    assert done == ["slow", "slower"]
 
 
 def test_what_is_not_in_the_graph_is_not_waited_for() -> None:

@@ -1,0 +1,239 @@
+"""Safety lines of the deploy engine, and what each looks like when it is broken.
+
+A mutant is one line of one module written wrong. `test_mutants` breaks them one at a time and expects the engine's unit
+tests to notice. When a line moves, its entry moves with it: an entry whose text is not there fails as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`old` stands once in `module` (below opsctl/) and becomes `new`; `breaks` says what is lost."""
+
+    module: str
+    old: str
+    new: str
+    breaks: str
+
+
+STACKRUN, SETTLING, REMOVAL = "deploy/stackrun.py", "deploy/settling.py", "deploy/removal.py"
+DEPLOYMENT, LOCK, STREAM = "deploy/deployment.py", "deploy/lock.py", "deploy/stream.py"
+TASKS, DESTROY, GRAPH, PLANNER = "deploy/tasks.py", "deploy/destroy.py", "deploy/graph.py", "deploy/planner.py"
+
+MUTANTS = (
+    Mutant(
+        STACKRUN,
+        "self._write.execute_change_set(arn",
+        "self._api.execute_change_set(arn",
+        "no look at the lock before a change set is executed",
+    ),
+    Mutant(
+        STACKRUN,
+        "return self._write.create_change_set(",
+        "return self._api.create_change_set(",
+        "no look at the lock before a change set is made",
+    ),
+    Mutant(STACKRUN, "capabilities=template.capabilities", "capabilities=()", "no capabilities are sent"),
+    Mutant(
+        STACKRUN,
+        "since, token = self._follower.newest(template.physical_name), self._token(template.stack)",
+        'since, token = "", self._token(template.stack)',
+        "a stack's whole past is read with every question",
+    ),
+    Mutant(
+        STACKRUN,
+        "        self._check(template, change_set, arn)\n",
+        "",
+        "what CloudFormation would replace is not compared with what was allowed",
+    ),
+    Mutant(
+        STACKRUN,
+        "if not holds or change.logical_id in self._consent.allow_replace:",
+        "if not holds or True:",
+        "losing data needs no consent",
+    ),
+    Mutant(STACKRUN, "followed.stack.status not in SETTLED", "False", "a failed operation counts as done"),
+    Mutant(STACKRUN, "if error.aws_code not in _OVERTAKEN:", "if True:", "the slower of two first deploys fails"),
+    Mutant(
+        STACKRUN,
+        "inline = len(template.body.encode()) <= INLINE_LIMIT",
+        "inline = True",
+        "a large template is sent in the request",
+    ),
+    Mutant(
+        STACKRUN,
+        "if template.termination_protection and not stack.termination_protection:",
+        "if False:",
+        "termination protection is never switched on",
+    ),
+    Mutant(
+        SETTLING,
+        "self._write.rollback(stack.name",
+        "self._api.rollback(stack.name",
+        "no look at the lock before a rollback",
+    ),
+    Mutant(
+        SETTLING,
+        "self._write.continue_rollback(stack.name",
+        "self._api.continue_rollback(stack.name",
+        "no look at the lock before a rollback is continued",
+    ),
+    Mutant(SETTLING, "since=self._operation_start(stack)", 'since=""', "an old failure is told as today's"),
+    Mutant(SETTLING, "if template.stateful and ever_complete:", "if False:", "a stack that held data is deleted"),
+    Mutant(
+        SETTLING, "if alive and not self._consent.recreate_data:", "if False:", "a database is deleted without consent"
+    ),
+    Mutant(
+        SETTLING,
+        "unused=from_start and not ever_complete",
+        "unused=True",
+        "a database of unknown past goes without a snapshot",
+    ),
+    Mutant(SETTLING, "if failed[name] in planner.STATEFUL_TYPES:", "if False:", "what holds data can be skipped"),
+    Mutant(
+        REMOVAL,
+        "self._write.cloudformation.delete_stack(",
+        "self._aws.cloudformation.delete_stack(",
+        "no look at the lock before a stack is deleted",
+    ),
+    Mutant(
+        REMOVAL,
+        "self._write.rds.delete(identifier",
+        "self._aws.rds.delete(identifier",
+        "no look at the lock before a database is deleted",
+    ),
+    Mutant(
+        REMOVAL,
+        'if is_working(status):\n            return status == "deleting"',
+        "if False:\n            return False",
+        "a working database is given orders",
+    ),
+    Mutant(
+        REMOVAL,
+        "None if removal.unused or _is_replica(item) else removal.snapshot(identifier)",
+        "None",
+        "a database goes without its last snapshot",
+    ),
+    Mutant(
+        REMOVAL,
+        "if kept and not removal.unused:\n                continue",
+        "if False:\n                continue",
+        "buckets that are to be kept are emptied",
+    ),
+    Mutant(
+        REMOVAL,
+        "self._write.load_balancers.lift_protection(item.physical_id)",
+        "pass",
+        "a protected load balancer holds its stack",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        '                self._lock.ensure()\n            if "DbInitBundleKey"',
+        '                pass\n            if "DbInitBundleKey"',
+        "no look at the lock before a stack",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "            if self._lock is not None:\n                self._lock.ensure()\n            runner",
+        "            runner",
+        "no look at the lock before migrations",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "            preflight(self._env, self._aws.account, self._emit)\n",
+        "            pass\n",
+        "the account is not asked whether it can take the environment",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "            self._now.state = self._now.read()\n",
+        "",
+        "what happened between plan and lock is not seen",
+    ),
+    Mutant(DEPLOYMENT, 'after = (*after, "migrate")', "pass", "the service does not wait for its migrations"),
+    Mutant(DEPLOYMENT, 'after = (*after, "image")', "pass", "the jobs do not wait for their image"),
+    Mutant(DEPLOYMENT, "if wanted and wanted <= self._applied():", "if True:", "migrations are never run"),
+    Mutant(
+        DEPLOYMENT,
+        "            if known == digest:\n                return number\n",
+        "",
+        "a release number is given twice to one image",
+    ),
+    Mutant(LOCK, "while not self._stop.wait(self._renew_seconds):", "while False:", "the lease is never renewed"),
+    Mutant(
+        LOCK, "if self._lost or self._clock() > self._expires:", "if self._lost:", "a lease that ran out still counts"
+    ),
+    Mutant(LOCK, "                self._lost = True\n", "", "a lease that was taken over still counts"),
+    Mutant(
+        LOCK,
+        "if stored is not None and stored.etag == self._etag:",
+        "if stored is not None:",
+        "somebody else's lease is given back",
+    ),
+    Mutant(
+        LOCK,
+        "if held is not None and held.id != self._lease.id and held.expires > now:",
+        "if False:",
+        "a held lock is taken",
+    ),
+    Mutant(
+        STREAM,
+        "        if error is None:\n            if self._since is not None:\n                self._since = None\n",
+        "        if error is None:\n            if self._since is not None:\n",
+        "short interruptions add up to a long one",
+    ),
+    Mutant(
+        STREAM,
+        "if not isinstance(error, AwsError) or not error.may_pass:",
+        "if True:",
+        "one throttled question ends an hour's deploy",
+    ),
+    Mutant(
+        STREAM,
+        'watch.begun = watch.begun or not watch.token or event.token in {"", watch.token}',
+        "watch.begun = True",
+        "late events of the operation before count as ours",
+    ),
+    Mutant(STREAM, "(watch.begun or not watch.token)", "True", "the status from before an operation counts as its end"),
+    Mutant(
+        TASKS,
+        "if task.task_definition == request.task_definition",
+        "if True",
+        "a task of another release stands for this one's",
+    ),
+    Mutant(
+        TASKS,
+        "elif watch.known or self._clock() - watch.started >= _UNKNOWN_SECONDS:",
+        "else:",
+        "a task that ECS does not know yet counts as failed",
+    ),
+    Mutant(
+        TASKS,
+        "at_end, watch.token = page.token == watch.token, page.token",
+        "at_end, watch.token = not page.lines, page.token",
+        "an empty page ends a log",
+    ),
+    Mutant(TASKS, "        if not ended.succeeded:\n", "        if False:\n", "a failed task counts as done"),
+    Mutant(
+        DESTROY,
+        "                    self._before_write()\n",
+        "",
+        "no look at the lock before a task is stopped",
+    ),
+    Mutant(
+        DESTROY,
+        "        if name in REST and self._cluster:\n            self._stop_tasks(name)\n",
+        "",
+        "running tasks hold the network that is to go",
+    ),
+    Mutant(
+        GRAPH,
+        "                if failure is None:\n                    for name",
+        "                if True:\n                    for name",
+        "after a failure further steps start",
+    ),
+    Mutant(PLANNER, "    if body != template.body:\n", "    if False:\n", "a changed template is not deployed"),
+)

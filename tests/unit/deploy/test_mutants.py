@@ -1,0 +1,40 @@
+"""Each safety line of the deploy engine is watched: broken, it makes a unit test fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.soak import SAMPLED, WHOLE
+
+from .mutants import MUTANTS, Mutant
+
+pytestmark = SAMPLED
+
+ROOT = Path(__file__).parents[3]
+# Those that once survived and that everything else relies on; `make soak` breaks all.
+CHOSEN = MUTANTS if WHOLE else tuple(each for each in MUTANTS if "lock" in each.breaks)[::4]
+
+
+@pytest.mark.parametrize("mutant", CHOSEN, ids=lambda each: each.breaks.replace(" ", "-"))
+def test_a_broken_safety_line_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
+    skipped = shutil.ignore_patterns("__pycache__", "e2e", "functional", "golden", "service", Path(__file__).name)
+    shutil.copytree(ROOT / "opsctl", tmp_path / "opsctl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=skipped)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    module = tmp_path / "opsctl" / mutant.module
+    text = module.read_text(encoding="utf-8")
+    assert text.count(mutant.old) == 1, f"{mutant.module} does not hold once: {mutant.old}"
+    module.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/unit/deploy"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    # 1: tests ran and some failed. Anything else is a mutant that lives, or that never came to life.
+    assert run.returncode == 1, f"survived: {mutant.breaks}\n{run.stdout[-2000:]}{run.stderr[-1000:]}"
+    assert "SyntaxError" not in run.stdout
+    assert "error during collection" not in run.stdout
