@@ -15,6 +15,8 @@ def install(provisioners: Any, secrets: Any) -> None:
     """Correct the registered handlers in place."""
     _secret_ref_is_its_arn(provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"], secrets)
     _failed_service_leaves_nothing(provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"], provisioners._ecs)
+    balancers = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]
+    _protected_load_balancer_stays(balancers, provisioners._alb)
 
 
 def _secret_ref_is_its_arn(handler: Json, secrets: Any) -> None:
@@ -53,3 +55,18 @@ def _failed_service_leaves_nothing(handler: Json, ecs: Any) -> None:
         return answer
 
     handler.update(create=create_in_free_place)
+
+
+def _protected_load_balancer_stays(handler: Json, alb: Any) -> None:
+    """AWS refuses to delete a load balancer under deletion protection; ministack's stacks delete it all the same."""
+    delete = handler["delete"]
+
+    def delete_unprotected(physical_id: str, props: Json) -> None:
+        if {"Key": "deletion_protection.enabled", "Value": "true"} in alb._lb_attrs.get(physical_id, []):
+            raise ValueError(
+                f"Load balancer '{physical_id}' cannot be deleted because deletion protection is enabled "
+                "(Service: ElasticLoadBalancingV2, Status Code: 400, Error Code: OperationNotPermitted)"
+            )
+        delete(physical_id, props)
+
+    handler.update(delete=delete_unprotected)
