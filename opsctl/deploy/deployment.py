@@ -130,20 +130,16 @@ class Deployment:
         return bucket
 
     def _steps(self, selected: Sequence[StackTemplate], plan: Plan) -> list[Step]:
-        steps = []
-        for template in selected:
-            after: tuple[str, ...] = template.depends_on
-            if template.stack == "jobs" and plan.image is not None:
-                after = (*after, "image")
-            if template.stack == "app" and plan.migrate:
-                after = (*after, "migrate")
-            steps.append(Step(template.stack, lambda item=template: self._stack_step(item), after))  # type: ignore[misc]
+        runs: dict[str, Callable[[], None]] = {
+            template.stack: lambda item=template: self._stack_step(item)  # type: ignore[misc]
+            for template in selected
+        }
         if plan.image is not None:
-            image = plan.image
-            steps.append(Step("image", lambda: self._image_step(image), ("platform",)))
+            runs["image"] = lambda image=plan.image: self._image_step(image)  # type: ignore[misc]
         if plan.migrate:
-            steps.append(Step("migrate", self._migrate_step, ("jobs", "image")))
-        return steps
+            runs["migrate"] = self._migrate_step
+        order = planner.order(selected, image=plan.image is not None, migrate=plan.migrate)
+        return [Step(name, runs[name], after) for name, after in order.items()]
 
     def _timed(self, step: str, text: str, work: Callable[[], tuple[bool, str]]) -> None:
         """Emit the start and the end of a step around `work`, which returns whether it wrote and a text."""

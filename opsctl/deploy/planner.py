@@ -148,6 +148,27 @@ def plan(
     return Plan(environment, stacks, image, migrate=needs_migration(templates, state, context))
 
 
+def order(templates: Sequence[StackTemplate], *, image: bool, migrate: bool) -> dict[str, tuple[str, ...]]:
+    """The steps of a deploy, each with those that it waits for, as far as they are part of this deploy.
+
+    Beside the stacks: `image` is built or found once its repository is there, `migrate` runs before the service
+    changes.
+    """
+    steps: dict[str, tuple[str, ...]] = {}
+    for template in templates:
+        after: tuple[str, ...] = template.depends_on
+        if template.stack == "jobs" and image:
+            after = (*after, "image")
+        if template.stack == "app" and migrate:
+            after = (*after, "migrate")
+        steps[template.stack] = after
+    if image:
+        steps["image"] = ("platform",)
+    if migrate:
+        steps["migrate"] = ("jobs", "image")
+    return {name: tuple(other for other in after if other in steps) for name, after in steps.items()}
+
+
 def needs_migration(templates: Sequence[StackTemplate], state: RemoteState, context: Context) -> bool:
     """Migrations run before the service gets another image than the one it runs."""
     if not any(template.stack == "app" for template in templates):

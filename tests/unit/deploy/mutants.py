@@ -153,8 +153,8 @@ MUTANTS = (
         "",
         "what happened between plan and lock is not seen",
     ),
-    Mutant(DEPLOYMENT, 'after = (*after, "migrate")', "pass", "the service does not wait for its migrations"),
-    Mutant(DEPLOYMENT, 'after = (*after, "image")', "pass", "the jobs do not wait for their image"),
+    Mutant(PLANNER, 'after = (*after, "migrate")', "pass", "the service does not wait for its migrations"),
+    Mutant(PLANNER, 'after = (*after, "image")', "pass", "the jobs do not wait for their image"),
     Mutant(DEPLOYMENT, "if wanted and wanted <= self._applied():", "if True:", "migrations are never run"),
     Mutant(
         DEPLOYMENT,

@@ -1,0 +1,181 @@
+"""How long a deploy takes on AWS before it happens: resources, what each waits for, and how long its type takes.
+
+Two answers from the same templates. `as_ordered`: stack by stack, as the deploy runs. `limit`: as if every resource
+could start the moment that what it refers to is there, which no order of stacks can beat. Pure; knows no clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import Any
+
+from opsctl.deploy import compare
+from opsctl.deploy.durations import IMAGE_SECONDS, RELEASE_TASK_SECONDS, STACK_SECONDS, Duration, duration_of
+from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
+
+Order = Mapping[str, tuple[str, ...]]
+"""Steps of a deploy (stacks, `image`, `migrate`) and those that each waits for."""
+Seconds = Callable[[str, Mapping[str, Any]], Duration]
+
+# What runs code in private subnets: it reaches nothing before the ways out are there, though no reference says so.
+_RUNNERS = ("Custom::", "AWS::ECS::Service", "AWS::SecretsManager::RotationSchedule")
+_WAYS_OUT = frozenset({"AWS::EC2::Route", "AWS::EC2::VPCEndpoint"})
+_SUB = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
+_STEPS = {"image": IMAGE_SECONDS, "migrate": RELEASE_TASK_SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One stretch of the longest way: a resource (`data/Database`), a step, or what a stack costs by itself."""
+
+    name: str
+    type: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`path` is the way that decides: each leg waits for the one before. `guessed` types have no known duration."""
+
+    seconds: float
+    path: tuple[Leg, ...]
+    guessed: tuple[str, ...] = ()
+
+    @property
+    def minutes(self) -> float:
+        """The whole in minutes."""
+        return self.seconds / 60
+
+
+@dataclass(slots=True)
+class _Graph:
+    legs: dict[str, Leg] = field(default_factory=dict)
+    after: dict[str, set[str]] = field(default_factory=dict)
+    guessed: set[str] = field(default_factory=set)
+
+    def add(self, name: str, kind: str, seconds: float, after: Iterable[str] = ()) -> None:
+        self.legs[name] = Leg(name, kind, seconds)
+        self.after.setdefault(name, set()).update(after)
+
+    def longest(self) -> Forecast:
+        ends: dict[str, float] = {}
+        before: dict[str, str | None] = {}
+        for name in TopologicalSorter(self.after).static_order():
+            last = max(self.after.get(name, ()), key=lambda each: ends[each], default=None)
+            before[name] = last
+            ends[name] = (ends[last] if last is not None else 0.0) + self.legs[name].seconds
+        at: str | None = max(ends, key=lambda each: ends[each], default=None)
+        total, path = (ends[at] if at is not None else 0.0), list[Leg]()
+        while at is not None:
+            if self.legs[at].seconds:
+                path.append(self.legs[at])
+            at = before[at]
+        return Forecast(total, tuple(path[::-1]), tuple(sorted(self.guessed)))
+
+
+def as_ordered(templates: Sequence[StackTemplate], order: Order, *, seconds: Seconds = duration_of) -> Forecast:
+    """A first deploy of `templates` in the deploy's own order of steps."""
+    graph = _Graph()
+    by_name: dict[str, StackTemplate] = {template.stack: template for template in templates}
+    for step, after in order.items():
+        waits = [f"{name}/end" for name in after if name in order]
+        template = by_name.get(step)
+        if template is None:
+            graph.add(f"{step}/end", step, _STEPS[step], waits)
+            continue
+        graph.add(f"{step}/start", "a stack by itself", STACK_SECONDS, waits)
+        for name, item in _resources(template).items():
+            inside = [f"{step}/{other}" for other in _references(item) if other in _resources(template)]
+            _add_resource(graph, f"{step}/{name}", item, [f"{step}/start", *inside], seconds)
+        graph.add(f"{step}/end", step, 0.0, [f"{step}/{name}" for name in ("start", *_resources(template))])
+    return graph.longest()
+
+
+def limit(templates: Sequence[StackTemplate], order: Order, *, seconds: Seconds = duration_of) -> Forecast:
+    """The same without stacks: only what refers to something waits for it, and code in the VPC for its ways out."""
+    graph = _Graph()
+    by_name: dict[str, StackTemplate] = {template.stack: template for template in templates}
+    ways_out = [
+        f"{template.stack}/{name}"
+        for template in templates
+        for name, item in _resources(template).items()
+        if item["Type"] in _WAYS_OUT
+    ]
+    for template in templates:
+        resources = _resources(template)
+        for name, item in resources.items():
+            after = set[str]()
+            for other in _references(item):
+                after.update(_behind(template, other, by_name, order))
+            if item["Type"].startswith(_RUNNERS):
+                after.update(ways_out)
+            if item["Type"] == "AWS::ECS::Service" and "migrate" in order:
+                after.add("migrate")
+            _add_resource(graph, f"{template.stack}/{name}", item, after, seconds)
+    if "image" in order:
+        graph.add("image", "image", IMAGE_SECONDS, _of_type(templates, "AWS::ECR::Repository"))
+    if "migrate" in order:
+        needed = [*_of_type(templates, "Custom::DbInit"), *_of_type(templates, "AWS::ECS::Cluster"), *ways_out]
+        jobs = by_name.get("jobs")
+        needed += [f"jobs/{name}" for name in _resources(jobs)] if jobs else []
+        graph.add("migrate", "migrate", RELEASE_TASK_SECONDS, needed)
+    return graph.longest()
+
+
+def _add_resource(graph: _Graph, name: str, item: Mapping[str, Any], after: Iterable[str], seconds: Seconds) -> None:
+    took = seconds(item["Type"], item.get("Properties", {}))
+    if took.grade == "C":
+        graph.guessed.add(item["Type"])
+    graph.add(name, item["Type"], took.create, after)
+
+
+def _behind(template: StackTemplate, name: str, by_name: Mapping[str, StackTemplate], order: Order) -> Iterator[str]:
+    """What a reference leads to: a resource of the stack, or through a parameter those behind another's output."""
+    if name in _resources(template):
+        yield f"{template.stack}/{name}"
+        return
+    source = template.parameters.get(name)
+    if isinstance(source, FromContext) and source.key == "image_uri" and "image" in order:
+        yield "image"
+    if isinstance(source, FromOutput) and source.stack in by_name:
+        other = by_name[source.stack]
+        output = compare.parse(other.body).get("Outputs", {}).get(source.output, {})
+        for each in _references(output):
+            yield from _behind(other, each, by_name, order)
+
+
+def _of_type(templates: Sequence[StackTemplate], resource_type: str) -> list[str]:
+    return [
+        f"{template.stack}/{name}"
+        for template in templates
+        for name, item in _resources(template).items()
+        if item["Type"] == resource_type
+    ]
+
+
+def _resources(template: StackTemplate) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = compare.parse(template.body).get("Resources", {})
+    return found
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Names that a part of a template refers to by Ref, GetAtt, Sub or DependsOn."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _references(each)
+    if not isinstance(value, dict):
+        return
+    for key, each in value.items():
+        if key == "Ref":
+            yield str(each)
+        elif key == "Fn::GetAtt":
+            yield str(each[0] if isinstance(each, list) else str(each).split(".", 1)[0])
+        elif key == "DependsOn":
+            yield from [each] if isinstance(each, str) else each
+        else:
+            if key == "Fn::Sub":
+                yield from _SUB.findall(each if isinstance(each, str) else each[0])
+            yield from _references(each)

@@ -1,0 +1,104 @@
+"""The longest way through a deploy, worked by hand on small templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opsctl.deploy import planner
+from opsctl.deploy.durations import IMAGE_SECONDS, RELEASE_TASK_SECONDS, STACK_SECONDS, Duration
+from opsctl.deploy.forecast import Leg, as_ordered, limit
+from opsctl.stacks.model import FromContext, FromOutput
+
+from .fakes import template
+
+NETWORK = """\
+Resources:
+  Vpc: {Type: "AWS::EC2::VPC"}
+  Subnet: {Type: "AWS::EC2::Subnet", Properties: {VpcId: !Ref Vpc}}
+  Gateway: {Type: "AWS::EC2::NatGateway", Properties: {SubnetId: !Ref Subnet}}
+  Out: {Type: "AWS::EC2::Route", Properties: {NatGatewayId: !GetAtt Gateway.Id}}
+Outputs:
+  SubnetId: {Value: !Ref Subnet}
+"""
+DATA = """\
+Resources:
+  Group: {Type: "AWS::RDS::DBSubnetGroup", Properties: {SubnetIds: [!Ref SubnetId]}}
+  Database: {Type: "AWS::RDS::DBInstance", Properties: {DBSubnetGroupName: !Ref Group}}
+Outputs:
+  Host: {Value: !GetAtt Database.Endpoint.Address}
+"""
+JOBS = """\
+Resources:
+  DbInit: {Type: "Custom::DbInit", Properties: {Host: !Sub "${Host}:5432"}}
+"""
+APP = """\
+Resources:
+  Alarm: {Type: "AWS::CloudWatch::Alarm", DependsOn: [Service]}
+  Task: {Type: "AWS::ECS::TaskDefinition", Properties: {Image: !Ref ImageUri, Host: !Ref Host}}
+  Service: {Type: "AWS::ECS::Service", Properties: {TaskDefinition: !Ref Task}}
+"""
+SUBNET, HOST = FromOutput("network", "SubnetId"), FromOutput("data", "Host")
+STACKS = [
+    template("network", NETWORK),
+    template("data", DATA, parameters={"SubnetId": SUBNET}),
+    template("jobs", JOBS, parameters={"Host": HOST}),
+    template("app", APP, parameters={"ImageUri": FromContext("image_uri"), "Host": HOST}, after=("jobs",)),
+]
+TABLE = {
+    "AWS::EC2::VPC": 10.0, "AWS::EC2::Subnet": 1.0, "AWS::EC2::NatGateway": 100.0, "AWS::EC2::Route": 2.0,
+    "AWS::RDS::DBSubnetGroup": 3.0, "AWS::RDS::DBInstance": 300.0, "Custom::DbInit": 30.0,
+    "AWS::ECS::TaskDefinition": 4.0, "AWS::ECS::Service": 90.0, "AWS::CloudWatch::Alarm": 5.0,
+}  # fmt: skip
+
+
+def known(resource_type: str, properties: Mapping[str, Any]) -> Duration:
+    return Duration(TABLE[resource_type], "a test", "A")
+
+
+ORDER = planner.order(STACKS, image=True, migrate=True)
+
+
+def test_in_the_deploys_order_a_stack_waits_for_all_of_the_stack_before() -> None:
+    found = as_ordered(STACKS, ORDER, seconds=known)
+    network, data, jobs, app = 10 + 1 + 100 + 2, 3 + 300, 30, 4 + 90 + 5
+    assert found.seconds == network + data + jobs + RELEASE_TASK_SECONDS + app + 4 * STACK_SECONDS
+    assert [leg.name for leg in found.path] == [
+        "network/start", "network/Vpc", "network/Subnet", "network/Gateway", "network/Out", "data/start", "data/Group",
+        "data/Database", "jobs/start", "jobs/DbInit", "migrate/end", "app/start", "app/Task", "app/Service",
+        "app/Alarm",
+    ]  # fmt: skip
+    assert Leg("data/Database", "AWS::RDS::DBInstance", 300.0) in found.path
+
+
+def test_the_limit_waits_only_for_what_is_referred_to_also_through_outputs() -> None:
+    found = limit(STACKS, ORDER, seconds=known)
+    assert [leg.name for leg in found.path] == [
+        "network/Vpc", "network/Subnet", "data/Group", "data/Database", "jobs/DbInit", "migrate", "app/Service",
+        "app/Alarm",
+    ]  # fmt: skip
+    assert found.seconds == 10 + 1 + 3 + 300 + 30 + RELEASE_TASK_SECONDS + 90 + 5
+
+
+def test_code_in_the_network_waits_for_its_way_out_although_nothing_refers_to_it() -> None:
+    slow = {**TABLE, "AWS::EC2::NatGateway": 1000.0}
+    found = limit(STACKS, ORDER, seconds=lambda kind, _: Duration(slow[kind], "a test", "A"))
+    assert [leg.name for leg in found.path][:5] == [
+        "network/Vpc", "network/Subnet", "network/Gateway", "network/Out", "jobs/DbInit"
+    ]  # fmt: skip
+
+
+def test_a_service_waits_for_an_image_that_takes_longest() -> None:
+    quick = {**dict.fromkeys(TABLE, 0.0), "AWS::ECS::Service": 1.0}
+    order = planner.order(STACKS, image=True, migrate=False)
+    found = limit(STACKS, order, seconds=lambda kind, _: Duration(quick[kind], "a test", "A"))
+    assert (found.seconds, [leg.name for leg in found.path]) == (IMAGE_SECONDS + 1, ["image", "app/Service"])
+
+
+def test_types_whose_duration_is_a_guess_are_named() -> None:
+    guessing = as_ordered(STACKS[:1], {"network": ()}, seconds=lambda *_: Duration(1.0))
+    assert guessing.guessed == ("AWS::EC2::NatGateway", "AWS::EC2::Route", "AWS::EC2::Subnet", "AWS::EC2::VPC")
+
+
+def test_nothing_to_do_takes_no_time() -> None:
+    assert (as_ordered([], {}).seconds, limit([], {}).path) == (0.0, ())
