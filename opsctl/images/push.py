@@ -12,7 +12,7 @@ from opsctl.images.errors import RegistryError
 from opsctl.images.listener import ByteCounter, Listener, Silent
 from opsctl.images.registry import Repository
 from opsctl.images.store import Descriptor, ImageStore
-from opsctl.images.upload import CHUNK, Blob, StoppedError, Uploader
+from opsctl.images.upload import Blob, StoppedError, Uploader
 
 _WORKERS = 4
 
@@ -42,7 +42,6 @@ def push(
     tag: str,
     *,
     listener: Listener | None = None,
-    chunk: int = CHUNK,
 ) -> Pushed:
     """Push an image under a tag. One that is there already is left as it is; a tag never moves.
 
@@ -61,7 +60,7 @@ def push(
     blobs = _blobs(store, manifests)
     missing: list[Blob] = []
     if there is None:
-        missing = _send(repository, blobs, listener or Silent(), chunk)
+        missing = _send(repository, blobs, listener or Silent())
         if manifests != [image]:
             for manifest in manifests:
                 repository.put_manifest(manifest.digest, store.manifest(manifest))
@@ -84,7 +83,7 @@ def _blobs(store: ImageStore, manifests: list[Descriptor]) -> list[Blob]:
     return [Blob(each.digest, each.size, store.blob(each.digest)) for each in found.values()]
 
 
-def _send(repository: Repository, blobs: list[Blob], listener: Listener, chunk: int) -> list[Blob]:
+def _send(repository: Repository, blobs: list[Blob], listener: Listener) -> list[Blob]:
     """Send what the repository lacks; answers what that was."""
     stop = threading.Event()
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="opsctl-push") as pool:
@@ -93,7 +92,7 @@ def _send(repository: Repository, blobs: list[Blob], listener: Listener, chunk: 
             missing = [blob for blob, known in zip(blobs, there, strict=True) if not known]
             listener.line(f"{len(missing)} of {len(blobs)} layers to push")
             counter = ByteCounter(listener, "pushed", sum(blob.size for blob in missing))
-            uploader = Uploader(repository, counter.add, stop, chunk)
+            uploader = Uploader(repository, counter.add, stop)
             # The largest first: the end is not spent waiting for it alone.
             ordered = sorted(missing, key=lambda blob: -blob.size)
             futures = [pool.submit(uploader.send, blob) for blob in ordered]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import urllib3
 from opsctl.images.errors import RegistryError
 from opsctl.images.names import ImageName
 from opsctl.images.refusals import refusal
-from opsctl.images.transport import Answer, TransientError, Transport
+from opsctl.images.transport import Answer, Body, TransientError, Transport
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -64,8 +64,8 @@ class Repository:
         """A call below this repository, or to a whole URL that the registry gave."""
         return self.transport.request(method, self._url(path), scope=self._scope, what=what, **options)
 
-    def once(self, method: str, path: str, *, headers: dict[str, str], body: bytes) -> Answer:
-        """One try of a call."""
+    def once(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: Body = None) -> Answer:
+        """One try of a call. Raises TransientError when another may succeed."""
         return self.transport.once(method, self._url(path), scope=self._scope, headers=headers, body=body)
 
     def digest(self, reference: str) -> str | None:

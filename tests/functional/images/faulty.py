@@ -26,7 +26,7 @@ Kind = Literal[
 
 @dataclass
 class Fault:
-    """Spoils the requests that match, from the `skip`-th on, `times` times."""
+    """Spoils the requests that match, with a body of `least` bytes or more, from the `skip`-th on, `times` times."""
 
     method: str
     path: str
@@ -37,10 +37,11 @@ class Fault:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     hit: int = 0
+    least: int = 0
 
-    def takes(self, method: str, path: str) -> bool:
+    def takes(self, method: str, path: str, size: int) -> bool:
         """Whether this request is to be spoiled; counts."""
-        if method != self.method or not re.search(self.path, path):
+        if method != self.method or not re.search(self.path, path) or size < self.least:
             return False
         if self.skip:
             self.skip -= 1
@@ -83,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.observe(self.command, self.path, len(body))
         with self.server.guard:
             fault = self.server.fault
-            found = fault if fault is not None and fault.takes(self.command, self.path) else None
+            found = fault if fault is not None and fault.takes(self.command, self.path, len(body)) else None
         if found is None:
             self._answer(*self._ask(body))
         elif found.kind == "answer":

@@ -15,7 +15,6 @@ from tests.functional.images.faulty import Fault, between
 from tests.functional.images.samples import image, new_store
 from tests.functional.images.servers import Registry, registry
 
-CHUNK = 65_536
 UPLOAD = r"/blobs/uploads/."
 TAG = r"/manifests/v1$"
 BLOB = r"/blobs/sha256:"
@@ -38,7 +37,7 @@ class Case:
 
 BASIC = {"WWW-Authenticate": 'Basic realm="tests"'}
 CASES = [
-    Case("401 in the middle of a layer", Fault("PATCH", UPLOAD, "answer", status=401, headers=BASIC, skip=2)),
+    Case("401 to a layer, as a login runs out", Fault("PATCH", UPLOAD, "answer", status=401, headers=BASIC, skip=1)),
     Case("401 before the tag", Fault("PUT", TAG, "answer", status=401, headers=BASIC)),
     Case("401 for good", Fault("PATCH", UPLOAD, "answer", 99, status=401, headers=BASIC), "registry-refused"),
     Case(
@@ -49,25 +48,25 @@ CASES = [
     ),
     Case("403 to the tag", Fault("PUT", TAG, "answer", 99, status=403, body=body("DENIED", "no")), "registry-refused"),
     Case("429 to a HEAD", Fault("HEAD", BLOB, "answer", status=429, headers={"Retry-After": "1"})),
-    Case("429 to a chunk, three times", Fault("PATCH", UPLOAD, "answer", 3, status=429, headers={"Retry-After": "2"})),
+    Case("429 to a layer, three times", Fault("PATCH", UPLOAD, "answer", 3, status=429, headers={"Retry-After": "2"})),
     Case("429 to the tag", Fault("PUT", TAG, "answer", 2, status=429)),
     Case("429 for good", Fault("POST", "/uploads/", "answer", 99, status=429), "registry-unavailable", "429"),
-    Case("500 to a chunk", Fault("PATCH", UPLOAD, "answer", status=500, skip=1)),
+    Case("500 to a layer", Fault("PATCH", UPLOAD, "answer", status=500, skip=1)),
     Case("502 to the start of an upload", Fault("POST", "/uploads/", "answer", 2, status=502)),
     Case("503 to the end of an upload", Fault("PUT", UPLOAD, "answer", 2, status=503)),
     Case("504 to the first question", Fault("HEAD", TAG, "answer", status=504)),
     Case("500 to the tag", Fault("PUT", TAG, "answer", status=500)),
     Case("503 for good", Fault("PUT", TAG, "answer", 99, status=503), "registry-unavailable", "503"),
-    Case("line cut before a chunk", Fault("PATCH", UPLOAD, "cut-before", 2)),
-    Case("line cut inside a chunk", Fault("PATCH", UPLOAD, "cut-inside", 2)),
-    Case("line cut after a chunk", Fault("PATCH", UPLOAD, "cut-after", 2)),
+    Case("line cut before a layer", Fault("PATCH", UPLOAD, "cut-before", 2)),
+    Case("line cut inside a layer", Fault("PATCH", UPLOAD, "cut-inside", 2)),
+    Case("line cut after a layer", Fault("PATCH", UPLOAD, "cut-after", 2)),
     Case("line cut at the start of an upload", Fault("POST", "/uploads/", "cut-after")),
     Case("line cut after the end of an upload", Fault("PUT", UPLOAD, "cut-after")),
     Case("line cut before the tag", Fault("PUT", TAG, "cut-before")),
     Case("line cut after the tag", Fault("PUT", TAG, "cut-after")),
     Case("line cut for good", Fault("PATCH", UPLOAD, "cut-before", 99), "registry-unavailable"),
-    Case("a byte of a chunk changed on the way", Fault("PATCH", UPLOAD, "spoil")),
-    Case("every chunk changed on the way", Fault("PATCH", UPLOAD, "spoil", 999), "upload-lost"),
+    Case("a byte of a layer changed on the way", Fault("PATCH", UPLOAD, "spoil")),
+    Case("every layer changed on the way", Fault("PATCH", UPLOAD, "spoil", 999), "upload-lost"),
     Case(
         "another digest of a layer",
         Fault("PUT", UPLOAD, "headers", headers={"docker-content-digest": "sha256:" + "0" * 64}),
@@ -77,7 +76,7 @@ CASES = [
         Fault("PUT", TAG, "headers", headers={"docker-content-digest": "sha256:" + "0" * 64}),
         "registry-digest",
     ),
-    Case("an upload that is forgotten", Fault("PATCH", UPLOAD, "answer", status=404, skip=2)),
+    Case("an upload that is forgotten", Fault("PATCH", UPLOAD, "answer", status=404, skip=1)),
     Case(
         "a tag that somebody else took first",
         Fault("PUT", TAG, "answer", status=400, body=body("TAG_INVALID", "The image tag 'v1' already exists in the "
@@ -114,7 +113,7 @@ def test_a_fault_is_retried_or_told(case: Case, protected: Registry, tmp_path: P
     error: RegistryError | None = None
     with between(protected.port, fault) as line:
         try:
-            push(store, made, protected.repository(name, port=line.port), "v1", chunk=CHUNK)
+            push(store, made, protected.repository(name, port=line.port), "v1")
         except RegistryError as caught:
             error = caught
     assert fault.hit > 0, "the fault was never met"
@@ -136,9 +135,9 @@ def test_the_next_push_finishes_what_a_fault_stopped(case: Case, protected: Regi
     made = image(store, seed=2)
     name = f"again/{CASES.index(case)}"
     with between(protected.port, replace(case.fault)) as line, pytest.raises(RegistryError):
-        push(store, made, protected.repository(name, port=line.port), "v1", chunk=CHUNK)
+        push(store, made, protected.repository(name, port=line.port), "v1")
     direct = protected.repository(name)
-    push(store, made, direct, "v1", chunk=CHUNK)
+    push(store, made, direct, "v1")
     assert complete(direct, store, made)
 
 
