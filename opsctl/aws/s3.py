@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from opsctl.aws.errors import AwsError, translated
 _MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 # PreconditionFailed: the condition does not hold; ConditionalRequestConflict: another conditional write runs just now.
 _CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+# The metadata key of an object's SHA-256. The service's tasks read and write the same one in the dataset bucket.
+DIGEST = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +80,40 @@ class S3:
     def upload(
         self, bucket: str, key: str, path: Path, *, content_type: str | None = None, cache_control: str | None = None
     ) -> None:
-        """Write a file, without holding it in memory, with the headers that it is to be served with."""
+        """Write a file of any size, without holding it in memory, with the headers that it is to be served with.
+
+        Its SHA-256 goes into the object's metadata: an ETag is the MD5 only of what was put in one piece and is not
+        encrypted with a key of KMS. (S3 API, Object.ETag) Larger files go up in parts.
+        """
         given = {"ContentType": content_type, "CacheControl": cache_control}
-        headers = {name: value for name, value in given.items() if value is not None}
+        extra: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        extra["Metadata"] = {DIGEST: file_sha256(path)}
         with translated(), path.open("rb") as body:
-            self._client.put_object(Bucket=bucket, Key=key, Body=body, **headers)
+            self._client.upload_fileobj(body, bucket, key, ExtraArgs=extra)
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; one that is not there is no error."""
         with translated():
             self._client.delete_object(Bucket=bucket, Key=key)
 
-    def etags(self, bucket: str, prefix: str) -> dict[str, str]:
-        """ETags under `prefix`, by key."""
-        found: dict[str, str] = {}
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
+        """Bytes of each object under `prefix`, by key."""
+        found: dict[str, int] = {}
         with translated():
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                found.update({item["Key"]: item["ETag"] for item in page.get("Contents", [])})
+                found.update({item["Key"]: item["Size"] for item in page.get("Contents", [])})
         return found
+
+    def digest(self, bucket: str, key: str) -> str:
+        """The SHA-256, in hex, that whoever uploaded the object noted with it; "" where nobody did, or without one."""
+        try:
+            with translated():
+                noted = self._client.head_object(Bucket=bucket, Key=key).get("Metadata", {})
+        except AwsError as error:
+            if error.aws_code in _MISSING:
+                return ""
+            raise
+        return str(noted.get(DIGEST, ""))
 
     def url(self, bucket: str, key: str) -> str:
         """The `https://` form that CloudFormation's TemplateURL takes."""
@@ -126,6 +147,12 @@ class S3:
         """Delete an empty bucket; one that is not there is no error."""
         with _missing_is_fine(), translated():
             self._client.delete_bucket(Bucket=bucket)
+
+
+def file_sha256(path: Path) -> str:
+    """A file's SHA-256, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from opsctl.cli.progress import listening
 from opsctl.cli.reading import require_outputs, service_url, state_of
 from opsctl.deploy.bundle import KEY, unpack
 from opsctl.deploy.events import StepFinished, StepStarted
-from opsctl.deploy.site import PAGE, PublishPlan, plan_publish, publish, site_files
+from opsctl.deploy.site import PAGE, PublishPlan, plan_publish, publish, published, site_files
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.stacks import dashboard
 
@@ -83,7 +83,8 @@ def publish_folder(site: Site, folder: Path, *, as_json: bool) -> dict[str, Any]
     with listening(as_json=as_json) as emit:
         started = time.monotonic()
         emit(StepStarted("publish", f"sync to s3://{site.bucket}"))
-        plan = plan_publish(site_files(folder), store.etags(site.bucket, ""))
+        files = site_files(folder)
+        plan = plan_publish(files, published(store, site.bucket, files))
         publish(plan, folder, store, site.bucket, forget=forget, emit=emit)
         changed = bool(plan.upload or plan.delete)
         emit(StepFinished("publish", "done" if changed else "unchanged", summary(plan), time.monotonic() - started))

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from opsctl.aws.s3 import file_sha256
 from opsctl.deploy.events import Emit, Progress
 from opsctl.errors import OpsctlError
 
+if TYPE_CHECKING:
+    from opsctl.aws.s3 import S3
+
 PREFIX = "raw/"
 _SUFFIXES = (".csv", ".csv.gz", ".zip")
-
-
-class Bucket(Protocol):
-    """What syncing needs of S3."""
-
-    def etags(self, bucket: str, prefix: str) -> Mapping[str, str]: ...
-    def upload(self, bucket: str, key: str, path: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +35,17 @@ def raw_files(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in found if path.name.endswith(_SUFFIXES))
 
 
-def sync(store: Bucket, bucket: str, folder: Path, emit: Emit) -> Synced:
-    """Upload what differs. Nothing is deleted: what was fetched on AWS stays, so a nightly run loses nothing."""
-    there = store.etags(bucket, PREFIX)
+def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
+    """Upload what differs. Nothing is deleted: what was fetched on AWS stays, so a nightly run loses nothing.
+
+    A listing tells sizes; only for an object of the same size is its digest asked for.
+    """
+    there = store.sizes(bucket, PREFIX)
     uploaded = unchanged = 0
     files = list(raw_files(folder))
     for path in files:
         key = PREFIX + path.relative_to(folder).as_posix()
-        # The ETag of an object that was put in one piece is its MD5.
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
-        if there.get(key, "").strip('"') == digest:
+        if there.get(key) == path.stat().st_size and store.digest(bucket, key) == file_sha256(path):
             unchanged += 1
         else:
             store.upload(bucket, key, path)

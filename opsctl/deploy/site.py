@@ -6,16 +6,18 @@ The page keeps its name: it goes up last, when all it names is there, and is ask
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from opsctl.aws.s3 import file_sha256
 from opsctl.deploy.events import Emit, Progress
+
+if TYPE_CHECKING:
+    from opsctl.aws.s3 import S3
 
 PAGE = "index.html"
 # What an export names after its content, and so the only names that publishing ever removes.
@@ -32,12 +34,12 @@ _TYPES = {
 }
 
 
-class SiteBucket(Protocol):
-    """What publishing needs of S3."""
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """A file of the site: bytes and SHA-256, in hex."""
 
-    def etags(self, bucket: str, prefix: str) -> Mapping[str, str]: ...
-    def upload(self, bucket: str, key: str, path: Path, *, content_type: str, cache_control: str) -> None: ...
-    def delete(self, bucket: str, key: str) -> None: ...
+    size: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +67,34 @@ def cache_control(key: str) -> str:
     return "public, max-age=31536000, immutable" if is_hashed(key) else "no-cache"
 
 
-def site_files(folder: Path) -> dict[str, str]:
-    """Keys and MD5 sums of a folder's files; hidden ones and links are no part of a site."""
+def site_files(folder: Path) -> dict[str, SiteFile]:
+    """A folder's files by key; hidden ones and links are no part of a site."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in name.parts):
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False))
-            found[name.as_posix()] = digest.hexdigest()
+            found[name.as_posix()] = SiteFile(path.stat().st_size, file_sha256(path))
     return found
 
 
-def plan_publish(files: Mapping[str, str], there: Mapping[str, str]) -> PublishPlan:
-    """From a site's MD5 sums and a bucket's ETags, by key. An object that was put in one piece has its MD5 as ETag."""
-    changed = [key for key, digest in files.items() if there.get(key, "").strip('"') != digest]
+def published(store: S3, bucket: str, files: Mapping[str, SiteFile]) -> dict[str, str]:
+    """What the bucket holds, by key: the digest of what may be one of `files`, "" for anything else.
+
+    A name that stands for its content says enough; any other object of the same size is asked for its digest.
+    """
+    found = {}
+    for key, size in store.sizes(bucket, "").items():
+        file = files.get(key)
+        same_size = file is not None and file.size == size
+        found[key] = (
+            "" if file is None or not same_size else file.digest if is_hashed(key) else store.digest(bucket, key)
+        )
+    return found
+
+
+def plan_publish(files: Mapping[str, SiteFile], there: Mapping[str, str]) -> PublishPlan:
+    """From a site's files and the digests that its bucket holds, by key."""
+    changed = [key for key, file in files.items() if there.get(key) != file.digest]
     upload = sorted(changed, key=lambda key: (not is_hashed(key), key == PAGE, key))
     return PublishPlan(
         upload=tuple(upload),
@@ -98,7 +113,7 @@ def _paths(key: str) -> Iterator[str]:
 def publish(
     plan: PublishPlan,
     folder: Path,
-    store: SiteBucket,
+    store: S3,
     bucket: str,
     *,
     forget: Callable[[Sequence[str]], None],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import shutil
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -108,30 +108,36 @@ def test_a_refresh_that_would_lose_half_the_data_is_refused(database: str, data_
 
 
 class Bucket:
-    """As much of S3 as syncing uses; lists one key a page, as a long listing would."""
+    """As much of S3 as syncing uses; lists one key a page, as a long listing would.
+
+    ETags are those of a bucket with a key of KMS: another one with every write, and never an MD5.
+    """
 
     def __init__(self, objects: dict[str, bytes]) -> None:
         self.objects = dict(objects)
+        self.noted: dict[str, dict[str, str]] = {}
         self.copied: list[str] = []
 
     def list_objects_v2(self, **request: str) -> dict[str, Any]:
         keys = sorted(key for key in self.objects if key.startswith(request["Prefix"]))
         at = int(request.get("ContinuationToken", "0"))
-        contents = [{"Key": key, "ETag": f'"{_md5(self.objects[key])}"'} for key in keys[at : at + 1]]
+        contents = [
+            {"Key": key, "Size": len(self.objects[key]), "ETag": f'"{uuid4().hex}"'} for key in keys[at : at + 1]
+        ]
         more = at + 1 < len(keys)
         return {"Contents": contents, "IsTruncated": more} | ({"NextContinuationToken": str(at + 1)} if more else {})
+
+    def head_object(self, **request: str) -> dict[str, Any]:
+        return {"Metadata": self.noted.get(request["Key"], {}), "ETag": f'"{uuid4().hex}"'}
 
     def download_file(self, bucket: str, key: str, path: str) -> None:
         self.copied.append(f"down {key}")
         Path(path).write_bytes(self.objects[key])
 
-    def upload_file(self, path: str, bucket: str, key: str) -> None:
+    def upload_file(self, path: str, bucket: str, key: str, ExtraArgs: dict[str, Any]) -> None:  # noqa: N803
         self.copied.append(f"up {key}")
         self.objects[key] = Path(path).read_bytes()
-
-
-def _md5(body: bytes) -> str:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self.noted[key] = ExtraArgs["Metadata"]
 
 
 def test_the_bucket_is_mirrored_and_only_what_differs_is_copied(tmp_path: Path) -> None:
@@ -146,12 +152,28 @@ def test_the_bucket_is_mirrored_and_only_what_differs_is_copied(tmp_path: Path) 
         "a.csv",
         "sub/b.csv",
     ]
+    # Put there by other means, so nobody knows what they hold: they go up once, and are known from then on.
+    assert folder.push(raw) == "3 changed files to s3://bucket/raw/"
     bucket.copied.clear()
     folder.pull(raw)
+    assert folder.push(raw) == "0 changed files to s3://bucket/raw/"
     assert bucket.copied == []
-    (raw / "sub" / "b.csv").write_bytes(b"22")
+    (raw / "sub" / "b.csv").write_bytes(b"3")
     assert folder.push(raw) == "1 changed files to s3://bucket/raw/"
     assert bucket.copied == ["up raw/sub/b.csv"]
+
+
+def test_what_comes_down_is_what_went_up(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "a.csv").write_bytes(b"1")
+    bucket = Bucket({})
+    BucketFolder("bucket", bucket).push(raw)
+    bucket.objects["raw/a.csv"] = b"2"
+    (raw / "a.csv").unlink()
+    with pytest.raises(IngestError, match="its SHA-256 differs"):
+        BucketFolder("bucket", bucket).pull(raw)
+    assert not (raw / "a.csv").exists()
 
 
 def test_a_key_that_would_leave_the_folder_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The dataset bucket's `raw/`: where raw files and the state of fetching live between runs on AWS."""
+"""The dataset bucket's `raw/`: where raw files and the state of fetching live between runs on AWS.
+
+Each object carries its SHA-256 in the metadata `sha256`, as `opsctl dataset refresh` writes it too. An ETag would not
+do: it is the MD5 only of what was put in one piece and is not encrypted with a key of KMS. (S3 API, Object.ETag)
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ from typing import Any
 from salaries.ingest.errors import IngestError
 
 PREFIX = "raw/"
+DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
 class BucketFolder:
-    """`raw/` of one bucket; `client` is boto3's S3 client or something with the same three methods."""
+    """`raw/` of one bucket; `client` is boto3's S3 client or something with the same four methods."""
 
     bucket: str
     client: Any
@@ -41,13 +46,10 @@ class BucketFolder:
         raw_dir.mkdir(parents=True, exist_ok=True)
         try:
             remote = self._listing()
-            for name, etag in remote.items():
-                target = self._place(raw_dir, name)
-                if not (target.is_file() and _md5(target) == etag):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    partial = target.with_name(f".{target.name}.partial")
-                    self.client.download_file(self.bucket, PREFIX + name, str(partial))
-                    partial.replace(target)
+            for name, size in remote.items():
+                target, digest = self._place(raw_dir, name), self._digest(name)
+                if not (target.is_file() and target.stat().st_size == size and _sha256(target) == digest):
+                    self._download(name, target, digest)
         except (BotoCoreError, ClientError) as error:
             raise IngestError(f"Bucket {self.bucket} can't be synced: {error}") from error
         stale = [path for path in _files(raw_dir) if path.relative_to(raw_dir).as_posix() not in remote]
@@ -62,22 +64,40 @@ class BucketFolder:
         try:
             remote = self._listing()
             local = {path.relative_to(raw_dir).as_posix(): path for path in _files(raw_dir)}
-            changed = [name for name, path in sorted(local.items()) if remote.get(name) != _md5(path)]
+            changed = [name for name, path in sorted(local.items()) if not self._holds(remote, name, path)]
             for name in changed:
-                self.client.upload_file(str(local[name]), self.bucket, PREFIX + name)
+                noted = {"Metadata": {DIGEST: _sha256(local[name])}}
+                self.client.upload_file(str(local[name]), self.bucket, PREFIX + name, ExtraArgs=noted)
         except (BotoCoreError, ClientError) as error:
             raise IngestError(f"Bucket {self.bucket} can't be synced: {error}") from error
         return f"{len(changed)} changed files to s3://{self.bucket}/{PREFIX}"
 
-    def _listing(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def _holds(self, remote: dict[str, int], name: str, path: Path) -> bool:
+        return remote.get(name) == path.stat().st_size and self._digest(name) == _sha256(path)
+
+    def _digest(self, name: str) -> str:
+        """What whoever put the object there noted; "" for one that was put there by other means."""
+        answer = self.client.head_object(Bucket=self.bucket, Key=PREFIX + name)
+        return str(answer.get("Metadata", {}).get(DIGEST, ""))
+
+    def _download(self, name: str, target: Path, digest: str) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        self.client.download_file(self.bucket, PREFIX + name, str(partial))
+        if digest and _sha256(partial) != digest:
+            raise IngestError(f"s3://{self.bucket}/{PREFIX}{name} is not what was uploaded: its SHA-256 differs.")
+        partial.replace(target)
+
+    def _listing(self) -> dict[str, int]:
+        """Sizes by name."""
+        found: dict[str, int] = {}
         request = {"Bucket": self.bucket, "Prefix": PREFIX}
         while True:
             answer = self.client.list_objects_v2(**request)
             for entry in answer.get("Contents", []):
                 name = entry["Key"].removeprefix(PREFIX)
                 if name and not name.endswith("/"):
-                    found[name] = entry["ETag"].strip('"')
+                    found[name] = int(entry["Size"])
             if not answer.get("IsTruncated"):
                 return found
             request["ContinuationToken"] = answer["NextContinuationToken"]
@@ -93,7 +113,6 @@ def _files(raw_dir: Path) -> list[Path]:
     return [path for path in raw_dir.rglob("*") if path.is_file() and not path.name.endswith(".partial")]
 
 
-def _md5(path: Path) -> str:
-    # What S3 gives as ETag of an object uploaded in one part; for others it differs and the file is copied again.
+def _sha256(path: Path) -> str:
     with path.open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -108,14 +108,32 @@ def test_deleting_twice_is_no_error(s3: S3) -> None:
     assert not s3.exists(BUCKET, "a")
 
 
-def test_etags_are_listed_below_a_prefix_over_all_pages(s3: S3) -> None:
+def test_sizes_are_listed_below_a_prefix_over_all_pages(s3: S3) -> None:
     for number in range(1002):
         s3.put(BUCKET, f"raw/{number:04}.csv", str(number).encode())
     s3.put(BUCKET, "other/x.csv", b"")
-    found = s3.etags(BUCKET, "raw/")
+    found = s3.sizes(BUCKET, "raw/")
     assert len(found) == 1002
-    assert found["raw/0007.csv"] == f'"{hashlib.md5(b"7", usedforsecurity=False).hexdigest()}"'
-    assert s3.etags(BUCKET, "nothing/") == {}
+    assert (found["raw/0007.csv"], found["raw/0070.csv"]) == (1, 2)
+    assert s3.sizes(BUCKET, "nothing/") == {}
+
+
+@pytest.mark.parametrize("size", [0, 70_000, 9 * 1024 * 1024])
+def test_an_uploaded_file_is_known_by_its_digest_also_when_it_went_up_in_parts(
+    s3: S3, tmp_path: Path, size: int
+) -> None:
+    """From 8 MiB on boto3 sends parts, and the ETag is then no MD5 of the file."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * size)
+    s3.upload(BUCKET, "raw/file", path)
+    assert s3.digest(BUCKET, "raw/file") == hashlib.sha256(b"x" * size).hexdigest()
+    etag = client("s3").head_object(Bucket=BUCKET, Key="raw/file")["ETag"]
+    assert etag.endswith('-2"') is (size > 8 * 1024 * 1024)
+
+
+def test_an_object_that_somebody_else_put_there_or_nobody_has_no_digest(s3: S3) -> None:
+    s3.put(BUCKET, "raw/file", b"x")
+    assert (s3.digest(BUCKET, "raw/file"), s3.digest(BUCKET, "raw/none")) == ("", "")
 
 
 def test_emptying_takes_every_version_and_every_delete_marker() -> None:

@@ -24,14 +24,17 @@ from opsctl.errors import OpsctlError, UsageError
 class Edge:
     """A bucket with its distribution."""
 
-    there: dict[str, str] = field(default_factory=dict)
+    there: dict[str, bytes] = field(default_factory=dict)
     forgotten: list[tuple[str, ...]] = field(default_factory=list)
 
-    def etags(self, bucket: str, prefix: str) -> dict[str, str]:
-        return dict(self.there)
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
+        return {key: len(body) for key, body in self.there.items()}
+
+    def digest(self, bucket: str, key: str) -> str:
+        return hashlib.sha256(self.there[key]).hexdigest()
 
     def upload(self, bucket: str, key: str, path: Path, *, content_type: str, cache_control: str) -> None:
-        self.there[key] = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        self.there[key] = path.read_bytes()
 
     def delete(self, bucket: str, key: str) -> None:
         del self.there[key]

@@ -42,7 +42,7 @@ class Account:
     def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
         return LogPage(() if token else self.lines, "end")
 
-    def etags(self, bucket: str, prefix: str) -> dict[str, str]:
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
         return {}
 
 

@@ -5,28 +5,44 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from opsctl.deploy.dataset import Synced, raw_files, releases_in, sync
-from opsctl.deploy.events import Event, Progress
+from opsctl.deploy import dataset
+from opsctl.deploy.dataset import Synced, raw_files, releases_in
+from opsctl.deploy.events import Emit, Event, Progress
 from opsctl.deploy.tasks import dataset_task
 from opsctl.errors import OpsctlError
+
+if TYPE_CHECKING:
+    from opsctl.aws.s3 import S3
 
 
 @dataclass
 class Store:
-    """A bucket of ETags."""
+    """A bucket: content by key, and the digests that uploads noted. Counts what it is asked."""
 
-    there: dict[str, str] = field(default_factory=dict)
+    there: dict[str, bytes] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
     uploaded: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
-    def etags(self, bucket: str, prefix: str) -> dict[str, str]:
-        return {key: etag for key, etag in self.there.items() if key.startswith(prefix)}
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
+        return {key: len(body) for key, body in self.there.items() if key.startswith(prefix)}
+
+    def digest(self, bucket: str, key: str) -> str:
+        self.asked.append(key)
+        return self.noted.get(key, "")
 
     def upload(self, bucket: str, key: str, path: Path) -> None:
         self.uploaded.append(key)
-        self.there[key] = f'"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}"'
+        self.there[key] = path.read_bytes()
+        self.noted[key] = hashlib.sha256(self.there[key]).hexdigest()
+
+
+def sync(store: Store, bucket: str, folder: Path, emit: Emit) -> Synced:
+    return dataset.sync(cast("S3", store), bucket, folder, emit)
 
 
 @pytest.fixture
@@ -65,15 +81,22 @@ def test_only_what_differs_goes_up_and_a_second_sync_uploads_nothing(raw: Path) 
 
 
 def test_what_was_fetched_on_aws_stays(raw: Path) -> None:
-    store = Store({"raw/nightly.csv": '"1"'})
+    store = Store({"raw/nightly.csv": b"1"})
     sync(store, "b", raw, lambda event: None)
     assert "raw/nightly.csv" in store.there
 
 
-def test_an_object_put_in_several_pieces_has_another_etag_and_goes_up_again(raw: Path) -> None:
-    store = Store({"raw/b.csv": '"0123456789abcdef-2"'})
+def test_only_objects_of_the_same_size_are_asked_for_their_digest(raw: Path) -> None:
+    store = Store({"raw/b.csv": b"B", "raw/a.csv.gz": b"another size"})
+    sync(store, "b", raw, lambda event: None)
+    assert store.asked == ["raw/b.csv"]
+
+
+def test_a_file_that_somebody_copied_there_by_other_means_goes_up_once(raw: Path) -> None:
+    store = Store({"raw/b.csv": b"b"})
     sync(store, "b", raw, lambda event: None)
     assert "raw/b.csv" in store.uploaded
+    assert sync(store, "b", raw, lambda event: None) == Synced(0, 3)
 
 
 def test_progress_counts_files(raw: Path) -> None:

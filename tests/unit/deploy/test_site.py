@@ -5,20 +5,36 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from opsctl.deploy.events import Event, Progress
-from opsctl.deploy.site import PublishPlan, cache_control, content_type, is_hashed, plan_publish, publish, site_files
+from opsctl.deploy.site import (
+    PublishPlan,
+    SiteFile,
+    cache_control,
+    content_type,
+    is_hashed,
+    plan_publish,
+    publish,
+    published,
+    site_files,
+)
+
+if TYPE_CHECKING:
+    from opsctl.aws.s3 import S3
 
 DATA = "data/0a1b2c3d4e.0123456789ab.js"
 OLD = "data/0a1b2c3d4e.ba9876543210.js"
 STYLE = "dashboard.0123456789ab.css"
-SITE = {"index.html": "1", STYLE: "2", DATA: "3", "robots.txt": "4"}
+SITE = {
+    key: SiteFile(1, digest) for key, digest in {"index.html": "1", STYLE: "2", DATA: "3", "robots.txt": "4"}.items()
+}
 
 
-def etags(files: dict[str, str]) -> dict[str, str]:
-    return {key: f'"{digest}"' for key, digest in files.items()}
+def digests(files: dict[str, SiteFile]) -> dict[str, str]:
+    return {key: file.digest for key, file in files.items()}
 
 
 def test_a_first_publish_uploads_everything_and_the_page_last() -> None:
@@ -28,11 +44,13 @@ def test_a_first_publish_uploads_everything_and_the_page_last() -> None:
 
 
 def test_a_second_publish_does_nothing() -> None:
-    assert plan_publish(SITE, etags(SITE)) == PublishPlan((), (), 4, ())
+    assert plan_publish(SITE, digests(SITE)) == PublishPlan((), (), 4, ())
 
 
 def test_only_what_changed_goes_up_and_only_its_plain_names_are_forgotten() -> None:
-    plan = plan_publish({**SITE, "index.html": "new"}, etags({key: SITE[key] for key in SITE if key != DATA}))
+    plan = plan_publish(
+        {**SITE, "index.html": SiteFile(1, "new")}, digests({key: SITE[key] for key in SITE if key != DATA})
+    )
     assert plan.upload == (DATA, "index.html")
     assert plan.invalidate == ("/", "/index.html")
     assert plan.unchanged == 2
@@ -40,12 +58,12 @@ def test_only_what_changed_goes_up_and_only_its_plain_names_are_forgotten() -> N
 
 def test_files_of_an_earlier_export_go_and_what_others_put_there_stays() -> None:
     others = {"index.html", "about.html", "data/notes.js", "dashboard.css", "images/chart.0123456789ab.js"}
-    plan = plan_publish(SITE, etags({**dict.fromkeys(others, "x"), OLD: "x", "chart.0123456789ab.js": "x"}))
+    plan = plan_publish(SITE, {**dict.fromkeys(others, ""), OLD: "", "chart.0123456789ab.js": ""})
     assert plan.delete == ("chart.0123456789ab.js", OLD)
 
 
 def test_a_path_to_forget_is_encoded_as_cloudfront_wants_it() -> None:
-    assert plan_publish({"à b.html": "1"}, {}).invalidate == ("/%C3%A0%20b.html",)
+    assert plan_publish({"à b.html": SiteFile(1, "1")}, {}).invalidate == ("/%C3%A0%20b.html",)
 
 
 @pytest.mark.parametrize("key", [DATA, STYLE, "data/index.0123456789ab.js", "chart.0123456789ab.js"])
@@ -84,8 +102,8 @@ def test_hidden_files_and_links_are_no_part_of_a_site(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"")
     (site / "link.html").symlink_to(tmp_path / "secret")
     assert site_files(site) == {
-        "data/a.js": hashlib.md5(b"", usedforsecurity=False).hexdigest(),
-        "index.html": hashlib.md5(b"page", usedforsecurity=False).hexdigest(),
+        "data/a.js": SiteFile(0, hashlib.sha256(b"").hexdigest()),
+        "index.html": SiteFile(4, hashlib.sha256(b"page").hexdigest()),
     }
 
 
@@ -95,9 +113,14 @@ class Store:
 
     done: list[str] = field(default_factory=list)
     fails_at: str = ""
+    there: dict[str, tuple[int, str]] = field(default_factory=dict)
 
-    def etags(self, bucket: str, prefix: str) -> dict[str, str]:
-        return {}
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
+        return {key: size for key, (size, _) in self.there.items()}
+
+    def digest(self, bucket: str, key: str) -> str:
+        self.done.append(f"asked {key}")
+        return self.there[key][1]
 
     def upload(self, bucket: str, key: str, path: Path, *, content_type: str, cache_control: str) -> None:
         if key == self.fails_at:
@@ -116,7 +139,7 @@ def carry_out(store: Store, plan: PublishPlan = PLAN) -> list[Event]:
     publish(
         plan,
         Path("folder"),
-        store,
+        cast("S3", store),
         "site",
         forget=lambda paths: store.done.append(f"forget {' '.join(paths)}"),
         emit=events.append,
@@ -147,3 +170,11 @@ def test_nobody_is_told_of_nothing() -> None:
     store = Store()
     carry_out(store, PublishPlan((DATA,), (), 1, ()))
     assert len(store.done) == 1
+
+
+def test_only_plain_names_of_the_same_size_are_asked_for_their_digest() -> None:
+    there = {"index.html": (1, "1"), STYLE: (1, ""), "robots.txt": (9, "4"), "others.html": (1, "x")}
+    store = Store(there=there)
+    found = published(cast("S3", store), "site", SITE)
+    assert store.done == ["asked index.html"]
+    assert found == {"index.html": "1", STYLE: "2", "robots.txt": "", "others.html": ""}
