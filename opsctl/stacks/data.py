@@ -40,7 +40,7 @@ def build(env: Environment) -> StackTemplate:
     if env.rds.event_notifications:
         _events(stack, instances, group)
     for instance in instances:
-        database_alarms(stack, instance.title, Ref(instance))
+        database_alarms(stack, instance.title, Ref(instance), is_replica=instance is not database)
     _publish(stack, secret, instances)
     # The transform needs AUTO_EXPAND, and its nested stack makes a role: both are acknowledged. [API CreateChangeSet]
     return stack.finish(extra_capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"))
@@ -66,14 +66,17 @@ def _master_secret(stack: StackBuilder, key: Any) -> Any:
 def _parameter_group(stack: StackBuilder) -> Any:
     """TLS for everyone. It is the default since PostgreSQL 15 [UG RDS]; saying so keeps it that way.
 
+    Family is create-only [Schema], so another major version makes another group. Its name is CloudFormation's: the new
+    one is there before the database changes over to it, in the same ModifyDBInstance that raises the version, and the
+    old one goes afterwards. [aws-cloudformation-resource-providers-rds, Translator.modifyDbInstanceRequest]
+
     NOTE: `log_statement` stays off: rotation runs ALTER ROLE … PASSWORD, which would put the password into the log.
     """
-    major = stack.env.rds.engine_version.split(".", maxsplit=1)[0]
     return stack.add(
         rds.DBParameterGroup(
             "DatabaseParameters",
             Description="TLS only",
-            Family=f"postgres{major}",
+            Family=f"postgres{stack.env.rds.major_version}",
             Parameters={"rds.force_ssl": "1"},
         )
     )
@@ -110,7 +113,6 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring: dict[str
     database = rds.DBInstance(
         "Database",
         **_common(stack, group, monitoring),
-        # Major only: AWS moves minors on, and sending the old one then fails. [cloud-platform-environments#45178]
         EngineVersion=settings.engine_version,
         # Not the paid Extended Support that is the default. [API EngineLifecycleSupport]
         EngineLifecycleSupport="open-source-rds-extended-support-disabled",
@@ -126,6 +128,9 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring: dict[str
         PreferredBackupWindow="06:00-06:30",
         PreferredMaintenanceWindow="sun:07:00-sun:07:30",
     )
+    if settings.allow_major_version_upgrade:
+        # Sent with every ModifyDBInstance while it is set; deploy/upgrade.py keeps it from doing more than was meant.
+        database.AllowMajorVersionUpgrade = True
     if settings.max_allocated_storage:
         database.MaxAllocatedStorage = settings.max_allocated_storage
     if key is not None and stack.env.security.encryption_at_rest:
@@ -150,7 +155,9 @@ def _common(stack: StackBuilder, group: Any, monitoring: dict[str, Any]) -> dict
         "DBParameterGroupName": Ref(group),
         "EnableIAMDatabaseAuthentication": True,
         "EnableCloudwatchLogsExports": ["postgresql", "upgrade"],
-        "AutoMinorVersionUpgrade": True,
+        # With a pinned minor version off: AWS would move on, and sending the old one again then fails.
+        # [cloud-platform-environments#45178]
+        "AutoMinorVersionUpgrade": not settings.pins_minor_version,
         "CopyTagsToSnapshot": True,
         "DeletionProtection": settings.deletion_protection,
         **monitoring,
@@ -165,6 +172,11 @@ def _replica(stack: StackBuilder, database: Any, group: Any, monitoring: dict[st
     Its encryption is its source's. The guide says not to state that [UG CFN; cfn-lint E3020], checkov fails a replica
     that does not, and AWS's handler sends it for primaries only: stated, and equal to the source, it changes nothing.
     [aws-cloudformation-resource-providers-rds, Translator.createDbInstanceReadReplicaRequest, which does send MultiAZ]
+    Nor does that request carry MaxAllocatedStorage: a replica starts with its source's storage and keeps that size.
+
+    It is protected like its source, since RDS.8 counts every instance outside a cluster [Config rule
+    rds-instance-deletion-protection-enabled]. So whatever takes it out of the template has to lift that first: else
+    CloudFormation fails to delete it, says UPDATE_COMPLETE all the same, and it goes on costing. [deploy/replicas.py]
     """
     replica = rds.DBInstance(
         "Replica",
