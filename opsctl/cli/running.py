@@ -12,6 +12,7 @@ from opsctl.cli.wiring import deployment
 from opsctl.deploy.events import Emit
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.plan import Plan
+from opsctl.deploy.preflight import PreflightError
 from opsctl.deploy.stackrun import Consent, RefusedChangeError, StackFailedError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def execute(
     work = deployment(target, silent, consent=consent, **options)
     plan = work.plan()
     refuse(plan, consent)
+    for note in plan.notes:
+        output.note(note)
     if plan.is_empty:
         return work.execute(plan)
     if _recreates_data(plan, target) and not yes:
@@ -51,6 +54,12 @@ def refuse(plan: Plan, consent: Consent) -> None:
             f"{stack.physical_name} is {stack.status}, which a person has to repair, so nothing was changed.",
             detail=tuple(f"{item.stack}: {item.reason}" for item in plan.refused),
             hint=f"Look at `aws cloudformation describe-stack-events --stack-name {stack.physical_name}`.",
+        )
+    if plan.problems:
+        raise PreflightError(
+            f"AWS would not take {plan.environment} as it is configured, so nothing was changed.",
+            detail=plan.problems,
+            hint="Correct environments.yaml, then deploy again.",
         )
     risks = [risk for risk in plan.risks if risk.logical_id not in consent.allow_replace]
     if risks:

@@ -26,6 +26,53 @@ def test_zones_that_are_not_available_and_local_zones_are_left_out() -> None:
         assert Account(lambda _: made).zones() == {"us-east-1a"}
 
 
+@pytest.mark.parametrize(("images", "exists"), [([{"ImageId": "ami-1"}], True), ([], False)])
+def test_an_image_is_asked_for_by_its_id_deprecated_or_not(images: list[dict[str, str]], exists: bool) -> None:
+    with stubbed("ec2") as (made, stub):
+        stub.add_response("describe_images", {"Images": images}, {"ImageIds": ["ami-1"], "IncludeDeprecated": True})
+        assert Account(lambda _: made).image_exists("ami-1") is exists
+
+
+@pytest.mark.parametrize(("code", "exists"), [("InvalidAMIID.NotFound", False), ("UnauthorizedOperation", True)])
+def test_an_image_that_was_withdrawn_is_gone_and_one_that_nobody_may_ask_for_is_not(code: str, exists: bool) -> None:
+    with stubbed("ec2") as (made, stub):
+        stub.add_client_error("describe_images", code)
+        assert Account(lambda _: made).image_exists("ami-1") is exists
+
+
+def test_the_version_that_a_database_runs_is_read_and_a_missing_database_has_none() -> None:
+    with stubbed("rds") as (made, stub):
+        stub.add_response(
+            "describe_db_instances", {"DBInstances": [{"EngineVersion": "17.6"}]}, {"DBInstanceIdentifier": "db-1"}
+        )
+        stub.add_client_error("describe_db_instances", "DBInstanceNotFound")
+        account = Account(lambda _: made)
+        assert account.database_version("db-1") == "17.6"
+        assert account.database_version("db-1") is None
+
+
+def test_the_ways_from_one_version_to_others_are_rdss_own() -> None:
+    targets = [{"EngineVersion": "17.7"}, {"EngineVersion": "18.1", "IsMajorVersionUpgrade": True}]
+    with stubbed("rds") as (made, stub):
+        stub.add_response(
+            "describe_db_engine_versions",
+            {"DBEngineVersions": [{"EngineVersion": "17.6", "ValidUpgradeTarget": targets}]},
+            {"Engine": "postgres", "EngineVersion": "17.6"},
+        )
+        assert Account(lambda _: made).upgrade_targets("17.6") == ("17.7", "18.1")
+
+
+@pytest.mark.parametrize(("version", "default_only"), [("18", True), ("18.1", False)])
+def test_a_major_version_stands_for_its_default(version: str, default_only: bool) -> None:
+    sent = {"Engine": "postgres", "EngineVersion": version, "DefaultOnly": default_only}
+    with stubbed("rds") as (made, stub):
+        stub.add_response("describe_db_engine_versions", {"DBEngineVersions": [{"EngineVersion": "18.1"}]}, sent)
+        stub.add_response("describe_db_engine_versions", {"DBEngineVersions": []}, sent)
+        account = Account(lambda _: made)
+        assert account.default_version(version) == "18.1"
+        assert account.default_version(version) is None
+
+
 @mock_aws
 def test_a_hosted_zone_is_told_by_its_name_without_the_last_dot() -> None:
     made = client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]

@@ -124,6 +124,35 @@ class FakeLogs:
         return self.lines[-count:]
 
 
+@dataclass
+class FakeAccount:
+    """What a plan asks the account; `asked` are the questions, as each costs time."""
+
+    images: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    version: str | AwsError = "17.6"
+
+    def image_exists(self, image: str) -> bool:
+        self.asked.append(("image_exists", image))
+        return image in self.images
+
+    def database_version(self, identifier: str) -> str | None:
+        self.asked.append(("database_version", identifier))
+        if isinstance(self.version, AwsError):
+            raise self.version
+        return self.version
+
+
+@dataclass
+class FakeParameters:
+    """The newest Amazon Linux, by architecture."""
+
+    images: dict[str, str] = field(default_factory=lambda: {"x86_64": "ami-2", "arm64": "ami-3"})
+
+    def amazon_linux_image(self, architecture: str) -> str:
+        return self.images[architecture]
+
+
 def ended(code: int = 0) -> Task:
     """A task that ended by itself."""
     return Task("task/1", "STOPPED", "EssentialContainerExited", "", code)
@@ -142,6 +171,8 @@ class FakeAws:
         self.ecs = FakeEcs(self.calls)
         self.logs = FakeLogs()
         self.rds = FakeDatabases()
+        self.account = FakeAccount()
+        self.parameters = FakeParameters()
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")
