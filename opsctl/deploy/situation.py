@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
 from opsctl.deploy import nat_image, planner, release
+from opsctl.deploy.database_class import class_problems
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import ImagePlan, Plan
 from opsctl.deploy.stackrun import Consent
 from opsctl.deploy.state import RemoteState, StackReader, read_state
+from opsctl.deploy.statuses import Action, action_for
 from opsctl.deploy.upgrade import version_problems
 from opsctl.errors import UsageError
 from opsctl.stacks.model import FromContext
@@ -89,21 +91,27 @@ class Situation:
         return replace(
             plan,
             record=plan.is_empty and self._lacks_record(selected, image),
-            problems=self._version_problems(selected),
+            problems=self._database_problems(selected),
             notes=tuple(self._notes),
         )
 
-    def _version_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
-        """Why the database that runs can't take the version that is configured."""
-        identifier = self.state.outputs("data").get("DatabaseIdentifier")
+    def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
+        """What RDS would refuse, minutes in, of the database that is configured. Asked when that changes only."""
         template = next((item for item in selected if item.stack == "data"), None)
-        if template is None or identifier is None or self.env.target == "local":
+        if template is None or self.env.target == "local":
             return ()
+        stack = self.state.stacks.get("data")
+        made = stack is None or action_for(stack.status) in {Action.CREATE, Action.RECREATE}
+        body = "" if made else self.state.bodies.get("data", "")
+        identifier = self.state.outputs("data").get("DatabaseIdentifier")
+        found: list[str] = []
         try:
-            return version_problems(self.state.bodies.get("data", ""), template.body, identifier, self.aws.account)
+            if identifier is not None:
+                found += version_problems(body, template.body, identifier, self.aws.account)
+            found += class_problems(self.env, body, template.body, self.aws.account)
         except AwsError as error:
-            self._notes.append(f"Not checked beforehand (engine version): {error.message}")
-            return ()
+            self._notes.append(f"Not checked beforehand (database): {error.message}")
+        return tuple(dict.fromkeys(found))
 
     def _lacks_record(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> bool:
         """Whether what the service runs was never recorded: the deploy that brought it ended in between."""

@@ -41,10 +41,18 @@ def network(name: str = "Nat1", kind: str = "t3.micro", subnet: str = "s-1", top
     return template("network", body, parameters={"NatImageId": FromContext("nat_image_id")})
 
 
-def planned(aws: FakeAws, wanted: StackTemplate, kind: str = "t3.micro", *, refresh: bool = False) -> tuple[str, Plan]:
+def planned(
+    aws: FakeAws, wanted: StackTemplate, kind: str = "t3.micro", *, refresh: bool = False, version: str = "18"
+) -> tuple[str, Plan]:
     """The image that a deploy of `wanted` would use, and its plan."""
     env = Environment.model_validate(
-        {"name": "dev", "service": "salaries", "client": "acme", "nat": {"instance_type": kind}}
+        {
+            "name": "dev",
+            "service": "salaries",
+            "client": "acme",
+            "nat": {"instance_type": kind},
+            "rds": {"engine_version": version},
+        }
     )
     request = Request("run", "ann@host", "opsctl diff", (wanted.stack,), refresh_nat_image=refresh)
     situation = Situation(
@@ -139,4 +147,18 @@ def test_a_question_about_versions_that_may_not_be_asked_is_noted() -> None:
     aws.account.version = AwsRefusedError("AWS denied DescribeDBInstances.", aws_code="AccessDenied")
     plan = versions(aws, "17", "17.2")
     assert plan.problems == ()
-    assert plan.notes == ("Not checked beforehand (engine version): AWS denied DescribeDBInstances.",)
+    assert plan.notes == ("Not checked beforehand (database): AWS denied DescribeDBInstances.",)
+
+
+def test_a_database_is_looked_up_before_its_stack_is_there() -> None:
+    aws = FakeAws()
+    plan = planned(aws, template("data", DATABASE.format(version="18")), version="99")[1]
+    assert plan.problems == ("rds.engine_version: RDS has no PostgreSQL 99 in us-east-1.",)
+
+
+@pytest.mark.parametrize(("status", "count"), [("ROLLBACK_COMPLETE", 1), ("UPDATE_COMPLETE", 0)])
+def test_one_that_has_to_be_made_again_is_looked_up_and_one_that_stands_is_not(status: str, count: int) -> None:
+    aws = FakeAws()
+    stack = template("data", DATABASE.format(version="18"))
+    aws.cloudformation.put(stack, status)
+    assert len(planned(aws, stack, version="99")[1].problems) == count

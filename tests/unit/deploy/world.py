@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from opsctl.aws.account import DatabaseOffer
 from opsctl.aws.ecs import Service, Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.logs import LogPage
@@ -141,6 +142,12 @@ class FakeAccount:
         if isinstance(self.version, AwsError):
             raise self.version
         return self.version
+
+    def default_version(self, version: str) -> str | None:
+        return None if version == "99" else version
+
+    def database_offers(self, version: str, instance_class: str) -> tuple[DatabaseOffer, ...]:
+        return (DatabaseOffer("gp3", 20, 65536, True, frozenset({"us-east-1a", "us-east-1b"})),)
 
 
 @dataclass
