@@ -10,11 +10,13 @@ from typing import Any
 
 from troposphere import GetAtt, Join, Ref, Sub, iam, rds, secretsmanager
 
+from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder, ignore_lint, managed_policy, skip
 from opsctl.stacks.parts.database_alarms import database_alarms
 from opsctl.stacks.parts.kms import with_key
+from opsctl.stacks.parts.log_groups import log_group
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, trust
 
 # RDS takes printable ASCII without `/ " @`, 8 to 128 characters. [API CreateDBInstance] The rest of the list would need
@@ -215,10 +217,15 @@ def _rotation(stack: StackBuilder, secret: Any, database: Any, key: Any) -> None
             TargetType="AWS::RDS::DBInstance",
         )
     )
+    logs_key = stack.output_of("platform", "LogsKeyArn") if stack.env.security.customer_managed_keys else None
+    group = log_group(stack, "RotationLogGroup", naming.own_log_groups(stack.env)["rotation"], logs_key)
     subnets = stack.output_of("network", "PrivateSubnetIds", "CommaDelimitedList")
     function = secretsmanager.HostedRotationLambda(
         RotationType="PostgreSQLSingleUser",
         ExcludeCharacters=EXCLUDED_CHARACTERS,
+        # Or Lambda's name for it, and so its log group's, would be known only afterwards. It must be there before the
+        # function writes: one that Lambda makes has no end. [UG Lambda monitoring-cloudwatchlogs]
+        RotationLambdaName=naming.rotation_function(stack.env),
         # Strings joined by commas, not lists. [UG CFN HostedRotationLambda]
         VpcSubnetIds=Join(",", subnets),
         VpcSecurityGroupIds=stack.output_of("network", "RotationSecurityGroupId", "AWS::EC2::SecurityGroup::Id"),
@@ -232,7 +239,7 @@ def _rotation(stack: StackBuilder, secret: Any, database: Any, key: Any) -> None
             HostedRotationLambda=function,
             RotateImmediatelyOnUpdate=False,
             RotationRules=secretsmanager.RotationRules(AutomaticallyAfterDays=stack.env.rds.secret_rotation_days),
-            DependsOn=attachment.title,
+            DependsOn=[attachment.title, group.title],
         )
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from opsctl.config import naming
 from opsctl.deploy import compare
 from opsctl.stacks import data
 from opsctl.stacks.model import FromOutput
@@ -135,7 +136,7 @@ def test_rotation_waits_for_its_window_and_for_the_attachment(name: str) -> None
     rotation = stack["MasterSecretRotation"]
     assert rotation["RotateImmediatelyOnUpdate"] is False
     assert rotation["RotationRules"]["AutomaticallyAfterDays"] <= 30
-    assert stack.attribute("MasterSecretRotation", "DependsOn") == "MasterSecretAttachment"
+    assert "MasterSecretAttachment" in stack.attribute("MasterSecretRotation", "DependsOn")
     assert stack["MasterSecretAttachment"]["TargetId"] == ref("Database")
 
 
@@ -150,6 +151,28 @@ def test_the_hosted_function_gets_strings_not_lists() -> None:
     assert function["VpcSubnetIds"] == {"Fn::Join": [",", ref("PrivateSubnetIds")]}
     assert function["VpcSecurityGroupIds"] == ref("RotationSecurityGroupId")
     assert function["RotationType"] == "PostgreSQLSingleUser"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hosted_function_finds_its_log_group_made_with_an_end(name: str) -> None:
+    stack = build(name)
+    function = stack["MasterSecretRotation"]["HostedRotationLambda"]["RotationLambdaName"]
+    group = stack["RotationLogGroup"]
+    assert group["LogGroupName"] == f"/aws/lambda/{function}"
+    assert group["RetentionInDays"] == environment(name).observability.log_retention_days
+    assert group.get("KmsKeyId") == (ref("LogsKeyArn") if name in {"hml", "prd"} else None)
+    assert "RotationLogGroup" in stack.attribute("MasterSecretRotation", "DependsOn")
+
+
+@pytest.mark.parametrize("length", [3, 40])
+def test_the_hosted_functions_name_is_one_that_lambda_takes_and_a_long_one_is_not_shared(length: int) -> None:
+    long = "x" * length
+    names = {
+        naming.rotation_function(environment("dev", service=long, client=client))
+        for client in (f"{long[:-1]}a", f"{long[:-1]}b")
+    }
+    assert len(names) == 2
+    assert all(len(name) <= 64 for name in names)
 
 
 def test_the_transform_is_literal_and_its_capabilities_are_acknowledged() -> None:
