@@ -21,6 +21,14 @@ class LambdaConcurrency:
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """The engine version that an instance runs, such as 18.1, and its read replicas of this region."""
+
+    version: str
+    replicas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseOffer:
     """One way in which RDS sells a class: a type of storage with its bounds in GiB, and the zones that have it."""
 
@@ -82,8 +90,8 @@ class Account:
             raise
         return bool(answer["Images"])
 
-    def database_version(self, identifier: str) -> str | None:
-        """The engine version that a database runs, such as 18.1; None when there is no such database."""
+    def database(self, identifier: str) -> Database | None:
+        """A database as it runs; None when there is none with this identifier."""
         try:
             with translated():
                 found = self._client("rds").describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
@@ -91,7 +99,10 @@ class Account:
             if error.aws_code in {"DBInstanceNotFound", "DBInstanceNotFoundFault"}:
                 return None
             raise
-        return str(found[0]["EngineVersion"]) if found else None
+        if not found:
+            return None
+        replicas = found[0].get("ReadReplicaDBInstanceIdentifiers", [])
+        return Database(str(found[0]["EngineVersion"]), tuple(str(name) for name in replicas))
 
     def upgrade_targets(self, version: str) -> tuple[str, ...]:
         """Versions to which RDS upgrades PostgreSQL `version` in one step."""

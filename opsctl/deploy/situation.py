@@ -13,6 +13,7 @@ from opsctl.deploy import nat_image, planner, release
 from opsctl.deploy.database_class import class_problems
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import ImagePlan, Plan
+from opsctl.deploy.replicas import read_problems
 from opsctl.deploy.stackrun import Consent
 from opsctl.deploy.state import RemoteState, StackReader, read_state
 from opsctl.deploy.statuses import Action, action_for
@@ -104,7 +105,7 @@ class Situation:
         made = stack is None or action_for(stack.status) in {Action.CREATE, Action.RECREATE}
         body = "" if made else self.state.bodies.get("data", "")
         identifier = self.state.outputs("data").get("DatabaseIdentifier")
-        found: list[str] = []
+        found = [*read_problems(body, template.body, self.deployed("app", "ReplicaHost"), self.env.name)]
         try:
             if identifier is not None:
                 found += version_problems(body, template.body, identifier, self.aws.account)

@@ -7,9 +7,12 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Po
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opsctl.deploy import compare
+
+if TYPE_CHECKING:
+    from opsctl.aws.account import Database
 
 _DATABASE = "Database"
 
@@ -17,7 +20,7 @@ _DATABASE = "Database"
 class VersionReader(Protocol):
     """What only the account knows about versions."""
 
-    def database_version(self, identifier: str) -> str | None: ...
+    def database(self, identifier: str) -> Database | None: ...
     def upgrade_targets(self, version: str) -> tuple[str, ...]: ...
     def default_version(self, major: str) -> str | None: ...
 
@@ -33,8 +36,11 @@ def version_problems(deployed: str, wanted: str, identifier: str, account: Versi
     old, new = _version(before), _version(after)
     if old is None or new is None or old == new:
         return ()
-    told = tuple(_by_template(old, new, before, after))
-    return told or tuple(_by_account(new, identifier, account))
+    database = account.database(identifier)
+    # The template in force may be ahead of it: an upgrade that RDS gave up is UPDATE_COMPLETE all the same.
+    running = database.version if database is not None else old
+    told = tuple(_by_major(running, new, before, after))
+    return told if told or database is None else tuple(_by_account(running, new, account))
 
 
 def _version(resources: dict[str, Any]) -> str | None:
@@ -42,20 +48,21 @@ def _version(resources: dict[str, Any]) -> str | None:
     return None if version is None else str(version)
 
 
-def _by_template(old: str, new: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+def _by_major(running: str, new: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     """A major version goes up when that was asked for, without a replica beside it, and never down."""
-    if _major(new) == _major(old):
+    if _major(new) == _major(running):
         return
-    if _number(_major(new)) < _number(_major(old)):
+    if _number(_major(new)) < _number(_major(running)):
         yield (
-            f"rds.engine_version: the database runs PostgreSQL {_major(old)}, and RDS has no way back to {new}. "
-            f'Write "{old}" again.'
+            f"rds.engine_version: the database runs PostgreSQL {running}, and RDS has no way back to {new}. "
+            f'Write "{_major(running)}".'
         )
         return
     if not after[_DATABASE]["Properties"].get("AllowMajorVersionUpgrade"):
         yield (
-            f"rds.engine_version: from PostgreSQL {_major(old)} to {_major(new)} RDS stops the database for minutes "
-            "and there is no way back but a snapshot. To have that, set rds.allow_major_version_upgrade to true."
+            f"rds.engine_version: from PostgreSQL {_major(running)} to {_major(new)} RDS stops the database for "
+            "minutes and there is no way back but a snapshot. To have that, set rds.allow_major_version_upgrade to "
+            "true."
         )
     if any("SourceDBInstanceIdentifier" in item.get("Properties", {}) for item in before.values()):
         # RDS would upgrade it along with its source, while CloudFormation is about to give it the new parameter group.
@@ -65,11 +72,8 @@ def _by_template(old: str, new: str, before: dict[str, Any], after: dict[str, An
         )
 
 
-def _by_account(new: str, identifier: str, account: VersionReader) -> Iterator[str]:
+def _by_account(running: str, new: str, account: VersionReader) -> Iterator[str]:
     """Not every version leads to every other, and the one that runs may be ahead of the template's."""
-    running = account.database_version(identifier)
-    if running is None:
-        return
     wanted = new if "." in new else account.default_version(new)
     if wanted is None:
         yield f"rds.engine_version: RDS has no PostgreSQL {new} in this region."

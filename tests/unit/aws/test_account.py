@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from opsctl.aws.account import Account, DatabaseOffer, LambdaConcurrency
+from opsctl.aws.account import Account, Database, DatabaseOffer, LambdaConcurrency
 from opsctl.aws.errors import AwsRefusedError
 
 from .clients import client, stubbed
@@ -93,15 +93,14 @@ def test_an_image_that_was_withdrawn_is_gone_and_one_that_nobody_may_ask_for_is_
         assert Account(lambda _: made).image_exists("ami-1") is exists
 
 
-def test_the_version_that_a_database_runs_is_read_and_a_missing_database_has_none() -> None:
+def test_a_database_is_read_with_its_version_and_replicas_and_a_missing_one_is_none() -> None:
+    answer = {"DBInstances": [{"EngineVersion": "17.6", "ReadReplicaDBInstanceIdentifiers": ["db-2"]}]}
     with stubbed("rds") as (made, stub):
-        stub.add_response(
-            "describe_db_instances", {"DBInstances": [{"EngineVersion": "17.6"}]}, {"DBInstanceIdentifier": "db-1"}
-        )
+        stub.add_response("describe_db_instances", answer, {"DBInstanceIdentifier": "db-1"})
         stub.add_client_error("describe_db_instances", "DBInstanceNotFound")
         account = Account(lambda _: made)
-        assert account.database_version("db-1") == "17.6"
-        assert account.database_version("db-1") is None
+        assert account.database("db-1") == Database("17.6", ("db-2",))
+        assert account.database("db-1") is None
 
 
 def test_the_ways_from_one_version_to_others_are_rdss_own() -> None:

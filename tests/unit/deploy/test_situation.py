@@ -55,9 +55,8 @@ def planned(
         }
     )
     request = Request("run", "ann@host", "opsctl diff", (wanted.stack,), refresh_nat_image=refresh)
-    situation = Situation(
-        env, (wanted,), cast("Aws", aws), image=FakeImage(), bundle=FakeBundle(), request=request
-    )  # fmt: skip
+    stacks = (wanted, template("app"))
+    situation = Situation(env, stacks, cast("Aws", aws), image=FakeImage(), bundle=FakeBundle(), request=request)
     plan = situation.plan()
     return situation.context.get("nat_image_id") or "", plan
 
@@ -162,3 +161,16 @@ def test_one_that_has_to_be_made_again_is_looked_up_and_one_that_stands_is_not(s
     stack = template("data", DATABASE.format(version="18"))
     aws.cloudformation.put(stack, status)
     assert len(planned(aws, stack, version="99")[1].problems) == count
+
+
+@pytest.mark.parametrize(("parameters", "count"), [({"ReplicaHost": "db-2.example.com"}, 1), ({}, 0)])
+def test_the_replica_goes_after_the_service_that_reads_from_it(parameters: dict[str, str], count: int) -> None:
+    aws = FakeAws()
+    instance = "{{Type: AWS::RDS::DBInstance, Properties: {{SourceDBInstanceIdentifier: x}}}}"
+    old = DATABASE.format(version="18")
+    aws.cloudformation.put(
+        template("data", old.replace("}}}", "}}, Replica: " + instance.format() + "}")), "UPDATE_COMPLETE"
+    )
+    aws.cloudformation.put(template("app"), "UPDATE_COMPLETE", parameters=parameters)
+    plan = planned(aws, template("data", old))[1]
+    assert len([line for line in plan.problems if line.startswith("rds.enable_replica")]) == count
