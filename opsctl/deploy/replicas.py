@@ -30,8 +30,7 @@ def read_problems(deployed: str, wanted: str, service_host: str | None, env: str
 
     The data stack comes before the service's, which would read from a host that is gone until its own turn.
     """
-    dropped = _replicas(deployed) - _replicas(wanted)
-    if not dropped or service_host is None:
+    if service_host is None or deployed == wanted or not _replicas(deployed) - _replicas(wanted):
         return ()
     return (
         "rds.enable_replica: the service reads from the replica until it is deployed without it. "

@@ -17,7 +17,7 @@ from opsctl.deploy.replicas import read_problems
 from opsctl.deploy.stackrun import Consent
 from opsctl.deploy.state import RemoteState, StackReader, read_state
 from opsctl.deploy.statuses import Action, action_for
-from opsctl.deploy.upgrade import version_problems
+from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.errors import UsageError
 from opsctl.stacks.model import FromContext
 
@@ -105,6 +105,8 @@ class Situation:
         made = stack is None or action_for(stack.status) in {Action.CREATE, Action.RECREATE}
         body = "" if made else self.state.bodies.get("data", "")
         identifier = self.state.outputs("data").get("DatabaseIdentifier")
+        if self.env.rds.allow_major_version_upgrade:
+            self._notes += reminders(body, template.body)
         found = [*read_problems(body, template.body, self.deployed("app", "ReplicaHost"), self.env.name)]
         try:
             if identifier is not None:

@@ -43,8 +43,25 @@ def version_problems(deployed: str, wanted: str, identifier: str, account: Versi
     return told if told or database is None else tuple(_by_account(running, new, account))
 
 
+def reminders(deployed: str, wanted: str) -> tuple[str, ...]:
+    """What to switch off again when an upgrade that was allowed is done."""
+    before, after = compare.parse(deployed).get("Resources", {}), compare.parse(wanted).get("Resources", {})
+    both = all(_properties(item).get("AllowMajorVersionUpgrade") for item in (before, after))
+    if not both or _version(before) != _version(after):
+        return ()
+    return (
+        "rds.allow_major_version_upgrade is still true, so editing engine_version is enough for the next major "
+        "upgrade. Set it to false.",
+    )
+
+
+def _properties(resources: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = resources.get(_DATABASE, {}).get("Properties", {})
+    return found
+
+
 def _version(resources: dict[str, Any]) -> str | None:
-    version = resources.get(_DATABASE, {}).get("Properties", {}).get("EngineVersion")
+    version = _properties(resources).get("EngineVersion")
     return None if version is None else str(version)
 
 
@@ -58,7 +75,7 @@ def _by_major(running: str, new: str, before: dict[str, Any], after: dict[str, A
             f'Write "{_major(running)}".'
         )
         return
-    if not after[_DATABASE]["Properties"].get("AllowMajorVersionUpgrade"):
+    if not _properties(after).get("AllowMajorVersionUpgrade"):
         yield (
             f"rds.engine_version: from PostgreSQL {_major(running)} to {_major(new)} RDS stops the database for "
             "minutes and there is no way back but a snapshot. To have that, set rds.allow_major_version_upgrade to "

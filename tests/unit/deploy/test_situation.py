@@ -42,7 +42,13 @@ def network(name: str = "Nat1", kind: str = "t3.micro", subnet: str = "s-1", top
 
 
 def planned(
-    aws: FakeAws, wanted: StackTemplate, kind: str = "t3.micro", *, refresh: bool = False, version: str = "18"
+    aws: FakeAws,
+    wanted: StackTemplate,
+    kind: str = "t3.micro",
+    *,
+    refresh: bool = False,
+    version: str = "18",
+    allow_upgrade: bool = False,
 ) -> tuple[str, Plan]:
     """The image that a deploy of `wanted` would use, and its plan."""
     env = Environment.model_validate(
@@ -51,7 +57,7 @@ def planned(
             "service": "salaries",
             "client": "acme",
             "nat": {"instance_type": kind},
-            "rds": {"engine_version": version},
+            "rds": {"engine_version": version, "allow_major_version_upgrade": allow_upgrade},
         }
     )
     request = Request("run", "ann@host", "opsctl diff", (wanted.stack,), refresh_nat_image=refresh)
@@ -174,3 +180,13 @@ def test_the_replica_goes_after_the_service_that_reads_from_it(parameters: dict[
     aws.cloudformation.put(template("app"), "UPDATE_COMPLETE", parameters=parameters)
     plan = planned(aws, template("data", old))[1]
     assert len([line for line in plan.problems if line.startswith("rds.enable_replica")]) == count
+
+
+def test_an_allowance_for_a_major_upgrade_that_is_done_is_noted() -> None:
+    aws = FakeAws()
+    stack = template("data", DATABASE.format(version="18").replace("}}}", ", AllowMajorVersionUpgrade: true}}}"))
+    aws.cloudformation.put(stack, "UPDATE_COMPLETE")
+    plan = planned(aws, stack, allow_upgrade=True)[1]
+    assert plan.is_empty
+    assert plan.notes[0].startswith("rds.allow_major_version_upgrade is still true")
+    assert planned(aws, stack)[1].notes == ()

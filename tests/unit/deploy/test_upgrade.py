@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opsctl.aws.account import Database
-from opsctl.deploy.upgrade import version_problems
+from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.stacks import data
 from tests.unit.stacks.reading import environment
 
@@ -115,3 +115,11 @@ def test_where_the_version_stays_nothing_is_asked() -> None:
 def test_a_database_that_is_not_there_has_no_version_to_be_behind() -> None:
     assert told(body("17"), body("17.2"), FakeVersions(None)) == ()
     assert told("Resources: {}\n", body("18")) == ()
+
+
+def test_an_allowance_that_has_been_used_is_brought_to_mind() -> None:
+    (line,) = reminders(allowed("18"), allowed("18"))
+    assert line.startswith("rds.allow_major_version_upgrade is still true")
+    assert reminders(body("17"), allowed("18")) == ()
+    assert reminders(allowed("17"), allowed("18")) == ()
+    assert reminders(allowed("18"), body("18")) == ()
