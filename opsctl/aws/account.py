@@ -1,12 +1,12 @@
-"""What only the account knows: its zones, limits and hosted zones."""
+"""What only the account knows: its zones and limits, its hosted zones, and what AWS sells it there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError, AwsRefusedError, translated
 
 # "Fargate On-Demand vCPU resource count" in Service Quotas; a new account starts at 6.
 FARGATE_VCPUS = ("fargate", "L-3032A538")
@@ -20,19 +20,126 @@ class LambdaConcurrency:
     unreserved: int
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The engine version that an instance runs, such as 18.1, and its read replicas of this region."""
+
+    version: str
+    replicas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseOffer:
+    """One way in which RDS sells a class: a type of storage with its bounds in GiB, and the zones that have it."""
+
+    storage_type: str
+    min_storage: int
+    max_storage: int
+    multi_az: bool
+    zones: frozenset[str]
+
+
 class Account:
     """Reads one region of an account. `client` gives the boto3 client of a service. Every method raises AwsError."""
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._client = client
 
-    def zones(self) -> frozenset[str]:
-        """Availability zones that this account can use, such as us-east-1a; no Local or Wavelength Zones."""
+    def zones(self) -> dict[str, str]:
+        """Zones that this account can use, by name and id, such as us-east-1a: use1-az4; no Local or Wavelength Zones.
+
+        Which zone a letter stands for differs between accounts; the id is the same for all.
+        """
         with translated():
             answer = self._client("ec2").describe_availability_zones(
                 Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
             )
-        return frozenset(item["ZoneName"] for item in answer["AvailabilityZones"] if item["State"] == "available")
+        return {
+            str(item["ZoneName"]): str(item["ZoneId"])
+            for item in answer["AvailabilityZones"]
+            if item["State"] == "available"
+        }
+
+    def endpoint_zones(self, services: Collection[str]) -> dict[str, frozenset[str]]:
+        """By service, such as com.amazonaws.us-east-1.logs: the zones in which it takes interface endpoints."""
+        names = {"Name": "service-name", "Values": sorted(services)}
+        with translated():
+            answer = self._client("ec2").describe_vpc_endpoint_services(
+                Filters=[names, {"Name": "service-type", "Values": ["Interface"]}]
+            )
+        return {str(item["ServiceName"]): frozenset(item["AvailabilityZones"]) for item in answer["ServiceDetails"]}
+
+    def instance_type_zones(self, instance_type: str) -> frozenset[str]:
+        """The zones, such as us-east-1a, in which EC2 starts instances of this type."""
+        with translated():
+            answer = self._client("ec2").describe_instance_type_offerings(
+                LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [instance_type]}]
+            )
+        return frozenset(str(item["Location"]) for item in answer["InstanceTypeOfferings"])
+
+    def image_exists(self, image: str) -> bool:
+        """Whether an AMI can still be used, a deprecated one too. True when nobody may ask: then AWS decides."""
+        try:
+            with translated():
+                answer = self._client("ec2").describe_images(ImageIds=[image], IncludeDeprecated=True)
+        except AwsRefusedError:
+            return True
+        except AwsError as error:
+            if error.aws_code in {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"}:
+                return False
+            raise
+        return bool(answer["Images"])
+
+    def database(self, identifier: str) -> Database | None:
+        """A database as it runs; None when there is none with this identifier."""
+        try:
+            with translated():
+                found = self._client("rds").describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
+        except AwsError as error:
+            if error.aws_code in {"DBInstanceNotFound", "DBInstanceNotFoundFault"}:
+                return None
+            raise
+        if not found:
+            return None
+        replicas = found[0].get("ReadReplicaDBInstanceIdentifiers", [])
+        return Database(str(found[0]["EngineVersion"]), tuple(str(name) for name in replicas))
+
+    def upgrade_targets(self, version: str) -> tuple[str, ...]:
+        """Versions to which RDS upgrades PostgreSQL `version` in one step."""
+        with translated():
+            answer = self._client("rds").describe_db_engine_versions(Engine="postgres", EngineVersion=version)
+        return tuple(
+            str(target["EngineVersion"])
+            for item in answer["DBEngineVersions"]
+            for target in item.get("ValidUpgradeTarget", [])
+        )
+
+    def default_version(self, version: str) -> str | None:
+        """What RDS takes `18` for, such as 18.1; None when it has no such version in this region."""
+        with translated():
+            answer = self._client("rds").describe_db_engine_versions(
+                Engine="postgres", EngineVersion=version, DefaultOnly="." not in version
+            )
+        found = answer["DBEngineVersions"]
+        return str(found[0]["EngineVersion"]) if found else None
+
+    def database_offers(self, version: str, instance_class: str) -> tuple[DatabaseOffer, ...]:
+        """How RDS sells PostgreSQL `version` on this class in a VPC; none when it doesn't."""
+        return tuple(_offer(item) for item in self._orderable(EngineVersion=version, DBInstanceClass=instance_class))
+
+    def database_classes(self, version: str) -> frozenset[str]:
+        """Every class on which RDS sells PostgreSQL `version`. Some twenty pages: ask when one is missing only."""
+        return frozenset(str(item["DBInstanceClass"]) for item in self._orderable(EngineVersion=version))
+
+    def _orderable(self, **wanted: str) -> Iterator[dict[str, Any]]:
+        pages = (
+            self._client("rds")
+            .get_paginator("describe_orderable_db_instance_options")
+            .paginate(Engine="postgres", Vpc=True, **wanted)
+        )
+        with translated():
+            for page in pages:
+                yield from page["OrderableDBInstanceOptions"]
 
     def hosted_zone(self, identifier: str) -> str | None:
         """A hosted zone's name without the final dot; None when there is none with this id."""
@@ -57,3 +164,14 @@ class Account:
         with translated():
             quota = self._client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
         return float(quota["Quota"]["Value"])
+
+
+def _offer(item: dict[str, Any]) -> DatabaseOffer:
+    """RDS leaves the bounds out where a type of storage has none."""
+    return DatabaseOffer(
+        storage_type=str(item["StorageType"]),
+        min_storage=int(item.get("MinStorageSize", 0)),
+        max_storage=int(item.get("MaxStorageSize", 65536)),
+        multi_az=bool(item["MultiAZCapable"]),
+        zones=frozenset(str(zone["Name"]) for zone in item["AvailabilityZones"]),
+    )

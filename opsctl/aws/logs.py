@@ -1,4 +1,4 @@
-"""CloudWatch Logs: the lines of one stream."""
+"""CloudWatch Logs: the lines of one stream, and how long a group keeps them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ class LogPage:
 
     lines: tuple[str, ...]
     token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """A group's retention in days (None: without end) and the ARN of its customer key."""
+
+    days: int | None
+    key: str | None
 
 
 class Logs:
@@ -67,3 +75,45 @@ class Logs:
                 return ()
             raise
         return tuple(lines)
+
+    def groups(self, prefix: str) -> dict[str, LogGroup]:
+        """Groups whose names start so, by name."""
+        pages = self._client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+        with translated():
+            return {
+                str(item["logGroupName"]): LogGroup(item.get("retentionInDays"), item.get("kmsKeyId"))
+                for page in pages
+                for item in page["logGroups"]
+            }
+
+    def create_group(self, name: str, key: str | None) -> None:
+        """Make a group, under a customer key if one is given; one that is there already is left as it is."""
+        extra = {"kmsKeyId": key} if key else {}
+        try:
+            with translated():
+                self._client.create_log_group(logGroupName=name, **extra)
+        except AwsError as error:
+            if error.aws_code != "ResourceAlreadyExistsException":
+                raise
+
+    def keep_days(self, name: str, days: int) -> None:
+        """From now on lines of the group go after this many days, those that are there too."""
+        with translated():
+            self._client.put_retention_policy(logGroupName=name, retentionInDays=days)
+
+    def encrypt_group(self, name: str, key: str | None) -> None:
+        """From now on lines are encrypted under this key; None stands for AWS's own."""
+        with translated():
+            if key is None:
+                self._client.disassociate_kms_key(logGroupName=name)
+            else:
+                self._client.associate_kms_key(logGroupName=name, kmsKeyId=key)
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group and its lines; one that is gone already is as good."""
+        try:
+            with translated():
+                self._client.delete_log_group(logGroupName=name)
+        except AwsError as error:
+            if error.aws_code != "ResourceNotFoundException":
+                raise

@@ -52,9 +52,10 @@ class Workspace:
     @classmethod
     def open(cls, config: Path | None) -> Workspace:
         """Load and check the file."""
+        from opsctl.aws.regions import commercial_regions
         from opsctl.config.loader import load
 
-        return cls(load(find_config(config)))
+        return cls(load(find_config(config), regions=commercial_regions()))
 
     @property
     def root(self) -> Path:
@@ -85,8 +86,11 @@ def _runtime_of(environment: Environment, text: str | None) -> Runtime | None:
 
 
 def _in_region(environment: Environment, region: str) -> Environment:
+    """The environment as if its region were this one. Raises UsageError where the file itself would be refused."""
     from pydantic import ValidationError
 
+    from opsctl.aws.regions import commercial_regions
+    from opsctl.config.loader import problems
     from opsctl.config.models import Environment as Model
     from opsctl.errors import UsageError
 
@@ -96,7 +100,12 @@ def _in_region(environment: Environment, region: str) -> Environment:
         raise UsageError(
             f"`{region}` is not a region.", code="bad-region", hint="Write one such as us-east-1."
         ) from None
-    return environment.model_copy(update={"region": region})
+    moved = environment.model_copy(update={"region": region})
+    for problem in problems(moved, commercial_regions()):
+        raise UsageError(
+            f"{environment.name} can't be deployed to {region}: {problem.what}.", code="bad-region", hint=problem.fix
+        )
+    return moved
 
 
 @dataclass(frozen=True)

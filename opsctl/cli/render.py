@@ -30,6 +30,7 @@ def plan_text(plan: Plan, *, resources: bool = True) -> str:
         lines.append("  record     the last deploy ended before it wrote its release record")
     if plan.is_empty:
         lines.append("Nothing to do.")
+    lines += [f"! {text}" for text in (*plan.notes, *plan.problems)]
     for risk in plan.risks:
         lines.append(f"! {risk.text()}. It is refused without --allow-replace {risk.logical_id}.")
     return "\n".join(lines)

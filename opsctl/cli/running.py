@@ -14,6 +14,7 @@ from opsctl.deploy.events import Emit
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.plan import Consent, Plan
+from opsctl.deploy.preflight import PreflightError
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
@@ -30,6 +31,8 @@ def execute(
     work = deployment(target, silent, consent=consent, **options)
     plan = work.plan()
     refuse(plan, consent)
+    for note in plan.notes:
+        output.note(note)
     if plan.is_empty:
         return work.execute(plan)
     if _recreates_data(plan, target) and not yes:
@@ -52,6 +55,12 @@ def refuse(plan: Plan, consent: Consent) -> None:
             f"{stack.physical_name} is {stack.status}, which a person has to repair, so nothing was changed.",
             detail=tuple(f"{item.stack}: {item.reason}" for item in plan.refused),
             hint=f"Look at `aws cloudformation describe-stack-events --stack-name {stack.physical_name}`.",
+        )
+    if plan.problems:
+        raise PreflightError(
+            f"AWS would not take {plan.environment} as it is configured, so nothing was changed.",
+            detail=plan.problems,
+            hint="Correct environments.yaml, then deploy again.",
         )
     risks = [risk for risk in plan.risks if risk.logical_id not in consent.allow_replace]
     if risks:

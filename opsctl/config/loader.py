@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from opsctl.config import located, rules, sharing
 from opsctl.config.located import KeyPath, Located
 from opsctl.config.models import Environment
 from opsctl.config.nearest import nearest
+from opsctl.config.regions import region_problems
 from opsctl.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -71,14 +73,25 @@ class Configuration:
         return self.environments[wanted]
 
 
-def load(path: Path) -> Configuration:
-    """Read and check the file. Raises ConfigError; every problem found is in its detail."""
-    return _Loader(path).load()
+def load(path: Path, *, regions: Collection[str] = ()) -> Configuration:
+    """Read and check the file. Raises ConfigError; every problem found is in its detail.
+
+    `regions` are the names of AWS's regions; without them an unknown one is not noticed here.
+    """
+    return _Loader(path, regions).load()
+
+
+def problems(environment: Environment, regions: Collection[str]) -> Iterator[rules.Problem]:
+    """Everything between the settings of one environment that AWS, or its region, would not take."""
+    for rule in rules.RULES:
+        yield from rule(environment)
+    yield from region_problems(environment, regions)
 
 
 class _Loader:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, regions: Collection[str]) -> None:
         self._path = path
+        self._regions = regions
         self._issues: dict[tuple[int, str, str], Issue] = {}
 
     def load(self) -> Configuration:
@@ -181,10 +194,9 @@ class _Loader:
                     _remove(data, path)
         if environment is None:
             return None
-        for rule in rules.RULES:
-            for problem in rule(environment):
-                if not any(_overlap(path, bad) for path in (problem.path, *problem.also) for bad in wrong):
-                    self._add(block, problem.path, problem.what, problem.fix)
+        for problem in problems(environment, self._regions):
+            if not any(_overlap(path, bad) for path in (problem.path, *problem.also) for bad in wrong):
+                self._add(block, problem.path, problem.what, problem.fix)
         return environment
 
     def _add(self, block: Located, path: KeyPath, what: str, fix: str) -> None:

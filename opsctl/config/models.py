@@ -114,11 +114,20 @@ class Rds(Section):
     engine_version: str = Field(
         "18",
         pattern=r"^\d{2}(\.\d{1,2})?$",
-        description="Major version; minor updates follow by themselves.",
+        description="Major version, whose minor updates follow by themselves; or a minor version (18.1), which stays.",
+    )
+    allow_major_version_upgrade: bool = Field(
+        False,
+        description="Let the next deploy raise a running database's major version: minutes of outage, no way back.",
     )
     instance_class: str = Field("db.t4g.micro", pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$")
     allocated_storage: int = Field(20, ge=20, le=65536, description="GiB; gp3 starts at 20.")
-    max_allocated_storage: int | None = Field(None, ge=20, le=65536, description="GiB up to which storage grows.")
+    max_allocated_storage: int | None = Field(
+        None,
+        ge=20,
+        le=65536,
+        description="GiB up to which storage grows, at least 10 % above allocated_storage; a replica's does not grow.",
+    )
     port: int = Field(5433, ge=1150, le=65535, description="Not 5432, the port that scanners try first.")
     multi_az: bool = False
     database: str = Field("salaries", pattern=r"^[a-z][a-z0-9_]{0,62}$")
@@ -129,11 +138,23 @@ class Rds(Section):
     roles: DatabaseRoles = DatabaseRoles()
     auth: Literal["iam", "trust"] = Field("iam", description="`trust` only with `target: local`.")
     backup_days: int = Field(1, ge=0, le=35, description="Days of automatic backups; 0 turns them off.")
-    enable_replica: bool = Field(False, description="Provision one read replica.")
+    enable_replica: bool = Field(
+        False, description="Provision one read replica; its storage is its source's at that time and does not grow."
+    )
     monitoring_interval: Literal[0, 1, 5, 10, 15, 30, 60] = Field(0, description="Enhanced monitoring, seconds.")
     event_notifications: bool = Field(False, description="Send RDS events to the alarm topic.")
     deletion_protection: bool = True
     secret_rotation_days: int = Field(30, ge=1, le=30)
+
+    @property
+    def major_version(self) -> str:
+        """`18` of `18.1`."""
+        return self.engine_version.partition(".")[0]
+
+    @property
+    def pins_minor_version(self) -> bool:
+        """Whether a minor version is given. Automatic updates would leave it behind, and RDS has no way back to it."""
+        return "." in self.engine_version
 
 
 class Ecs(Section):

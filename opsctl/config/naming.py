@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,27 @@ def service_name(env: Environment) -> str:
 def log_group(env: Environment, purpose: str) -> str:
     """`{prefix}/{env}/{service}/{purpose}`, such as `/opsctl/dev/salaries/service`."""
     return f"{env.security.log_group_prefix.rstrip('/')}/{env.name}/{env.service}/{purpose}"
+
+
+def rotation_function(env: Environment) -> str:
+    """The function that rotates the master's password; Lambda takes 64 characters at most, so a long name ends in a
+    hash instead. Named at all only because Lambda names its log group after it.
+    """
+    name = f"{env.name}-{env.service}-rotation-{env.client}"
+    return name if len(name) <= 64 else f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def own_log_groups(env: Environment) -> dict[str, str]:
+    """Groups to which AWS's services write under names of their own, by what writes them.
+
+    The database's start so: its identifier is CloudFormation's, which begins with the stack's name, cut at 24
+    characters at the earliest. [cloudformation-cli-java-plugin, IdentifierUtils.generateResourceIdentifier]
+    """
+    return {
+        "rotation": f"/aws/lambda/{rotation_function(env)}",
+        "container-insights": f"/aws/ecs/containerinsights/{cluster_name(env)}/performance",
+        "database": f"/aws/rds/instance/{stack_name(env, 'data')[:24]}",
+    }
 
 
 def kms_alias(env: Environment, purpose: str) -> str:

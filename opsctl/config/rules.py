@@ -263,12 +263,24 @@ def database(env: Environment) -> Iterator[Problem]:
             f"`{rds.admin_user}` is reserved, or the first name that attackers try",
             "Write another, such as opsctl_master.",
         )
-    if rds.max_allocated_storage is not None and rds.max_allocated_storage <= rds.allocated_storage:
+    # "At least 10 percent above": integers, so rounded up. [UG RDS USER_PIOPS.Autoscaling; API MaxAllocatedStorage]
+    least = -(-rds.allocated_storage * 11 // 10)
+    if rds.max_allocated_storage is not None and rds.max_allocated_storage < least:
         yield Problem(
             ("rds", "max_allocated_storage"),
-            f"storage can't grow from {rds.allocated_storage} to {rds.max_allocated_storage} GiB",
-            f"Write more than {rds.allocated_storage}, or remove it.",
+            f"RDS wants 10 % more than the {rds.allocated_storage} GiB of allocated_storage, "
+            f"and {rds.max_allocated_storage} is less",
+            f"Write {least} or more, or remove it.",
             (("rds", "allocated_storage"),),
+        )
+    if rds.pins_minor_version and rds.enable_replica:
+        # A replica has to go first, and CloudFormation changes what it reads from first. [UG RDS UpgradeDBInstance]
+        yield Problem(
+            ("rds", "engine_version"),
+            f"{rds.engine_version} could never be raised: RDS wants the replica's minor version raised before its "
+            "source's, and CloudFormation goes the other way",
+            f'Write the major version, "{rds.major_version}", or set rds.enable_replica to false.',
+            (("rds", "enable_replica"),),
         )
     if rds.auth == "trust" and env.target != "local":
         yield Problem(

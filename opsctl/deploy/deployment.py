@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from opsctl.aws.cloudformation import Stack
 from opsctl.config import naming
 from opsctl.deploy import planner, release
+from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.countdown import answer_limits
 from opsctl.deploy.diagnose import function_failure, service_failure
 from opsctl.deploy.events import Emit, StepFinished, StepStarted
@@ -118,6 +119,7 @@ class Deployment:
             self._now.state = self._now.read()
             self._last = release.current(self._aws.s3, bucket, self._env.name)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
+            look_after(self._env, self._now.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(bucket, plan)
         return self._result(number)
 

@@ -95,13 +95,19 @@ class ImagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything one deploy would do, in order. `record`: an earlier deploy ended before its release record."""
+    """Everything one deploy would do, in order. `record`: an earlier deploy ended before its release record.
+
+    `notes` are sentences about what the configuration alone would not lead one to expect; `problems`, about what AWS
+    would refuse, so that the plan must not be executed.
+    """
 
     environment: str
     stacks: tuple[StackPlan, ...]
     image: ImagePlan | None = None
     migrate: bool = False
     record: bool = False
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from opsctl.aws.account import LambdaConcurrency
@@ -10,9 +10,16 @@ from opsctl.aws.errors import AwsError
 from opsctl.config.models import Environment
 from opsctl.deploy.events import Emit, Note
 from opsctl.errors import OpsctlError
+from opsctl.stacks.network import INTERFACE_SERVICES
 
 # Lambda keeps this many executions unreserved for all other functions (PutFunctionConcurrency).
 _KEPT_UNRESERVED = 100
+# Regions where Fargate is not in every zone, by the zones' ids; no call tells. It is in all zones of the others.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+FARGATE_ZONES: dict[str, frozenset[str]] = {
+    "ap-northeast-1": frozenset({"apne1-az1", "apne1-az2", "apne1-az4"}),
+    "us-west-1": frozenset({"usw1-az1", "usw1-az3"}),
+}
 
 
 class PreflightError(OpsctlError):
@@ -24,7 +31,9 @@ class PreflightError(OpsctlError):
 class AccountReader(Protocol):
     """The questions that preflight asks."""
 
-    def zones(self) -> frozenset[str]: ...
+    def zones(self) -> Mapping[str, str]: ...
+    def endpoint_zones(self, services: Collection[str]) -> Mapping[str, frozenset[str]]: ...
+    def instance_type_zones(self, instance_type: str) -> frozenset[str]: ...
     def hosted_zone(self, identifier: str) -> str | None: ...
     def lambda_concurrency(self) -> LambdaConcurrency: ...
     def fargate_vcpus(self) -> float: ...
@@ -34,12 +43,55 @@ Check = Callable[[Environment, AccountReader], Iterator[str]]
 
 
 def zones(env: Environment, account: AccountReader) -> Iterator[str]:
-    """Every account sees its own zones, and not every letter exists in every region."""
+    """Every account sees its own zones, not every letter exists in every region, and Fargate lacks a few."""
     there = account.zones()
-    for letter in env.vpc.availability_zones:
-        if f"{env.region}{letter}" not in there:
-            letters = ", ".join(sorted(name.removeprefix(env.region) for name in there))
-            yield f"vpc.availability_zones: this account has no zone {env.region}{letter}; it has {letters}."
+    fargate = FARGATE_ZONES.get(env.region)
+    usable = {name: zone for name, zone in there.items() if fargate is None or zone in fargate}
+    for name in _zone_names(env):
+        if name not in there:
+            yield f"vpc.availability_zones: this account has no zone {name}; it has {_letters(env, usable)}."
+        elif name not in usable:
+            yield (
+                f"vpc.availability_zones: Fargate runs no tasks in {name} ({there[name]}); "
+                f"it does in {_letters(env, usable)}."
+            )
+
+
+def endpoint_zones(env: Environment, account: AccountReader) -> Iterator[str]:
+    """An interface endpoint needs a subnet in a zone that its service is in, and has one in every private subnet."""
+    if not env.vpc.interface_endpoints:
+        return
+    services = [f"com.amazonaws.{env.region}.{name}" for name in INTERFACE_SERVICES.values()]
+    found = account.endpoint_zones(services)
+    common = frozenset.intersection(*(found.get(service, frozenset()) for service in services))
+    for service in services:
+        missing = [name for name in _zone_names(env) if name not in found.get(service, frozenset())]
+        if missing:
+            yield (
+                f"vpc.availability_zones: {service} takes no interface endpoints in {', '.join(missing)}; "
+                f"all that are needed do in {_letters(env, common)}."
+            )
+
+
+def nat_instance(env: Environment, account: AccountReader) -> Iterator[str]:
+    """It stands in the first zone, and not every type is sold in every zone."""
+    if not env.nat.use_nat_instance:
+        return
+    sold, first = account.instance_type_zones(env.nat.instance_type), next(iter(_zone_names(env)))
+    if first not in sold:
+        yield (
+            f"nat.instance_type: EC2 has no {env.nat.instance_type} in {first}, the first of vpc.availability_zones; "
+            f"it has some in {_letters(env, sold)}."
+        )
+
+
+def _zone_names(env: Environment) -> Iterator[str]:
+    return (f"{env.region}{letter}" for letter in env.vpc.availability_zones)
+
+
+def _letters(env: Environment, names: Iterable[str]) -> str:
+    """Zones as `vpc.availability_zones` spells them."""
+    return ", ".join(sorted(name.removeprefix(env.region) for name in names)) or "none"
 
 
 def hosted_zones(env: Environment, account: AccountReader) -> Iterator[str]:
@@ -80,7 +132,7 @@ def fargate_limits(env: Environment, account: AccountReader) -> Iterator[str]:
         )
 
 
-CHECKS: tuple[Check, ...] = (zones, hosted_zones, lambda_limits, fargate_limits)
+CHECKS: tuple[Check, ...] = (zones, endpoint_zones, nat_instance, hosted_zones, lambda_limits, fargate_limits)
 
 
 def preflight(env: Environment, account: AccountReader, emit: Emit) -> None:

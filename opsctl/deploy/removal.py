@@ -17,6 +17,7 @@ from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import Stack, StackResource
+    from opsctl.aws.rds import Instance
     from opsctl.aws.session import Aws
 
 DATABASE = "AWS::RDS::DBInstance"
@@ -102,53 +103,73 @@ class StackRemover:
             if kept:  # the stack would leave it behind
                 self._write.s3.delete_bucket(item.physical_id)
 
-    def _remove_database(self, removal: Removal, item: StackResource) -> None:
-        """Databases go before their stack: their subnet and parameter groups can't go under them.
+    def unprotect(self, step: str, identifier: str) -> None:
+        """Lift an instance's deletion protection, once RDS takes that, and wait until it is known to be lifted."""
+        self._drive(
+            step,
+            identifier,
+            lambda now: now is None or now.status == "deleting" or not (now.protected or is_working(now.status)),
+            lambda now: self._make_deletable(identifier, now),
+        )
 
-        RDS changes and deletes an instance only in some states, so each look at it decides what can be done now.
-        """
+    def _remove_database(self, removal: Removal, item: StackResource) -> None:
+        """Databases go before their stack: their subnet and parameter groups can't go under them."""
         identifier, asked = item.physical_id, False
         snapshot = None if removal.unused or _is_replica(item) else removal.snapshot(identifier)
-        patience = Patience(
-            self._emit, self._clock, goes_on=f"RDS goes on with {identifier}", follow_by=self._follower.follow_by
-        )
+
+        def act(now: Instance) -> None:
+            nonlocal asked
+            if not asked and not self._make_deletable(identifier, now):
+                self._write.rds.delete(identifier, final_snapshot=None if now.status in _BROKEN else snapshot)
+                asked = True
+
+        self._drive(removal.step, identifier, lambda now: now is None, act)
+
+    def _make_deletable(self, identifier: str, now: Instance) -> bool:
+        """Do what an instance needs before it can be deleted; answers whether there was anything."""
+        if now.status == "stopped":
+            self._write.rds.start(identifier)
+        elif now.protected:
+            self._write.rds.lift_protection(identifier)
+        else:
+            return False
+        return True
+
+    def _drive(
+        self, step: str, identifier: str, done: Callable[[Instance | None], bool], act: Callable[[Instance], object]
+    ) -> None:
+        """Look at an instance and act on what it is, until it is as wanted.
+
+        RDS takes a change or a deletion only in some states, so each look decides what can be done now.
+        """
+        goes_on = f"RDS goes on with {identifier}"
+        patience = Patience(self._emit, self._clock, goes_on=goes_on, follow_by=self._follower.follow_by)
         end = self._clock() + _DATABASE_SECONDS
         while True:
             with patience:
-                instance = self._aws.rds.instance(identifier)
-                if instance is None:
+                now = self._aws.rds.instance(identifier)
+                if done(now):
                     return
-                self._emit(Progress(removal.step, f"{identifier} is {instance.status}"))
-                asked = asked or self._step_on(identifier, instance.status, instance.protected, snapshot)
+                assert now is not None
+                self._emit(Progress(step, f"{identifier} is {now.status}"))
+                if not is_working(now.status):
+                    self._try(act, now)
             if self._clock() >= end:
                 raise OpsctlError(
-                    f"{identifier} is not gone after an hour: {self._status_of(identifier)}.",
+                    f"RDS has not come to an end with {identifier} within an hour.",
                     code="database-remains",
                     hint="Look at it in the RDS console, then run the command again: it goes on from here.",
                 )
             self._pause(self._poll)
 
-    def _step_on(self, identifier: str, status: str, protected: bool, snapshot: str | None) -> bool:
-        """Do what brings the instance nearer to its end; answers whether its deletion was asked for."""
-        if is_working(status):
-            return status == "deleting"
+    @staticmethod
+    def _try(act: Callable[[Instance], object], now: Instance) -> None:
         try:
-            if status == "stopped":
-                self._write.rds.start(identifier)
-            elif protected:
-                self._write.rds.lift_protection(identifier)
-            else:
-                self._write.rds.delete(identifier, final_snapshot=None if status in _BROKEN else snapshot)
-                return True
+            act(now)
         except AwsError as error:
-            # The protection that was lifted a moment ago may not be known to whoever deletes.
+            # Its state has changed since the look, or a protection that was lifted a moment ago is not known yet.
             if error.aws_code not in _NOT_NOW and "deletion protection" not in error.message:
                 raise
-        return False
-
-    def _status_of(self, identifier: str) -> str:
-        instance = self._aws.rds.instance(identifier)
-        return f"it is {instance.status}" if instance else "it is gone now"
 
 
 def by_type(resources: Iterable[StackResource], resource_type: str) -> list[StackResource]:

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
-from opsctl.deploy import planner, release
+from opsctl.deploy import nat_image, planner, release
+from opsctl.deploy.database_class import class_problems
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
+from opsctl.deploy.replicas import read_problems
 from opsctl.deploy.state import RemoteState, StackReader, read_state
+from opsctl.deploy.statuses import Action, action_for
+from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.errors import UsageError
 from opsctl.stacks.model import FromContext
 
@@ -67,6 +72,7 @@ class Situation:
         self.request = request
         self.state = RemoteState()
         self.context: dict[ContextKey, str | None] = {}
+        self._notes: list[str] = []
         for name in request.stacks:
             if name not in self.templates:
                 raise UsageError(
@@ -76,12 +82,38 @@ class Situation:
     def plan(self) -> Plan:
         """What executing would do, as things are now. Keeps what it read in `state` and `context`."""
         self.state = self.read()
+        self._notes.clear()
         account = self.account()
         image = self.image.plan(account) if self._wants_image() else None
         selected = self._selected(image)
         self.context = self._read_context(image, selected)
         plan = planner.plan(self.env.name, selected, self.state, self.context, image=image)
-        return replace(plan, record=plan.is_empty and self._lacks_record(selected, image))
+        return replace(
+            plan,
+            record=plan.is_empty and self._lacks_record(selected, image),
+            problems=self._database_problems(selected),
+            notes=tuple(self._notes),
+        )
+
+    def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
+        """What RDS would refuse, minutes in, of the database that is configured. Asked when that changes only."""
+        template = next((item for item in selected if item.stack == "data"), None)
+        if template is None or self.env.target == "local":
+            return ()
+        stack = self.state.stacks.get("data")
+        made = stack is None or action_for(stack.status) in {Action.CREATE, Action.RECREATE}
+        body = "" if made else self.state.bodies.get("data", "")
+        identifier = self.state.outputs("data").get("DatabaseIdentifier")
+        if self.env.rds.allow_major_version_upgrade:
+            self._notes += reminders(body, template.body)
+        found = [*read_problems(body, template.body, self.deployed("app", "ReplicaHost"), self.env.name)]
+        try:
+            if identifier is not None:
+                found += version_problems(body, template.body, identifier, self.aws.account)
+            found += class_problems(self.env, body, template.body, self.aws.account)
+        except AwsError as error:
+            self._notes.append(f"Not checked beforehand (database): {error.message}")
+        return tuple(dict.fromkeys(found))
 
     def _lacks_record(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> bool:
         """Whether what the service runs was never recorded: the deploy that brought it ended in between."""
@@ -131,8 +163,7 @@ class Situation:
         if "db_init_bundle_key" in wanted:
             context["db_init_bundle_key"] = self.bundle.key
         if "nat_image_id" in wanted:
-            kept = None if self.request.refresh_nat_image else self.deployed("network", "NatImageId")
-            context["nat_image_id"] = kept or self._newest_nat_image()
+            context["nat_image_id"] = self._nat_image(self.templates["network"])
         if "guardduty" in wanted:
             context["guardduty"] = "true" if self._wants_detector() else "false"
         return context
@@ -142,11 +173,29 @@ class Situation:
         found = self.state.stacks.get(stack)
         return found.parameters.get(parameter) if found else None
 
-    def _newest_nat_image(self) -> str:
-        family = self.env.nat.instance_type.split(".")[0]
-        # Graviton families carry a g after the generation: t4g, c7g, m8gd.
-        arm = any(char == "g" for char in family[2:])
-        return self.aws.parameters.amazon_linux_image("arm64" if arm else "x86_64")
+    def _nat_image(self, network: StackTemplate) -> str:
+        """The image of the instance that runs; the newest when one is made anyhow, or when that image is gone.
+
+        CloudFormation looks an image parameter up in the account before it updates anything of the stack, so an image
+        that Amazon withdrew would end every update of the network. [UG CFN, AWS-specific parameter types]
+        """
+        newest = self.aws.parameters.amazon_linux_image
+        architecture = nat_image.architecture(self.env.nat.instance_type)
+        stack = self.state.stacks.get("network")
+        kept = stack.parameters.get("NatImageId") if stack is not None else None
+        if stack is None or kept is None or self.request.refresh_nat_image:
+            return newest(architecture)
+        if nat_image.makes_instance(stack.status, self.state.bodies.get("network", ""), network.body):
+            return newest(architecture)
+        changes = planner.plan_stack(network, self.state, {"nat_image_id": kept}).is_change
+        if not changes or self.aws.account.image_exists(kept):
+            return kept
+        found = newest(architecture)
+        self._notes.append(
+            f"Amazon has withdrawn {kept}, the image of the NAT instance, and CloudFormation updates no network that "
+            f"names it: this deploy replaces the instance by one of {found}, so connections through it break once."
+        )
+        return found
 
     def _wants_detector(self) -> bool:
         """Once made by us it stays; otherwise it is made when wanted and when the account has none."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack
 from opsctl.aws.errors import AwsError
-from opsctl.deploy import compare, planner
+from opsctl.deploy import compare, planner, replicas
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
 from opsctl.deploy.plan import UNCHANGED, Consent
-from opsctl.deploy.removal import StackRemover
+from opsctl.deploy.removal import DATABASE, StackRemover, by_type
 from opsctl.deploy.settling import Settler
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import SETTLED, Action, action_for
@@ -64,6 +64,7 @@ class StackRunner:
     ) -> None:
         self._api = aws.cloudformation
         self._follower = follower
+        self._remover = remover
         self._emit = emit
         self._run_id = run_id
         self._consent = consent
@@ -154,13 +155,22 @@ class StackRunner:
         for change in change_set.changes:
             if change.action == "Import":
                 self._emit(Note(f"{template.stack}: {change.type} {change.logical_id} was there; it is taken over."))
+        self._release_replicas(template, state, change_set)
         since, token = self._follower.newest(template.physical_name), self._token(template.stack)
         self._write.execute_change_set(arn, token=token)
         followed = self._follower.follow(template.stack, self._require(template).id, since=since, token=token)
+        self._note_leftovers(template, followed)
         if followed.stack is None or followed.stack.status not in SETTLED:
             raise stack_failure(template, followed, f"could not {action.value} {template.physical_name}")
-        self._note_leftovers(template, followed)
         return Deployed(self._protected(template, followed.stack), True)
+
+    def _release_replicas(self, template: StackTemplate, state: RemoteState, change_set: ChangeSet) -> None:
+        """Lift the protection of replicas that this change set deletes, as CloudFormation leaves protected ones."""
+        going = replicas.leaving(state.bodies.get(template.stack, ""), change_set.changes)
+        if going:
+            for item in by_type(self._api.resources(template.physical_name), DATABASE):
+                if item.logical_id in going:
+                    self._remover.unprotect(template.stack, item.physical_id)
 
     def _note_leftovers(self, template: StackTemplate, followed: Followed) -> None:
         """After three tries CloudFormation gives up on a replaced resource and reports success all the same.

@@ -1,4 +1,4 @@
-"""Types that ministack has, where what a template sees differs from AWS.
+"""What ministack has, where what a template makes of it differs from AWS.
 
 NOTE: each entry is a difference measured on ministack 1.5.33 that would make a template which is right on AWS fail
 here.
@@ -11,12 +11,13 @@ from typing import Any
 from opsctl.local.state import Json
 
 
-def install(provisioners: Any, secrets: Any) -> None:
-    """Correct the registered handlers in place."""
+def install(provisioners: Any, secrets: Any, s3: Any) -> None:
+    """Correct the registered handlers, and what CloudFront gets of S3, in place."""
     _secret_ref_is_its_arn(provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"], secrets)
     _failed_service_leaves_nothing(provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"], provisioners._ecs)
     balancers = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]
     _protected_load_balancer_stays(balancers, provisioners._alb)
+    _missing_object_is_404_to_who_may_list(s3)
 
 
 def _secret_ref_is_its_arn(handler: Json, secrets: Any) -> None:
@@ -70,3 +71,37 @@ def _protected_load_balancer_stays(handler: Json, alb: Any) -> None:
         delete(physical_id, props)
 
     handler.update(delete=delete_unprotected)
+
+
+def _missing_object_is_404_to_who_may_list(s3: Any) -> None:
+    """S3 tells whoever may list a bucket that an object is missing, others 403; ministack tells CloudFront 403 always.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
+    """
+    fetch = s3.serve_cloudfront_origin_fetch
+
+    def fetch_object(bucket_name: str, key: str, method: str, headers: Json, source_arn: str = "", oai_id: str = ""
+                     ) -> Any:  # fmt: skip
+        answer = fetch(bucket_name, key, method, headers, source_arn=source_arn, oai_id=oai_id)
+        bucket = s3._ensure_bucket(bucket_name)
+        if answer[0] != 403 or bucket is None or key in bucket["objects"] or not _may_list(s3, bucket_name, source_arn):
+            return answer
+        return s3._error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket_name}/{key}")
+
+    s3.serve_cloudfront_origin_fetch = fetch_object
+
+
+def _may_list(s3: Any, bucket_name: str, source_arn: str) -> bool:
+    """Whether the bucket's policy lets CloudFront, for this distribution, list the bucket."""
+    from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
+
+    policy = s3._bucket_policies.get_scoped(s3._bucket_owner_account(bucket_name), None, bucket_name)
+    if not policy or not source_arn:
+        return False
+    context = EvalContext(
+        principal_arn="*", principal_type="Service", principal_account="", action="s3:ListBucket",
+        resource_arn=f"arn:aws:s3:::{bucket_name}", region=s3.get_region(),
+        service_context={"aws:sourcearn": source_arn},
+    )  # fmt: skip
+    allowed: bool = evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com").decision == "Allow"
+    return allowed

@@ -119,11 +119,11 @@ def _extend_types() -> tuple[str, ...]:
     """Register what CloudFormation lacks; answers `type: what it doesn't do` of those that only record."""
     from ministack import app
     from ministack.core.responses import get_account_id, get_region
-    from ministack.services import secretsmanager
+    from ministack.services import s3, secretsmanager
     from ministack.services.cloudformation import provisioners
 
     registered = ResourceTypes(provisioners, app._get_module, get_account_id, get_region).install()
-    corrections.install(provisioners, secretsmanager)
+    corrections.install(provisioners, secretsmanager, s3)
     return tuple(f"{name}: {RECORD_ONLY[name]}" for name in registered if name in RECORD_ONLY)
 
 

@@ -29,7 +29,7 @@ def build(env: Environment) -> StackTemplate:
         "SiteBucket",
         log_bucket=stack.output_of("bootstrap", "AccessLogBucketName"),
         log_prefix=f"{env.name}/{env.service}/dashboard",
-        statements=(reads_site("SiteBucket"),),
+        statements=reads_site("SiteBucket"),
         bucket_name=env.dashboard.bucket_name,
     )
     site = Site(

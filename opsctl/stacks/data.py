@@ -10,11 +10,13 @@ from typing import Any
 
 from troposphere import GetAtt, Join, Ref, Sub, iam, rds, secretsmanager
 
+from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder, ignore_lint, managed_policy, skip
 from opsctl.stacks.parts.database_alarms import database_alarms
 from opsctl.stacks.parts.kms import with_key
+from opsctl.stacks.parts.log_groups import log_group
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, trust
 
 # RDS takes printable ASCII without `/ " @`, 8 to 128 characters. [API CreateDBInstance] The rest of the list would need
@@ -40,7 +42,7 @@ def build(env: Environment) -> StackTemplate:
     if env.rds.event_notifications:
         _events(stack, instances, group)
     for instance in instances:
-        database_alarms(stack, instance.title, Ref(instance))
+        database_alarms(stack, instance.title, Ref(instance), is_replica=instance is not database)
     _publish(stack, secret, instances)
     # The transform needs AUTO_EXPAND, and its nested stack makes a role: both are acknowledged. [API CreateChangeSet]
     return stack.finish(extra_capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"))
@@ -66,14 +68,17 @@ def _master_secret(stack: StackBuilder, key: Any) -> Any:
 def _parameter_group(stack: StackBuilder) -> Any:
     """TLS for everyone. It is the default since PostgreSQL 15 [UG RDS]; saying so keeps it that way.
 
+    Family is create-only [Schema], so another major version makes another group. Its name is CloudFormation's: the new
+    one is there before the database changes over to it, in the same ModifyDBInstance that raises the version, and the
+    old one goes afterwards. [aws-cloudformation-resource-providers-rds, Translator.modifyDbInstanceRequest]
+
     NOTE: `log_statement` stays off: rotation runs ALTER ROLE … PASSWORD, which would put the password into the log.
     """
-    major = stack.env.rds.engine_version.split(".", maxsplit=1)[0]
     return stack.add(
         rds.DBParameterGroup(
             "DatabaseParameters",
             Description="TLS only",
-            Family=f"postgres{major}",
+            Family=f"postgres{stack.env.rds.major_version}",
             Parameters={"rds.force_ssl": "1"},
         )
     )
@@ -110,7 +115,6 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring: dict[str
     database = rds.DBInstance(
         "Database",
         **_common(stack, group, monitoring),
-        # Major only: AWS moves minors on, and sending the old one then fails. [cloud-platform-environments#45178]
         EngineVersion=settings.engine_version,
         # Not the paid Extended Support that is the default. [API EngineLifecycleSupport]
         EngineLifecycleSupport="open-source-rds-extended-support-disabled",
@@ -126,6 +130,9 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring: dict[str
         PreferredBackupWindow="06:00-06:30",
         PreferredMaintenanceWindow="sun:07:00-sun:07:30",
     )
+    if settings.allow_major_version_upgrade:
+        # Sent with every ModifyDBInstance while it is set; deploy/upgrade.py keeps it from doing more than was meant.
+        database.AllowMajorVersionUpgrade = True
     if settings.max_allocated_storage:
         database.MaxAllocatedStorage = settings.max_allocated_storage
     if key is not None and stack.env.security.encryption_at_rest:
@@ -150,7 +157,9 @@ def _common(stack: StackBuilder, group: Any, monitoring: dict[str, Any]) -> dict
         "DBParameterGroupName": Ref(group),
         "EnableIAMDatabaseAuthentication": True,
         "EnableCloudwatchLogsExports": ["postgresql", "upgrade"],
-        "AutoMinorVersionUpgrade": True,
+        # With a pinned minor version off: AWS would move on, and sending the old one again then fails.
+        # [cloud-platform-environments#45178]
+        "AutoMinorVersionUpgrade": not settings.pins_minor_version,
         "CopyTagsToSnapshot": True,
         "DeletionProtection": settings.deletion_protection,
         **monitoring,
@@ -165,6 +174,11 @@ def _replica(stack: StackBuilder, database: Any, group: Any, monitoring: dict[st
     Its encryption is its source's. The guide says not to state that [UG CFN; cfn-lint E3020], checkov fails a replica
     that does not, and AWS's handler sends it for primaries only: stated, and equal to the source, it changes nothing.
     [aws-cloudformation-resource-providers-rds, Translator.createDbInstanceReadReplicaRequest, which does send MultiAZ]
+    Nor does that request carry MaxAllocatedStorage: a replica starts with its source's storage and keeps that size.
+
+    It is protected like its source, since RDS.8 counts every instance outside a cluster [Config rule
+    rds-instance-deletion-protection-enabled]. So whatever takes it out of the template has to lift that first: else
+    CloudFormation fails to delete it, says UPDATE_COMPLETE all the same, and it goes on costing. [deploy/replicas.py]
     """
     replica = rds.DBInstance(
         "Replica",
@@ -203,10 +217,15 @@ def _rotation(stack: StackBuilder, secret: Any, database: Any, key: Any) -> None
             TargetType="AWS::RDS::DBInstance",
         )
     )
+    logs_key = stack.output_of("platform", "LogsKeyArn") if stack.env.security.customer_managed_keys else None
+    group = log_group(stack, "RotationLogGroup", naming.own_log_groups(stack.env)["rotation"], logs_key)
     subnets = stack.output_of("network", "PrivateSubnetIds", "CommaDelimitedList")
     function = secretsmanager.HostedRotationLambda(
         RotationType="PostgreSQLSingleUser",
         ExcludeCharacters=EXCLUDED_CHARACTERS,
+        # Or Lambda's name for it, and so its log group's, would be known only afterwards. It must be there before the
+        # function writes: one that Lambda makes has no end. [UG Lambda monitoring-cloudwatchlogs]
+        RotationLambdaName=naming.rotation_function(stack.env),
         # Strings joined by commas, not lists. [UG CFN HostedRotationLambda]
         VpcSubnetIds=Join(",", subnets),
         VpcSecurityGroupIds=stack.output_of("network", "RotationSecurityGroupId", "AWS::EC2::SecurityGroup::Id"),
@@ -220,7 +239,7 @@ def _rotation(stack: StackBuilder, secret: Any, database: Any, key: Any) -> None
             HostedRotationLambda=function,
             RotateImmediatelyOnUpdate=False,
             RotationRules=secretsmanager.RotationRules(AutomaticallyAfterDays=stack.env.rds.secret_rotation_days),
-            DependsOn=attachment.title,
+            DependsOn=[attachment.title, group.title],
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, Ref, ecs, logs, secretsmanager, sns
+from troposphere import GetAtt, Ref, ecs, secretsmanager, sns
 
 from opsctl.config import naming
 from opsctl.config.models import Environment
@@ -12,6 +12,7 @@ from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts import kms
 from opsctl.stacks.parts.base import StackBuilder, skip
 from opsctl.stacks.parts.buckets import secure_bucket
+from opsctl.stacks.parts.log_groups import log_group
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, deny, document, service
 from opsctl.stacks.parts.repository import repository
 
@@ -32,7 +33,7 @@ def build(env: Environment) -> StackTemplate:
     _django_secret(stack, data_key)
     if env.ecs.manage_repository:
         repository(stack, data_key)
-    _cluster(stack)
+    _cluster(stack, logs_key)
     _log_groups(stack, logs_key)
     _dataset_bucket(stack, data_key)
     return stack.finish()
@@ -91,7 +92,7 @@ def _django_secret(stack: StackBuilder, key: Any) -> None:
     stack.output("DjangoSecretArn", Ref(secret), "SECRET_KEY of the service")
 
 
-def _cluster(stack: StackBuilder) -> None:
+def _cluster(stack: StackBuilder, logs_key: Any) -> None:
     insights = stack.env.ecs.container_insights
     cluster = ecs.Cluster(
         "Cluster",
@@ -100,6 +101,10 @@ def _cluster(stack: StackBuilder) -> None:
     )
     if insights == "disabled":
         skip(cluster, "CKV_AWS_65", "ecs.container_insights is off: its metrics are billed one by one.")
+    else:
+        # It would make this group itself, without an end. [UG Container Insights, performance log events]
+        name = naming.own_log_groups(stack.env)["container-insights"]
+        cluster.DependsOn = log_group(stack, "ContainerInsightsLogGroup", name, logs_key).title
     stack.add(cluster)
     stack.output("ClusterName", Ref(cluster), "ECS cluster")
     stack.output("ClusterArn", GetAtt(cluster, "Arn"), "ARN of the ECS cluster")
@@ -109,25 +114,8 @@ def _log_groups(stack: StackBuilder, key: Any) -> None:
     """Made here, not by the log drivers: `awslogs-create-group` is off by default and would set no retention. [API]"""
     wanted = {**LOG_GROUPS, "FlowLogGroup": "flow-logs"} if stack.env.observability.flow_logs else LOG_GROUPS
     for name, purpose in wanted.items():
-        group = logs.LogGroup(
-            name,
-            LogGroupName=naming.log_group(stack.env, purpose),
-            RetentionInDays=stack.env.observability.log_retention_days,
-        )
-        _add_group(stack, kms.with_key(group, key))
+        group = log_group(stack, name, naming.log_group(stack.env, purpose), key)
         stack.output(f"{name}Name", Ref(group), f"Log group {purpose}")
-
-
-def _add_group(stack: StackBuilder, group: Any) -> None:
-    """A protected environment's logs outlive its stack. Elsewhere they go with it: a group that stays would block the
-    next create by its fixed name. [UG CFN validate-stack-deployments]
-    """
-    if stack.env.security.termination_protection:
-        stack.keep(group)
-        return
-    group.DeletionPolicy = "Delete"
-    group.UpdateReplacePolicy = "Retain"
-    stack.add(group, stateful=True)
 
 
 def _dataset_bucket(stack: StackBuilder, key: Any) -> None:

@@ -77,15 +77,20 @@ def distribution(stack: StackBuilder, site: Site) -> cloudfront.Distribution:
     return stack.add(result)
 
 
-def reads_site(bucket: str) -> Statement:
-    """This distribution, and no other, reads the bucket; the grant is by ARN. [UG CloudFront OAC]"""
+def reads_site(bucket: str) -> tuple[Statement, ...]:
+    """This distribution, and no other, reads the bucket; the grant is by ARN. [UG CloudFront OAC]
+
+    It may list as well, only so that S3 tells it a missing object by 404: to whoever can't list it says 403. [API
+    GetObject] Nobody lists through it: the root is the root object, and no query string goes on to the bucket.
+    """
     source = Sub("arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}")
-    return allow(
-        "ReadByDistribution",
-        "s3:GetObject",
-        Sub(f"${{{bucket}.Arn}}/*"),
-        principal=service("cloudfront.amazonaws.com"),
-        condition={"StringEquals": {"AWS:SourceArn": source}},
+    by: dict[str, Any] = {
+        "principal": service("cloudfront.amazonaws.com"),
+        "condition": {"StringEquals": {"AWS:SourceArn": source}},
+    }
+    return (
+        allow("ReadByDistribution", "s3:GetObject", Sub(f"${{{bucket}.Arn}}/*"), **by),
+        allow("TellMissingObjects", "s3:ListBucket", GetAtt(bucket, "Arn"), **by),
     )
 
 
@@ -143,14 +148,13 @@ def _headers(stack: StackBuilder) -> cloudfront.ResponseHeadersPolicy:
 
 
 def _missing_pages() -> list[cloudfront.CustomErrorResponse]:
-    """CloudFront may not list the bucket, so for a missing object S3 says 403, not 404: both show the page, as 404.
-    [CloudFront behaviour, measured by others]
+    """A missing object shows the page, as 404. Not for 403 too: that is what WAF says, and CloudFront would put the
+    page in its place. [UG CloudFront GeneratingCustomErrorResponses]
     """
     return [
         cloudfront.CustomErrorResponse(
-            ErrorCode=code, ResponseCode=404, ResponsePagePath="/index.html", ErrorCachingMinTTL=10
+            ErrorCode=404, ResponseCode=404, ResponsePagePath="/index.html", ErrorCachingMinTTL=10
         )
-        for code in (403, 404)
     ]
 
 

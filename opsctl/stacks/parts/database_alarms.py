@@ -16,8 +16,13 @@ _SMALL = {"nano": 0.5, "micro": 1, "small": 2, "medium": 4}
 _LARGE = {"t": 8, "m": 8, "r": 16, "x": 32, "c": 4}
 
 
-def database_alarms(stack: StackBuilder, name: str, identifier: Any) -> None:
-    """Add the three alarms of the instance with logical id `name`."""
+def database_alarms(stack: StackBuilder, name: str, identifier: Any, *, is_replica: bool) -> None:
+    """Add the three alarms of the instance with logical id `name`.
+
+    A replica has its source's data but not its growth: when the source's storage is enlarged, its own stays as it is.
+    It starts with its source's size of that day, at least `allocated_storage`, so this share of that is never late.
+    """
+    remedy = "It does not grow with its source: enlarge it by hand" if is_replica else "Raise it in time"
     settings = stack.env.rds
     common: dict[str, Any] = {"namespace": "AWS/RDS", "dimensions": {"DBInstanceIdentifier": identifier}}
     alarm(
@@ -31,7 +36,7 @@ def database_alarms(stack: StackBuilder, name: str, identifier: Any) -> None:
     alarm(
         stack,
         f"{name}StorageAlarm",
-        description=f"{name}: less than {FREE_STORAGE_SHARE:.0%} of the initial storage is free. Raise it in time.",
+        description=f"{name}: less than {FREE_STORAGE_SHARE:.0%} of the initial storage is free. {remedy}.",
         metric="FreeStorageSpace",  # bytes
         threshold=int(settings.allocated_storage * GIB * FREE_STORAGE_SHARE),
         comparison="LessThanThreshold",

@@ -59,12 +59,14 @@ def data_key(stack: StackBuilder) -> Any:
 
 
 def logs_key(stack: StackBuilder) -> Any:
-    """ARN of the key of this environment's log groups, and of no others.
+    """ARN of the key of this environment's log groups, those that AWS's services name among them, and of no others.
 
     The principal is regional and the encryption context names the group; both must be in the policy before the group
     is made, or its creation is refused. [UG Logs encrypt-log-data; API AssociateKmsKey]
     """
-    groups = arn("logs", f"log-group:{naming.log_group(stack.env, '*')}")
+    own = naming.own_log_groups(stack.env)
+    names = [naming.log_group(stack.env, "*"), own["rotation"], own["container-insights"], f"{own['database']}*"]
+    groups = [arn("logs", f"log-group:{name}") for name in names]
     return _key(
         stack,
         "logs",

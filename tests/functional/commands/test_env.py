@@ -107,5 +107,20 @@ def test_each_broken_file_gets_its_message(path: Path, tmp_path: Path) -> None:
     assert shown == expected
 
 
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        ("us-gov-west-1", "another partition of AWS"),
+        ("eu-vest-1", "Did you mean `eu-west-1`?"),
+        ("me-central-1", "CloudFront writes no logs to buckets in me-central-1"),
+        ("nowhere", "is not a region"),
+    ],
+)
+def test_the_region_of_the_command_line_is_held_to_the_same_rules(project: Path, region: str, told: str) -> None:
+    ran = opsctl("diff", "--env", "hml", "--region", region, cwd=project)
+    assert ran.code == 2
+    assert told in ran.err
+
+
 def test_there_are_twenty_broken_files() -> None:
     assert len(list(BROKEN.glob("*.yaml"))) >= 20

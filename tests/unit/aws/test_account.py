@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from opsctl.aws.account import Account, LambdaConcurrency
+from opsctl.aws.account import Account, Database, DatabaseOffer, LambdaConcurrency
 from opsctl.aws.errors import AwsRefusedError
 
 from .clients import client, stubbed
@@ -15,15 +15,114 @@ from .clients import client, stubbed
 
 @mock_aws
 def test_the_zones_are_those_of_the_region() -> None:
-    assert {"us-east-1a", "us-east-1b"} <= Account(client).zones()
+    assert {"us-east-1a", "us-east-1b"} <= set(Account(client).zones())
 
 
 def test_zones_that_are_not_available_and_local_zones_are_left_out() -> None:
     sent = {"Filters": [{"Name": "zone-type", "Values": ["availability-zone"]}]}
-    zones = [{"ZoneName": "us-east-1a", "State": "available"}, {"ZoneName": "us-east-1e", "State": "impaired"}]
+    zones = [
+        {"ZoneName": "us-east-1a", "ZoneId": "use1-az6", "State": "available"},
+        {"ZoneName": "us-east-1e", "ZoneId": "use1-az3", "State": "impaired"},
+    ]
     with stubbed("ec2") as (made, stub):
         stub.add_response("describe_availability_zones", {"AvailabilityZones": zones}, sent)
-        assert Account(lambda _: made).zones() == {"us-east-1a"}
+        assert Account(lambda _: made).zones() == {"us-east-1a": "use1-az6"}
+
+
+def test_the_zones_of_endpoints_are_asked_for_by_service_and_an_unknown_service_has_none() -> None:
+    services = ["com.amazonaws.us-east-1.logs", "com.amazonaws.us-east-1.nothing"]
+    sent = {
+        "Filters": [
+            {"Name": "service-name", "Values": services},
+            {"Name": "service-type", "Values": ["Interface"]},
+        ]
+    }
+    details = [{"ServiceName": services[0], "AvailabilityZones": ["us-east-1a", "us-east-1b"]}]
+    with stubbed("ec2") as (made, stub):
+        stub.add_response("describe_vpc_endpoint_services", {"ServiceDetails": details}, sent)
+        found = Account(lambda _: made).endpoint_zones(services)
+    assert found == {services[0]: frozenset({"us-east-1a", "us-east-1b"})}
+
+
+def test_the_zones_of_an_instance_type_are_those_in_which_it_is_sold() -> None:
+    sent = {"LocationType": "availability-zone", "Filters": [{"Name": "instance-type", "Values": ["t3.micro"]}]}
+    with stubbed("ec2") as (made, stub):
+        stub.add_response(
+            "describe_instance_type_offerings", {"InstanceTypeOfferings": [{"Location": "us-east-1a"}]}, sent
+        )
+        assert Account(lambda _: made).instance_type_zones("t3.micro") == {"us-east-1a"}
+
+
+def test_the_offers_of_a_class_come_from_all_pages() -> None:
+    sent = {"Engine": "postgres", "Vpc": True, "EngineVersion": "18.1", "DBInstanceClass": "db.m8g.large"}
+    one = {"DBInstanceClass": "db.m8g.large", "StorageType": "gp3", "MinStorageSize": 20, "MaxStorageSize": 65536,
+           "MultiAZCapable": True, "AvailabilityZones": [{"Name": "us-east-1a"}]}  # fmt: skip
+    other = {**one, "StorageType": "standard", "MultiAZCapable": False}
+    with stubbed("rds") as (made, stub):
+        operation = "describe_orderable_db_instance_options"
+        stub.add_response(operation, {"OrderableDBInstanceOptions": [one], "Marker": "next"}, sent)
+        stub.add_response(operation, {"OrderableDBInstanceOptions": [other]}, {**sent, "Marker": "next"})
+        offers = Account(lambda _: made).database_offers("18.1", "db.m8g.large")
+    assert offers == (
+        DatabaseOffer("gp3", 20, 65536, True, frozenset({"us-east-1a"})),
+        DatabaseOffer("standard", 20, 65536, False, frozenset({"us-east-1a"})),
+    )
+
+
+def test_all_classes_are_asked_for_without_one() -> None:
+    sent = {"Engine": "postgres", "Vpc": True, "EngineVersion": "18.1"}
+    options = [{"DBInstanceClass": name} for name in ("db.t4g.micro", "db.t4g.micro", "db.m8g.large")]
+    with stubbed("rds") as (made, stub):
+        stub.add_response(
+            "describe_orderable_db_instance_options", {"OrderableDBInstanceOptions": options}, sent
+        )  # fmt: skip
+        assert Account(lambda _: made).database_classes("18.1") == {"db.t4g.micro", "db.m8g.large"}
+
+
+@pytest.mark.parametrize(("images", "exists"), [([{"ImageId": "ami-1"}], True), ([], False)])
+def test_an_image_is_asked_for_by_its_id_deprecated_or_not(images: list[dict[str, str]], exists: bool) -> None:
+    with stubbed("ec2") as (made, stub):
+        stub.add_response("describe_images", {"Images": images}, {"ImageIds": ["ami-1"], "IncludeDeprecated": True})
+        assert Account(lambda _: made).image_exists("ami-1") is exists
+
+
+@pytest.mark.parametrize(("code", "exists"), [("InvalidAMIID.NotFound", False), ("UnauthorizedOperation", True)])
+def test_an_image_that_was_withdrawn_is_gone_and_one_that_nobody_may_ask_for_is_not(code: str, exists: bool) -> None:
+    with stubbed("ec2") as (made, stub):
+        stub.add_client_error("describe_images", code)
+        assert Account(lambda _: made).image_exists("ami-1") is exists
+
+
+def test_a_database_is_read_with_its_version_and_replicas_and_a_missing_one_is_none() -> None:
+    answer = {"DBInstances": [{"EngineVersion": "17.6", "ReadReplicaDBInstanceIdentifiers": ["db-2"]}]}
+    with stubbed("rds") as (made, stub):
+        stub.add_response("describe_db_instances", answer, {"DBInstanceIdentifier": "db-1"})
+        stub.add_client_error("describe_db_instances", "DBInstanceNotFound")
+        account = Account(lambda _: made)
+        assert account.database("db-1") == Database("17.6", ("db-2",))
+        assert account.database("db-1") is None
+
+
+def test_the_ways_from_one_version_to_others_are_rdss_own() -> None:
+    targets = [{"EngineVersion": "17.7"}, {"EngineVersion": "18.1", "IsMajorVersionUpgrade": True}]
+    with stubbed("rds") as (made, stub):
+        stub.add_response(
+            "describe_db_engine_versions",
+            {"DBEngineVersions": [{"EngineVersion": "17.6", "ValidUpgradeTarget": targets}]},
+            {"Engine": "postgres", "EngineVersion": "17.6"},
+        )
+        assert Account(lambda _: made).upgrade_targets("17.6") == ("17.7", "18.1")
+
+
+@pytest.mark.parametrize(("version", "default_only"), [("18", True), ("18.1", False)])
+def test_a_major_version_stands_for_its_default(version: str, default_only: bool) -> None:
+    sent = {"Engine": "postgres", "EngineVersion": version, "DefaultOnly": default_only}
+    with stubbed("rds") as (made, stub):
+        stub.add_response("describe_db_engine_versions", {"DBEngineVersions": [{"EngineVersion": "18.1"}]}, sent)
+        stub.add_response("describe_db_engine_versions", {"DBEngineVersions": []}, sent)
+        account = Account(lambda _: made)
+        assert account.default_version(version) == "18.1"
+        assert account.default_version(version) is None
 
 
 @mock_aws

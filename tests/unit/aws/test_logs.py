@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from opsctl.aws.errors import AwsRefusedError
-from opsctl.aws.logs import LogPage, Logs
+from opsctl.aws.logs import LogGroup, LogPage, Logs
 
 from .clients import client, stubbed
 
@@ -66,3 +66,44 @@ def test_a_log_that_may_not_be_read_is_an_error() -> None:
             Logs(made).page("jobs", "s")
         with pytest.raises(AwsRefusedError):
             Logs(made).tail("jobs", "s")
+
+
+@mock_aws
+def test_a_group_is_made_with_an_end_read_back_and_deleted() -> None:
+    logs = Logs(client("logs"))
+    logs.create_group("/aws/rds/instance/db-1/postgresql", None)
+    logs.create_group("/aws/rds/instance/db-1/postgresql", None)
+    logs.keep_days("/aws/rds/instance/db-1/postgresql", 14)
+    assert logs.groups("/aws/rds/instance/db-1/") == {"/aws/rds/instance/db-1/postgresql": LogGroup(14, None)}
+    logs.delete_group("/aws/rds/instance/db-1/postgresql")
+    logs.delete_group("/aws/rds/instance/db-1/postgresql")
+    assert logs.groups("/aws/rds/instance/") == {}
+
+
+@mock_aws
+def test_a_group_made_with_a_key_has_it() -> None:
+    logs = Logs(client("logs"))
+    logs.create_group("group", "arn:aws:kms:us-east-1:123456789012:key/1")
+    assert logs.groups("group") == {"group": LogGroup(None, "arn:aws:kms:us-east-1:123456789012:key/1")}
+
+
+@pytest.mark.parametrize(
+    ("key", "operation", "sent"),
+    [
+        ("arn:key", "associate_kms_key", {"logGroupName": "group", "kmsKeyId": "arn:key"}),
+        (None, "disassociate_kms_key", {"logGroupName": "group"}),
+    ],
+)
+def test_a_group_changes_its_key(key: str | None, operation: str, sent: dict[str, str]) -> None:
+    with stubbed("logs") as (made, stub):
+        stub.add_response(operation, {}, sent)
+        Logs(made).encrypt_group("group", key)
+
+
+@pytest.mark.parametrize("operation", ["create_log_group", "delete_log_group"])
+def test_a_group_that_may_not_be_touched_is_refused(operation: str) -> None:
+    with stubbed("logs") as (made, stub):
+        stub.add_client_error(operation, "AccessDeniedException", "no")
+        logs = Logs(made)
+        with pytest.raises(AwsRefusedError):
+            logs.create_group("group", None) if operation == "create_log_group" else logs.delete_group("group")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from opsctl.cli.render import plan_text
 from opsctl.cli.running import refuse
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.plan import UNCHANGED, Consent, Plan, Risk, StackPlan
+from opsctl.deploy.preflight import PreflightError
 from opsctl.deploy.statuses import Action
 
 RISK = Risk("data", "Database", "AWS::RDS::DBInstance", "replaced", "DBName")
@@ -39,3 +41,11 @@ def test_a_stack_that_a_person_has_to_repair_stops_the_others_too() -> None:
         refuse(Plan("dev", (FINE, BROKEN)), Consent(frozenset({"Database"})))
     assert caught.value.detail == ("network: it is IMPORT_ROLLBACK_FAILED: no",)
     assert "--stack-name dev-network" in caught.value.hint
+
+
+def test_what_aws_would_not_take_stops_it_and_is_shown_in_the_plan() -> None:
+    plan = Plan("dev", (FINE,), notes=("The image is gone.",), problems=("rds.engine_version: no way back.",))
+    with pytest.raises(PreflightError, match="nothing was changed") as caught:
+        refuse(plan, Consent())
+    assert caught.value.detail == ("rds.engine_version: no way back.",)
+    assert plan_text(plan).splitlines()[-2:] == ["! The image is gone.", "! rds.engine_version: no way back."]

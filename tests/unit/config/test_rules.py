@@ -69,7 +69,13 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "replica": ({"rds": {"enable_replica": True, "backup_days": 0}}, "rds.enable_replica", "backup_days to 1"),
     "port": ({"rds": {"port": 5432}}, "rds.port", "5433"),
     "master": ({"rds": {"admin_user": "postgres"}}, "rds.admin_user", "opsctl_master"),
-    "storage": ({"rds": {"max_allocated_storage": 20}}, "rds.max_allocated_storage", "more than 20"),
+    "storage": ({"rds": {"max_allocated_storage": 20}}, "rds.max_allocated_storage", "Write 22 or more"),
+    "storage nearly": (
+        {"rds": {"allocated_storage": 101, "max_allocated_storage": 111}}, "rds.max_allocated_storage", "Write 112",
+    ),
+    "pinned with replica": (
+        {"rds": {"engine_version": "17.6", "enable_replica": True}}, "rds.engine_version", 'major version, "17"',
+    ),
     "trust": ({"rds": {"auth": "trust"}}, "rds.auth", "Write `iam`"),
     "role twice": ({"rds": {"app_user": "app_owner"}}, "rds.roles.owner", "of its own"),
     "retention": ({"observability": {"log_retention_days": 15}}, "observability.log_retention_days", "Write 14"),
@@ -98,6 +104,8 @@ KEPT: dict[str, dict[str, Any]] = {
     "endpoints alone": {"nat": {"use_nat_instance": False}, "vpc": {"interface_endpoints": True}},
     "zone apex": {"ecs": {"domain_name": "example.com", **ZONE}, "security": {"enforce_tls": True}},
     "given certificate": {"ecs": {"certificate_arn": ARN}, "security": {"enforce_tls": True}},
+    "storage grows by ten percent": {"rds": {"allocated_storage": 101, "max_allocated_storage": 112}},
+    "a pinned minor version": {"rds": {"engine_version": "17.6"}},
     "local needs neither mail nor way out": {
         "name": "local", "target": "local", "nat": {"use_nat_instance": False}, "observability": {"alert_email": None},
         "rds": {"auth": "trust"},

@@ -107,9 +107,15 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
-        'if is_working(status):\n            return status == "deleting"',
-        "if False:\n            return False",
+        "                if not is_working(now.status):\n",
+        "                if True:\n",
         "a working database is given orders",
+    ),
+    Mutant(
+        STACKRUN,
+        "        self._release_replicas(template, state, change_set)\n",
+        "",
+        "a replica that is dropped stays under its protection and costs",
     ),
     Mutant(
         REMOVAL,

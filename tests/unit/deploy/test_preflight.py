@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,14 +16,27 @@ from opsctl.deploy.preflight import PreflightError, preflight
 
 @dataclass
 class FakeAccount:
-    zone_names: frozenset[str] = frozenset({"us-east-1a", "us-east-1b", "us-east-1d"})
+    zone_ids: dict[str, str] = field(
+        default_factory=lambda: {"us-east-1a": "use1-az3", "us-east-1b": "use1-az1", "us-east-1d": "use1-az2"}
+    )
+    # The services that lack a zone, by the last part of their name.
+    endpoints_lack: dict[str, set[str]] = field(default_factory=dict)
+    types_sold_in: frozenset[str] = frozenset({"us-east-1a", "us-east-1b"})
     hosted: dict[str, str] = field(default_factory=dict)
     unreserved: int = 1000
     vcpus: float = 6.0
     denied: bool = False
 
-    def zones(self) -> frozenset[str]:
-        return self.zone_names
+    def zones(self) -> dict[str, str]:
+        return self.zone_ids
+
+    def endpoint_zones(self, services: Collection[str]) -> dict[str, frozenset[str]]:
+        there = frozenset(self.zone_ids)
+        lack = {name: self.endpoints_lack.get(name.rsplit(".", 1)[-1], set()) for name in services}
+        return {name: there - zones for name, zones in lack.items() if zones != {"all"}}
+
+    def instance_type_zones(self, instance_type: str) -> frozenset[str]:
+        return self.types_sold_in
 
     def hosted_zone(self, identifier: str) -> str | None:
         return self.hosted.get(identifier)
@@ -56,6 +70,46 @@ def test_an_account_that_fits_passes() -> None:
 def test_a_zone_that_the_account_does_not_have_is_named_with_those_it_has() -> None:
     (line,) = told(environment(vpc={"availability_zones": ("a", "c")}), FakeAccount())
     assert line == "vpc.availability_zones: this account has no zone us-east-1c; it has a, b, d."
+
+
+def test_a_zone_without_fargate_is_told_by_its_id_with_those_that_have_it() -> None:
+    account = FakeAccount(
+        {"ap-northeast-1a": "apne1-az4", "ap-northeast-1b": "apne1-az3", "ap-northeast-1c": "apne1-az1"}
+    )
+    (line,) = told(environment(region="ap-northeast-1"), account)
+    assert line == (
+        "vpc.availability_zones: Fargate runs no tasks in ap-northeast-1b (apne1-az3); it does in a, c."
+    )  # fmt: skip
+    preflight(environment(region="ap-northeast-1", vpc={"availability_zones": ("a", "c")}), account, lambda event: None)
+
+
+def test_a_zone_without_an_interface_endpoint_is_named_with_those_that_have_all() -> None:
+    env = environment(vpc={"interface_endpoints": True})
+    (line,) = told(env, FakeAccount(endpoints_lack={"api": {"us-east-1a"}}))
+    assert line == (
+        "vpc.availability_zones: com.amazonaws.us-east-1.ecr.api takes no interface endpoints in us-east-1a; "
+        "all that are needed do in b, d."
+    )
+    preflight(env, FakeAccount(), lambda event: None)
+
+
+def test_a_service_without_any_interface_endpoint_is_named() -> None:
+    env = environment(vpc={"interface_endpoints": True})
+    (line,) = told(env, FakeAccount(endpoints_lack={"secretsmanager": {"all"}}))
+    assert "com.amazonaws.us-east-1.secretsmanager takes no interface endpoints in us-east-1a, us-east-1b;" in line
+
+
+def test_without_interface_endpoints_nobody_asks_for_their_zones() -> None:
+    preflight(environment(), FakeAccount(endpoints_lack={"api": {"us-east-1a"}}), lambda event: None)
+
+
+def test_a_nat_instance_needs_its_type_in_the_first_zone() -> None:
+    env = environment(nat={"use_nat_instance": True, "instance_type": "t4g.nano"})
+    (line,) = told(env, FakeAccount(types_sold_in=frozenset({"us-east-1b"})))
+    assert line == (
+        "nat.instance_type: EC2 has no t4g.nano in us-east-1a, the first of vpc.availability_zones; it has some in b."
+    )
+    preflight(env, FakeAccount(), lambda event: None)
 
 
 def test_a_hosted_zone_must_be_there_and_be_the_one_configured() -> None:

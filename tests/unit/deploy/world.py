@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from opsctl.aws.account import LambdaConcurrency
+from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
 from opsctl.aws.ecs import Service, Task
 from opsctl.aws.errors import AwsError
-from opsctl.aws.logs import LogPage
+from opsctl.aws.logs import LogGroup, LogPage
 from opsctl.aws.s3 import StoredObject
 from opsctl.aws.session import Identity
 from opsctl.config.models import Environment
@@ -113,9 +113,12 @@ class FakeEcs:
 
 @dataclass
 class FakeLogs:
-    """One log for all streams."""
+    """One log for all streams; groups by name, and what was written about them. `denied` refuses the groups."""
 
     lines: tuple[str, ...] = ()
+    known: dict[str, LogGroup] = field(default_factory=dict)
+    writes: list[tuple[str, ...]] = field(default_factory=list)
+    denied: AwsError | None = None
 
     def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
         return LogPage(self.lines if token is None else (), "end")
@@ -123,22 +126,46 @@ class FakeLogs:
     def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
         return self.lines[-count:]
 
+    def groups(self, prefix: str) -> dict[str, LogGroup]:
+        if self.denied is not None:
+            raise self.denied
+        return {name: group for name, group in self.known.items() if name.startswith(prefix)}
 
-def ended(code: int = 0) -> Task:
-    """A task that ended by itself."""
-    return Task("task/1", "STOPPED", "EssentialContainerExited", "", code)
+    def create_group(self, name: str, key: str | None) -> None:
+        self.writes.append(("create", name, str(key)))
+        self.known[name] = LogGroup(None, key)
+
+    def keep_days(self, name: str, days: int) -> None:
+        self.writes.append(("keep", name, str(days)))
+        self.known[name] = LogGroup(days, self.known[name].key)
+
+    def encrypt_group(self, name: str, key: str | None) -> None:
+        self.writes.append(("encrypt", name, str(key)))
+        self.known[name] = LogGroup(self.known[name].days, key)
+
+    def delete_group(self, name: str) -> None:
+        self.writes.append(("delete", name))
+        del self.known[name]
 
 
 @dataclass
 class FakeAccount:
-    """An account that has all that was asked for, but for `zones_there`."""
+    """What a plan and preflight ask the account; `asked` are the questions, as each costs time."""
 
-    zones_there: frozenset[str] = frozenset({"us-east-1a", "us-east-1b"})
-    asked: int = 0
+    images: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    version: str | AwsError = "17.6"
+    zones_there: dict[str, str] = field(default_factory=lambda: {"us-east-1a": "use1-az1", "us-east-1b": "use1-az2"})
 
-    def zones(self) -> frozenset[str]:
-        self.asked += 1
+    def zones(self) -> dict[str, str]:
+        self.asked.append(("zones", ""))
         return self.zones_there
+
+    def endpoint_zones(self, services: Collection[str]) -> dict[str, frozenset[str]]:
+        return {name: frozenset(self.zones_there) for name in services}
+
+    def instance_type_zones(self, instance_type: str) -> frozenset[str]:
+        return frozenset(self.zones_there)
 
     def hosted_zone(self, identifier: str) -> str | None:
         return None
@@ -148,6 +175,37 @@ class FakeAccount:
 
     def fargate_vcpus(self) -> float:
         return 100.0
+
+    def image_exists(self, image: str) -> bool:
+        self.asked.append(("image_exists", image))
+        return image in self.images
+
+    def database(self, identifier: str) -> Database | None:
+        self.asked.append(("database", identifier))
+        if isinstance(self.version, AwsError):
+            raise self.version
+        return Database(self.version)
+
+    def default_version(self, version: str) -> str | None:
+        return None if version == "99" else version
+
+    def database_offers(self, version: str, instance_class: str) -> tuple[DatabaseOffer, ...]:
+        return (DatabaseOffer("gp3", 20, 65536, True, frozenset({"us-east-1a", "us-east-1b"})),)
+
+
+@dataclass
+class FakeParameters:
+    """The newest Amazon Linux, by architecture."""
+
+    images: dict[str, str] = field(default_factory=lambda: {"x86_64": "ami-2", "arm64": "ami-3"})
+
+    def amazon_linux_image(self, architecture: str) -> str:
+        return self.images[architecture]
+
+
+def ended(code: int = 0) -> Task:
+    """A task that ended by itself."""
+    return Task("task/1", "STOPPED", "EssentialContainerExited", "", code)
 
 
 @dataclass
@@ -165,6 +223,7 @@ class FakeAws:
         self.logs = FakeLogs()
         self.rds = FakeDatabases(self.calls)
         self.load_balancers = FakeLoadBalancers(self.calls)
+        self.parameters = FakeParameters()
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")

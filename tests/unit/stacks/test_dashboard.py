@@ -26,11 +26,12 @@ def config(stack: Stack) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_only_this_distribution_reads_the_bucket_with_signed_requests(name: str) -> None:
     stack = build(name)
-    reader = statements(stack["SiteBucketPolicy"]["PolicyDocument"])["ReadByDistribution"]
-    assert reader["Action"] == "s3:GetObject"
-    assert reader["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    granted = statements(stack["SiteBucketPolicy"]["PolicyDocument"])
     source = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}"
-    assert reader["Condition"] == {"StringEquals": {"AWS:SourceArn": sub(source)}}
+    for grant, action in (("ReadByDistribution", "s3:GetObject"), ("TellMissingObjects", "s3:ListBucket")):
+        assert granted[grant]["Action"] == action
+        assert granted[grant]["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+        assert granted[grant]["Condition"] == {"StringEquals": {"AWS:SourceArn": sub(source)}}
     control = stack["OriginAccessControl"]["OriginAccessControlConfig"]
     assert control["SigningBehavior"] == "always"
     assert control["SigningProtocol"] == "sigv4"
@@ -67,11 +68,13 @@ def test_visitors_are_sent_to_https_and_to_the_index(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_missing_is_answered_by_the_page_as_404_whichever_way_s3_says_it(name: str) -> None:
-    answers = {each["ErrorCode"]: each for each in config(build(name))["CustomErrorResponses"]}
-    assert set(answers) == {403, 404}
-    for answer in answers.values():
-        assert (answer["ResponseCode"], answer["ResponsePagePath"]) == (404, "/index.html")
+def test_what_is_missing_is_answered_by_the_page_and_what_waf_refuses_is_not(name: str) -> None:
+    stack = build(name)
+    (answer,) = config(stack)["CustomErrorResponses"]
+    assert (answer["ErrorCode"], answer["ResponseCode"], answer["ResponsePagePath"]) == (404, 404, "/index.html")
+    # S3 says 404 to those who may list the bucket only; 403 stays what WAF said.
+    lists = statements(stack["SiteBucketPolicy"]["PolicyDocument"])["TellMissingObjects"]
+    assert lists["Resource"] == {"Fn::GetAtt": ["SiteBucket", "Arn"]}
 
 
 @pytest.mark.parametrize("name", NAMES)

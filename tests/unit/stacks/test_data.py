@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from opsctl.config import naming
+from opsctl.deploy import compare
 from opsctl.stacks import data
 from opsctl.stacks.model import FromOutput
 from opsctl.stacks.parts.database_alarms import max_connections
@@ -50,6 +52,36 @@ def test_parameters_are_of_the_major_versions_family_and_ask_for_tls(version: st
     group = build("dev", rds__engine_version=version)["DatabaseParameters"]
     assert group["Family"] == family
     assert group["Parameters"] == {"rds.force_ssl": "1"}
+
+
+def test_a_major_upgrade_is_allowed_only_when_that_was_asked_for() -> None:
+    assert "AllowMajorVersionUpgrade" not in build("prd")["Database"]
+    assert build("prd", rds__allow_major_version_upgrade=True)["Database"]["AllowMajorVersionUpgrade"] is True
+
+
+def test_a_pinned_minor_version_stays_as_rds_has_no_way_back_to_one_that_it_left() -> None:
+    database = build("dev", rds__engine_version="17.6")["Database"]
+    assert (database["EngineVersion"], database["AutoMinorVersionUpgrade"]) == ("17.6", False)
+
+
+def test_another_major_version_brings_another_parameter_group_whose_name_is_free() -> None:
+    before, after = build("dev", rds__engine_version="17"), build("dev", rds__engine_version="18")
+    (change,) = [
+        change for change in compare.resource_changes(before.document, after.document) if "Group" in change.type
+    ]
+    assert (change.logical_id, change.replacement, change.causes) == ("DatabaseParameters", "yes", ("Family",))
+    assert "DBParameterGroupName" not in after["DatabaseParameters"]
+    assert after["Database"]["DBParameterGroupName"] == ref("DatabaseParameters")
+
+
+def test_a_replica_is_told_apart_where_its_storage_runs_out_as_it_does_not_grow() -> None:
+    stack = build("prd")
+    assert "MaxAllocatedStorage" not in stack["Replica"]
+    alarm = stack["ReplicaStorageAlarm"]
+    assert alarm["MetricName"] == "FreeStorageSpace"
+    assert alarm["Threshold"] == int(100 * 1024**3 * 0.15)
+    assert "does not grow with its source" in alarm["AlarmDescription"]
+    assert "does not grow" not in stack["DatabaseStorageAlarm"]["AlarmDescription"]
 
 
 def test_statements_are_not_logged_as_rotation_would_log_the_password() -> None:
@@ -104,7 +136,7 @@ def test_rotation_waits_for_its_window_and_for_the_attachment(name: str) -> None
     rotation = stack["MasterSecretRotation"]
     assert rotation["RotateImmediatelyOnUpdate"] is False
     assert rotation["RotationRules"]["AutomaticallyAfterDays"] <= 30
-    assert stack.attribute("MasterSecretRotation", "DependsOn") == "MasterSecretAttachment"
+    assert "MasterSecretAttachment" in stack.attribute("MasterSecretRotation", "DependsOn")
     assert stack["MasterSecretAttachment"]["TargetId"] == ref("Database")
 
 
@@ -119,6 +151,28 @@ def test_the_hosted_function_gets_strings_not_lists() -> None:
     assert function["VpcSubnetIds"] == {"Fn::Join": [",", ref("PrivateSubnetIds")]}
     assert function["VpcSecurityGroupIds"] == ref("RotationSecurityGroupId")
     assert function["RotationType"] == "PostgreSQLSingleUser"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hosted_function_finds_its_log_group_made_with_an_end(name: str) -> None:
+    stack = build(name)
+    function = stack["MasterSecretRotation"]["HostedRotationLambda"]["RotationLambdaName"]
+    group = stack["RotationLogGroup"]
+    assert group["LogGroupName"] == f"/aws/lambda/{function}"
+    assert group["RetentionInDays"] == environment(name).observability.log_retention_days
+    assert group.get("KmsKeyId") == (ref("LogsKeyArn") if name in {"hml", "prd"} else None)
+    assert "RotationLogGroup" in stack.attribute("MasterSecretRotation", "DependsOn")
+
+
+@pytest.mark.parametrize("length", [3, 40])
+def test_the_hosted_functions_name_is_one_that_lambda_takes_and_a_long_one_is_not_shared(length: int) -> None:
+    long = "x" * length
+    names = {
+        naming.rotation_function(environment("dev", service=long, client=client))
+        for client in (f"{long[:-1]}a", f"{long[:-1]}b")
+    }
+    assert len(names) == 2
+    assert all(len(name) <= 64 for name in names)
 
 
 def test_the_transform_is_literal_and_its_capabilities_are_acknowledged() -> None:

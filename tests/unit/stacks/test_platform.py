@@ -77,11 +77,15 @@ def test_the_logs_key_serves_this_environments_groups_of_this_region() -> None:
     stack = build("prd")
     statement = statements(stack["LogsKey"]["KeyPolicy"])["EncryptLogs"]
     assert statement["Principal"] == {"Service": sub("logs.${AWS::Region}.${AWS::URLSuffix}")}
+    groups = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
     assert statement["Condition"] == {
         "ArnLike": {
-            "kms:EncryptionContext:aws:logs:arn": sub(
-                "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/opsctl/prd/salaries/*"
-            )
+            "kms:EncryptionContext:aws:logs:arn": [
+                sub(f"{groups}/opsctl/prd/salaries/*"),
+                sub(f"{groups}/aws/lambda/prd-salaries-rotation-acme"),
+                sub(f"{groups}/aws/ecs/containerinsights/prd-salaries-acme/performance"),
+                sub(f"{groups}/aws/rds/instance/prd-salaries-data-acme*"),
+            ]
         }
     }
     # A reference makes CloudFormation wait for the key and its policy before it makes the group.
@@ -118,6 +122,15 @@ def test_log_groups_are_named_kept_and_expire_their_lines(name: str, days: int) 
 def test_logs_outlive_the_stack_where_it_is_protected_and_else_leave_their_names_free() -> None:
     assert build("prd").attribute("ServiceLogGroup", "DeletionPolicy") == "RetainExceptOnCreate"
     assert build("dev").attribute("ServiceLogGroup", "DeletionPolicy") == "Delete"
+
+
+def test_container_insights_finds_its_group_made_with_an_end_and_the_environments_key() -> None:
+    stack = build("prd")
+    group = stack["ContainerInsightsLogGroup"]
+    assert group["LogGroupName"] == "/aws/ecs/containerinsights/prd-salaries-acme/performance"
+    assert (group["RetentionInDays"], group["KmsKeyId"]) == (365, {"Fn::GetAtt": ["LogsKey", "Arn"]})
+    assert stack.attribute("Cluster", "DependsOn") == "ContainerInsightsLogGroup"
+    assert "ContainerInsightsLogGroup" not in build("dev").resources
 
 
 def test_the_flow_log_group_comes_with_flow_logs() -> None:

@@ -6,6 +6,7 @@ from tests.golden.controls.expectations import absent, at_least, at_most, contai
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
+    EVERYWHERE,
     HML,
     PRD,
     STRICT,
@@ -98,11 +99,51 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "rds-protection",
         "Reliability",
-        "Deletion protection, minor versions by themselves, tags on snapshots.",
+        "Deletion protection, minor versions by themselves and major ones only when asked for, tags on snapshots. A "
+        "replica is protected like its source; the deploy that drops it lifts that first.",
         check("RDS.8", "data", INSTANCES, "DeletionProtection", equals(True)),
         check("RDS.13 CIS-2.2.2", "data", INSTANCES, "AutoMinorVersionUpgrade", equals(True)),
+        check("own:major-version", "data", INSTANCES, "AllowMajorVersionUpgrade", absent()),
+        check("own:major-version", "data", PRIMARY, "EngineVersion", equals("18")),
+        check("own:major-version", "data", one("DatabaseParameters"), "Family", equals("postgres18")),
+        check("own:major-version", "data", one("DatabaseParameters"), "DBParameterGroupName", absent()),
         check("RDS.17", "data", INSTANCES, "CopyTagsToSnapshot", equals(True)),
         dev="on",
+        prd="on",
+    ),
+    control(
+        "rds-storage",
+        "Operations",
+        "Storage that runs out raises the alarm on every instance. A replica's does not grow with its source's.",
+        *(
+            check("own:storage-alarm", "data", one(f"{name}StorageAlarm"), path, expect, on=on)
+            for name, on in (("Database", EVERYWHERE), ("Replica", PRD))
+            for path, expect in (
+                ("MetricName", equals("FreeStorageSpace")),
+                ("Dimensions", equals([{"Name": "DBInstanceIdentifier", "Value": ref(name)}])),
+                ("ComparisonOperator", equals("LessThanThreshold")),
+                ("AlarmActions", equals([ref("AlarmTopicArn")])),
+            )
+        ),
+        *(
+            check(
+                "own:storage-alarm",
+                "data",
+                one(f"{name}StorageAlarm"),
+                "Threshold",
+                equals(gib * 1024**3 * 15 // 100),
+                on=on,
+            )
+            for name, gib, on in (
+                ("Database", 20, DEV),
+                ("Database", 20, HML),
+                ("Database", 100, PRD),
+                ("Replica", 100, PRD),
+            )
+        ),
+        check("own:storage-alarm", "data", one("Replica"), "MaxAllocatedStorage", absent(), on=PRD),
+        dev="on, no replica",
+        hml="on, no replica",
         prd="on",
     ),
     control(
@@ -120,7 +161,8 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "rds-logs",
         "Operations",
-        "The logs of PostgreSQL and of upgrades go to CloudWatch.",
+        "The logs of PostgreSQL and of upgrades go to CloudWatch. Their groups' names hold the instance's, which no "
+        "template knows beforehand, so the deploy gives them the environment's retention and key.",
         check("RDS.9 RDS.36", "data", INSTANCES, "EnableCloudwatchLogsExports", contains(("postgresql", "upgrade"))),
         dev="on",
         prd="on",
@@ -243,7 +285,7 @@ CONTROLS: tuple[Control, ...] = (
         check(
             "SecretsManager.1", "data", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")
         ),
-        check("SecretsManager.1", "data", ROTATION, "/DependsOn", equals("MasterSecretAttachment")),
+        check("SecretsManager.1", "data", ROTATION, "/DependsOn", contains(("MasterSecretAttachment",))),
         check("SecretsManager.1", "data", ROTATION, "RotateImmediatelyOnUpdate", equals(False)),
         check("SecretsManager.4", "data", ROTATION, "RotationRules/AutomaticallyAfterDays", at_most(30)),
         check("SecretsManager.1", "data", one("MasterSecretAttachment"), "TargetId", equals(ref("Database"))),

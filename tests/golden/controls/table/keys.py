@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.golden.controls.expectations import absent, at_least, equals, lacks, matches, one_of
+from tests.golden.controls.expectations import absent, at_least, contains, equals, lacks, matches, one_of
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
@@ -10,6 +10,7 @@ from tests.golden.controls.language import (
     HML,
     PRD,
     STRICT,
+    WHOLE,
     Control,
     att,
     belonging_to,
@@ -36,6 +37,20 @@ ACCOUNT = sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
 THROUGH = [
     sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}") for name in ("ecr", "lambda", "rds", "s3", "secretsmanager")
 ]
+
+LOG_GROUP = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+CLUSTER = one("Cluster", "AWS::ECS::Cluster")
+
+
+def _groups(env: str) -> list[str]:
+    """What the key for logs may be used for: the environment's own groups, and those that AWS's services name."""
+    return [
+        f"/opsctl/{env}/salaries/*",
+        f"/aws/lambda/{env}-salaries-rotation-acme",
+        f"/aws/ecs/containerinsights/{env}-salaries-acme/performance",
+        f"/aws/rds/instance/{env}-salaries-data-acme*",
+    ]
+
 
 CONTROLS: tuple[Control, ...] = (
     control(
@@ -129,11 +144,14 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "logs",
         "Security",
-        "Log groups keep their lines for a stated time, under a customer key where there is one.",
+        "Log groups keep their lines for a stated time, under a customer key where there is one; so do those to which "
+        "the rotation and Container Insights write under names of their own.",
         check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", equals(14), on=DEV),
         check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", at_least(90), on=HML),
         check("CKV_AWS_66", ANY_STACK, every(GROUP), "RetentionInDays", at_least(365), on=PRD),
-        check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", equals(att("LogsKey.Arn")), on=STRICT),
+        check("CKV_AWS_158", "platform", every(GROUP), "KmsKeyId", equals(att("LogsKey.Arn")), on=STRICT),
+        check("CKV_AWS_158", "data", every(GROUP), "KmsKeyId", equals(ref("LogsKeyArn")), on=STRICT),
+        check("CKV_AWS_158", "data", WHOLE, "Stack/Parameters/LogsKeyArn", equals("platform.LogsKeyArn"), on=STRICT),
         check(
             "CKV_AWS_158",
             "platform",
@@ -144,14 +162,40 @@ CONTROLS: tuple[Control, ...] = (
             ),
             on=STRICT,
         ),
-        check(
-            "CKV_AWS_158",
-            "platform",
-            one("LogsKey", KEY),
-            "KeyPolicy/Statement[Sid=EncryptLogs]/Condition/ArnLike/kms:EncryptionContext:aws:logs:arn",
-            matches(r"log-group:/opsctl/(hml|prd)/salaries/\*$"),
-            on=STRICT,
+        *(
+            check(
+                "CKV_AWS_158",
+                "platform",
+                one("LogsKey", KEY),
+                "KeyPolicy/Statement[Sid=EncryptLogs]/Condition/ArnLike/kms:EncryptionContext:aws:logs:arn",
+                equals([sub(f"{LOG_GROUP}{name}") for name in _groups(env)]),
+                on=on,
+            )
+            for env, on in (("hml", HML), ("prd", PRD))
         ),
+        *(
+            check("own:foreign-logs", stack, one(title, GROUP), "LogGroupName", equals(_groups(env)[number]), on=on)
+            for stack, title, number, wanted in (
+                ("data", "RotationLogGroup", 1, EVERYWHERE),
+                ("platform", "ContainerInsightsLogGroup", 2, STRICT),
+            )
+            for env, on in (("dev", DEV), ("hml", HML), ("prd", PRD))
+            if env in wanted
+        ),
+        *(
+            check(
+                "own:foreign-logs",
+                "data",
+                one("MasterSecretRotation"),
+                "HostedRotationLambda/RotationLambdaName",
+                equals(f"{env}-salaries-rotation-acme"),
+                on=on,
+            )
+            for env, on in (("dev", DEV), ("hml", HML), ("prd", PRD))
+        ),
+        check("own:foreign-logs", "data", one("MasterSecretRotation"), "/DependsOn", contains(("RotationLogGroup",))),
+        check("own:foreign-logs", "platform", CLUSTER, "/DependsOn", equals("ContainerInsightsLogGroup"), on=STRICT),
+        none("own:foreign-logs", "platform", no(GROUP, name="ContainerInsightsLogGroup"), on=DEV),
         check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", absent(), on=DEV),
         skipped("CKV_AWS_158", ANY_STACK, every(GROUP)),
         dev="14 days; AWS's key (skip)",

@@ -295,7 +295,8 @@ CONTROLS: tuple[Control, ...] = (
         "waf",
         "Security",
         "A web ACL before load balancer and CloudFront: common rules, known bad inputs, addresses of ill repute, and "
-        "at most 2,000 requests in five minutes from one address.",
+        "at most 2,000 requests in five minutes from one address. What it refuses reaches the viewer as 403: only 404 "
+        "is answered by the site's own page.",
         _web_acl("ELB.16", "app", "REGIONAL"),
         check(
             "ELB.16",
@@ -318,6 +319,15 @@ CONTROLS: tuple[Control, ...] = (
         ),
         check("CloudFront.6", "dashboard", WHOLE, "Stack/Parameters/WebAclArn", equals("edge.WebAclArn"), on=STRICT),
         check("CloudFront.6", "edge", WHOLE, "Outputs/WebAclArn/Value", equals(att("WebAcl.Arn")), on=STRICT),
+        check(
+            "CloudFront.6",
+            "dashboard",
+            one("Distribution"),
+            "DistributionConfig/CustomErrorResponses",
+            equals(
+                [{"ErrorCode": 404, "ResponseCode": 404, "ResponsePagePath": "/index.html", "ErrorCachingMinTTL": 10}]
+            ),
+        ),
         none("ELB.16", "app", no(ACL), on=DEV),
         none("CloudFront.6 CKV_AWS_192", "edge", no(ACL), on=DEV),
         check("CloudFront.6", "dashboard", one("Distribution"), "DistributionConfig/WebACLId", absent(), on=DEV),

@@ -107,7 +107,8 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "cloudfront-oac",
         "Security",
-        "Only this distribution reads the bucket, by signed requests.",
+        "Only this distribution reads the bucket, by signed requests. It may list it, so that S3 says 404 of what is "
+        "missing and 403 is WAF's alone.",
         check(
             "CloudFront.13",
             "dashboard",
@@ -143,26 +144,32 @@ CONTROLS: tuple[Control, ...] = (
             "PolicyDocument/Statement[?Effect=Allow]/Principal",
             equals({"Service": "cloudfront.amazonaws.com"}),
         ),
-        check(
-            "CloudFront.13",
-            "dashboard",
-            one("SiteBucketPolicy"),
-            "PolicyDocument/Statement",
-            contains_statement(
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "cloudfront.amazonaws.com"},
-                    "Action": "s3:GetObject",
-                    "Resource": sub("${SiteBucket.Arn}/*"),
-                    "Condition": {
-                        "StringEquals": {
-                            "AWS:SourceArn": sub(
-                                "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}"
-                            )
-                        }
-                    },
-                }
-            ),
+        *(
+            check(
+                "CloudFront.13",
+                "dashboard",
+                one("SiteBucketPolicy"),
+                "PolicyDocument/Statement",
+                contains_statement(
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "cloudfront.amazonaws.com"},
+                        "Action": action,
+                        "Resource": resource,
+                        "Condition": {
+                            "StringEquals": {
+                                "AWS:SourceArn": sub(
+                                    "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}"
+                                )
+                            }
+                        },
+                    }
+                ),
+            )
+            for action, resource in (
+                ("s3:GetObject", sub("${SiteBucket.Arn}/*")),
+                ("s3:ListBucket", att("SiteBucket.Arn")),
+            )
         ),
         none("CloudFront.13", "dashboard", no("AWS::CloudFront::CloudFrontOriginAccessIdentity")),
         dev="on",

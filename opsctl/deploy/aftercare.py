@@ -1,0 +1,113 @@
+"""After a deploy that changed something: what CloudFormation calls done though it is not, and logs without an end.
+
+The last look at the database. Nothing here fails a deploy: what can't be read or set is noted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from opsctl.aws.errors import AwsError
+from opsctl.deploy.events import Emit, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from opsctl.aws.account import Database
+    from opsctl.aws.logs import LogGroup
+    from opsctl.config.models import Environment
+    from opsctl.deploy.state import RemoteState
+
+# What the data stack exports; RDS writes each to a group /aws/rds/instance/IDENTIFIER/LOG, which it makes without an
+# end and which stays when the instance goes. https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/
+# USER_LogAccess.Concepts.PostgreSQL.html
+_LOGS = ("postgresql", "upgrade")
+
+
+class DatabaseReader(Protocol):
+    """The one question about the database."""
+
+    def database(self, identifier: str) -> Database | None: ...
+
+
+class GroupApi(Protocol):
+    """What giving log groups an end needs of CloudWatch Logs."""
+
+    def groups(self, prefix: str) -> dict[str, LogGroup]: ...
+    def create_group(self, name: str, key: str | None) -> None: ...
+    def keep_days(self, name: str, days: int) -> None: ...
+    def encrypt_group(self, name: str, key: str | None) -> None: ...
+    def delete_group(self, name: str) -> None: ...
+
+
+def look_after(env: Environment, state: RemoteState, account: DatabaseReader, logs: GroupApi, emit: Emit) -> None:
+    """Say what is left or was not reached, and give the database's logs the environment's retention and key."""
+    outputs = state.outputs("data")
+    identifier = outputs.get("DatabaseIdentifier")
+    if env.target == "local" or identifier is None:
+        return
+    replica = outputs.get("ReplicaIdentifier")
+    _noted("database", emit, lambda: _look_at(env, account.database(identifier), {replica}, emit))
+    key = state.outputs("platform").get("LogsKeyArn")
+    for instance in filter(None, (identifier, replica)):
+        _noted(f"logs of {instance}", emit, lambda each=instance: _end(env, logs, each, key))  # type: ignore[misc]
+
+
+def forget_logs(logs: GroupApi, identifiers: Iterable[str], emit: Emit) -> None:
+    """Delete the log groups of instances that are gone: RDS leaves them."""
+
+    def forget(identifier: str) -> None:
+        for name in logs.groups(_prefix(identifier)):
+            logs.delete_group(name)
+
+    for identifier in identifiers:
+        _noted(f"logs of {identifier}", emit, lambda each=identifier: forget(each))  # type: ignore[misc]
+
+
+def _look_at(env: Environment, database: Database | None, known: set[str | None], emit: Emit) -> None:
+    if database is None:
+        return
+    for left in sorted(set(database.replicas) - known):
+        emit(
+            Note(
+                f"data: the read replica {left} is no part of {env.name} any more, and goes on costing. Delete it: "
+                f"`aws rds modify-db-instance --db-instance-identifier {left} --no-deletion-protection "
+                f"--apply-immediately`, then `aws rds delete-db-instance --db-instance-identifier {left}`."
+            )
+        )
+    # The handler waits until nothing is pending, and after a failed check nothing is. [aws-cloudformation-resource-
+    # providers-rds, isNoPendingChanges]
+    if database.version.partition(".")[0] != env.rds.major_version:
+        emit(
+            Note(
+                f"data: the database still runs PostgreSQL {database.version}, not {env.rds.major_version}: RDS looked "
+                "at the data before the upgrade and kept the old version. The newest of its logs `pg_upgrade…` says "
+                "why; correct that, put rds.engine_version back, deploy, and try again."
+            )
+        )
+
+
+def _end(env: Environment, logs: GroupApi, identifier: str, key: str | None) -> None:
+    """Give an instance's groups their retention and key; those that RDS has not made yet are made, so that it finds
+    them so.
+    """
+    days, found = env.observability.log_retention_days, logs.groups(_prefix(identifier))
+    for name in (f"{_prefix(identifier)}{log}" for log in _LOGS):
+        group = found.get(name)
+        if group is None:
+            logs.create_group(name, key)
+        elif group.key != key:
+            logs.encrypt_group(name, key)
+        if group is None or group.days != days:
+            logs.keep_days(name, days)
+
+
+def _prefix(identifier: str) -> str:
+    return f"/aws/rds/instance/{identifier}/"
+
+
+def _noted(what: str, emit: Emit, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except AwsError as error:
+        emit(Note(f"Not looked after ({what}): {error.message}"))

@@ -1,0 +1,192 @@
+"""What a plan finds out by itself: the image of the NAT instance, and whether a database can take its version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from opsctl.aws.errors import AwsRefusedError
+from opsctl.config.models import Environment
+from opsctl.deploy.plan import Plan
+from opsctl.deploy.situation import Request, Situation
+from opsctl.stacks.model import FromContext, StackTemplate
+
+from .fakes import template
+from .world import FakeAws, FakeBundle, FakeImage
+
+if TYPE_CHECKING:
+    from opsctl.aws.session import Aws
+
+NAT = """\
+Parameters:
+  NatImageId:
+    Type: AWS::EC2::Image::Id
+Resources:
+  {name}:
+    Type: AWS::EC2::Instance
+    Properties:
+      ImageId: !Ref NatImageId
+      InstanceType: {kind}
+      SubnetId: {subnet}
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties:
+      DisplayName: {topic}
+"""
+
+
+def network(name: str = "Nat1", kind: str = "t3.micro", subnet: str = "s-1", topic: str = "one") -> StackTemplate:
+    body = NAT.format(name=name, kind=kind, subnet=subnet, topic=topic)
+    return template("network", body, parameters={"NatImageId": FromContext("nat_image_id")})
+
+
+def planned(
+    aws: FakeAws,
+    wanted: StackTemplate,
+    kind: str = "t3.micro",
+    *,
+    refresh: bool = False,
+    version: str = "18",
+    allow_upgrade: bool = False,
+) -> tuple[str, Plan]:
+    """The image that a deploy of `wanted` would use, and its plan."""
+    env = Environment.model_validate(
+        {
+            "name": "dev",
+            "service": "salaries",
+            "client": "acme",
+            "nat": {"instance_type": kind},
+            "rds": {"engine_version": version, "allow_major_version_upgrade": allow_upgrade},
+        }
+    )
+    request = Request("run", "ann@host", "opsctl diff", (wanted.stack,), refresh_nat_image=refresh)
+    stacks = (wanted, template("app"))
+    situation = Situation(env, stacks, cast("Aws", aws), image=FakeImage(), bundle=FakeBundle(), request=request)
+    plan = situation.plan()
+    return situation.context.get("nat_image_id") or "", plan
+
+
+def deployed(stack: StackTemplate, status: str = "UPDATE_COMPLETE") -> FakeAws:
+    aws = FakeAws()
+    aws.cloudformation.put(stack, status, parameters={"NatImageId": "ami-1"})
+    return aws
+
+
+def test_an_image_that_amazon_withdrew_is_replaced_when_the_network_changes_and_the_plan_says_so() -> None:
+    aws = deployed(network())
+    image, plan = planned(aws, network(topic="two"))
+    assert image == "ami-2"
+    assert len(plan.notes) == 1
+    assert "Amazon has withdrawn ami-1" in plan.notes[0]
+    assert aws.account.asked == [("image_exists", "ami-1")]
+
+
+def test_an_image_that_is_still_there_is_kept() -> None:
+    aws = deployed(network())
+    aws.account.images.add("ami-1")
+    image, plan = planned(aws, network(topic="two"))
+    assert (image, plan.notes) == ("ami-1", ())
+
+
+def test_where_the_network_does_not_change_nothing_is_asked() -> None:
+    aws = deployed(network())
+    image, plan = planned(aws, network())
+    assert (image, plan.is_empty, aws.account.asked) == ("ami-1", True, [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "image"),
+    [
+        (network(name="Nat2"), "t3.micro", "ami-2"),
+        (network(subnet="s-2"), "t3.micro", "ami-2"),
+        (network(kind="t4g.micro"), "t4g.micro", "ami-3"),
+    ],
+)
+def test_an_instance_that_is_made_anew_gets_the_newest_image(wanted: StackTemplate, kind: str, image: str) -> None:
+    aws = deployed(network())
+    assert planned(aws, wanted, kind)[0] == image
+    assert aws.account.asked == []
+
+
+def test_another_size_of_the_same_architecture_keeps_the_image() -> None:
+    aws = deployed(network())
+    aws.account.images.add("ami-1")
+    assert planned(aws, network(kind="t3.small"), "t3.small")[0] == "ami-1"
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "REVIEW_IN_PROGRESS"])
+def test_a_network_that_never_came_up_starts_from_the_newest_image(status: str) -> None:
+    assert planned(deployed(network(), status), network())[0] == "ami-2"
+
+
+def test_asking_for_the_newest_image_gets_it() -> None:
+    assert planned(deployed(network()), network(), refresh=True)[0] == "ami-2"
+
+
+DATABASE = "Resources: {{Database: {{Type: AWS::RDS::DBInstance, Properties: {{EngineVersion: '{version}'}}}}}}\n"
+
+
+def versions(aws: FakeAws, old: str, new: str) -> Plan:
+    """The plan for a data stack whose engine version changes."""
+    aws.cloudformation.put(
+        template("data", DATABASE.format(version=old)), "UPDATE_COMPLETE", outputs={"DatabaseIdentifier": "db-1"}
+    )
+    return planned(aws, template("data", DATABASE.format(version=new)))[1]
+
+
+def test_a_version_that_the_database_is_past_is_a_problem_of_the_plan() -> None:
+    plan = versions(FakeAws(), "17", "17.2")
+    assert len(plan.problems) == 1
+    assert "runs 17.6, and RDS has no way back to 17.2" in plan.problems[0]
+
+
+def test_a_version_that_stays_is_not_asked_about() -> None:
+    aws = FakeAws()
+    assert versions(aws, "17", "17").problems == ()
+    assert aws.account.asked == []
+
+
+def test_a_question_about_versions_that_may_not_be_asked_is_noted() -> None:
+    aws = FakeAws()
+    aws.account.version = AwsRefusedError("AWS denied DescribeDBInstances.", aws_code="AccessDenied")
+    plan = versions(aws, "17", "17.2")
+    assert plan.problems == ()
+    assert plan.notes == ("Not checked beforehand (database): AWS denied DescribeDBInstances.",)
+
+
+def test_a_database_is_looked_up_before_its_stack_is_there() -> None:
+    aws = FakeAws()
+    plan = planned(aws, template("data", DATABASE.format(version="18")), version="99")[1]
+    assert plan.problems == ("rds.engine_version: RDS has no PostgreSQL 99 in us-east-1.",)
+
+
+@pytest.mark.parametrize(("status", "count"), [("ROLLBACK_COMPLETE", 1), ("UPDATE_COMPLETE", 0)])
+def test_one_that_has_to_be_made_again_is_looked_up_and_one_that_stands_is_not(status: str, count: int) -> None:
+    aws = FakeAws()
+    stack = template("data", DATABASE.format(version="18"))
+    aws.cloudformation.put(stack, status)
+    assert len(planned(aws, stack, version="99")[1].problems) == count
+
+
+@pytest.mark.parametrize(("parameters", "count"), [({"ReplicaHost": "db-2.example.com"}, 1), ({}, 0)])
+def test_the_replica_goes_after_the_service_that_reads_from_it(parameters: dict[str, str], count: int) -> None:
+    aws = FakeAws()
+    instance = "{{Type: AWS::RDS::DBInstance, Properties: {{SourceDBInstanceIdentifier: x}}}}"
+    old = DATABASE.format(version="18")
+    aws.cloudformation.put(
+        template("data", old.replace("}}}", "}}, Replica: " + instance.format() + "}")), "UPDATE_COMPLETE"
+    )
+    aws.cloudformation.put(template("app"), "UPDATE_COMPLETE", parameters=parameters)
+    plan = planned(aws, template("data", old))[1]
+    assert len([line for line in plan.problems if line.startswith("rds.enable_replica")]) == count
+
+
+def test_an_allowance_for_a_major_upgrade_that_is_done_is_noted() -> None:
+    aws = FakeAws()
+    stack = template("data", DATABASE.format(version="18").replace("}}}", ", AllowMajorVersionUpgrade: true}}}"))
+    aws.cloudformation.put(stack, "UPDATE_COMPLETE")
+    plan = planned(aws, stack, allow_upgrade=True)[1]
+    assert plan.is_empty
+    assert plan.notes[0].startswith("rds.allow_major_version_upgrade is still true")
+    assert planned(aws, stack)[1].notes == ()
