@@ -123,10 +123,10 @@ class Ecr:
         return sorted(found, key=lambda image: image.pushed, reverse=True)
 
     def platform_digests(self, repository: str, digest: str, *, registry: str | None = None) -> list[str]:
-        """The digests behind an index; the image's own when it is for one platform."""
+        """The digests of the images behind an index; the image's own when it is for one platform."""
         owner = {"registryId": registry} if registry else {}
         listed = json.loads(self._manifest(repository, digest, owner)["imageManifest"]).get("manifests")
-        return [str(each["digest"]) for each in listed] if listed else [digest]
+        return [str(each["digest"]) for each in listed if not _says_something(each)] if listed else [digest]
 
     def findings(
         self,
@@ -157,6 +157,18 @@ class Ecr:
             waited += poll_seconds
         raise AwsError(f"The scan of {repository}@{digest} is still {status}.", aws_code="ScanNotDone")
 
+    def _start_scan(self, image: dict[str, Any]) -> str:
+        """Ask for a scan; answers its status. ECR scans an image once a day, and says so when one has just begun."""
+        try:
+            with translated():
+                self._client.start_image_scan(**image)
+        except AwsError as error:
+            if error.aws_code == "UnsupportedImageTypeException":
+                return "UNSUPPORTED_IMAGE"
+            if error.aws_code not in {"LimitExceededException", "ScanInProgressException"}:
+                raise
+        return "PENDING"
+
     def _scan(self, image: dict[str, Any]) -> tuple[str, list[Finding], str]:
         """Status, findings and reason; a scan that was never asked for is started."""
         try:
@@ -165,9 +177,7 @@ class Ecr:
         except AwsError as error:
             if error.aws_code != "ScanNotFoundException":
                 raise
-            with translated():
-                self._client.start_image_scan(**image)
-            return "PENDING", [], ""
+            return self._start_scan(image), [], ""
         status = pages[0].get("imageScanStatus", {})
         found = []
         for page in pages:
@@ -175,6 +185,19 @@ class Ecr:
             found += [_basic(each) for each in details.get("findings", [])]
             found += [each for raw in details.get("enhancedFindings", []) for each in _enhanced(raw)]
         return str(status.get("status", "")), found, str(status.get("description", ""))
+
+
+def is_attestation(annotations: Mapping[str, str], platform: str) -> bool:
+    """Whether an entry of an index is no image but what buildx says about one, under the platform `unknown/unknown`.
+
+    buildx adds them by default, and ECR can't scan them. [moby/buildkit#3499; docs of buildx, attestation storage]
+    """
+    return platform == "unknown/unknown" or annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+
+
+def _says_something(entry: Mapping[str, Any]) -> bool:
+    platform = entry.get("platform") or {}
+    return is_attestation(entry.get("annotations") or {}, f"{platform.get('os')}/{platform.get('architecture')}")
 
 
 def _image(values: dict[str, Any]) -> EcrImage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from opsctl.aws.errors import AwsError
 from opsctl.cli import output
 from opsctl.cli.wiring import repository_account
 from opsctl.deploy.image import ImageMissingError
@@ -12,6 +13,7 @@ from opsctl.errors import UsageError
 from opsctl.images.source import source_version
 
 if TYPE_CHECKING:
+    from opsctl.aws.ecr import Ecr, Finding
     from opsctl.cli.context import Target
 
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
@@ -28,11 +30,7 @@ def run_scan(target: Target, tag: str | None) -> dict[str, Any]:
             f"There is no image {repository}:{tag}.",
             hint=f"Push it with `opsctl image push --env {target.env.name} --tag {tag}`, or name another with --tag.",
         )
-    found = {
-        finding
-        for each in ecr.platform_digests(repository, digest, registry=owner)
-        for finding in ecr.findings(repository, each, registry=owner)
-    }
+    found, not_scanned = _findings(ecr, repository, digest, owner)
     ordered = sorted(found, key=lambda each: (-severity_rank(each.severity), each.id, each.package))
     counts = {name: count for name in reversed(SEVERITIES) if (count := sum(f.severity == name for f in found))}
     return {
@@ -41,7 +39,25 @@ def run_scan(target: Target, tag: str | None) -> dict[str, Any]:
         "digest": digest,
         "counts": counts,
         "findings": [asdict(each) for each in ordered],
+        "not_scanned": not_scanned,
     }
+
+
+def _findings(ecr: Ecr, repository: str, digest: str, owner: str | None) -> tuple[set[Finding], list[dict[str, str]]]:
+    """What was found in any platform, and the platforms that ECR can't scan; an error when it can scan none."""
+    found: set[Finding] = set()
+    failures: dict[str, AwsError] = {}
+    platforms = ecr.platform_digests(repository, digest, registry=owner)
+    for each in platforms:
+        try:
+            found.update(ecr.findings(repository, each, registry=owner))
+        except AwsError as error:
+            if error.aws_code != "ScanNotDone":
+                raise
+            failures[each] = error
+    if failures and len(failures) == len(platforms):
+        raise next(iter(failures.values()))
+    return found, [{"digest": each, "reason": error.message} for each, error in failures.items()]
 
 
 def severity_rank(severity: str) -> int:
@@ -66,11 +82,13 @@ def too_bad(report: dict[str, Any], limit: str | None) -> bool:
 def findings_text(report: dict[str, Any]) -> str:
     """For people."""
     head = f"{report['repository']}:{report['tag']} ({report['digest'][:19]})"
+    skipped = [f"Not scanned: {each['reason']}" for each in report["not_scanned"]]
     if not report["findings"]:
-        return f"{head}: the scan found nothing."
+        return "\n".join([f"{head}: the scan found nothing.", *skipped])
     counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
     rows = [
         (each["severity"], each["id"], f"{each['package']} {each['version']}".strip() or "-", each["fixed"] or "-")
         for each in report["findings"]
     ]
-    return f"{head}: {counts or 'nothing of weight'}\n" + output.table(("SEVERITY", "ID", "PACKAGE", "FIXED IN"), rows)
+    table = output.table(("SEVERITY", "ID", "PACKAGE", "FIXED IN"), rows)
+    return "\n".join([f"{head}: {counts or 'nothing of weight'}", table, *skipped])

@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
 from opsctl.images.errors import RegistryRefusedError
@@ -21,10 +21,11 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """User and password; the password never shows."""
+    """User and password, or the identity token that a registry gave in their place; secrets never show."""
 
     user: str
     password: str = field(repr=False)
+    identity_token: str = field(default="", repr=False)
 
     @property
     def basic(self) -> str:
@@ -36,10 +37,16 @@ Credentials = Callable[[], Login | None]
 """Answers the login of now: asked again when the registry says that the last one has expired."""
 
 
+class FetchToken(Protocol):
+    """Asks a token service: by GET, or by POST of a form."""
+
+    def __call__(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer: ...
+
+
 class Authenticator:
     """Remembers the header that each scope (`repository:NAME:pull,push`) was let in with."""
 
-    def __init__(self, credentials: Credentials, fetch_token: Callable[[str, Mapping[str, str]], Answer]) -> None:
+    def __init__(self, credentials: Credentials, fetch_token: FetchToken) -> None:
         self._credentials = credentials
         self._fetch_token = fetch_token
         self._headers: dict[str, str] = {}
@@ -69,13 +76,25 @@ class Authenticator:
         login = self._credentials()
         kind, _, rest = challenge.strip().partition(" ")
         if kind.lower() != "bearer":
-            return login.basic if login else None
+            return login.basic if login and not login.identity_token else None
         given = dict(_PARAMETER.findall(rest))
-        query = urlencode({"service": given.get("service", ""), "scope": given.get("scope") or scope})
-        separator = "&" if "?" in given.get("realm", "") else "?"
-        answer = self._fetch_token(
-            f"{given.get('realm', '')}{separator}{query}", {"Authorization": login.basic} if login else {}
+        realm, wanted = (
+            given.get("realm", ""),
+            {"service": given.get("service", ""), "scope": given.get("scope") or scope},
         )
+        if login is not None and login.identity_token:
+            # https://distribution.github.io/distribution/spec/auth/oauth/
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": login.identity_token,
+                "client_id": "opsctl",
+                **wanted,
+            }
+            answer = self._fetch_token(realm, {}, form)
+        else:
+            separator = "&" if "?" in realm else "?"
+            headers = {"Authorization": login.basic} if login else {}
+            answer = self._fetch_token(f"{realm}{separator}{urlencode(wanted)}", headers)
         token = _token(answer.body) if answer.status == 200 else None
         if token is None:
             raise RegistryRefusedError(

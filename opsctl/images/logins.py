@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,20 +15,36 @@ from opsctl.images.auth import Login
 from opsctl.images.names import DOCKER_HUB
 
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+_DOCKER_HUB_HOSTS = {"docker.io", "index.docker.io", "registry-1.docker.io"}
 _HELPER_SECONDS = 30
 
 
 def stored_login(registry: str, environment: Mapping[str, str] | None = None) -> Login | None:
     """The login for a registry; None when there is none, which is how most base images are pulled."""
+    asked_as = _DOCKER_HUB_KEY if registry == DOCKER_HUB else registry
     for path in _files(environment or os.environ):
         values = _read(path)
-        for key in (registry, f"https://{registry}", _DOCKER_HUB_KEY if registry == DOCKER_HUB else registry):
-            helper = (values.get("credHelpers") or {}).get(key) or values.get("credsStore")
-            found = _from_helper(str(helper), key) if helper else None
-            found = found or _decoded((values.get("auths") or {}).get(key))
-            if found is not None:
-                return found
+        helper = _entry(values.get("credHelpers"), registry) or values.get("credsStore")
+        found = _from_helper(helper, asked_as) if isinstance(helper, str) and helper else None
+        found = found or _decoded(_entry(values.get("auths"), registry))
+        if found is not None:
+            return found
     return None
+
+
+def _entry(section: object, registry: str) -> object:
+    """The value for a registry in a section whose keys people and programs write in many ways."""
+    if not isinstance(section, dict):
+        return None
+    return next((value for key, value in section.items() if _host(str(key)) == registry), None)
+
+
+def _host(key: str) -> str:
+    """The registry that a key names: `https://HOST/v2/`, `HOST/`, `HOST`. A key for one folder of it names none."""
+    host, _, path = re.sub(r"^https?://", "", key.strip()).partition("/")
+    if path.strip("/") not in {"", "v1", "v2"}:
+        return ""
+    return DOCKER_HUB if host in _DOCKER_HUB_HOSTS else host
 
 
 def _files(environment: Mapping[str, str]) -> list[Path]:
@@ -47,23 +64,33 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _decoded(entry: object) -> Login | None:
-    if not isinstance(entry, dict) or not entry.get("auth"):
+    """What `docker login` wrote: user and password, or the identity token that it was given in their place."""
+    if not isinstance(entry, dict):
         return None
+    if isinstance(token := entry.get("identitytoken"), str) and token:
+        return Login("", "", identity_token=token)
     try:
-        user, separator, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
+        text = base64.b64decode(str(entry.get("auth") or "")).decode().rstrip("\0")
     except ValueError:
         return None
+    user, separator, password = text.partition(":")
     return Login(user, password) if separator else None
 
 
 def _from_helper(name: str, registry: str) -> Login | None:
-    """Ask a credential helper, as docker does: the registry on stdin, JSON on stdout."""
+    """Ask a credential helper, as docker does: the registry on stdin, JSON on stdout.
+
+    The user `<token>` says that the secret is an identity token. [docker/docker-credential-helpers]
+    """
     try:
         done = subprocess.run(
-            [f"docker-credential-{name}", "get"], input=registry, capture_output=True, text=True,
+            [f"docker-credential-{name}", "get"], input=registry.encode(), capture_output=True,
             timeout=_HELPER_SECONDS, check=False,
         )  # fmt: skip
-        values = json.loads(done.stdout) if done.returncode == 0 else {}
+        values = json.loads(done.stdout) if done.returncode == 0 else None
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
-    return Login(str(values["Username"]), str(values["Secret"])) if values.get("Secret") else None
+    user, secret = (values.get("Username"), values.get("Secret")) if isinstance(values, dict) else (None, None)
+    if not isinstance(user, str) or not isinstance(secret, str) or not secret:
+        return None
+    return Login("", "", identity_token=secret) if user == "<token>" else Login(user, secret)

@@ -20,6 +20,7 @@ from typing import Any
 from opsctl.images import contract
 from opsctl.images.base import Base, fetch_base, host_platform
 from opsctl.images.caching import prune, whole_folder
+from opsctl.images.content import builder_digest
 from opsctl.images.errors import BuildError
 from opsctl.images.interpreter import Interpreter, compile_tree
 from opsctl.images.layers import Layer, entries_of, write_layer
@@ -29,8 +30,6 @@ from opsctl.images.registry import INDEX, MANIFEST, Opener
 from opsctl.images.store import Descriptor, ImageStore
 from opsctl.images.wheels import PLATFORMS, Downloader, locked_wheels, unpack
 
-FORMAT = 2
-"""Goes up when the same input gives other bytes than before."""
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
@@ -103,7 +102,7 @@ class NativeBuilder:
     def _site(self, base: Base, interpreter: Interpreter) -> Path:
         """The locked packages with byte code, unpacked; kept, since they change rarely and are most of the work."""
         lock = self.root / "service" / "requirements.txt"
-        parts = (FORMAT, base.platform, base.python_version, interpreter.root.name, lock.read_text())
+        parts = (builder_digest(), base.platform, base.python_version, interpreter.root.name, lock.read_text())
         site = self.cache / "sites" / hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
         if not site.is_dir():
             self.listener.line(f"packages for {base.platform}, Python {base.python_version}")
@@ -116,7 +115,7 @@ class NativeBuilder:
 
     def _packages(self, base: Base, site: Path) -> Layer:
         """/venv."""
-        parts = (FORMAT, site.name, base.platform, str(base.python))
+        parts = (builder_digest(), site.name, base.platform, str(base.python))
         kept = self.cache / "layers" / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.json"
         found = _kept_layer(kept, self.store)
         if found is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from opsctl.images import git
 
 # What `git clean` would remove, for trees without git.
 _IGNORED_DIRS = {
@@ -41,9 +42,9 @@ class SourceVersion:
 
 
 def source_version(root: Path, folders: tuple[str, ...] = ("service", "data")) -> SourceVersion:
-    """The version of the image's source in `root`."""
-    commit = _git(root, "rev-parse", "HEAD")
-    dirty = bool(commit) and bool(_git(root, "status", "--porcelain", "--", *folders))
+    """The version of the image's source in `root`. Raises ForeignCheckoutError for another user's checkout."""
+    commit = git.commit(root)
+    dirty = bool(commit) and git.is_dirty(root, folders)
     return SourceVersion(commit, dirty, content_digest([root / folder for folder in folders]))
 
 
@@ -52,7 +53,7 @@ def content_digest(folders: list[Path]) -> str:
     digest = hashlib.sha256()
     for folder in folders:
         for path in source_files(folder):
-            digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()}\0".encode())
+            digest.update(os.fsencode(f"{folder.name}/{path.relative_to(folder).as_posix()}\0"))
             digest.update(b"x" if os.access(path, os.X_OK) else b"-")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -62,9 +63,9 @@ def source_files(folder: Path) -> list[Path]:
     """Files of a source folder in a stable order: what git tracks or would track, else all but caches."""
     if not folder.is_dir():
         return []
-    listed = _git(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    listed = git.files(folder)
     if listed:
-        return sorted(path for name in set(listed.split("\0")) if name and (path := folder / name).is_file())
+        return sorted(path for name in set(listed) if (path := folder / name).is_file())
     found = []
     for directory, names, files in os.walk(folder):
         names[:] = [name for name in names if name not in _IGNORED_DIRS]
@@ -77,7 +78,7 @@ def migration_ids(service: Path) -> str:
     found = []
     for path in sorted(service.rglob("migrations/*.py")):
         if path.name != "__init__.py":
-            name = f"{path.relative_to(service).as_posix()}\0".encode()
+            name = os.fsencode(f"{path.relative_to(service).as_posix()}\0")
             found.append(hashlib.sha256(name + path.read_bytes()).hexdigest()[:12])
     return " ".join(found)
 
@@ -86,13 +87,3 @@ def tagged_commit(tag: str) -> str:
     """The commit of a default tag; "" for a tag that somebody thought of."""
     found = _COMMIT_TAG.fullmatch(tag)
     return found[1] if found else ""
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, timeout=30
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip("\n") if done.returncode == 0 else ""

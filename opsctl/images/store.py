@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opsctl.aws.ecr import is_attestation
 from opsctl.images.errors import ImageError
 from opsctl.images.registry import INDEXES, Manifest
 
@@ -38,6 +39,14 @@ class Descriptor:
     size: int
     platform: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_attestation(self) -> bool:
+        """Whether it is no image but what buildx says about one, under the platform `unknown/unknown`.
+
+        https://docs.docker.com/build/metadata/attestations/attestation-storage/
+        """
+        return is_attestation(self.annotations, self.platform)
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in a manifest."""
@@ -167,6 +176,8 @@ class ImageStore:
         for image in self.images():
             with suppress(ImageError):  # of a damaged image nothing is taken
                 for manifest in self.platforms(image):
+                    if manifest.is_attestation:
+                        continue
                     config, *layers = self.blobs(manifest)
                     found.update(zip(self.json(config.digest)["rootfs"]["diff_ids"], layers, strict=True))
         return {content: layer for content, layer in found.items() if self.blob(layer.digest).is_file()}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
@@ -184,15 +184,17 @@ class Transport:
                 retries=False, redirect=False, preload_content=False, decode_content=False,
             )  # fmt: skip
 
-    def _fetch_token(self, url: str, headers: Mapping[str, str]) -> Answer:
+    def _fetch_token(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """A token service's answer: asked outside `request`, since it is not the registry that answers."""
         if urlsplit(self.url).scheme == "https" and urlsplit(url).scheme != "https":
             raise RegistryError(f"The registry sends its users to {url}, which is not encrypted.")
         backoff = self.backoff("Asking for a token")
+        method, body = ("GET", None) if form is None else ("POST", urlencode(form).encode())
+        sent = dict(headers) if form is None else {**headers, "Content-Type": "application/x-www-form-urlencoded"}
         while True:
             try:
-                response = self._send("GET", url, headers, None)
-                with _transient("GET"):
+                response = self._send(method, url, sent, body)
+                with _transient(method):
                     answer = Answer(response.status, _lower(response), response.read(_BODY_LIMIT), url)
                 response.close()
                 if answer.status not in _RETRIED:

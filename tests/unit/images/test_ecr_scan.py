@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,7 +17,7 @@ from botocore.stub import Stubber
 
 from opsctl.aws.ecr import Ecr, Finding
 from opsctl.aws.errors import AwsError
-from opsctl.cli.image_scan import findings_text, threshold, too_bad
+from opsctl.cli.image_scan import findings_text, run_scan, threshold, too_bad
 from opsctl.errors import UsageError
 
 DIGEST = "sha256:" + "a" * 64
@@ -101,6 +105,80 @@ def test_each_platform_of_an_index_is_scanned(stub: Stubber) -> None:
 
 
 @pytest.mark.parametrize(
+    "extra",
+    [{"platform": {"os": "unknown", "architecture": "unknown"}},
+     {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}],
+)  # fmt: skip
+def test_what_buildx_says_about_an_image_is_no_platform_to_scan(stub: Stubber, extra: dict[str, Any]) -> None:
+    linux = {"digest": "one", "platform": {"os": "linux", "architecture": "amd64"}}
+    manifest = json.dumps({"manifests": [linux, {"digest": "two", **extra}]})
+    stub.add_response("batch_get_image", {"images": [{"imageManifest": manifest}]})
+    assert ecr(stub).platform_digests("salaries", DIGEST) == ["one"]
+
+
+def test_an_image_that_ecr_can_not_scan_is_told(stub: Stubber) -> None:
+    stub.add_client_error("describe_image_scan_findings", "ScanNotFoundException")
+    stub.add_client_error("start_image_scan", "UnsupportedImageTypeException", "The image type is not supported")
+    with pytest.raises(AwsError, match="was not scanned: UNSUPPORTED_IMAGE"):
+        ecr(stub).findings("salaries", DIGEST, sleep=lambda _: None)
+
+
+@pytest.mark.parametrize("code", ["LimitExceededException", "ScanInProgressException"])
+def test_a_scan_that_has_just_begun_is_waited_for(stub: Stubber, code: str) -> None:
+    stub.add_client_error("describe_image_scan_findings", "ScanNotFoundException")
+    stub.add_client_error("start_image_scan", code)
+    stub.add_response("describe_image_scan_findings", scanned("COMPLETE"), IMAGE)
+    assert ecr(stub).findings("salaries", DIGEST, sleep=lambda _: None) == []
+
+
+@dataclass
+class Platforms:
+    """ECR with one answer per platform: findings, or the error that its scan ends with."""
+
+    answers: dict[str, list[Finding] | AwsError]
+
+    def digest(self, repository: str, tag: str, *, registry: str | None = None) -> str:
+        return DIGEST
+
+    def platform_digests(self, repository: str, digest: str, *, registry: str | None = None) -> list[str]:
+        return list(self.answers)
+
+    def findings(self, repository: str, digest: str, *, registry: str | None = None) -> list[Finding]:
+        answer = self.answers[digest]
+        if isinstance(answer, AwsError):
+            raise answer
+        return answer
+
+
+FOUND = Finding("CVE-1", "HIGH", "openssl", "3", "")
+UNSUPPORTED = AwsError("r@two was not scanned: UNSUPPORTED_IMAGE", aws_code="ScanNotDone")
+
+
+def scan(**answers: list[Finding] | AwsError) -> dict[str, Any]:
+    env = SimpleNamespace(name="dev", ecs=SimpleNamespace(repository_name="r", image_tag=None))
+    workspace = SimpleNamespace(root=Path(), configuration=SimpleNamespace(environments={}))
+    target: Any = SimpleNamespace(env=env, aws=SimpleNamespace(ecr=Platforms(answers)), workspace=workspace)
+    return run_scan(target, "v1")
+
+
+def test_a_platform_that_can_not_be_scanned_is_reported_beside_the_others() -> None:
+    report = scan(one=[FOUND], two=UNSUPPORTED)
+    assert [each["id"] for each in report["findings"]] == ["CVE-1"]
+    assert report["not_scanned"] == [{"digest": "two", "reason": UNSUPPORTED.message}]
+    assert findings_text(report).endswith(f"Not scanned: {UNSUPPORTED.message}")
+
+
+def test_an_image_of_which_nothing_can_be_scanned_is_an_error() -> None:
+    with pytest.raises(AwsError, match="UNSUPPORTED_IMAGE"):
+        scan(two=UNSUPPORTED)
+
+
+def test_a_scan_that_may_not_be_read_is_an_error_whatever_the_others_say() -> None:
+    with pytest.raises(AwsError, match="denied"):
+        scan(one=[FOUND], two=AwsError("denied", aws_code="AccessDenied"))
+
+
+@pytest.mark.parametrize(
     ("severity", "limit", "bad"),
     [("HIGH", "HIGH", True), ("CRITICAL", "HIGH", True), ("MEDIUM", "HIGH", False), ("UNTRIAGED", "LOW", False),
      ("CRITICAL", None, False)],
@@ -117,7 +195,14 @@ def test_a_severity_that_does_not_exist_is_refused() -> None:
 
 def test_findings_read_worst_first_with_what_mends_them() -> None:
     finding = {"severity": "HIGH", "id": "CVE-1", "package": "django", "version": "5", "fixed": "6"}
-    report = {"repository": "r", "tag": "t", "digest": DIGEST, "counts": {"HIGH": 1}, "findings": [finding]}
+    report = {
+        "repository": "r",
+        "tag": "t",
+        "digest": DIGEST,
+        "counts": {"HIGH": 1},
+        "findings": [finding],
+        "not_scanned": [],
+    }
     assert findings_text(report).splitlines() == [
         "r:t (sha256:aaaaaaaaaaaa): 1 HIGH", "SEVERITY  ID     PACKAGE   FIXED IN", "HIGH      CVE-1  django 5  6",
     ]  # fmt: skip

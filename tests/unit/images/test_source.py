@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.images.git import ForeignCheckoutError
 from opsctl.images.source import (
     SourceVersion,
     content_digest,
@@ -114,6 +115,73 @@ def test_a_repository_without_a_commit_is_like_none(tree: Path) -> None:
 def test_tags_are_what_a_registry_takes() -> None:
     tags = [SourceVersion("a" * 40, True, "b" * 64).tag, SourceVersion("", False, "b" * 64).tag]
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", tag) for tag in tags)
+
+
+# -- what git would hide -----------------------------------------------------------------------------------------------
+
+
+def test_new_files_count_although_the_repository_says_not_to_show_them(checkout: Path) -> None:
+    git(checkout, "config", "status.showUntrackedFiles", "no")
+    (checkout / "service" / "new.py").write_text("new\n")
+    assert source_version(checkout).dirty
+
+
+@pytest.mark.parametrize("bit", ["--assume-unchanged", "--skip-worktree"])
+@pytest.mark.parametrize("change", ["written", "removed"])
+def test_changed_files_count_although_git_was_told_not_to_look(checkout: Path, bit: str, change: str) -> None:
+    git(checkout, "update-index", bit, "service/manage.py")
+    assert not source_version(checkout).dirty
+    path = checkout / "service" / "manage.py"
+    path.write_text("print('secret change')\n") if change == "written" else path.unlink()
+    assert git(checkout, "status", "--porcelain") == ""
+    version = source_version(checkout)
+    assert version.dirty
+    assert version.tag.startswith(f"{version.commit}-dirty-")
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"])
+def test_another_repository_in_the_surroundings_is_not_the_one_that_is_asked(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As inside a git hook, or a script that works on another repository."""
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    (other / "x").write_text("x")
+    git(other, "add", ".")
+    git(other, "commit", "--quiet", "--message", "other")
+    expected = git(checkout, "rev-parse", "HEAD")
+    values = {"GIT_DIR": other / ".git", "GIT_WORK_TREE": other, "GIT_INDEX_FILE": other / ".git" / "index"}
+    monkeypatch.setenv(name, str(values[name]))
+    version = source_version(checkout)
+    assert (version.commit, version.dirty) == (expected, False)
+
+
+def test_looking_runs_no_program_that_the_repository_names(checkout: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "ran"
+    hook = tmp_path / "monitor"
+    hook.write_text(f"#!/bin/sh\ntouch {witness}\n")
+    hook.chmod(0o755)
+    git(checkout, "config", "core.fsmonitor", str(hook))
+    assert not source_version(checkout).dirty
+    assert not witness.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_another_users_checkout_is_told_with_the_way_to_trust_it(checkout: Path) -> None:
+    for path in [checkout, *checkout.rglob("*")]:
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    with pytest.raises(ForeignCheckoutError, match="belongs to another user") as caught:
+        source_version(checkout)
+    assert f"safe.directory {checkout}" in caught.value.hint
+
+
+def test_names_that_are_no_utf8_are_content_like_others(checkout: Path) -> None:
+    before = source_version(checkout)
+    Path(os.fsdecode(os.fsencode(checkout / "data") + b"/\xff.csv")).write_text("x")
+    version = source_version(checkout)
+    assert version.dirty
+    assert version.content != before.content
 
 
 # -- content -----------------------------------------------------------------------------------------------------------

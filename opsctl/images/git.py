@@ -1,0 +1,82 @@
+"""What git says of a folder, whatever the surroundings and the repository's settings would make it say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from opsctl.images.errors import ImageError
+
+# Variables that lead git to another repository, or make it look at another index or tree. `git rev-parse
+# --local-env-vars` lists them; those that only say how (configuration, ceilings) stay.
+_ELSEWHERE = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_REPLACE_REF_BASE",
+    "GIT_IMPLICIT_WORK_TREE",
+)  # fmt: skip
+
+
+class ForeignCheckoutError(ImageError):
+    """The checkout is another user's, so git tells nothing about it."""
+
+    code = "foreign-checkout"
+
+
+def commit(root: Path) -> str:
+    """The commit that is checked out; "" outside a checkout, without a commit, or without git."""
+    return os.fsdecode(ask(root, "rev-parse", "--verify", "HEAD") or b"").strip()
+
+
+def is_dirty(root: Path, folders: Sequence[str]) -> bool:
+    """Whether anything below `folders` is not as the commit has it, new files included.
+
+    Settings that hide new files are overruled, and files that git was told not to look at are looked at.
+    """
+    status = ask(
+        root, "status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none", "--", *folders
+    )
+    return bool(status) or _hidden_changes(root, folders)
+
+
+def files(folder: Path) -> list[str] | None:
+    """What git tracks or would track below `folder`, relative to it; None outside a checkout."""
+    listed = ask(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    return None if listed is None else [os.fsdecode(name) for name in listed.split(b"\0") if name]
+
+
+def _hidden_changes(root: Path, folders: Sequence[str]) -> bool:
+    """Whether a file that is marked `assume-unchanged` or `skip-worktree` differs from the commit's."""
+    listed = ask(root, "ls-files", "-v", "-z", "--full-name", "--", *folders) or b""
+    entries = [entry.partition(b" ") for entry in listed.split(b"\0") if entry]
+    # A lower-case letter stands for assume-unchanged, S for skip-worktree. (git-ls-files, -v)
+    hidden = [os.fsdecode(name) for mark, _, name in entries if mark.islower() or mark == b"S"]
+    for name in hidden:
+        kept = ask(root, "rev-parse", "--verify", f"HEAD:{name}")
+        found = ask(root, "hash-object", "--", name)
+        if kept is None or found != kept:
+            return True
+    return False
+
+
+def ask(folder: Path, *arguments: str) -> bytes | None:
+    """What git answers; None when it has no answer. Raises ForeignCheckoutError.
+
+    Optional locks are left alone and no file system monitor is asked: looking changes nothing and runs nothing.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, timeout=60,
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode and b"dubious ownership" in done.stderr:
+        raise ForeignCheckoutError(
+            f"The checkout {folder} belongs to another user, so git does not tell which commit it is.",
+            hint=f"If you trust it: `git config --global --add safe.directory {folder.resolve()}`.",
+        )
+    return done.stdout if done.returncode == 0 else None

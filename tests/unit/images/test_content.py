@@ -1,0 +1,63 @@
+"""The content key covers the files and the builder itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import opsctl.images
+from opsctl.images import content
+
+
+def sources() -> set[str]:
+    return {path.stem for path in Path(opsctl.images.__file__).parent.glob("*.py")}
+
+
+def imported_by(name: str) -> set[str]:
+    """Modules of the package that a module imports."""
+    text = (Path(opsctl.images.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+    found = set(re.findall(r"^from opsctl\.images\.(\w+) import", text, re.M))
+    for line in re.findall(r"^from opsctl\.images import (.+)$", text, re.M):
+        found |= {each.strip() for each in line.split(",")}
+    return found & sources()
+
+
+# What the builder uses and what can't change the bytes: names, ways to the registry, words for people.
+NEUTRAL = {
+    "auth",
+    "caching",
+    "content",
+    "errors",
+    "git",
+    "listener",
+    "names",
+    "refusals",
+    "registry",
+    "source",
+    "transport",
+}
+
+
+def test_every_module_that_the_builder_uses_is_hashed_or_can_not_change_an_image() -> None:
+    reached, waiting = set[str](), ["native"]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += imported_by(name) - NEUTRAL
+    assert reached - set(content.BUILDER) == set()
+    assert set(content.BUILDER) <= sources()
+
+
+def test_another_line_of_the_builder_makes_another_key(tmp_path: Path) -> None:
+    package = Path(opsctl.images.__file__).parent
+    for name in content.BUILDER:
+        (tmp_path / f"{name}.py").write_bytes((package / f"{name}.py").read_bytes())
+    before = content.builder_digest(tmp_path)
+    assert before == content.builder_digest()
+    for name in content.BUILDER:
+        path = tmp_path / f"{name}.py"
+        kept = path.read_bytes()
+        path.write_bytes(kept + b"\n# another line\n")
+        assert content.builder_digest(tmp_path) != before, name
+        path.write_bytes(kept)
