@@ -33,7 +33,10 @@ class Logs:
         self._client = client
 
     def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
-        """The next page of a stream from its start; no lines while the stream does not exist yet."""
+        """The next page of a stream from its start; no lines while the stream does not exist yet.
+
+        An empty page is not the end: that is a token which comes back as it was sent. [API GetLogEvents]
+        """
         extra = {"nextToken": token} if token else {}
         try:
             with translated():
@@ -49,22 +52,29 @@ class Logs:
 
     def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
         """The last lines of a stream; none when it does not exist."""
+        lines: tuple[str, ...] = ()
+        request: dict[str, Any] = {"startFromHead": False, "limit": count}
         try:
-            with translated():
-                answer = self._client.get_log_events(
-                    logGroupName=group, logStreamName=stream, startFromHead=False, limit=count
-                )
+            while len(lines) < count:
+                with translated():
+                    answer = self._client.get_log_events(logGroupName=group, logStreamName=stream, **request)
+                lines = (*(str(event["message"]).rstrip("\n") for event in answer["events"]), *lines)
+                before = answer.get("nextBackwardToken")
+                # Backwards as forwards: an empty page is not the end, the same token again is. [API GetLogEvents]
+                if before is None or before == request.get("nextToken"):
+                    break
+                request["nextToken"] = before
         except AwsError as error:
             if error.aws_code == "ResourceNotFoundException":
                 return ()
             raise
-        return tuple(str(event["message"]).rstrip("\n") for event in answer["events"])[-count:]
+        return lines[-count:]
 
     def since(self, group: str, start: datetime, count: int = 20) -> tuple[str, ...]:
         """The last lines that any stream of a group got since `start`; none when the group does not exist."""
         lines: deque[str] = deque(maxlen=count)
         pages = self._client.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=int(start.timestamp() * 1000), PaginationConfig={"MaxItems": 1000}
+            logGroupName=group, startTime=int(start.timestamp() * 1000)
         )
         try:
             with translated():

@@ -36,6 +36,10 @@ BucketName = Annotated[
     str,
     StringConstraints(pattern=r"^(?!xn--|sthree-)(?!.*(\.\.|-s3alias$))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
 ]
+# A bucket of somebody else, and what of it: `bucket`, or `bucket/prefix`. No wildcards: it goes into policies.
+SourceLocation = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.()'=/-]{1,200})?$")
+]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", max_length=254)]
 
 
@@ -191,6 +195,11 @@ class Ecs(Section):
         "cron(15 4 * * ? *)",
         pattern=r"^(cron|rate)\(.+\)$",
         description="EventBridge schedule of the dataset refresh, UTC; null turns it off.",
+    )
+    dataset_sources: list[SourceLocation] = Field(
+        [],
+        max_length=20,
+        description="S3 buckets of others, or `bucket/prefix`, that the dataset task may read sources from.",
     )
     init_reserved_concurrency: Literal[1] | None = Field(
         None, description="Reserve concurrency for the DbInit function (a new account can't)."

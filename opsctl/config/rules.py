@@ -361,6 +361,16 @@ def name_lengths(env: Environment) -> Iterator[Problem]:
         )
 
 
+def local_repository(env: Environment) -> Iterator[Problem]:
+    """Each local target is an account of its own, in which nobody else could make the repository."""
+    if env.target == "local" and not env.ecs.manage_repository:
+        yield Problem(
+            ("ecs", "manage_repository"),
+            "nobody else makes the repository of a local environment, whose registry is its own",
+            "Set it to true.",
+        )
+
+
 def local_name(env: Environment) -> Iterator[Problem]:
     """The service allows default secrets and logins without a password when its environment is called `local`."""
     if env.name == "local" and env.target != "local":
@@ -372,4 +382,5 @@ def local_name(env: Environment) -> Iterator[Problem]:
 RULES: tuple[Rule, ...] = (
     fargate_size, subnets_fit, zones_are_distinct, egress, task_counts, image_tag, https, domains, database,
     role_names, observability, tags, name_lengths, local_name,
+    local_repository,
 )  # fmt: skip

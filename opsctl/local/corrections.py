@@ -17,6 +17,8 @@ def install(provisioners: Any, secrets: Any, s3: Any) -> None:
     _failed_service_leaves_nothing(provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"], provisioners._ecs)
     balancers = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]
     _protected_load_balancer_stays(balancers, provisioners._alb)
+    _access_logs_begin_with_a_test_object(balancers, provisioners._alb, s3)
+    _filled_bucket_stays(provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"], s3)
     _missing_object_is_404_to_who_may_list(s3)
 
 
@@ -71,6 +73,41 @@ def _protected_load_balancer_stays(handler: Json, alb: Any) -> None:
         delete(physical_id, props)
 
     handler.update(delete=delete_unprotected)
+
+
+def _filled_bucket_stays(handler: Json, s3: Any) -> None:
+    """CloudFormation deletes a bucket by DeleteBucket, which S3 refuses while it holds anything; ministack drops it."""
+    delete = handler["delete"]
+
+    def delete_empty(physical_id: str, props: Json) -> None:
+        bucket = s3._ensure_bucket(physical_id)
+        if bucket is not None and (bucket["objects"] or s3._bucket_has_versions(physical_id)):
+            raise ValueError(
+                "The bucket you tried to delete is not empty. You must delete all versions in the bucket. "
+                "(Service: S3, Status Code: 409, Error Code: BucketNotEmpty)"
+            )
+        delete(physical_id, props)
+
+    handler.update(delete=delete_empty)
+
+
+def _access_logs_begin_with_a_test_object(handler: Json, alb: Any, s3: Any) -> None:
+    """A load balancer whose access logs are switched on writes a test object at once; ministack's writes nothing.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    """
+    create = handler["create"]
+
+    def create_and_log(logical_id: str, props: Json, stack_name: str) -> tuple[str, Json]:
+        arn, attributes = create(logical_id, props, stack_name)
+        settings = {each["Key"]: each["Value"] for each in alb._lb_attrs.get(arn, [])}
+        if settings.get("access_logs.s3.enabled") == "true":
+            prefix = settings.get("access_logs.s3.prefix", "")
+            key = f"{prefix}/AWSLogs/{arn.split(':')[4]}/ELBAccessLogTestFile".lstrip("/")
+            s3._put_object(settings["access_logs.s3.bucket"], key, b"Enable AccessLog for ELB", {})
+        return arn, attributes
+
+    handler.update(create=create_and_log)
 
 
 def _missing_object_is_404_to_who_may_list(s3: Any) -> None:

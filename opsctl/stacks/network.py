@@ -10,7 +10,7 @@ from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder, arn
 from opsctl.stacks.parts.nat import add_egress
-from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, document, trust
+from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, document, objects_in, trust
 from opsctl.stacks.parts.security_groups import add_security_groups
 from opsctl.stacks.parts.subnets import Subnets, add_subnets, name_tag
 
@@ -55,7 +55,8 @@ def _s3_endpoint(stack: StackBuilder, vpc: Any, subnets: Subnets) -> None:
     """Free, and it keeps image layers off the NAT. It acts through route tables: every private one is listed.
 
     Through it S3 has only what is named here: answers of custom resources and wait conditions, image layers of ECR, the
-    environment's own buckets. [UG CFN cfn-vpce-bucketnames; UG ECR vpc-endpoints]
+    environment's own buckets, and the sources of others that the configuration lists. [UG CFN cfn-vpce-bucketnames; UG
+    ECR vpc-endpoints]
     """
     dataset, artifacts = (
         stack.output_of("platform", "DatasetBucketName"),
@@ -79,6 +80,11 @@ def _s3_endpoint(stack: StackBuilder, vpc: Any, subnets: Subnets) -> None:
         ),
         allow("UseOwnBuckets", own, [*_bucket_arns(dataset), *_bucket_arns(artifacts)], principal="*"),
     ]
+    if stack.env.ecs.dataset_sources:
+        # Whether they are read as s3:// with the task's role, or by https without any.
+        statements.append(
+            allow("ReadSources", "s3:GetObject", objects_in(stack.env.ecs.dataset_sources), principal="*")
+        )
     stack.add(
         ec2.VPCEndpoint(
             "S3Endpoint",

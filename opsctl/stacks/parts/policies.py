@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from troposphere import Sub
@@ -37,6 +38,11 @@ def deny(
 ) -> Statement:
     """One Deny."""
     return _statement("Deny", sid, {"Action": actions, "Resource": resources}, principal, condition)
+
+
+def objects_in(locations: Sequence[str]) -> list[Any]:
+    """ARNs of the objects of each location: all of a `bucket`, or those whose keys begin as in `bucket/prefix`."""
+    return [Sub(f"arn:${{AWS::Partition}}:s3:::{each if '/' in each else each + '/'}*") for each in locations]
 
 
 def service(name: str) -> dict[str, str]:

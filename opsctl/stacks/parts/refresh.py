@@ -9,7 +9,7 @@ from troposphere import GetAtt, Ref, Sub, iam, scheduler, sqs
 from opsctl.stacks.parts.alarms import alarm
 from opsctl.stacks.parts.base import StackBuilder, arn
 from opsctl.stacks.parts.network_inputs import private_subnets
-from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, document, trust
+from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, document, objects_in, trust
 from opsctl.stacks.parts.queues import dead_letter_queue, may_send
 from opsctl.stacks.parts.tasks import Task, TaskSpec, task, use_data_key
 
@@ -97,6 +97,8 @@ def _dataset_rights(stack: StackBuilder) -> tuple[Statement, ...]:
         allow("SyncRawFiles", SYNC, Sub(f"{bucket}/raw/*")),
         allow("HandOverDashboard", WRITE, Sub(f"{bucket}/dashboard/*")),
     ]
+    if stack.env.ecs.dataset_sources:
+        rights.append(allow("ReadSources", "s3:GetObject", objects_in(stack.env.ecs.dataset_sources)))
     if stack.env.security.customer_managed_keys:
         rights.append(use_data_key(stack, "s3", "kms:Decrypt", "kms:GenerateDataKey"))
     return tuple(rights)

@@ -113,7 +113,9 @@ class Transport:
         except ClientError as error:
             if error.response["ResponseMetadata"].get("HTTPStatusCode") == 304:
                 return Received(False, known)
-            raise IngestError(f"S3 refused: {error.response['Error'].get('Code', 'unknown')}") from error
+            code = error.response["Error"].get("Code", "unknown")
+            closed = "; on AWS only buckets listed under ecs.dataset_sources are open" if code == "AccessDenied" else ""
+            raise IngestError(f"S3 refused: {code}{closed}") from error
         except BotoCoreError as error:
             raise IngestError(f"S3 failed: {error}") from error
         expected = int(answer["ContentLength"])

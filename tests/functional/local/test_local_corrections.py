@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from opsctl.aws.load_balancers import LoadBalancers
+from opsctl.aws.s3 import S3
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.stacks import Template, deploy, reasons, settle
 
@@ -24,6 +27,36 @@ PROTECTED: Template = {
         "Topic": {"Type": "AWS::SNS::Topic", "DependsOn": "Balancer"},
     }
 }
+
+
+def logging(topic: Template) -> Template:
+    """A load balancer with access logs, and a topic after it."""
+    attributes = [
+        {"Key": "access_logs.s3.enabled", "Value": "true"},
+        {"Key": "access_logs.s3.bucket", "Value": {"Ref": "Logs"}},
+        {"Key": "access_logs.s3.prefix", "Value": "alb"},
+    ]
+    resources = json.loads(json.dumps(PROTECTED["Resources"]))
+    resources["Balancer"]["Properties"]["LoadBalancerAttributes"] = attributes
+    bucket = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+    return {"Resources": {**resources, "Logs": bucket, "Topic": {**topic, "DependsOn": "Balancer"}}}
+
+
+def test_access_logs_begin_with_a_test_object_that_keeps_a_failed_create_from_being_rolled_back(
+    sandbox: Sandbox,
+) -> None:
+    stacks, s3 = sandbox.client("cloudformation"), sandbox.client("s3")
+    impossible = {"Type": "AWS::SecretsManager::SecretTargetAttachment", "Properties": {"SecretId": "none"}}
+    assert deploy(stacks, "logging", logging(impossible)) == "ROLLBACK_FAILED"
+    assert any("not empty" in reason.lower() or "notempty" in reason.lower() for reason in reasons(stacks, "logging"))
+    events = stacks.describe_stack_events(StackName="logging")["StackEvents"]
+    bucket = next(each["PhysicalResourceId"] for each in events if each["LogicalResourceId"] == "Logs")
+    (written,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert written["Key"].startswith("alb/AWSLogs/")
+    S3(s3, "us-east-1").empty(bucket)
+    S3(s3, "us-east-1").delete_bucket(bucket)
+    stacks.delete_stack(StackName="logging")
+    assert settle(stacks, "logging") == "GONE"
 
 
 def test_a_protected_load_balancer_holds_its_stack_until_that_is_lifted(sandbox: Sandbox) -> None:

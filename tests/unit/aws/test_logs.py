@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -56,6 +57,34 @@ def test_a_stream_or_group_that_is_not_there_yet_has_no_lines(stream: Any, group
 def test_the_tail_holds_the_last_lines(stream: Any) -> None:
     write(stream, *(f"line {number}" for number in range(30)))
     assert Logs(stream).tail("jobs", "migrate/migrate/1", 3) == ("line 27", "line 28", "line 29")
+
+
+def events(*texts: str) -> list[dict[str, Any]]:
+    return [{"timestamp": 0, "message": text, "ingestionTime": 0} for text in texts]
+
+
+def test_a_tail_goes_back_over_empty_pages_until_it_has_enough() -> None:
+    """An empty page is not the end of a stream."""
+    with stubbed("logs") as (made, stub):
+        stub.add_response("get_log_events", {"events": [], "nextBackwardToken": "b1"})
+        stub.add_response("get_log_events", {"events": events("two", "three"), "nextBackwardToken": "b2"})
+        stub.add_response("get_log_events", {"events": events("zero", "one"), "nextBackwardToken": "b3"})
+        assert Logs(made).tail("jobs", "s", 3) == ("one", "two", "three")
+
+
+def test_a_tail_ends_where_the_token_comes_back() -> None:
+    with stubbed("logs") as (made, stub):
+        stub.add_response("get_log_events", {"events": events("one"), "nextBackwardToken": "b1"})
+        stub.add_response("get_log_events", {"events": [], "nextBackwardToken": "b1"})
+        assert Logs(made).tail("jobs", "s", 3) == ("one",)
+
+
+def test_what_was_written_since_is_read_to_its_newest_lines_over_empty_pages() -> None:
+    with stubbed("logs") as (made, stub):
+        stub.add_response("filter_log_events", {"events": events("old"), "nextToken": "1"})
+        stub.add_response("filter_log_events", {"events": [], "nextToken": "2"})
+        stub.add_response("filter_log_events", {"events": events(*map(str, range(1500)))})
+        assert Logs(made).since("functions", datetime(2026, 1, 1, tzinfo=UTC), 2) == ("1498", "1499")
 
 
 def test_a_log_that_may_not_be_read_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
-from opsctl.cli.datasets import Step, list_releases, roll_back, run_step
+from opsctl.cli.datasets import Step, list_releases, opens, refuse_closed_sources, roll_back, run_step, s3_place
 from opsctl.errors import OpsctlError
 from tests.unit.deploy.fakes import FakeCloudFormation, template
 
@@ -127,3 +128,62 @@ def test_an_environment_that_is_not_deployed_starts_nothing(desk: Desk) -> None:
         run_step(desk.target, "load", [], as_json=True)
     assert "opsctl deploy --env dev" in caught.value.hint
     assert desk.words == "nothing was started"
+
+
+# -- sources in S3 -----------------------------------------------------------------------------------------------------
+
+PLACES = {
+    "s3://open-data/salaries/2026.csv": ("open-data", "salaries/2026.csv"),
+    "https://open-data.s3.sa-east-1.amazonaws.com/a%20b.csv": ("open-data", "a b.csv"),
+    "https://open-data.s3-sa-east-1.amazonaws.com/a.csv": ("open-data", "a.csv"),
+    "https://open-data.s3.dualstack.sa-east-1.amazonaws.com/a.csv": ("open-data", "a.csv"),
+    "https://s3.sa-east-1.amazonaws.com/open-data/a.csv": ("open-data", "a.csv"),
+    "https://open-data.s3.amazonaws.com/a.csv": ("open-data", "a.csv"),
+    "https://open.data.s3.sa-east-1.amazonaws.com/a.csv": ("open.data", "a.csv"),
+    # Another region's S3 is reached like any other host.
+    "https://open-data.s3.us-east-1.amazonaws.com/a.csv": None,
+    "https://example.com/a.csv": None,
+    "https://s3.example.com/open-data/a.csv": None,
+    "https://s3.sa-east-1.amazonaws.com.example.com/open-data/a.csv": None,
+    "sample_salaries.csv": None,
+}
+
+
+@pytest.mark.parametrize(("url", "place"), PLACES.items(), ids=list(PLACES))
+def test_what_of_s3_goes_through_the_networks_endpoint(url: str, place: tuple[str, str] | None) -> None:
+    assert s3_place(url, "sa-east-1") == place
+
+
+@pytest.mark.parametrize(
+    ("location", "open_"),
+    [("open-data", True), ("open-data/sal", True), ("open-data/salaries/", True), ("open-data/other", False),
+     ("open", False), ("open-data-2", False)],
+)  # fmt: skip
+def test_a_location_opens_a_bucket_or_what_begins_with_its_prefix(location: str, open_: bool) -> None:
+    assert opens(location, "open-data", "salaries/2026.csv") is open_
+
+
+def on_aws(root: Path, sources: object, *listed: str) -> Any:
+    (root / "data").mkdir(exist_ok=True)
+    (root / "data" / "salary_sources.json").write_text(json.dumps(sources))
+    env = SimpleNamespace(name="prd", region="sa-east-1", ecs=SimpleNamespace(dataset_sources=list(listed)))
+    return SimpleNamespace(is_local=False, env=env, workspace=SimpleNamespace(root=root))
+
+
+SOURCES = {"sources": [
+    {"name": "open", "url": "s3://open-data/a.csv"}, {"name": "off", "url": "s3://off/a.csv", "enabled": False},
+    {"name": "web", "url": "https://example.com/a.csv"},
+]}  # fmt: skip
+
+
+def test_a_source_that_the_task_could_not_read_is_told_before_it_starts(tmp_path: Path) -> None:
+    with pytest.raises(OpsctlError, match="may not read 1 of its sources") as caught:
+        refuse_closed_sources(on_aws(tmp_path, SOURCES))
+    assert caught.value.detail == ("open: open-data/a.csv",)
+    assert "ecs.dataset_sources" in caught.value.hint
+    refuse_closed_sources(on_aws(tmp_path, SOURCES, "open-data"))
+
+
+@pytest.mark.parametrize("content", [[], {}, {"sources": None}, {"sources": [None]}, {"sources": [{"name": "x"}]}])
+def test_a_list_that_can_not_be_read_here_is_left_to_the_task(tmp_path: Path, content: object) -> None:
+    refuse_closed_sources(on_aws(tmp_path, content))

@@ -47,6 +47,9 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "no way out": ({"nat": {"use_nat_instance": False}}, "vpc.nat_gateways", "nat.use_nat_instance to true"),
     "gateways": ({"nat": {"use_nat_instance": False}, "vpc": {"nat_gateways": 3}}, "vpc.nat_gateways", "one per zone"),
     "counts": ({"ecs": {"min_count": 3, "max_count": 2}}, "ecs.min_count", "Write 2 or less"),
+    "local repository": (
+        {"target": "local", "ecs": {"manage_repository": False}}, "ecs.manage_repository", "Set it to true.",
+    ),
     "latest": ({"ecs": {"image_tag": "Latest"}}, "ecs.image_tag", "deploy the commit"),
     "tag and build": ({"ecs": {"image_tag": "v1", "build_on_deploy": True}}, "ecs.image_tag", "Remove image_tag"),
     "tls": ({"security": {"enforce_tls": True}}, "security.enforce_tls", "ecs.domain_name"),

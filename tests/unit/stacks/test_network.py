@@ -120,6 +120,17 @@ def test_the_s3_endpoint_names_the_environments_own_buckets_and_no_others() -> N
     assert stack.template.parameters["ArtifactBucketName"] == FromOutput("bootstrap", "ArtifactBucketName")
 
 
+LISTED = ["open-data", "others/salaries/2026"]
+LISTED_OBJECTS = [sub(f"arn:${{AWS::Partition}}:s3:::{each}*") for each in ("open-data/", "others/salaries/2026")]
+
+
+def test_listed_sources_are_read_through_the_s3_endpoint_and_no_others() -> None:
+    opened = statements(build("dev", ecs__dataset_sources=LISTED)["S3Endpoint"]["PolicyDocument"])
+    through = opened.pop("ReadSources")
+    assert (through["Action"], through["Resource"], through["Principal"]) == ("s3:GetObject", LISTED_OBJECTS, "*")
+    assert opened == statements(build("dev")["S3Endpoint"]["PolicyDocument"])
+
+
 def test_interface_endpoints_cover_what_a_task_needs_without_nat() -> None:
     endpoints = build("prd").of_type("AWS::EC2::VPCEndpoint")
     interfaces = [one for one in endpoints.values() if one["VpcEndpointType"] == "Interface"]

@@ -89,6 +89,13 @@ def test_the_task_reads_and_writes_raw_files_only_and_deletes_nothing() -> None:
     assert "UseKeyThroughS3" not in given
 
 
+def test_it_may_read_the_sources_of_others_that_are_listed_and_no_others() -> None:
+    listed = rights(build("dev", ecs__dataset_sources=["open-data", "others/salaries/2026"]), "DatasetTaskRole")
+    found = [sub(f"arn:${{AWS::Partition}}:s3:::{each}*") for each in ("open-data/", "others/salaries/2026")]
+    assert (listed["ReadSources"]["Action"], listed["ReadSources"]["Resource"]) == ("s3:GetObject", found)
+    assert "ReadSources" not in rights(build("dev"), "DatasetTaskRole")
+
+
 def test_under_a_customer_key_it_may_use_the_key_through_s3() -> None:
     key = rights(build("prd"), "DatasetTaskRole")["UseKeyThroughS3"]
     assert key["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
