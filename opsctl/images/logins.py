@@ -61,7 +61,7 @@ def _from_helper(name: str, registry: str) -> Login | None:
     try:
         done = subprocess.run(
             [f"docker-credential-{name}", "get"], input=registry, capture_output=True, text=True,
-            timeout=_HELPER_SECONDS, check=False,
+            encoding="utf-8", errors="replace", timeout=_HELPER_SECONDS, check=False,
         )  # fmt: skip
         values = json.loads(done.stdout) if done.returncode == 0 else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):
