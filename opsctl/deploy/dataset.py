@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from opsctl.deploy.events import Emit, Progress
 from opsctl.errors import OpsctlError
+from opsctl.paths import portable
 
 PREFIX = "raw/"
 _SUFFIXES = (".csv", ".csv.gz", ".zip")
@@ -46,7 +47,7 @@ def sync(store: Bucket, bucket: str, folder: Path, emit: Emit) -> Synced:
     uploaded = unchanged = 0
     files = list(raw_files(folder))
     for path in files:
-        key = PREFIX + path.relative_to(folder).as_posix()
+        key = PREFIX + portable(path, folder)
         # The ETag of an object that was put in one piece is its MD5.
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()

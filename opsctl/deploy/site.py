@@ -16,6 +16,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from opsctl.deploy.events import Emit, Progress
+from opsctl.paths import below, portable
 
 PAGE = "index.html"
 # What an export names after its content, and so the only names that publishing ever removes.
@@ -73,7 +74,7 @@ def site_files(folder: Path) -> dict[str, str]:
         if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in name.parts):
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False))
-            found[name.as_posix()] = digest.hexdigest()
+            found[portable(path, folder)] = digest.hexdigest()
     return found
 
 
@@ -109,7 +110,7 @@ def publish(
     `forget` tells the edges, before the files go that their page may still name.
     """
     for done, key in enumerate(plan.upload, 1):
-        store.upload(bucket, key, folder / key, content_type=content_type(key), cache_control=cache_control(key))
+        store.upload(bucket, key, below(folder, key), content_type=content_type(key), cache_control=cache_control(key))
         emit(Progress("publish", key, done, len(plan.upload), "files"))
     if plan.invalidate:
         forget(plan.invalidate)

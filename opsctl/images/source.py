@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from opsctl.paths import portable
+
 # What `git clean` would remove, for trees without git.
 _IGNORED_DIRS = {
     "__pycache__",
@@ -52,7 +54,7 @@ def content_digest(folders: list[Path]) -> str:
     digest = hashlib.sha256()
     for folder in folders:
         for path in source_files(folder):
-            digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()}\0".encode())
+            digest.update(f"{folder.name}/{portable(path, folder)}\0".encode())
             digest.update(b"x" if os.access(path, os.X_OK) else b"-")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -77,7 +79,7 @@ def migration_ids(service: Path) -> str:
     found = []
     for path in sorted(service.rglob("migrations/*.py")):
         if path.name != "__init__.py":
-            name = f"{path.relative_to(service).as_posix()}\0".encode()
+            name = f"{portable(path, service)}\0".encode()
             found.append(hashlib.sha256(name + path.read_bytes()).hexdigest()[:12])
     return " ".join(found)
 
@@ -90,9 +92,8 @@ def tagged_commit(tag: str) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, timeout=30
-        )
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip("\n") if done.returncode == 0 else ""
+    # Names of files come as they are, so they are read as Python reads names.
+    return os.fsdecode(done.stdout).strip("\n") if done.returncode == 0 else ""
