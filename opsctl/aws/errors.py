@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -67,10 +68,7 @@ def translated() -> Iterator[None]:
 
 def frames(error: Exception) -> Iterator[FrameType]:
     """Where it came through, the innermost last."""
-    step = error.__traceback__
-    while step is not None:
-        yield step.tb_frame
-        step = step.tb_next
+    yield from (frame for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def module(frame: FrameType) -> str:
