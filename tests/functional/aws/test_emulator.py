@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from opsctl.aws.errors import AwsError
 from opsctl.aws.session import Aws, Endpoint
+from opsctl.cli.wiring import LocalImage
+from opsctl.deploy.events import silent
+from opsctl.deploy.plan import ImagePlan
 from opsctl.images.names import ImageName
 from opsctl.images.transport import Transport
 from tests.functional.aws.conftest import Machine
@@ -62,3 +69,15 @@ def test_no_proxy_is_asked_for_a_registry_on_this_machine(name: str, machine: Ma
     machine.aws.answers[""] = Answer(200, "{}")
     root = ImageName.parse(f"{machine.aws.url.removeprefix('http://')}/salaries:1").url
     assert Transport(root).once("GET", "/v2/", scope="").status == 200
+
+
+def test_what_the_emulators_registry_refuses_is_a_sentence(machine: Machine) -> None:
+    (machine.home / "service").mkdir()
+    machine.write("service/manage.py", "")
+    refused = '{"__type": "ImageTagAlreadyExistsException", "message": "The tag is taken"}'
+    machine.aws.answers[""] = Answer(400, refused, {"Content-Type": "application/x-amz-json-1.1"})
+    aws = Aws("us-east-1", Endpoint(machine.aws.url, "000000000000"))
+    target: Any = SimpleNamespace(aws=aws, workspace=SimpleNamespace(root=machine.home))
+    plan = ImagePlan("000000000000", "salaries", "content-1", None, True, "salaries@sha256:1")
+    with pytest.raises(AwsError, match="PutImage failed: The tag is taken"):
+        LocalImage(target).ensure(plan, silent)
