@@ -166,6 +166,11 @@ def _of_provider(told: _Failure) -> AwsRefusedError | None:
     if told.finding and "AWS_CREDENTIAL_EXPIRATION" in os.environ and told.came_through("EnvProvider"):
         return told.as_refusal("AWS_CREDENTIAL_EXPIRATION is no time.", "Unset it, or export the credentials again.")
     signing = not told.modules.isdisjoint(_SIGNING) and not isinstance(told.error, OSError)
+    if told.kind == "ParamValidationError" and told.finding:
+        what = f"The AWS profile {told.profile} asks for what there is not: {told.parts.get('report', told.text)}."
+        return told.as_refusal(what, "Correct it in ~/.aws/config.")
+    if "botocore.configprovider" in told.modules:  # a setting, not a credential
+        return None
     if told.finding or signing:
         return told.as_refusal(
             f"The AWS credentials of the profile {told.profile} can't be used ({told.kind}).",

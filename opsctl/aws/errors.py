@@ -104,6 +104,12 @@ def _from_sdk(error: Exception) -> AwsError:
         return _unreachable(error, kind, text)
     if kind == "InvalidRegionError":
         return AwsRefusedError(f"{text}.", aws_code=kind, hint="Write a region such as us-east-1.")
+    if kind.startswith("Invalid") or _went_through(error, "botocore.configprovider"):
+        return AwsRefusedError(
+            f"The AWS SDK can't take its settings: {text}.",
+            aws_code=kind,
+            hint="Correct the AWS_* variable (`env | grep AWS_`) or the line in ~/.aws/config that says so.",
+        )
     hint = ""
     if isinstance(error, ValueError) and text.startswith("Invalid endpoint: "):
         text = f"it takes `{text.removeprefix('Invalid endpoint: ')}` for the address of AWS, which is no URL"
@@ -120,6 +126,8 @@ def _from_sdk(error: Exception) -> AwsError:
 
 def _unreachable(error: Exception, kind: str, text: str) -> AwsError:
     """Nobody answered. `error.kwargs` is botocore's: what its message is made of."""
+    if kind == "SSLError":
+        return _not_trusted(text, kind)
     url = str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
     host = urlsplit(url).hostname or ""
     redirected = [each for each in redirections() if each.partition("=")[2].rstrip("/") == url.rstrip("/")]
@@ -132,7 +140,20 @@ def _unreachable(error: Exception, kind: str, text: str) -> AwsError:
     hint = "Check the network and the region, then run it again."
     if host and not host.endswith(_AWS_HOSTS):
         hint = "That is not AWS: an emulator that ended (`opsctl local status`), or `endpoint_url` of the AWS profile."
-    elif re.search("certificate (is not yet valid|has expired)", text):
+    return AwsError(f"AWS can't be reached: {text}.", aws_code=kind, hint=hint)
+
+
+def _not_trusted(text: str, kind: str) -> AwsError:
+    """The server could not prove that it is AWS."""
+    bundle = os.environ.get("AWS_CA_BUNDLE")
+    if bundle and re.search("No such file|Permission denied|NO_CERTIFICATE", text):
+        return AwsRefusedError(
+            f"AWS_CA_BUNDLE names {bundle}, which holds no certificates that can be read.",
+            aws_code=kind,
+            hint="Correct or unset it.",
+        )
+    hint = "A proxy that opens TLS on the way needs its certificate in the file that AWS_CA_BUNDLE names."
+    if re.search("certificate (is not yet valid|has expired)", text):
         hint = "Check this machine's clock first, then what stands between it and AWS."
     return AwsError(f"AWS can't be reached: {text}.", aws_code=kind, hint=hint)
 

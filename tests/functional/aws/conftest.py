@@ -43,12 +43,16 @@ class Machine:
     capsys: pytest.CaptureFixture[str]
 
     def set(self, **variables: str) -> None:
-        """Set variables of the environment; `{url}` stands for the endpoint, `{home}` for the home folder."""
+        """Set variables of the environment; `{url}`: the endpoint, `{tls}`: the same by https, `{home}`."""
         for name, value in variables.items():
             self.monkeypatch.setenv(name, self.fill(value))
 
     def fill(self, text: str) -> str:
-        return text.replace("{url}", self.aws.url).replace("{home}", str(self.home))
+        return (
+            text.replace("{url}", self.aws.url)
+            .replace("{tls}", self.aws.url.replace("http:", "https:"))
+            .replace("{home}", str(self.home))
+        )
 
     def write(self, name: str, text: str | bytes, mode: int = 0o600) -> Path:
         """A file below the home folder."""
