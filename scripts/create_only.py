@@ -23,7 +23,7 @@ def used_types() -> list[str]:
     """Resource types in all committed templates."""
     types = set()
     for path in sorted((ROOT / "templates").rglob("*.yaml")):
-        types |= {item["Type"] for item in parse(path.read_text())["Resources"].values()}
+        types |= {item["Type"] for item in parse(path.read_text(encoding="utf-8"))["Resources"].values()}
     return sorted(name for name in types if name.startswith("AWS::"))
 
 
@@ -46,11 +46,11 @@ def main() -> int:
     """Write or check the file; returns the exit code."""
     text = json.dumps({name: found for name in used_types() if (found := entry(name))}, indent=1) + "\n"
     if "--check" in sys.argv:
-        if TARGET.read_text() != text:
+        if TARGET.read_text(encoding="utf-8") != text:
             print("opsctl/deploy/create_only.json is stale: run `make templates`.", file=sys.stderr)
             return 1
         return 0
-    TARGET.write_text(text)
+    TARGET.write_text(text, encoding="utf-8")
     return 0
 
 

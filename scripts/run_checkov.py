@@ -27,7 +27,7 @@ def scan(environment: str) -> tuple[set[str], set[str], int]:
         str(tool("checkov", "checkov")), "--framework", "cloudformation", "--skip-download",
         "--compact", "--output", "json", "--directory", str(ROOT / "templates" / environment),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     try:
         report = json.loads(done.stdout)
     except ValueError:

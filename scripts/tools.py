@@ -15,14 +15,14 @@ def tool(name: str, program: str) -> Path:
     It is made again when the lock changes. Raises CalledProcessError when pip fails.
     """
     environment = ROOT / f".venv-{name}"
-    lock = (ROOT / "scripts" / "requirements" / f"{name}.txt").read_text()
+    lock = (ROOT / "scripts" / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     stamp = environment / ".lock"
-    if not stamp.is_file() or stamp.read_text() != lock:
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != lock:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
         pip = str(environment / "bin" / "pip")
         requirements = str(ROOT / "scripts" / "requirements" / f"{name}.txt")
         subprocess.run([pip, "install", "--quiet", "--require-hashes", "-r", requirements], check=True)
-        stamp.write_text(lock)
+        stamp.write_text(lock, encoding="utf-8")
     return environment / "bin" / program
 
 

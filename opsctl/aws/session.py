@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from opsctl.aws.answers import REGION_KEY
 from opsctl.aws.errors import translated
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.config import Config
 
     from opsctl.aws.account import Account
     from opsctl.aws.cloudformation import CloudFormation
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
     from opsctl.aws.sessions import Sessions
+    from opsctl.aws.signin import Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,58 +49,73 @@ class Identity:
 
 
 class Aws:
-    """All clients of one region, made on first use. `endpoint` is None on AWS itself."""
+    """All clients of one region, made on first use. `endpoint` is None on AWS itself; `ask` gets a role's MFA code."""
 
-    def __init__(self, region: str, endpoint: Endpoint | None = None) -> None:
+    def __init__(
+        self, region: str, endpoint: Endpoint | None = None, *, ask: Ask | None = None, home: Aws | None = None
+    ) -> None:
         self.region = region
         self.endpoint = endpoint
+        self._ask = ask
+        self._home = home
         self._clients: dict[str, Any] = {}
         self._regions: dict[str, Aws] = {}
-        self._lock = threading.RLock()
+        # One for all regions: making a client of a session is not thread-safe.
+        self._lock: threading.RLock = threading.RLock() if home is None else home._lock
 
     def in_region(self, region: str | None) -> Aws:
-        """The same credentials in another region; None stands for this one. Asking again gives the same clients."""
+        """The same session in another region; None stands for this one. Asking again gives the same clients."""
         if region is None or region == self.region:
             return self
         with self._lock:
-            return self._regions.setdefault(region, Aws(region, self.endpoint))
+            return self._regions.setdefault(region, Aws(region, self.endpoint, home=self))
 
     @cached_property
     def _session(self) -> boto3.session.Session:
-        import boto3
+        if self._home is not None:
+            return self._home._session
+        from opsctl.aws import signin
 
         with translated():
             if self.endpoint is None:
-                return boto3.session.Session(region_name=self.region)
-            return boto3.session.Session(
-                aws_access_key_id=self.endpoint.access_key,
-                aws_secret_access_key=self.endpoint.secret_key,
-                region_name=self.region,
-            )
+                return signin.aws_session(self.region, self._ask or signin.nobody)
+            return signin.emulator_session(self.region, self.endpoint.access_key, self.endpoint.secret_key)
 
     def client(self, service: str) -> Any:
-        """The boto3 client of `service`; making one is not thread-safe, hence the lock."""
-        from botocore.config import Config
-
+        """The boto3 client of `service`."""
         with self._lock:
             if service not in self._clients:
                 with translated():
-                    self._clients[service] = self._session.client(
+                    made = self._session.client(
                         service,  # type: ignore[call-overload]
+                        region_name=self.region,
                         endpoint_url=self.endpoint.url if self.endpoint else None,
-                        config=Config(
-                            # `standard` backs off and retries throttling, which DescribeStacks meets first.
-                            retries={"mode": "standard", "max_attempts": 8 if self.endpoint is None else 2},
-                            connect_timeout=5,
-                            # A synchronous invocation answers at its end; a time-out here would retry, and call twice.
-                            read_timeout=900 if service == "lambda" else 60,
-                            max_pool_connections=16,
-                            # A bucket in the host name of a loopback endpoint would need DNS.
-                            s3={"addressing_style": "path"} if self.endpoint else None,
-                            user_agent_extra="opsctl",
-                        ),
+                        config=self._config(service),
                     )
+                made.meta.events.register("after-call", self._note_region)
+                self._clients[service] = made
             return self._clients[service]
+
+    def _config(self, service: str) -> Config:
+        from botocore.config import Config
+
+        return Config(
+            # `standard` backs off and retries throttling, which DescribeStacks meets first.
+            retries={"mode": "standard", "max_attempts": 8 if self.endpoint is None else 2},
+            connect_timeout=5,
+            # A synchronous invocation answers at its end; a time-out here would retry, and call twice.
+            read_timeout=900 if service == "lambda" else 60,
+            max_pool_connections=16,
+            # A bucket in the host name of a loopback endpoint would need DNS.
+            s3={"addressing_style": "path"} if self.endpoint else None,
+            # HTTP_PROXY counts for loopback as well; a proxy elsewhere can't reach it.
+            proxies={} if self.endpoint else None,
+            user_agent_extra="opsctl",
+        )
+
+    def _note_region(self, parsed: dict[str, Any], **_: Any) -> None:
+        """An answer does not say where it is from, and what an error means depends on it."""
+        parsed.setdefault("ResponseMetadata", {})[REGION_KEY] = self.region
 
     def identity(self) -> Identity:
         """Account and caller of the credentials. Raises AwsRefusedError when there are none."""

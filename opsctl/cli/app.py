@@ -76,18 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Imports and AWS service models are all kept until the end: looking for garbage among them took 7 % of a deploy
     # without changes. Long deploys still collect, only later.
     gc.set_threshold(200_000, 20, 20)
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:  # asked in every CI job: not worth importing the command tree
-        sys.stdout.write(f"opsctl {__version__}\n")
-        return
-    sys.exit(run(given))
+    from opsctl.cli import streams
+
+    streams.prepare()
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; every failure ends here."""
-    import typer
-
     from opsctl.cli import output
+
+    if arguments == ["--version"]:  # asked in every CI job: not worth importing the command tree
+        return _version()
+    import typer
 
     as_json = "--json" in arguments
     try:
@@ -104,6 +105,10 @@ def run(arguments: list[str]) -> int:
             output.note(message)
             return int(ExitCode.USAGE)
         return _failed(UsageError(" ".join(message.split()), hint="See --help."), as_json=as_json)
+    except (OSError, UnicodeError) as error:
+        from opsctl.cli.crash import refused
+
+        return _failed(refused(error), as_json=as_json)
     except Exception as error:
         from opsctl.cli.crash import explained
 
@@ -111,6 +116,16 @@ def run(arguments: list[str]) -> int:
     if result == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
         return _failed(_interrupted(), as_json=as_json)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _version() -> int:
+    from opsctl.cli import output
+
+    try:
+        output.write(f"opsctl {__version__}\n")
+    except OpsctlError as error:
+        return _failed(error, as_json=False)
+    return int(ExitCode.OK)
 
 
 def _interrupted() -> OpsctlError:

@@ -155,7 +155,7 @@ class Target:
         from opsctl.aws.session import Aws, Endpoint
 
         if not self.is_local:
-            aws = Aws(self.env.region)
+            aws = Aws(self.env.region, ask=ask_code)
             if self.env.account_id is not None:
                 _refuse_other_account(self.env, aws)
             return aws
@@ -174,6 +174,16 @@ def _refuse_other_account(env: Environment, aws: Aws) -> None:
             exit_code=ExitCode.AWS_REFUSED,
             hint="Choose the right AWS_PROFILE; nothing was read or changed.",
         )
+
+
+def ask_code(question: str) -> str | None:
+    """What a person types at the terminal, unseen; None where nobody can be asked: in a pipe, or under --json."""
+    if "--json" in sys.argv or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return None
+    try:
+        return getpass.getpass(question, stream=sys.stderr)
+    except EOFError:
+        return None
 
 
 def run_id() -> str:

@@ -11,10 +11,19 @@ import traceback
 from pathlib import Path
 
 from opsctl import __version__
+from opsctl.cli import system
 from opsctl.cli.context import FILE_NAME
 from opsctl.errors import OpsctlError
 
 DEBUG_VARIABLE = "OPSCTL_DEBUG"
+
+
+def refused(error: OSError | UnicodeError) -> OpsctlError:
+    """What the system refused, which is no bug; with OPSCTL_DEBUG=1 the traceback stands above it."""
+    found = system.explained(error)
+    if os.environ.get(DEBUG_VARIABLE):
+        found.detail = tuple("".join(traceback.format_exception(error)).splitlines())
+    return found
 
 
 def explained(error: Exception) -> OpsctlError:
@@ -51,5 +60,8 @@ def _write(text: str) -> Path | None:
 
 def _state_folder() -> tuple[Path, ...]:
     """`.opsctl` beside the nearest environments.yaml."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # deleted while we were in it
+        return ()
     return next(((folder / ".opsctl",) for folder in (here, *here.parents) if (folder / FILE_NAME).is_file()), ())

@@ -108,10 +108,11 @@ def published_text(result: dict[str, Any]) -> str:
 def named_site(bucket: str, distribution: str, *, region: str | None) -> Site:
     """A bucket that no environment here knows, with whatever credentials there are: for CI."""
     from opsctl.aws.session import Aws
+    from opsctl.cli.context import ask_code
 
     if region is None:
         raise UsageError("--bucket needs --region, the bucket's own.", hint="Write one such as us-east-1.")
-    return Site(Aws(region), bucket, distribution)
+    return Site(Aws(region, ask=ask_code), bucket, distribution)
 
 
 def required(folder: Path | None) -> Path:

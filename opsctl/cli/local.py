@@ -36,8 +36,11 @@ def logs(
     config: ConfigOption = None,
 ) -> None:
     """Print a log."""
+    from opsctl.cli import output
+
     for line in _target(config).logs(name, follow=follow):
-        typer.echo(line.rstrip("\n"))
+        if not output.write(line.rstrip("\n") + "\n"):
+            break
 
 
 @app.command("stop")

@@ -8,8 +8,9 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
+from opsctl.cli import streams
 from opsctl.errors import ExitCode, OpsctlError
 
 # Control characters, a terminal's own among them, and bytes that are no UTF-8.
@@ -17,20 +18,47 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def result(model: Any, text: str, *, as_json: bool) -> None:
-    """Print a command's result: `model` as JSON, or `text` for people."""
-    out = json.dumps(model, indent=2, ensure_ascii=False, default=str) if as_json else text
+    """Print a command's result: `model` as JSON, or `text` for people. Raises OpsctlError when stdout takes no more."""
+    out = json_text(model, sys.stdout, indent=2) if as_json else text
+    write(out.rstrip("\n") + "\n" if out else "")
+
+
+def write(text: str) -> bool:
+    """Write to stdout, at once; False once the reader has had enough (`| head`). Any other refusal is a failure."""
     try:
-        sys.stdout.write(out.rstrip("\n") + "\n" if out else "")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read us (`| head`) has enough; what is left in the buffer must not be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard(sys.stdout)
+        return False
+    except OSError as error:
+        raise unwritten(error) from error
+    return True
+
+
+def unwritten(error: OSError) -> OpsctlError:
+    """That stdout takes nothing more."""
+    streams.discard(sys.stdout)
+    return OpsctlError(
+        f"The result could not be written to stdout: {error.strerror}.",
+        code="stdout",
+        hint="What the command did is done; see where its output goes.",
+    )
+
+
+def json_text(model: Any, stream: TextIO, *, indent: int | None = None) -> str:
+    """JSON in the characters that `stream` takes; in ASCII where it lacks one."""
+    text = json.dumps(model, indent=indent, ensure_ascii=False, default=str)
+    return text if streams.takes(stream, text) else json.dumps(model, indent=indent, default=str)
 
 
 def note(text: str) -> None:
-    """A line for people, on stderr; nobody left to read it is no failure."""
-    with suppress(BrokenPipeError):
+    """A line for people, on stderr. A stderr that takes no more is no failure, and nowhere to tell one."""
+    try:
         sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        streams.discard(sys.stderr)
 
 
 def failure(error: OpsctlError, *, as_json: bool) -> None:
@@ -43,7 +71,8 @@ def failure(error: OpsctlError, *, as_json: bool) -> None:
         note(f"{style('Next:', '1')} {hint}")
     if as_json:
         model = {"error": {"code": error.code, "message": message, "hint": hint, "detail": error.detail}}
-        result(model, "", as_json=True)
+        with suppress(OpsctlError):  # that stdout takes nothing is not the failure to be told
+            result(model, "", as_json=True)
 
 
 def _one_line(text: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from opsctl.cli import output, streams
 from opsctl.deploy.events import (
     Emit,
     Emitter,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _BAR = 24  # characters
+_DRAWN = "…━─"  # beside the marks; without them the tree's lines would get longer than the screen is wide
 _MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
 
 
@@ -35,7 +36,7 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
     if as_json:
         yield Emitter(_json_line, *others)
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and streams.takes(sys.stderr, _DRAWN):
         tree = Tree()
         with tree.shown():
             yield Emitter(tree, *others)
@@ -44,20 +45,13 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
 
 
 def _json_line(event: Event) -> None:
-    _write(json.dumps(event.to_dict(), ensure_ascii=False))
+    output.note(output.json_text(event.to_dict(), sys.stderr))
 
 
 def _plain_line(event: Event) -> None:
     text = plain(event)
     if text:
-        _write(text)
-
-
-def _write(line: str) -> None:
-    """To stderr; a reader that left (`2>&1 | head`) never stops a deploy."""
-    with suppress(OSError):
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        output.note(text)
 
 
 def plain(event: Event) -> str:

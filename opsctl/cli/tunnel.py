@@ -41,7 +41,9 @@ def require_plugin() -> str:
             code="plugin-missing",
             hint="Install AWS's Session Manager plugin (see its guide), then run this again.",
         )
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    said = subprocess.run(
+        [path, "--version"], capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+    ).stdout.strip()
     version = tuple(int(part) for part in said.split(".")) if re.fullmatch(r"\d+(\.\d+){1,3}", said) else ()
     if version <= _LAST_WITHOUT_ENVIRONMENT:
         raise TunnelError(
@@ -76,7 +78,8 @@ def _running(plugin: str, session: ForwardSession) -> Iterator[subprocess.Popen[
             session.request, session.endpoint_url,
         ],
         env={**os.environ, _RESPONSE_VARIABLE: session.response},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        encoding="utf-8", errors="replace", start_new_session=True,
     )  # fmt: skip
     try:
         yield process

@@ -135,14 +135,15 @@ class LocalImage:
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:  # noqa: ARG002
         """Copy the tree aside and register it with the emulator's ECR."""
+        from opsctl.aws.errors import translated
         from opsctl.local.images import push_image, snapshot_image
 
         root = self.target.workspace.root
         digest = snapshot_image(root / "service", root)
         if plan.build:
-            push_image(
-                self.target.aws.client("ecr"), root=root, repository=plan.repository, tag=plan.tag, digest=digest
-            )
+            client = self.target.aws.client("ecr")
+            with translated():
+                push_image(client, root=root, repository=plan.repository, tag=plan.tag, digest=digest)
         return digest
 
 

@@ -123,6 +123,6 @@ def _is_intrinsic(value: dict[str, Any]) -> bool:
 
 @cache
 def _create_only() -> dict[str, Any]:
-    text = resources.files("opsctl.deploy").joinpath("create_only.json").read_text()
+    text = resources.files("opsctl.deploy").joinpath("create_only.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from opsctl.aws.s3 import file_sha256
 from opsctl.deploy.events import Emit, Progress
 from opsctl.errors import OpsctlError
+from opsctl.paths import portable
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
@@ -44,7 +45,7 @@ def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
     uploaded = unchanged = 0
     files = list(raw_files(folder))
     for path in files:
-        key = PREFIX + path.relative_to(folder).as_posix()
+        key = PREFIX + portable(path, folder)
         if there.get(key) == path.stat().st_size and store.digest(bucket, key) == file_sha256(path):
             unchanged += 1
         else:

@@ -26,6 +26,9 @@ class Duration:
     grade: Literal["A", "B", "C"] = "C"
 
 
+# The second instance in another zone is made after the first, from its snapshot.
+_MULTI_AZ = Duration(660.0)
+
 # Types that are not here are a call and its answer.
 _OTHERS = Duration(5.0)
 
@@ -56,4 +59,6 @@ _BY_TYPE: dict[str, Duration] = {
 
 def duration_of(resource_type: str, properties: Mapping[str, Any]) -> Duration:
     """How long creating a resource of this type, with these properties of its template, takes."""
+    if resource_type == "AWS::RDS::DBInstance" and str(properties.get("MultiAZ", "")).lower() == "true":
+        return _MULTI_AZ
     return _BY_TYPE.get(resource_type, _OTHERS)

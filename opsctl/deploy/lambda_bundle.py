@@ -111,7 +111,15 @@ def download_wheel(lock: Path, directory: Path, architecture: Architecture) -> N
         f"--dest={directory}", f"--requirement={lock}",
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_DOWNLOAD_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BundleError(
             f"pip did not download psycopg2 for Lambda ({type(error).__name__}).", hint="Check the network."
@@ -150,7 +158,7 @@ def _belongs(name: str) -> bool:
 def _wheel(root: Path, cache_dir: Path, architecture: Architecture, download: Downloader) -> Path:
     """The locked wheel, from the cache or downloaded; its hash is checked either way."""
     lock = root / "opsctl" / "dbroles" / "lambda-requirements.txt"
-    text = lock.read_text()
+    text = lock.read_text(encoding="utf-8")
     locked = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     store = cache_dir / "wheels" / f"{key}-{architecture}"

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from opsctl.aws.s3 import file_sha256
 from opsctl.deploy.events import Emit, Progress
+from opsctl.paths import below, portable
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
@@ -73,7 +74,7 @@ def site_files(folder: Path) -> dict[str, SiteFile]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in name.parts):
-            found[name.as_posix()] = SiteFile(path.stat().st_size, file_sha256(path))
+            found[portable(path, folder)] = SiteFile(path.stat().st_size, file_sha256(path))
     return found
 
 
@@ -124,7 +125,7 @@ def publish(
     `forget` tells the edges, before the files go that their page may still name.
     """
     for done, key in enumerate(plan.upload, 1):
-        store.upload(bucket, key, folder / key, content_type=content_type(key), cache_control=cache_control(key))
+        store.upload(bucket, key, below(folder, key), content_type=content_type(key), cache_control=cache_control(key))
         emit(Progress("publish", key, done, len(plan.upload), "files"))
     if plan.invalidate:
         forget(plan.invalidate)

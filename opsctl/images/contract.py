@@ -12,6 +12,7 @@ from opsctl.images.base import Base
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import Entry
 from opsctl.images.source import migration_ids, source_files
+from opsctl.paths import portable
 
 USER_ID = 10001
 COMMAND = ("python", "manage.py", "serve")
@@ -44,7 +45,7 @@ def shipped_files(root: Path) -> list[tuple[str, Path]]:
             code="assets-missing",
             hint="Run make setup, which puts it there.",
         )
-    found = {path.relative_to(service).as_posix(): path for path in source_files(service)}
+    found = {portable(path, service): path for path in source_files(service)}
     found |= {name: service / name for name in ASSETS}
     found |= {f"data/{name}": root / "data" / name for name in SHIPPED_DATA if (root / "data" / name).is_file()}
     return sorted((name, path) for name, path in found.items() if name not in _LEFT_OUT)

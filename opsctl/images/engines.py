@@ -103,7 +103,7 @@ def run_shown(command: list[str], listener: Listener) -> tuple[int, tuple[str, .
     try:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", bufsize=1,
+            encoding="utf-8", errors="replace", bufsize=1,
         )  # fmt: skip
     except OSError as error:
         raise BuildError(f"{command[0]} can't be started: {error.strerror}.") from error

@@ -61,7 +61,15 @@ class Interpreter:
         }  # fmt: skip
         try:
             done = subprocess.run(
-                command, cwd=cwd, env=given, capture_output=True, text=True, timeout=_SECONDS, check=False
+                command,
+                cwd=cwd,
+                env=given,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_SECONDS,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BuildError(

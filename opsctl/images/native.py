@@ -102,7 +102,8 @@ class NativeBuilder:
     def _site(self, base: Base, interpreter: Interpreter) -> Path:
         """The locked packages with byte code, unpacked; kept, since they change rarely and are most of the work."""
         lock = self.root / "service" / "requirements.txt"
-        parts = (builder_digest(), base.platform, base.python_version, interpreter.root.name, lock.read_text())
+        locked = lock.read_text(encoding="utf-8")
+        parts = (builder_digest(), base.platform, base.python_version, interpreter.root.name, locked)
         site = self.cache / "sites" / hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
         if not site.is_dir():
             self.listener.line(f"packages for {base.platform}, Python {base.python_version}")
@@ -124,7 +125,7 @@ class NativeBuilder:
             self.store, [*entries_of(site, contract.site_packages(base.python_version)), *contract.venv(base)]
         )
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({**layer.descriptor.to_dict(), "diff_id": layer.diff_id}))
+        kept.write_text(json.dumps({**layer.descriptor.to_dict(), "diff_id": layer.diff_id}), encoding="utf-8")
         return layer
 
     def _code(self, base: Base, interpreter: Interpreter, site: Path) -> Layer:
@@ -159,7 +160,7 @@ def copy_files(files: Iterable[tuple[str, Path]], target: Path) -> None:
 
 def _kept_layer(kept: Path, store: ImageStore) -> Layer | None:
     try:
-        values = json.loads(kept.read_text())
+        values = json.loads(kept.read_text(encoding="utf-8"))
         descriptor = Descriptor.from_dict(values)
     except (OSError, ValueError, KeyError):
         return None

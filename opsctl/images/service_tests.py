@@ -81,7 +81,7 @@ def count_collected(root: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if name not in _CHOOSING}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", *_SELECTION], cwd=root, env=environment,
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, encoding="utf-8", errors="replace", check=False,
     )  # fmt: skip
     found = _COLLECTED.search(done.stdout)
     if done.returncode or found is None:

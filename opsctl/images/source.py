@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl.images import git
+from opsctl.paths import portable
 
 # What `git clean` would remove, for trees without git.
 _IGNORED_DIRS = {
@@ -53,7 +54,7 @@ def content_digest(folders: list[Path]) -> str:
     digest = hashlib.sha256()
     for folder in folders:
         for path in source_files(folder):
-            digest.update(os.fsencode(f"{folder.name}/{path.relative_to(folder).as_posix()}\0"))
+            digest.update(f"{folder.name}/{portable(path, folder)}\0".encode())
             digest.update(b"x" if os.access(path, os.X_OK) else b"-")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -78,7 +79,7 @@ def migration_ids(service: Path) -> str:
     found = []
     for path in sorted(service.rglob("migrations/*.py")):
         if path.name != "__init__.py":
-            name = os.fsencode(f"{path.relative_to(service).as_posix()}\0")
+            name = f"{portable(path, service)}\0".encode()
             found.append(hashlib.sha256(name + path.read_bytes()).hexdigest()[:12])
     return " ".join(found)
 

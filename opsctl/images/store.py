@@ -199,20 +199,20 @@ class ImageStore:
     def _read_index(self) -> dict[str, Any]:
         if not self._index.is_file():
             return {"manifests": []}
-        values = json.loads(self._index.read_text())
+        values = json.loads(self._index.read_text(encoding="utf-8"))
         assert isinstance(values, dict)
         return values
 
     def _write_index(self, images: list[Descriptor]) -> None:
-        (self.root / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+        (self.root / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
         values = {"schemaVersion": 2, "manifests": [each.to_dict() for each in images]}
         temporary = self._index.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(values, indent=1))
+        temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
         temporary.replace(self._index)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as handle:
+        with (self.root / ".lock").open("w", encoding="utf-8") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -20,6 +20,7 @@ import urllib3
 
 from opsctl.images.auth import Authenticator, Credentials
 from opsctl.images.errors import RegistryError
+from opsctl.images.names import is_loopback
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -242,7 +243,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _pool(url: str) -> urllib3.PoolManager:
     parts = urlsplit(url)
+    host = parts.hostname or ""
     proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
+    # Nobody else's loopback is meant, whatever NO_PROXY leaves out.
+    if proxy and not is_loopback(host) and not urllib.request.proxy_bypass(host):
         return urllib3.ProxyManager(proxy, num_pools=4, maxsize=8, blocksize=_BLOCK)
     return urllib3.PoolManager(num_pools=4, maxsize=8, blocksize=_BLOCK)

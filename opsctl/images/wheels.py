@@ -65,7 +65,9 @@ def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:
         *(f"--platform={glibc}_{machine}" for glibc in _GLIBCS), f"--dest={folder}", f"--requirement={lock}",
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(
             f"pip did not download the service's packages ({type(error).__name__}).", hint="Check the network."

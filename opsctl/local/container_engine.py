@@ -144,8 +144,8 @@ class ContainerEngine:
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
-                [self.command, *arguments], capture_output=True, text=True, errors="replace", check=False,
-                env=dict(self.environment), cwd="/", stdin=subprocess.DEVNULL, timeout=600,
+                [self.command, *arguments], capture_output=True, text=True, encoding="utf-8", errors="replace",
+                check=False, env=dict(self.environment), cwd="/", stdin=subprocess.DEVNULL, timeout=600,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EngineError(f"`{self.command} {arguments[0]}` can't be run: {error}.") from error

@@ -15,6 +15,8 @@ from opsctl.local.container import Invocation, Launch, task_environment
 from opsctl.local.container_engine import ContainerEngine
 from opsctl.local.processes import FoundImage
 
+# docker hands the proxies of its own configuration to every container; the emulator is not behind them.
+_DIRECTLY = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
 _ECR = re.compile(r"^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
 
 
@@ -91,6 +93,6 @@ class ContainerRunner:
             launch.settings.options,
             self._images.local_name(launch.image),
             launch.command,
-            task_environment(launch),
+            {**_DIRECTLY, **task_environment(launch)},
         )
         return Invocation(command, environment, launch.directory, lambda: self._engine.end(name))

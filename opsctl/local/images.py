@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from opsctl.errors import OpsctlError
 from opsctl.local.state import StateDir
+from opsctl.paths import below, portable
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG_TYPE = "application/vnd.opsctl.source-tree.v1"
@@ -48,7 +49,7 @@ def tree_hash(source: Path) -> str:
     total = hashlib.sha256()
     for relative, path in _files(source):
         if path.is_symlink():
-            kind, content = "l", os.readlink(path).encode()  # noqa: PTH115  the bytes as they are stored
+            kind, content = "l", os.fsencode(os.readlink(path))  # noqa: PTH115  the bytes as they are stored
         else:
             kind, content = ("x" if path.stat().st_mode & stat.S_IXUSR else "f"), path.read_bytes()
         total.update(f"{kind} {relative}\0{len(content)}\0".encode())
@@ -134,7 +135,7 @@ def _files(source: Path) -> Iterator[tuple[str, Path]]:
             if name in _SKIPPED_NAMES or name.endswith(_SKIPPED_SUFFIXES):
                 continue
             path = Path(directory) / name
-            found.append((path.relative_to(source).as_posix(), path))
+            found.append((portable(path, source), path))
     shipped = (path for pattern in _SHIPPED_DATA for path in (source.parent / "data").glob(pattern))
     found += [(f"data/{path.name}", path) for path in shipped]
     return iter(sorted(found))
@@ -145,7 +146,7 @@ def _copy(files: list[tuple[str, Path]], target: Path) -> None:
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     for relative, path in files:
-        copy = partial / relative
+        copy = below(partial, relative)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy, follow_symlinks=False)
     try:

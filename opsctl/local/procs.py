@@ -94,7 +94,13 @@ def _start_time_by_ps(pid: int) -> str:
     import subprocess
 
     done = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=10
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        timeout=10,
     )
     status, _, started = done.stdout.strip().partition(" ")
     return "" if done.returncode or status.startswith("Z") else started.strip()

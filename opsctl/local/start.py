@@ -67,6 +67,11 @@ def _environment(state: StateDir) -> dict[str, str]:
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
         "PYTHONPATH": package_parent,
         "PYTHONUNBUFFERED": "1",
+        # Whatever the locale: its state, its log and what functions print are UTF-8.
+        "PYTHONUTF8": "1",
+        # HOME leads to a person's ~/.aws, which functions would read.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "TMPDIR": str(state.temporary),
         MARKER: str(state.path),
     }

@@ -61,7 +61,7 @@ def cached_answers() -> list[str]:
 
 def _rate(url: str) -> float:
     command = ["wrk", "-t", "1", "-c", "8", "-d", f"{_SECONDS}s", url]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"{url} did not answer every request:\n{output}")
     found = re.search(r"Requests/sec:\s+([0-9.]+)", output)

@@ -42,7 +42,7 @@ def _builds(site: Site) -> list[str]:
         site.checkout(name)
         for state in ("first", "unchanged", "code changed"):
             if state == "code changed":
-                (site.checkout(name) / "service" / "manage.py").open("a").write("# changed\n")
+                (site.checkout(name) / "service" / "manage.py").open("a", encoding="utf-8").write("# changed\n")
             started = time.perf_counter()
             built = site.build(name, "--tag", "v1", "--engine", engine, "--platform", "linux/amd64")
             seconds = time.perf_counter() - started
@@ -70,8 +70,8 @@ class _Pusher:
         }  # fmt: skip
         environment = {**self.site.engines.environment, "PYTHONDONTWRITEBYTECODE": ""}
         subprocess.run(
-            commands[client], cwd=folder, env=environment, input=f"{PASSWORD}\n", text=True, check=True,
-            capture_output=True,
+            commands[client], cwd=folder, env=environment, input=f"{PASSWORD}\n", text=True, encoding="utf-8",
+            check=True, capture_output=True,
         )  # fmt: skip
 
 

@@ -34,7 +34,13 @@ def run(command: list[str], environment: Mapping[str, str]) -> Run:
     """Run `command` in the service's folder; raises CalledProcessError with its output when it fails."""
     started = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=SERVICE, env=dict(environment), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=SERVICE,
+        env=dict(environment),
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     output = process.stdout.read() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)

@@ -30,7 +30,7 @@ def scratch(data_dir: Path, purpose: str) -> Iterator[Path]:
             parent.mkdir(exist_ok=True)
             _sweep(parent)
             folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
-            lock = stack.enter_context((folder / "lock").open("w"))
+            lock = stack.enter_context((folder / "lock").open("w", encoding="utf-8"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             yield folder
@@ -45,7 +45,7 @@ def _sweep(parent: Path) -> None:
     """Remove the folders of dead runs. One without a lock file is dead too: cut at birth, or in death."""
     for folder in parent.iterdir():
         try:
-            with (folder / "lock").open("r") as lock:
+            with (folder / "lock").open("r", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             continue
@@ -58,7 +58,7 @@ def _sweep(parent: Path) -> None:
 def exclusive(path: Path) -> Iterator[None]:
     """Hold the lock file `path`, waiting for its holder; the kernel drops it when the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
+    with path.open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

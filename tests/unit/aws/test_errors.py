@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from opsctl.aws.errors import AwsError, AwsRefusedError, translated
 from opsctl.errors import ExitCode, OpsctlError
+from tests.unit.aws.clients import client
 
 
 def client_error(code: str, message: str, operation: str = "DescribeStacks") -> ClientError:
@@ -26,7 +28,7 @@ def raised(error: Exception) -> AwsError:
 @pytest.mark.parametrize(
     "code",
     ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
-     "SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed", "RequestExpired", "AuthFailure"],
+     "SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"],
 )  # fmt: skip
 def test_credentials_that_aws_does_not_accept_are_refused_with_how_to_sign_in(code: str) -> None:
     error = raised(client_error(code, "The security token included in the request is expired"))
@@ -73,26 +75,26 @@ def test_an_answer_without_a_message_shows_its_code() -> None:
     assert raised(ClientError({}, "PutObject")).message == "PutObject failed: no reason given."
 
 
-NO_CREDENTIALS: list[tuple[type[core.BotoCoreError], Mapping[str, Any]]] = [
-    (core.NoCredentialsError, {}),
-    (core.PartialCredentialsError, {"provider": "env", "cred_var": "AWS_SECRET_ACCESS_KEY"}),
-    (core.CredentialRetrievalError, {"provider": "process", "error_msg": "exit 1"}),
-    (core.TokenRetrievalError, {"provider": "sso", "error_msg": "expired"}),
-    (core.SSOTokenLoadError, {"error_msg": "gone"}),
-    (core.UnauthorizedSSOTokenError, {}),
-    (core.LoginRefreshRequired, {}),
-]
+NO_CREDENTIALS: list[tuple[type[core.BotoCoreError], Mapping[str, Any], str, str]] = [
+    (core.NoCredentialsError, {}, "There are no usable AWS credentials.", "--env local"),
+    (core.TokenRetrievalError, {"provider": "sso", "error_msg": "expired"}, "is not signed in", "aws sso login"),
+    (core.UnauthorizedSSOTokenError, {}, "is not signed in", "aws sso login"),
+    (core.LoginRefreshRequired, {}, "is not logged in", "aws login"),
+    (core.RefreshWithMFAUnsupportedError, {}, "that an MFA code opened for the AWS profile default has ended",
+     "duration_seconds"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "values"), NO_CREDENTIALS, ids=[kind.__name__ for kind, _ in NO_CREDENTIALS])
-def test_without_usable_credentials_the_ways_to_get_some_are_named(
-    kind: type[core.BotoCoreError], values: Mapping[str, Any]
+@pytest.mark.parametrize(
+    ("kind", "values", "says", "advises"), NO_CREDENTIALS, ids=[kind.__name__ for kind, *_ in NO_CREDENTIALS]
+)
+def test_without_usable_credentials_the_way_to_get_some_is_named(
+    kind: type[core.BotoCoreError], values: Mapping[str, Any], says: str, advises: str
 ) -> None:
     error = raised(kind(**values))
     assert (error.exit_code, error.aws_code) == (ExitCode.AWS_REFUSED, kind.__name__)
-    assert error.message == "There are no usable AWS credentials."
-    assert "AWS_PROFILE" in error.hint
-    assert "--env local" in error.hint
+    assert says in error.message
+    assert advises in error.hint
 
 
 def test_an_unknown_profile_is_named() -> None:
@@ -103,11 +105,10 @@ def test_an_unknown_profile_is_named() -> None:
 
 UNREACHABLE: list[tuple[type[core.BotoCoreError], Mapping[str, Any]]] = [
     (core.EndpointConnectionError, {"endpoint_url": "https://cloudformation.us-east-1.amazonaws.com/"}),
-    (core.ConnectTimeoutError, {"endpoint_url": "https://x"}),
-    (core.ReadTimeoutError, {"endpoint_url": "https://x"}),
-    (core.ConnectionClosedError, {"endpoint_url": "https://x"}),
+    (core.ConnectTimeoutError, {"endpoint_url": "https://ecs.us-east-1.api.aws"}),
+    (core.ReadTimeoutError, {"endpoint_url": "https://logs.cn-north-1.amazonaws.com.cn"}),
+    (core.ConnectionClosedError, {"endpoint_url": "https://s3.us-east-1.amazonaws.com"}),
     (core.ProxyConnectionError, {"proxy_url": "http://proxy"}),
-    (core.SSLError, {"endpoint_url": "https://x", "error": "certificate"}),
 ]
 
 
@@ -120,6 +121,29 @@ def test_an_endpoint_that_does_not_answer_points_to_network_and_region(
     assert error.message.startswith("AWS can't be reached: ")
     assert error.message.count("..") == 0
     assert "network and the region" in error.hint
+
+
+def test_a_certificate_that_nobody_knows_points_to_a_proxy_on_the_way() -> None:
+    unknown = ssl.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate")
+    error = raised(core.SSLError(endpoint_url="https://sts.us-east-1.amazonaws.com", error=unknown))
+    assert error.message.startswith("AWS can't be reached: ")
+    assert "AWS_CA_BUNDLE" in error.hint
+
+
+def test_a_certificate_of_another_time_points_to_the_clock() -> None:
+    expired = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid"
+    error = raised(core.SSLError(endpoint_url="https://sts.us-east-1.amazonaws.com", error=ssl.SSLError(expired)))
+    assert "clock" in error.hint
+
+
+def test_an_emulator_that_does_not_answer_is_no_matter_of_network_and_region() -> None:
+    error = raised(core.EndpointConnectionError(endpoint_url="http://127.0.0.1:4566/"))
+    assert "opsctl local status" in error.hint
+
+
+def test_a_call_that_can_not_work_is_a_bug_and_stays_one() -> None:
+    with pytest.raises(AttributeError, match="describe_stakcs"), translated():
+        client("cloudformation").describe_stakcs()
 
 
 def test_whatever_else_the_sdk_raises_is_one_sentence_too() -> None:

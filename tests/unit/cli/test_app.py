@@ -150,7 +150,10 @@ def test_a_group_without_a_command_shows_its_help_and_exits_2(capsys: pytest.Cap
     assert "Usage: opsctl env" in captured.err
 
 
-def test_the_version_is_told_without_building_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    app.main(["--version"])
+def test_the_version_is_told_without_building_the_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["--version", "status"]) == 0
+    monkeypatch.setattr(app, "build", lambda: pytest.fail("the command tree is built"))
     assert app.run(["--version"]) == 0
     assert capsys.readouterr().out == f"opsctl {__version__}\n" * 2

@@ -71,4 +71,13 @@ def test_a_container_gets_its_values_out_of_sight_and_the_engine_keeps_its_own()
     assert {"DJANGO_SECRET_KEY", "HOME=/tmp", "BIND_HOST", "PORT"} <= set(command)
     assert (invocation.environment["DJANGO_SECRET_KEY"], invocation.environment["HOME"]) == ("hidden", "/home/me")
     assert invocation.environment["BIND_HOST"] == "127.64.0.9"
+
     assert command[-5:] == ["--read-only", f"127.0.0.1:24000/salaries@{DIGEST}", "python", "manage.py", "serve"]
+
+
+def test_a_container_asks_no_proxy_for_the_emulator() -> None:
+    """docker gives its containers the proxies of its own configuration; what the task definition says counts more."""
+    invocation = ContainerRunner(ENGINE, IMAGES).invocation(launch({"NO_PROXY": "mine"}, image=ECR))
+    found = invocation.environment
+    assert {"NO_PROXY", "no_proxy"} <= set(invocation.command)
+    assert (found["NO_PROXY"], found["no_proxy"]) == ("mine", "127.0.0.1,localhost")
