@@ -50,6 +50,7 @@ class ChangeSet:
     reason: str
     execution_status: str
     changes: tuple[Change, ...] = ()
+    stack_id: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -172,6 +173,7 @@ class CloudFormation:
             reason=answer.get("StatusReason", ""),
             execution_status=answer.get("ExecutionStatus", ""),
             changes=tuple(changes),
+            stack_id=answer["StackId"],
         )
 
     def validation_failures(self, change_set_arn: str) -> list[str]:

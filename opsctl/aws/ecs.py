@@ -107,14 +107,24 @@ class Ecs:
         return [_task(item) for item in self._described(cluster, startedBy=started_by)]
 
     def one_off_tasks(self, cluster: str) -> list[Task]:
-        """Tasks that have not stopped and belong to no service, whoever started them; none without the cluster."""
+        """Tasks that have not stopped and belong to no service, whoever started them; none without the cluster.
+
+        One that was told to stop is listed under STOPPED from then on, long before it has. (API ListTasks,
+        desiredStatus)
+        """
         try:
-            found = self._described(cluster)
+            found = [
+                item
+                for desired in ("RUNNING", "STOPPED")
+                for item in self._described(cluster, desiredStatus=desired)
+                if item.get("lastStatus") != "STOPPED"
+            ]
         except AwsError as error:
             if error.aws_code == "ClusterNotFoundException":
                 return []
             raise
-        return [_task(item) for item in found if not str(item.get("group", "")).startswith("service:")]
+        own = {item["taskArn"]: item for item in found if not str(item.get("group", "")).startswith("service:")}
+        return [_task(item) for item in own.values()]
 
     def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
         """Ask a task to end; its containers get SIGTERM, then SIGKILL after their stop time-out."""

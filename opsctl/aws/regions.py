@@ -13,5 +13,5 @@ def commercial_regions() -> frozenset[str]:
     if found is None or not found.submodule_search_locations:
         return frozenset()
     path = Path(found.submodule_search_locations[0], "data", "partitions.json")
-    partitions = {item["id"]: item["regions"] for item in json.loads(path.read_text("utf-8"))["partitions"]}
+    partitions = {item["id"]: item["regions"] for item in json.loads(path.read_text(encoding="utf-8"))["partitions"]}
     return frozenset(name for name in partitions["aws"] if not name.endswith("-global"))

@@ -10,7 +10,6 @@ from opsctl.cli.context import Target
 from opsctl.cli.progress import listening
 from opsctl.cli.reading import require_outputs
 from opsctl.cli.wiring import pace
-from opsctl.deploy.aftercare import forget_logs
 from opsctl.deploy.destroy import Destroyer, DestroyPlan
 from opsctl.deploy.events import Emit
 from opsctl.deploy.journal import Journal
@@ -29,11 +28,6 @@ def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json
         run_id=run_id, command=context.command_line(), clock=time.time,
     )  # fmt: skip
     journal = Journal(target.workspace.root, target.env.name, run_id)
-    instances = [
-        identifier
-        for output in ("DatabaseIdentifier", "ReplicaIdentifier")
-        if (identifier := state.outputs("data").get(output))
-    ]
     with lock, listening(journal, as_json=as_json) as emit:
         for name in plan.remove:
             destroyer = _destroyer(target, state, name, emit, lock, run_id, timeout_minutes)
@@ -44,9 +38,6 @@ def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json
                     f"Detached; what AWS was told to delete of {name} goes on.",
                     hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
                 ) from None
-        # RDS leaves its logs; where the environment is protected they are kept, as its other logs are.
-        if "data" in plan.remove and not target.env.security.termination_protection:
-            forget_logs(target.aws.logs, instances, emit)
 
 
 def _destroyer(
@@ -63,5 +54,7 @@ def _destroyer(
     )
     return Destroyer(
         aws, remover, follower, emit, run_id=run_id, cluster=state.outputs("platform").get("ClusterName", ""),
+        # Where the environment is protected they are kept, as its other logs are.
+        keep_logs=target.env.security.termination_protection,
         pause=time.sleep, poll_seconds=rhythm.seconds, before_write=lock.ensure,
     )  # fmt: skip

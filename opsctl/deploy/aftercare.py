@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.aws.errors import AwsError
+from opsctl.deploy import upgrade
 from opsctl.deploy.events import Emit, Note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from opsctl.aws.account import Database
     from opsctl.aws.logs import LogGroup
@@ -47,27 +48,29 @@ def look_after(env: Environment, state: RemoteState, account: DatabaseReader, lo
     if env.target == "local" or identifier is None:
         return
     replica = outputs.get("ReplicaIdentifier")
-    _noted("database", emit, lambda: _look_at(env, account.database(identifier), {replica}, emit))
+    _noted("database", emit, lambda: _look_at(env, state, account.database(identifier), emit))
     key = state.outputs("platform").get("LogsKeyArn")
     for instance in filter(None, (identifier, replica)):
         _noted(f"logs of {instance}", emit, lambda each=instance: _end(env, logs, each, key))  # type: ignore[misc]
 
 
-def forget_logs(logs: GroupApi, identifiers: Iterable[str], emit: Emit) -> None:
-    """Delete the log groups of instances that are gone: RDS leaves them."""
+def forget_logs(logs: GroupApi, identifier: str, emit: Emit) -> None:
+    """Delete the log groups of an instance that is gone: RDS leaves them."""
 
-    def forget(identifier: str) -> None:
+    def forget() -> None:
         for name in logs.groups(_prefix(identifier)):
             logs.delete_group(name)
 
-    for identifier in identifiers:
-        _noted(f"logs of {identifier}", emit, lambda each=identifier: forget(each))  # type: ignore[misc]
+    _noted(f"logs of {identifier}", emit, forget)
 
 
-def _look_at(env: Environment, database: Database | None, known: set[str | None], emit: Emit) -> None:
+def _look_at(env: Environment, state: RemoteState, database: Database | None, emit: Emit) -> None:
     if database is None:
         return
-    for left in sorted(set(database.replicas) - known):
+    # CloudFormation names what it makes after the stack; a replica of another name is somebody's own.
+    made = f"{state.stacks['data'].name.lower()[:24]}-"
+    known = state.outputs("data").get("ReplicaIdentifier")
+    for left in sorted(name for name in database.replicas if name.startswith(made) and name != known):
         emit(
             Note(
                 f"data: the read replica {left} is no part of {env.name} any more, and goes on costing. Delete it: "
@@ -77,10 +80,11 @@ def _look_at(env: Environment, database: Database | None, known: set[str | None]
         )
     # The handler waits until nothing is pending, and after a failed check nothing is. [aws-cloudformation-resource-
     # providers-rds, isNoPendingChanges]
-    if database.version.partition(".")[0] != env.rds.major_version:
+    wanted = upgrade.major_version(state.bodies.get("data", ""))
+    if wanted and database.version.partition(".")[0] != wanted:
         emit(
             Note(
-                f"data: the database still runs PostgreSQL {database.version}, not {env.rds.major_version}: RDS looked "
+                f"data: the database still runs PostgreSQL {database.version}, not {wanted}: RDS looked "
                 "at the data before the upgrade and kept the old version. The newest of its logs `pg_upgrade…` says "
                 "why; correct that, put rds.engine_version back, deploy, and try again."
             )

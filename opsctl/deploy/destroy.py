@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Removed in this order. The bootstrap stack belongs to the account and is never removed here.
 WITHOUT_DATA = ("dashboard", "edge", "app", "jobs")
 REST = ("data", "network", "platform")
+# A container is killed two minutes after SIGTERM at the latest; its network interface goes a little later.
+_TASK_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,10 @@ def plan_destroy(state: RemoteState, *, delete_data: bool, only: Collection[str]
 
 
 class Destroyer:
-    """Removes stacks one by one. `cluster` is where the environment's tasks run, "" when it has none."""
+    """Removes stacks one by one. `cluster` is where the environment's tasks run, "" when it has none.
+
+    `keep_logs`: what RDS wrote about a database stays in CloudWatch when it goes.
+    """
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class Destroyer:
         *,
         run_id: str,
         cluster: str,
+        keep_logs: bool,
         pause: Callable[[float], None],
         poll_seconds: float,
         before_write: Callable[[], None],
@@ -71,6 +77,7 @@ class Destroyer:
         self._emit = emit
         self._run_id = run_id
         self._cluster = cluster
+        self._keep_logs = keep_logs
         self._pause = pause
         self._poll = poll_seconds
         self._before_write = before_write
@@ -80,16 +87,19 @@ class Destroyer:
         started = time.monotonic()
         self._emit(StepStarted(name, f"delete {stack.name}"))
         if not is_terminal(stack.status):
-            self._follower.follow(name, stack.id, since=self._follower.newest(stack.id))
+            running = self._follower.follow(name, stack.id, since=self._follower.newest(stack.id))
+            if running.is_gone:
+                self._emit(StepFinished(name, "done", "deleted", time.monotonic() - started))
+                return
         if name in REST and self._cluster:
             self._stop_tasks(name)
         followed = self._remover.remove(
             Removal(
                 name, stack, body, token=f"opsctl-{self._run_id}-{name}-delete", unused=False,
-                snapshot=lambda identifier: f"final-{identifier}-{self._run_id}"[:255],
+                snapshot=lambda identifier: f"final-{identifier}-{self._run_id}"[:255], keep_logs=self._keep_logs,
             )
         )  # fmt: skip
-        if followed.stack is not None and followed.stack.status != "DELETE_COMPLETE":
+        if followed.stack is not None and not followed.is_gone:
             cause = followed.cause
             self._emit(StepFinished(name, "failed", followed.stack.status, time.monotonic() - started))
             raise OpsctlError(
@@ -103,7 +113,15 @@ class Destroyer:
     def _stop_tasks(self, name: str) -> None:
         """End one-off tasks: their network interfaces hold subnets and security groups, and they hold the cluster."""
         told: set[str] = set()
+        waited = 0.0
         while running := self._aws.ecs.one_off_tasks(self._cluster):
+            if waited >= _TASK_SECONDS:
+                raise OpsctlError(
+                    f"The task {running[0].id} has not stopped within {_TASK_SECONDS / 60:.0f} minutes, and holds "
+                    f"{name}.",
+                    code="task-remains",
+                    hint="Look at it in the ECS console, then run `opsctl destroy` again: it goes on from here.",
+                )
             for task in running:
                 if task.arn not in told:
                     told.add(task.arn)
@@ -112,3 +130,4 @@ class Destroyer:
                     self._aws.ecs.stop_task(self._cluster, task.arn, reason="opsctl destroy removes its environment")
             self._emit(Progress(name, f"{len(running)} tasks are stopping"))
             self._pause(self._poll)
+            waited += self._poll

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opsctl.aws.errors import AwsError
+from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.deploy import compare
+from opsctl.deploy.aftercare import forget_logs
 from opsctl.deploy.events import Emit, Note, Progress
 from opsctl.deploy.stream import Followed, Follower, Patience
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
-    from opsctl.aws.cloudformation import Stack, StackResource
+    from opsctl.aws.cloudformation import Stack, StackEvent, StackResource
     from opsctl.aws.rds import Instance
     from opsctl.aws.session import Aws
 
@@ -26,6 +27,8 @@ _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 _KEPT = {"Retain", "RetainExceptOnCreate", "Snapshot"}
 # In these RDS takes no final snapshot, as there is nothing left that it could read. [RDS UG USER_DeleteInstance]
 _BROKEN = {"failed", "incompatible-restore", "incompatible-network"}
+# Such a resource is nobody's, or another's: its creation failed, or the stack has let go of it.
+_NOT_OURS = {"CREATE_FAILED", "DELETE_COMPLETE", "DELETE_SKIPPED"}
 # What RDS answers while the instance is in no state for a call.
 _NOT_NOW = {"InvalidDBInstanceState", "InvalidDBInstanceStateFault"}
 _DATABASE_SECONDS = 3600.0
@@ -35,7 +38,8 @@ _DATABASE_SECONDS = 3600.0
 class Removal:
     """A stack to delete. `unused`: it is certain that nothing in it was ever used, so nothing of it is kept.
 
-    `snapshot` names a database's final snapshot, given its identifier.
+    `snapshot` names a database's final snapshot, given its identifier. `keep_logs`: what RDS wrote about a database
+    stays in CloudWatch when it goes.
     """
 
     step: str
@@ -44,6 +48,7 @@ class Removal:
     token: str
     unused: bool
     snapshot: Callable[[str], str]
+    keep_logs: bool
 
 
 class StackRemover:
@@ -97,11 +102,16 @@ class StackRemover:
         declared = compare.parse(removal.body).get("Resources", {})
         for item in by_type(resources, _BUCKET):
             kept = declared.get(item.logical_id, {}).get("DeletionPolicy", "") in _KEPT
-            if kept and not removal.unused:
+            if item.status in _NOT_OURS or (kept and not (removal.unused and self._was_made(removal.stack, item))):
                 continue
             self._write.s3.empty(item.physical_id)
             if kept:  # the stack would leave it behind
                 self._write.s3.delete_bucket(item.physical_id)
+
+    def _was_made(self, stack: Stack, item: StackResource) -> bool:
+        """Whether this stack made it: one that was there before is taken over, with what others put into it."""
+        statuses = {event.status for event in self._aws.cloudformation.events(stack.id) if _names(event, item)}
+        return "CREATE_COMPLETE" in statuses and not any(status.startswith("IMPORT_") for status in statuses)
 
     def unprotect(self, step: str, identifier: str) -> None:
         """Lift an instance's deletion protection, once RDS takes that, and wait until it is known to be lifted."""
@@ -124,6 +134,8 @@ class StackRemover:
                 asked = True
 
         self._drive(removal.step, identifier, lambda now: now is None, act)
+        if not removal.keep_logs:
+            forget_logs(self._aws.logs, identifier, self._emit)
 
     def _make_deletable(self, identifier: str, now: Instance) -> bool:
         """Do what an instance needs before it can be deleted; answers whether there was anything."""
@@ -146,14 +158,16 @@ class StackRemover:
         patience = Patience(self._emit, self._clock, goes_on=goes_on, follow_by=self._follower.follow_by)
         end = self._clock() + _DATABASE_SECONDS
         while True:
+            seen: Instance | None = None
             with patience:
                 now = self._aws.rds.instance(identifier)
                 if done(now):
                     return
-                assert now is not None
-                self._emit(Progress(step, f"{identifier} is {now.status}"))
-                if not is_working(now.status):
-                    self._try(act, now)
+                seen = now
+            if seen is not None:
+                self._emit(Progress(step, f"{identifier} is {seen.status}"))
+                if not is_working(seen.status):
+                    self._try(act, seen)
             if self._clock() >= end:
                 raise OpsctlError(
                     f"RDS has not come to an end with {identifier} within an hour.",
@@ -166,9 +180,11 @@ class StackRemover:
     def _try(act: Callable[[Instance], object], now: Instance) -> None:
         try:
             act(now)
+        except AwsRefusedError:
+            raise
         except AwsError as error:
             # Its state has changed since the look, or a protection that was lifted a moment ago is not known yet.
-            if error.aws_code not in _NOT_NOW and "deletion protection" not in error.message:
+            if error.aws_code not in _NOT_NOW and "deletion protection" not in error.message and not error.may_pass:
                 raise
 
 
@@ -185,6 +201,10 @@ def is_working(status: str) -> bool:
     status]
     """
     return any(word.endswith("ing") for word in status.split("-"))
+
+
+def _names(event: StackEvent, item: StackResource) -> bool:
+    return not event.is_stack and event.logical_id == item.logical_id
 
 
 def _is_replica(item: StackResource) -> bool:

@@ -141,15 +141,17 @@ class Settler:
             )
         # CloudFormation forgets events after 90 days: without the first one, the others prove nothing.
         from_start = bool(own) and own[0].status in {"REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"}
+        unused = from_start and not ever_complete
         self._ask_for_databases(stack)
         followed = self._remover.remove(
             Removal(
                 template.stack, stack, template.body, self._token(template.stack),
-                unused=from_start and not ever_complete,
+                unused=unused,
                 snapshot=lambda identifier: f"before-recreate-{identifier}-{self._run_id}"[:255],
+                keep_logs=not unused,
             )
         )  # fmt: skip
-        if followed.stack is not None and followed.stack.status != "DELETE_COMPLETE":
+        if followed.stack is not None and not followed.is_gone:
             raise stack_failure(template, followed, f"could not delete {template.physical_name}")
         return followed.stack
 

@@ -29,8 +29,11 @@ INLINE_LIMIT = 51_200
 # How long a change set that was just made may be unknown, and how often one is asked for: half an hour in all.
 _UNKNOWN_SECONDS = 30.0
 _CHANGE_SET_QUESTIONS = 600
-# What CloudFormation answers when the stack has become another than the one that was planned for.
-_OVERTAKEN = {"AlreadyExistsException", "ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus"}
+# What CloudFormation answers when the stack has become another than the one that was planned for: codes, and texts of a
+# ValidationError. It is read again after a moment, as DescribeStacks may be behind.
+_OVERTAKEN = {"ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus"}
+_OVERTAKEN_TEXTS = ("already exists and cannot be created again", "state and can not be updated")
+_OVERTAKEN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,10 @@ class StackRunner:
                 try:
                     return self._apply(template, now, context, Action(plan.action), changed)
                 except AwsError as error:
-                    if error.aws_code not in _OVERTAKEN:
+                    if not _is_overtaken(error):
                         raise
                 # Another deploy was quicker, as two first ones can be: go on from what it made of the stack.
+                self._pause(_OVERTAKEN_SECONDS)
                 stack = self._api.stack(template.physical_name)
                 continue
             assert stack is not None
@@ -158,7 +162,7 @@ class StackRunner:
         self._release_replicas(template, state, change_set)
         since, token = self._follower.newest(template.physical_name), self._token(template.stack)
         self._write.execute_change_set(arn, token=token)
-        followed = self._follower.follow(template.stack, self._require(template).id, since=since, token=token)
+        followed = self._follower.follow(template.stack, change_set.stack_id, since=since, token=token)
         self._note_leftovers(template, followed)
         if followed.stack is None or followed.stack.status not in SETTLED:
             raise stack_failure(template, followed, f"could not {action.value} {template.physical_name}")
@@ -257,6 +261,12 @@ class StackRunner:
     def _token(self, stack: str) -> str:
         """A client token per operation: a retried request is then the same request (at most 128 characters)."""
         return f"opsctl-{self._run_id}-{stack}-{next(self._operations)}"
+
+
+def _is_overtaken(error: AwsError) -> bool:
+    return error.aws_code in _OVERTAKEN or (
+        error.aws_code == "ValidationError" and any(text in error.message for text in _OVERTAKEN_TEXTS)
+    )
 
 
 def _may_replace(change: Change) -> bool:

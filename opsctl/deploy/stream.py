@@ -26,6 +26,8 @@ _CONSEQUENCES = (
 # DescribeStacks is asked in every sixth round without news, and given this long to catch up with the last event.
 _ROUNDS = 6
 _BEHIND_SECONDS = 60.0
+# A stack that only has a change set yet. Nothing runs in it, so it is never the end of anything.
+_REVIEW = "REVIEW_IN_PROGRESS"
 
 
 class EventReader(Protocol):
@@ -127,6 +129,11 @@ class Followed:
     kept: list[StackEvent] = field(default_factory=list)
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the stack exists no more."""
+        return self.stack is None or self.stack.status == "DELETE_COMPLETE"
+
+    @property
     def cause(self) -> StackEvent | None:
         """The first failure that is not the consequence of another."""
         real = [event for event in self.failures if not event.reason.startswith(_CONSEQUENCES)]
@@ -219,7 +226,8 @@ class Follower:
         A status counts when it was found twice in a row, and never before an operation of our own has begun: it may
         be the one from before.
         """
-        at_rest = is_terminal(status) and status != "REVIEW_IN_PROGRESS" and (watch.begun or not watch.token)
+        ours = watch.begun or not watch.token or status == "DELETE_COMPLETE"  # after which nothing begins any more
+        at_rest = is_terminal(status) and status != _REVIEW and ours
         before, watch.unannounced = watch.unannounced, status if at_rest else ""
         return not at_rest or before != status
 
@@ -227,6 +235,8 @@ class Follower:
         """Report what came since the last round."""
         for event in self._fresh(watch.stack_id, watch.seen):
             watch.seen = event.id
+            if event.is_stack and event.status == _REVIEW:
+                continue  # the change set's own, and it may come late
             watch.begun = watch.begun or not watch.token or event.token in {"", watch.token}
             if not watch.begun:
                 continue

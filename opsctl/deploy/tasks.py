@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from opsctl.aws.ecs import Task
+from opsctl.aws.errors import AwsError
 from opsctl.aws.logs import LogPage
 from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.stream import DetachedError, Patience
 from opsctl.errors import ExitCode, OpsctlError
 
-# DescribeTasks may not know for this long what RunTask has just started.
+# DescribeTasks may not know for this long what RunTask has just started, and its answers may go back a step.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html (eventual consistency)
 _UNKNOWN_SECONDS = 60.0
 
@@ -107,13 +108,13 @@ def dataset_task(outputs: Outputs, command: tuple[str, ...] | None = None) -> Ta
 
 @dataclass(slots=True)
 class _Watch:
-    """How far one task has been seen. `known`: ECS has answered for it since it was started."""
+    """How far one task has been seen. `known` is when ECS last told of it."""
 
     request: TaskRequest
     stream: str
     task: Task
-    started: float
-    known: bool = False
+    known: float
+    unread: bool = False
     token: str | None = None
     last_rounds: int = 0
     lines: list[str] = field(default_factory=list)
@@ -190,18 +191,31 @@ class TaskRunner:
                 )
 
     def _look(self, watch: _Watch) -> bool:
-        """One round: what the task wrote, and how it is; answers whether it ended and its log is read."""
-        fresh = self._read(watch)
-        if watch.task.status == "STOPPED":
-            # The last lines arrive a little after the end.
-            watch.last_rounds += 1
-            return watch.last_rounds > 2 and not fresh
-        found = self._ecs.task(watch.request.cluster, watch.task.arn)
-        if found is not None:
-            watch.task, watch.known = found, True
-        elif watch.known or self._clock() - watch.started >= _UNKNOWN_SECONDS:
-            watch.task = Task(watch.task.arn, "STOPPED", "Forgotten", "ECS does not know it any more")
-        return False
+        """One round: how the task is, and what it wrote; answers whether it ended and its log is read."""
+        if watch.task.status != "STOPPED":
+            found = self._ecs.task(watch.request.cluster, watch.task.arn)
+            if found is not None:
+                watch.task, watch.known = found, self._clock()
+            elif self._clock() - watch.known >= _UNKNOWN_SECONDS:
+                watch.task = Task(watch.task.arn, "STOPPED", "Forgotten", "ECS does not know it any more")
+        fresh = self._read_if_possible(watch)
+        if watch.task.status != "STOPPED":
+            return False
+        # The last lines arrive a little after the end.
+        watch.last_rounds += 1
+        return watch.last_rounds > 3 and not fresh
+
+    def _read_if_possible(self, watch: _Watch) -> bool:
+        """As `_read`. A log that can't be read is told once, and does not decide how the task ends."""
+        try:
+            return self._read(watch)
+        except AwsError as error:
+            if not watch.unread:
+                self._emit(
+                    Note(f"{watch.request.name}: its log can't be read, the task is watched on. {error.message}")
+                )
+            watch.unread = True
+            return False
 
     def _read(self, watch: _Watch) -> bool:
         """Show what the stream has; answers whether there was anything.

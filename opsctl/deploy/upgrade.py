@@ -43,6 +43,11 @@ def version_problems(deployed: str, wanted: str, identifier: str, account: Versi
     return told if told or database is None else tuple(_by_account(running, new, account))
 
 
+def major_version(body: str) -> str:
+    """The major version that a template asks for, such as `18`; "" for one without a database."""
+    return _major(_version(compare.parse(body).get("Resources", {})) or "")
+
+
 def reminders(deployed: str, wanted: str) -> tuple[str, ...]:
     """What to switch off again when an upgrade that was allowed is done."""
     before, after = compare.parse(deployed).get("Resources", {}), compare.parse(wanted).get("Resources", {})

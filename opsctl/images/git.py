@@ -32,12 +32,13 @@ def commit(root: Path) -> str:
 def is_dirty(root: Path, folders: Sequence[str]) -> bool:
     """Whether anything below `folders` is not as the commit has it, new files included.
 
-    Settings that hide new files are overruled, and files that git was told not to look at are looked at.
+    Settings that hide new files are overruled, and files that git was told not to look at are looked at. Where git has
+    no answer, as with a broken index, nothing vouches for the commit: that counts as changed.
     """
     status = ask(
         root, "status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none", "--", *folders
     )
-    return bool(status) or _hidden_changes(root, folders)
+    return status != b"" or _hidden_changes(root, folders)
 
 
 def files(folder: Path) -> list[str] | None:
@@ -48,12 +49,12 @@ def files(folder: Path) -> list[str] | None:
 
 def _hidden_changes(root: Path, folders: Sequence[str]) -> bool:
     """Whether a file that is marked `assume-unchanged` or `skip-worktree` differs from the commit's."""
-    listed = ask(root, "ls-files", "-v", "-z", "--full-name", "--", *folders) or b""
+    listed = ask(root, "ls-files", "-v", "-z", "--", *folders) or b""
     entries = [entry.partition(b" ") for entry in listed.split(b"\0") if entry]
     # A lower-case letter stands for assume-unchanged, S for skip-worktree. (git-ls-files, -v)
     hidden = [os.fsdecode(name) for mark, _, name in entries if mark.islower() or mark == b"S"]
     for name in hidden:
-        kept = ask(root, "rev-parse", "--verify", f"HEAD:{name}")
+        kept = ask(root, "rev-parse", "--verify", f"HEAD:./{name}")
         found = ask(root, "hash-object", "--", name)
         if kept is None or found != kept:
             return True
@@ -66,7 +67,8 @@ def ask(folder: Path, *arguments: str) -> bytes | None:
     Optional locks are left alone and no file system monitor is asked: looking changes nothing and runs nothing.
     """
     environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
+    # The executable bit counts, as it does in an image, also where git was told to overlook it.
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.fileMode=true", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
             command, capture_output=True, check=False, timeout=60,

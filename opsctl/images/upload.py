@@ -17,12 +17,14 @@ from types import TracebackType
 from urllib.parse import urljoin
 
 from opsctl.images.errors import ImageError, RegistryError
-from opsctl.images.refusals import refusal
+from opsctl.images.refusals import refusal, reported
 from opsctl.images.registry import Repository
 from opsctl.images.transport import Answer, TransientError
 
 # A try that brought the registry less than this further does not count as progress: tries are bounded by it.
 _PROGRESS = 1024 * 1024
+# What a registry calls it when it has lost an upload, or part of it; all else that it answers 400 to is a refusal.
+_LOST = {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "DIGEST_INVALID", "SIZE_INVALID"}
 
 
 class _LostError(TransientError):
@@ -172,8 +174,10 @@ class Uploader:
         separator = "&" if "?" in upload.location else "?"
         place = f"{upload.location}{separator}digest={blob.digest}"
         answer = self.repository.request("PUT", place, label, headers={"Content-Length": "0"})
-        if answer.status in {404, 400, 416}:
-            raise _LostError(f"the registry answered {answer.status} to the end of the upload")
+        codes, words = reported(answer)
+        if answer.status in {404, 416} or (answer.status == 400 and (not codes or codes & _LOST)):
+            said = f": {words}" if words else ""
+            raise _LostError(f"the registry answered {answer.status} to the end of the upload{said}")
         if answer.status != 201:
             raise refusal(answer, self.repository.name, "finishing a layer")
         said = answer.headers.get("docker-content-digest", blob.digest)

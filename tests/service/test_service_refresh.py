@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from django.core.management import CommandError, call_command
 from django.test import Client
 from salaries.ingest.bucket import BucketFolder
@@ -174,6 +176,17 @@ def test_what_comes_down_is_what_went_up(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match="its SHA-256 differs"):
         BucketFolder("bucket", bucket).pull(raw)
     assert not (raw / "a.csv").exists()
+
+
+def test_an_upload_that_s3_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """boto3 wraps the refusal into an error of its own, which is none of botocore's."""
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    (tmp_path / "a.csv").write_bytes(b"1")
+    with Stubber(client) as stub:
+        stub.add_response("list_objects_v2", {"IsTruncated": False})
+        stub.add_client_error("put_object", "AccessDenied", "not authorized to perform kms:GenerateDataKey", 403)
+        with pytest.raises(IngestError, match=r"Bucket bucket can't be synced: .*kms:GenerateDataKey"):
+            BucketFolder("bucket", client).push(tmp_path)
 
 
 def test_a_key_that_would_leave_the_folder_is_refused(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class BucketFolder:
         Raises:
             IngestError: the bucket can't be read, or holds a key that would leave `raw_dir`.
         """
+        from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
         raw_dir.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ class BucketFolder:
                 target, digest = self._place(raw_dir, name), self._digest(name)
                 if not (target.is_file() and target.stat().st_size == size and _sha256(target) == digest):
                     self._download(name, target, digest)
-        except (BotoCoreError, ClientError) as error:
+        except (Boto3Error, BotoCoreError, ClientError) as error:
             raise IngestError(f"Bucket {self.bucket} can't be synced: {error}") from error
         stale = [path for path in _files(raw_dir) if path.relative_to(raw_dir).as_posix() not in remote]
         for path in stale:
@@ -59,6 +60,7 @@ class BucketFolder:
 
     def push(self, raw_dir: Path) -> str:
         """Upload what fetching changed, and remove what it replaced; return a line that says what was done."""
+        from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -68,7 +70,7 @@ class BucketFolder:
             for name in changed:
                 noted = {"Metadata": {DIGEST: _sha256(local[name])}}
                 self.client.upload_file(str(local[name]), self.bucket, PREFIX + name, ExtraArgs=noted)
-        except (BotoCoreError, ClientError) as error:
+        except (Boto3Error, BotoCoreError, ClientError) as error:
             raise IngestError(f"Bucket {self.bucket} can't be synced: {error}") from error
         return f"{len(changed)} changed files to s3://{self.bucket}/{PREFIX}"
 

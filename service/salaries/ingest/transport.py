@@ -25,6 +25,11 @@ MIB = 1 << 20
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REDIRECT_LIMIT = 5
 _CHUNK = 1 << 16
+# S3 says so of a missing key as well, to whoever may not list the bucket. (S3 API, GetObject)
+_DENIED = (
+    "; the key is not there, its owner lets no other account read it, or, on AWS, its bucket is not listed under "
+    "ecs.dataset_sources"
+)
 _METADATA = (ipaddress.ip_address("fd00:ec2::254"),)
 
 
@@ -114,8 +119,7 @@ class Transport:
             if error.response["ResponseMetadata"].get("HTTPStatusCode") == 304:
                 return Received(False, known)
             code = error.response["Error"].get("Code", "unknown")
-            closed = "; on AWS only buckets listed under ecs.dataset_sources are open" if code == "AccessDenied" else ""
-            raise IngestError(f"S3 refused: {code}{closed}") from error
+            raise IngestError(f"S3 refused: {code}{_DENIED if code == 'AccessDenied' else ''}") from error
         except BotoCoreError as error:
             raise IngestError(f"S3 failed: {error}") from error
         expected = int(answer["ContentLength"])

@@ -39,11 +39,12 @@ class Upload:
 class EcrLike:
     """Its port, what it holds, and how many bytes of layers it read.
 
-    The line breaks in the middle of `cuts` PATCHes of a megabyte or more.
+    The line breaks in the middle of `cuts` PATCHes of a megabyte or more. `refuses` is said to the end of each upload.
     """
 
     cuts: int = 0
     keeps: bool = False
+    refuses: str = ""
     port: int = 0
     received: int = 0
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -127,6 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._put_manifest(self.path.rsplit("/", 1)[1], body)
             return
         upload = self.state.uploads.pop(self._number(), None)
+        if self.state.refuses:
+            self._answer(400, json.dumps({"errors": [{"code": "DENIED", "message": self.state.refuses}]}).encode())
+            return
         wanted = parse_qs(urlsplit(self.path).query)["digest"][0]
         if upload is None or "sha256:" + hashlib.sha256(upload.body).hexdigest() != wanted:
             self._answer(404 if upload is None else 400)
@@ -158,9 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def ecr_like(cuts: int = 0, *, keeps: bool = False) -> Iterator[EcrLike]:
+def ecr_like(cuts: int = 0, *, keeps: bool = False, refuses: str = "") -> Iterator[EcrLike]:
     """Start one on a free loopback port, and stop it."""
-    state = EcrLike(cuts, keeps)
+    state = EcrLike(cuts, keeps, refuses)
     handler = type("Handler", (_Handler,), {"state": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

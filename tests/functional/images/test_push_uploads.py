@@ -93,6 +93,17 @@ def test_a_line_that_is_always_cut_ends_in_a_sentence_after_a_few_tries(store: I
     assert server.manifests == {}
 
 
+def test_a_layer_that_is_refused_at_its_end_is_sent_once_and_the_reason_is_told(
+    store: ImageStore, made: Descriptor
+) -> None:
+    with (
+        ecr_like(refuses="the repository has reached its quota of layers") as server,
+        pytest.raises(RegistryError, match="reached its quota of layers"),
+    ):
+        push(store, made, server.repository(), "v1")
+    assert server.received <= to_send(store, made)
+
+
 def test_a_registry_that_says_it_has_a_little_more_each_time_is_not_believed_for_ever(
     store: ImageStore, made: Descriptor, protected: Registry
 ) -> None:

@@ -26,7 +26,8 @@ def stack(name: str = "dev-data", status: str = "CREATE_COMPLETE", **more: Any) 
 
 def described(status: str, reason: str = "", **more: Any) -> dict[str, Any]:
     return {
-        "ChangeSetName": "opsctl-1", "Status": status, "StatusReason": reason, "ExecutionStatus": "AVAILABLE", **more
+        "ChangeSetName": "opsctl-1", "Status": status, "StatusReason": reason, "ExecutionStatus": "AVAILABLE",
+        "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/dev-app/1", **more,
     }  # fmt: skip
 
 
@@ -157,6 +158,7 @@ def test_changes_of_all_pages_are_read() -> None:
             Change("Database", "AWS::RDS::DBInstance", "Modify", "True", ("DBName", "Tags"), "ReplaceAndRetain"),
             Change("Topic", "AWS::SNS::Topic", "Add"),
         ),
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/dev-app/1",
     )  # fmt: skip
     assert not found.is_empty
 

@@ -183,3 +183,31 @@ def test_a_service_that_is_gone_or_inactive_is_none(services: list[dict[str, Any
     with stubbed("ecs") as (made, stub):
         stub.add_response("describe_services", {"services": services})
         assert Ecs(made).service("dev", "web") is None
+
+
+class Stopping:
+    """One task that was told to stop: ListTasks has it under the status that is wanted, not the one that it has."""
+
+    def __init__(self, last: str = "RUNNING") -> None:
+        self.desired, self.last = "RUNNING", last
+
+    def get_paginator(self, _: str) -> Stopping:
+        return self
+
+    def paginate(self, *, cluster: str, desiredStatus: str = "RUNNING") -> list[dict[str, list[str]]]:  # noqa: N803
+        return [{"taskArns": ["task/1"] if desiredStatus == self.desired else []}]
+
+    def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, list[dict[str, str]]]:
+        return {"tasks": [{"taskArn": arn, "lastStatus": self.last, "group": "family:migrate"} for arn in tasks]}
+
+    def stop_task(self, *, cluster: str, task: str, reason: str) -> None:
+        self.desired = "STOPPED"
+
+
+def test_a_task_that_was_told_to_stop_is_seen_until_it_has() -> None:
+    client = Stopping()
+    ecs = Ecs(client)
+    ecs.stop_task("c", "task/1", reason="x")
+    assert [task.id for task in ecs.one_off_tasks("c")] == ["1"]
+    client.last = "STOPPED"
+    assert ecs.one_off_tasks("c") == []

@@ -13,6 +13,7 @@ from typing import Literal
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack, StackEvent, StackResource
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
+from opsctl.aws.logs import LogGroup, LogPage
 from opsctl.aws.rds import Instance
 from opsctl.deploy.removal import is_working
 from opsctl.stacks.model import StackTemplate
@@ -143,7 +144,7 @@ class FakeCloudFormation:
             raise _refused(f"Stack [{stack}] does not exist")
         if not fresh and kind == "CREATE":
             text = f"Stack [{stack}] already exists and cannot be created again with the changeSet [{name}]."
-            raise _refused(text, "AlreadyExistsException")
+            raise _refused(text)
         if not fresh and (status == "ROLLBACK_COMPLETE" or status.endswith(("_IN_PROGRESS", "_FAILED"))):
             raise _refused(f"Stack:{stack} is in {status} state and can not be updated.")
         body = template_body or ""
@@ -158,7 +159,7 @@ class FakeCloudFormation:
             "url": template_url, "token": token, "kind": kind,
         }  # fmt: skip
         prepared = self.next_change_set or ChangeSet(name, "CREATE_COMPLETE", "", "AVAILABLE")
-        self.change_sets[name] = replace(prepared, name=name)
+        self.change_sets[name] = replace(prepared, name=name, stack_id=self.stacks_by_name[stack].id)
         return name
 
     def execute_change_set(self, arn: str, *, token: str) -> None:
@@ -183,6 +184,8 @@ class FakeCloudFormation:
 
     def delete_stack(self, name: str, *, token: str, retain: Sequence[str] = ()) -> None:
         self.calls.append(("delete_stack", name))
+        if self.stacks_by_name[name].status == "DELETE_COMPLETE":
+            return  # a success, of which no event tells
         if self.stacks_by_name[name].termination_protection:
             raise _refused(f"Stack [{name}] cannot be deleted while TerminationProtection is enabled")
         held = [(item.logical_id, self.undeletable(item)) for item in self.stack_resources]
@@ -365,6 +368,43 @@ class FakeTasks:
 
 
 @dataclass
+class FakeLogs:
+    """One log for all streams; groups by name, and what was written about them. `denied` refuses the groups."""
+
+    lines: tuple[str, ...] = ()
+    known: dict[str, LogGroup] = field(default_factory=dict)
+    writes: list[tuple[str, ...]] = field(default_factory=list)
+    denied: AwsError | None = None
+
+    def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
+        return LogPage(self.lines if token is None else (), "end")
+
+    def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
+        return self.lines[-count:]
+
+    def groups(self, prefix: str) -> dict[str, LogGroup]:
+        if self.denied is not None:
+            raise self.denied
+        return {name: group for name, group in self.known.items() if name.startswith(prefix)}
+
+    def create_group(self, name: str, key: str | None) -> None:
+        self.writes.append(("create", name, str(key)))
+        self.known[name] = LogGroup(None, key)
+
+    def keep_days(self, name: str, days: int) -> None:
+        self.writes.append(("keep", name, str(days)))
+        self.known[name] = LogGroup(days, self.known[name].key)
+
+    def encrypt_group(self, name: str, key: str | None) -> None:
+        self.writes.append(("encrypt", name, str(key)))
+        self.known[name] = LogGroup(self.known[name].days, key)
+
+    def delete_group(self, name: str) -> None:
+        self.writes.append(("delete", name))
+        del self.known[name]
+
+
+@dataclass
 class FakeRegion:
     """One region of an account, as far as stacks and their removal need it."""
 
@@ -376,6 +416,7 @@ class FakeRegion:
         self.load_balancers = FakeLoadBalancers(self.calls)
         self.s3 = FakeBuckets(self.calls)
         self.ecs = FakeTasks(self.calls)
+        self.logs = FakeLogs()
 
     def _undeletable(self, item: StackResource) -> str:
         if item.physical_id in self.load_balancers.protected:

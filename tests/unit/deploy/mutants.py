@@ -56,7 +56,7 @@ MUTANTS = (
         "losing data needs no consent",
     ),
     Mutant(STACKRUN, "followed.stack.status not in SETTLED", "False", "a failed operation counts as done"),
-    Mutant(STACKRUN, "if error.aws_code not in _OVERTAKEN:", "if True:", "the slower of two first deploys fails"),
+    Mutant(STACKRUN, "if not _is_overtaken(error):", "if True:", "the slower of two first deploys fails"),
     Mutant(
         STACKRUN,
         "inline = len(template.body.encode()) <= INLINE_LIMIT",
@@ -88,8 +88,8 @@ MUTANTS = (
     ),
     Mutant(
         SETTLING,
-        "unused=from_start and not ever_complete",
-        "unused=True",
+        "unused = from_start and not ever_complete",
+        "unused = True",
         "a database of unknown past goes without a snapshot",
     ),
     Mutant(SETTLING, "if failed[name] in planner.STATEFUL_TYPES:", "if False:", "what holds data can be skipped"),
@@ -107,7 +107,7 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
-        "                if not is_working(now.status):\n",
+        "                if not is_working(seen.status):\n",
         "                if True:\n",
         "a working database is given orders",
     ),
@@ -125,7 +125,7 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
-        "if kept and not removal.unused:\n                continue",
+        "(kept and not (removal.unused and self._was_made(removal.stack, item)))",
         "if False:\n                continue",
         "buckets that are to be kept are emptied",
     ),
@@ -156,7 +156,7 @@ MUTANTS = (
     Mutant(
         DEPLOYMENT,
         "            self._now.state = self._now.read()\n",
-        "",
+        "False",
         "what happened between plan and lock is not seen",
     ),
     Mutant(PLANNER, 'after = (*after, "migrate")', "pass", "the service does not wait for its migrations"),
@@ -203,7 +203,25 @@ MUTANTS = (
         "watch.begun = True",
         "late events of the operation before count as ours",
     ),
-    Mutant(STREAM, "(watch.begun or not watch.token)", "True", "the status from before an operation counts as its end"),
+    Mutant(STREAM, "ours = watch.begun or", "ours = True or", "the status from before an operation counts as its end"),
+    Mutant(STREAM, 'or status == "DELETE_COMPLETE"  #', "#", "a stack that is gone is waited for until the deadline"),
+    Mutant(
+        STREAM, "event.is_stack and event.status == _REVIEW", "False", "a late event of the change set ends a create"
+    ),
+    Mutant(DESTROY, "if running.is_gone:", "if False:", "a stack that somebody else deletes is deleted again"),
+    Mutant(REMOVAL, "item.status in _NOT_OURS or", "", "a bucket that another owns is emptied"),
+    Mutant(
+        REMOVAL,
+        'and not any(status.startswith("IMPORT_") for status in statuses)',
+        "",
+        "a bucket that was taken over is emptied",
+    ),
+    Mutant(
+        REMOVAL,
+        "except AwsRefusedError:\n            raise\n",
+        "except ZeroDivisionError:\n            raise\n",
+        "a denied deletion is tried for an hour",
+    ),
     Mutant(
         TASKS,
         "if task.task_definition == request.task_definition",
@@ -212,7 +230,7 @@ MUTANTS = (
     ),
     Mutant(
         TASKS,
-        "elif watch.known or self._clock() - watch.started >= _UNKNOWN_SECONDS:",
+        "elif self._clock() - watch.known >= _UNKNOWN_SECONDS:",
         "else:",
         "a task that ECS does not know yet counts as failed",
     ),

@@ -14,7 +14,7 @@ from opsctl.deploy.events import Event, Note
 from opsctl.deploy.state import RemoteState
 from tests.unit.stacks.reading import environment
 
-from .world import FakeLogs
+from .fakes import FakeLogs
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 DENIED = AwsRefusedError("AWS denied it.", aws_code="AccessDenied")
@@ -24,7 +24,9 @@ DENIED = AwsRefusedError("AWS denied it.", aws_code="AccessDenied")
 class FakeRds:
     """One database, which may not be asked about when `answer` is an error."""
 
-    answer: Database | AwsRefusedError | None = field(default_factory=lambda: Database("18.1", ("db-2",)))
+    answer: Database | AwsRefusedError | None = field(
+        default_factory=lambda: Database("18.1", ("prd-databasereplica-2",))
+    )
 
     def database(self, identifier: str) -> Database | None:
         assert identifier == "db-1"
@@ -33,8 +35,11 @@ class FakeRds:
         return self.answer
 
 
+BODY = "Resources: {Database: {Type: 'AWS::RDS::DBInstance', Properties: {EngineVersion: '18'}}}"
+
+
 def stack(**outputs: str) -> Stack:
-    return Stack("prd", "arn:aws:cloudformation:us-east-1:123456789012:stack/prd/1", "UPDATE_COMPLETE", outputs=outputs)
+    return Stack("Prd", "arn:aws:cloudformation:us-east-1:123456789012:stack/prd/1", "UPDATE_COMPLETE", outputs=outputs)
 
 
 def looked(
@@ -43,9 +48,9 @@ def looked(
     """What was noted, and the groups afterwards."""
     events: list[Event] = []
     groups = logs or FakeLogs()
-    data = outputs or {"DatabaseIdentifier": "db-1", "ReplicaIdentifier": "db-2"}
+    data = outputs or {"DatabaseIdentifier": "db-1", "ReplicaIdentifier": "prd-databasereplica-2"}
     platform = stack(LogsKeyArn=KEY) if env != "dev" else stack()
-    state = RemoteState({"data": stack(**data), "platform": platform})
+    state = RemoteState({"data": stack(**data), "platform": platform}, {"data": BODY})
     aftercare.look_after(environment(env), state, rds or FakeRds(), groups, events.append)
     return events, groups
 
@@ -60,12 +65,14 @@ def test_where_all_is_as_configured_nothing_is_said() -> None:
 
 def test_a_replica_that_outlived_its_template_is_named_with_what_deletes_it() -> None:
     (text,) = notes(looked(DatabaseIdentifier="db-1")[0])
-    assert text.startswith("data: the read replica db-2 is no part of prd any more, and goes on costing.")
-    assert "delete-db-instance --db-instance-identifier db-2" in text
+    assert text.startswith(
+        "data: the read replica prd-databasereplica-2 is no part of prd any more, and goes on costing."
+    )
+    assert "delete-db-instance --db-instance-identifier prd-databasereplica-2" in text
 
 
 def test_an_upgrade_that_rds_gave_up_is_told_though_cloudformation_calls_it_done() -> None:
-    (text,) = notes(looked(FakeRds(Database("17.6", ("db-2",))))[0])
+    (text,) = notes(looked(FakeRds(Database("17.6", ("prd-databasereplica-2",))))[0])
     assert text.startswith("data: the database still runs PostgreSQL 17.6, not 18:")
 
 
@@ -73,7 +80,7 @@ def test_groups_that_rds_has_not_made_yet_are_made_with_an_end_and_the_environme
     groups = looked()[1]
     assert groups.known == {
         f"/aws/rds/instance/{instance}/{log}": LogGroup(365, KEY)
-        for instance in ("db-1", "db-2")
+        for instance in ("db-1", "prd-databasereplica-2")
         for log in ("postgresql", "upgrade")
     }
 
@@ -85,7 +92,7 @@ def test_groups_that_rds_made_without_an_end_get_one_and_the_key() -> None:
 
 
 def test_without_customer_keys_a_group_has_awss_own() -> None:
-    groups = looked(env="dev", DatabaseIdentifier="db-1", ReplicaIdentifier="db-2")[1]
+    groups = looked(env="dev", DatabaseIdentifier="db-1", ReplicaIdentifier="prd-databasereplica-2")[1]
     assert set(groups.known.values()) == {LogGroup(14, None)}
 
 
@@ -101,7 +108,7 @@ def test_what_may_not_be_asked_is_noted_and_fails_nothing() -> None:
     assert notes(looked(FakeRds(DENIED), denied)[0]) == [
         "Not looked after (database): AWS denied it.",
         "Not looked after (logs of db-1): AWS denied it.",
-        "Not looked after (logs of db-2): AWS denied it.",
+        "Not looked after (logs of prd-databasereplica-2): AWS denied it.",
     ]
 
 
@@ -119,19 +126,31 @@ def test_logs_of_instances_that_are_gone_go_too_and_those_of_others_stay() -> No
     names = ["/aws/rds/instance/db-1/postgresql", "/aws/rds/instance/db-1/upgrade", "/aws/rds/instance/db-10/upgrade"]
     groups = FakeLogs(known={name: LogGroup(14, None) for name in names})
     events: list[Event] = []
-    aftercare.forget_logs(groups, ["db-1"], events.append)
+    aftercare.forget_logs(groups, "db-1", events.append)
     assert (set(groups.known), events) == ({"/aws/rds/instance/db-10/upgrade"}, [])
 
 
 def test_logs_that_may_not_be_deleted_are_noted() -> None:
     events: list[Event] = []
-    aftercare.forget_logs(FakeLogs(denied=DENIED), ["db-1"], events.append)
+    aftercare.forget_logs(FakeLogs(denied=DENIED), "db-1", events.append)
     assert notes(events) == ["Not looked after (logs of db-1): AWS denied it."]
+
+
+def test_a_replica_that_somebody_made_by_hand_is_none_of_ours() -> None:
+    assert looked(FakeRds(Database("18.1", ("analytics", "prd2-x"))), DatabaseIdentifier="db-1")[0] == []
+
+
+def test_the_database_is_held_against_what_was_deployed_and_not_against_the_file() -> None:
+    """`opsctl deploy app` leaves the data stack as it is, whatever the file says by then."""
+    events: list[Event] = []
+    state = RemoteState({"data": stack(DatabaseIdentifier="db-1")}, {"data": BODY})
+    settings: dict[str, Any] = {"rds__engine_version": "19"}
+    aftercare.look_after(environment("prd", **settings), state, FakeRds(Database("18.4")), FakeLogs(), events.append)
+    assert events == []
 
 
 def test_the_major_version_counts_and_not_how_the_setting_is_spelt() -> None:
     events: list[Event] = []
-    settings: dict[str, Any] = {"rds__engine_version": "18.1"}
-    state = RemoteState({"data": stack(DatabaseIdentifier="db-1", ReplicaIdentifier="db-2")})
-    aftercare.look_after(environment("prd", **settings), state, FakeRds(Database("18.4")), FakeLogs(), events.append)
+    state = RemoteState({"data": stack(DatabaseIdentifier="db-1")}, {"data": BODY.replace("'18'", "'18.1'")})
+    aftercare.look_after(environment("prd"), state, FakeRds(Database("18.4")), FakeLogs(), events.append)
     assert events == []

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from opsctl.aws.cloudformation import Stack
+from opsctl.aws.ecs import Task
+from opsctl.aws.errors import AwsRefusedError
+from opsctl.aws.logs import LogGroup
 from opsctl.deploy.destroy import Destroyer, plan_destroy
 from opsctl.deploy.events import Note, Progress, StepFinished
 from opsctl.deploy.lock import LockLostError
@@ -58,6 +61,7 @@ class Ground:
     """A destroyer on fakes."""
 
     bench: Bench = field(default_factory=Bench)
+    keep_logs: bool = False
 
     @property
     def api(self) -> FakeCloudFormation:
@@ -77,8 +81,8 @@ class Ground:
         stack = self.api.stack(f"dev-{name}")
         assert stack is not None
         Destroyer(
-            aws, remover, follower, bench.events.append, run_id="run1", cluster="dev", pause=bench.clock.sleep,
-            poll_seconds=5.0, before_write=bench.before_write,
+            aws, remover, follower, bench.events.append, run_id="run1", cluster="dev", keep_logs=self.keep_logs,
+            pause=bench.clock.sleep, poll_seconds=5.0, before_write=bench.before_write,
         ).remove(name, stack, body)  # fmt: skip
         assert bench.unguarded() == []
 
@@ -127,6 +131,55 @@ def test_one_off_tasks_are_stopped_before_what_they_hold_goes(name: str) -> None
     ground.remove(name)
     assert ground.api.writes == ["stop_task", "stop_task", "delete_stack"]
     assert Note(f"{name}: the task 1 still runs and is stopped.") in ground.bench.events
+
+
+def test_a_task_that_never_stops_is_told_and_not_waited_for_for_ever() -> None:
+    ground = Ground()
+    ground.api.put(template("network"), "CREATE_COMPLETE")
+    ground.bench.region.ecs.one_off_tasks = lambda cluster: [Task("task/1", "STOPPING")]  # type: ignore[method-assign]
+    with pytest.raises(OpsctlError, match="The task 1 has not stopped within 10 minutes, and holds network") as caught:
+        ground.remove("network")
+    assert caught.value.code == "task-remains"
+    assert ground.api.writes == ["stop_task"]
+
+
+def test_a_deletion_that_runs_already_is_followed_and_not_ordered_again() -> None:
+    """DeleteStack of a stack that is gone is a success of which no event tells."""
+    ground, jobs = Ground(), template("jobs")
+    ground.api.put(jobs, "DELETE_IN_PROGRESS")
+    ground.api.run_on(jobs, ["DELETE_COMPLETE"])
+    started = ground.bench.clock.now
+    ground.remove("jobs")
+    assert ground.api.writes == []
+    assert ground.bench.clock.now - started < 60
+    assert [event.text for event in ground.bench.events if isinstance(event, StepFinished)] == ["deleted"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_rds_wrote_goes_with_the_database_unless_the_environment_is_protected(kept: bool) -> None:
+    ground = Ground(keep_logs=kept)
+    ground.api.put(template("data"), "CREATE_COMPLETE")
+    ground.api.stack_resources = [DATABASE]
+    name = "/aws/rds/instance/id-database/postgresql"
+    ground.bench.region.logs.known = {name: LogGroup(14, None)}
+    ground.remove()
+    assert (name in ground.bench.region.logs.known) is kept
+
+
+def test_a_deletion_that_is_denied_is_told_at_once() -> None:
+    ground = Ground()
+    ground.api.put(template("data"), "CREATE_COMPLETE")
+    ground.api.stack_resources = [DATABASE]
+    ground.bench.databases.instances = {"id-database": FakeDatabase(protected=False)}
+
+    def delete(identifier: str, *, final_snapshot: str | None) -> None:
+        ground.api.calls.append(("delete_database", identifier))
+        raise AwsRefusedError("AWS denied DeleteDBInstance.", aws_code="AccessDenied")
+
+    ground.bench.databases.delete = delete  # type: ignore[method-assign]
+    with pytest.raises(AwsRefusedError, match="denied DeleteDBInstance"):
+        ground.remove()
+    assert ground.api.writes == ["delete_database"]
 
 
 def test_tasks_go_on_while_the_database_stays() -> None:

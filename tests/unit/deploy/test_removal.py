@@ -140,10 +140,36 @@ Resources:
 def test_a_bucket_that_aws_wrote_to_during_a_failed_create_goes_with_its_stack() -> None:
     """Switching access logs on writes a test object, so that the rollback could not delete the bucket."""
     bench = half_made("app")
-    bench.api.stack_resources = [resource("Logs", "AWS::S3::Bucket", "logs-1")]
+    bench.api.record(APP, ("Logs", "CREATE_IN_PROGRESS", ""), ("Logs", "CREATE_COMPLETE", ""))
+    bench.api.stack_resources = [resource("Logs", "AWS::S3::Bucket", "logs-1", "DELETE_FAILED")]
     bench.region.s3.filled = {"logs-1"}
     bench.run(template("app", BUCKET))
     assert bench.api.writes[:3] == ["empty_bucket", "delete_bucket", "delete_stack"]
+
+
+@pytest.mark.parametrize(
+    ("history", "status"),
+    [
+        (["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"], "IMPORT_COMPLETE"),
+        (["IMPORT_COMPLETE", "CREATE_COMPLETE"], "CREATE_COMPLETE"),
+        (["CREATE_IN_PROGRESS", "CREATE_FAILED"], "CREATE_FAILED"),
+        (["CREATE_IN_PROGRESS", "CREATE_FAILED"], "DELETE_COMPLETE"),
+        (["CREATE_COMPLETE", "DELETE_SKIPPED"], "DELETE_SKIPPED"),
+        ([], "DELETE_FAILED"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["RetainExceptOnCreate", "Delete"])
+def test_a_bucket_that_the_failed_create_did_not_make_is_never_emptied(
+    history: list[str], status: str, policy: str
+) -> None:
+    """Its name may be another's, or that of one which was kept when the environment was destroyed."""
+    if policy == "Delete" and status not in {"CREATE_FAILED", "DELETE_COMPLETE", "DELETE_SKIPPED"}:
+        return  # one that the template would delete itself
+    bench = half_made("app")
+    bench.api.record(APP, *(("Logs", each, "") for each in history))
+    bench.api.stack_resources = [resource("Logs", "AWS::S3::Bucket", "logs-1", status)]
+    bench.run(template("app", BUCKET.replace("RetainExceptOnCreate", policy)))
+    assert not [call for call, _ in bench.api.calls if "bucket" in call]
 
 
 def test_a_bucket_of_a_stack_that_was_complete_is_kept() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.aws.cloudformation import Change, ChangeSet
+from opsctl.aws.cloudformation import Change, ChangeSet, Stack
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Note, ResourceChanged
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
@@ -291,3 +291,24 @@ def test_a_failure_without_a_resource_to_blame_still_says_where_to_look() -> Non
     with pytest.raises(StackFailedError, match="it is ROLLBACK_COMPLETE") as caught:
         bench.run(template())
     assert "describe-stack-events" in caught.value.hint
+
+
+def test_a_question_that_is_throttled_right_after_the_start_does_not_end_the_watch() -> None:
+    bench, item = Bench(), template()
+    bench.api.put(template(body="Resources: {}\n"), "UPDATE_COMPLETE")
+    execute, read = bench.api.execute_change_set, bench.api.stack
+    throttled = iter([False])
+
+    def executed(arn: str, *, token: str) -> None:
+        nonlocal throttled
+        execute(arn, token=token)
+        throttled = iter([True, True])
+
+    def stack(name: str) -> Stack | None:
+        if next(throttled, False):
+            raise AwsError("AWS throttled DescribeStacks again and again.", aws_code="Throttling")
+        return read(name)
+
+    bench.api.execute_change_set = executed  # type: ignore[method-assign]
+    bench.api.stack = stack  # type: ignore[method-assign]
+    assert bench.run(item).stack.status == "UPDATE_COMPLETE"

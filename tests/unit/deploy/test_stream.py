@@ -210,3 +210,19 @@ def test_an_error_that_time_does_not_mend_ends_the_following_at_once() -> None:
     with pytest.raises(AwsError, match="does not exist"):
         watcher.follower.follow("app", STACK, since="", token="ours")
     assert watcher.waited == 0
+
+
+def test_the_change_sets_own_event_that_comes_late_is_not_the_end_of_the_create() -> None:
+    """It carries no token, and DescribeStacks, behind as well, agrees with it."""
+    review = [own(1, "REVIEW_IN_PROGRESS", "")]
+    create = [*review, own(2, "CREATE_IN_PROGRESS"), own(3, "CREATE_COMPLETE")]
+    watcher = Watcher(Told([review, review, create], ["REVIEW_IN_PROGRESS", "CREATE_COMPLETE"]))
+    followed = watcher.follower.follow("app", STACK, since="", token="ours")
+    assert followed.stack is not None
+    assert followed.stack.status == "CREATE_COMPLETE"
+
+
+def test_a_stack_that_is_gone_is_the_end_of_a_deletion_of_which_no_event_tells() -> None:
+    watcher = Watcher(Told([[]], ["DELETE_COMPLETE"]))
+    assert watcher.follower.follow("app", STACK, since="", token="ours").is_gone
+    assert watcher.waited < 120

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
 from opsctl.aws.ecs import Service, Task
 from opsctl.aws.errors import AwsError
-from opsctl.aws.logs import LogGroup, LogPage
 from opsctl.aws.s3 import StoredObject
 from opsctl.aws.session import Identity
 from opsctl.config.models import Environment
@@ -22,7 +21,7 @@ from opsctl.deploy.stream import Pace
 from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
 
 from .bench import Clock
-from .fakes import BODY, Calls, FakeCloudFormation, FakeDatabases, FakeLoadBalancers, template
+from .fakes import BODY, Calls, FakeCloudFormation, FakeDatabases, FakeLoadBalancers, FakeLogs, template
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -109,43 +108,6 @@ class FakeEcs:
 
     def service(self, cluster: str, name: str) -> Service | None:
         return None
-
-
-@dataclass
-class FakeLogs:
-    """One log for all streams; groups by name, and what was written about them. `denied` refuses the groups."""
-
-    lines: tuple[str, ...] = ()
-    known: dict[str, LogGroup] = field(default_factory=dict)
-    writes: list[tuple[str, ...]] = field(default_factory=list)
-    denied: AwsError | None = None
-
-    def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
-        return LogPage(self.lines if token is None else (), "end")
-
-    def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
-        return self.lines[-count:]
-
-    def groups(self, prefix: str) -> dict[str, LogGroup]:
-        if self.denied is not None:
-            raise self.denied
-        return {name: group for name, group in self.known.items() if name.startswith(prefix)}
-
-    def create_group(self, name: str, key: str | None) -> None:
-        self.writes.append(("create", name, str(key)))
-        self.known[name] = LogGroup(None, key)
-
-    def keep_days(self, name: str, days: int) -> None:
-        self.writes.append(("keep", name, str(days)))
-        self.known[name] = LogGroup(days, self.known[name].key)
-
-    def encrypt_group(self, name: str, key: str | None) -> None:
-        self.writes.append(("encrypt", name, str(key)))
-        self.known[name] = LogGroup(self.known[name].days, key)
-
-    def delete_group(self, name: str) -> None:
-        self.writes.append(("delete", name))
-        del self.known[name]
 
 
 @dataclass

@@ -139,6 +139,32 @@ def test_changed_files_count_although_git_was_told_not_to_look(checkout: Path, b
     assert version.tag.startswith(f"{version.commit}-dirty-")
 
 
+def test_a_file_that_git_was_told_not_to_look_at_and_that_is_as_committed_changes_nothing_in_a_subfolder(
+    checkout: Path, tmp_path: Path
+) -> None:
+    top = tmp_path / "top"
+    (top / "project" / "service").mkdir(parents=True)
+    (top / "project" / "service" / "a.py").write_text("1\n")
+    git(top, "init", "--quiet")
+    git(top, "add", "--all")
+    git(top, "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message=a")
+    git(top, "update-index", "--assume-unchanged", "project/service/a.py")
+    assert not source_version(top / "project").dirty
+    (top / "project" / "service" / "a.py").write_text("2\n")
+    assert source_version(top / "project").dirty
+
+
+def test_an_executable_bit_counts_although_git_was_told_to_overlook_it(checkout: Path) -> None:
+    git(checkout, "config", "core.fileMode", "false")
+    (checkout / "service" / "manage.py").chmod(0o755)
+    assert source_version(checkout).dirty
+
+
+def test_where_git_can_not_tell_the_commit_alone_is_not_the_tag(checkout: Path) -> None:
+    (checkout / ".git" / "index").write_bytes(b"broken")
+    assert source_version(checkout).dirty
+
+
 @pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"])
 def test_another_repository_in_the_surroundings_is_not_the_one_that_is_asked(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -174,14 +200,6 @@ def test_another_users_checkout_is_told_with_the_way_to_trust_it(checkout: Path)
     with pytest.raises(ForeignCheckoutError, match="belongs to another user") as caught:
         source_version(checkout)
     assert f"safe.directory {checkout}" in caught.value.hint
-
-
-def test_names_that_are_no_utf8_are_content_like_others(checkout: Path) -> None:
-    before = source_version(checkout)
-    Path(os.fsdecode(os.fsencode(checkout / "data") + b"/\xff.csv")).write_text("x")
-    version = source_version(checkout)
-    assert version.dirty
-    assert version.content != before.content
 
 
 # -- content -----------------------------------------------------------------------------------------------------------
