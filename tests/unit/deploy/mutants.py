@@ -126,7 +126,7 @@ MUTANTS = (
     Mutant(
         REMOVAL,
         "(kept and not (removal.unused and self._was_made(removal.stack, item)))",
-        "if False:\n                continue",
+        "False",
         "buckets that are to be kept are emptied",
     ),
     Mutant(
@@ -156,7 +156,7 @@ MUTANTS = (
     Mutant(
         DEPLOYMENT,
         "            self._now.state = self._now.read()\n",
-        "False",
+        "",
         "what happened between plan and lock is not seen",
     ),
     Mutant(PLANNER, 'after = (*after, "migrate")', "pass", "the service does not wait for its migrations"),
