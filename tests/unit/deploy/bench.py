@@ -15,7 +15,8 @@ from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import Follower, Pace
 from opsctl.stacks.model import StackTemplate
 
-from .fakes import READS, FakeCloudFormation, FakeDatabases, FakeRegion
+from .fakes import READS, FakeCloudFormation
+from .services import FakeDatabases, FakeRegion
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws

@@ -11,11 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack, StackEvent, StackResource
-from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
-from opsctl.aws.logs import LogGroup, LogPage
-from opsctl.aws.rds import Instance
-from opsctl.deploy.removal import is_working
 from opsctl.stacks.model import StackTemplate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,7 +35,8 @@ def change(logical_id: str, kind: str, action: str = "Modify", replacement: str 
     return Change(logical_id, kind, action, replacement, ("Engine",))
 
 
-def _refused(text: str, code: str = "ValidationError") -> AwsError:
+def refused(text: str, code: str = "ValidationError") -> AwsError:
+    """AWS's answer to what it does not take."""
     return AwsError(text, aws_code=code)
 
 
@@ -141,17 +138,17 @@ class FakeCloudFormation:
         status = known.status if known is not None else "DELETE_COMPLETE"
         fresh = status in {"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"}
         if fresh and kind == "UPDATE":
-            raise _refused(f"Stack [{stack}] does not exist")
+            raise refused(f"Stack [{stack}] does not exist")
         if not fresh and kind == "CREATE":
             text = f"Stack [{stack}] already exists and cannot be created again with the changeSet [{name}]."
-            raise _refused(text)
+            raise refused(text)
         if not fresh and (status == "ROLLBACK_COMPLETE" or status.endswith(("_IN_PROGRESS", "_FAILED"))):
-            raise _refused(f"Stack:{stack} is in {status} state and can not be updated.")
+            raise refused(f"Stack:{stack} is in {status} state and can not be updated.")
         body = template_body or ""
         if "AWS::IAM::" in body and not {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"} & set(capabilities):
-            raise _refused("Requires capabilities : [CAPABILITY_NAMED_IAM]", "InsufficientCapabilitiesException")
+            raise refused("Requires capabilities : [CAPABILITY_NAMED_IAM]", "InsufficientCapabilitiesException")
         if "Transform:" in body and "CAPABILITY_AUTO_EXPAND" not in capabilities:
-            raise _refused("Requires capabilities : [CAPABILITY_AUTO_EXPAND]", "InsufficientCapabilitiesException")
+            raise refused("Requires capabilities : [CAPABILITY_AUTO_EXPAND]", "InsufficientCapabilitiesException")
         if known is None or status == "DELETE_COMPLETE":
             self.put(StackTemplate(stack="app", physical_name=stack, body=""), "REVIEW_IN_PROGRESS")
         self.requests[name] = {
@@ -166,7 +163,7 @@ class FakeCloudFormation:
         request = self.requests[arn]
         stack = str(request["stack"])
         if arn not in self.change_sets or self.change_sets[arn].execution_status != "AVAILABLE":
-            raise _refused(f"ChangeSet [{arn}] cannot be executed in its current status", "InvalidChangeSetStatus")
+            raise refused(f"ChangeSet [{arn}] cannot be executed in its current status", "InvalidChangeSetStatus")
         self.calls.append(("execute_change_set", stack))
         verb = str(request["kind"])
         known = self.stacks_by_name[stack]
@@ -187,7 +184,7 @@ class FakeCloudFormation:
         if self.stacks_by_name[name].status == "DELETE_COMPLETE":
             return  # a success, of which no event tells
         if self.stacks_by_name[name].termination_protection:
-            raise _refused(f"Stack [{name}] cannot be deleted while TerminationProtection is enabled")
+            raise refused(f"Stack [{name}] cannot be deleted while TerminationProtection is enabled")
         held = [(item.logical_id, self.undeletable(item)) for item in self.stack_resources]
         failures = [(logical_id, "DELETE_FAILED", reason) for logical_id, reason in held if reason]
         end = "DELETE_FAILED" if failures else "DELETE_COMPLETE"
@@ -197,7 +194,7 @@ class FakeCloudFormation:
         self.calls.append(("continue_rollback", " ".join([name, *skip])))
         self._only_in(name, "UPDATE_ROLLBACK_FAILED")
         if not set(skip) <= {item.logical_id for item in self.stack_resources if item.status == "UPDATE_FAILED"}:
-            raise _refused("ResourcesToSkip may only contain resources in state UPDATE_FAILED")
+            raise refused("ResourcesToSkip may only contain resources in state UPDATE_FAILED")
         self._begin(name, "continue", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], token)
 
     def rollback(self, name: str, *, token: str) -> None:
@@ -208,7 +205,7 @@ class FakeCloudFormation:
     def _only_in(self, name: str, *statuses: str) -> None:
         status = self.stacks_by_name[name].status
         if status not in statuses:
-            raise _refused(f"Stack:{name} is in {status} state and can not be rolled back.")
+            raise refused(f"Stack:{name} is in {status} state and can not be rolled back.")
 
     def protect(self, name: str, *, enabled: bool) -> None:
         self.calls.append(("protect", f"{name}={enabled}"))
@@ -260,167 +257,3 @@ class FakeCloudFormation:
                 status=status, reason=reason, token=self.tokens.get(name, ""),
             )
         )  # fmt: skip
-
-
-@dataclass
-class FakeDatabase:
-    """An instance. `changing`: how many looks find it `modifying` after a change, `deleting` after its deletion.
-
-    `then` are the statuses of the looks after the next one; `gone` stands for its end.
-    """
-
-    status: str = "available"
-    protected: bool = True
-    changing: int = 1
-    then: list[str] = field(default_factory=list)
-
-
-@dataclass
-class FakeDatabases:
-    """RDS: takes a change or a deletion only in a state for it, and deletes nothing that is protected."""
-
-    calls: Calls = field(default_factory=list)
-    instances: dict[str, FakeDatabase] = field(default_factory=dict)
-
-    def instance(self, identifier: str) -> Instance | None:
-        found = self.instances.get(identifier)
-        if found is None:
-            return None
-        seen = Instance(found.status, found.protected)
-        if found.then:
-            found.status = found.then.pop(0)
-            if found.status == "gone":
-                del self.instances[identifier]
-        return seen
-
-    def start(self, identifier: str) -> None:
-        self.calls.append(("start_database", identifier))
-        self._in_state(identifier, "stopped")
-        self._pass(identifier, ["starting", "available"])
-
-    def lift_protection(self, identifier: str) -> None:
-        self.calls.append(("lift_database", identifier))
-        self._in_state(identifier, "available", "storage-optimization")
-        self.instances[identifier].protected = False
-        self._pass(identifier, ["modifying"] * self.instances[identifier].changing + ["available"])
-
-    def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
-        self.calls.append(("delete_database", f"{identifier} {final_snapshot or 'without'}"))
-        found = self.instances[identifier]
-        if found.protected:
-            text = "Cannot delete protected DB Instance, please disable deletion protection and try again."
-            raise _refused(text, "InvalidParameterCombination")
-        if is_working(found.status) or (final_snapshot and found.status != "available"):
-            raise _refused(f"Instance {identifier} is not in available state.", "InvalidDBInstanceState")
-        self._pass(identifier, ["deleting"] * found.changing + ["gone"])
-
-    def _in_state(self, identifier: str, *states: str) -> None:
-        if self.instances[identifier].status not in states:
-            raise _refused(f"Database instance {identifier} is not in {states[0]} state.", "InvalidDBInstanceState")
-
-    def _pass(self, identifier: str, statuses: list[str]) -> None:
-        self.instances[identifier].status, *self.instances[identifier].then = statuses
-
-
-@dataclass
-class FakeLoadBalancers:
-    """Load balancers whose deletion is protected."""
-
-    calls: Calls
-    protected: set[str] = field(default_factory=set)
-
-    def lift_protection(self, arn: str) -> None:
-        self.calls.append(("lift_load_balancer", arn))
-        self.protected.discard(arn)
-
-
-@dataclass
-class FakeBuckets:
-    """Buckets that hold something."""
-
-    calls: Calls
-    filled: set[str] = field(default_factory=set)
-
-    def empty(self, bucket: str) -> int:
-        self.calls.append(("empty_bucket", bucket))
-        self.filled.discard(bucket)
-        return 1
-
-    def delete_bucket(self, bucket: str) -> None:
-        self.calls.append(("delete_bucket", bucket))
-
-
-@dataclass
-class FakeTasks:
-    """One-off tasks, each of which is seen once more after it was told to stop."""
-
-    calls: Calls
-    running: dict[str, bool] = field(default_factory=dict)
-
-    def one_off_tasks(self, cluster: str) -> list[Task]:
-        seen = [Task(arn, "RUNNING") for arn in self.running]
-        self.running = {arn: stopping for arn, stopping in self.running.items() if not stopping}
-        return seen
-
-    def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
-        self.calls.append(("stop_task", arn))
-        self.running[arn] = True
-
-
-@dataclass
-class FakeLogs:
-    """One log for all streams; groups by name, and what was written about them. `denied` refuses the groups."""
-
-    lines: tuple[str, ...] = ()
-    known: dict[str, LogGroup] = field(default_factory=dict)
-    writes: list[tuple[str, ...]] = field(default_factory=list)
-    denied: AwsError | None = None
-
-    def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
-        return LogPage(self.lines if token is None else (), "end")
-
-    def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
-        return self.lines[-count:]
-
-    def groups(self, prefix: str) -> dict[str, LogGroup]:
-        if self.denied is not None:
-            raise self.denied
-        return {name: group for name, group in self.known.items() if name.startswith(prefix)}
-
-    def create_group(self, name: str, key: str | None) -> None:
-        self.writes.append(("create", name, str(key)))
-        self.known[name] = LogGroup(None, key)
-
-    def keep_days(self, name: str, days: int) -> None:
-        self.writes.append(("keep", name, str(days)))
-        self.known[name] = LogGroup(days, self.known[name].key)
-
-    def encrypt_group(self, name: str, key: str | None) -> None:
-        self.writes.append(("encrypt", name, str(key)))
-        self.known[name] = LogGroup(self.known[name].days, key)
-
-    def delete_group(self, name: str) -> None:
-        self.writes.append(("delete", name))
-        del self.known[name]
-
-
-@dataclass
-class FakeRegion:
-    """One region of an account, as far as stacks and their removal need it."""
-
-    calls: Calls = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.cloudformation = FakeCloudFormation(calls=self.calls, undeletable=self._undeletable)
-        self.rds = FakeDatabases(self.calls)
-        self.load_balancers = FakeLoadBalancers(self.calls)
-        self.s3 = FakeBuckets(self.calls)
-        self.ecs = FakeTasks(self.calls)
-        self.logs = FakeLogs()
-
-    def _undeletable(self, item: StackResource) -> str:
-        if item.physical_id in self.load_balancers.protected:
-            return f"Load balancer '{item.physical_id}' cannot be deleted because deletion protection is enabled"
-        if item.physical_id in self.s3.filled:
-            return "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
-        return ""

@@ -14,7 +14,7 @@ from opsctl.deploy.events import Event, Note
 from opsctl.deploy.state import RemoteState
 from tests.unit.stacks.reading import environment
 
-from .fakes import FakeLogs
+from .services import FakeLogs
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 DENIED = AwsRefusedError("AWS denied it.", aws_code="AccessDenied")

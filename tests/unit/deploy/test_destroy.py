@@ -20,7 +20,8 @@ from opsctl.deploy.stream import Follower, Pace
 from opsctl.errors import OpsctlError
 
 from .bench import Bench
-from .fakes import READS, FakeCloudFormation, FakeDatabase, Operation, resource, template
+from .fakes import READS, FakeCloudFormation, Operation, resource, template
+from .services import FakeDatabase
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws

@@ -14,7 +14,8 @@ from opsctl.deploy.plan import Consent
 from opsctl.deploy.removal import is_working
 
 from .bench import Bench
-from .fakes import READS, FakeDatabase, Operation, resource, template
+from .fakes import READS, Operation, resource, template
+from .services import FakeDatabase
 
 DATABASE = resource("Database", "AWS::RDS::DBInstance", "db-1")
 BALANCER = resource("LoadBalancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", "lb-1")

@@ -14,7 +14,8 @@ from opsctl.stacks import data
 from tests.unit.stacks.reading import environment
 
 from .bench import Bench
-from .fakes import FakeDatabase, template
+from .fakes import template
+from .services import FakeDatabase
 
 INSTANCE = "AWS::RDS::DBInstance"
 DROPPED = Change("Replica", INSTANCE, "Remove")

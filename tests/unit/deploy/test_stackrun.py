@@ -14,7 +14,8 @@ from opsctl.deploy.stream import DeadlineError, DetachedError
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .bench import Bench
-from .fakes import BODY, FakeDatabase, Operation, change, resource, template
+from .fakes import BODY, Operation, change, resource, template
+from .services import FakeDatabase
 
 NEWER = BODY + "  Queue:\n    Type: AWS::SQS::Queue\n"
 

@@ -10,7 +10,8 @@ from opsctl.deploy.plan import Consent
 from opsctl.deploy.statuses import ACTIONS, Action, action_for, is_terminal
 
 from .bench import Bench
-from .fakes import FakeDatabase, resource, template
+from .fakes import resource, template
+from .services import FakeDatabase
 
 # Status, what the table says, the writes that follow, and how an operation that runs already ends.
 TABLE: list[tuple[str, Action, list[str], list[str]]] = [

@@ -21,7 +21,8 @@ from opsctl.deploy.stream import Pace
 from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
 
 from .bench import Clock
-from .fakes import BODY, Calls, FakeCloudFormation, FakeDatabases, FakeLoadBalancers, FakeLogs, template
+from .fakes import BODY, Calls, FakeCloudFormation, template
+from .services import FakeDatabases, FakeLoadBalancers, FakeLogs
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
