@@ -164,8 +164,13 @@ class Ecs:
         return _service(active[0]) if active else None
 
 
+_AGENT = "aws-guardduty-agent"
+
+
 def _task(item: dict[str, Any]) -> Task:
-    containers = item.get("containers", [])
+    # GuardDuty puts an agent of its own into tasks; how that ends says nothing about the task's work.
+    # https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html
+    containers = [entry for entry in item.get("containers", []) if not entry.get("name", "").startswith(_AGENT)]
     codes = [entry["exitCode"] for entry in containers if entry.get("exitCode") is not None]
     return Task(
         arn=item["taskArn"],

@@ -45,19 +45,19 @@ class Rds:
                 DBInstanceIdentifier=identifier, DeletionProtection=False, ApplyImmediately=True
             )
 
-    def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
+    def delete(self, identifier: str, *, final_snapshot: str | None, keep_backups: bool) -> None:
         """Delete an instance, with a final snapshot of that name or with none.
 
-        What gets a final snapshot keeps its automated backups too: RDS deletes them unless it is told not to
-        (DeleteDBInstance, DeleteAutomatedBackups).
+        RDS deletes the automated backups along with it unless it is told not to (DeleteDBInstance,
+        DeleteAutomatedBackups).
         """
-        extra: dict[str, Any] = {"SkipFinalSnapshot": True, "DeleteAutomatedBackups": True}
-        if final_snapshot:
-            extra = {
-                "SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": final_snapshot, "DeleteAutomatedBackups": False
-            }  # fmt: skip
+        extra: dict[str, Any] = {"SkipFinalSnapshot": final_snapshot is None}
+        if final_snapshot is not None:
+            extra["FinalDBSnapshotIdentifier"] = final_snapshot
         with translated():
-            self._client.delete_db_instance(DBInstanceIdentifier=identifier, **extra)
+            self._client.delete_db_instance(
+                DBInstanceIdentifier=identifier, DeleteAutomatedBackups=not keep_backups, **extra
+            )
 
     def login_token(self, host: str, port: int, user: str) -> str:
         """A token that logs `user` in at `host`:`port` for 15 minutes; signed here, without a call."""

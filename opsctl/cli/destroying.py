@@ -8,9 +8,9 @@ import time
 from opsctl.cli import context
 from opsctl.cli.context import Target
 from opsctl.cli.progress import listening
-from opsctl.cli.reading import require_outputs
+from opsctl.cli.reading import require_outputs, state_of
 from opsctl.cli.wiring import pace
-from opsctl.deploy.destroy import Destroyer, DestroyPlan
+from opsctl.deploy.destroy import Destroyer, DestroyPlan, ensure_unchanged
 from opsctl.deploy.events import Emit
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.lock import Lock
@@ -29,6 +29,7 @@ def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json
     )  # fmt: skip
     journal = Journal(target.workspace.root, target.env.name, run_id)
     with lock, listening(journal, as_json=as_json) as emit:
+        ensure_unchanged(state, state_of(target), target.env.name)
         for name in plan.remove:
             destroyer = _destroyer(target, state, name, emit, lock, run_id, timeout_minutes)
             try:

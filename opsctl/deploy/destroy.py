@@ -12,7 +12,7 @@ from opsctl.deploy.removal import Removal, StackRemover
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import is_terminal
 from opsctl.deploy.stream import Follower
-from opsctl.errors import OpsctlError
+from opsctl.errors import BusyError, OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import Stack
@@ -49,6 +49,20 @@ def plan_destroy(state: RemoteState, *, delete_data: bool, only: Collection[str]
     if "bootstrap" in state.stacks:
         stay["bootstrap"] = "it belongs to the account and region"
     return DestroyPlan(remove, stay)
+
+
+def ensure_unchanged(seen: RemoteState, now: RemoteState, environment: str) -> None:
+    """Raise BusyError when a stack was made, made again, changed or protected since `seen`; one that went is fine."""
+    for name, stack in now.stacks.items():
+        before = seen.stacks.get(name)
+        if before is None or any(
+            getattr(before, field) != getattr(stack, field) for field in ("id", "updated", "termination_protection")
+        ):
+            raise BusyError(
+                f"{stack.name} was changed by somebody while you were asked, so nothing was removed.",
+                code="changed-meanwhile",
+                hint=f"Run `opsctl destroy --env {environment}` again to see what it would remove now.",
+            )
 
 
 class Destroyer:

@@ -79,11 +79,14 @@ class StackRemover:
         if stack.termination_protection:
             self._write.cloudformation.protect(stack.name, enabled=False)
         resources = [item for item in self._aws.cloudformation.resources(stack.id) if item.physical_id]
-        self._clear(removal, resources)
+        cleared = self._clear(removal, resources)
         since = self._follower.newest(stack.id)
         self._write.cloudformation.delete_stack(stack.name, token=removal.token)
         followed = self._follower.follow(removal.step, stack.id, since=since, token=removal.token)
         for event in followed.kept:
+            # CloudFormation skips what its DeletionPolicy keeps without a look at whether it is there.
+            if event.physical_id in cleared:
+                continue
             self._emit(Note(f"{removal.step}: {event.type} {event.physical_id} stays, as its stack says."))
         return followed
 
@@ -93,20 +96,26 @@ class StackRemover:
         self._before_write()
         return self._aws
 
-    def _clear(self, removal: Removal, resources: list[StackResource]) -> None:
-        """Take away what keeps the stack's own deletion from ending well."""
+    def _clear(self, removal: Removal, resources: list[StackResource]) -> set[str]:
+        """Take away what keeps the stack's own deletion from ending well. Answers physical ids that are gone."""
+        gone = set[str]()
         for item in by_type(resources, DATABASE):
             self._remove_database(removal, item)
+            gone.add(item.physical_id)
         for item in by_type(resources, _LOAD_BALANCER):
             self._write.load_balancers.lift_protection(item.physical_id)
         declared = compare.parse(removal.body).get("Resources", {})
         for item in by_type(resources, _BUCKET):
-            kept = declared.get(item.logical_id, {}).get("DeletionPolicy", "") in _KEPT
-            if item.status in _NOT_OURS or (kept and not (removal.unused and self._was_made(removal.stack, item))):
+            if item.status in _NOT_OURS or item.logical_id not in declared:
+                continue
+            kept = declared[item.logical_id].get("DeletionPolicy", "") in _KEPT
+            if kept and not (removal.unused and self._was_made(removal.stack, item)):
                 continue
             self._write.s3.empty(item.physical_id)
             if kept:  # the stack would leave it behind
                 self._write.s3.delete_bucket(item.physical_id)
+                gone.add(item.physical_id)
+        return gone
 
     def _was_made(self, stack: Stack, item: StackResource) -> bool:
         """Whether this stack made it: one that was there before is taken over, with what others put into it."""
@@ -130,7 +139,17 @@ class StackRemover:
         def act(now: Instance) -> None:
             nonlocal asked
             if not asked and not self._make_deletable(identifier, now):
-                self._write.rds.delete(identifier, final_snapshot=None if now.status in _BROKEN else snapshot)
+                broken = snapshot is not None and now.status in _BROKEN
+                if broken:
+                    self._emit(
+                        Note(
+                            f"{removal.step}: RDS takes no final snapshot of {identifier}, which is {now.status}. Its "
+                            "automated backups stay."
+                        )
+                    )
+                self._write.rds.delete(
+                    identifier, final_snapshot=None if broken else snapshot, keep_backups=snapshot is not None
+                )
                 asked = True
 
         self._drive(removal.step, identifier, lambda now: now is None, act)
@@ -156,7 +175,7 @@ class StackRemover:
         """
         goes_on = f"RDS goes on with {identifier}"
         patience = Patience(self._emit, self._clock, goes_on=goes_on, follow_by=self._follower.follow_by)
-        end = self._clock() + _DATABASE_SECONDS
+        end, refusal = self._clock() + _DATABASE_SECONDS, ""
         while True:
             seen: Instance | None = None
             with patience:
@@ -167,17 +186,20 @@ class StackRemover:
             if seen is not None:
                 self._emit(Progress(step, f"{identifier} is {seen.status}"))
                 if not is_working(seen.status):
-                    self._try(act, seen)
+                    refusal = self._try(act, seen)
             if self._clock() >= end:
                 raise OpsctlError(
-                    f"RDS has not come to an end with {identifier} within an hour.",
+                    f"RDS has not come to an end with {identifier} within an hour."
+                    + (f" Its last answer: {refusal}" if refusal else ""),
                     code="database-remains",
-                    hint="Look at it in the RDS console, then run the command again: it goes on from here.",
+                    hint="Look at it in the RDS console; when it takes orders again, run the command again: it goes on "
+                    "from here.",
                 )
             self._pause(self._poll)
 
     @staticmethod
-    def _try(act: Callable[[Instance], object], now: Instance) -> None:
+    def _try(act: Callable[[Instance], object], now: Instance) -> str:
+        """Act; answers what RDS said where it may take the same call later, "" when it took it."""
         try:
             act(now)
         except AwsRefusedError:
@@ -186,12 +208,20 @@ class StackRemover:
             # Its state has changed since the look, or a protection that was lifted a moment ago is not known yet.
             if error.aws_code not in _NOT_NOW and "deletion protection" not in error.message and not error.may_pass:
                 raise
+            return error.message
+        return ""
 
 
 def by_type(resources: Iterable[StackResource], resource_type: str) -> list[StackResource]:
     """Resources of one type; a replica before the database that it follows, which can't go before it."""
     found = [item for item in resources if item.type == resource_type and item.physical_id]
     return sorted(found, key=lambda item: not _is_replica(item))
+
+
+def kept_resources(body: str) -> frozenset[str]:
+    """Logical ids of the resources of a template that outlive their stack."""
+    resources = compare.parse(body).get("Resources", {})
+    return frozenset(name for name, item in resources.items() if item.get("DeletionPolicy", "") in _KEPT)
 
 
 def is_working(status: str) -> bool:

@@ -9,7 +9,7 @@ from opsctl.deploy import planner
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
 from opsctl.deploy.plan import Consent
-from opsctl.deploy.removal import DATABASE, Removal, StackRemover, by_type
+from opsctl.deploy.removal import DATABASE, Removal, StackRemover, by_type, kept_resources
 from opsctl.deploy.statuses import SETTLED, Action
 from opsctl.deploy.stream import Followed, Follower
 from opsctl.errors import OpsctlError
@@ -100,7 +100,13 @@ class Settler:
     def _stuck(self, template: StackTemplate, after: Followed) -> StackFailedError:
         """A rollback that failed again: what holds it, and the way to go on without that."""
         failure = stack_failure(template, after, f"could not roll {template.physical_name} back")
-        held = sorted({event.logical_id for event in after.failures if not event.is_stack})
+        held = sorted(
+            {
+                event.logical_id
+                for event in after.failures
+                if event.status == "UPDATE_FAILED" and not event.is_stack and event.type not in planner.STATEFUL_TYPES
+            }
+        )
         if not held:
             return failure
         flags = " ".join(f"--skip-resource {name}" for name in held)
@@ -131,21 +137,27 @@ class Settler:
         if cause is not None:
             self._emit(Note(f"The earlier attempt failed at {cause.logical_id}: {cause.reason or cause.status}"))
         own = [event for event in events if event.is_stack]
-        ever_complete = any(event.status in SETTLED for event in own)
-        if template.stateful and ever_complete:
-            raise RefusedChangeError(
-                f"{stack.name} is {stack.status} and was complete before, so it may hold data; it is not deleted.",
-                code="holds-data",
-                hint="To remove it for good: `opsctl destroy --delete-data`; to keep it, repair the stack by hand: "
-                f"`aws cloudformation describe-stack-events --stack-name {stack.name}`.",
-            )
-        # CloudFormation forgets events after 90 days: without the first one, the others prove nothing.
+        # CloudFormation forgets events after 90 days: without the first one, the others prove nothing. Only a deletion
+        # can fail for a stack that was complete; the other statuses that lead here are those of a failed create.
         from_start = bool(own) and own[0].status in {"REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"}
+        ever_complete = any(event.status in SETTLED for event in own) or (
+            stack.status == "DELETE_FAILED" and not from_start
+        )
+        # What is deployed decides what is kept: the template of today may have dropped a bucket that is there.
+        body = self._api.template(stack.id)
+        if ever_complete and (template.stateful or kept_resources(body)):
+            raise RefusedChangeError(
+                f"{stack.name} is {stack.status} and may have been complete before, so it may hold data; it is not "
+                "deleted.",
+                code="holds-data",
+                hint=f"To see why: `aws cloudformation describe-stack-events --stack-name {stack.name}`. "
+                + self._way_out(stack),
+            )
         unused = from_start and not ever_complete
         self._ask_for_databases(stack)
         followed = self._remover.remove(
             Removal(
-                template.stack, stack, template.body, self._token(template.stack),
+                template.stack, stack, body, self._token(template.stack),
                 unused=unused,
                 snapshot=lambda identifier: f"before-recreate-{identifier}-{self._run_id}"[:255],
                 keep_logs=not unused,
@@ -154,6 +166,17 @@ class Settler:
         if followed.stack is not None and not followed.is_gone:
             raise stack_failure(template, followed, f"could not delete {template.physical_name}")
         return followed.stack
+
+    def _way_out(self, stack: Stack) -> str:
+        """What leads on from a deletion that failed. A database would stay behind, and the next deploy make another."""
+        if by_type(self._api.resources(stack.id), DATABASE):
+            return (
+                "To keep the database, repair the stack by hand. To remove it: `opsctl destroy --delete-data`."
+            )
+        return (
+            f"When the cause is gone, `aws cloudformation delete-stack --stack-name {stack.name}` ends the deletion and "
+            "leaves what is kept by its DeletionPolicy; then deploy again."
+        )
 
     def _ask_for_databases(self, stack: Stack) -> None:
         """Raise RefusedChangeError when the stack left databases and nobody agreed to their deletion."""

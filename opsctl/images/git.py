@@ -55,14 +55,17 @@ def _hidden_changes(root: Path, folders: Sequence[str]) -> bool:
     hidden = [os.fsdecode(name) for mark, _, name in entries if mark.islower() or mark == b"S"]
     for name in hidden:
         kept = ask(root, "rev-parse", "--verify", f"HEAD:./{name}")
-        found = ask(root, "hash-object", "--", name)
+        # Of a link git keeps where it leads; `hash-object` would follow it.
+        link = (root / name).is_symlink()
+        given = os.fsencode((root / name).readlink()) if link else None
+        found = ask(root, "hash-object", *(("--stdin",) if link else ("--", name)), given=given)
         if kept is None or found != kept:
             return True
     return False
 
 
-def ask(folder: Path, *arguments: str) -> bytes | None:
-    """What git answers; None when it has no answer. Raises ForeignCheckoutError.
+def ask(folder: Path, *arguments: str, given: bytes | None = None) -> bytes | None:
+    """What git answers, with `given` as its input; None when it has no answer. Raises ForeignCheckoutError.
 
     Optional locks are left alone and no file system monitor is asked: looking changes nothing and runs nothing.
     """
@@ -71,7 +74,7 @@ def ask(folder: Path, *arguments: str) -> bytes | None:
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.fileMode=true", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
-            command, capture_output=True, check=False, timeout=60,
+            command, capture_output=True, check=False, timeout=60, input=given,
             env={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

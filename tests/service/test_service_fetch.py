@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ResponseStreamingError
 from django.core.management import CommandError, call_command
 from salaries.ingest.errors import IngestError
 from salaries.ingest.fetch import FetchResult, fetch_sources
@@ -85,6 +86,22 @@ def test_files_beside_the_list_and_in_s3_are_taken(fetch: Fetch, tmp_path: Path)
     )
     assert [result.outcome for result in results] == ["fetched", "fetched", "fetched", "disabled"]
     assert {path.name for path in (tmp_path / "raw").rglob("*.csv")} == {"near.csv", "file.csv", "s3.csv"}
+
+
+def test_an_object_whose_connection_is_cut_fails_its_own_source_only(fetch: Fetch, tmp_path: Path) -> None:
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "near.csv").write_bytes(CSV)
+
+    class Cut:
+        def read(self, _size: int) -> bytes:
+            raise ResponseStreamingError(error="Connection broken")
+
+    class S3:
+        def get_object(self, **_: str) -> dict[str, Any]:
+            return {"ContentLength": len(CSV), "Body": Cut(), "ETag": '"e"'}
+
+    results = fetch({"name": "s3", "url": "s3://bucket/key.csv"}, {"name": "near", "url": "near.csv"}, s3=S3())
+    assert [result.outcome for result in results] == ["failed", "fetched"]
 
 
 def _zip(**members: bytes) -> bytes:

@@ -141,6 +141,9 @@ class Bucket:
         self.objects[key] = Path(path).read_bytes()
         self.noted[key] = ExtraArgs["Metadata"]
 
+    def delete_object(self, **request: str) -> None:
+        del self.objects[request["Key"]]
+
 
 def test_the_bucket_is_mirrored_and_only_what_differs_is_copied(tmp_path: Path) -> None:
     bucket = Bucket({"raw/a.csv": b"1", "raw/sub/b.csv": b"2", "raw/.fetch-state.json": b"{}", "other/c.csv": b"3"})
@@ -155,14 +158,17 @@ def test_the_bucket_is_mirrored_and_only_what_differs_is_copied(tmp_path: Path) 
         "sub/b.csv",
     ]
     # Put there by other means, so nobody knows what they hold: they go up once, and are known from then on.
-    assert folder.push(raw) == "3 changed files to s3://bucket/raw/"
+    assert folder.push(raw) == "3 changed files to s3://bucket/raw/, 0 replaced ones removed"
     bucket.copied.clear()
     folder.pull(raw)
-    assert folder.push(raw) == "0 changed files to s3://bucket/raw/"
+    assert folder.push(raw) == "0 changed files to s3://bucket/raw/, 0 replaced ones removed"
     assert bucket.copied == []
     (raw / "sub" / "b.csv").write_bytes(b"3")
-    assert folder.push(raw) == "1 changed files to s3://bucket/raw/"
+    (raw / "a.csv").unlink()
+    bucket.objects["raw/new.csv"] = b"4"  # by somebody else, since the pull
+    assert folder.push(raw) == "1 changed files to s3://bucket/raw/, 1 replaced ones removed"
     assert bucket.copied == ["up raw/sub/b.csv"]
+    assert sorted(bucket.objects) == ["other/c.csv", "raw/.fetch-state.json", "raw/new.csv", "raw/sub/b.csv"]
 
 
 def test_what_comes_down_is_what_went_up(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from opsctl.stacks.parts.tasks import Task, TaskSpec, task, use_data_key
 LEAST_CPU, LEAST_MEMORY = 512, 1024
 # Abort: a large upload that fails cleans up after itself.
 WRITE = ["s3:AbortMultipartUpload", "s3:PutObject"]
-SYNC = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+SYNC = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
 
 
 def dataset_task(stack: StackBuilder) -> Task:

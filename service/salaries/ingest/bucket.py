@@ -7,7 +7,7 @@ do: it is the MD5 only of what was put in one piece and is not encrypted with a 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ DIGEST = "sha256"
 
 @dataclass(frozen=True)
 class BucketFolder:
-    """`raw/` of one bucket; `client` is boto3's S3 client or something with the same four methods."""
+    """`raw/` of one bucket; `client` is boto3's S3 client or something with the same methods."""
 
     bucket: str
     client: Any
+    # Names that this run got from the bucket.
+    _pulled: set[str] = field(default_factory=set)
 
     @classmethod
     def of_settings(cls) -> BucketFolder | None:
@@ -49,6 +51,7 @@ class BucketFolder:
             remote = self._listing()
             for name, size in remote.items():
                 target, digest = self._place(raw_dir, name), self._digest(name)
+                self._pulled.add(name)
                 if not (target.is_file() and target.stat().st_size == size and _sha256(target) == digest):
                     self._download(name, target, digest)
         except (Boto3Error, BotoCoreError, ClientError) as error:
@@ -70,9 +73,13 @@ class BucketFolder:
             for name in changed:
                 noted = {"Metadata": {DIGEST: _sha256(local[name])}}
                 self.client.upload_file(str(local[name]), self.bucket, PREFIX + name, ExtraArgs=noted)
+            # Only what this run was given: somebody may have put more there meanwhile.
+            replaced = sorted(self._pulled & remote.keys() - local.keys())
+            for name in replaced:
+                self.client.delete_object(Bucket=self.bucket, Key=PREFIX + name)
         except (Boto3Error, BotoCoreError, ClientError) as error:
             raise IngestError(f"Bucket {self.bucket} can't be synced: {error}") from error
-        return f"{len(changed)} changed files to s3://{self.bucket}/{PREFIX}"
+        return f"{len(changed)} changed files to s3://{self.bucket}/{PREFIX}, {len(replaced)} replaced ones removed"
 
     def _holds(self, remote: dict[str, int], name: str, path: Path) -> bool:
         return remote.get(name) == path.stat().st_size and self._digest(name) == _sha256(path)

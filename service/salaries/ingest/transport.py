@@ -115,6 +115,9 @@ class Transport:
             request["IfNoneMatch"] = known.etag
         try:
             answer = self._s3().get_object(**request)
+            expected = int(answer["ContentLength"])
+            # A connection that is cut in the middle of an object is an error of botocore's as well.
+            self._pump(answer["Body"].read, sink, expected=expected, deadline=deadline, progress=progress)
         except ClientError as error:
             if error.response["ResponseMetadata"].get("HTTPStatusCode") == 304:
                 return Received(False, known)
@@ -122,8 +125,6 @@ class Transport:
             raise IngestError(f"S3 refused: {code}{_DENIED if code == 'AccessDenied' else ''}") from error
         except BotoCoreError as error:
             raise IngestError(f"S3 failed: {error}") from error
-        expected = int(answer["ContentLength"])
-        self._pump(answer["Body"].read, sink, expected=expected, deadline=deadline, progress=progress)
         return Received(True, Validators(etag=answer["ETag"]))
 
     def _from_web(

@@ -111,6 +111,15 @@ def test_of_several_containers_the_one_that_failed_counts() -> None:
     assert not stopped(exits=(0, 3)).succeeded
 
 
+def test_the_agent_that_guardduty_adds_does_not_decide() -> None:
+    containers = [
+        {"name": "migrate", "exitCode": 0},
+        {"name": "aws-guardduty-agent-Ab1", "exitCode": 137, "reason": "x"},
+    ]
+    task = stopped(exits=(), containers=containers)
+    assert (task.exit_code, task.container_reason, task.succeeded) == (0, "", True)
+
+
 def test_a_task_that_ecs_has_forgotten_is_none() -> None:
     with stubbed("ecs") as (made, stub):
         stub.add_response("describe_tasks", {"tasks": [], "failures": [{"arn": ARN, "reason": "MISSING"}]})

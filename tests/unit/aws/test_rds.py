@@ -53,9 +53,9 @@ def test_protection_is_lifted_at_once() -> None:
 def test_a_protected_database_is_not_deleted_before_that(server: Any) -> None:
     rds = Rds(server)
     with pytest.raises(AwsError):
-        rds.delete("db-1", final_snapshot="final-db-1")
+        rds.delete("db-1", final_snapshot="final-db-1", keep_backups=True)
     rds.lift_protection("db-1")
-    rds.delete("db-1", final_snapshot="final-db-1")
+    rds.delete("db-1", final_snapshot="final-db-1", keep_backups=True)
     assert rds.instance("db-1") is None
     snapshots = server.describe_db_snapshots(DBSnapshotIdentifier="final-db-1")["DBSnapshots"]
     assert [item["DBInstanceIdentifier"] for item in snapshots] == ["db-1"]
@@ -68,6 +68,9 @@ def test_a_snapshot_is_left_out_only_when_that_is_asked_for() -> None:
             "SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": "final", "DeleteAutomatedBackups": False
         }  # fmt: skip
         stub.add_response("delete_db_instance", {}, {**one, **named})
-        stub.add_response("delete_db_instance", {}, {**one, "SkipFinalSnapshot": True, "DeleteAutomatedBackups": True})
-        Rds(made).delete("db-1", final_snapshot="final")
-        Rds(made).delete("db-1", final_snapshot=None)
+        for deleted in (True, False):
+            without = {**one, "SkipFinalSnapshot": True, "DeleteAutomatedBackups": deleted}
+            stub.add_response("delete_db_instance", {}, without)
+        Rds(made).delete("db-1", final_snapshot="final", keep_backups=True)
+        Rds(made).delete("db-1", final_snapshot=None, keep_backups=False)
+        Rds(made).delete("db-1", final_snapshot=None, keep_backups=True)

@@ -82,7 +82,12 @@ MUTANTS = (
         "no look at the lock before a rollback is continued",
     ),
     Mutant(SETTLING, "since=self._operation_start(stack)", 'since=""', "an old failure is told as today's"),
-    Mutant(SETTLING, "if template.stateful and ever_complete:", "if False:", "a stack that held data is deleted"),
+    Mutant(
+        SETTLING,
+        "if ever_complete and (template.stateful or kept_resources(body)):",
+        "if False:",
+        "a stack that held data is deleted",
+    ),
     Mutant(
         SETTLING, "if alive and not self._consent.recreate_data:", "if False:", "a database is deleted without consent"
     ),
@@ -101,8 +106,8 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
-        "self._write.rds.delete(identifier",
-        "self._aws.rds.delete(identifier",
+        "self._write.rds.delete(",
+        "self._aws.rds.delete(",
         "no look at the lock before a database is deleted",
     ),
     Mutant(
@@ -125,9 +130,34 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
-        "(kept and not (removal.unused and self._was_made(removal.stack, item)))",
-        "False",
+        "if kept and not (removal.unused and self._was_made(removal.stack, item)):",
+        "if False:",
         "buckets that are to be kept are emptied",
+    ),
+    Mutant(
+        REMOVAL,
+        " or item.logical_id not in declared:\n",
+        ":\n",
+        "buckets that the deployed template does not name are emptied",
+    ),
+    Mutant(REMOVAL, "keep_backups=snapshot is not None", "keep_backups=False", "a broken database loses its backups"),
+    Mutant(
+        SETTLING,
+        'stack.status == "DELETE_FAILED" and not from_start',
+        "False",
+        "a database whose events have expired counts as empty",
+    ),
+    Mutant(
+        SETTLING,
+        "body = self._api.template(stack.id)",
+        "body = template.body",
+        "a bucket that the configuration dropped is emptied",
+    ),
+    Mutant(
+        DESTROY,
+        '("id", "updated", "termination_protection")',
+        '("id", "updated")',
+        "what was protected meanwhile is removed",
     ),
     Mutant(
         REMOVAL,

@@ -56,8 +56,9 @@ class FakeDatabases:
         self.instances[identifier].protected = False
         self._pass(identifier, ["modifying"] * self.instances[identifier].changing + ["available"])
 
-    def delete(self, identifier: str, *, final_snapshot: str | None) -> None:
-        self.calls.append(("delete_database", f"{identifier} {final_snapshot or 'without'}"))
+    def delete(self, identifier: str, *, final_snapshot: str | None, keep_backups: bool) -> None:
+        kept = ", backups kept" if keep_backups else ""
+        self.calls.append(("delete_database", f"{identifier} {final_snapshot or 'without'}{kept}"))
         found = self.instances[identifier]
         if found.protected:
             text = "Cannot delete protected DB Instance, please disable deletion protection and try again."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -11,13 +12,13 @@ from opsctl.aws.cloudformation import Stack
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.logs import LogGroup
-from opsctl.deploy.destroy import Destroyer, plan_destroy
+from opsctl.deploy.destroy import Destroyer, ensure_unchanged, plan_destroy
 from opsctl.deploy.events import Note, Progress, StepFinished
 from opsctl.deploy.lock import LockLostError
 from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import Follower, Pace
-from opsctl.errors import OpsctlError
+from opsctl.errors import BusyError, OpsctlError
 
 from .bench import Bench
 from .fakes import READS, FakeCloudFormation, Operation, resource, template
@@ -88,6 +89,51 @@ class Ground:
         assert bench.unguarded() == []
 
 
+def seen(**more: object) -> RemoteState:
+    return RemoteState({"app": Stack("dev-app", "id-1", "CREATE_COMPLETE", **more)})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        seen(termination_protection=True),
+        seen(updated=datetime(2026, 1, 1, tzinfo=UTC)),
+        RemoteState({"app": Stack("dev-app", "id-2", "CREATE_COMPLETE")}),
+        RemoteState({**seen().stacks, "jobs": Stack("dev-jobs", "id-3", "CREATE_COMPLETE")}),
+    ],
+)
+def test_what_changed_while_the_person_was_asked_is_not_removed(now: RemoteState) -> None:
+    with pytest.raises(BusyError, match="changed by somebody while you were asked"):
+        ensure_unchanged(seen(), now, "dev")
+
+
+def test_what_went_meanwhile_or_is_going_does_not_stop_a_removal() -> None:
+    ensure_unchanged(seen(), RemoteState(), "dev")
+    ensure_unchanged(seen(), RemoteState({"app": Stack("dev-app", "id-1", "DELETE_IN_PROGRESS")}), "dev")
+
+
+def test_a_database_that_was_deleted_is_not_told_to_stay() -> None:
+    ground = Ground()
+    ground.api.put(template("data"), "CREATE_COMPLETE")
+    ground.api.stack_resources = [resource("Database", "AWS::RDS::DBInstance", "physical-Database")]
+    ground.bench.databases.instances = {"physical-Database": FakeDatabase()}
+    kept = [("Database", "DELETE_SKIPPED", ""), ("MasterSecret", "DELETE_SKIPPED", "")]
+    ground.api.script["delete"] = [Operation(["DELETE_IN_PROGRESS", "DELETE_COMPLETE"], kept)]
+    ground.remove()
+    notes = [event.text for event in ground.bench.events if isinstance(event, Note) and "stays" in event.text]
+    assert len(notes) == 1
+    assert "physical-MasterSecret" in notes[0]
+
+
+def test_a_refusal_that_does_not_pass_is_told_with_the_words_of_rds() -> None:
+    ground = Ground()
+    ground.api.put(template("data"), "CREATE_COMPLETE")
+    ground.api.stack_resources = [DATABASE]
+    ground.bench.databases.instances = {"id-database": FakeDatabase("inaccessible-encryption-credentials")}
+    with pytest.raises(OpsctlError, match=r"within an hour\. Its last answer: Database instance id-database is not"):
+        ground.remove()
+
+
 def test_a_stack_is_deleted_and_followed_to_its_end() -> None:
     ground = Ground()
     ground.api.put(template("jobs"), "CREATE_COMPLETE")
@@ -109,7 +155,7 @@ def test_a_database_goes_before_its_stack_with_a_snapshot_and_its_replica_before
     assert [call for call in ground.api.calls if call[0] not in READS] == [
         ("protect", "dev-data=False"), ("lift_database", "id-databasereplica"),
         ("delete_database", "id-databasereplica without"), ("lift_database", "id-database"),
-        ("delete_database", "id-database final-id-database-run1"), ("delete_stack", "dev-data"),
+        ("delete_database", "id-database final-id-database-run1, backups kept"), ("delete_stack", "dev-data"),
     ]  # fmt: skip
     assert Progress("data", "id-database is deleting") in ground.bench.events
 
@@ -173,7 +219,7 @@ def test_a_deletion_that_is_denied_is_told_at_once() -> None:
     ground.api.stack_resources = [DATABASE]
     ground.bench.databases.instances = {"id-database": FakeDatabase(protected=False)}
 
-    def delete(identifier: str, *, final_snapshot: str | None) -> None:
+    def delete(identifier: str, *, final_snapshot: str | None, keep_backups: bool) -> None:
         ground.api.calls.append(("delete_database", identifier))
         raise AwsRefusedError("AWS denied DeleteDBInstance.", aws_code="AccessDenied")
 

@@ -14,7 +14,7 @@ from opsctl.deploy.plan import Consent
 from opsctl.deploy.removal import is_working
 
 from .bench import Bench
-from .fakes import READS, Operation, resource, template
+from .fakes import BODY, READS, Operation, resource, template
 from .services import FakeDatabase
 
 DATABASE = resource("Database", "AWS::RDS::DBInstance", "db-1")
@@ -23,9 +23,9 @@ DATA, APP = template("data", stateful=("Database",)), template("app")
 FAILED_CREATE = [("CREATE_IN_PROGRESS", ""), ("ROLLBACK_IN_PROGRESS", ""), ("ROLLBACK_FAILED", "")]
 
 
-def half_made(stack: str = "data", *, from_start: bool = True, **database: object) -> Bench:
+def half_made(stack: str = "data", body: str = BODY, *, from_start: bool = True, **database: object) -> Bench:
     """A stack whose first create failed and could not be rolled back."""
-    bench, made = Bench(), template(stack)
+    bench, made = Bench(), template(stack, body)
     bench.api.put(made, "ROLLBACK_FAILED")
     own = [(f"dev-{stack}", *event) for event in FAILED_CREATE]
     bench.api.record(made, *(own if from_start else own[1:]))
@@ -68,10 +68,10 @@ def test_a_state_that_changes_between_look_and_call_is_waited_for() -> None:
     refusals = iter([AwsError("It is backing-up.", aws_code="InvalidDBInstanceState")] * 2)
     honest = bench.databases.delete
 
-    def delete(identifier: str, *, final_snapshot: str | None) -> None:
+    def delete(identifier: str, *, final_snapshot: str | None, keep_backups: bool) -> None:
         for refusal in refusals:
             raise refusal
-        honest(identifier, final_snapshot=final_snapshot)
+        honest(identifier, final_snapshot=final_snapshot, keep_backups=keep_backups)
 
     bench.databases.delete = delete  # type: ignore[method-assign]
     bench.run(DATA, Consent(recreate_data=True))
@@ -81,7 +81,7 @@ def test_a_state_that_changes_between_look_and_call_is_waited_for() -> None:
 def test_a_database_that_rds_will_not_delete_is_told_with_its_words() -> None:
     bench = half_made(protected=False)
 
-    def delete(identifier: str, *, final_snapshot: str | None) -> None:
+    def delete(identifier: str, *, final_snapshot: str | None, keep_backups: bool) -> None:
         raise AwsError("The quota of snapshots is used up.", aws_code="SnapshotQuotaExceeded")
 
     bench.databases.delete = delete  # type: ignore[method-assign]
@@ -93,13 +93,25 @@ def test_without_a_history_from_its_start_a_failed_database_is_snapshotted_befor
     """CloudFormation forgets events after 90 days, and with them that the stack was once complete."""
     bench = half_made(from_start=False)
     bench.run(DATA, Consent(recreate_data=True))
-    assert ("delete_database", "db-1 before-recreate-db-1-run") in bench.api.calls
+    assert ("delete_database", "db-1 before-recreate-db-1-run, backups kept") in bench.api.calls
 
 
 def test_a_broken_database_goes_without_the_snapshot_that_rds_can_not_make() -> None:
     bench = half_made(from_start=False, status="incompatible-restore", protected=False)
     bench.run(DATA, Consent(recreate_data=True))
-    assert ("delete_database", "db-1 without") in bench.api.calls
+    assert ("delete_database", "db-1 without, backups kept") in bench.api.calls
+    assert any("takes no final snapshot of db-1" in event.text for event in bench.events if isinstance(event, Note))
+
+
+def test_a_deletion_that_failed_90_days_after_the_create_is_no_failed_create() -> None:
+    bench = Bench()
+    bench.api.put(DATA, "DELETE_FAILED")
+    bench.api.record(DATA, ("dev-data", "DELETE_IN_PROGRESS", ""), ("dev-data", "DELETE_FAILED", "protected"))
+    bench.api.stack_resources = [DATABASE]
+    bench.databases.instances["db-1"] = FakeDatabase()
+    with pytest.raises(RefusedChangeError, match="may hold data"):
+        bench.run(DATA, Consent(recreate_data=True))
+    assert bench.api.writes == []
 
 
 def test_without_consent_nothing_is_touched() -> None:
@@ -140,7 +152,7 @@ Resources:
 
 def test_a_bucket_that_aws_wrote_to_during_a_failed_create_goes_with_its_stack() -> None:
     """Switching access logs on writes a test object, so that the rollback could not delete the bucket."""
-    bench = half_made("app")
+    bench = half_made("app", BUCKET)
     bench.api.record(APP, ("Logs", "CREATE_IN_PROGRESS", ""), ("Logs", "CREATE_COMPLETE", ""))
     bench.api.stack_resources = [resource("Logs", "AWS::S3::Bucket", "logs-1", "DELETE_FAILED")]
     bench.region.s3.filled = {"logs-1"}
@@ -166,19 +178,29 @@ def test_a_bucket_that_the_failed_create_did_not_make_is_never_emptied(
     """Its name may be another's, or that of one which was kept when the environment was destroyed."""
     if policy == "Delete" and status not in {"CREATE_FAILED", "DELETE_COMPLETE", "DELETE_SKIPPED"}:
         return  # one that the template would delete itself
-    bench = half_made("app")
+    body = BUCKET.replace("RetainExceptOnCreate", policy)
+    bench = half_made("app", body)
     bench.api.record(APP, *(("Logs", each, "") for each in history))
     bench.api.stack_resources = [resource("Logs", "AWS::S3::Bucket", "logs-1", status)]
-    bench.run(template("app", BUCKET.replace("RetainExceptOnCreate", policy)))
+    bench.run(template("app", body))
     assert not [call for call, _ in bench.api.calls if "bucket" in call]
 
 
-def test_a_bucket_of_a_stack_that_was_complete_is_kept() -> None:
+@pytest.mark.parametrize("wanted", [BUCKET, BODY])
+def test_a_bucket_of_a_stack_that_was_complete_is_kept_also_when_the_configuration_has_dropped_it(wanted: str) -> None:
     bench, stack = Bench(), template("app", BUCKET)
     bench.api.put(stack, "DELETE_FAILED")
     bench.api.record(stack, ("dev-app", "CREATE_IN_PROGRESS", ""), ("dev-app", "CREATE_COMPLETE", ""))
     bench.api.stack_resources = [resource("Logs", "AWS::S3::Bucket", "logs-1")]
-    bench.run(stack)
+    with pytest.raises(RefusedChangeError, match="may hold data"):
+        bench.run(template("app", wanted))
+    assert bench.api.writes == []
+
+
+def test_a_bucket_that_the_deployed_template_does_not_name_is_not_emptied() -> None:
+    bench = half_made("app")
+    bench.api.stack_resources = [resource("Logs", "AWS::S3::Bucket", "logs-1", "DELETE_FAILED")]
+    bench.run(template("app", BUCKET.replace("RetainExceptOnCreate", "Delete")))
     assert bench.api.writes[0] == "delete_stack"
 
 

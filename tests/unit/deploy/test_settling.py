@@ -41,6 +41,16 @@ def test_a_rollback_that_fails_again_names_what_can_be_skipped_and_what_that_mea
     assert "counts as rolled back without being looked at" in caught.value.detail[-1]
 
 
+def test_what_cannot_be_skipped_is_not_offered() -> None:
+    bench = stuck(RULE, TOPIC)
+    bench.api.types["Database"] = "AWS::RDS::DBInstance"
+    failures = [("Database", "UPDATE_FAILED", "gone"), ("Topic", "DELETE_FAILED", "no")]
+    bench.api.script["continue"] = [Operation(["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"], failures)]
+    with pytest.raises(StackFailedError) as caught:
+        bench.run(template())
+    assert "--skip-resource" not in caught.value.hint
+
+
 def test_skipped_resources_are_left_out_and_the_deploy_goes_on() -> None:
     bench = stuck(RULE, TOPIC)
     bench.run(template(), skipping("Rule", "Topic"))

@@ -119,7 +119,15 @@ def test_a_data_stack_that_was_ever_complete_is_never_deleted() -> None:
     bench, data = Bench(), template("data", stateful=("Database",))
     bench.api.put(data, "DELETE_FAILED")
     bench.api.record(data, ("dev-data", "CREATE_COMPLETE", ""), ("dev-data", "DELETE_FAILED", "protected"))
-    with pytest.raises(RefusedChangeError, match="was complete before") as caught:
+    with pytest.raises(RefusedChangeError, match="may have been complete before") as caught:
         bench.run(data, Consent(recreate_data=True))
-    assert "opsctl destroy --delete-data" in caught.value.hint
+    # Not `opsctl destroy --delete-data`, which would remove the whole environment.
+    assert "delete-data" not in caught.value.hint
+    assert "delete-stack --stack-name dev-data" in caught.value.hint
+    # But with a database, which would stay behind while the next deploy makes an empty one.
+    bench.api.stack_resources = [resource("Database", "AWS::RDS::DBInstance", "db-1")]
+    with pytest.raises(RefusedChangeError) as caught:
+        bench.run(data, Consent(recreate_data=True))
+    assert "delete-data" in caught.value.hint
+    assert "delete-stack" not in caught.value.hint
     assert bench.api.writes == []

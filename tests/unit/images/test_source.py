@@ -139,6 +139,18 @@ def test_changed_files_count_although_git_was_told_not_to_look(checkout: Path, b
     assert version.tag.startswith(f"{version.commit}-dirty-")
 
 
+def test_a_link_that_git_was_told_not_to_look_at_counts_by_where_it_leads(checkout: Path) -> None:
+    link = checkout / "service" / "link"
+    link.symlink_to("manage.py")
+    git(checkout, "add", "service/link")
+    git(checkout, "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message=link")
+    git(checkout, "update-index", "--assume-unchanged", "service/link")
+    assert not source_version(checkout).dirty
+    link.unlink()
+    link.symlink_to("../elsewhere")
+    assert source_version(checkout).dirty
+
+
 def test_a_file_that_git_was_told_not_to_look_at_and_that_is_as_committed_changes_nothing_in_a_subfolder(
     checkout: Path, tmp_path: Path
 ) -> None:

@@ -85,7 +85,9 @@ def test_the_task_reads_and_writes_raw_files_only_and_deletes_nothing() -> None:
     assert given["ListRawFiles"]["Resource"] == sub(bucket)
     assert given["ListRawFiles"]["Condition"] == {"StringLike": {"s3:prefix": ["raw/*"]}}
     assert given["SyncRawFiles"]["Resource"] == sub(f"{bucket}/raw/*")
-    assert given["SyncRawFiles"]["Action"] == ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    assert given["SyncRawFiles"]["Action"] == [
+        "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"
+    ]  # fmt: skip
     assert "UseKeyThroughS3" not in given
 
 
