@@ -170,7 +170,7 @@ class Settler:
     def _way_out(self, stack: Stack) -> str:
         """What leads on from a deletion that failed. A database would stay behind, and the next deploy make another."""
         if by_type(self._api.resources(stack.id), DATABASE):
-            return "To keep the database, repair the stack by hand. To remove it: `opsctl destroy --delete-data`."
+            return "Repair the stack by hand, or remove the database for good: `opsctl destroy --delete-data`."
         return (
             f"When the cause is gone, `aws cloudformation delete-stack --stack-name {stack.name}` ends the deletion and "
             "leaves what is kept by its DeletionPolicy; then deploy again."
