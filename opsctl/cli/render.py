@@ -9,6 +9,7 @@ from opsctl.deploy.plan import UNCHANGED, Plan, ResourceChange, StackPlan
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
+    from opsctl.deploy.forecast import Forecast
     from opsctl.local.target import LocalStatus
 
 _SIGNS = {"add": "+", "modify": "~", "remove": "-"}
@@ -30,10 +31,19 @@ def plan_text(plan: Plan, *, resources: bool = True) -> str:
         lines.append("  record     the last deploy ended before it wrote its release record")
     if plan.is_empty:
         lines.append("Nothing to do.")
+    if plan.expected is not None:
+        lines.append(expected_text(plan.expected))
     lines += [f"! {text}" for text in (*plan.notes, *plan.problems)]
     for risk in plan.risks:
         lines.append(f"! {risk.text()}. It is refused without --allow-replace {risk.logical_id}.")
     return "\n".join(lines)
+
+
+def expected_text(forecast: Forecast) -> str:
+    """What a first deploy takes, and the three waits of it that are longest."""
+    longest = sorted(forecast.path, key=lambda leg: -leg.seconds)[:3]
+    what = ", ".join(f"{leg.name} {leg.seconds / 60:.1f}" for leg in longest)
+    return f"Takes about {max(1, round(forecast.minutes))} minutes on AWS, most of it: {what}."
 
 
 def _headline(stack: StackPlan) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from opsctl.deploy.statuses import Action
+
+if TYPE_CHECKING:
+    from opsctl.deploy.forecast import Forecast
 
 ChangeAction = Literal["add", "modify", "remove"]
 Replacement = Literal["no", "maybe", "yes"]
@@ -98,7 +101,8 @@ class Plan:
     """Everything one deploy would do, in order. `record`: an earlier deploy ended before its release record.
 
     `notes` are sentences about what the configuration alone would not lead one to expect; `problems`, about what AWS
-    would refuse, so that the plan must not be executed.
+    would refuse, so that the plan must not be executed. `expected`: how long making its new stacks takes on AWS, by the
+    model of forecast.py; None where none is made.
     """
 
     environment: str
@@ -108,6 +112,7 @@ class Plan:
     record: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    expected: Forecast | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -11,6 +11,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
 from opsctl.deploy import nat_image, planner, release
 from opsctl.deploy.database_class import class_problems
+from opsctl.deploy.forecast import Forecast, as_ordered
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.replicas import read_problems
@@ -90,10 +91,20 @@ class Situation:
         plan = planner.plan(self.env.name, selected, self.state, self.context, image=image)
         return replace(
             plan,
+            expected=self._expected(selected, plan),
             record=plan.is_empty and self._lacks_record(selected, image),
             problems=self._database_problems(selected),
             notes=tuple(self._notes),
         )
+
+    def _expected(self, selected: Sequence[StackTemplate], plan: Plan) -> Forecast | None:
+        """How long AWS takes to make the stacks that are new. On this machine nothing takes minutes."""
+        made = {item.stack for item in plan.stacks if item.action in {Action.CREATE.value, Action.RECREATE.value}}
+        new = [template for template in selected if template.stack in made]
+        if self.env.target == "local" or not new:
+            return None
+        steps = planner.order(new, image=plan.image is not None and plan.image.build, migrate=plan.migrate)
+        return as_ordered(new, steps)
 
     def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
         """What RDS would refuse, minutes in, of the database that is configured. Asked when that changes only."""

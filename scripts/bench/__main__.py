@@ -7,12 +7,13 @@ import platform
 import sys
 from collections.abc import Callable
 
-from scripts.bench import api, command_line, dataset, images
+from scripts.bench import api, command_line, dataset, first_deploy, images
 
 BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "start-up": command_line.start_up,
     "synth": command_line.synth,
     "deploy-without-changes": command_line.deploy_without_changes,
+    "first-deploy": first_deploy.first_deploy,
     "build": dataset.build,
     "load": dataset.load,
     "cached-answers": api.cached_answers,

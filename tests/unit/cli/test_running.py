@@ -7,6 +7,7 @@ import pytest
 from opsctl.cli.render import plan_text
 from opsctl.cli.running import refuse
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
+from opsctl.deploy.forecast import Forecast, Leg
 from opsctl.deploy.plan import UNCHANGED, Consent, Plan, Risk, StackPlan
 from opsctl.deploy.preflight import PreflightError
 from opsctl.deploy.statuses import Action
@@ -41,6 +42,15 @@ def test_a_stack_that_a_person_has_to_repair_stops_the_others_too() -> None:
         refuse(Plan("dev", (FINE, BROKEN)), Consent(frozenset({"Database"})))
     assert caught.value.detail == ("network: it is IMPORT_ROLLBACK_FAILED: no",)
     assert "--stack-name dev-network" in caught.value.hint
+
+
+def test_a_plan_that_makes_stacks_on_aws_says_how_long_and_what_for() -> None:
+    seconds = {"data/start": 20.0, "data/Group": 5.0, "data/Database": 360.0, "app/Service": 120.0}
+    path = tuple(Leg(name, "", each) for name, each in seconds.items())
+    text = plan_text(Plan("dev", (FINE,), expected=Forecast(505.0, path)))
+    assert text.splitlines()[-1] == (
+        "Takes about 8 minutes on AWS, most of it: data/Database 6.0, app/Service 2.0, data/start 0.3."
+    )
 
 
 def test_what_aws_would_not_take_stops_it_and_is_shown_in_the_plan() -> None:

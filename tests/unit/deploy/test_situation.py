@@ -8,6 +8,7 @@ import pytest
 
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
+from opsctl.deploy.durations import STACK_SECONDS, duration_of
 from opsctl.deploy.plan import Plan
 from opsctl.deploy.situation import Request, Situation
 from opsctl.stacks.model import FromContext, StackTemplate
@@ -190,3 +191,14 @@ def test_an_allowance_for_a_major_upgrade_that_is_done_is_noted() -> None:
     assert plan.is_empty
     assert plan.notes[0].startswith("rds.allow_major_version_upgrade is still true")
     assert planned(aws, stack)[1].notes == ()
+
+
+def test_only_new_stacks_on_aws_are_expected_to_take_minutes() -> None:
+    _, plan = planned(FakeAws(), network())
+    assert plan.expected is not None
+    assert [leg.name for leg in plan.expected.path] == ["network/start", "network/Nat1"]
+    assert plan.expected.seconds == STACK_SECONDS + duration_of("AWS::EC2::Instance", {}).create
+    assert plan.to_dict()["expected"]["path"][1]["name"] == "network/Nat1"
+    _, update = planned(deployed(network()), network(topic="two"))
+    assert update.stacks[0].action == "update"
+    assert update.expected is None
