@@ -172,7 +172,7 @@ class Settler:
         if by_type(self._api.resources(stack.id), DATABASE):
             return "Repair the stack by hand, or remove the database for good: `opsctl destroy --delete-data`."
         return (
-            """What leads on. With a database, `delete-stack` would leave it behind and the next deploy make another."""
+            f"When the cause is gone, `aws cloudformation delete-stack --stack-name {stack.name}` ends the deletion. It "
             "leaves what is kept by its DeletionPolicy; then deploy again."
         )
 

@@ -16,7 +16,7 @@ from opsctl.config.models import Environment
 from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
 from opsctl.stacks.parts.policies import allow, document, trust
-from opsctl.stacks.parts.queues import dead_letter_queue, may_send
+from opsctl.stacks.parts.queues import may_send
 from opsctl.stacks.parts.tasks import decrypt_secrets, use_data_key
 
 FUNCTION_SECONDS = 120
@@ -108,7 +108,7 @@ def _function(stack: StackBuilder, bundle: Any) -> awslambda.Function:
     its ServiceToken to another one. [CFN CustomResource, ServiceToken]
     """
     env = stack.env
-    failed = dead_letter_queue(stack, "DbInitFailures")
+    failed = stack.output_of("platform", "DbInitFailuresArn")
     function = awslambda.Function(
         "DbInitFunction",
         Description=f"Database roles of {env.service} in {env.name}",
@@ -123,7 +123,7 @@ def _function(stack: StackBuilder, bundle: Any) -> awslambda.Function:
             SubnetIds=private_subnets(stack), SecurityGroupIds=[stack.output_of("network", "DbInitSecurityGroupId")]
         ),
         LoggingConfig=awslambda.LoggingConfig(LogGroup=stack.output_of("platform", "FunctionLogGroupName")),
-        DeadLetterConfig=awslambda.DeadLetterConfig(TargetArn=GetAtt(failed, "Arn")),
+        DeadLetterConfig=awslambda.DeadLetterConfig(TargetArn=failed),
     )
     _environment(stack, function)
     _concurrency(stack, function)

@@ -26,6 +26,6 @@ def dead_letter_queue(stack: StackBuilder, name: str) -> sqs.Queue:
     return queue
 
 
-def may_send(queue: Any) -> Statement:
+def may_send(queue_arn: Any) -> Statement:
     """What the sender's role needs."""
-    return allow("KeepWhatFailed", "sqs:SendMessage", GetAtt(queue, "Arn"))
+    return allow("KeepWhatFailed", "sqs:SendMessage", queue_arn)

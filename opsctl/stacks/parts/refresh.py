@@ -123,7 +123,7 @@ def _role(stack: StackBuilder, refresh: Task, missed: sqs.Queue) -> iam.Role:
             [GetAtt(refresh.execution_role, "Arn"), GetAtt(refresh.task_role, "Arn")],
             condition={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         ),
-        may_send(missed),
+        may_send(GetAtt(missed, "Arn")),
     ]
     return stack.add(
         iam.Role(

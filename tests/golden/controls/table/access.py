@@ -97,7 +97,7 @@ CONTROLS: tuple[Control, ...] = (
         check("own:retries", "jobs", one("DbInitInvocation"), "MaximumRetryAttempts", equals(0)),
         check("own:retries", "jobs", one("DbInitInvocation"), "FunctionName", equals(ref("DbInitFunction"))),
         check("own:retries", "jobs", one("DbInitInvocation"), "Qualifier", equals("$LATEST")),
-        check("CKV_AWS_116", "jobs", FUNCTION, "DeadLetterConfig/TargetArn", equals(att("DbInitFailures.Arn"))),
+        check("CKV_AWS_116", "jobs", FUNCTION, "DeadLetterConfig/TargetArn", equals(ref("DbInitFailuresArn"))),
         check("CKV_AWS_173", "jobs", FUNCTION, "KmsKeyArn", equals(ref("DataKeyArn")), on=STRICT),
         check("CKV_AWS_173", "jobs", FUNCTION, "KmsKeyArn", absent(), on=DEV),
         skipped("CKV_AWS_173", "jobs", FUNCTION),
