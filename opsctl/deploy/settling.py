@@ -172,7 +172,7 @@ class Settler:
         if by_type(self._api.resources(stack.id), DATABASE):
             return "Repair the stack by hand, or remove the database for good: `opsctl destroy --delete-data`."
         return (
-            f"When the cause is gone, `aws cloudformation delete-stack --stack-name {stack.name}` ends the deletion. It "
+            f"When the cause is gone, `aws cloudformation delete-stack --stack-name {stack.name}` ends it, and "
             "leaves what is kept by its DeletionPolicy; then deploy again."
         )
 
