@@ -161,6 +161,13 @@ class Rds(Section):
         return "." in self.engine_version
 
 
+class Health(Section):
+    """How the load balancer finds out that a task serves. AWS advises 5 s twice for a service that starts quickly."""
+
+    interval: int = Field(5, ge=5, le=300, description="Seconds between two checks.")
+    threshold: int = Field(2, ge=2, le=10, description="Good checks until a new task gets requests.")
+
+
 class Ecs(Section):
     """The Fargate service, its image and its load balancer."""
 
@@ -191,6 +198,13 @@ class Ecs(Section):
     domain_name: DomainName | None = None
     hosted_zone_id: HostedZoneId | None = None
     hosted_zone_name: DomainName | None = None
+    health: Health = Health()
+    drain: int = Field(
+        20,
+        ge=0,
+        le=3600,
+        description="Seconds that an old task may still take for its requests: your longest.",
+    )
     dataset_schedule: str | None = Field(
         "cron(15 4 * * ? *)",
         pattern=r"^(cron|rate)\(.+\)$",

@@ -18,8 +18,8 @@ from opsctl.stacks.parts.policies import Statement, allow, service
 # [UG ALB describe-ssl-policies]
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 LOG_BUCKET = "LoadBalancerLogs"
-# A release drains for this long; the default is 300 s. Requests to this service take well under a second. [API]
-DEREGISTRATION_SECONDS = 20
+# A task is replaced when it has answered no check for so long: a pause of the database or a full CPU passes.
+UNHEALTHY_SECONDS = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ def _takes_access_logs(prefix: str) -> Statement:
 
 def _target_group(stack: StackBuilder) -> elb.TargetGroup:
     """Named by CloudFormation: its port is create-only, and a named group couldn't be replaced. [Schema]"""
+    health = stack.env.ecs.health
     return stack.add(
         elb.TargetGroup(
             "TargetGroup",
@@ -118,13 +119,14 @@ def _target_group(stack: StackBuilder) -> elb.TargetGroup:
             Protocol="HTTP",
             HealthCheckProtocol="HTTP",
             HealthCheckPath="/healthz",
-            HealthCheckIntervalSeconds=15,
-            HealthCheckTimeoutSeconds=5,
-            HealthyThresholdCount=2,
-            UnhealthyThresholdCount=3,
+            HealthCheckIntervalSeconds=health.interval,
+            HealthCheckTimeoutSeconds=min(5, health.interval - 1),
+            HealthyThresholdCount=health.threshold,
+            UnhealthyThresholdCount=max(2, min(10, UNHEALTHY_SECONDS // health.interval)),  # 2 to 10 [API]
             Matcher=elb.Matcher(HttpCode="200"),
             TargetGroupAttributes=[
-                elb.TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value=str(DEREGISTRATION_SECONDS)),
+                # The default is 300 s, which every release would wait for its old tasks. [API]
+                elb.TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value=str(stack.env.ecs.drain)),
             ],
         )
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opsctl.config.models import Health
 from opsctl.stacks import app
 from tests.unit.stacks.reading import NAMES, Stack, environment, ref, statements, sub
 
@@ -130,11 +131,22 @@ def test_targets_are_healthy_when_healthz_says_200(name: str) -> None:
     assert group["Port"] == environment(name).ecs.container_port
     assert group["HealthCheckPath"] == "/healthz"
     assert group["Matcher"] == {"HttpCode": "200"}
-    assert 5 <= group["HealthCheckIntervalSeconds"] <= 300
-    assert 2 <= group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"]
 
 
-def test_a_release_does_not_wait_five_minutes_for_each_old_task() -> None:
-    (delay,) = build("prd")["TargetGroup"]["TargetGroupAttributes"]
-    assert delay["Key"] == "deregistration_delay.timeout_seconds"
-    assert int(delay["Value"]) <= 30
+@pytest.mark.parametrize(
+    ("interval", "threshold", "timeout", "bad"), [(5, 2, 4, 9), (15, 3, 5, 3), (300, 10, 5, 2), (None, None, 4, 9)]
+)
+def test_a_new_task_serves_after_the_configured_checks_and_an_old_one_goes_after_45_seconds(
+    interval: int | None, threshold: int | None, timeout: int, bad: int
+) -> None:
+    given = {"ecs__health": Health(interval=interval, threshold=threshold)} if interval and threshold else {}
+    group = build("dev", **given)["TargetGroup"]
+    assert (group["HealthCheckIntervalSeconds"], group["HealthyThresholdCount"]) == (interval or 5, threshold or 2)
+    assert (group["HealthCheckTimeoutSeconds"], group["UnhealthyThresholdCount"]) == (timeout, bad)
+
+
+@pytest.mark.parametrize("seconds", [20, 0, 90])
+def test_an_old_task_has_the_configured_time_for_its_requests(seconds: int) -> None:
+    stack = build("prd") if seconds == 20 else build("prd", ecs__drain=seconds)
+    (delay,) = stack["TargetGroup"]["TargetGroupAttributes"]
+    assert delay == {"Key": "deregistration_delay.timeout_seconds", "Value": str(seconds)}
