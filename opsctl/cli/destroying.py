@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 from opsctl.cli import context
 from opsctl.cli.context import Target
 from opsctl.cli.progress import listening
 from opsctl.cli.reading import require_outputs, state_of
 from opsctl.cli.wiring import pace
-from opsctl.deploy.destroy import Destroyer, DestroyPlan, ensure_unchanged
+from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchanged
 from opsctl.deploy.events import Emit
+from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.lock import Lock
 from opsctl.deploy.removal import StackRemover
@@ -20,42 +22,56 @@ from opsctl.deploy.stream import DetachedError, Follower
 
 
 def remove_all(target: Target, state: RemoteState, plan: DestroyPlan, *, as_json: bool, timeout_minutes: int) -> None:
-    """Remove the plan's stacks in order. Stops at the first that can't be removed."""
+    """Remove the plan's stacks, each after those that use it. After one that can't be removed no other is begun."""
     run_id = context.run_id()
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
     lock = Lock(
         target.aws.s3, bucket, target.env.name, owner=context.owner(),
         run_id=run_id, command=context.command_line(), clock=time.time,
     )  # fmt: skip
+    detach = threading.Event()
+
+    def remove(name: str, emit: Emit) -> None:
+        destroyer = _destroyer(target, state, name, emit, lock, run_id, timeout_minutes, detach)
+        destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
+
     journal = Journal(target.workspace.root, target.env.name, run_id)
     with lock, listening(journal, as_json=as_json) as emit:
         ensure_unchanged(state, state_of(target), target.env.name)
-        for name in plan.remove:
-            destroyer = _destroyer(target, state, name, emit, lock, run_id, timeout_minutes)
-            try:
-                destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
-            except KeyboardInterrupt:
-                raise DetachedError(
-                    f"Detached; what AWS was told to delete of {name} goes on.",
-                    hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
-                ) from None
+        steps = [Step(name, partial(remove, name, emit), USED_BY.get(name, ())) for name in plan.remove]
+        try:
+            run_steps(steps, interrupt=detach.set)
+        except (KeyboardInterrupt, DetachedError):
+            raise DetachedError(
+                "Detached; what AWS was told to delete goes on.",
+                hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
+            ) from None
 
 
 def _destroyer(
-    target: Target, state: RemoteState, name: str, emit: Emit, lock: Lock, run_id: str, timeout_minutes: int
+    target: Target,
+    state: RemoteState,
+    name: str,
+    emit: Emit,
+    lock: Lock,
+    run_id: str,
+    timeout_minutes: int,
+    detach: threading.Event,
 ) -> Destroyer:
+    def pause(seconds: float) -> None:
+        if detach.wait(seconds):
+            raise DetachedError("Detached while AWS was working.", hint="`opsctl destroy` goes on from here.")
+
     template = next(item for item in (*target.templates, *target.unwanted) if item.stack == name)
     aws = target.aws.in_region(template.region)
     rhythm = pace(target, timeout_minutes)
-    follower = Follower(
-        aws.cloudformation, emit, rhythm, clock=time.time, detach=threading.Event(), follow_by="opsctl destroy"
-    )
+    follower = Follower(aws.cloudformation, emit, rhythm, clock=time.time, detach=detach, follow_by="opsctl destroy")
     remover = StackRemover(
-        aws, follower, emit, pause=time.sleep, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure
+        aws, follower, emit, pause=pause, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure
     )
     return Destroyer(
         aws, remover, follower, emit, run_id=run_id, cluster=state.outputs("platform").get("ClusterName", ""),
         # Where the environment is protected they are kept, as its other logs are.
         keep_logs=target.env.security.termination_protection,
-        pause=time.sleep, poll_seconds=rhythm.seconds, before_write=lock.ensure,
+        pause=pause, poll_seconds=rhythm.seconds, before_write=lock.ensure,
     )  # fmt: skip

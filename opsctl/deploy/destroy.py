@@ -1,4 +1,4 @@
-"""Removing an environment, newest stack first. What holds data stays unless the person names it."""
+"""Removing an environment, each stack after those that use it. What holds data stays unless the person names it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 # Removed in this order. The bootstrap stack belongs to the account and is never removed here.
 WITHOUT_DATA = ("dashboard", "edge", "app", "jobs")
 REST = ("data", "network", "platform")
+# A stack goes when those that use it are gone; others go beside it.
+USED_BY = {
+    "edge": ("dashboard",),
+    "jobs": ("app",),
+    "data": ("app", "jobs"),
+    "network": ("app", "jobs", "data"),
+    "platform": ("app", "jobs", "data", "network"),
+}
+# What a person should know before taking a long deletion for one that hangs.
+_LONG_ENDS = {
+    "jobs": "on AWS the function's network interfaces take up to 20 minutes to go",
+    "dashboard": "on AWS a distribution is switched off everywhere first, which takes minutes",
+}
 # A container is killed two minutes after SIGTERM at the latest; its network interface goes a little later.
 _TASK_SECONDS = 600.0
 
@@ -66,7 +79,7 @@ def ensure_unchanged(seen: RemoteState, now: RemoteState, environment: str) -> N
 
 
 class Destroyer:
-    """Removes stacks one by one. `cluster` is where the environment's tasks run, "" when it has none.
+    """Removes single stacks. `cluster` is where the environment's tasks run, "" when it has none.
 
     `keep_logs`: what RDS wrote about a database stays in CloudWatch when it goes.
     """
@@ -99,7 +112,8 @@ class Destroyer:
     def remove(self, name: str, stack: Stack, body: str) -> None:
         """Remove one stack. Raises OpsctlError with the first resource that could not be deleted."""
         started = time.monotonic()
-        self._emit(StepStarted(name, f"delete {stack.name}"))
+        long = f" ({_LONG_ENDS[name]})" if name in _LONG_ENDS else ""
+        self._emit(StepStarted(name, f"delete {stack.name}{long}"))
         if not is_terminal(stack.status):
             running = self._follower.follow(name, stack.id, since=self._follower.newest(stack.id))
             if running.is_gone:

@@ -12,13 +12,15 @@ from opsctl.aws.cloudformation import Stack
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.logs import LogGroup
-from opsctl.deploy.destroy import Destroyer, ensure_unchanged, plan_destroy
+from opsctl.deploy.destroy import USED_BY, Destroyer, ensure_unchanged, plan_destroy
 from opsctl.deploy.events import Note, Progress, StepFinished
 from opsctl.deploy.lock import LockLostError
 from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import Follower, Pace
 from opsctl.errors import BusyError, OpsctlError
+from opsctl.stacks import catalog
+from tests.unit.stacks.reading import NAMES, environment
 
 from .bench import Bench
 from .fakes import READS, FakeCloudFormation, Operation, resource, template
@@ -110,6 +112,13 @@ def test_what_changed_while_the_person_was_asked_is_not_removed(now: RemoteState
 def test_what_went_meanwhile_or_is_going_does_not_stop_a_removal() -> None:
     ensure_unchanged(seen(), RemoteState(), "dev")
     ensure_unchanged(seen(), RemoteState({"app": Stack("dev-app", "id-1", "DELETE_IN_PROGRESS")}), "dev")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stack_goes_after_all_that_use_it(name: str) -> None:
+    for one in catalog.templates(environment(name)):
+        for used in one.depends_on:
+            assert used == "bootstrap" or one.stack in USED_BY[used], f"{one.stack} uses {used}"
 
 
 def test_a_database_that_was_deleted_is_not_told_to_stay() -> None:
