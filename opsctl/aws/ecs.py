@@ -8,6 +8,8 @@ from typing import Any
 
 from opsctl.aws.errors import AwsError, translated
 
+_AGENT = "aws-guardduty-agent"
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -162,9 +164,6 @@ class Ecs:
             raise
         active = [item for item in found if item.get("status") != "INACTIVE"]
         return _service(active[0]) if active else None
-
-
-_AGENT = "aws-guardduty-agent"
 
 
 def _task(item: dict[str, Any]) -> Task:

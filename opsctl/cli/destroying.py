@@ -58,20 +58,14 @@ def _destroyer(
     timeout_minutes: int,
     detach: threading.Event,
 ) -> Destroyer:
-    def pause(seconds: float) -> None:
-        if detach.wait(seconds):
-            raise DetachedError("Detached while AWS was working.", hint="`opsctl destroy` goes on from here.")
-
     template = next(item for item in (*target.templates, *target.unwanted) if item.stack == name)
     aws = target.aws.in_region(template.region)
     rhythm = pace(target, timeout_minutes)
     follower = Follower(aws.cloudformation, emit, rhythm, clock=time.time, detach=detach, follow_by="opsctl destroy")
-    remover = StackRemover(
-        aws, follower, emit, pause=pause, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure
-    )
+    remover = StackRemover(aws, follower, emit, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure)
     return Destroyer(
         aws, remover, follower, emit, run_id=run_id, cluster=state.outputs("platform").get("ClusterName", ""),
         # Where the environment is protected they are kept, as its other logs are.
         keep_logs=target.env.security.termination_protection,
-        pause=pause, poll_seconds=rhythm.seconds, before_write=lock.ensure,
+        poll_seconds=rhythm.seconds, before_write=lock.ensure,
     )  # fmt: skip

@@ -41,7 +41,7 @@ def execute(
             "An empty database that a failed deploy left is deleted and made again. Go on?", yes=yes, as_json=as_json
         )
         consent = replace(consent, recreate_data=True)
-    if plan.expected is not None:
+    elif plan.expected is not None:
         output.note(render.expected_text(plan.expected))
     journal = Journal(target.workspace.root, target.env.name, work.run_id)
     with listening(journal, as_json=as_json) as emit:

@@ -65,7 +65,6 @@ class Deployment:
         emit: Emit,
         pace: Pace,
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._now = situation
         self._env = situation.env
@@ -74,7 +73,6 @@ class Deployment:
         self._emit = emit
         self._pace = pace
         self._clock = clock
-        self._sleep = sleep
         self._detach = threading.Event()
         self._guard = threading.Lock()
         self._changed = False
@@ -214,7 +212,7 @@ class Deployment:
         )  # fmt: skip
         before_write = self._before_stack(template)
         remover = StackRemover(
-            aws, follower, self._emit, pause=self._pause, poll_seconds=self._pace.seconds, clock=self._clock,
+            aws, follower, self._emit, poll_seconds=self._pace.seconds, clock=self._clock,
             before_write=before_write,
         )  # fmt: skip
         return StackRunner(
@@ -224,17 +222,10 @@ class Deployment:
             self._emit,
             run_id=self._request.run_id,
             consent=self._request.consent,
-            pause=self._pause,
             clock=self._clock,
             upload=self._upload_template,
             before_write=before_write,
         )
-
-    def _pause(self, seconds: float) -> None:
-        """Wait between two questions; Ctrl-C ends the waiting."""
-        self._sleep(seconds)
-        if self._detach.is_set():
-            raise DetachedError("Detached while AWS was working.", hint="`opsctl deploy` goes on from here.")
 
     def _before_stack(self, template: StackTemplate) -> Callable[[], None]:
         """What has to be true before a stack is written: we hold the lock, and the code that it names is uploaded."""

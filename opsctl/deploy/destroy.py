@@ -68,14 +68,17 @@ def ensure_unchanged(seen: RemoteState, now: RemoteState, environment: str) -> N
     """Raise BusyError when a stack was made, made again, changed or protected since `seen`; one that went is fine."""
     for name, stack in now.stacks.items():
         before = seen.stacks.get(name)
-        if before is None or any(
-            getattr(before, field) != getattr(stack, field) for field in ("id", "updated", "termination_protection")
-        ):
+        if before is None or _version(before) != _version(stack):
             raise BusyError(
                 f"{stack.name} was changed by somebody while you were asked, so nothing was removed.",
                 code="changed-meanwhile",
                 hint=f"Run `opsctl destroy --env {environment}` again to see what it would remove now.",
             )
+
+
+def _version(stack: Stack) -> tuple[object, ...]:
+    """What differs once somebody has changed a stack; its status also does when it goes on by itself."""
+    return stack.id, stack.updated, stack.termination_protection
 
 
 class Destroyer:
@@ -94,7 +97,6 @@ class Destroyer:
         run_id: str,
         cluster: str,
         keep_logs: bool,
-        pause: Callable[[float], None],
         poll_seconds: float,
         before_write: Callable[[], None],
     ) -> None:
@@ -105,7 +107,6 @@ class Destroyer:
         self._run_id = run_id
         self._cluster = cluster
         self._keep_logs = keep_logs
-        self._pause = pause
         self._poll = poll_seconds
         self._before_write = before_write
 
@@ -157,5 +158,5 @@ class Destroyer:
                     self._before_write()
                     self._aws.ecs.stop_task(self._cluster, task.arn, reason="opsctl destroy removes its environment")
             self._emit(Progress(name, f"{len(running)} tasks are stopping"))
-            self._pause(self._poll)
+            self._follower.pause(self._poll)
             waited += self._poll

@@ -60,7 +60,6 @@ class StackRemover:
         follower: Follower,
         emit: Emit,
         *,
-        pause: Callable[[float], None],
         poll_seconds: float,
         clock: Callable[[], float],
         before_write: Callable[[], None],
@@ -68,7 +67,6 @@ class StackRemover:
         self._aws = aws
         self._follower = follower
         self._emit = emit
-        self._pause = pause
         self._poll = poll_seconds
         self._clock = clock
         self._before_write = before_write
@@ -105,14 +103,15 @@ class StackRemover:
         for item in by_type(resources, _LOAD_BALANCER):
             self._write.load_balancers.lift_protection(item.physical_id)
         declared = compare.parse(removal.body).get("Resources", {})
+        kept = kept_resources(removal.body)
         for item in by_type(resources, _BUCKET):
             if item.status in _NOT_OURS or item.logical_id not in declared:
                 continue
-            kept = declared[item.logical_id].get("DeletionPolicy", "") in _KEPT
-            if kept and not (removal.unused and self._was_made(removal.stack, item)):
+            outlives = item.logical_id in kept
+            if outlives and not (removal.unused and self._was_made(removal.stack, item)):
                 continue
             self._write.s3.empty(item.physical_id)
-            if kept:  # the stack would leave it behind
+            if outlives:  # the stack would leave it behind
                 self._write.s3.delete_bucket(item.physical_id)
                 gone.add(item.physical_id)
         return gone
@@ -195,7 +194,7 @@ class StackRemover:
                     hint="Look at it in the RDS console; when it takes orders again, run the command again: it goes on "
                     "from here.",
                 )
-            self._pause(self._poll)
+            self._follower.pause(self._poll)
 
     @staticmethod
     def _try(act: Callable[[Instance], object], now: Instance) -> str:

@@ -60,7 +60,6 @@ class StackRunner:
         *,
         run_id: str,
         consent: Consent,
-        pause: Callable[[float], None],
         clock: Callable[[], float],
         upload: Callable[[StackTemplate], str],
         before_write: Callable[[], None],
@@ -71,7 +70,6 @@ class StackRunner:
         self._emit = emit
         self._run_id = run_id
         self._consent = consent
-        self._pause = pause
         self._clock = clock
         self._upload = upload
         self._before_write = before_write
@@ -100,7 +98,7 @@ class StackRunner:
                     if not _is_overtaken(error):
                         raise
                 # Another deploy was quicker, as two first ones can be: go on from what it made of the stack.
-                self._pause(_OVERTAKEN_SECONDS)
+                self._follower.pause(_OVERTAKEN_SECONDS)
                 stack = self._api.stack(template.physical_name)
                 continue
             assert stack is not None
@@ -213,7 +211,7 @@ class StackRunner:
                 change_set = self._change_set(arn, may_be_unknown=self._clock() - started < _UNKNOWN_SECONDS)
                 if change_set is not None and change_set.status in {"CREATE_COMPLETE", "FAILED"}:
                     return change_set
-            self._pause(min(0.1 * 1.5**attempt, 3.0))
+            self._follower.pause(min(0.1 * 1.5**attempt, 3.0))
         raise StackFailedError(f"The change set {arn} is not ready after half an hour.", hint="Run the deploy again.")
 
     def _change_set(self, arn: str, *, may_be_unknown: bool) -> ChangeSet | None:

@@ -250,6 +250,11 @@ class Follower:
                 watch.rest = event.status if is_terminal(event.status) else ""
                 watch.rested = self._clock()
 
+    def pause(self, seconds: float) -> None:
+        """Wait between two questions to another service. Raises DetachedError."""
+        if self._detach.wait(seconds):
+            raise DetachedError("Detached while AWS was working.", hint=f"`{self.follow_by}` goes on from here.")
+
     def _wait(self, step: str, end: float) -> None:
         if self._clock() >= end:
             raise DeadlineError(

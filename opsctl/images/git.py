@@ -55,10 +55,11 @@ def _hidden_changes(root: Path, folders: Sequence[str]) -> bool:
     hidden = [os.fsdecode(name) for mark, _, name in entries if mark.islower() or mark == b"S"]
     for name in hidden:
         kept = ask(root, "rev-parse", "--verify", f"HEAD:./{name}")
-        # Of a link git keeps where it leads; `hash-object` would follow it.
-        link = (root / name).is_symlink()
-        given = os.fsencode((root / name).readlink()) if link else None
-        found = ask(root, "hash-object", *(("--stdin",) if link else ("--", name)), given=given)
+        path = root / name
+        if path.is_symlink():  # git keeps where it leads, and `hash-object` would follow it
+            found = ask(root, "hash-object", "--stdin", given=os.fsencode(path.readlink()))
+        else:
+            found = ask(root, "hash-object", "--", name)
         if kept is None or found != kept:
             return True
     return False

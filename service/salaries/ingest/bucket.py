@@ -24,7 +24,7 @@ class BucketFolder:
     bucket: str
     client: Any
     # Names that this run got from the bucket.
-    _pulled: set[str] = field(default_factory=set)
+    _pulled: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @classmethod
     def of_settings(cls) -> BucketFolder | None:

@@ -91,7 +91,7 @@ class Bench:
             aws.cloudformation, self.events.append, Pace(5.0, deadline), clock=self.clock, detach=self.detach
         )
         remover = StackRemover(
-            aws, follower, self.events.append, pause=self.clock.sleep, poll_seconds=5.0, clock=self.clock,
+            aws, follower, self.events.append, poll_seconds=5.0, clock=self.clock,
             before_write=self.before_write,
         )  # fmt: skip
 
@@ -101,7 +101,7 @@ class Bench:
 
         return StackRunner(
             aws, follower, remover, self.events.append, run_id="run", consent=consent or Consent(),
-            pause=self.clock.sleep, clock=self.clock, upload=upload, before_write=self.before_write,
+            clock=self.clock, upload=upload, before_write=self.before_write,
         )  # fmt: skip
 
     def state(self, *templates: StackTemplate) -> RemoteState:

@@ -130,7 +130,7 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
-        "if kept and not (removal.unused and self._was_made(removal.stack, item)):",
+        "if outlives and not (removal.unused and self._was_made(removal.stack, item)):",
         "if False:",
         "buckets that are to be kept are emptied",
     ),
@@ -155,8 +155,8 @@ MUTANTS = (
     ),
     Mutant(
         DESTROY,
-        '("id", "updated", "termination_protection")',
-        '("id", "updated")',
+        "return stack.id, stack.updated, stack.termination_protection",
+        "return stack.id, stack.updated",
         "what was protected meanwhile is removed",
     ),
     Mutant(

@@ -79,14 +79,14 @@ class Ground:
             follow_by="opsctl destroy",
         )  # fmt: skip
         remover = StackRemover(
-            aws, follower, bench.events.append, pause=bench.clock.sleep, poll_seconds=5.0, clock=bench.clock,
+            aws, follower, bench.events.append, poll_seconds=5.0, clock=bench.clock,
             before_write=bench.before_write,
         )  # fmt: skip
         stack = self.api.stack(f"dev-{name}")
         assert stack is not None
         Destroyer(
             aws, remover, follower, bench.events.append, run_id="run1", cluster="dev", keep_logs=self.keep_logs,
-            pause=bench.clock.sleep, poll_seconds=5.0, before_write=bench.before_write,
+            poll_seconds=5.0, before_write=bench.before_write,
         ).remove(name, stack, body)  # fmt: skip
         assert bench.unguarded() == []
 

@@ -289,9 +289,7 @@ class World:
             bundle=self.bundle,
             request=Request(f"run{self.runs}", "ann@host", "opsctl deploy", stacks, Consent()),
         )
-        return Deployment(
-            situation, emit=emit or self.events.append, pace=Pace(0.0, 60.0), clock=self.clock, sleep=self.clock.sleep
-        )
+        return Deployment(situation, emit=emit or self.events.append, pace=Pace(0.0, 60.0), clock=self.clock)
 
     def deploy(self, *stacks: str) -> object:
         """Plan and execute."""

@@ -131,6 +131,8 @@ def test_targets_are_healthy_when_healthz_says_200(name: str) -> None:
     assert group["Port"] == environment(name).ecs.container_port
     assert group["HealthCheckPath"] == "/healthz"
     assert group["Matcher"] == {"HttpCode": "200"}
+    assert 5 <= group["HealthCheckIntervalSeconds"] <= 300
+    assert 2 <= group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +145,12 @@ def test_a_new_task_serves_after_the_configured_checks_and_an_old_one_goes_after
     group = build("dev", **given)["TargetGroup"]
     assert (group["HealthCheckIntervalSeconds"], group["HealthyThresholdCount"]) == (interval or 5, threshold or 2)
     assert (group["HealthCheckTimeoutSeconds"], group["UnhealthyThresholdCount"]) == (timeout, bad)
+
+
+def test_a_release_does_not_wait_five_minutes_for_each_old_task() -> None:
+    (delay,) = build("prd")["TargetGroup"]["TargetGroupAttributes"]
+    assert delay["Key"] == "deregistration_delay.timeout_seconds"
+    assert int(delay["Value"]) <= 30
 
 
 @pytest.mark.parametrize("seconds", [20, 0, 90])

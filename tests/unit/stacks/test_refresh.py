@@ -79,7 +79,7 @@ def test_without_a_schedule_the_task_remains_for_manual_refreshes(settings: dict
     assert stack.outputs["DatasetTaskDefinitionArn"] == ref("DatasetTaskDefinition")
 
 
-def test_the_task_reads_and_writes_raw_files_only_and_deletes_nothing() -> None:
+def test_the_task_reads_writes_and_deletes_raw_files_only() -> None:
     given = rights(build("dev"), "DatasetTaskRole")
     bucket = "arn:${AWS::Partition}:s3:::${DatasetBucketName}"
     assert given["ListRawFiles"]["Resource"] == sub(bucket)
