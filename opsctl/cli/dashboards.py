@@ -145,8 +145,8 @@ def address(target: Target) -> str:
     state = state_of(target)
     if dashboard.wanted(target.env):
         return site_of(target, state).url
-    app = require_outputs(target, state, "app", "LoadBalancerDnsName")
-    return f"{service_url(target, app).rstrip('/')}/dashboard/"
+    front = require_outputs(target, state, "front", "LoadBalancerDnsName")
+    return f"{service_url(target, front).rstrip('/')}/dashboard/"
 
 
 def show(url: str) -> bool:

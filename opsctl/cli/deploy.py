@@ -84,5 +84,5 @@ def deploy(
         output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
         return
     result = execute(target, consent, listening, as_json=as_json, yes=yes, **options)
-    result.url = service_url(target, result.outputs.get("app", {}))
+    result.url = service_url(target, result.outputs.get("front", {}))
     output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)

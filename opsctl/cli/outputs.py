@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def outputs(
     name: Annotated[
         str | None,
-        typer.Argument(help="One output, such as app.ServiceUrl: prints the value alone.", show_default=False),
+        typer.Argument(help="One output, such as front.ServiceUrl: prints the value alone.", show_default=False),
     ] = None,
     env: EnvOption = None,
     region: RegionOption = None,

@@ -44,10 +44,10 @@ def require_outputs(target: Target, state: RemoteState, stack: str, *names: str)
     return found
 
 
-def service_url(target: Target, app: Mapping[str, str]) -> str:
+def service_url(target: Target, front: Mapping[str, str]) -> str:
     """The service's address; on this machine the loopback port that stands for the load balancer. "" without one."""
-    name = app.get("LoadBalancerDnsName", "")
-    return target.local.service_url(name) if target.is_local and name else app.get("ServiceUrl", "")
+    name = front.get("LoadBalancerDnsName", "")
+    return target.local.service_url(name) if target.is_local and name else front.get("ServiceUrl", "")
 
 
 def environment_status(target: Target) -> dict[str, Any]:
@@ -93,5 +93,5 @@ def environment_status(target: Target) -> dict[str, Any]:
         "service": asdict(service) if service else None,
         "release": asdict(current) if current else None,
         "lock": asdict(lease) if lease else None,
-        "url": service_url(target, state.outputs("app")),
+        "url": service_url(target, state.outputs("front")),
     }

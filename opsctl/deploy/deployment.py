@@ -345,5 +345,5 @@ class Deployment:
     def _result(self, number: int | None) -> DeployResult:
         outputs = {name: dict(stack.outputs) for name, stack in self._now.state.stacks.items()}
         return DeployResult(
-            self._env.name, self._changed, outputs, number, outputs.get("app", {}).get("ServiceUrl", "")
+            self._env.name, self._changed, outputs, number, outputs.get("front", {}).get("ServiceUrl", "")
         )

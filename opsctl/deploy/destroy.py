@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
 # Removed in this order. The bootstrap stack belongs to the account and is never removed here.
-WITHOUT_DATA = ("dashboard", "edge", "app", "jobs")
+WITHOUT_DATA = ("dashboard", "edge", "app", "front", "jobs")
 REST = ("data", "network", "platform")
 # A stack goes when those that use it are gone; others go beside it.
 USED_BY = {
     "edge": ("dashboard",),
+    "front": ("app",),
     "jobs": ("app",),
     "data": ("app", "jobs"),
-    "network": ("app", "jobs", "data"),
-    "platform": ("app", "jobs", "data", "network"),
+    "network": ("app", "front", "jobs", "data"),
+    "platform": ("app", "front", "jobs", "data", "network"),
 }
 # What a person should know before taking a long deletion for one that hangs.
 _LONG_ENDS = {

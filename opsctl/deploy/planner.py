@@ -152,7 +152,7 @@ def order(templates: Sequence[StackTemplate], *, image: bool, migrate: bool) -> 
     """The steps of a deploy, each with those that it waits for, as far as they are part of this deploy.
 
     Beside the stacks: `image` is built or found once its repository is there, `migrate` runs before the service
-    changes.
+    changes, and when its address stands: what prepares a release may have to know it.
     """
     steps: dict[str, tuple[str, ...]] = {}
     for template in templates:
@@ -165,7 +165,7 @@ def order(templates: Sequence[StackTemplate], *, image: bool, migrate: bool) -> 
     if image:
         steps["image"] = ("platform",)
     if migrate:
-        steps["migrate"] = ("jobs", "image")
+        steps["migrate"] = ("front", "jobs", "image")
     return {name: tuple(other for other in after if other in steps) for name, after in steps.items()}
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from opsctl.config import naming
 from opsctl.config.models import Environment
-from opsctl.stacks import app, bootstrap, dashboard, data, edge, jobs, network, platform
+from opsctl.stacks import app, bootstrap, dashboard, data, edge, front, jobs, network, platform
 from opsctl.stacks.model import StackName, StackTemplate
 
 
@@ -28,6 +28,7 @@ STACKS: tuple[Entry, ...] = (
     Entry("platform", platform.build),
     Entry("network", network.build),
     Entry("data", data.build),
+    Entry("front", front.build),
     Entry("jobs", jobs.build),
     Entry("app", app.build),
     Entry("edge", edge.build, edge.wanted),

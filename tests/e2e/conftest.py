@@ -44,7 +44,7 @@ class Project:
     def url(self) -> str:
         """Where the service answers."""
         outputs = self.opsctl("outputs", "--env", "local", "--json").json
-        return self.target.service_url(outputs["app"]["LoadBalancerDnsName"])
+        return self.target.service_url(outputs["front"]["LoadBalancerDnsName"])
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page of the service."""

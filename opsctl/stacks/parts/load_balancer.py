@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from troposphere import GetAtt, Ref, Sub
+from troposphere import Ref, Sub
 from troposphere import elasticloadbalancingv2 as elb
 
 from opsctl.stacks.parts.base import StackBuilder, skip
@@ -22,25 +21,16 @@ LOG_BUCKET = "LoadBalancerLogs"
 UNHEALTHY_SECONDS = 45
 
 
-@dataclass(frozen=True, slots=True)
-class Balancer:
-    """`serving` is the listener that forwards: what registers targets or reads their metrics depends on it."""
+def load_balancer(stack: StackBuilder) -> tuple[elb.LoadBalancer, elb.TargetGroup]:
+    """Add the load balancer, its target group and its listeners.
 
-    load_balancer: elb.LoadBalancer
-    targets: elb.TargetGroup
-    serving: elb.Listener
-
-    @property
-    def dns_name(self) -> Any:
-        return GetAtt(self.load_balancer, "DNSName")
-
-
-def balancer(stack: StackBuilder) -> Balancer:
-    """Add the load balancer, its target group and its listeners."""
-    load_balancer = _load_balancer(stack)
+    Targets register, and their metrics are known, only once the group is on a listener [UG ECS; UG CFN ScalingPolicy]:
+    whoever does either is in a later stack.
+    """
+    balancer = _load_balancer(stack)
     targets = _target_group(stack)
-    serving = _listeners(stack, load_balancer, targets)
-    return Balancer(load_balancer, targets, serving)
+    _listeners(stack, balancer, targets)
+    return balancer, targets
 
 
 def _load_balancer(stack: StackBuilder) -> elb.LoadBalancer:
@@ -55,7 +45,7 @@ def _load_balancer(stack: StackBuilder) -> elb.LoadBalancer:
         # Adds the client's address at the end: the last hop is the one to trust. [API]
         "routing.http.xff_header_processing.mode": "append",
     }
-    load_balancer = elb.LoadBalancer(
+    balancer = elb.LoadBalancer(
         "LoadBalancer",
         Type="application",
         Scheme="internet-facing",
@@ -63,17 +53,17 @@ def _load_balancer(stack: StackBuilder) -> elb.LoadBalancer:
         SecurityGroups=[stack.output_of("network", "LoadBalancerSecurityGroupId")],
     )
     if env.observability.alb_access_logs.enabled:
-        attributes |= _log_attributes(stack, load_balancer)
+        attributes |= _log_attributes(stack, balancer)
     else:
-        skip(load_balancer, "CKV_AWS_91", "observability.alb_access_logs is off in this environment.")
-    load_balancer.LoadBalancerAttributes = [
+        skip(balancer, "CKV_AWS_91", "observability.alb_access_logs is off in this environment.")
+    balancer.LoadBalancerAttributes = [
         elb.LoadBalancerAttributes(Key=key, Value=str(value).lower() if isinstance(value, bool) else value)
         for key, value in attributes.items()
     ]
-    return stack.add(load_balancer)
+    return stack.add(balancer)
 
 
-def _log_attributes(stack: StackBuilder, load_balancer: elb.LoadBalancer) -> dict[str, Any]:
+def _log_attributes(stack: StackBuilder, balancer: elb.LoadBalancer) -> dict[str, Any]:
     """Access logs go to a bucket of the same region with S3's own keys; a customer key makes delivery fail. The load
     balancer checks by writing, so the policy comes first. [UG ALB enable-access-logging]
     """
@@ -86,7 +76,7 @@ def _log_attributes(stack: StackBuilder, load_balancer: elb.LoadBalancer) -> dic
         rules=[expire_rule("expire", settings.expire_days)],
         statements=(_takes_access_logs(settings.prefix),),
     )
-    load_balancer.DependsOn = [f"{LOG_BUCKET}Policy"]
+    balancer.DependsOn = [f"{LOG_BUCKET}Policy"]
     return {
         "access_logs.s3.enabled": True,
         "access_logs.s3.bucket": Ref(bucket),
@@ -132,22 +122,23 @@ def _target_group(stack: StackBuilder) -> elb.TargetGroup:
     )
 
 
-def _listeners(stack: StackBuilder, load_balancer: elb.LoadBalancer, targets: elb.TargetGroup) -> elb.Listener:
-    """With a certificate: 443 serves and 80 only redirects. Without: 80 serves. Answers the listener that serves."""
+def _listeners(stack: StackBuilder, balancer: elb.LoadBalancer, targets: elb.TargetGroup) -> None:
+    """With a certificate: 443 serves and 80 only redirects. Without: 80 serves."""
     forward = elb.Action(Type="forward", TargetGroupArn=Ref(targets))
-    http = elb.Listener("HttpListener", LoadBalancerArn=Ref(load_balancer), Port=80, Protocol="HTTP")
+    http = elb.Listener("HttpListener", LoadBalancerArn=Ref(balancer), Port=80, Protocol="HTTP")
     if not stack.env.serves_https:
         reason = "There is neither ecs.certificate_arn nor ecs.domain_name, so there is no certificate."
         skip(skip(http, "CKV_AWS_2", reason), "CKV_AWS_103", reason)
         http.DefaultActions = [forward]
-        return stack.add(http)
+        stack.add(http)
+        return
     redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
     http.DefaultActions = [elb.Action(Type="redirect", RedirectConfig=redirect)]
     stack.add(http)
-    return stack.add(
+    stack.add(
         elb.Listener(
             "HttpsListener",
-            LoadBalancerArn=Ref(load_balancer),
+            LoadBalancerArn=Ref(balancer),
             Port=443,
             Protocol="HTTPS",
             SslPolicy=TLS_POLICY,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, Join, Ref, Sub, ecs
+from troposphere import Join, Ref, Sub, ecs
 from troposphere import applicationautoscaling as scaling
 
 from opsctl.stacks.parts.base import StackBuilder
-from opsctl.stacks.parts.load_balancer import Balancer
 
 SCALE_OUT_SECONDS = 60
 SCALE_IN_SECONDS = 300
 
 
-def autoscaling(stack: StackBuilder, service: ecs.Service, balancer: Balancer) -> None:
+def autoscaling(stack: StackBuilder, service: ecs.Service) -> None:
     """Add the scalable target and its three policies. Each only raises what the others want: the highest wins.
 
     The target's id names the service by GetAtt, so it comes after the service. No RoleARN: the service-linked role is
@@ -33,27 +32,20 @@ def autoscaling(stack: StackBuilder, service: ecs.Service, balancer: Balancer) -
     )
     _policy(stack, target, "CpuScaling", "ECSServiceAverageCPUUtilization", stack.env.ecs.cpu_target)
     _policy(stack, target, "MemoryScaling", "ECSServiceAverageMemoryUtilization", stack.env.ecs.memory_target)
-    # The full names of load balancer and target group; the group must be on a listener already. [API; UG CFN]
+    # The full names of load balancer and target group. [API PredefinedMetricSpecification]
     label = Join(
-        "/",
-        [
-            GetAtt(balancer.load_balancer, "LoadBalancerFullName"),
-            GetAtt(balancer.targets, "TargetGroupFullName"),
-        ],
+        "/", [stack.output_of("front", "LoadBalancerFullName"), stack.output_of("front", "TargetGroupFullName")]
     )
-    requests = _policy(
-        stack, target, "RequestScaling", "ALBRequestCountPerTarget", stack.env.ecs.requests_target, label
-    )
-    requests.DependsOn = [balancer.serving.title]
+    _policy(stack, target, "RequestScaling", "ALBRequestCountPerTarget", stack.env.ecs.requests_target, label)
 
 
 def _policy(
     stack: StackBuilder, target: scaling.ScalableTarget, name: str, metric: str, value: int, label: Any = None
-) -> scaling.ScalingPolicy:
+) -> None:
     predefined = scaling.PredefinedMetricSpecification(PredefinedMetricType=metric)
     if label is not None:
         predefined.ResourceLabel = label
-    return stack.add(
+    stack.add(
         scaling.ScalingPolicy(
             name,
             PolicyName=name,

@@ -6,13 +6,12 @@ from troposphere import GetAtt, ecs
 
 from opsctl.stacks.parts.alarms import alarm
 from opsctl.stacks.parts.base import StackBuilder
-from opsctl.stacks.parts.load_balancer import Balancer
 
 BUSY_PERCENT = 85
 ERRORS_PER_PERIOD = 10
 
 
-def service_alarms(stack: StackBuilder, service: ecs.Service, balancer: Balancer) -> None:
+def service_alarms(stack: StackBuilder, service: ecs.Service) -> None:
     """Add the five alarms. Scaling aims well below BUSY_PERCENT: above it for 15 minutes, scaling does not help."""
     dimensions = {"ClusterName": stack.output_of("platform", "ClusterName"), "ServiceName": GetAtt(service, "Name")}
     for name, metric in (("ServiceCpuHigh", "CPUUtilization"), ("ServiceMemoryHigh", "MemoryUtilization")):
@@ -25,8 +24,8 @@ def service_alarms(stack: StackBuilder, service: ecs.Service, balancer: Balancer
             dimensions=dimensions,
             threshold=BUSY_PERCENT,
         )
-    front = {"LoadBalancer": GetAtt(balancer.load_balancer, "LoadBalancerFullName")}
-    behind = {**front, "TargetGroup": GetAtt(balancer.targets, "TargetGroupFullName")}
+    front = {"LoadBalancer": stack.output_of("front", "LoadBalancerFullName")}
+    behind = {**front, "TargetGroup": stack.output_of("front", "TargetGroupFullName")}
     _errors(stack, "LoadBalancer5xx", "HTTPCode_ELB_5XX_Count", front, "No task answered. Look at the ECS events.")
     _errors(stack, "Target5xx", "HTTPCode_Target_5XX_Count", behind, "The service fails. Look at its log.")
     alarm(

@@ -8,7 +8,6 @@ from troposphere import GetAtt, Join, Ref, ecs
 
 from opsctl.config import naming
 from opsctl.stacks.parts.base import StackBuilder
-from opsctl.stacks.parts.load_balancer import Balancer
 from opsctl.stacks.parts.network_inputs import private_subnets, public_subnets
 from opsctl.stacks.parts.tasks import TaskSpec, task
 
@@ -18,19 +17,17 @@ HEALTH_GRACE_SECONDS = 120
 STOP_SECONDS = 45
 
 
-def web_service(stack: StackBuilder, balancer: Balancer) -> ecs.Service:
+def web_service(stack: StackBuilder) -> ecs.Service:
     """Add the task definition and the service. Output: ServiceName.
 
     No DesiredCount: on update, leaving it out keeps what autoscaling chose; setting it would reset that with every
     deploy. Cluster, ServiceName and SchedulingStrategy are create-only. [UG CFN Service; Schema]
     """
     env = stack.env
-    definition = task(stack, _spec(stack, balancer)).definition
+    definition = task(stack, _spec(stack)).definition
     service = stack.add(
         ecs.Service(
             "Service",
-            # Targets can register only when the group is on a listener. [UG ECS]
-            DependsOn=[balancer.serving.title],
             Cluster=stack.output_of("platform", "ClusterName"),
             ServiceName=naming.service_name(env),
             TaskDefinition=Ref(definition),
@@ -44,7 +41,7 @@ def web_service(stack: StackBuilder, balancer: Balancer) -> ecs.Service:
                 ecs.LoadBalancer(
                     ContainerName="service",
                     ContainerPort=env.ecs.container_port,
-                    TargetGroupArn=Ref(balancer.targets),
+                    TargetGroupArn=stack.output_of("front", "TargetGroupArn"),
                 )
             ],
             HealthCheckGracePeriodSeconds=HEALTH_GRACE_SECONDS,
@@ -57,7 +54,7 @@ def web_service(stack: StackBuilder, balancer: Balancer) -> ecs.Service:
     return service
 
 
-def _spec(stack: StackBuilder, balancer: Balancer) -> TaskSpec:
+def _spec(stack: StackBuilder) -> TaskSpec:
     env = stack.env
     return TaskSpec(
         name="Service",
@@ -66,7 +63,7 @@ def _spec(stack: StackBuilder, balancer: Balancer) -> TaskSpec:
         cpu=env.ecs.cpu,
         memory=env.ecs.memory,
         database_user=env.rds.app_user,
-        allowed_hosts=_hosts(stack, balancer),
+        allowed_hosts=_hosts(stack),
         log_group="ServiceLogGroupName",
         log_mode="non-blocking",  # a slow CloudWatch must not stop the service from answering
         stop_timeout=STOP_SECONDS,
@@ -76,11 +73,11 @@ def _spec(stack: StackBuilder, balancer: Balancer) -> TaskSpec:
     )
 
 
-def _hosts(stack: StackBuilder, balancer: Balancer) -> Any:
+def _hosts(stack: StackBuilder) -> Any:
     """Names clients may use: the domain, else the load balancer's own; on a laptop a loopback name too."""
     if stack.env.target == "local":
-        return Join(",", ["localhost", "127.0.0.1", balancer.dns_name])
-    return stack.env.ecs.domain_name or balancer.dns_name
+        return Join(",", ["localhost", "127.0.0.1", stack.output_of("front", "LoadBalancerDnsName")])
+    return stack.env.ecs.domain_name or stack.output_of("front", "LoadBalancerDnsName")
 
 
 def _deployment() -> ecs.DeploymentConfiguration:

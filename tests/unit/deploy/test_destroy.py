@@ -29,7 +29,7 @@ from .services import FakeDatabase
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
-ALL = ("bootstrap", "platform", "network", "data", "jobs", "app", "edge", "dashboard")
+ALL = ("bootstrap", "platform", "network", "data", "front", "jobs", "app", "edge", "dashboard")
 
 
 def state(*names: str) -> RemoteState:
@@ -38,7 +38,7 @@ def state(*names: str) -> RemoteState:
 
 def test_without_delete_data_the_database_stays_with_what_it_needs() -> None:
     plan = plan_destroy(state(*ALL), delete_data=False)
-    assert plan.remove == ("dashboard", "edge", "app", "jobs")
+    assert plan.remove == ("dashboard", "edge", "app", "front", "jobs")
     assert plan.stay == {
         "data": "it holds the database", "network": "the database needs it", "platform": "the database needs it",
         "bootstrap": "it belongs to the account and region",
@@ -47,7 +47,7 @@ def test_without_delete_data_the_database_stays_with_what_it_needs() -> None:
 
 def test_with_delete_data_all_but_the_accounts_own_stack_goes_newest_first() -> None:
     plan = plan_destroy(state(*ALL), delete_data=True)
-    assert plan.remove == ("dashboard", "edge", "app", "jobs", "data", "network", "platform")
+    assert plan.remove == ("dashboard", "edge", "app", "front", "jobs", "data", "network", "platform")
     assert list(plan.stay) == ["bootstrap"]
 
 

@@ -234,6 +234,7 @@ STACKS: tuple[StackTemplate, ...] = (
     template("platform", after=("bootstrap",)),
     template("network", after=("platform",)),
     template("data", after=("network",)),
+    template("front", after=("network",)),
     template(
         "jobs",
         BODY + "  Role:\n    Type: AWS::IAM::Role\n",
@@ -249,6 +250,7 @@ STACKS: tuple[StackTemplate, ...] = (
         parameters={
             "ImageUri": FromContext("image_uri"),
             "Migrate": FromOutput("jobs", "MigrateTaskDefinitionArn"),
+            "TargetGroupArn": FromOutput("front", "TargetGroupArn"),
         },
     ),
 )
@@ -258,7 +260,8 @@ OUTPUTS = {
     "dev-network": {"PrivateSubnetIds": "s-1,s-2", "JobsSecurityGroupId": "g-1"},
     "dev-data": {"DatabaseHost": "db.example.com", "DatabaseResourceId": "db-ABC"},
     "dev-jobs": {"MigrateTaskDefinitionArn": "migrate:1"},
-    "dev-app": {"ServiceUrl": "https://a.example.com"},
+    "dev-front": {"ServiceUrl": "https://a.example.com", "TargetGroupArn": "targets"},
+    "dev-app": {"ServiceName": "dev-salaries"},
 }
 
 

@@ -14,7 +14,7 @@ def names(name: str, **settings: object) -> list[str]:
 
 
 def test_an_environment_has_the_stacks_it_wants() -> None:
-    base = ["bootstrap", "platform", "network", "data", "jobs", "app"]
+    base = ["bootstrap", "platform", "network", "data", "front", "jobs", "app"]
     assert names("local") == base
     assert names("dev") == [*base, "dashboard"]
     assert names("prd") == [*base, "edge", "dashboard"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.stacks import app, edge
+from opsctl.stacks import edge, front
 from tests.unit.stacks.reading import Stack, environment, ref
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
@@ -18,7 +18,7 @@ def build(name: str, **settings: Any) -> Stack:
 
 @pytest.mark.parametrize(
     ("acl", "scope"),
-    [(Stack(app.build(environment("prd"))), "REGIONAL"), (Stack(edge.build(environment("prd"))), "CLOUDFRONT")],
+    [(Stack(front.build(environment("prd"))), "REGIONAL"), (Stack(edge.build(environment("prd"))), "CLOUDFRONT")],
     ids=["regional", "cloudfront"],
 )
 def test_the_rules_are_the_managed_baseline_and_a_rate_limit(acl: Stack, scope: str) -> None:
@@ -41,10 +41,10 @@ def test_the_rules_are_the_managed_baseline_and_a_rate_limit(acl: Stack, scope: 
 
 
 def test_the_load_balancer_stands_behind_waf_where_it_is_on() -> None:
-    prd = Stack(app.build(environment("prd")))
+    prd = Stack(front.build(environment("prd")))
     association = {"ResourceArn": ref("LoadBalancer"), "WebACLArn": {"Fn::GetAtt": ["WebAcl", "Arn"]}}
     assert prd["WebAclAssociation"] == association
-    dev = Stack(app.build(environment("dev")))
+    dev = Stack(front.build(environment("dev")))
     assert dev.of_type("AWS::WAFv2::WebACL") == {}
     assert dev.of_type("AWS::WAFv2::WebACLAssociation") == {}
 

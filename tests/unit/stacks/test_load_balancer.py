@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from opsctl.config.models import Health
-from opsctl.stacks import app
+from opsctl.stacks import front
 from tests.unit.stacks.reading import NAMES, Stack, environment, ref, statements, sub
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
 
 
 def build(name: str, **settings: Any) -> Stack:
-    return Stack(app.build(environment(name, **settings)))
+    return Stack(front.build(environment(name, **settings)))
 
 
 def attributes(stack: Stack) -> dict[str, Any]:
@@ -158,3 +158,11 @@ def test_an_old_task_has_the_configured_time_for_its_requests(seconds: int) -> N
     stack = build("prd") if seconds == 20 else build("prd", ecs__drain=seconds)
     (delay,) = stack["TargetGroup"]["TargetGroupAttributes"]
     assert delay == {"Key": "deregistration_delay.timeout_seconds", "Value": str(seconds)}
+
+
+def test_it_waits_for_nothing_that_takes_minutes_and_says_where_it_answers() -> None:
+    prd, dev = build("prd"), build("dev")
+    assert set(prd.template.depends_on) == {"bootstrap", "network"}
+    assert prd.outputs["ServiceUrl"] == {"Fn::Join": ["", ["https://", "app.salaries.example.com"]]}
+    assert dev.outputs["ServiceUrl"]["Fn::Join"][1] == ["http://", {"Fn::GetAtt": ["LoadBalancer", "DNSName"]}]
+    assert {"LoadBalancerDnsName", "TargetGroupArn", "LoadBalancerFullName", "TargetGroupFullName"} <= set(dev.outputs)

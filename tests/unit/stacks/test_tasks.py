@@ -122,7 +122,7 @@ def test_tls_follows_whether_there_is_a_certificate() -> None:
 
 def test_the_service_answers_to_its_domain_or_else_to_the_load_balancers_name() -> None:
     assert variables("Service", "prd")["ALLOWED_HOSTS"] == "app.salaries.example.com"
-    assert variables("Service", "dev")["ALLOWED_HOSTS"] == {"Fn::GetAtt": ["LoadBalancer", "DNSName"]}
+    assert variables("Service", "dev")["ALLOWED_HOSTS"] == {"Ref": "LoadBalancerDnsName"}
     assert "127.0.0.1" in variables("Service", "local")["ALLOWED_HOSTS"]["Fn::Join"][1]
 
 

@@ -224,12 +224,12 @@ CONTROLS: tuple[Control, ...] = (
         "deletes it only when told so by name.",
         *(
             check("own:termination-protection", stack, WHOLE, "Stack/TerminationProtection", equals(True), on=STRICT)
-            for stack in ("bootstrap", "platform", "network", "data", "jobs", "app", "edge", "dashboard")
+            for stack in ("bootstrap", "platform", "network", "data", "front", "jobs", "app", "edge", "dashboard")
         ),
         check("own:termination-protection", "bootstrap", WHOLE, "Stack/TerminationProtection", equals(True), on=DEV),
         *(
             check("own:termination-protection", stack, WHOLE, "Stack/TerminationProtection", equals(False), on=DEV)
-            for stack in ("platform", "network", "data", "jobs", "app", "dashboard")
+            for stack in ("platform", "network", "data", "front", "jobs", "app", "dashboard")
         ),
         *(
             check("own:guard", stack, select, path, equals(value))

@@ -258,7 +258,7 @@ CONTROLS: tuple[Control, ...] = (
         "Certificates name one host each, no wildcard, and are validated by DNS.",
         *(
             check("CKV2_AWS_71", stack, every("AWS::CertificateManager::Certificate"), path, expect, on=STRICT)
-            for stack in ("app", "edge")
+            for stack in ("front", "edge")
             for path, expect in (
                 ("DomainName", lacks(r"\*", "*.example.com")),
                 ("SubjectAlternativeNames", absent()),

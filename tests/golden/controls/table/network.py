@@ -84,7 +84,7 @@ CONTROLS: tuple[Control, ...] = (
         "default-group",
         "Security",
         "Everything with a network interface names its security groups; nothing uses the VPC's default group.",
-        _groups_given("app", "LoadBalancer", "SecurityGroups", [ref("LoadBalancerSecurityGroupId")]),
+        _groups_given("front", "LoadBalancer", "SecurityGroups", [ref("LoadBalancerSecurityGroupId")]),
         _groups_given(
             "app", "Service", "NetworkConfiguration/AwsvpcConfiguration/SecurityGroups", [ref("ServiceSecurityGroupId")]
         ),
@@ -111,7 +111,7 @@ CONTROLS: tuple[Control, ...] = (
         check("EC2.2", "network", NAT, "NetworkInterfaces[*]/GroupSet", equals([ref("NatSecurityGroup")]), on=DEV),
         *(
             check("EC2.2", stack, WHOLE, "/", never_mentions("DefaultSecurityGroup"), on=EVERYWHERE)
-            for stack in ("network", "data", "jobs", "app")
+            for stack in ("network", "data", "front", "jobs", "app")
         ),
         dev="on",
         prd="on",

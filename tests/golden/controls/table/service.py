@@ -51,7 +51,7 @@ RULE_SETS = (
 
 
 def _attribute(ids: str, key: str, value: object, *, on: tuple[EnvironmentName, ...] = EVERYWHERE) -> Assertion:
-    return check(ids, "app", BALANCER, f"LoadBalancerAttributes[Key={key}]/Value", equals(value), on=on)
+    return check(ids, "front", BALANCER, f"LoadBalancerAttributes[Key={key}]/Value", equals(value), on=on)
 
 
 def _subnets(kind: str, zone: str) -> Assertion:
@@ -193,7 +193,7 @@ CONTROLS: tuple[Control, ...] = (
         "Port 80 only redirects, 443 serves with a certificate, and the service itself insists on HTTPS.",
         check(
             "ELB.1",
-            "app",
+            "front",
             HTTP,
             "DefaultActions",
             equals(
@@ -206,11 +206,11 @@ CONTROLS: tuple[Control, ...] = (
             ),
             on=STRICT,
         ),
-        check("ELB.18 CKV_AWS_2", "app", HTTPS, "Protocol", equals("HTTPS"), on=STRICT),
-        check("ELB.18", "app", HTTPS, "Port", equals(443), on=STRICT),
-        check("ELB.18", "app", HTTPS, "Certificates", equals([{"CertificateArn": ref("Certificate")}]), on=STRICT),
-        check("CKV_AWS_103", "app", HTTPS, "SslPolicy", one_of(TLS_POLICIES), on=STRICT),
-        none("ELB.18", "app", no(LISTENER, name=".*", but="HttpListener|HttpsListener"), on=STRICT),
+        check("ELB.18 CKV_AWS_2", "front", HTTPS, "Protocol", equals("HTTPS"), on=STRICT),
+        check("ELB.18", "front", HTTPS, "Port", equals(443), on=STRICT),
+        check("ELB.18", "front", HTTPS, "Certificates", equals([{"CertificateArn": ref("Certificate")}]), on=STRICT),
+        check("CKV_AWS_103", "front", HTTPS, "SslPolicy", one_of(TLS_POLICIES), on=STRICT),
+        none("ELB.18", "front", no(LISTENER, name=".*", but="HttpListener|HttpsListener"), on=STRICT),
         check(
             "ELB.1",
             "app",
@@ -220,8 +220,8 @@ CONTROLS: tuple[Control, ...] = (
             on=STRICT,
         ),
         skipped("CKV_AWS_260", "network", one("LoadBalancerFromAnywhereHttp"), on=("dev", "hml", "prd")),
-        check("ELB.1", "app", HTTP, "DefaultActions[*]/Type", equals("forward"), on=DEV),
-        none("ELB.18", "app", no(LISTENER, name=".*", but="HttpListener"), on=DEV),
+        check("ELB.1", "front", HTTP, "DefaultActions[*]/Type", equals("forward"), on=DEV),
+        none("ELB.18", "front", no(LISTENER, name=".*", but="HttpListener"), on=DEV),
         check(
             "ELB.1",
             "app",
@@ -230,7 +230,7 @@ CONTROLS: tuple[Control, ...] = (
             equals("off"),
             on=DEV,
         ),
-        skipped("CKV_AWS_2 CKV_AWS_103", "app", HTTP),
+        skipped("CKV_AWS_2 CKV_AWS_103", "front", HTTP),
         dev="on if there is a certificate; as committed there is none (skip)",
         prd="on, required",
     ),
@@ -238,8 +238,8 @@ CONTROLS: tuple[Control, ...] = (
         "elb-policy",
         "Security",
         "The TLS policy that AWS recommends: 1.2 with forward secrecy, and 1.3.",
-        check("ELB.17", "app", HTTPS, "SslPolicy", one_of(TLS_POLICIES), on=STRICT),
-        none("ELB.17", "app", no(LISTENER, name="HttpsListener"), on=DEV),
+        check("ELB.17", "front", HTTPS, "SslPolicy", one_of(TLS_POLICIES), on=STRICT),
+        none("ELB.17", "front", no(LISTENER, name="HttpsListener"), on=DEV),
         dev="on if there is a certificate",
         prd="on",
     ),
@@ -258,10 +258,10 @@ CONTROLS: tuple[Control, ...] = (
         "Access logs go to a bucket that takes them before the load balancer starts; deletion is blocked.",
         _attribute("ELB.5 CKV_AWS_91", "access_logs.s3.enabled", "true"),
         _attribute("ELB.5", "access_logs.s3.bucket", ref("LoadBalancerLogs")),
-        check("ELB.5", "app", BALANCER, "/DependsOn", contains(("LoadBalancerLogsPolicy",))),
+        check("ELB.5", "front", BALANCER, "/DependsOn", contains(("LoadBalancerLogsPolicy",))),
         check(
             "ELB.5",
-            "app",
+            "front",
             one("LoadBalancerLogsPolicy"),
             "PolicyDocument/Statement",
             contains_statement(
@@ -282,8 +282,8 @@ CONTROLS: tuple[Control, ...] = (
         "elb-zones",
         "Reliability",
         "Load balancer and tasks span at least two zones.",
-        check("ELB.13", "app", BALANCER, "Subnets", equals({"Fn::Split": [",", ref("PublicSubnetIds")]})),
-        check("ELB.13", "app", WHOLE, "Stack/Parameters/PublicSubnetIds", equals("network.PublicSubnetIds")),
+        check("ELB.13", "front", BALANCER, "Subnets", equals({"Fn::Split": [",", ref("PublicSubnetIds")]})),
+        check("ELB.13", "front", WHOLE, "Stack/Parameters/PublicSubnetIds", equals("network.PublicSubnetIds")),
         check("ELB.13", "network", WHOLE, "Outputs/PublicSubnetIds/Value/Fn::Join/1", items(2)),
         check("ELB.13", "network", WHOLE, "Outputs/PrivateSubnetIds/Value/Fn::Join/1", items(2)),
         *(_subnets(kind, zone) for kind in ("Public", "Private") for zone in "ab"),
@@ -297,18 +297,18 @@ CONTROLS: tuple[Control, ...] = (
         "A web ACL before load balancer and CloudFront: common rules, known bad inputs, addresses of ill repute, and "
         "at most 2,000 requests in five minutes from one address. What it refuses reaches the viewer as 403: only 404 "
         "is answered by the site's own page.",
-        _web_acl("ELB.16", "app", "REGIONAL"),
+        _web_acl("ELB.16", "front", "REGIONAL"),
         check(
             "ELB.16",
-            "app",
+            "front",
             one("WebAclAssociation", "AWS::WAFv2::WebACLAssociation"),
             "ResourceArn",
             equals(ref("LoadBalancer")),
             on=STRICT,
         ),
-        check("ELB.16", "app", one("WebAclAssociation"), "WebACLArn", equals(att("WebAcl.Arn")), on=STRICT),
+        check("ELB.16", "front", one("WebAclAssociation"), "WebACLArn", equals(att("WebAcl.Arn")), on=STRICT),
         _web_acl("CloudFront.6 CKV_AWS_192", "edge", "CLOUDFRONT"),
-        check("CKV_AWS_192", "app", one("WebAcl"), "Rules", items(4), on=STRICT),
+        check("CKV_AWS_192", "front", one("WebAcl"), "Rules", items(4), on=STRICT),
         check(
             "CloudFront.6 CKV_AWS_68",
             "dashboard",
@@ -328,7 +328,7 @@ CONTROLS: tuple[Control, ...] = (
                 [{"ErrorCode": 404, "ResponseCode": 404, "ResponsePagePath": "/index.html", "ErrorCachingMinTTL": 10}]
             ),
         ),
-        none("ELB.16", "app", no(ACL), on=DEV),
+        none("ELB.16", "front", no(ACL), on=DEV),
         none("CloudFront.6 CKV_AWS_192", "edge", no(ACL), on=DEV),
         check("CloudFront.6", "dashboard", one("Distribution"), "DistributionConfig/WebACLId", absent(), on=DEV),
         skipped("CKV_AWS_68", "dashboard", one("Distribution")),

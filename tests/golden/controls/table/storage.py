@@ -100,7 +100,7 @@ CONTROLS: tuple[Control, ...] = (
                 ("bootstrap", "AccessLogBucket", EVERYWHERE),
                 ("bootstrap", "ArtifactBucket", EVERYWHERE),
                 ("platform", "DatasetBucket", EVERYWHERE),
-                ("app", "LoadBalancerLogs", EVERYWHERE),
+                ("front", "LoadBalancerLogs", EVERYWHERE),
                 ("dashboard", "SiteBucket", EVERYWHERE),
                 ("dashboard", "DistributionLogs", STRICT),
             )
