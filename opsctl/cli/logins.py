@@ -58,9 +58,10 @@ def login(target: Target, role: str, *, replica: bool) -> Login:
         raise UsageError(
             f"{target.env.name} has no replica.", code="no-replica", hint="Set rds.enable_replica, and deploy."
         )
-    host = "ReplicaHost" if replica else "DatabaseHost"
-    data = require_outputs(target, state_of(target), "data", host, "DatabasePort")
-    return Login(name, data[host], int(data["DatabasePort"]), target.env.rds.database)
+    state = state_of(target)
+    data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort")
+    host = require_outputs(target, state, "upkeep", "ReplicaHost")["ReplicaHost"] if replica else data["DatabaseHost"]
+    return Login(name, host, int(data["DatabasePort"]), target.env.rds.database)
 
 
 def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:

@@ -49,13 +49,14 @@ def rotation_function(env: Environment) -> str:
 def own_log_groups(env: Environment) -> dict[str, str]:
     """Groups to which AWS's services write under names of their own, by what writes them.
 
-    The database's start so: its identifier is CloudFormation's, which begins with the stack's name, cut at 24
-    characters at the earliest. [cloudformation-cli-java-plugin, IdentifierUtils.generateResourceIdentifier]
+    The database's and its replica's start so: an identifier is CloudFormation's, which begins with the stack's name,
+    cut at 24 characters at the earliest. [cloudformation-cli-java-plugin, IdentifierUtils.generateResourceIdentifier]
     """
     return {
         "rotation": f"/aws/lambda/{rotation_function(env)}",
         "container-insights": f"/aws/ecs/containerinsights/{cluster_name(env)}/performance",
         "database": f"/aws/rds/instance/{stack_name(env, 'data')[:24]}",
+        "replica": f"/aws/rds/instance/{stack_name(env, 'upkeep')[:24]}",
     }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opsctl.config.models import Environment
     from opsctl.deploy.state import RemoteState
 
-# What the data stack exports; RDS writes each to a group /aws/rds/instance/IDENTIFIER/LOG, which it makes without an
+# What its instances export; RDS writes each to a group /aws/rds/instance/IDENTIFIER/LOG, which it makes without an
 # end and which stays when the instance goes. https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/
 # USER_LogAccess.Concepts.PostgreSQL.html
 _LOGS = ("postgresql", "upgrade")
@@ -47,7 +47,7 @@ def look_after(env: Environment, state: RemoteState, account: DatabaseReader, lo
     identifier = outputs.get("DatabaseIdentifier")
     if env.target == "local" or identifier is None:
         return
-    replica = outputs.get("ReplicaIdentifier")
+    replica = state.outputs("upkeep").get("ReplicaIdentifier")
     _noted("database", emit, lambda: _look_at(env, state, account.database(identifier), emit))
     key = state.outputs("platform").get("LogsKeyArn")
     for instance in filter(None, (identifier, replica)):
@@ -68,12 +68,12 @@ def _look_at(env: Environment, state: RemoteState, database: Database | None, em
     if database is None:
         return
     # CloudFormation names what it makes after the stack; a replica of another name is somebody's own.
-    made = f"{state.stacks['data'].name.lower()[:24]}-"
-    known = state.outputs("data").get("ReplicaIdentifier")
+    made = tuple(f"{state.stacks[name].name.lower()[:24]}-" for name in ("data", "upkeep") if name in state.stacks)
+    known = state.outputs("upkeep").get("ReplicaIdentifier")
     for left in sorted(name for name in database.replicas if name.startswith(made) and name != known):
         emit(
             Note(
-                f"data: the read replica {left} is no part of {env.name} any more, and goes on costing. Delete it: "
+                f"upkeep: the read replica {left} is no part of {env.name} any more, and goes on costing. Delete it: "
                 f"`aws rds modify-db-instance --db-instance-identifier {left} --no-deletion-protection "
                 f"--apply-immediately`, then `aws rds delete-db-instance --db-instance-identifier {left}`."
             )

@@ -6,7 +6,7 @@ Asked only when an instance is made, or what is bought changes: RDS goes on runn
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opsctl.deploy import compare
@@ -28,10 +28,12 @@ class OfferReader(Protocol):
     def database_classes(self, version: str) -> frozenset[str]: ...
 
 
-def class_problems(env: Environment, deployed: str, wanted: str, account: OfferReader) -> tuple[str, ...]:
-    """Why RDS would not sell what `wanted` asks for, each in a sentence. Raises AwsError.
+def class_problems(
+    env: Environment, deployed: Sequence[str], wanted: Sequence[str], account: OfferReader
+) -> tuple[str, ...]:
+    """Why RDS would not sell what the templates `wanted` ask for, each in a sentence. Raises AwsError.
 
-    `deployed` is the template in force, empty where there is none.
+    `deployed` are the templates in force, empty where there is none.
     """
     if deployed == wanted or _bought(deployed) == _bought(wanted):
         return ()
@@ -46,11 +48,11 @@ def class_problems(env: Environment, deployed: str, wanted: str, account: OfferR
     return tuple(_unfit(env, version, offers))
 
 
-def _bought(template: str) -> dict[str, tuple[Any, ...]]:
-    resources = compare.parse(template).get("Resources", {})
+def _bought(templates: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     return {
         name: tuple(item.get("Properties", {}).get(key) for key in _BOUGHT)
-        for name, item in resources.items()
+        for template in templates
+        for name, item in compare.parse(template).get("Resources", {}).items()
         if item["Type"] == _INSTANCE
     }
 

@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 
 # Removed in this order. The bootstrap stack belongs to the account and is never removed here.
 WITHOUT_DATA = ("dashboard", "edge", "app", "front", "jobs")
-REST = ("data", "network", "platform")
-# A stack goes when those that use it are gone; others go beside it.
+REST = ("upkeep", "egress", "data", "network", "platform")
+# A stack goes when those that use it are gone; others go beside it. The functions of jobs and upkeep take longest to
+# go, so these two wait for nobody: a service that is about to go needs neither its migrations nor a replica.
 USED_BY = {
     "edge": ("dashboard",),
     "front": ("app",),
-    "jobs": ("app",),
-    "data": ("app", "jobs"),
-    "network": ("app", "front", "jobs", "data"),
-    "platform": ("app", "front", "jobs", "data", "network"),
+    "egress": ("app", "jobs", "upkeep"),
+    "data": ("app", "jobs", "upkeep"),
+    "network": ("app", "front", "jobs", "upkeep", "egress", "data"),
+    "platform": ("app", "front", "jobs", "upkeep", "egress", "data"),
 }
 # What a person should know before taking a long deletion for one that hangs.
 _LONG_ENDS = {
     "jobs": "on AWS the function's network interfaces take up to 20 minutes to go",
+    "upkeep": "on AWS the rotation function's network interfaces take up to 20 minutes to go",
     "dashboard": "on AWS a distribution is switched off everywhere first, which takes minutes",
 }
 # A container is killed two minutes after SIGTERM at the latest; its network interface goes a little later.
@@ -48,7 +50,7 @@ class DestroyPlan:
 
 
 def plan_destroy(state: RemoteState, *, delete_data: bool, only: Collection[str] | None = None) -> DestroyPlan:
-    """What `opsctl destroy` would do: with `only` to those stacks. Network and platform stay while a database does."""
+    """What `opsctl destroy` would do: with `only` to those stacks. What a database needs stays while it does."""
     if only is not None:
         return DestroyPlan(tuple(name for name in WITHOUT_DATA if name in state.stacks and name in only), {})
     has_data = "data" in state.stacks
@@ -57,9 +59,7 @@ def plan_destroy(state: RemoteState, *, delete_data: bool, only: Collection[str]
     stay = {}
     if has_data and not delete_data:
         stay["data"] = "it holds the database"
-        for name in ("network", "platform"):
-            if name in state.stacks:
-                stay[name] = "the database needs it"
+        stay |= {name: "the database needs it" for name in REST if name != "data" and name in state.stacks}
     if "bootstrap" in state.stacks:
         stay["bootstrap"] = "it belongs to the account and region"
     return DestroyPlan(remove, stay)

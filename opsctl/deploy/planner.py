@@ -151,12 +151,15 @@ def plan(
 def order(templates: Sequence[StackTemplate], *, image: bool, migrate: bool) -> dict[str, tuple[str, ...]]:
     """The steps of a deploy, each with those that it waits for, as far as they are part of this deploy.
 
-    Beside the stacks: `image` is built or found once its repository is there, `migrate` runs before the service
-    changes, and when its address stands: what prepares a release may have to know it.
+    Everything comes after the account's own stack, whose bucket holds the lock. Beside the stacks: `image` is built or
+    found once its repository is there, `migrate` runs before the service changes, and when its address stands: what
+    prepares a release may have to know it.
     """
     steps: dict[str, tuple[str, ...]] = {}
     for template in templates:
         after: tuple[str, ...] = template.depends_on
+        if template.stack != "bootstrap":
+            after = ("bootstrap", *after)
         if template.stack == "jobs" and image:
             after = (*after, "image")
         if template.stack == "app" and migrate:

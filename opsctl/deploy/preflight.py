@@ -10,7 +10,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.config.models import Environment
 from opsctl.deploy.events import Emit, Note
 from opsctl.errors import OpsctlError
-from opsctl.stacks.network import INTERFACE_SERVICES
+from opsctl.stacks.egress import INTERFACE_SERVICES
 
 # Lambda keeps this many executions unreserved for all other functions (PutFunctionConcurrency).
 _KEPT_UNRESERVED = 100

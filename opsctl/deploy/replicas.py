@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def read_problems(deployed: str, wanted: str, service_host: str | None, env: str) -> tuple[str, ...]:
     """Why the replica can't leave the template yet. `service_host` is where the deployed service reads, if it does.
 
-    The data stack comes before the service's, which would read from a host that is gone until its own turn.
+    Its stack comes before the service's, which would read from a host that is gone until its own turn.
     """
-    if service_host is None or deployed == wanted or not _replicas(deployed) - _replicas(wanted):
+    if service_host is None or deployed == wanted or not replicas_of(deployed) - replicas_of(wanted):
         return ()
     return (
         "rds.enable_replica: the service reads from the replica until it is deployed without it. "
@@ -32,7 +32,7 @@ def read_problems(deployed: str, wanted: str, service_host: str | None, env: str
 
 def leaving(deployed: str, changes: Iterable[Change]) -> frozenset[str]:
     """Logical ids of the replicas of the template in force that these changes delete, by dropping or replacing them."""
-    known = _replicas(deployed)
+    known = replicas_of(deployed)
     return frozenset(
         change.logical_id
         for change in changes
@@ -42,7 +42,7 @@ def leaving(deployed: str, changes: Iterable[Change]) -> frozenset[str]:
     )
 
 
-def _replicas(template: str) -> frozenset[str]:
+def replicas_of(template: str) -> frozenset[str]:
     """Logical ids of the read replicas in a template."""
     resources = compare.parse(template).get("Resources", {})
     return frozenset(

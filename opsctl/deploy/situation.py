@@ -14,7 +14,7 @@ from opsctl.deploy.database_class import class_problems
 from opsctl.deploy.forecast import Forecast, as_ordered
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
-from opsctl.deploy.replicas import read_problems
+from opsctl.deploy.replicas import read_problems, replicas_of
 from opsctl.deploy.state import RemoteState, StackReader, read_state
 from opsctl.deploy.statuses import Action, action_for
 from opsctl.deploy.upgrade import reminders, version_problems
@@ -107,24 +107,37 @@ class Situation:
         return as_ordered(new, steps)
 
     def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
-        """What RDS would refuse, minutes in, of the database that is configured. Asked when that changes only."""
-        template = next((item for item in selected if item.stack == "data"), None)
-        if template is None or self.env.target == "local":
+        """What RDS would refuse, minutes in, of database and replica as configured. Asked when these change only."""
+        wanted = {item.stack: item.body for item in selected if item.stack in {"data", "upkeep"}}
+        if not wanted or self.env.target == "local":
             return ()
-        stack = self.state.stacks.get("data")
-        made = stack is None or action_for(stack.status) in {Action.CREATE, Action.RECREATE}
-        body = "" if made else self.state.bodies.get("data", "")
-        identifier = self.state.outputs("data").get("DatabaseIdentifier")
-        if self.env.rds.allow_major_version_upgrade:
-            self._notes += reminders(body, template.body)
-        found = [*read_problems(body, template.body, self.deployed("app", "ReplicaHost"), self.env.name)]
+        deployed = {name: self._body_in_force(name) for name in wanted}
+        found: list[str] = []
+        if "upkeep" in wanted:
+            host = self.deployed("app", "ReplicaHost")
+            found += read_problems(deployed["upkeep"], wanted["upkeep"], host, self.env.name)
         try:
-            if identifier is not None:
-                found += version_problems(body, template.body, identifier, self.aws.account)
-            found += class_problems(self.env, body, template.body, self.aws.account)
+            if "data" in wanted:
+                found += self._version_problems(deployed["data"], wanted["data"])
+            found += class_problems(self.env, [*deployed.values()], [*wanted.values()], self.aws.account)
         except AwsError as error:
             self._notes.append(f"Not checked beforehand (database): {error.message}")
         return tuple(dict.fromkeys(found))
+
+    def _version_problems(self, deployed: str, wanted: str) -> tuple[str, ...]:
+        if self.env.rds.allow_major_version_upgrade:
+            self._notes += reminders(deployed, wanted)
+        identifier = self.state.outputs("data").get("DatabaseIdentifier")
+        if identifier is None:
+            return ()
+        replica = bool(replicas_of(self._body_in_force("upkeep")))
+        return version_problems(deployed, wanted, identifier, self.aws.account, replica=replica)
+
+    def _body_in_force(self, name: str) -> str:
+        """The template that a stack was deployed from; "" where it has to be made, or made again."""
+        stack = self.state.stacks.get(name)
+        made = stack is None or action_for(stack.status) in {Action.CREATE, Action.RECREATE}
+        return "" if made else self.state.bodies.get(name, "")
 
     def _lacks_record(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> bool:
         """Whether what the service runs was never recorded: the deploy that brought it ended in between."""
@@ -174,7 +187,7 @@ class Situation:
         if "db_init_bundle_key" in wanted:
             context["db_init_bundle_key"] = self.bundle.key
         if "nat_image_id" in wanted:
-            context["nat_image_id"] = self._nat_image(self.templates["network"])
+            context["nat_image_id"] = self._nat_image(self.templates["egress"])
         if "guardduty" in wanted:
             context["guardduty"] = "true" if self._wants_detector() else "false"
         return context
@@ -184,26 +197,26 @@ class Situation:
         found = self.state.stacks.get(stack)
         return found.parameters.get(parameter) if found else None
 
-    def _nat_image(self, network: StackTemplate) -> str:
+    def _nat_image(self, egress: StackTemplate) -> str:
         """The image of the instance that runs; the newest when one is made anyhow, or when that image is gone.
 
         CloudFormation looks an image parameter up in the account before it updates anything of the stack, so an image
-        that Amazon withdrew would end every update of the network. [UG CFN, AWS-specific parameter types]
+        that Amazon withdrew would end every update of the stack. [UG CFN, AWS-specific parameter types]
         """
         newest = self.aws.parameters.amazon_linux_image
         architecture = nat_image.architecture(self.env.nat.instance_type)
-        stack = self.state.stacks.get("network")
+        stack = self.state.stacks.get("egress")
         kept = stack.parameters.get("NatImageId") if stack is not None else None
         if stack is None or kept is None or self.request.refresh_nat_image:
             return newest(architecture)
-        if nat_image.makes_instance(stack.status, self.state.bodies.get("network", ""), network.body):
+        if nat_image.makes_instance(stack.status, self.state.bodies.get("egress", ""), egress.body):
             return newest(architecture)
-        changes = planner.plan_stack(network, self.state, {"nat_image_id": kept}).is_change
+        changes = planner.plan_stack(egress, self.state, {"nat_image_id": kept}).is_change
         if not changes or self.aws.account.image_exists(kept):
             return kept
         found = newest(architecture)
         self._notes.append(
-            f"Amazon has withdrawn {kept}, the image of the NAT instance, and CloudFormation updates no network that "
+            f"Amazon has withdrawn {kept}, the image of the NAT instance, and CloudFormation updates no stack that "
             f"names it: this deploy replaces the instance by one of {found}, so connections through it break once."
         )
         return found

@@ -25,10 +25,12 @@ class VersionReader(Protocol):
     def default_version(self, major: str) -> str | None: ...
 
 
-def version_problems(deployed: str, wanted: str, identifier: str, account: VersionReader) -> tuple[str, ...]:
+def version_problems(
+    deployed: str, wanted: str, identifier: str, account: VersionReader, *, replica: bool
+) -> tuple[str, ...]:
     """Why the database `identifier` can't go from one template's version to the other's, each in a sentence.
 
-    Nothing is asked when the version stays. Raises AwsError.
+    `replica`: one is deployed. Nothing is asked when the version stays. Raises AwsError.
     """
     if deployed == wanted:
         return ()
@@ -39,7 +41,7 @@ def version_problems(deployed: str, wanted: str, identifier: str, account: Versi
     database = account.database(identifier)
     # The template in force may be ahead of it: an upgrade that RDS gave up is UPDATE_COMPLETE all the same.
     running = database.version if database is not None else old
-    told = tuple(_by_major(running, new, before, after))
+    told = tuple(_by_major(running, new, after, replica=replica))
     return told if told or database is None else tuple(_by_account(running, new, account))
 
 
@@ -70,7 +72,7 @@ def _version(resources: dict[str, Any]) -> str | None:
     return None if version is None else str(version)
 
 
-def _by_major(running: str, new: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+def _by_major(running: str, new: str, after: dict[str, Any], *, replica: bool) -> Iterator[str]:
     """A major version goes up when that was asked for, without a replica beside it, and never down."""
     if _major(new) == _major(running):
         return
@@ -86,7 +88,7 @@ def _by_major(running: str, new: str, before: dict[str, Any], after: dict[str, A
             "minutes and there is no way back but a snapshot. To have that, set rds.allow_major_version_upgrade to "
             "true."
         )
-    if any("SourceDBInstanceIdentifier" in item.get("Properties", {}) for item in before.values()):
+    if replica:
         # RDS would upgrade it along with its source, while CloudFormation is about to give it the new parameter group.
         yield (
             "rds.engine_version: the read replica would be upgraded along with its source, outside CloudFormation. "

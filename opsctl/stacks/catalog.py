@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from opsctl.config import naming
 from opsctl.config.models import Environment
-from opsctl.stacks import app, bootstrap, dashboard, data, edge, front, jobs, network, platform
+from opsctl.stacks import app, bootstrap, dashboard, data, edge, egress, front, jobs, network, platform, upkeep
 from opsctl.stacks.model import StackName, StackTemplate
 
 
@@ -27,8 +27,10 @@ STACKS: tuple[Entry, ...] = (
     Entry("bootstrap", bootstrap.build),
     Entry("platform", platform.build),
     Entry("network", network.build),
+    Entry("egress", egress.build),
     Entry("data", data.build),
     Entry("front", front.build),
+    Entry("upkeep", upkeep.build),
     Entry("jobs", jobs.build),
     Entry("app", app.build),
     Entry("edge", edge.build, edge.wanted),

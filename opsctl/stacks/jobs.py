@@ -16,7 +16,8 @@ def build(env: Environment) -> StackTemplate:
     stack = StackBuilder(env, "jobs")
     db_init(stack)
     _migrate(stack)
-    return stack.finish()
+    # Function and task call AWS from private subnets.
+    return stack.finish(after=("egress",))
 
 
 def _migrate(stack: StackBuilder) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-StackName = Literal["bootstrap", "platform", "network", "data", "front", "jobs", "app", "edge", "dashboard"]
+StackName = Literal[
+    "bootstrap", "platform", "network", "egress", "data", "front", "upkeep", "jobs", "app", "edge", "dashboard"
+]
 
 # Values that only a deploy knows. Everything else in a template follows from the configuration.
 ContextKey = Literal[

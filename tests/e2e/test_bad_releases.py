@@ -29,7 +29,7 @@ def test_a_db_init_that_fails_on_the_first_deploy_is_explained_and_the_next_fini
     assert screen[-1].startswith("Next: ")
     status = project.opsctl("status", "--env", "local", "--json").json
     assert {item["stack"]: item["status"] for item in status["stacks"]} == {
-        **dict.fromkeys(("bootstrap", "platform", "network", "data"), "CREATE_COMPLETE"),
+        **dict.fromkeys(("bootstrap", "platform", "network", "egress", "data", "front", "upkeep"), "CREATE_COMPLETE"),
         "jobs": "ROLLBACK_COMPLETE",
         "app": "absent",
     }

@@ -15,7 +15,7 @@ from opsctl.deploy.statuses import GOOD
 from .conftest import Project
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
-STACKS = ("bootstrap", "platform", "network", "data", "jobs", "app")
+STACKS = ("bootstrap", "platform", "network", "egress", "data", "front", "upkeep", "jobs", "app")
 
 
 def test_every_stack_is_complete_and_the_service_is_ready(project: Project) -> None:
@@ -188,10 +188,10 @@ def test_destroy_keeps_the_database_until_it_is_named(project: Project) -> None:
     assert refused.code == 2
     assert "--database salaries" in refused.err
     gone = project.opsctl("destroy", "--env", "local", "--yes", "--json").json
-    assert gone["removed"] == ["app", "jobs"]
-    assert set(gone["stay"]) == {"bootstrap", "platform", "network", "data"}
+    assert gone["removed"] == ["app", "front", "jobs"]
+    assert set(gone["stay"]) == {"bootstrap", "platform", "network", "egress", "data", "upkeep"}
     all_gone = project.opsctl("destroy", "--env", "local", "--delete-data", "--yes", "--database", "salaries", "--json")
-    assert all_gone.json["removed"] == ["data", "network", "platform"]
+    assert all_gone.json["removed"] == ["upkeep", "egress", "data", "network", "platform"]
     project.deploy()
     assert project.get("/readyz")[0] == 200
 

@@ -65,7 +65,8 @@ def logs_key(stack: StackBuilder) -> Any:
     is made, or its creation is refused. [UG Logs encrypt-log-data; API AssociateKmsKey]
     """
     own = naming.own_log_groups(stack.env)
-    names = [naming.log_group(stack.env, "*"), own["rotation"], own["container-insights"], f"{own['database']}*"]
+    names = [naming.log_group(stack.env, "*"), own["rotation"], own["container-insights"]]
+    names += [f"{own[instance]}*" for instance in ("database", "replica")]
     groups = [arn("logs", f"log-group:{name}") for name in names]
     return _key(
         stack,

@@ -10,7 +10,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from opsctl.stacks.parts.base import StackBuilder, skip
 from opsctl.stacks.parts.buckets import expire_rule, secure_bucket
 from opsctl.stacks.parts.dns import certificate
-from opsctl.stacks.parts.network_inputs import public_subnets
+from opsctl.stacks.parts.network_inputs import public_subnets, vpc
 from opsctl.stacks.parts.policies import Statement, allow, service
 
 # CloudFormation's default is ELBSecurityPolicy-2016-08, which takes TLS 1.0; this is what AWS recommends.
@@ -104,7 +104,7 @@ def _target_group(stack: StackBuilder) -> elb.TargetGroup:
         elb.TargetGroup(
             "TargetGroup",
             TargetType="ip",  # what `awsvpc` tasks register
-            VpcId=stack.output_of("network", "VpcId"),
+            VpcId=vpc(stack),
             Port=stack.env.ecs.container_port,
             Protocol="HTTP",
             HealthCheckProtocol="HTTP",

@@ -1,18 +1,24 @@
-"""The way out of private subnets: managed NAT gateways, or one small instance for development."""
+"""The way out of private subnets: managed NAT gateways, or one small instance for development.
+
+The network stack is there: its internet gateway is attached and its public subnets lead to it, which addresses and NAT
+need from the start. [UG CFN EIP]
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
-from troposphere import Base64, GetAtt, Ref, Sub, ec2, iam
+from troposphere import Base64, GetAtt, Ref, Select, Sub, ec2, iam
 from troposphere.policies import CreationPolicy, ResourceSignal
 
 from opsctl.stacks.parts.alarms import alarm
 from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
+from opsctl.stacks.parts.network_inputs import private_route_tables, public_subnets, vpc
 from opsctl.stacks.parts.policies import trust
 from opsctl.stacks.parts.security_groups import ANYWHERE, no_default_egress
-from opsctl.stacks.parts.subnets import Subnets, name_tag
+from opsctl.stacks.parts.subnets import name_tag
 
 # AL2023 ships no iptables, so it is installed over the network; on 512 MB that was killed for want of memory, and
 # forwarding was on without translation while status checks stayed green. Hence the order: swap, rule, verify, persist,
@@ -60,53 +66,46 @@ signal 0
 """
 
 
-def add_egress(stack: StackBuilder, vpc: Any, subnets: Subnets) -> None:
+def add_nat(stack: StackBuilder) -> None:
     """Default routes of the private subnets, in the one mode the configuration has; none at all without either."""
     if stack.env.vpc.nat_gateways:
-        _gateways(stack, subnets)
+        _gateways(stack)
     elif stack.env.nat.use_nat_instance:
-        _instance(stack, vpc, subnets)
+        _instance(stack)
 
 
-def _gateways(stack: StackBuilder, subnets: Subnets) -> None:
+def _gateways(stack: StackBuilder) -> None:
     """`nat_gateways` gateways; zones without one of their own share them in turn."""
     gateways = []
     letters = stack.env.vpc.availability_zones
-    for letter, subnet in list(zip(letters, subnets.public, strict=True))[: stack.env.vpc.nat_gateways]:
-        # An address in a VPC of the same template must wait for the gateway's attachment. [UG CFN EIP]
+    for number, letter in enumerate(letters[: stack.env.vpc.nat_gateways]):
         address = stack.add(
-            ec2.EIP(
-                f"Nat{letter.upper()}Address",
-                Domain="vpc",
-                DependsOn=subnets.gateway_attachment.title,
-                Tags=name_tag(stack.env, f"nat-{letter}"),
-            )
+            ec2.EIP(f"Nat{letter.upper()}Address", Domain="vpc", Tags=name_tag(stack.env, f"nat-{letter}"))
         )
         gateways.append(
             stack.add(
                 ec2.NatGateway(
                     f"Nat{letter.upper()}Gateway",
                     AllocationId=GetAtt(address, "AllocationId"),
-                    SubnetId=Ref(subnet),
-                    # Not before the route to the internet, or the first packets are lost.
-                    DependsOn=subnets.public_route.title,
+                    SubnetId=Select(number, public_subnets(stack)),
                     Tags=name_tag(stack.env, f"nat-{letter}"),
                 )
             )
         )
-    for number, (letter, table) in enumerate(zip(letters, subnets.private_route_tables, strict=True)):
-        _default_route(stack, letter, table, NatGatewayId=Ref(gateways[number % len(gateways)]))
+    _default_routes(stack, lambda number: {"NatGatewayId": Ref(gateways[number % len(gateways)])})
 
 
-def _default_route(stack: StackBuilder, letter: str, table: Any, **target: Any) -> None:
-    stack.add(
-        ec2.Route(
-            f"Private{letter.upper()}DefaultRoute",
-            RouteTableId=Ref(table),
-            DestinationCidrBlock=ANYWHERE,
-            **target,
+def _default_routes(stack: StackBuilder, target: Callable[[int], dict[str, Any]]) -> None:
+    """One a zone; `target` says where that of the zone with this number leads."""
+    for number, letter in enumerate(stack.env.vpc.availability_zones):
+        stack.add(
+            ec2.Route(
+                f"Private{letter.upper()}DefaultRoute",
+                RouteTableId=Select(number, private_route_tables(stack)),
+                DestinationCidrBlock=ANYWHERE,
+                **target(number),
+            )
         )
-    )
 
 
 def user_data(cidr: str) -> tuple[str, str]:
@@ -120,7 +119,7 @@ def user_data(cidr: str) -> tuple[str, str]:
     return name, script.replace("@RESOURCE@", name)
 
 
-def _instance(stack: StackBuilder, vpc: Any, subnets: Subnets) -> None:
+def _instance(stack: StackBuilder) -> None:
     name, script = user_data(stack.env.vpc.cidr)
     instance = ec2.Instance(
         name,
@@ -139,7 +138,7 @@ def _instance(stack: StackBuilder, vpc: Any, subnets: Subnets) -> None:
         MetadataOptions=ec2.MetadataOptions(HttpTokens="required", HttpPutResponseHopLimit=1, HttpEndpoint="enabled"),
         # Exactly one interface: a route by instance id works with no other number. [UG CFN Route] Its public address
         # is there from the start, which the script needs before CloudFormation could associate an elastic one.
-        NetworkInterfaces=[_interface(subnets, _group(stack, vpc))],
+        NetworkInterfaces=[_interface(stack, _group(stack))],
         BlockDeviceMappings=[_disk()],
         # Stack tags do not reach volumes from block mappings by themselves. [UG CFN tags]
         PropagateTagsToVolumeOnCreation=True,
@@ -149,22 +148,21 @@ def _instance(stack: StackBuilder, vpc: Any, subnets: Subnets) -> None:
         UserData=Base64(Sub(script)),
         # Without the signal CREATE_COMPLETE means "running", not "translating". [UG CFN CreationPolicy]
         CreationPolicy=CreationPolicy(ResourceSignal=ResourceSignal(Count=1, Timeout="PT10M")),
-        DependsOn=[subnets.public_route.title, f"{subnets.public[0].title}Routes", *_RULES],
+        DependsOn=list(_RULES),
         Tags=name_tag(stack.env, "nat"),
     )
     stack.add(skip(instance, "CKV_AWS_88", "A NAT instance is the private subnets' address on the internet."))
     _alarm_when_down(stack, instance)
-    for letter, table in zip(stack.env.vpc.availability_zones, subnets.private_route_tables, strict=True):
-        _default_route(stack, letter, table, InstanceId=Ref(instance))
+    _default_routes(stack, lambda _: {"InstanceId": Ref(instance)})
 
 
 _RULES = ("NatFromVpcIngress", "NatToHttpsEgress")
 
 
-def _interface(subnets: Subnets, group: Any) -> ec2.NetworkInterfaceProperty:
+def _interface(stack: StackBuilder, group: Any) -> ec2.NetworkInterfaceProperty:
     return ec2.NetworkInterfaceProperty(
         DeviceIndex="0",
-        SubnetId=Ref(subnets.public[0]),
+        SubnetId=Select(0, public_subnets(stack)),
         AssociatePublicIpAddress=True,
         DeleteOnTermination=True,
         GroupSet=[Ref(group)],
@@ -195,13 +193,13 @@ def _alarm_when_down(stack: StackBuilder, instance: Any) -> None:
     )
 
 
-def _group(stack: StackBuilder, vpc: Any) -> Any:
+def _group(stack: StackBuilder) -> Any:
     """HTTPS from the VPC comes in, HTTPS goes out: what the groups of the private subnets may send, and no more."""
     group = stack.add(
         ec2.SecurityGroup(
             "NatSecurityGroup",
             GroupDescription="NAT instance",
-            VpcId=Ref(vpc),
+            VpcId=vpc(stack),
             SecurityGroupEgress=no_default_egress(),
             Tags=name_tag(stack.env, "nat-sg"),
         )

@@ -30,8 +30,6 @@ class Subnets:
     public: tuple[Any, ...]
     private: tuple[Any, ...]
     private_route_tables: tuple[Any, ...]
-    public_route: Any
-    gateway_attachment: Any
 
 
 def address_plan(env: Environment) -> tuple[Zone, ...]:
@@ -59,7 +57,7 @@ def add_subnets(stack: StackBuilder, vpc: Any) -> Subnets:
         ec2.VPCGatewayAttachment("InternetGatewayAttachment", VpcId=Ref(vpc), InternetGatewayId=Ref(gateway))
     )
     table = stack.add(ec2.RouteTable("PublicRouteTable", VpcId=Ref(vpc), Tags=name_tag(stack.env, "public")))
-    route = stack.add(
+    stack.add(
         ec2.Route(
             "PublicDefaultRoute",
             RouteTableId=Ref(table),
@@ -77,7 +75,7 @@ def add_subnets(stack: StackBuilder, vpc: Any) -> Subnets:
         title = f"Private{zone.letter.upper()}RouteTable"
         tables.append(stack.add(ec2.RouteTable(title, VpcId=Ref(vpc), Tags=name_tag(stack.env, name))))
         _associate(stack, private[-1], tables[-1])
-    return Subnets(tuple(public), tuple(private), tuple(tables), route, attachment)
+    return Subnets(tuple(public), tuple(private), tuple(tables))
 
 
 def name_tag(env: Environment, part: str) -> Tags:

@@ -111,7 +111,7 @@ def connect_to_database(stack: StackBuilder, user: str, *, replica: bool = False
     instances = {"Database": "DatabaseResourceId", **({"Replica": "ReplicaResourceId"} if replica else {})}
     statements = []
     for name, output in instances.items():
-        stack.output_of("data", output)
+        stack.output_of("upkeep" if name == "Replica" else "data", output)
         resource = arn("rds-db", f"dbuser:${{{output}}}/{user}")
         statements.append(allow(f"ConnectTo{name}", "rds-db:connect", resource))
     return tuple(statements)
@@ -166,7 +166,7 @@ def _environment(stack: StackBuilder, spec: TaskSpec) -> dict[str, Any]:
         # Encryption alone doesn't prove who answers: the client verifies the server with RDS's CA bundle. [UG RDS]
         values["DB_SSL_ROOT_CERT"] = CA_BUNDLE
     if spec.replica:
-        values["DB_REPLICA_HOST"] = stack.output_of("data", "ReplicaHost")
+        values["DB_REPLICA_HOST"] = stack.output_of("upkeep", "ReplicaHost")
     return {**values, **spec.environment}
 
 

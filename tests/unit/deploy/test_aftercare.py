@@ -48,9 +48,10 @@ def looked(
     """What was noted, and the groups afterwards."""
     events: list[Event] = []
     groups = logs or FakeLogs()
-    data = outputs or {"DatabaseIdentifier": "db-1", "ReplicaIdentifier": "prd-databasereplica-2"}
+    found = outputs or {"DatabaseIdentifier": "db-1", "ReplicaIdentifier": "prd-databasereplica-2"}
+    upkeep = {name: found.pop(name) for name in ("ReplicaIdentifier",) if name in found}
     platform = stack(LogsKeyArn=KEY) if env != "dev" else stack()
-    state = RemoteState({"data": stack(**data), "platform": platform}, {"data": BODY})
+    state = RemoteState({"data": stack(**found), "upkeep": stack(**upkeep), "platform": platform}, {"data": BODY})
     aftercare.look_after(environment(env), state, rds or FakeRds(), groups, events.append)
     return events, groups
 
@@ -66,7 +67,7 @@ def test_where_all_is_as_configured_nothing_is_said() -> None:
 def test_a_replica_that_outlived_its_template_is_named_with_what_deletes_it() -> None:
     (text,) = notes(looked(DatabaseIdentifier="db-1")[0])
     assert text.startswith(
-        "data: the read replica prd-databasereplica-2 is no part of prd any more, and goes on costing."
+        "upkeep: the read replica prd-databasereplica-2 is no part of prd any more, and goes on costing."
     )
     assert "delete-db-instance --db-instance-identifier prd-databasereplica-2" in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from opsctl.aws.account import DatabaseOffer
 from opsctl.deploy.database_class import class_problems
-from opsctl.stacks import data
+from opsctl.stacks import data, upkeep
 from tests.unit.stacks.reading import environment
 
 EVERYWHERE = frozenset({"us-east-1a", "us-east-1b", "us-east-1c"})
@@ -44,9 +45,14 @@ class FakeOffers:
         return frozenset(self.sold)
 
 
-def told(name: str, account: FakeOffers, deployed: str = "", **settings: Any) -> tuple[str, ...]:
+def told(name: str, account: FakeOffers, deployed: Sequence[str] = (), **settings: Any) -> tuple[str, ...]:
+    return class_problems(environment(name, **settings), deployed, bodies(name, **settings), account)
+
+
+def bodies(name: str, **settings: Any) -> list[str]:
+    """The templates of the stacks that hold database and replica."""
     env = environment(name, **settings)
-    return class_problems(env, deployed, data.build(env).body, account)
+    return [data.build(env).body, upkeep.build(env).body]
 
 
 @pytest.mark.parametrize("name", ["dev", "prd"])
@@ -94,12 +100,12 @@ def test_storage_beyond_what_is_sold_is_told() -> None:
 
 def test_a_database_that_runs_is_left_alone_though_its_class_is_sold_no_more() -> None:
     account = FakeOffers({})
-    body = data.build(environment("prd")).body
+    body = bodies("prd")
     assert told("prd", account, body) == ()
     assert told("prd", account, body, rds__backup_days=7) == ()
     assert account.asked == []
 
 
 def test_a_replica_is_bought_too() -> None:
-    body = data.build(environment("prd", rds__enable_replica=False)).body
+    body = bodies("prd", rds__enable_replica=False)
     assert "RDS sells no db.m8g.large" in told("prd", FakeOffers({}), body)[0]

@@ -29,7 +29,7 @@ from .services import FakeDatabase
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
-ALL = ("bootstrap", "platform", "network", "data", "front", "jobs", "app", "edge", "dashboard")
+ALL = ("bootstrap", "platform", "network", "egress", "data", "front", "upkeep", "jobs", "app", "edge", "dashboard")
 
 
 def state(*names: str) -> RemoteState:
@@ -40,14 +40,26 @@ def test_without_delete_data_the_database_stays_with_what_it_needs() -> None:
     plan = plan_destroy(state(*ALL), delete_data=False)
     assert plan.remove == ("dashboard", "edge", "app", "front", "jobs")
     assert plan.stay == {
-        "data": "it holds the database", "network": "the database needs it", "platform": "the database needs it",
+        "data": "it holds the database",
+        **dict.fromkeys(("upkeep", "egress", "network", "platform"), "the database needs it"),
         "bootstrap": "it belongs to the account and region",
-    }  # fmt: skip
+    }
 
 
 def test_with_delete_data_all_but_the_accounts_own_stack_goes_newest_first() -> None:
     plan = plan_destroy(state(*ALL), delete_data=True)
-    assert plan.remove == ("dashboard", "edge", "app", "front", "jobs", "data", "network", "platform")
+    assert plan.remove == (
+        "dashboard",
+        "edge",
+        "app",
+        "front",
+        "jobs",
+        "upkeep",
+        "egress",
+        "data",
+        "network",
+        "platform",
+    )
     assert list(plan.stay) == ["bootstrap"]
 
 
@@ -118,7 +130,8 @@ def test_what_went_meanwhile_or_is_going_does_not_stop_a_removal() -> None:
 def test_a_stack_goes_after_all_that_use_it(name: str) -> None:
     for one in catalog.templates(environment(name)):
         for used in one.depends_on:
-            assert used == "bootstrap" or one.stack in USED_BY[used], f"{one.stack} uses {used}"
+            # The functions of two stacks take longest to go, so these start at once.
+            assert used in {"bootstrap", "jobs", "upkeep"} or one.stack in USED_BY[used], f"{one.stack} uses {used}"
 
 
 def test_a_database_that_was_deleted_is_not_told_to_stay() -> None:

@@ -10,7 +10,7 @@ import pytest
 from opsctl.aws.cloudformation import Change, ChangeSet, StackResource
 from opsctl.deploy import replicas
 from opsctl.deploy.plan import Consent
-from opsctl.stacks import data
+from opsctl.stacks import upkeep
 from tests.unit.stacks.reading import environment
 
 from .bench import Bench
@@ -26,18 +26,18 @@ RESOURCES = [
 
 
 def body(**settings: Any) -> str:
-    return data.build(environment("prd", **settings)).body
+    return upkeep.build(environment("prd", **settings)).body
 
 
 def update(change: Change, deployed: str, wanted: str) -> Bench:
-    """An update of the data stack whose change set holds this change."""
+    """An update of the upkeep stack whose change set holds this change."""
     bench = Bench()
-    bench.api.put(template("data", deployed), "UPDATE_COMPLETE")
+    bench.api.put(template("upkeep", deployed), "UPDATE_COMPLETE")
     bench.api.stack_resources = RESOURCES
     bench.api.next_change_set = ChangeSet("", "CREATE_COMPLETE", "", "AVAILABLE", (change,))
     bench.databases.instances = {"db-1": FakeDatabase(), "db-2": FakeDatabase("modifying", then=["available"])}
     capabilities = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
-    bench.run(template("data", wanted, capabilities=capabilities), Consent(frozenset({"Database", "Replica"})))
+    bench.run(template("upkeep", wanted, capabilities=capabilities), Consent(frozenset({"Database", "Replica"})))
     return bench
 
 
@@ -69,7 +69,7 @@ def test_what_holds_data_or_stays_keeps_its_protection(change: Change) -> None:
 
 
 def test_an_update_that_drops_no_replica_lifts_nothing() -> None:
-    bench = update(Change("Replica", INSTANCE, "Modify", "False"), body(), body(rds__backup_days=7))
+    bench = update(Change("Replica", INSTANCE, "Modify", "False"), body(), body(rds__monitoring_interval=30))
     assert bench.api.writes == ["create_change_set", "execute_change_set"]
 
 
@@ -82,4 +82,4 @@ def test_a_replica_that_the_service_still_reads_from_stays_until_it_does_not() -
     (line,) = replicas.read_problems(body(), without, "db-2.example.com", "prd")
     assert line.endswith("Run `opsctl deploy --env prd app` first, then the deploy that removes the replica.")
     assert replicas.read_problems(body(), without, None, "prd") == ()
-    assert replicas.read_problems(body(), body(rds__backup_days=7), "db-2.example.com", "prd") == ()
+    assert replicas.read_problems(body(), body(rds__monitoring_interval=30), "db-2.example.com", "prd") == ()

@@ -37,9 +37,9 @@ Resources:
 """
 
 
-def network(name: str = "Nat1", kind: str = "t3.micro", subnet: str = "s-1", topic: str = "one") -> StackTemplate:
+def egress(name: str = "Nat1", kind: str = "t3.micro", subnet: str = "s-1", topic: str = "one") -> StackTemplate:
     body = NAT.format(name=name, kind=kind, subnet=subnet, topic=topic)
-    return template("network", body, parameters={"NatImageId": FromContext("nat_image_id")})
+    return template("egress", body, parameters={"NatImageId": FromContext("nat_image_id")})
 
 
 def planned(
@@ -50,6 +50,7 @@ def planned(
     refresh: bool = False,
     version: str = "18",
     allow_upgrade: bool = False,
+    beside: StackTemplate | None = None,
 ) -> tuple[str, Plan]:
     """The image that a deploy of `wanted` would use, and its plan."""
     env = Environment.model_validate(
@@ -62,7 +63,7 @@ def planned(
         }
     )
     request = Request("run", "ann@host", "opsctl diff", (wanted.stack,), refresh_nat_image=refresh)
-    stacks = (wanted, template("app"))
+    stacks = (wanted, template("app"), *([beside] if beside is not None else []))
     situation = Situation(env, stacks, cast("Aws", aws), image=FakeImage(), bundle=FakeBundle(), request=request)
     plan = situation.plan()
     return situation.context.get("nat_image_id") or "", plan
@@ -74,9 +75,9 @@ def deployed(stack: StackTemplate, status: str = "UPDATE_COMPLETE") -> FakeAws:
     return aws
 
 
-def test_an_image_that_amazon_withdrew_is_replaced_when_the_network_changes_and_the_plan_says_so() -> None:
-    aws = deployed(network())
-    image, plan = planned(aws, network(topic="two"))
+def test_an_image_that_amazon_withdrew_is_replaced_when_its_stack_changes_and_the_plan_says_so() -> None:
+    aws = deployed(egress())
+    image, plan = planned(aws, egress(topic="two"))
     assert image == "ami-2"
     assert len(plan.notes) == 1
     assert "Amazon has withdrawn ami-1" in plan.notes[0]
@@ -84,45 +85,45 @@ def test_an_image_that_amazon_withdrew_is_replaced_when_the_network_changes_and_
 
 
 def test_an_image_that_is_still_there_is_kept() -> None:
-    aws = deployed(network())
+    aws = deployed(egress())
     aws.account.images.add("ami-1")
-    image, plan = planned(aws, network(topic="two"))
+    image, plan = planned(aws, egress(topic="two"))
     assert (image, plan.notes) == ("ami-1", ())
 
 
-def test_where_the_network_does_not_change_nothing_is_asked() -> None:
-    aws = deployed(network())
-    image, plan = planned(aws, network())
+def test_where_the_stack_does_not_change_nothing_is_asked() -> None:
+    aws = deployed(egress())
+    image, plan = planned(aws, egress())
     assert (image, plan.is_empty, aws.account.asked) == ("ami-1", True, [])
 
 
 @pytest.mark.parametrize(
     ("wanted", "kind", "image"),
     [
-        (network(name="Nat2"), "t3.micro", "ami-2"),
-        (network(subnet="s-2"), "t3.micro", "ami-2"),
-        (network(kind="t4g.micro"), "t4g.micro", "ami-3"),
+        (egress(name="Nat2"), "t3.micro", "ami-2"),
+        (egress(subnet="s-2"), "t3.micro", "ami-2"),
+        (egress(kind="t4g.micro"), "t4g.micro", "ami-3"),
     ],
 )
 def test_an_instance_that_is_made_anew_gets_the_newest_image(wanted: StackTemplate, kind: str, image: str) -> None:
-    aws = deployed(network())
+    aws = deployed(egress())
     assert planned(aws, wanted, kind)[0] == image
     assert aws.account.asked == []
 
 
 def test_another_size_of_the_same_architecture_keeps_the_image() -> None:
-    aws = deployed(network())
+    aws = deployed(egress())
     aws.account.images.add("ami-1")
-    assert planned(aws, network(kind="t3.small"), "t3.small")[0] == "ami-1"
+    assert planned(aws, egress(kind="t3.small"), "t3.small")[0] == "ami-1"
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "REVIEW_IN_PROGRESS"])
-def test_a_network_that_never_came_up_starts_from_the_newest_image(status: str) -> None:
-    assert planned(deployed(network(), status), network())[0] == "ami-2"
+def test_a_stack_that_never_came_up_starts_from_the_newest_image(status: str) -> None:
+    assert planned(deployed(egress(), status), egress())[0] == "ami-2"
 
 
 def test_asking_for_the_newest_image_gets_it() -> None:
-    assert planned(deployed(network()), network(), refresh=True)[0] == "ami-2"
+    assert planned(deployed(egress()), egress(), refresh=True)[0] == "ami-2"
 
 
 DATABASE = "Resources: {{Database: {{Type: AWS::RDS::DBInstance, Properties: {{EngineVersion: '{version}'}}}}}}\n"
@@ -170,17 +171,28 @@ def test_one_that_has_to_be_made_again_is_looked_up_and_one_that_stands_is_not(s
     assert len(planned(aws, stack, version="99")[1].problems) == count
 
 
+REPLICA = "Resources: {Replica: {Type: AWS::RDS::DBInstance, Properties: {SourceDBInstanceIdentifier: x}}}\n"
+
+
 @pytest.mark.parametrize(("parameters", "count"), [({"ReplicaHost": "db-2.example.com"}, 1), ({}, 0)])
 def test_the_replica_goes_after_the_service_that_reads_from_it(parameters: dict[str, str], count: int) -> None:
     aws = FakeAws()
-    instance = "{{Type: AWS::RDS::DBInstance, Properties: {{SourceDBInstanceIdentifier: x}}}}"
-    old = DATABASE.format(version="18")
-    aws.cloudformation.put(
-        template("data", old.replace("}}}", "}}, Replica: " + instance.format() + "}")), "UPDATE_COMPLETE"
-    )
+    aws.cloudformation.put(template("upkeep", REPLICA), "UPDATE_COMPLETE")
     aws.cloudformation.put(template("app"), "UPDATE_COMPLETE", parameters=parameters)
-    plan = planned(aws, template("data", old))[1]
+    plan = planned(aws, template("upkeep"))[1]
     assert len([line for line in plan.problems if line.startswith("rds.enable_replica")]) == count
+
+
+@pytest.mark.parametrize(("body", "count"), [(REPLICA, 1), ("Resources: {}\n", 0)])
+def test_a_major_upgrade_waits_until_the_deployed_replica_is_gone(body: str, count: int) -> None:
+    aws = FakeAws()
+    aws.cloudformation.put(template("upkeep", body), "UPDATE_COMPLETE")
+    allowed = DATABASE.format(version="18").replace("}}}", ", AllowMajorVersionUpgrade: true}}}")
+    aws.cloudformation.put(
+        template("data", DATABASE.format(version="17")), "UPDATE_COMPLETE", outputs={"DatabaseIdentifier": "db-1"}
+    )
+    plan = planned(aws, template("data", allowed), beside=template("upkeep", body), allow_upgrade=True)[1]
+    assert len([line for line in plan.problems if "read replica" in line]) == count
 
 
 def test_an_allowance_for_a_major_upgrade_that_is_done_is_noted() -> None:
@@ -194,11 +206,11 @@ def test_an_allowance_for_a_major_upgrade_that_is_done_is_noted() -> None:
 
 
 def test_only_new_stacks_on_aws_are_expected_to_take_minutes() -> None:
-    _, plan = planned(FakeAws(), network())
+    _, plan = planned(FakeAws(), egress())
     assert plan.expected is not None
-    assert [leg.name for leg in plan.expected.path] == ["network/start", "network/Nat1"]
+    assert [leg.name for leg in plan.expected.path] == ["egress/start", "egress/Nat1"]
     assert plan.expected.seconds == STACK_SECONDS + duration_of("AWS::EC2::Instance", {}).create
-    assert plan.to_dict()["expected"]["path"][1]["name"] == "network/Nat1"
-    _, update = planned(deployed(network()), network(topic="two"))
+    assert plan.to_dict()["expected"]["path"][1]["name"] == "egress/Nat1"
+    _, update = planned(deployed(egress()), egress(topic="two"))
     assert update.stacks[0].action == "update"
     assert update.expected is None

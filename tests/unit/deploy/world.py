@@ -149,6 +149,9 @@ class FakeAccount:
             raise self.version
         return Database(self.version)
 
+    def upgrade_targets(self, version: str) -> tuple[str, ...]:
+        return ("18",)
+
     def default_version(self, version: str) -> str | None:
         return None if version == "99" else version
 

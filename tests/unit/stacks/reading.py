@@ -96,7 +96,7 @@ class Stack:
     @property
     def outputs(self) -> dict[str, Any]:
         """Name -> value."""
-        return {name: output["Value"] for name, output in self.document["Outputs"].items()}
+        return {name: output["Value"] for name, output in self.document.get("Outputs", {}).items()}
 
 
 def statements(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

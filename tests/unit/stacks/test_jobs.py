@@ -106,7 +106,7 @@ def test_the_function_follows_the_configured_architecture() -> None:
 
 def test_it_waits_for_data_and_takes_image_and_bundle_from_the_deploy() -> None:
     template = build("prd").template
-    assert {"bootstrap", "platform", "network", "data"} == set(template.depends_on)
+    assert {"bootstrap", "platform", "network", "egress", "data"} == set(template.depends_on)
     assert template.parameters["ImageUri"] == FromContext("image_uri")
     assert template.parameters["DbInitBundleKey"] == FromContext("db_init_bundle_key")
     assert template.parameters["MasterSecretArn"] == FromOutput("data", "MasterSecretArn")

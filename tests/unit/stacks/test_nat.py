@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opsctl.stacks import network
+from opsctl.stacks import egress
 from opsctl.stacks.model import FromContext
 from opsctl.stacks.parts.nat import user_data
 from tests.unit.stacks.reading import Stack, environment, ref
@@ -13,7 +13,7 @@ CIDR = "10.20.0.0/16"
 
 
 def build(**settings: Any) -> tuple[Stack, str]:
-    stack = Stack(network.build(environment("dev", **settings)))
+    stack = Stack(egress.build(environment("dev", **settings)))
     (name,) = stack.of_type("AWS::EC2::Instance")
     return stack, name
 

@@ -1,4 +1,4 @@
-"""The network stack: addresses, routes, endpoints, flow logs."""
+"""The network stack: addresses, routes, groups. Nothing in it takes minutes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from typing import Any
 import pytest
 
 from opsctl.stacks import network
-from opsctl.stacks.model import FromOutput
 from opsctl.stacks.parts.subnets import address_plan
-from tests.unit.stacks.reading import NAMES, Stack, environment, ref, statements, sub
+from tests.unit.stacks.reading import NAMES, Stack, environment, ref, sub
 
 
 def build(name: str, **settings: Any) -> Stack:
     return Stack(network.build(environment(name, **settings)))
-
-
-def default_routes(stack: Stack) -> dict[str, dict[str, Any]]:
-    """Default routes of the private route tables."""
-    routes = stack.of_type("AWS::EC2::Route")
-    return {name: route for name, route in routes.items() if route["RouteTableId"]["Ref"].startswith("Private")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,99 +55,6 @@ def test_the_route_to_the_internet_waits_for_the_gateways_attachment() -> None:
     assert build("dev").attribute("PublicDefaultRoute", "DependsOn") == "InternetGatewayAttachment"
 
 
-def test_each_zone_leaves_by_its_own_gateway_where_there_are_enough() -> None:
-    routes = default_routes(build("prd"))
-    gateways = [route["NatGatewayId"]["Ref"] for route in routes.values()]
-    assert gateways == ["NatAGateway", "NatBGateway", "NatCGateway"]
-
-
-def test_zones_share_gateways_where_there_are_fewer() -> None:
-    stack = build("prd", vpc__nat_gateways=1)
-    assert list(stack.of_type("AWS::EC2::NatGateway")) == ["NatAGateway"]
-    assert {route["NatGatewayId"]["Ref"] for route in default_routes(stack).values()} == {"NatAGateway"}
-
-
-def test_addresses_of_gateways_wait_for_the_attachment() -> None:
-    stack = build("prd")
-    for name in stack.of_type("AWS::EC2::EIP"):
-        assert stack.attribute(name, "DependsOn") == "InternetGatewayAttachment"
-
-
-def test_only_the_routes_of_the_mode_in_force_exist() -> None:
-    instance = default_routes(build("dev"))
-    assert all(set(route) == {"RouteTableId", "DestinationCidrBlock", "InstanceId"} for route in instance.values())
-    gateways = default_routes(build("hml"))
-    assert all(set(route) == {"RouteTableId", "DestinationCidrBlock", "NatGatewayId"} for route in gateways.values())
-    assert default_routes(build("local")) == {}
-    assert not build("hml").of_type("AWS::EC2::Instance")
-    assert not build("local").of_type("AWS::EC2::NatGateway")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_s3_endpoint_acts_on_every_private_route_table(name: str) -> None:
-    endpoint = build(name)["S3Endpoint"]
-    letters = environment(name).vpc.availability_zones
-    assert endpoint["VpcEndpointType"] == "Gateway"
-    assert endpoint["RouteTableIds"] == [ref(f"Private{letter.upper()}RouteTable") for letter in letters]
-
-
-def test_the_s3_endpoint_lets_custom_resources_answer_and_image_layers_through() -> None:
-    policy = statements(build("dev")["S3Endpoint"]["PolicyDocument"])
-    answers = policy["AnswerCloudFormation"]
-    assert answers["Action"] == "s3:PutObject"
-    buckets = "arn:${AWS::Partition}:s3:::cloudformation-"
-    assert sub(f"{buckets}custom-resource-response-${{AWS::Region}}/*") in answers["Resource"]
-    assert sub(f"{buckets}waitcondition-${{AWS::Region}}/*") in answers["Resource"]
-    layers = policy["PullImageLayers"]
-    assert layers["Resource"] == [sub("arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*")]
-    assert layers["Action"] == "s3:GetObject"
-
-
-def test_the_s3_endpoint_names_the_environments_own_buckets_and_no_others() -> None:
-    stack = build("dev")
-    own = statements(stack["S3Endpoint"]["PolicyDocument"])["UseOwnBuckets"]
-    assert [one["Fn::Sub"].split(":::")[1] for one in own["Resource"]] == [
-        "${DatasetBucketName}", "${DatasetBucketName}/*", "${ArtifactBucketName}", "${ArtifactBucketName}/*"
-    ]  # fmt: skip
-    assert stack.template.parameters["DatasetBucketName"] == FromOutput("platform", "DatasetBucketName")
-    assert stack.template.parameters["ArtifactBucketName"] == FromOutput("bootstrap", "ArtifactBucketName")
-
-
-LISTED = ["open-data", "others/salaries/2026"]
-LISTED_OBJECTS = [sub(f"arn:${{AWS::Partition}}:s3:::{each}*") for each in ("open-data/", "others/salaries/2026")]
-
-
-def test_listed_sources_are_read_through_the_s3_endpoint_and_no_others() -> None:
-    opened = statements(build("dev", ecs__dataset_sources=LISTED)["S3Endpoint"]["PolicyDocument"])
-    through = opened.pop("ReadSources")
-    assert (through["Action"], through["Resource"], through["Principal"]) == ("s3:GetObject", LISTED_OBJECTS, "*")
-    assert opened == statements(build("dev")["S3Endpoint"]["PolicyDocument"])
-
-
-def test_interface_endpoints_cover_what_a_task_needs_without_nat() -> None:
-    endpoints = build("prd").of_type("AWS::EC2::VPCEndpoint")
-    interfaces = [one for one in endpoints.values() if one["VpcEndpointType"] == "Interface"]
-    services = {one["ServiceName"]["Fn::Sub"].removeprefix("com.amazonaws.${AWS::Region}.") for one in interfaces}
-    assert services == {"ecr.api", "ecr.dkr", "logs", "secretsmanager"}
-    for one in interfaces:
-        assert one["PrivateDnsEnabled"] is True
-        assert one["SecurityGroupIds"] == [ref("EndpointSecurityGroup")]
-        assert len(one["SubnetIds"]) == 3
-    assert list(build("dev").of_type("AWS::EC2::VPCEndpoint")) == ["S3Endpoint"]
-
-
-def test_flow_logs_go_to_their_group_under_a_role_that_can_write_nowhere_else() -> None:
-    stack = build("prd")
-    assert stack["FlowLog"]["TrafficType"] == "ALL"
-    assert stack["FlowLog"]["LogGroupName"] == ref("FlowLogGroupName")
-    assert stack["FlowLog"]["DeliverLogsPermissionArn"] == {"Fn::GetAtt": ["FlowLogRole", "Arn"]}
-    trust = stack["FlowLogRole"]["AssumeRolePolicyDocument"]["Statement"][0]
-    assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
-    written = stack["FlowLogRole"]["Policies"][0]["PolicyDocument"]["Statement"][0]
-    assert all("${FlowLogGroupName}" in one["Fn::Sub"] for one in written["Resource"])
-    assert not build("dev").of_type("AWS::EC2::FlowLog")
-
-
 def test_the_vpc_counts_as_something_that_must_not_be_replaced_by_chance() -> None:
     assert build("dev").template.stateful == ("Vpc",)
 
@@ -166,6 +66,15 @@ def test_it_has_the_agreed_outputs(name: str) -> None:
     for group in groups:
         assert outputs[f"{group}SecurityGroupId"] == {"Fn::GetAtt": [f"{group}SecurityGroup", "GroupId"]}
     letters = environment(name).vpc.availability_zones
-    for kind in ("Public", "Private"):
-        expected = [",", [ref(f"{kind}{letter.upper()}Subnet") for letter in letters]]
-        assert outputs[f"{kind}SubnetIds"] == {"Fn::Join": expected}
+    for output, kind, what in (
+        ("PublicSubnetIds", "Public", "Subnet"),
+        ("PrivateSubnetIds", "Private", "Subnet"),
+        ("PrivateRouteTableIds", "Private", "RouteTable"),
+    ):
+        expected = [",", [ref(f"{kind}{letter.upper()}{what}") for letter in letters]]
+        assert outputs[output] == {"Fn::Join": expected}
+    assert ("EndpointSecurityGroupId" in outputs) == environment(name).vpc.interface_endpoints
+
+
+def test_it_waits_for_no_other_stack() -> None:
+    assert build("prd").template.depends_on == ()

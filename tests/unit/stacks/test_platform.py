@@ -85,6 +85,7 @@ def test_the_logs_key_serves_this_environments_groups_of_this_region() -> None:
                 sub(f"{groups}/aws/lambda/prd-salaries-rotation-acme"),
                 sub(f"{groups}/aws/ecs/containerinsights/prd-salaries-acme/performance"),
                 sub(f"{groups}/aws/rds/instance/prd-salaries-data-acme*"),
+                sub(f"{groups}/aws/rds/instance/prd-salaries-upkeep-acme*"),
             ]
         }
     }

@@ -68,14 +68,14 @@ CONTROLS: tuple[Control, ...] = (
         "never runs an event twice by itself, and keeps what failed.",
         check(
             "Lambda.5",
-            "data",
+            "upkeep",
             one("MasterSecretRotation"),
             "HostedRotationLambda/VpcSubnetIds",
-            equals({"Fn::Join": [",", ref("PrivateSubnetIds")]}),
+            equals(ref("PrivateSubnetIds")),
         ),
         check(
             "CKV_AWS_173",
-            "data",
+            "upkeep",
             one("MasterSecretRotation"),
             "HostedRotationLambda/KmsKeyArn",
             equals(ref("DataKeyArn")),
@@ -224,12 +224,24 @@ CONTROLS: tuple[Control, ...] = (
         "deletes it only when told so by name.",
         *(
             check("own:termination-protection", stack, WHOLE, "Stack/TerminationProtection", equals(True), on=STRICT)
-            for stack in ("bootstrap", "platform", "network", "data", "front", "jobs", "app", "edge", "dashboard")
+            for stack in (
+                "bootstrap",
+                "platform",
+                "network",
+                "egress",
+                "data",
+                "front",
+                "upkeep",
+                "jobs",
+                "app",
+                "edge",
+                "dashboard",
+            )
         ),
         check("own:termination-protection", "bootstrap", WHOLE, "Stack/TerminationProtection", equals(True), on=DEV),
         *(
             check("own:termination-protection", stack, WHOLE, "Stack/TerminationProtection", equals(False), on=DEV)
-            for stack in ("platform", "network", "data", "front", "jobs", "app", "dashboard")
+            for stack in ("platform", "network", "egress", "data", "front", "upkeep", "jobs", "app", "dashboard")
         ),
         *(
             check("own:guard", stack, select, path, equals(value))

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.golden.controls.expectations import absent, at_least, at_most, contains, equals, items, matches, none_of
+from tests.golden.controls.expectations import (
+    Expectation,
+    absent,
+    at_least,
+    at_most,
+    contains,
+    equals,
+    items,
+    matches,
+    none_of,
+)
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
@@ -30,8 +40,9 @@ INSTANCE = "AWS::RDS::DBInstance"
 SECRET = "AWS::SecretsManager::Secret"
 TASK = "AWS::ECS::TaskDefinition"
 EVENTS = "AWS::RDS::EventSubscription"
-INSTANCES, PRIMARY = every(INSTANCE), one("Database", INSTANCE)
+INSTANCES, PRIMARY, REPLICA = every(INSTANCE), one("Database", INSTANCE), one("Replica", INSTANCE)
 ROTATION = one("MasterSecretRotation", "AWS::SecretsManager::RotationSchedule")
+ATTACHMENT = one("MasterSecretAttachment")
 CONTAINER_ENV = "ContainerDefinitions[*]/Environment"
 PRIVATE_ROUTES = every("AWS::EC2::Route", name="Private.*")
 PRIVATE_ASSOCIATIONS = every("AWS::EC2::SubnetRouteTableAssociation", name="Private.*")
@@ -40,11 +51,15 @@ PRIVATE_ASSOCIATIONS = every("AWS::EC2::SubnetRouteTableAssociation", name="Priv
 def _subscription(row: str, name: str, source: str, *categories: str) -> list[Assertion]:
     chosen = one(name, EVENTS)
     return [
-        check(row, "data", chosen, "SourceType", equals(source), on=STRICT),
-        check(row, "data", chosen, "Enabled", equals(True), on=STRICT),
-        check(row, "data", chosen, "EventCategories", contains(categories), on=STRICT),
-        check(row, "data", chosen, "SnsTopicArn", equals(ref("AlarmTopicArn")), on=STRICT),
+        check(row, "upkeep", chosen, "SourceType", equals(source), on=STRICT),
+        check(row, "upkeep", chosen, "Enabled", equals(True), on=STRICT),
+        check(row, "upkeep", chosen, "EventCategories", contains(categories), on=STRICT),
+        check(row, "upkeep", chosen, "SnsTopicArn", equals(ref("AlarmTopicArn")), on=STRICT),
     ]
+
+
+def _sources(row: str, name: str, expected: Expectation) -> Assertion:
+    return check(row, "upkeep", one(name, EVENTS), "SourceIds", expected, on=STRICT)
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -52,16 +67,16 @@ CONTROLS: tuple[Control, ...] = (
         "rds-private",
         "Security",
         "The database has no public address, is encrypted, and stands in private subnets of the VPC.",
-        check("RDS.2 CIS-2.2.3 CKV_AWS_17", "data", INSTANCES, "PubliclyAccessible", equals(False)),
-        check("RDS.3 CIS-2.2.1 CKV_AWS_16", "data", INSTANCES, "StorageEncrypted", equals(True)),
+        check("RDS.2 CIS-2.2.3 CKV_AWS_17", ANY_STACK, INSTANCES, "PubliclyAccessible", equals(False)),
+        check("RDS.3 CIS-2.2.1 CKV_AWS_16", ANY_STACK, INSTANCES, "StorageEncrypted", equals(True)),
         check("RDS.3", "data", PRIMARY, "KmsKeyId", equals(ref("DataKeyArn")), on=STRICT),
         check("RDS.3", "data", PRIMARY, "KmsKeyId", absent(), on=DEV),
         check("RDS.18", "data", PRIMARY, "DBSubnetGroupName", equals(ref("DatabaseSubnets"))),
         check("RDS.18", "data", one("DatabaseSubnets"), "SubnetIds", equals(ref("PrivateSubnetIds"))),
         check("RDS.18", "data", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
-        check("RDS.18", "data", INSTANCES, "VPCSecurityGroups", equals([ref("DatabaseSecurityGroupId")])),
+        check("RDS.18", ANY_STACK, INSTANCES, "VPCSecurityGroups", equals([ref("DatabaseSecurityGroupId")])),
         check("RDS.18", "network", WHOLE, "Outputs/PrivateSubnetIds/Value/Fn::Join/1", items(2)),
-        check("RDS.2", "network", PRIVATE_ROUTES, "GatewayId", absent()),
+        check("RDS.2", "egress", PRIVATE_ROUTES, "GatewayId", absent()),
         check("RDS.2", "network", PRIVATE_ASSOCIATIONS, "RouteTableId", matches(r"^Private\wRouteTable$")),
         dev="on, AWS's key",
         prd="on, customer key",
@@ -70,8 +85,8 @@ CONTROLS: tuple[Control, ...] = (
         "rds-multi-az",
         "Reliability",
         "A standby in another zone takes over.",
-        check("RDS.5 CIS-2.2.4 CKV_AWS_157", "data", INSTANCES, "MultiAZ", equals(True), on=STRICT),
-        check("RDS.5 CIS-2.2.4", "data", INSTANCES, "MultiAZ", equals(False), on=DEV),
+        check("RDS.5 CIS-2.2.4 CKV_AWS_157", ANY_STACK, INSTANCES, "MultiAZ", equals(True), on=STRICT),
+        check("RDS.5 CIS-2.2.4", ANY_STACK, INSTANCES, "MultiAZ", equals(False), on=DEV),
         skipped("CKV_AWS_157", "data", PRIMARY),
         dev="off (skip): a standby doubles the price",
         prd="on",
@@ -80,8 +95,13 @@ CONTROLS: tuple[Control, ...] = (
         "rds-monitoring",
         "Operations",
         "Enhanced monitoring every 60 seconds, by a role of its own.",
-        check("RDS.6 CKV_AWS_118", "data", INSTANCES, "MonitoringInterval", equals(60), on=STRICT),
-        check("RDS.6", "data", INSTANCES, "MonitoringRoleArn", equals(att("DatabaseMonitoringRole.Arn")), on=STRICT),
+        check("RDS.6 CKV_AWS_118", ANY_STACK, INSTANCES, "MonitoringInterval", equals(60), on=STRICT),
+        check("RDS.6", "data", PRIMARY, "MonitoringRoleArn", equals(att("DatabaseMonitoringRole.Arn")), on=STRICT),
+        check("RDS.6", "upkeep", REPLICA, "MonitoringRoleArn", equals(ref("MonitoringRoleArn")), on=PRD),
+        check("RDS.6", "upkeep", WHOLE, "Stack/Parameters/MonitoringRoleArn", equals("data.MonitoringRoleArn"), on=PRD),
+        check(
+            "RDS.6", "data", WHOLE, "Outputs/MonitoringRoleArn/Value", equals(att("DatabaseMonitoringRole.Arn")), on=PRD
+        ),
         check(
             "RDS.6",
             "data",
@@ -90,7 +110,7 @@ CONTROLS: tuple[Control, ...] = (
             contains((sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"),)),
             on=STRICT,
         ),
-        check("RDS.6", "data", INSTANCES, "MonitoringInterval", equals(0), on=DEV),
+        check("RDS.6", ANY_STACK, INSTANCES, "MonitoringInterval", equals(0), on=DEV),
         none("RDS.6", "data", no("AWS::IAM::Role", name="DatabaseMonitoringRole"), on=DEV),
         skipped("CKV_AWS_118", "data", PRIMARY),
         dev="off (skip): standard metrics are enough",
@@ -101,13 +121,13 @@ CONTROLS: tuple[Control, ...] = (
         "Reliability",
         "Deletion protection, minor versions by themselves and major ones only when asked for, tags on snapshots. A "
         "replica is protected like its source; the deploy that drops it lifts that first.",
-        check("RDS.8", "data", INSTANCES, "DeletionProtection", equals(True)),
-        check("RDS.13 CIS-2.2.2", "data", INSTANCES, "AutoMinorVersionUpgrade", equals(True)),
-        check("own:major-version", "data", INSTANCES, "AllowMajorVersionUpgrade", absent()),
+        check("RDS.8", ANY_STACK, INSTANCES, "DeletionProtection", equals(True)),
+        check("RDS.13 CIS-2.2.2", ANY_STACK, INSTANCES, "AutoMinorVersionUpgrade", equals(True)),
+        check("own:major-version", ANY_STACK, INSTANCES, "AllowMajorVersionUpgrade", absent()),
         check("own:major-version", "data", PRIMARY, "EngineVersion", equals("18")),
         check("own:major-version", "data", one("DatabaseParameters"), "Family", equals("postgres18")),
         check("own:major-version", "data", one("DatabaseParameters"), "DBParameterGroupName", absent()),
-        check("RDS.17", "data", INSTANCES, "CopyTagsToSnapshot", equals(True)),
+        check("RDS.17", ANY_STACK, INSTANCES, "CopyTagsToSnapshot", equals(True)),
         dev="on",
         prd="on",
     ),
@@ -116,11 +136,11 @@ CONTROLS: tuple[Control, ...] = (
         "Operations",
         "Storage that runs out raises the alarm on every instance. A replica's does not grow with its source's.",
         *(
-            check("own:storage-alarm", "data", one(f"{name}StorageAlarm"), path, expect, on=on)
-            for name, on in (("Database", EVERYWHERE), ("Replica", PRD))
+            check("own:storage-alarm", "upkeep", one(f"{name}StorageAlarm"), path, expect, on=on)
+            for name, identifier, on in (("Database", "DatabaseIdentifier", EVERYWHERE), ("Replica", "Replica", PRD))
             for path, expect in (
                 ("MetricName", equals("FreeStorageSpace")),
-                ("Dimensions", equals([{"Name": "DBInstanceIdentifier", "Value": ref(name)}])),
+                ("Dimensions", equals([{"Name": "DBInstanceIdentifier", "Value": ref(identifier)}])),
                 ("ComparisonOperator", equals("LessThanThreshold")),
                 ("AlarmActions", equals([ref("AlarmTopicArn")])),
             )
@@ -128,7 +148,7 @@ CONTROLS: tuple[Control, ...] = (
         *(
             check(
                 "own:storage-alarm",
-                "data",
+                "upkeep",
                 one(f"{name}StorageAlarm"),
                 "Threshold",
                 equals(gib * 1024**3 * 15 // 100),
@@ -141,7 +161,7 @@ CONTROLS: tuple[Control, ...] = (
                 ("Replica", 100, PRD),
             )
         ),
-        check("own:storage-alarm", "data", one("Replica"), "MaxAllocatedStorage", absent(), on=PRD),
+        check("own:storage-alarm", "upkeep", REPLICA, "MaxAllocatedStorage", absent(), on=PRD),
         dev="on, no replica",
         hml="on, no replica",
         prd="on",
@@ -163,7 +183,7 @@ CONTROLS: tuple[Control, ...] = (
         "Operations",
         "The logs of PostgreSQL and of upgrades go to CloudWatch. Their groups' names hold the instance's, which no "
         "template knows beforehand, so the deploy gives them the environment's retention and key.",
-        check("RDS.9 RDS.36", "data", INSTANCES, "EnableCloudwatchLogsExports", contains(("postgresql", "upgrade"))),
+        check("RDS.9 RDS.36", ANY_STACK, INSTANCES, "EnableCloudwatchLogsExports", contains(("postgresql", "upgrade"))),
         dev="on",
         prd="on",
     ),
@@ -171,7 +191,7 @@ CONTROLS: tuple[Control, ...] = (
         "rds-iam",
         "Security",
         "Log-in by IAM is on, and is how tasks log in: no password is handed to them.",
-        check("RDS.10 CKV_AWS_161", "data", INSTANCES, "EnableIAMDatabaseAuthentication", equals(True)),
+        check("RDS.10 CKV_AWS_161", ANY_STACK, INSTANCES, "EnableIAMDatabaseAuthentication", equals(True)),
         check("RDS.10", ANY_STACK, every(TASK), CONTAINER_ENV, contains(({"Name": "DB_AUTH", "Value": "iam"},))),
         check("RDS.10", "jobs", one("DbInit", "Custom::DbInit"), "Auth", equals("iam")),
         *(
@@ -204,7 +224,17 @@ CONTROLS: tuple[Control, ...] = (
         "rds-tls",
         "Security",
         "The server refuses connections without TLS, and every client verifies the server.",
-        check("RDS.38 CKV2_AWS_69", "data", INSTANCES, "DBParameterGroupName", equals(ref("DatabaseParameters"))),
+        check("RDS.38 CKV2_AWS_69", "data", PRIMARY, "DBParameterGroupName", equals(ref("DatabaseParameters"))),
+        check("RDS.38", "upkeep", REPLICA, "DBParameterGroupName", equals(ref("DatabaseParameterGroup")), on=PRD),
+        check(
+            "RDS.38",
+            "upkeep",
+            WHOLE,
+            "Stack/Parameters/DatabaseParameterGroup",
+            equals("data.DatabaseParameterGroup"),
+            on=STRICT,
+        ),
+        check("RDS.38", "data", WHOLE, "Outputs/DatabaseParameterGroup/Value", equals(ref("DatabaseParameters"))),
         check("RDS.38 CKV2_AWS_69", "data", one("DatabaseParameters"), "Parameters/rds.force_ssl", equals("1")),
         check(
             "RDS.38",
@@ -227,8 +257,8 @@ CONTROLS: tuple[Control, ...] = (
         "rds-names",
         "Security",
         "Neither the usual port nor a usual master name. The port travels as an output only.",
-        check("RDS.23", "data", INSTANCES, "Port", none_of(("5432",))),
-        check("RDS.23", "data", INSTANCES, "Port", equals("5433")),
+        check("RDS.23", ANY_STACK, INSTANCES, "Port", none_of(("5432",))),
+        check("RDS.23", ANY_STACK, INSTANCES, "Port", equals("5433")),
         check("RDS.23", "data", WHOLE, "Outputs/DatabasePort/Value", equals(att("Database.Endpoint.Port"))),
         check(
             "RDS.23",
@@ -261,17 +291,15 @@ CONTROLS: tuple[Control, ...] = (
         _subscription(
             "RDS.20", "InstanceEvents", "db-instance", "maintenance", "configuration change", "failure", "failover"
         ),
-        check("RDS.20", "data", one("InstanceEvents"), "SourceIds", contains((ref("Database"),)), on=STRICT),
-        check("RDS.20", "data", one("InstanceEvents"), "SourceIds", contains((ref("Replica"),)), on=PRD),
+        _sources("RDS.20", "InstanceEvents", contains((ref("DatabaseIdentifier"),))),
+        check("RDS.20", "upkeep", one("InstanceEvents"), "SourceIds", contains((ref("Replica"),)), on=PRD),
         _subscription("RDS.21", "ParameterGroupEvents", "db-parameter-group", "configuration change"),
-        check(
-            "RDS.21", "data", one("ParameterGroupEvents"), "SourceIds", equals([ref("DatabaseParameters")]), on=STRICT
-        ),
+        _sources("RDS.21", "ParameterGroupEvents", equals([ref("DatabaseParameterGroup")])),
         _subscription("RDS.22", "SecurityGroupEvents", "db-security-group", "configuration change", "failure"),
         check(
-            "RDS.20 RDS.21 RDS.22", "data", WHOLE, "Stack/Parameters/AlarmTopicArn", equals("platform.AlarmTopicArn")
+            "RDS.20 RDS.21 RDS.22", "upkeep", WHOLE, "Stack/Parameters/AlarmTopicArn", equals("platform.AlarmTopicArn")
         ),
-        none("RDS.20 RDS.21 RDS.22", "data", no(EVENTS), on=DEV),
+        none("RDS.20 RDS.21 RDS.22", "upkeep", no(EVENTS), on=DEV),
         dev="off",
         prd="on",
     ),
@@ -281,15 +309,17 @@ CONTROLS: tuple[Control, ...] = (
         "The master's password is generated, attached to the database and rotated at least every 30 days, first in "
         "its own time and not while DbInit reads it. Django's key is not rotated by a schedule: that would end every "
         "session, and tasks read it at their start only.",
-        check("SecretsManager.1", "data", ROTATION, "SecretId", equals(ref("MasterSecret"))),
+        check("SecretsManager.1", "upkeep", ROTATION, "SecretId", equals(ref("MasterSecretArn"))),
         check(
-            "SecretsManager.1", "data", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")
+            "SecretsManager.1", "upkeep", ROTATION, "HostedRotationLambda/RotationType", equals("PostgreSQLSingleUser")
         ),
-        check("SecretsManager.1", "data", ROTATION, "/DependsOn", contains(("MasterSecretAttachment",))),
-        check("SecretsManager.1", "data", ROTATION, "RotateImmediatelyOnUpdate", equals(False)),
-        check("SecretsManager.4", "data", ROTATION, "RotationRules/AutomaticallyAfterDays", at_most(30)),
-        check("SecretsManager.1", "data", one("MasterSecretAttachment"), "TargetId", equals(ref("Database"))),
-        check("SecretsManager.1", "data", one("MasterSecretAttachment"), "SecretId", equals(ref("MasterSecret"))),
+        check("SecretsManager.1", "upkeep", ROTATION, "/DependsOn", equals("MasterSecretAttachment")),
+        check("SecretsManager.1", "upkeep", ROTATION, "RotateImmediatelyOnUpdate", equals(False)),
+        check("SecretsManager.4", "upkeep", ROTATION, "RotationRules/AutomaticallyAfterDays", at_most(30)),
+        check("SecretsManager.1", "upkeep", ATTACHMENT, "TargetId", equals(ref("DatabaseIdentifier"))),
+        check("SecretsManager.1", "upkeep", ATTACHMENT, "SecretId", equals(ref("MasterSecretArn"))),
+        check("SecretsManager.1", "upkeep", WHOLE, "Stack/Parameters/MasterSecretArn", equals("data.MasterSecretArn")),
+        check("SecretsManager.1", "data", WHOLE, "Outputs/MasterSecretArn/Value", equals(ref("MasterSecret"))),
         check("SecretsManager.1", ANY_STACK, every(SECRET), "GenerateSecretString/PasswordLength", at_least(32)),
         check("SecretsManager.1", ANY_STACK, every(SECRET), "SecretString", absent()),
         check("SecretsManager.1", "data", PRIMARY, "MasterUserPassword", matches(r"^\{\{resolve:secretsmanager:")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.golden.controls.expectations import absent, at_least, contains, equals, lacks, matches, one_of
+from tests.golden.controls.expectations import absent, at_least, equals, lacks, matches, one_of
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
@@ -49,6 +49,7 @@ def _groups(env: str) -> list[str]:
         f"/aws/lambda/{env}-salaries-rotation-acme",
         f"/aws/ecs/containerinsights/{env}-salaries-acme/performance",
         f"/aws/rds/instance/{env}-salaries-data-acme*",
+        f"/aws/rds/instance/{env}-salaries-upkeep-acme*",
     ]
 
 
@@ -185,7 +186,7 @@ CONTROLS: tuple[Control, ...] = (
         *(
             check(
                 "own:foreign-logs",
-                "data",
+                "upkeep",
                 one("MasterSecretRotation"),
                 "HostedRotationLambda/RotationLambdaName",
                 equals(f"{env}-salaries-rotation-acme"),
@@ -193,7 +194,6 @@ CONTROLS: tuple[Control, ...] = (
             )
             for env, on in (("dev", DEV), ("hml", HML), ("prd", PRD))
         ),
-        check("own:foreign-logs", "data", one("MasterSecretRotation"), "/DependsOn", contains(("RotationLogGroup",))),
         check("own:foreign-logs", "platform", CLUSTER, "/DependsOn", equals("ContainerInsightsLogGroup"), on=STRICT),
         none("own:foreign-logs", "platform", no(GROUP, name="ContainerInsightsLogGroup"), on=DEV),
         check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", absent(), on=DEV),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.golden.controls.expectations import absent, contains, equals, items, never_mentions, text
+from tests.golden.controls.expectations import absent, contains, equals, never_mentions, text
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
@@ -96,22 +96,22 @@ CONTROLS: tuple[Control, ...] = (
         ),
         _groups_given("jobs", "DbInitFunction", "VpcConfig/SecurityGroupIds", [ref("DbInitSecurityGroupId")]),
         _groups_given("data", "Database", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")]),
-        _groups_given("data", "Replica", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")], on=PRD),
+        _groups_given("upkeep", "Replica", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")], on=PRD),
         check(
             "EC2.2",
-            "data",
+            "upkeep",
             one("MasterSecretRotation"),
             "HostedRotationLambda/VpcSecurityGroupIds",
             equals(ref("RotationSecurityGroupId")),
         ),
         *(
-            _groups_given("network", f"{name}Endpoint", "SecurityGroupIds", [ref("EndpointSecurityGroup")], on=STRICT)
+            _groups_given("egress", f"{name}Endpoint", "SecurityGroupIds", [ref("EndpointSecurityGroupId")], on=STRICT)
             for name in INTERFACES
         ),
-        check("EC2.2", "network", NAT, "NetworkInterfaces[*]/GroupSet", equals([ref("NatSecurityGroup")]), on=DEV),
+        check("EC2.2", "egress", NAT, "NetworkInterfaces[*]/GroupSet", equals([ref("NatSecurityGroup")]), on=DEV),
         *(
             check("EC2.2", stack, WHOLE, "/", never_mentions("DefaultSecurityGroup"), on=EVERYWHERE)
-            for stack in ("network", "data", "front", "jobs", "app")
+            for stack in ("network", "egress", "data", "front", "upkeep", "jobs", "app")
         ),
         dev="on",
         prd="on",
@@ -121,16 +121,16 @@ CONTROLS: tuple[Control, ...] = (
         "Operations",
         "Flow logs of all traffic of the VPC.",
         *(
-            check("EC2.6 CIS-3.7", "network", one("FlowLog", "AWS::EC2::FlowLog"), key, equals(value), on=STRICT)
+            check("EC2.6 CIS-3.7", "egress", one("FlowLog", "AWS::EC2::FlowLog"), key, equals(value), on=STRICT)
             for key, value in (
-                ("ResourceId", ref("Vpc")),
+                ("ResourceId", ref("VpcId")),
                 ("ResourceType", "VPC"),
                 ("TrafficType", "ALL"),
                 ("LogGroupName", ref("FlowLogGroupName")),
                 ("DeliverLogsPermissionArn", att("FlowLogRole.Arn")),
             )
         ),
-        none("EC2.6 CIS-3.7", "network", no("AWS::EC2::FlowLog"), on=DEV),
+        none("EC2.6 CIS-3.7", "egress", no("AWS::EC2::FlowLog"), on=DEV),
         dev="off: billed by volume",
         prd="on",
     ),
@@ -149,32 +149,32 @@ CONTROLS: tuple[Control, ...] = (
         "group sends only what a rule names: to the database, to the endpoints, and HTTPS.",
         check(
             "EC2.19 CKV_AWS_24 CKV_AWS_25 CIS-5.3",
-            "network",
+            ANY_STACK,
             every(INGRESS, but=f"{PUBLIC}|NatFromVpcIngress"),
             "CidrIp",
             absent(),
         ),
-        check("EC2.19 CIS-5.4", "network", every(INGRESS), "CidrIpv6", absent()),
-        check("EC2.19 CIS-5.3", "network", every(INGRESS), "SourcePrefixListId", absent()),
+        check("EC2.19 CIS-5.4", ANY_STACK, every(INGRESS), "CidrIpv6", absent()),
+        check("EC2.19 CIS-5.3", ANY_STACK, every(INGRESS), "SourcePrefixListId", absent()),
         _public_rule("Http", 80, EVERYWHERE),
         _public_rule("Https", 443, STRICT),
         none("EC2.18", "network", no(INGRESS, name=PUBLIC, but="LoadBalancerFromAnywhereHttp"), on=DEV),
         none("EC2.18", "network", no(INGRESS, name=PUBLIC, but="LoadBalancerFromAnywhereHttps?"), on=STRICT),
-        check("EC2.13", "network", every(GROUP), "SecurityGroupIngress", absent()),
-        check("CKV_AWS_23", "network", every(GROUP), "GroupDescription", text()),
-        *(check("CKV_AWS_23", "network", every(kind), "Description", text()) for kind in (INGRESS, EGRESS)),
-        *(check("EC2.13", "network", every(kind), "IpProtocol", equals("tcp")) for kind in (INGRESS, EGRESS)),
+        check("EC2.13", ANY_STACK, every(GROUP), "SecurityGroupIngress", absent()),
+        check("CKV_AWS_23", ANY_STACK, every(GROUP), "GroupDescription", text()),
+        *(check("CKV_AWS_23", ANY_STACK, every(kind), "Description", text()) for kind in (INGRESS, EGRESS)),
+        *(check("EC2.13", ANY_STACK, every(kind), "IpProtocol", equals("tcp")) for kind in (INGRESS, EGRESS)),
         check(
             "own:egress CIS-5.3",
-            "network",
+            ANY_STACK,
             every(GROUP),
             "SecurityGroupEgress",
             equals([{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "In place of allow-all"}]),
         ),
-        check("own:egress", "network", every(EGRESS, but=".*ToHttpsEgress"), "CidrIp", absent()),
-        check("own:egress", "network", every(EGRESS), "CidrIpv6", absent()),
+        check("own:egress", ANY_STACK, every(EGRESS, but=".*ToHttpsEgress"), "CidrIp", absent()),
+        check("own:egress", ANY_STACK, every(EGRESS), "CidrIpv6", absent()),
         *(
-            check("own:egress", "network", every(EGRESS, name=".*ToHttpsEgress"), port, equals(443))
+            check("own:egress", ANY_STACK, every(EGRESS, name=".*ToHttpsEgress"), port, equals(443))
             for port in ("FromPort", "ToPort")
         ),
         *(_https_out(client) for client in CLIENTS),
@@ -190,18 +190,18 @@ CONTROLS: tuple[Control, ...] = (
         "The NAT instance takes connections from the VPC only, has the second version of the metadata service, an "
         "encrypted disk and no key. Its public address and forwarding are what it is for.",
         check(
-            "EC2.8 EC2.170 CKV_AWS_79 CIS-5.7", "network", NAT, "MetadataOptions/HttpTokens", equals("required"), on=DEV
+            "EC2.8 EC2.170 CKV_AWS_79 CIS-5.7", "egress", NAT, "MetadataOptions/HttpTokens", equals("required"), on=DEV
         ),
-        check("EC2.8", "network", NAT, "MetadataOptions/HttpPutResponseHopLimit", equals(1), on=DEV),
-        check("EC2.8", "network", NAT, "BlockDeviceMappings[*]/Ebs/Encrypted", equals(True), on=DEV),
-        check("EC2.8", "network", NAT, "KeyName", absent(), on=DEV),
-        check("EC2.8", "network", one("NatFromVpcIngress", INGRESS), "CidrIp", equals("10.20.0.0/16"), on=DEV),
-        check("EC2.8", "network", one("NatFromVpcIngress", INGRESS), "FromPort", equals(443), on=DEV),
-        check("EC2.8", "network", one("NatFromVpcIngress", INGRESS), "ToPort", equals(443), on=DEV),
-        none("EC2.8", "network", no(INGRESS, name="Nat.*", but="NatFromVpcIngress"), on=DEV),
-        check("EC2.180", "network", NAT, "SourceDestCheck", equals(False), on=DEV),
-        check("CKV_AWS_88", "network", NAT, "NetworkInterfaces[*]/AssociatePublicIpAddress", equals(True), on=DEV),
-        skipped("CKV_AWS_88", "network", NAT),
+        check("EC2.8", "egress", NAT, "MetadataOptions/HttpPutResponseHopLimit", equals(1), on=DEV),
+        check("EC2.8", "egress", NAT, "BlockDeviceMappings[*]/Ebs/Encrypted", equals(True), on=DEV),
+        check("EC2.8", "egress", NAT, "KeyName", absent(), on=DEV),
+        check("EC2.8", "egress", one("NatFromVpcIngress", INGRESS), "CidrIp", equals("10.20.0.0/16"), on=DEV),
+        check("EC2.8", "egress", one("NatFromVpcIngress", INGRESS), "FromPort", equals(443), on=DEV),
+        check("EC2.8", "egress", one("NatFromVpcIngress", INGRESS), "ToPort", equals(443), on=DEV),
+        none("EC2.8", "egress", no(INGRESS, name="Nat.*", but="NatFromVpcIngress"), on=DEV),
+        check("EC2.180", "egress", NAT, "SourceDestCheck", equals(False), on=DEV),
+        check("CKV_AWS_88", "egress", NAT, "NetworkInterfaces[*]/AssociatePublicIpAddress", equals(True), on=DEV),
+        skipped("CKV_AWS_88", "egress", NAT),
         none("EC2.8 EC2.180 CIS-5.7 CKV_AWS_79 CKV_AWS_88", ANY_STACK, no("AWS::EC2::Instance"), on=STRICT),
         none("EC2.170", ANY_STACK, no("AWS::EC2::LaunchTemplate")),
         dev="on; public address (skip) and forwarding as it must be",
@@ -213,33 +213,43 @@ CONTROLS: tuple[Control, ...] = (
         "S3 is reached without leaving AWS, and through that endpoint only the buckets that are needed; on hml and prd "
         "ECR, CloudWatch Logs and Secrets Manager as well. EC2.10 and EC2.57 name the APIs of EC2 and Systems Manager: "
         "nothing in the private subnets calls these, so what it does call has its endpoints instead.",
-        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "VpcEndpointType", equals("Gateway")),
+        check("EC2.10", "egress", one("S3Endpoint", ENDPOINT), "VpcEndpointType", equals("Gateway")),
         check(
             "EC2.10",
-            "network",
+            "egress",
             one("S3Endpoint", ENDPOINT),
             "ServiceName",
             equals(sub("com.amazonaws.${AWS::Region}.s3")),
         ),
         check(
             "EC2.10",
-            "network",
+            "egress",
             one("S3Endpoint", ENDPOINT),
             "RouteTableIds",
+            equals({"Fn::Split": [",", ref("PrivateRouteTableIds")]}),
+        ),
+        check(
+            "EC2.10", "egress", WHOLE, "Stack/Parameters/PrivateRouteTableIds", equals("network.PrivateRouteTableIds")
+        ),
+        check(
+            "EC2.10",
+            "network",
+            WHOLE,
+            "Outputs/PrivateRouteTableIds/Value/Fn::Join/1",
             contains((ref("PrivateARouteTable"), ref("PrivateBRouteTable"))),
         ),
         check(
             "EC2.10",
             "network",
-            one("S3Endpoint", ENDPOINT),
-            "RouteTableIds",
+            WHOLE,
+            "Outputs/PrivateRouteTableIds/Value/Fn::Join/1",
             contains((ref("PrivateCRouteTable"),)),
             on=PRD,
         ),
-        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]", scoped(())),
-        check("EC2.10", "network", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]/Action", named_actions()),
+        check("EC2.10", "egress", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]", scoped(())),
+        check("EC2.10", "egress", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]/Action", named_actions()),
         *(
-            check(ids, "network", one(f"{name}Endpoint", ENDPOINT), key, equals(value), on=STRICT)
+            check(ids, "egress", one(f"{name}Endpoint", ENDPOINT), key, equals(value), on=STRICT)
             for name, ids in (
                 ("EcrApi", "EC2.55"),
                 ("EcrDkr", "EC2.56"),
@@ -253,10 +263,17 @@ CONTROLS: tuple[Control, ...] = (
             )
         ),
         *(
-            check("EC2.10", "network", one(f"{name}Endpoint", ENDPOINT), "SubnetIds", items(2), on=STRICT)
+            check(
+                "EC2.10",
+                "egress",
+                one(f"{name}Endpoint", ENDPOINT),
+                "SubnetIds",
+                equals({"Fn::Split": [",", ref("PrivateSubnetIds")]}),
+                on=STRICT,
+            )
             for name in INTERFACES
         ),
-        none("EC2.55 EC2.56 EC2.57", "network", no(ENDPOINT, name=".*", but="S3Endpoint"), on=DEV),
+        none("EC2.55 EC2.56 EC2.57", "egress", no(ENDPOINT, name=".*", but="S3Endpoint"), on=DEV),
         dev="S3 (free)",
         prd="all",
     ),
