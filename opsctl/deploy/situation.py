@@ -14,6 +14,7 @@ from opsctl.deploy.database_class import class_problems
 from opsctl.deploy.forecast import Forecast, as_ordered
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
+from opsctl.deploy.records import record_problems
 from opsctl.deploy.replicas import read_problems, replicas_of
 from opsctl.deploy.state import RemoteState, StackReader, read_state
 from opsctl.deploy.statuses import Action, action_for
@@ -93,7 +94,7 @@ class Situation:
             plan,
             expected=self._expected(selected, plan),
             record=plan.is_empty and self._lacks_record(selected, image),
-            problems=self._database_problems(selected),
+            problems=self._problems(selected),
             notes=tuple(self._notes),
         )
 
@@ -106,10 +107,16 @@ class Situation:
         steps = planner.order(new, image=plan.image is not None and plan.image.build, migrate=plan.migrate)
         return as_ordered(new, steps)
 
+    def _problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
+        """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
+        if self.env.target == "local":
+            return ()
+        return (*record_problems(selected, self.state.bodies), *self._database_problems(selected))
+
     def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
-        """What RDS would refuse, minutes in, of database and replica as configured. Asked when these change only."""
+        """What RDS would refuse of database and replica as configured. Asked when these change only."""
         wanted = {item.stack: item.body for item in selected if item.stack in {"data", "upkeep"}}
-        if not wanted or self.env.target == "local":
+        if not wanted:
             return ()
         deployed = {name: self._body_in_force(name) for name in wanted}
         found: list[str] = []

@@ -46,10 +46,10 @@ class Project:
         outputs = self.opsctl("outputs", "--env", "local", "--json").json
         return self.target.service_url(outputs["front"]["LoadBalancerDnsName"])
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and body of a page of the service."""
+    def get(self, path: str, *, url: str = "") -> tuple[int, str]:
+        """Status and body of a page of the service, which answers at `url` or where its outputs say."""
         try:
-            with urllib.request.urlopen(self.url + path.lstrip("/"), timeout=20) as answer:  # noqa: S310
+            with urllib.request.urlopen((url or self.url) + path.lstrip("/"), timeout=20) as answer:  # noqa: S310
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

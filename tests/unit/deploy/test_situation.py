@@ -195,6 +195,23 @@ def test_a_major_upgrade_waits_until_the_deployed_replica_is_gone(body: str, cou
     assert len([line for line in plan.problems if "read replica" in line]) == count
 
 
+RECORD = "Resources: {{AliasIpv4: {{Type: AWS::Route53::RecordSet, Properties: {{Name: {name}, Type: A}}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("holder", "name", "count"),
+    [("app", "a.example.com", 1), ("app", "b.example.com", 0), ("front", "a.example.com", 0)],
+)
+def test_a_record_that_another_stack_holds_is_a_problem_of_the_plan(holder: str, name: str, count: int) -> None:
+    """CloudFormation would find out after the load balancer was made, and take that back."""
+    aws = FakeAws()
+    wanted = template("front", RECORD.format(name="a.example.com"))
+    aws.cloudformation.put(template(holder, RECORD.format(name=name)), "UPDATE_COMPLETE")
+    problems = planned(aws, wanted)[1].problems
+    assert len(problems) == count
+    assert all("the record of a.example.com is in the app stack" in line for line in problems)
+
+
 def test_an_allowance_for_a_major_upgrade_that_is_done_is_noted() -> None:
     aws = FakeAws()
     stack = template("data", DATABASE.format(version="18").replace("}}}", ", AllowMajorVersionUpgrade: true}}}"))

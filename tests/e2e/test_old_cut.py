@@ -1,0 +1,111 @@
+"""An environment whose stacks were cut as they first were becomes one of today: rows stay, and nobody is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.functional.cli import ROOT
+
+from .conftest import Project
+
+pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
+
+
+def old_cut(project: Project, *arguments: str) -> None:
+    """The command line of the old cut."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.e2e.old_cut", *arguments],
+        cwd=project.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+class Followers:
+    """Visitors who find the service by its load balancers' names, as by an address record: one that answers will do."""
+
+    def __init__(self, project: Project) -> None:
+        endpoint = project.target.ensure_started().endpoint_url
+        keys = {"aws_access_key_id": project.target.settings.account_id, "aws_secret_access_key": "x"}
+        self._api = boto3.client("elbv2", region_name="us-east-1", endpoint_url=endpoint, **keys)
+        self._url = project.target.service_url
+        self.asked = 0
+        self.refused: list[str] = []
+        self.names: list[str] = []
+
+    @contextmanager
+    def visiting(self) -> Iterator[None]:
+        """Visit until the block ends."""
+        end = threading.Event()
+
+        def visit() -> None:
+            while not end.wait(0.02):
+                self.visit()
+
+        thread = threading.Thread(target=visit, daemon=True)
+        thread.start()
+        yield
+        end.set()
+        thread.join()
+
+    def visit(self) -> None:
+        """One visit: it is refused when none of the load balancers answers."""
+        problems = []
+        for balancer in self._api.describe_load_balancers()["LoadBalancers"]:
+            name = balancer["DNSName"]
+            if name not in self.names:
+                self.names.append(name)
+            try:
+                with urllib.request.urlopen(self._url(name) + "readyz", timeout=10) as answer:  # noqa: S310
+                    if answer.status == 200:
+                        break
+                    problems.append(f"{name}: {answer.status}")
+            except OSError as error:
+                problems.append(f"{name}: {error}")
+        else:
+            self.refused.append("; ".join(problems) or "no load balancer")
+        self.asked += 1
+
+
+def resources(project: Project, stack: str) -> dict[str, str]:
+    """Logical id -> physical id of a stack's resources."""
+    found: dict[str, Any] = project.aws(
+        "cloudformation", "list-stack-resources", "--stack-name", f"local-salaries-{stack}-acme"
+    )
+    return {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in found["StackResourceSummaries"]}
+
+
+def test_an_environment_of_the_old_cut_is_updated_with_its_rows_and_no_visitor_is_refused(new_project: Project) -> None:
+    project = new_project
+    old_cut(project, "deploy", "--env", "local", "--json")
+    assert project.opsctl("dataset", "refresh", "--env", "local", "--json").code == 0
+    before = {name: resources(project, name) for name in ("network", "data", "app")}
+    assert "LoadBalancer" in before["app"]
+    followers = Followers(project)
+    followers.visit()
+    assert followers.refused == []
+    (old,) = followers.names
+    rows = project.get("/api/filters/", url=project.target.service_url(old))
+    with followers.visiting():
+        project.deploy()
+        time.sleep(0.5)
+    assert followers.asked > 20
+    assert followers.refused == []
+    after = {name: resources(project, name) for name in ("network", "data", "app", "front", "upkeep")}
+    for stack, kept in (("data", ("Database", "MasterSecret")), ("network", ("Vpc",)), ("app", ("Service",))):
+        for name in kept:
+            assert after[stack][name] == before[stack][name], name
+    assert "LoadBalancer" not in after["app"]
+    assert len(followers.names) == 2
+    assert project.get("/api/filters/") == rows
+    assert project.deploy().json["changed"] is False
