@@ -36,8 +36,10 @@ class Followers:
 
     def __init__(self, project: Project) -> None:
         endpoint = project.target.ensure_started().endpoint_url
-        keys = {"aws_access_key_id": project.target.settings.account_id, "aws_secret_access_key": "x"}
-        self._api = boto3.client("elbv2", region_name="us-east-1", endpoint_url=endpoint, **keys)
+        self._api = boto3.client(
+            "elbv2", region_name="us-east-1", endpoint_url=endpoint,
+            aws_access_key_id=project.target.settings.account_id, aws_secret_access_key="x",
+        )  # fmt: skip
         self._url = project.target.service_url
         self.asked = 0
         self.refused: list[str] = []
