@@ -15,7 +15,8 @@ from opsctl.deploy import planner, release
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.countdown import answer_limits
 from opsctl.deploy.diagnose import function_failure, service_failure
-from opsctl.deploy.events import Emit, StepFinished, StepStarted
+from opsctl.deploy.durations import Stopwatch
+from opsctl.deploy.events import Emit, Emitter, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -70,7 +71,8 @@ class Deployment:
         self._env = situation.env
         self._aws = situation.aws
         self._request = situation.request
-        self._emit = emit
+        self._watch = Stopwatch()
+        self._emit: Emit = Emitter(emit, self._watch)
         self._pace = pace
         self._clock = clock
         self._detach = threading.Event()
@@ -93,7 +95,7 @@ class Deployment:
 
     def begin(self, emit: Emit, consent: Consent) -> None:
         """From here on events go to `emit`, and `consent` is what was agreed to after seeing the plan."""
-        self._emit = emit
+        self._emit = Emitter(emit, self._watch)
         self._request = replace(self._request, consent=consent)
 
     def execute(self, plan: Plan) -> DeployResult:
@@ -338,9 +340,15 @@ class Deployment:
                 migrations=" ".join(sorted({*self._now.image.migrations.split(), *self._applied()})),
                 database=self._database(),
                 stacks={name: template.digest for name, template in self._now.templates.items()},
+                seconds=self._learned(),
             ),
         )
         return number
+
+    def _learned(self) -> dict[str, float]:
+        """How long AWS takes here, as this deploy and those before it saw; on this machine nothing says that."""
+        known = self._last.seconds if self._last else {}
+        return known if self._env.target == "local" else {**known, **self._watch.seconds}
 
     def _result(self, number: int | None) -> DeployResult:
         outputs = {name: dict(stack.outputs) for name, stack in self._now.state.stacks.items()}

@@ -13,7 +13,15 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from opsctl.deploy import compare
-from opsctl.deploy.durations import IMAGE_SECONDS, RELEASE_TASK_SECONDS, STACK_SECONDS, Duration, duration_of
+from opsctl.deploy.durations import (
+    IMAGE_SECONDS,
+    RELEASE_TASK_SECONDS,
+    STACK_SECONDS,
+    Duration,
+    duration_of,
+    seconds_to_delete,
+    seconds_to_update,
+)
 from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
 
 Order = Mapping[str, tuple[str, ...]]
@@ -122,6 +130,59 @@ def limit(templates: Sequence[StackTemplate], order: Order, *, seconds: Seconds 
         jobs = by_name.get("jobs")
         needed += [f"jobs/{name}" for name in _resources(jobs)] if jobs else []
         graph.add("migrate", "migrate", RELEASE_TASK_SECONDS, needed)
+    return graph.longest()
+
+
+def change(before: Sequence[StackTemplate], after: Sequence[StackTemplate], order: Order) -> Forecast:
+    """A deploy that changes these templates' resources; values that pass from stack to stack are taken to stay."""
+    graph = _Graph()
+    old = {template.stack: template for template in before}
+    stacks = {template.stack for template in after}
+    for template in after:
+        step, known = template.stack, _resources(template)
+        changed = _changed(old.get(step, template), template)
+        waits = [f"{name}/end" for name in order[step] if name in stacks]
+        graph.add(f"{step}/start", "a stack by itself", STACK_SECONDS if changed else 0.0, waits)
+        for name, (kind, took) in changed.items():
+            inside = [f"{step}/{other}" for other in _references(known.get(name, {})) if other in changed]
+            graph.add(f"{step}/{name}", kind, took, [f"{step}/start", *inside])
+        graph.add(f"{step}/end", step, 0.0, [f"{step}/{name}" for name in ("start", *changed)])
+    return graph.longest()
+
+
+def _changed(old: StackTemplate, new: StackTemplate) -> dict[str, tuple[str, float]]:
+    """Type and seconds of what changes, and of what refers to something that is replaced, by logical id."""
+    known = _resources(new)
+    found: dict[str, tuple[str, float]] = {}
+    replaced: set[str] = set()
+    for item in compare.resource_changes(compare.parse(old.body), compare.parse(new.body)):
+        if item.action == "remove":
+            found[item.logical_id] = (item.type, seconds_to_delete(item.type))
+        elif item.action == "add" or item.replacement == "yes":
+            properties = known[item.logical_id].get("Properties", {})
+            found[item.logical_id] = (item.type, duration_of(item.type, properties).create)
+            replaced.add(item.logical_id)
+        else:
+            found[item.logical_id] = (item.type, seconds_to_update(item.type))
+    for name, item in known.items():
+        if name not in found and not replaced.isdisjoint(_references(item)):
+            found[name] = (item["Type"], seconds_to_update(item["Type"]))
+    return found
+
+
+def removal(templates: Sequence[StackTemplate], used_by: Mapping[str, Sequence[str]]) -> Forecast:
+    """Removing these stacks, each after those that use it, and in each what refers to something before that."""
+    graph = _Graph()
+    for template in templates:
+        step, known = template.stack, _resources(template)
+        waits = [f"{name}/end" for name in used_by.get(step, ()) if name in {item.stack for item in templates}]
+        graph.add(f"{step}/start", "a stack by itself", STACK_SECONDS, waits)
+        for name, item in known.items():
+            graph.add(f"{step}/{name}", item["Type"], seconds_to_delete(item["Type"]), [f"{step}/start"])
+        for name, item in known.items():
+            for other in set(_references(item)) & set(known):
+                graph.after[f"{step}/{other}"].add(f"{step}/{name}")
+        graph.add(f"{step}/end", step, 0.0, [f"{step}/{name}" for name in ("start", *known)])
     return graph.longest()
 
 

@@ -19,7 +19,8 @@ class Store(Protocol):
 @dataclass(frozen=True, slots=True)
 class Release:
     """One successful deploy. `stacks` are the templates' digests; `migrations` are the ids of what was applied to
-    `database` until then, which is another one once it was made again or restored.
+    `database` until then, which is another one once it was made again or restored. `seconds` is how long AWS took to
+    make resources of this environment, by type.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Release:
     migrations: str = ""
     database: str = ""
     stacks: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def current(store: Store, bucket: str, environment: str) -> Release | None:

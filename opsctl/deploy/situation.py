@@ -11,6 +11,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
 from opsctl.deploy import nat_image, planner, release
 from opsctl.deploy.database_class import class_problems
+from opsctl.deploy.durations import learned
 from opsctl.deploy.forecast import Forecast, as_ordered
 from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
@@ -105,7 +106,12 @@ class Situation:
         if self.env.target == "local" or not new:
             return None
         steps = planner.order(new, image=plan.image is not None and plan.image.build, migrate=plan.migrate)
-        return as_ordered(new, steps)
+        last = self._last_release()
+        return as_ordered(new, steps, seconds=learned(last.seconds if last is not None else {}))
+
+    def _last_release(self) -> release.Release | None:
+        bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
+        return release.current(self.aws.s3, bucket, self.env.name) if bucket is not None else None
 
     def _problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
         """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
@@ -148,10 +154,10 @@ class Situation:
 
     def _lacks_record(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> bool:
         """Whether what the service runs was never recorded: the deploy that brought it ended in between."""
-        bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
-        if bucket is None or image is None or all(template.stack != "app" for template in selected):
+        there = self.state.outputs("bootstrap").get("ArtifactBucketName") is not None
+        if not there or image is None or all(template.stack != "app" for template in selected):
             return False
-        last = release.current(self.aws.s3, bucket, self.env.name)
+        last = self._last_release()
         return last is None or last.image != image.uri
 
     def read(self) -> RemoteState:

@@ -1,4 +1,4 @@
-"""A first deploy on AWS by the model: minutes in the order that opsctl runs, beside what no order can beat.
+"""Deploys on AWS by the model: a first one in opsctl's order beside what no order can beat, one property, a removal.
 
 Nothing is deployed. The durations by resource type are those of `opsctl.deploy.durations`.
 """
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from opsctl.config.loader import load
 from opsctl.config.models import Environment
 from opsctl.deploy import planner
-from opsctl.deploy.forecast import Forecast, as_ordered, limit
+from opsctl.deploy.destroy import USED_BY
+from opsctl.deploy.forecast import Forecast, as_ordered, change, limit, removal
 from opsctl.stacks import catalog
 from scripts.bench.measure import ROOT
 
@@ -35,6 +36,12 @@ def _lines(env: Environment) -> Iterator[str]:
     )
     yield from _way("as ordered", found)
     yield from _way("by its resources", least)
+    bigger = env.model_copy(update={"ecs": env.ecs.model_copy(update={"cpu": env.ecs.cpu * 2})})
+    changed = change(templates, catalog.templates(bigger), planner.order(templates, image=False, migrate=False))
+    yield f"       {changed.minutes:4.1f} minutes for one property (ecs.cpu)"
+    gone = removal([template for template in templates if template.stack != "bootstrap"], USED_BY)
+    yield f"       {gone.minutes:4.1f} minutes to remove all of it"
+    yield from _way("removing", gone)
     kinds = {leg.type for leg in (*found.path, *least.path)}
     if guessed := sorted(kinds.intersection(found.guessed)):
         yield f"       estimated, not published: {', '.join(guessed)}"

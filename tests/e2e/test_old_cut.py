@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,7 +19,8 @@ import pytest
 
 from tests.functional.cli import ROOT
 
-from .conftest import Project
+from .conftest import Project, make_project
+from .test_interrupted import interrupt
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 
@@ -111,3 +114,28 @@ def test_an_environment_of_the_old_cut_is_updated_with_its_rows_and_no_visitor_i
     assert len(followers.names) == 2
     assert project.get("/api/filters/") == rows
     assert project.deploy().json["changed"] is False
+
+
+POINTS = ["network: UPDATE_IN_PROGRESS", "egress: create", "data: UPDATE_IN_PROGRESS", "front: CREATE_IN_PROGRESS",
+          "upkeep: create", "jobs: UPDATE_IN_PROGRESS", "app: UPDATE_IN_PROGRESS"]  # fmt: skip
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("at", POINTS)
+def test_an_update_of_the_old_cut_that_is_killed_is_finished_by_the_next(tmp_path: Path, at: str) -> None:
+    project = make_project(tmp_path)
+    try:
+        old_cut(project, "deploy", "--env", "local", "--json")
+        database = resources(project, "data")["Database"]
+        followers = Followers(project)
+        with followers.visiting():
+            code, screen = interrupt(project, at, signal.SIGKILL)
+            assert code == -signal.SIGKILL, screen
+            if project.opsctl("deploy", "--env", "local").code == 75:  # the dead one's lease
+                assert project.opsctl("unlock", "--env", "local", "--yes").code == 0
+            project.deploy()
+        assert followers.refused == []
+        assert resources(project, "data")["Database"] == database
+        assert project.deploy().json["changed"] is False
+    finally:
+        project.target.reset()

@@ -339,6 +339,20 @@ def test_before_a_deploy_to_aws_writes_anything_the_account_is_asked_whether_it_
     assert current(world).number == 1
 
 
+def test_a_release_on_aws_records_how_long_resources_took_beside_what_earlier_ones_saw() -> None:
+    made = [("Topic", "CREATE_IN_PROGRESS", ""), ("Topic", "CREATE_COMPLETE", "")]
+    for on, seconds in (("aws", {"AWS::SNS::Topic": 1.0}), ("local", {})):
+        world = World(on=on)
+        world.aws.cloudformation.script["execute:CREATE"] = [Operation(["CREATE_IN_PROGRESS", "CREATE_COMPLETE"], made)]
+        world.deploy()
+        assert current(world).seconds == seconds
+        known = {**json.loads(world.aws.s3.objects[CURRENT].body), "seconds": {"AWS::EC2::VPC": 15.0}}
+        world.aws.s3.put("artifacts", CURRENT, json.dumps(known).encode())
+        world.image.digest = SECOND
+        world.deploy()
+        assert current(world).seconds == {"AWS::EC2::VPC": 15.0}
+
+
 def test_a_deploy_of_one_stack_or_without_changes_asks_the_account_nothing() -> None:
     world = World(on="aws")
     world.deploy()

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from opsctl.deploy import planner
-from opsctl.deploy.durations import IMAGE_SECONDS, RELEASE_TASK_SECONDS, STACK_SECONDS, Duration
-from opsctl.deploy.forecast import Leg, as_ordered, limit
+from opsctl.deploy.durations import (
+    IMAGE_SECONDS,
+    RELEASE_TASK_SECONDS,
+    STACK,
+    STACK_SECONDS,
+    Duration,
+    Stopwatch,
+    duration_of,
+    learned,
+    seconds_to_delete,
+    seconds_to_update,
+)
+from opsctl.deploy.events import Note, ResourceChanged
+from opsctl.deploy.forecast import Leg, as_ordered, change, limit, removal
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .fakes import template
@@ -102,3 +115,61 @@ def test_types_whose_duration_is_a_guess_are_named() -> None:
 
 def test_nothing_to_do_takes_no_time() -> None:
     assert (as_ordered([], {}).seconds, limit([], {}).path) == (0.0, ())
+
+
+def test_a_change_costs_its_stack_and_what_refers_to_something_that_is_replaced() -> None:
+    """A task definition can't be changed, so there is a new one, and the service goes over to it."""
+    wanted = [
+        template(each.stack, each.body.replace("Image: !Ref ImageUri", "Cpu: 1, Image: !Ref ImageUri"))
+        for each in STACKS
+    ]
+    found = change(STACKS, wanted, ORDER)
+    assert [leg.name for leg in found.path] == ["app/start", "app/Task", "app/Service"]
+    task = duration_of("AWS::ECS::TaskDefinition", {}).create
+    assert found.seconds == STACK_SECONDS + task + seconds_to_update("AWS::ECS::Service")
+
+
+def test_a_change_in_place_and_one_that_only_drops_something() -> None:
+    lower = [template(each.stack, each.body.replace("!GetAtt Gateway.Id", "a")) for each in STACKS]
+    assert [leg.name for leg in change(STACKS, lower, ORDER).path] == ["network/start", "network/Out"]
+    without = [template(each.stack, each.body.replace(JOBS, "Resources: {}\n")) for each in STACKS]
+    found = change(STACKS, without, ORDER)
+    assert found.path[-1] == Leg("jobs/DbInit", "Custom::DbInit", seconds_to_delete("Custom::DbInit"))
+    assert change(STACKS, STACKS, ORDER).seconds == 0
+
+
+def test_a_removal_takes_resources_before_what_they_refer_to_and_stacks_after_their_users() -> None:
+    used_by = {"network": ("data", "app", "absent"), "data": ("app",)}
+    found = removal([each for each in STACKS if each.stack != "jobs"], used_by)
+    assert [leg.name for leg in found.path] == [
+        "app/start", "app/Alarm", "app/Service", "app/Task", "data/start", "data/Database", "data/Group",
+        "network/start", "network/Out", "network/Gateway", "network/Subnet", "network/Vpc",
+    ]  # fmt: skip
+
+
+def at(seconds: float) -> datetime:
+    return datetime(2026, 11, 29, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def test_how_long_resources_took_is_learned_from_the_events_of_a_deploy() -> None:
+    watch = Stopwatch()
+    for name, begin, end in (("A", 0, 10), ("B", 0, 20), ("C", 5, 95)):
+        for seconds, status in (
+            (begin, "CREATE_IN_PROGRESS"),
+            (begin + 1, "CREATE_IN_PROGRESS"),
+            (end, "CREATE_COMPLETE"),
+        ):
+            watch(ResourceChanged("network", at(seconds), name, "AWS::EC2::VPC", status))
+    watch(ResourceChanged("network", at(0), "D", "AWS::EC2::Subnet", "UPDATE_IN_PROGRESS"))
+    watch(ResourceChanged("network", at(9), "D", "AWS::EC2::Subnet", "UPDATE_COMPLETE"))
+    watch(ResourceChanged("network", at(9), "E", "AWS::EC2::Route", "CREATE_COMPLETE"))  # its beginning was not seen
+    watch(ResourceChanged("network", at(0), "network", STACK, "CREATE_IN_PROGRESS"))
+    watch(ResourceChanged("network", at(99), "network", STACK, "CREATE_COMPLETE"))
+    watch(Note("x"))
+    assert watch.seconds == {"AWS::EC2::VPC": 20.0}
+
+
+def test_what_was_learned_stands_above_the_table() -> None:
+    of = learned({"AWS::EC2::VPC": 33.0})
+    assert (of("AWS::EC2::VPC", {}).create, of("AWS::EC2::VPC", {}).grade) == (33.0, "A")
+    assert of("AWS::EC2::NatGateway", {}) == duration_of("AWS::EC2::NatGateway", {})

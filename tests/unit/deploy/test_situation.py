@@ -10,6 +10,7 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
 from opsctl.deploy.durations import STACK_SECONDS, duration_of
 from opsctl.deploy.plan import Plan
+from opsctl.deploy.release import Release, record
 from opsctl.deploy.situation import Request, Situation
 from opsctl.stacks.model import FromContext, StackTemplate
 
@@ -231,3 +232,14 @@ def test_only_new_stacks_on_aws_are_expected_to_take_minutes() -> None:
     _, update = planned(deployed(egress()), egress(topic="two"))
     assert update.stacks[0].action == "update"
     assert update.expected is None
+
+
+def test_what_earlier_releases_took_is_expected_again() -> None:
+    aws = FakeAws()
+    bootstrap = template("bootstrap")
+    aws.cloudformation.put(bootstrap, "CREATE_COMPLETE", outputs={"ArtifactBucketName": "artifacts"})
+    last = Release(1, "dev", "run0", "2026-11-29", "ann", seconds={"AWS::EC2::Instance": 7.0})
+    record(aws.s3, "artifacts", last)
+    plan = planned(aws, egress(), beside=bootstrap)[1]
+    assert plan.expected is not None
+    assert plan.expected.path[-1].seconds == 7.0
