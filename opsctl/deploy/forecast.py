@@ -68,13 +68,18 @@ class _Graph:
         self.legs[name] = Leg(name, kind, seconds)
         self.after.setdefault(name, set()).update(after)
 
-    def longest(self) -> Forecast:
+    def ends(self) -> tuple[dict[str, float], dict[str, str | None]]:
+        """When each leg ends, and which one it waited for last."""
         ends: dict[str, float] = {}
         before: dict[str, str | None] = {}
         for name in TopologicalSorter(self.after).static_order():
             last = max(self.after.get(name, ()), key=lambda each: ends[each], default=None)
             before[name] = last
             ends[name] = (ends[last] if last is not None else 0.0) + self.legs[name].seconds
+        return ends, before
+
+    def longest(self) -> Forecast:
+        ends, before = self.ends()
         at: str | None = max(ends, key=lambda each: ends[each], default=None)
         total, path = (ends[at] if at is not None else 0.0), list[Leg]()
         while at is not None:
@@ -86,6 +91,20 @@ class _Graph:
 
 def as_ordered(templates: Sequence[StackTemplate], order: Order, *, seconds: Seconds = duration_of) -> Forecast:
     """A first deploy of `templates` in the deploy's own order of steps."""
+    return _ordered(templates, order, seconds).longest()
+
+
+def schedule(templates: Sequence[StackTemplate], order: Order) -> dict[str, tuple[float, float]]:
+    """Seconds at which each step of a first deploy begins and ends."""
+    graph = _ordered(templates, order, duration_of)
+    ends, _ = graph.ends()
+    return {
+        step: (max((ends[f"{name}/end"] for name in after), default=0.0), ends[f"{step}/end"])
+        for step, after in order.items()
+    }
+
+
+def _ordered(templates: Sequence[StackTemplate], order: Order, seconds: Seconds) -> _Graph:
     graph = _Graph()
     by_name: dict[str, StackTemplate] = {template.stack: template for template in templates}
     for step, after in order.items():
@@ -99,7 +118,7 @@ def as_ordered(templates: Sequence[StackTemplate], order: Order, *, seconds: Sec
             inside = [f"{step}/{other}" for other in _references(item) if other in _resources(template)]
             _add_resource(graph, f"{step}/{name}", item, [f"{step}/start", *inside], seconds)
         graph.add(f"{step}/end", step, 0.0, [f"{step}/{name}" for name in ("start", *_resources(template))])
-    return graph.longest()
+    return graph
 
 
 def limit(templates: Sequence[StackTemplate], order: Order, *, seconds: Seconds = duration_of) -> Forecast:

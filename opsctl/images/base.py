@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 import tarfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,8 +19,14 @@ from opsctl.images.names import ImageName
 from opsctl.images.registry import INDEX, INDEXES, MANIFEST, Manifest, Opener
 from opsctl.images.store import Descriptor, ImageStore, platform_name
 
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdFile
+else:
+    from backports.zstd import ZstdFile
+
 _DOCKER_LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
     "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
 }
 KEPT_FILES = ("etc/passwd", "etc/group")
@@ -77,19 +86,21 @@ class Base:
                         files[path] = stream.read() if stream else b""
         return frozenset(paths), {path: data for path, data in files.items() if path in paths}
 
-    def open(self, layer: Descriptor) -> tarfile.TarFile:
-        """A layer as a tar stream. Raises BuildError for a compression that this Python can't read."""
+    def open(self, layer: Descriptor) -> AbstractContextManager[tarfile.TarFile]:
+        """A layer as a tar stream."""
         return open_layer(self.store, layer)
 
 
-def open_layer(store: ImageStore, layer: Descriptor) -> tarfile.TarFile:
-    """A layer as a tar stream. Raises BuildError for a compression that this Python can't read."""
+@contextmanager
+def open_layer(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
+    """A layer as a tar stream, however it is compressed: gzip, zstd or not at all."""
+    path = store.blob(layer.digest)
     if layer.media_type.endswith("zstd"):
-        raise BuildError(
-            "A layer of the base image is compressed with zstd, which this engine does not read.",
-            hint="Build with --engine docker, or name another base with --base.",
-        )
-    return tarfile.open(store.blob(layer.digest), "r:*")
+        with ZstdFile(path) as stream, tarfile.open(fileobj=stream) as archive:
+            yield archive
+    else:
+        with tarfile.open(path, "r:*") as archive:
+            yield archive
 
 
 def pinned_base(dockerfile: Path) -> ImageName:

@@ -84,13 +84,19 @@ def _deployment() -> ecs.DeploymentConfiguration:
     """Rolling: a new task must be healthy before an old one goes. A release that isn't goes back to the last one;
     without the breaker it would hold the stack for hours.
 
-    It trips after failures of half the desired count, bounded to 3-200: three of them for a service of one task.
-    ResetOnHealthyTask defaults to true, which lets a release that flaps start tasks for ever. Rebalancing between
+    A deployment is done when all new tasks are healthy. The old ones are drained and end in the background, so that a
+    release does not wait for the slowest of them. [UG ECS early-success-criteria]
+
+    The breaker trips after failures of half the desired count, bounded to 3-200: three of them for a service of one
+    task. ResetOnHealthyTask defaults to true, which lets a release that flaps start tasks for ever. Rebalancing between
     zones needs MaximumPercent above 100. [API DeploymentCircuitBreaker, ThresholdConfiguration, Service]
     """
     return ecs.DeploymentConfiguration(
         MinimumHealthyPercent=100,
         MaximumPercent=200,
+        EarlySuccessCriteria=ecs.DeploymentEarlySuccessCriteria(
+            Enable=True, HealthyPercent=100, SourceServiceRevisionCleanup="DEFERRED"
+        ),
         DeploymentCircuitBreaker=ecs.DeploymentCircuitBreaker(Enable=True, Rollback=True, ResetOnHealthyTask=False),
     )
 

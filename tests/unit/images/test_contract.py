@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +18,14 @@ from opsctl.images.content import content_key, content_tag
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import Entry, write_layer
 from opsctl.images.names import ImageName
-from opsctl.images.store import ImageStore
+from opsctl.images.store import Descriptor, ImageStore
 from opsctl.stacks.parts.tasks import CA_BUNDLE, SCRATCH, USER
 from tests.functional.cli import ROOT
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 DOCKERFILE = ROOT / "service" / "Dockerfile"
 NAME = ImageName("docker.io", "library/python", "3.13-slim", "sha256:" + "a" * 64)
@@ -38,6 +47,19 @@ def python_base(folder: Path, *more: Entry) -> Base:
         Entry(f"{packages}/pip-25.3.dist-info/METADATA", data=b""), Entry("usr/local/bin/pip3", data=b""),
         Entry("usr/local/lib/python3.13/ensurepip/_bundled/pip.whl", data=b""), *more,
     ])  # fmt: skip
+
+
+def test_a_base_compressed_with_zstd_is_read_like_one_of_gzip(tmp_path: Path) -> None:
+    """Fargate takes both, and hardened images come as zstd."""
+    plain = python_base(tmp_path)
+    (layer,) = plain.layers
+    content = gzip.decompress(plain.store.blob(layer.digest).read_bytes())
+    packed = zstd.compress(content)
+    digest = "sha256:" + hashlib.sha256(packed).hexdigest()
+    plain.store.blob(digest).write_bytes(packed)
+    layer = Descriptor("application/vnd.oci.image.layer.v1.tar+zstd", digest, len(packed))
+    other = replace(plain, layers=(layer,))
+    assert (other.paths, other.python, other.file("etc/group")) == (plain.paths, plain.python, plain.file("etc/group"))
 
 
 def test_the_dockerfile_says_what_the_native_engine_does() -> None:

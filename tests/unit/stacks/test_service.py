@@ -23,6 +23,10 @@ def test_a_bad_release_goes_back_by_itself_even_one_that_flaps(name: str) -> Non
     # Rebalancing between zones is not available at 100.
     assert deployment["MaximumPercent"] > 100
     assert "Alarms" not in deployment  # they would need a bake time
+    # Done once every new task is healthy, not before: old ones that drain hold nothing up.
+    assert deployment["EarlySuccessCriteria"] == {
+        "Enable": True, "HealthyPercent": 100, "SourceServiceRevisionCleanup": "DEFERRED"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
