@@ -7,13 +7,14 @@ import platform
 import sys
 from collections.abc import Callable
 
-from scripts.bench import api, command_line, dataset, first_deploy, images
+from scripts.bench import api, command_line, dataset, first_deploy, images, release
 
 BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "start-up": command_line.start_up,
     "synth": command_line.synth,
     "deploy-without-changes": command_line.deploy_without_changes,
     "first-deploy": first_deploy.first_deploy,
+    "release": release.release,
     "build": dataset.build,
     "load": dataset.load,
     "cached-answers": api.cached_answers,
