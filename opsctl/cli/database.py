@@ -109,7 +109,7 @@ def _invoke(target: Target, action: str) -> dict[str, Any]:
 
     state = state_of(target)
     data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort", "MasterSecretArn")
-    function = require_outputs(target, state, "jobs", "DbInitFunctionName")["DbInitFunctionName"]
+    function = require_outputs(target, state, "functions", "DbInitFunctionName")["DbInitFunctionName"]
     properties = {
         "MasterSecretArn": data["MasterSecretArn"],
         "Host": data["DatabaseHost"],

@@ -23,7 +23,10 @@ FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
     8192: (16384, 61440, 4096),
     16384: (32768, 122880, 8192),
 }
-STACKS = ("bootstrap", "platform", "network", "egress", "data", "front", "upkeep", "jobs", "app", "edge", "dashboard")
+STACKS = (
+    "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
+    "dashboard",
+)  # fmt: skip
 # Names that RDS for PostgreSQL refuses as master user, besides those that start with "pg".
 RESERVED_MASTER_NAMES = {
     "admin",

@@ -23,6 +23,9 @@ from opsctl.dbroles.settings import ConnectionSettings
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 20
 LOCK_SECONDS = 15
+# The right to read the secret may be seconds old, and IAM's changes are not known everywhere at once.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+_GRANT_WAITS = (1.0, 2.0, 4.0, 4.0)
 _STAGES = ("AWSCURRENT", "AWSPENDING")
 
 
@@ -64,9 +67,9 @@ class SecretsManagerReader:
         region = arn.split(":")[3] if arn.count(":") >= 6 else None
         try:
             client = boto3.client("secretsmanager", region_name=region, config=limits)
-            return client.get_secret_value(SecretId=arn, VersionStage=stage).get("SecretString", "")
+            return _read(client, arn, stage)
         except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", "unknown"))
+            code = _code(error)
             if code == "ResourceNotFoundException" and stage != "AWSCURRENT":
                 return None
             raise BadSecretError(
@@ -78,6 +81,24 @@ class SecretsManagerReader:
                 f"Secrets Manager can't be asked for the master's secret ({type(error).__name__}).",
                 hint="Check that the subnets reach Secrets Manager through NAT or an interface endpoint.",
             ) from None
+
+
+def _read(client: Any, arn: str, stage: str) -> str:
+    """GetSecretValue, repeated for a while when it is denied."""
+    from botocore.exceptions import ClientError
+
+    for wait in _GRANT_WAITS:
+        try:
+            return str(client.get_secret_value(SecretId=arn, VersionStage=stage).get("SecretString", ""))
+        except ClientError as error:
+            if _code(error) != "AccessDeniedException":
+                raise
+        time.sleep(wait)
+    return str(client.get_secret_value(SecretId=arn, VersionStage=stage).get("SecretString", ""))
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
 def parse_secret(text: str, stage: str) -> Credentials:

@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
 # Removed in this order. The bootstrap stack belongs to the account and is never removed here.
-WITHOUT_DATA = ("dashboard", "edge", "app", "front", "jobs")
+WITHOUT_DATA = ("dashboard", "edge", "app", "front", "jobs", "functions")
 REST = ("upkeep", "egress", "data", "network", "platform")
-# A stack goes when those that use it are gone; others go beside it. The functions of jobs and upkeep take longest to
-# go, so these two wait for nobody: a service that is about to go needs neither its migrations nor a replica.
+# A stack goes when those that use it are gone; others go beside it. Functions take longest to go, so upkeep, and jobs,
+# for which functions wait, wait for nobody: a service that is about to go needs neither a replica nor migrations.
 USED_BY = {
     "edge": ("dashboard",),
     "front": ("app",),
+    "functions": ("jobs",),
     "egress": ("app", "jobs", "upkeep"),
     "data": ("app", "jobs", "upkeep"),
-    "network": ("app", "front", "jobs", "upkeep", "egress", "data"),
-    "platform": ("app", "front", "jobs", "upkeep", "egress", "data"),
+    "network": ("app", "front", "jobs", "functions", "upkeep", "egress", "data"),
+    "platform": ("app", "front", "jobs", "functions", "upkeep", "egress", "data"),
 }
 # What a person should know before taking a long deletion for one that hangs.
 _LONG_ENDS = {
-    "jobs": "on AWS the function's network interfaces take up to 20 minutes to go",
+    "functions": "on AWS the function's network interfaces take up to 20 minutes to go",
     "upkeep": "on AWS the rotation function's network interfaces take up to 20 minutes to go",
     "dashboard": "on AWS a distribution is switched off everywhere first, which takes minutes",
 }

@@ -7,7 +7,20 @@ from typing import NamedTuple
 
 from opsctl.config import naming
 from opsctl.config.models import Environment
-from opsctl.stacks import app, bootstrap, dashboard, data, edge, egress, front, jobs, network, platform, upkeep
+from opsctl.stacks import (
+    app,
+    bootstrap,
+    dashboard,
+    data,
+    edge,
+    egress,
+    front,
+    functions,
+    jobs,
+    network,
+    platform,
+    upkeep,
+)
 from opsctl.stacks.model import StackName, StackTemplate
 
 
@@ -29,6 +42,7 @@ STACKS: tuple[Entry, ...] = (
     Entry("network", network.build),
     Entry("egress", egress.build),
     Entry("data", data.build),
+    Entry("functions", functions.build),
     Entry("front", front.build),
     Entry("upkeep", upkeep.build),
     Entry("jobs", jobs.build),

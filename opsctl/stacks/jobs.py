@@ -1,4 +1,4 @@
-"""What prepares the database before a release serves: the DbInit function, and the `migrate` task."""
+"""What prepares the database before a release serves: its roles, by the DbInit function, and the `migrate` task."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from troposphere import Ref
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder
-from opsctl.stacks.parts.db_init import db_init
+from opsctl.stacks.parts.db_init import database_roles
 from opsctl.stacks.parts.tasks import TaskSpec, task
 
 
 def build(env: Environment) -> StackTemplate:
-    """The jobs stack. Outputs: DbInitFunctionName, MigrateTaskDefinitionArn."""
+    """The jobs stack. Output: MigrateTaskDefinitionArn."""
     stack = StackBuilder(env, "jobs")
-    db_init(stack)
+    database_roles(stack)
     _migrate(stack)
     # Function and task call AWS from private subnets.
     return stack.finish(after=("egress",))

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Literal
 
 StackName = Literal[
-    "bootstrap", "platform", "network", "egress", "data", "front", "upkeep", "jobs", "app", "edge", "dashboard"
-]
+    "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
+    "dashboard",
+]  # fmt: skip
 
 # Values that only a deploy knows. Everything else in a template follows from the configuration.
 ContextKey = Literal[

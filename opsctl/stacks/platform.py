@@ -14,7 +14,6 @@ from opsctl.stacks.parts.base import StackBuilder, skip
 from opsctl.stacks.parts.buckets import secure_bucket
 from opsctl.stacks.parts.log_groups import log_group
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, deny, document, service
-from opsctl.stacks.parts.queues import dead_letter_queue
 from opsctl.stacks.parts.repository import repository
 
 # Output name -> last part of the log group's name.
@@ -37,9 +36,6 @@ def build(env: Environment) -> StackTemplate:
     _cluster(stack, logs_key)
     _log_groups(stack, logs_key)
     _dataset_bucket(stack, data_key)
-    # Here because SQS takes a minute to make one, which jobs would wait for while a database waits for its roles.
-    failed = dead_letter_queue(stack, "DbInitFailures")
-    stack.output("DbInitFailuresArn", GetAtt(failed, "Arn"), "Takes what the DbInit function could not handle")
     return stack.finish()
 
 

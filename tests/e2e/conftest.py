@@ -18,6 +18,9 @@ from opsctl.local.target import LocalTarget
 from scripts.tools import tool
 from tests.functional.cli import ROOT, Ran, opsctl
 
+# Those of the local target, in their order.
+STACKS = ("bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app")
+
 
 @dataclass(frozen=True)
 class Project:

@@ -16,7 +16,7 @@ from opsctl.stacks import catalog
 from opsctl.stacks.model import FromOutput, ParameterSource, StackName, StackTemplate
 
 # The stack of today -> the one that held it.
-HELD_BY: dict[StackName, StackName] = {"egress": "network", "upkeep": "data", "front": "app"}
+HELD_BY: dict[StackName, StackName] = {"egress": "network", "upkeep": "data", "front": "app", "functions": "jobs"}
 _templates = catalog.templates
 
 

@@ -25,11 +25,13 @@ def test_a_db_init_that_fails_on_the_first_deploy_is_explained_and_the_next_fini
     config.write_text(text)
     assert failed.code == 1
     screen = failed.err.strip().splitlines()
-    assert screen[-2].startswith("Error: jobs: DbInit (Custom::DbInit) failed: The role opsctl_superuser exists")
+    assert screen[-2].startswith("Error: jobs: DatabaseRoles (Custom::DbInit) failed: The role opsctl_superuser exists")
     assert screen[-1].startswith("Next: ")
     status = project.opsctl("status", "--env", "local", "--json").json
     assert {item["stack"]: item["status"] for item in status["stacks"]} == {
-        **dict.fromkeys(("bootstrap", "platform", "network", "egress", "data", "front", "upkeep"), "CREATE_COMPLETE"),
+        **dict.fromkeys(
+            ("bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep"), "CREATE_COMPLETE"
+        ),
         "jobs": "ROLLBACK_COMPLETE",
         "app": "absent",
     }

@@ -34,7 +34,7 @@ def seconds_until_failed(project: Project) -> float:
     events = project.aws("cloudformation", "describe-stack-events", "--stack-name", stack)["StackEvents"]
     newest_first = [(item["LogicalResourceId"], item["ResourceStatus"], stamp(item["Timestamp"])) for item in events]
     begin = next(at for name, status, at in newest_first if (name, status) == (stack, "UPDATE_IN_PROGRESS"))
-    own = [(status, at) for name, status, at in newest_first[::-1] if name == "DbInit" and at >= begin]
+    own = [(status, at) for name, status, at in newest_first[::-1] if name == "DatabaseRoles" and at >= begin]
     called = next(at for status, at in own if status == "UPDATE_IN_PROGRESS")
     return (next(at for status, at in own if status == "UPDATE_FAILED") - called).total_seconds()
 
@@ -55,7 +55,7 @@ def fail_and_finish(project: Project, name: str) -> Ran:
     assert failed.code == 1, failed.err
     screen = failed.err.strip().splitlines()
     sys.stdout.write(f"\n{name}: DbInit failed after {seconds:.1f} s, the deploy after {whole:.1f} s\n{screen[-2]}\n")
-    assert screen[-2].startswith("Error: jobs: DbInit (Custom::DbInit) failed: ")
+    assert screen[-2].startswith("Error: jobs: DatabaseRoles (Custom::DbInit) failed: ")
     assert fault.cause in screen[-2]
     assert fault.step in screen[-2]
     assert screen[-1].startswith("Next: ")

@@ -133,7 +133,7 @@ class Rotation:
             "Database": data["DatabaseName"], "Roles": role_mapping(environment), "Auth": "trust",
         }  # fmt: skip
         answer = self.client("lambda").invoke(
-            FunctionName=self.outputs["jobs"]["DbInitFunctionName"],
+            FunctionName=self.outputs["functions"]["DbInitFunctionName"],
             Payload=json.dumps({"Action": "init", "ResourceProperties": properties}),
         )
         report = json.loads(answer["Payload"].read())

@@ -1,6 +1,7 @@
-"""The DbInit function and the custom resource that runs it: database roles, schemas and grants.
+"""The DbInit function, and the custom resource that runs it: database roles, schemas and grants.
 
-It is part of the jobs stack, so that its failure never rolls back the stack that holds the database.
+They are in two stacks. A function in a VPC takes minutes to be made [functions], which happens beside the database; the
+resource comes after both [jobs], so that its failure never rolls back the stack that holds the database.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from opsctl.config.models import Environment
 from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
 from opsctl.stacks.parts.policies import allow, document, trust
-from opsctl.stacks.parts.queues import may_send
+from opsctl.stacks.parts.queues import dead_letter_queue, may_send
 from opsctl.stacks.parts.tasks import decrypt_secrets, use_data_key
 
 FUNCTION_SECONDS = 120
@@ -45,11 +46,12 @@ class DbInit(AWSObject):  # type: ignore[misc]  # troposphere has no types
     }
 
 
-def db_init(stack: StackBuilder) -> None:
-    """Add the function and the resource. Output: DbInitFunctionName."""
-    bundle = stack.context("DbInitBundleKey", "db_init_bundle_key", "Key of the function's bundle, by content hash")
-    function = _function(stack, bundle)
-    retries = stack.add(
+def db_init_function(stack: StackBuilder) -> None:
+    """Add the function, its role and its dead-letter queue. Outputs: DbInitFunctionArn, its name and its role's."""
+    failed = dead_letter_queue(stack, "DbInitFailures")
+    role = _role(stack, GetAtt(failed, "Arn"))
+    function = _function(stack, role, GetAtt(failed, "Arn"))
+    stack.add(
         awslambda.EventInvokeConfig(
             "DbInitInvocation",
             FunctionName=Ref(function),
@@ -60,15 +62,36 @@ def db_init(stack: StackBuilder) -> None:
             MaximumEventAgeInSeconds=MAX_EVENT_AGE_SECONDS,
         )
     )
+    stack.output("DbInitFunctionArn", GetAtt(function, "Arn"), "Sets up database roles, for the custom resource")
+    stack.output("DbInitFunctionName", Ref(function), "Sets up database roles; `opsctl db init` invokes it")
+    stack.output("DbInitRoleName", Ref(role), "Role of the DbInit function")
+
+
+def database_roles(stack: StackBuilder) -> None:
+    """Add the custom resource that runs the function, and the function's right to the master's login.
+
+    The right is here because the secret is made with the database, for which the function does not wait.
+    """
+    secret = stack.output_of("data", "MasterSecretArn")
+    right = stack.add(
+        iam.PolicyType(
+            "DbInitReadsMasterLogin",
+            PolicyName="read-master-login",
+            Roles=[stack.output_of("functions", "DbInitRoleName")],
+            PolicyDocument=document(
+                allow("ReadMasterLogin", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], secret)
+            ),
+        )
+    )
     names = roles(stack.env)
     stack.add(
         DbInit(
-            "DbInit",
-            DependsOn=[retries.title],
-            ServiceToken=GetAtt(function, "Arn"),
+            "DatabaseRoles",
+            DependsOn=[right.title],
+            ServiceToken=stack.output_of("functions", "DbInitFunctionArn"),
             ServiceTimeout=SERVICE_SECONDS,
             # The ARN: a dynamic reference to a secret doesn't work in a custom resource. [UG CFN dynamic-references]
-            MasterSecretArn=stack.output_of("data", "MasterSecretArn"),
+            MasterSecretArn=secret,
             Host=stack.output_of("data", "DatabaseHost"),
             Port=stack.output_of("data", "DatabasePort"),
             Database=stack.output_of("data", "DatabaseName"),
@@ -76,10 +99,13 @@ def db_init(stack: StackBuilder) -> None:
             Roles=names,
             # Either makes it run again: a change of the roles, or of the code that plans them.
             RolesHash=roles_hash(names),
-            BundleKey=bundle,
+            BundleKey=_bundle(stack),
         )
     )
-    stack.output("DbInitFunctionName", Ref(function), "Sets up database roles; `opsctl db init` invokes it")
+
+
+def _bundle(stack: StackBuilder) -> Any:
+    return stack.context("DbInitBundleKey", "db_init_bundle_key", "Key of the function's bundle, by content hash")
 
 
 def roles(env: Environment) -> dict[str, Any]:
@@ -103,20 +129,19 @@ def roles_hash(names: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(names, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _function(stack: StackBuilder, bundle: Any) -> awslambda.Function:
+def _function(stack: StackBuilder, role: iam.Role, failed: Any) -> awslambda.Function:
     """No FunctionName, no PackageType: a change of either replaces the function, and a custom resource can't follow
     its ServiceToken to another one. [CFN CustomResource, ServiceToken]
     """
     env = stack.env
-    failed = stack.output_of("platform", "DbInitFailuresArn")
     function = awslambda.Function(
         "DbInitFunction",
         Description=f"Database roles of {env.service} in {env.name}",
         Runtime="python3.13",
         Architectures=[ARCHITECTURES[env.ecs.cpu_architecture]],
         Handler="opsctl.dbroles.handler.handler",
-        Code=awslambda.Code(S3Bucket=stack.output_of("bootstrap", "ArtifactBucketName"), S3Key=bundle),
-        Role=GetAtt(_role(stack, failed), "Arn"),
+        Code=awslambda.Code(S3Bucket=stack.output_of("bootstrap", "ArtifactBucketName"), S3Key=_bundle(stack)),
+        Role=GetAtt(role, "Arn"),
         Timeout=FUNCTION_SECONDS,  # of at most 900; the default is 3 [API]
         MemorySize=256,
         VpcConfig=awslambda.VPCConfig(
@@ -152,12 +177,7 @@ def _concurrency(stack: StackBuilder, function: awslambda.Function) -> None:
 
 def _role(stack: StackBuilder, failed: Any) -> iam.Role:
     env = stack.env
-    secret = stack.output_of("data", "MasterSecretArn")
-    statements = [
-        allow("ReadMasterLogin", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], secret),
-        *decrypt_secrets(stack),
-        may_send(failed),
-    ]
+    statements = [*decrypt_secrets(stack), may_send(failed)]
     if env.security.customer_managed_keys:
         statements.append(use_data_key(stack, "lambda", "kms:Decrypt"))
     return stack.add(

@@ -57,6 +57,6 @@ def open_desk(site: IamSite, folder: Path) -> Iterator[Desk]:
         "DatabasePort": str(site.server.port),
         "MasterSecretArn": f"arn:aws:secretsmanager:{REGION}:123456789012:secret:master-AbCdEf",
     }
-    jobs = {"DbInitFunctionName": "dev-db-init"}
-    with serve_aws({"dev-salaries-data-acme": data, "dev-salaries-jobs-acme": jobs}) as stub:
+    functions = {"DbInitFunctionName": "dev-db-init"}
+    with serve_aws({"dev-salaries-data-acme": data, "dev-salaries-functions-acme": functions}) as stub:
         yield Desk(site, folder, stub)

@@ -29,7 +29,10 @@ from .services import FakeDatabase
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
-ALL = ("bootstrap", "platform", "network", "egress", "data", "front", "upkeep", "jobs", "app", "edge", "dashboard")
+ALL = (
+    "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
+    "dashboard",
+)  # fmt: skip
 
 
 def state(*names: str) -> RemoteState:
@@ -38,7 +41,7 @@ def state(*names: str) -> RemoteState:
 
 def test_without_delete_data_the_database_stays_with_what_it_needs() -> None:
     plan = plan_destroy(state(*ALL), delete_data=False)
-    assert plan.remove == ("dashboard", "edge", "app", "front", "jobs")
+    assert plan.remove == ("dashboard", "edge", "app", "front", "jobs", "functions")
     assert plan.stay == {
         "data": "it holds the database",
         **dict.fromkeys(("upkeep", "egress", "network", "platform"), "the database needs it"),
@@ -54,6 +57,7 @@ def test_with_delete_data_all_but_the_accounts_own_stack_goes_newest_first() -> 
         "app",
         "front",
         "jobs",
+        "functions",
         "upkeep",
         "egress",
         "data",

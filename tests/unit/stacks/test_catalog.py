@@ -14,7 +14,7 @@ def names(name: str, **settings: object) -> list[str]:
 
 
 def test_an_environment_has_the_stacks_it_wants() -> None:
-    base = ["bootstrap", "platform", "network", "egress", "data", "front", "upkeep", "jobs", "app"]
+    base = ["bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app"]
     assert names("local") == base
     assert names("dev") == [*base, "dashboard"]
     assert names("prd") == [*base, "edge", "dashboard"]
@@ -86,7 +86,7 @@ def test_only_what_people_or_policies_type_has_a_name_of_ours(name: str) -> None
     }  # fmt: skip
     found = {
         (resource["Type"], key)
-        for template in catalog.templates(environment(name))[:5]  # those that hold data, and network
+        for template in catalog.templates(environment(name))[:5]  # those that hold data, and what they need
         for resource in Stack(template).resources.values()
         for key, value in resource.get("Properties", {}).items()
         if key in naming and isinstance(value, str)

@@ -34,8 +34,14 @@ ROLE, KEY, GROUP = "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Logs::LogGroup"
 FUNCTION = one("DbInitFunction", "AWS::Lambda::Function")
 OWN_STATEMENTS = "Policies[?]/PolicyDocument/Statement[*]"
 ALLOWED = "PolicyDocument/Statement[?Effect=Allow]"
+LATE_RIGHT = one("DbInitReadsMasterLogin", "AWS::IAM::Policy")
 SCHEDULE_ROLE = one("DatasetScheduleRole", ROLE)
 PASSING = "Policies[*]/PolicyDocument/Statement[Action=iam:PassRole]"
+# Typed out on purpose, as the rows are.
+STACKS = (
+    "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
+    "dashboard",
+)  # fmt: skip
 UNRESERVED: tuple[EnvironmentName, ...] = ("dev", "hml")
 
 # Actions that know no narrower resource than `*`, and why.
@@ -83,27 +89,29 @@ CONTROLS: tuple[Control, ...] = (
         ),
         none("Lambda.1", ANY_STACK, no("AWS::Lambda::Permission")),
         none("Lambda.1", ANY_STACK, no("AWS::Lambda::Url")),
-        check("Lambda.2 CKV_AWS_363", "jobs", FUNCTION, "Runtime", one_of(("python3.13", "python3.14"))),
+        check("Lambda.2 CKV_AWS_363", "functions", FUNCTION, "Runtime", one_of(("python3.13", "python3.14"))),
         check(
             "Lambda.5 CKV_AWS_117",
-            "jobs",
+            "functions",
             FUNCTION,
             "VpcConfig/SubnetIds",
             equals({"Fn::Split": [",", ref("PrivateSubnetIds")]}),
         ),
-        check("Lambda.5", "jobs", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
+        check("Lambda.5", "functions", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
         check("Lambda.5", "network", WHOLE, "Outputs/PrivateSubnetIds/Value/Fn::Join/1", items(2)),
-        check("CKV_AWS_117", "jobs", FUNCTION, "VpcConfig/SecurityGroupIds", equals([ref("DbInitSecurityGroupId")])),
-        check("own:retries", "jobs", one("DbInitInvocation"), "MaximumRetryAttempts", equals(0)),
-        check("own:retries", "jobs", one("DbInitInvocation"), "FunctionName", equals(ref("DbInitFunction"))),
-        check("own:retries", "jobs", one("DbInitInvocation"), "Qualifier", equals("$LATEST")),
-        check("CKV_AWS_116", "jobs", FUNCTION, "DeadLetterConfig/TargetArn", equals(ref("DbInitFailuresArn"))),
-        check("CKV_AWS_173", "jobs", FUNCTION, "KmsKeyArn", equals(ref("DataKeyArn")), on=STRICT),
-        check("CKV_AWS_173", "jobs", FUNCTION, "KmsKeyArn", absent(), on=DEV),
-        skipped("CKV_AWS_173", "jobs", FUNCTION),
-        check("CKV_AWS_115", "jobs", FUNCTION, "ReservedConcurrentExecutions", equals(1), on=PRD),
-        check("CKV_AWS_115", "jobs", FUNCTION, "ReservedConcurrentExecutions", absent(), on=UNRESERVED),
-        skipped("CKV_AWS_115", "jobs", FUNCTION, on=UNRESERVED),
+        check(
+            "CKV_AWS_117", "functions", FUNCTION, "VpcConfig/SecurityGroupIds", equals([ref("DbInitSecurityGroupId")])
+        ),
+        check("own:retries", "functions", one("DbInitInvocation"), "MaximumRetryAttempts", equals(0)),
+        check("own:retries", "functions", one("DbInitInvocation"), "FunctionName", equals(ref("DbInitFunction"))),
+        check("own:retries", "functions", one("DbInitInvocation"), "Qualifier", equals("$LATEST")),
+        check("CKV_AWS_116", "functions", FUNCTION, "DeadLetterConfig/TargetArn", equals(att("DbInitFailures.Arn"))),
+        check("CKV_AWS_173", "functions", FUNCTION, "KmsKeyArn", equals(ref("DataKeyArn")), on=STRICT),
+        check("CKV_AWS_173", "functions", FUNCTION, "KmsKeyArn", absent(), on=DEV),
+        skipped("CKV_AWS_173", "functions", FUNCTION),
+        check("CKV_AWS_115", "functions", FUNCTION, "ReservedConcurrentExecutions", equals(1), on=PRD),
+        check("CKV_AWS_115", "functions", FUNCTION, "ReservedConcurrentExecutions", absent(), on=UNRESERVED),
+        skipped("CKV_AWS_115", "functions", FUNCTION, on=UNRESERVED),
         dev="on; no reserved concurrency, AWS's key (skips)",
         hml="on; no reserved concurrency (skip)",
         prd="on; one run at a time is reserved",
@@ -126,6 +134,11 @@ CONTROLS: tuple[Control, ...] = (
             OWN_STATEMENTS,
             scoped(tuple(ON_EVERYTHING)),
         ),
+        check("IAM.21", "jobs", LATE_RIGHT, "PolicyDocument/Statement[*]/Action", named_actions()),
+        check(
+            "CKV_AWS_111", "jobs", LATE_RIGHT, "PolicyDocument/Statement[*]/Resource", equals(ref("MasterSecretArn"))
+        ),
+        none("IAM.1", ANY_STACK, no("AWS::IAM::Policy", but="DbInitReadsMasterLogin")),
         check("IAM.21", ANY_STACK, every(ROLE), f"{OWN_STATEMENTS}/NotAction", absent()),
         check("IAM.21", ANY_STACK, every(ROLE), f"{OWN_STATEMENTS}/NotResource", absent()),
         check(
@@ -181,7 +194,7 @@ CONTROLS: tuple[Control, ...] = (
             for kind in (
                 "AWS::IAM::User",
                 "AWS::IAM::Group",
-                "AWS::IAM::Policy",
+                "AWS::IAM::RolePolicy",
                 "AWS::IAM::ManagedPolicy",
                 "AWS::IAM::AccessKey",
             )
@@ -224,24 +237,23 @@ CONTROLS: tuple[Control, ...] = (
         "deletes it only when told so by name.",
         *(
             check("own:termination-protection", stack, WHOLE, "Stack/TerminationProtection", equals(True), on=STRICT)
-            for stack in (
-                "bootstrap",
-                "platform",
-                "network",
-                "egress",
-                "data",
-                "front",
-                "upkeep",
-                "jobs",
-                "app",
-                "edge",
-                "dashboard",
-            )
+            for stack in STACKS
         ),
         check("own:termination-protection", "bootstrap", WHOLE, "Stack/TerminationProtection", equals(True), on=DEV),
         *(
             check("own:termination-protection", stack, WHOLE, "Stack/TerminationProtection", equals(False), on=DEV)
-            for stack in ("platform", "network", "egress", "data", "front", "upkeep", "jobs", "app", "dashboard")
+            for stack in (
+                "platform",
+                "network",
+                "egress",
+                "data",
+                "functions",
+                "front",
+                "upkeep",
+                "jobs",
+                "app",
+                "dashboard",
+            )
         ),
         *(
             check("own:guard", stack, select, path, equals(value))

@@ -193,7 +193,7 @@ CONTROLS: tuple[Control, ...] = (
         "Log-in by IAM is on, and is how tasks log in: no password is handed to them.",
         check("RDS.10 CKV_AWS_161", ANY_STACK, INSTANCES, "EnableIAMDatabaseAuthentication", equals(True)),
         check("RDS.10", ANY_STACK, every(TASK), CONTAINER_ENV, contains(({"Name": "DB_AUTH", "Value": "iam"},))),
-        check("RDS.10", "jobs", one("DbInit", "Custom::DbInit"), "Auth", equals("iam")),
+        check("RDS.10", "jobs", one("DatabaseRoles", "Custom::DbInit"), "Auth", equals("iam")),
         *(
             check(
                 "RDS.10",
@@ -245,7 +245,7 @@ CONTROLS: tuple[Control, ...] = (
         ),
         check(
             "RDS.38",
-            "jobs",
+            "functions",
             one("DbInitFunction"),
             "Environment/Variables/DB_SSL_ROOT_CERT",
             equals("certs/rds.pem"),

@@ -94,7 +94,7 @@ CONTROLS: tuple[Control, ...] = (
             "Target/EcsParameters/NetworkConfiguration/AwsvpcConfiguration/SecurityGroups",
             [ref("JobsSecurityGroupId")],
         ),
-        _groups_given("jobs", "DbInitFunction", "VpcConfig/SecurityGroupIds", [ref("DbInitSecurityGroupId")]),
+        _groups_given("functions", "DbInitFunction", "VpcConfig/SecurityGroupIds", [ref("DbInitSecurityGroupId")]),
         _groups_given("data", "Database", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")]),
         _groups_given("upkeep", "Replica", "VPCSecurityGroups", [ref("DatabaseSecurityGroupId")], on=PRD),
         check(
@@ -111,7 +111,7 @@ CONTROLS: tuple[Control, ...] = (
         check("EC2.2", "egress", NAT, "NetworkInterfaces[*]/GroupSet", equals([ref("NatSecurityGroup")]), on=DEV),
         *(
             check("EC2.2", stack, WHOLE, "/", never_mentions("DefaultSecurityGroup"), on=EVERYWHERE)
-            for stack in ("network", "egress", "data", "front", "upkeep", "jobs", "app")
+            for stack in ("network", "egress", "data", "functions", "front", "upkeep", "jobs", "app")
         ),
         dev="on",
         prd="on",
