@@ -39,7 +39,7 @@ def destroy(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove dashboard, app and jobs. The database, its network and the platform stay, unless --delete-data says so."""
+    """Remove an environment; the database and what it needs stay, unless --delete-data says so."""
     from opsctl.cli import output
     from opsctl.cli.context import Workspace
     from opsctl.cli.destroying import remove_all
