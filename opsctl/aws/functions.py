@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from opsctl.aws.errors import AwsError, translated
+
+_WAKING_SECONDS = 5.0
+_WAKING_QUESTIONS = 72
 
 
 class Functions:
@@ -13,6 +18,28 @@ class Functions:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+
+    def wake(self, name: str, pause: Callable[[float], object]) -> None:
+        """Have a function that sleeps attached to its VPC again: it takes no call before, which takes minutes.
+
+        Lambda lets one sleep that was not called for weeks, and answers the next call by an error, which wakes it.
+        `pause` waits a number of seconds. What can't be asked is left to the call itself.
+        https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+        """
+        with suppress(AwsError):
+            state = self._state(name)
+            if state == "Inactive":
+                with suppress(AwsError):
+                    self.invoke(name, {"Action": "wake"})
+            for _ in range(_WAKING_QUESTIONS):
+                if state not in {"Inactive", "Pending"}:
+                    return
+                pause(_WAKING_SECONDS)
+                state = self._state(name)
+
+    def _state(self, name: str) -> str:
+        with translated():
+            return str(self._client.get_function_configuration(FunctionName=name).get("State", ""))
 
     def invoke(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
         """Call synchronously. Raises AwsError with the function's own message when it failed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli.reading import require_outputs, state_of
@@ -118,6 +119,7 @@ def _invoke(target: Target, action: str) -> dict[str, Any]:
         "Roles": role_mapping(target.env),
         "Auth": target.env.rds.auth,
     }
+    target.aws.functions.wake(function, time.sleep)
     answer = target.aws.functions.invoke(function, {"Action": action, "ResourceProperties": properties})
     if failure := answer.get("error"):
         raise DatabaseError(failure["message"], hint=failure.get("hint", ""), code=failure.get("code"))

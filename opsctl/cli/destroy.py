@@ -39,12 +39,13 @@ def destroy(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove an environment; the database and what it needs stay, unless --delete-data says so."""
+    """Remove an environment; the database and what belongs to it stay, unless --delete-data says so."""
     from opsctl.cli import output
     from opsctl.cli.context import Workspace
     from opsctl.cli.destroying import remove_all
     from opsctl.cli.reading import state_of
-    from opsctl.deploy.destroy import plan_destroy
+    from opsctl.deploy.destroy import USED_BY, plan_destroy
+    from opsctl.deploy.forecast import removal
 
     target = Workspace.open(config).target(env, region)
     state = state_of(target, bodies=True)
@@ -55,6 +56,9 @@ def destroy(
     if not plan.remove:
         output.result({"removed": [], "stay": plan.stay}, "There is nothing to remove.", as_json=as_json)
         return
+    if not target.is_local:
+        gone = removal([item for item in target.templates if item.stack in plan.remove], USED_BY)
+        output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
     output.confirm(f"Remove {', '.join(plan.remove)} of {target.env.name}?", yes=yes, as_json=as_json)
     if "data" in plan.remove:
         _name_the_database(target, database, as_json)

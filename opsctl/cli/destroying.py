@@ -65,6 +65,7 @@ def _destroyer(
     remover = StackRemover(aws, follower, emit, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure)
     return Destroyer(
         aws, remover, follower, emit, run_id=run_id, cluster=state.outputs("platform").get("ClusterName", ""),
+        function=state.outputs("functions").get("DbInitFunctionName", ""),
         # Where the environment is protected they are kept, as its other logs are.
         keep_logs=target.env.security.termination_protection,
         poll_seconds=rhythm.seconds, before_write=lock.ensure,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from opsctl.config.models import Environment
 
+StackName = Literal[
+    "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
+    "dashboard",
+]  # fmt: skip
+STACKS: tuple[StackName, ...] = get_args(StackName)
 BOOTSTRAP_STACK = "opsctl-bootstrap"
 MIGRATIONS_ANNOTATION = "dev.opsctl.migrations"
 """Written by builds, read by deploys: which migrations an image brings."""

@@ -23,10 +23,6 @@ FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
     8192: (16384, 61440, 4096),
     16384: (32768, 122880, 8192),
 }
-STACKS = (
-    "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
-    "dashboard",
-)  # fmt: skip
 # Names that RDS for PostgreSQL refuses as master user, besides those that start with "pg".
 RESERVED_MASTER_NAMES = {
     "admin",
@@ -334,9 +330,9 @@ def observability(env: Environment) -> Iterator[Problem]:
 def tags(env: Environment) -> Iterator[Problem]:
     """CloudFormation: at most 50 tags, keys up to 128, values up to 256 characters, no `aws:` prefix."""
     for stack in env.tag_overrides:
-        if stack not in STACKS:
+        if stack not in naming.STACKS:
             yield Problem(
-                ("tag_overrides", stack), f"there is no stack `{stack}`", f"Write one of {', '.join(STACKS)}."
+                ("tag_overrides", stack), f"there is no stack `{stack}`", f"Write one of {', '.join(naming.STACKS)}."
             )
     groups: list[tuple[KeyPath, dict[str, str]]] = [(("tags",), env.tags)]
     groups += [(("tag_overrides", stack), values) for stack, values in env.tag_overrides.items()]
@@ -354,7 +350,7 @@ def tags(env: Environment) -> Iterator[Problem]:
 
 def name_lengths(env: Environment) -> Iterator[Problem]:
     """Stack names have at most 128 characters, the tightest limit of the names that opsctl builds [API CreateStack]."""
-    name = max((naming.stack_name(env, stack) for stack in STACKS), key=len)
+    name = max((naming.stack_name(env, stack) for stack in naming.STACKS), key=len)
     if len(name) > 128:
         yield Problem(
             ("service",),

@@ -87,14 +87,15 @@ def _read(client: Any, arn: str, stage: str) -> str:
     """GetSecretValue, repeated for a while when it is denied."""
     from botocore.exceptions import ClientError
 
-    for wait in _GRANT_WAITS:
+    waits = iter(_GRANT_WAITS)
+    while True:
         try:
             return str(client.get_secret_value(SecretId=arn, VersionStage=stage).get("SecretString", ""))
         except ClientError as error:
-            if _code(error) != "AccessDeniedException":
+            wait = next(waits, None)
+            if wait is None or _code(error) != "AccessDeniedException":
                 raise
         time.sleep(wait)
-    return str(client.get_secret_value(SecretId=arn, VersionStage=stage).get("SecretString", ""))
 
 
 def _code(error: Any) -> str:

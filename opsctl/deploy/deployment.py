@@ -16,7 +16,7 @@ from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.countdown import answer_limits
 from opsctl.deploy.diagnose import function_failure, service_failure
 from opsctl.deploy.durations import Stopwatch
-from opsctl.deploy.events import Emit, Emitter, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Emitter, Progress, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -30,6 +30,7 @@ from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower, LeftRunningError, Pace
 from opsctl.deploy.tasks import TaskRunner, migrate_task
 from opsctl.errors import OpsctlError
+from opsctl.stacks.model import FromContext
 
 if TYPE_CHECKING:
     from opsctl.stacks.model import StackTemplate
@@ -167,6 +168,8 @@ class Deployment:
         text = planned.action if planned.action == UNCHANGED else f"{planned.action}: {planned.reason}"
 
         def work() -> tuple[bool, str]:
+            if template.stack == "jobs" and planned.action != UNCHANGED:
+                self._wake_functions()
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
@@ -175,6 +178,17 @@ class Deployment:
             return deployed.changed, deployed.stack.status if deployed.changed else UNCHANGED
 
         self._timed(template.stack, text, work)
+
+    def _wake_functions(self) -> None:
+        name = self._now.state.outputs("functions").get("DbInitFunctionName")
+        if not name:
+            return
+
+        def pause(seconds: float) -> None:
+            self._emit(Progress("jobs", "Lambda attaches the DbInit function, which slept, to its network again"))
+            self._detach.wait(seconds)
+
+        self._aws.functions.wake(name, pause)
 
     def _explained(self, error: StackFailedError, template: StackTemplate) -> StackFailedError:
         """What ECS and the logs know about a resource whose own reason says little."""
@@ -237,7 +251,7 @@ class Deployment:
                 raise DetachedError(f"Detached before {template.stack} was changed.", hint="`opsctl deploy` goes on.")
             if self._lock is not None:
                 self._lock.ensure()
-            if "DbInitBundleKey" in template.parameters:
+            if FromContext("db_init_bundle_key") in template.parameters.values():
                 self._upload_bundle()
 
         return check

@@ -18,11 +18,22 @@ if TYPE_CHECKING:
     from opsctl.aws.cloudformation import Stack
     from opsctl.aws.session import Aws
 
-# Removed in this order. The bootstrap stack belongs to the account and is never removed here.
+# As shown to a person. The bootstrap stack belongs to the account and is never removed here.
 WITHOUT_DATA = ("dashboard", "edge", "app", "front", "jobs", "functions")
 REST = ("upkeep", "egress", "data", "network", "platform")
-# A stack goes when those that use it are gone; others go beside it. Functions take longest to go, so upkeep, and jobs,
-# for which functions wait, wait for nobody: a service that is about to go needs neither a replica nor migrations.
+# Why a stack stays with the database.
+_STAYS = {
+    "upkeep": "it looks after the database; a replica goes on costing",
+    "egress": "upkeep needs it; NAT and endpoints go on costing",
+    "data": "it holds the database",
+    "network": "the database needs it",
+    "platform": "the database needs it",
+}
+# What one-off tasks hold: subnets and security groups, the cluster, and their way out while they end.
+_HELD_BY_TASKS = ("egress", "network", "platform")
+# A stack goes when those that use it are gone; others go beside it. A Lambda function in a VPC takes up to 20 minutes
+# to go: so upkeep starts at once, and the functions stack waits for jobs only, which wait for nobody. A service that is
+# about to go needs neither a replica nor migrations.
 USED_BY = {
     "edge": ("dashboard",),
     "front": ("app",),
@@ -57,10 +68,9 @@ def plan_destroy(state: RemoteState, *, delete_data: bool, only: Collection[str]
     has_data = "data" in state.stacks
     names = [*WITHOUT_DATA, *REST] if delete_data or not has_data else list(WITHOUT_DATA)
     remove = tuple(name for name in names if name in state.stacks)
-    stay = {}
+    stay: dict[str, str] = {}
     if has_data and not delete_data:
-        stay["data"] = "it holds the database"
-        stay |= {name: "the database needs it" for name in REST if name != "data" and name in state.stacks}
+        stay |= {name: reason for name, reason in _STAYS.items() if name in state.stacks}
     if "bootstrap" in state.stacks:
         stay["bootstrap"] = "it belongs to the account and region"
     return DestroyPlan(remove, stay)
@@ -84,7 +94,7 @@ def _version(stack: Stack) -> tuple[object, ...]:
 
 
 class Destroyer:
-    """Removes single stacks. `cluster` is where the environment's tasks run, "" when it has none.
+    """Removes single stacks. `cluster` is where the environment's tasks run and `function` DbInit's, "" without one.
 
     `keep_logs`: what RDS wrote about a database stays in CloudWatch when it goes.
     """
@@ -98,6 +108,7 @@ class Destroyer:
         *,
         run_id: str,
         cluster: str,
+        function: str,
         keep_logs: bool,
         poll_seconds: float,
         before_write: Callable[[], None],
@@ -108,6 +119,7 @@ class Destroyer:
         self._emit = emit
         self._run_id = run_id
         self._cluster = cluster
+        self._function = function
         self._keep_logs = keep_logs
         self._poll = poll_seconds
         self._before_write = before_write
@@ -122,7 +134,10 @@ class Destroyer:
             if running.is_gone:
                 self._emit(StepFinished(name, "done", "deleted", time.monotonic() - started))
                 return
-        if name in REST and self._cluster:
+        if name == "jobs" and self._function:
+            # It has to answer that the roles may go.
+            self._aws.functions.wake(self._function, self._follower.pause)
+        if name in _HELD_BY_TASKS and self._cluster:
             self._stop_tasks(name)
         followed = self._remover.remove(
             Removal(

@@ -31,7 +31,7 @@ Architecture = Literal["x86_64", "arm64"]
 Downloader = Callable[[Path, Path, Architecture], None]
 
 RUNTIME_PYTHON = "3.13"
-"""The Lambda runtime's version; the function's `Runtime` in the jobs stack says the same."""
+"""The Lambda runtime's version; the function's `Runtime` in the functions stack says the same."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 _FILE_MODE = 0o644

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DATABASE = "AWS::RDS::DBInstance"
 _BUCKET = "AWS::S3::Bucket"
-_LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 _KEPT = {"Retain", "RetainExceptOnCreate", "Snapshot"}
 # In these RDS takes no final snapshot, as there is nothing left that it could read. [RDS UG USER_DeleteInstance]
 _BROKEN = {"failed", "incompatible-restore", "incompatible-network"}
@@ -100,8 +100,8 @@ class StackRemover:
         for item in by_type(resources, DATABASE):
             self._remove_database(removal, item)
             gone.add(item.physical_id)
-        for item in by_type(resources, _LOAD_BALANCER):
-            self._write.load_balancers.lift_protection(item.physical_id)
+        for item in by_type(resources, LOAD_BALANCER):
+            self.unprotect_balancer(item.physical_id)
         declared = compare.parse(removal.body).get("Resources", {})
         kept = kept_resources(removal.body)
         for item in by_type(resources, _BUCKET):
@@ -130,10 +130,14 @@ class StackRemover:
             lambda now: self._make_deletable(identifier, now),
         )
 
+    def unprotect_balancer(self, arn: str) -> None:
+        """Lift a load balancer's deletion protection."""
+        self._write.load_balancers.lift_protection(arn)
+
     def _remove_database(self, removal: Removal, item: StackResource) -> None:
         """Databases go before their stack: their subnet and parameter groups can't go under them."""
         identifier, asked = item.physical_id, False
-        snapshot = None if removal.unused or _is_replica(item) else removal.snapshot(identifier)
+        snapshot = None if removal.unused or is_replica(item) else removal.snapshot(identifier)
 
         def act(now: Instance) -> None:
             nonlocal asked
@@ -214,7 +218,7 @@ class StackRemover:
 def by_type(resources: Iterable[StackResource], resource_type: str) -> list[StackResource]:
     """Resources of one type; a replica before the database that it follows, which can't go before it."""
     found = [item for item in resources if item.type == resource_type and item.physical_id]
-    return sorted(found, key=lambda item: not _is_replica(item))
+    return sorted(found, key=lambda item: not is_replica(item))
 
 
 def kept_resources(body: str) -> frozenset[str]:
@@ -236,5 +240,6 @@ def _names(event: StackEvent, item: StackResource) -> bool:
     return not event.is_stack and event.logical_id == item.logical_id
 
 
-def _is_replica(item: StackResource) -> bool:
+def is_replica(item: StackResource) -> bool:
+    """Whether an instance is a read replica: by its name in our templates."""
     return "Replica" in item.logical_id

@@ -26,7 +26,7 @@ def read_problems(deployed: str, wanted: str, service_host: str | None, env: str
         return ()
     return (
         "rds.enable_replica: the service reads from the replica until it is deployed without it. "
-        f"Run `opsctl deploy --env {env} app` first, then the deploy that removes the replica.",
+        f"With it off, run `opsctl deploy --env {env} front app` first, then the deploy that removes the replica.",
     )
 
 

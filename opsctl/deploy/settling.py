@@ -9,7 +9,7 @@ from opsctl.deploy import planner
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
 from opsctl.deploy.plan import Consent
-from opsctl.deploy.removal import DATABASE, Removal, StackRemover, by_type, kept_resources
+from opsctl.deploy.removal import DATABASE, Removal, StackRemover, by_type, is_replica, kept_resources
 from opsctl.deploy.statuses import SETTLED, Action
 from opsctl.deploy.stream import Followed, Follower
 from opsctl.errors import OpsctlError
@@ -177,8 +177,11 @@ class Settler:
         )
 
     def _ask_for_databases(self, stack: Stack) -> None:
-        """Raise RefusedChangeError when the stack left databases and nobody agreed to their deletion."""
-        found = [item.physical_id for item in by_type(self._api.resources(stack.id), DATABASE)]
+        """Raise RefusedChangeError when the stack left databases and nobody agreed to their deletion.
+
+        A replica holds nothing that its source does not.
+        """
+        found = [item.physical_id for item in by_type(self._api.resources(stack.id), DATABASE) if not is_replica(item)]
         alive = [identifier for identifier in found if self._aws.rds.instance(identifier) is not None]
         if alive and not self._consent.recreate_data:
             raise RefusedChangeError(

@@ -126,9 +126,9 @@ class Situation:
             return ()
         deployed = {name: self._body_in_force(name) for name in wanted}
         found: list[str] = []
-        if "upkeep" in wanted:
-            host = self.deployed("app", "ReplicaHost")
-            found += read_problems(deployed["upkeep"], wanted["upkeep"], host, self.env.name)
+        host = self.deployed("app", "ReplicaHost")
+        for name, body in wanted.items():  # the first opsctl had the replica in data
+            found += read_problems(deployed[name], body, host, self.env.name)
         try:
             if "data" in wanted:
                 found += self._version_problems(deployed["data"], wanted["data"])
@@ -143,7 +143,7 @@ class Situation:
         identifier = self.state.outputs("data").get("DatabaseIdentifier")
         if identifier is None:
             return ()
-        replica = bool(replicas_of(self._body_in_force("upkeep")))
+        replica = any(replicas_of(self._body_in_force(name)) for name in ("data", "upkeep"))
         return version_problems(deployed, wanted, identifier, self.aws.account, replica=replica)
 
     def _body_in_force(self, name: str) -> str:

@@ -13,7 +13,7 @@ from opsctl.deploy import compare, planner, replicas
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
 from opsctl.deploy.plan import UNCHANGED, Consent
-from opsctl.deploy.removal import DATABASE, StackRemover, by_type
+from opsctl.deploy.removal import DATABASE, LOAD_BALANCER, StackRemover, by_type
 from opsctl.deploy.settling import Settler
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import SETTLED, Action, action_for
@@ -157,7 +157,7 @@ class StackRunner:
         for change in change_set.changes:
             if change.action == "Import":
                 self._emit(Note(f"{template.stack}: {change.type} {change.logical_id} was there; it is taken over."))
-        self._release_replicas(template, state, change_set)
+        self._lift_protections(template, state, change_set)
         since, token = self._follower.newest(template.physical_name), self._token(template.stack)
         self._write.execute_change_set(arn, token=token)
         followed = self._follower.follow(template.stack, change_set.stack_id, since=since, token=token)
@@ -166,13 +166,21 @@ class StackRunner:
             raise stack_failure(template, followed, f"could not {action.value} {template.physical_name}")
         return Deployed(self._protected(template, followed.stack), True)
 
-    def _release_replicas(self, template: StackTemplate, state: RemoteState, change_set: ChangeSet) -> None:
-        """Lift the protection of replicas that this change set deletes, as CloudFormation leaves protected ones."""
-        going = replicas.leaving(state.bodies.get(template.stack, ""), change_set.changes)
-        if going:
-            for item in by_type(self._api.resources(template.physical_name), DATABASE):
-                if item.logical_id in going:
-                    self._remover.unprotect(template.stack, item.physical_id)
+    def _lift_protections(self, template: StackTemplate, state: RemoteState, change_set: ChangeSet) -> None:
+        """Lift the protection of what this change set deletes and nobody loses data with: replicas, load balancers.
+
+        CloudFormation fails to delete what is protected, and says UPDATE_COMPLETE all the same.
+        """
+        going = set(replicas.leaving(state.bodies.get(template.stack, ""), change_set.changes))
+        balancers = (item for item in change_set.changes if item.type == LOAD_BALANCER)
+        going |= {item.logical_id for item in balancers if item.action == "Remove"}
+        if not going:
+            return
+        resources = [item for item in self._api.resources(template.physical_name) if item.logical_id in going]
+        for item in by_type(resources, DATABASE):
+            self._remover.unprotect(template.stack, item.physical_id)
+        for item in by_type(resources, LOAD_BALANCER):
+            self._remover.unprotect_balancer(item.physical_id)
 
     def _note_leftovers(self, template: StackTemplate, followed: Followed) -> None:
         """After three tries CloudFormation gives up on a replaced resource and reports success all the same.

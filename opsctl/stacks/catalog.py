@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from opsctl.config import naming
 from opsctl.config.models import Environment
+from opsctl.config.naming import StackName
 from opsctl.stacks import (
     app,
     bootstrap,
@@ -21,7 +22,7 @@ from opsctl.stacks import (
     platform,
     upkeep,
 )
-from opsctl.stacks.model import StackName, StackTemplate
+from opsctl.stacks.model import StackTemplate
 
 
 def _always(_: Environment) -> bool:

@@ -127,7 +127,9 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring_role: Any
 
 
 def _rotation_log(stack: StackBuilder) -> None:
-    """Here, not beside the function that writes to it: it outlives the stack that looks after the database."""
+    """Here, not beside the function that writes to it: its lines outlive the stack that looks after the database, which
+    holds nothing else that anybody would miss.
+    """
     key = stack.output_of("platform", "LogsKeyArn") if stack.env.security.customer_managed_keys else None
     log_group(stack, "RotationLogGroup", naming.own_log_groups(stack.env)["rotation"], key)
 

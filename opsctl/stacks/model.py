@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-StackName = Literal[
-    "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
-    "dashboard",
-]  # fmt: skip
+from opsctl.config.naming import StackName
 
 # Values that only a deploy knows. Everything else in a template follows from the configuration.
 ContextKey = Literal[

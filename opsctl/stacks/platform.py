@@ -14,6 +14,7 @@ from opsctl.stacks.parts.base import StackBuilder, skip
 from opsctl.stacks.parts.buckets import secure_bucket
 from opsctl.stacks.parts.log_groups import log_group
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, deny, document, service
+from opsctl.stacks.parts.queues import dead_letter_queue
 from opsctl.stacks.parts.repository import repository
 
 # Output name -> last part of the log group's name.
@@ -36,6 +37,9 @@ def build(env: Environment) -> StackTemplate:
     _cluster(stack, logs_key)
     _log_groups(stack, logs_key)
     _dataset_bucket(stack, data_key)
+    # Here, beside keys that take longer to make: the function that it serves would wait half a minute for it.
+    failed = dead_letter_queue(stack, "DbInitFailures")
+    stack.output("DbInitFailuresArn", GetAtt(failed, "Arn"), "Takes what the DbInit function could not handle")
     return stack.finish()
 
 

@@ -1,6 +1,7 @@
 """The command line with the stacks cut as they first were: `python -m tests.e2e.old_cut deploy --env local`.
 
-What is three stacks more today lay in `network` (with egress), `data` (with upkeep) and `app` (with front).
+What is four stacks more today lay in `network` (egress), `data` (upkeep), `app` (front) and `jobs` (functions). The
+resource that makes the roles has its name of today.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 from opsctl.config.models import Environment
+from opsctl.config.naming import StackName
 from opsctl.deploy import compare
 from opsctl.stacks import catalog
-from opsctl.stacks.model import FromOutput, ParameterSource, StackName, StackTemplate
+from opsctl.stacks.model import FromOutput, ParameterSource, StackTemplate
 
 # The stack of today -> the one that held it.
 HELD_BY: dict[StackName, StackName] = {"egress": "network", "upkeep": "data", "front": "app", "functions": "jobs"}

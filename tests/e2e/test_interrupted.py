@@ -56,13 +56,13 @@ def test_ctrl_c_detaches_and_the_next_deploy_goes_on(project: Project) -> None:
 POINTS = [
     "bootstrap: CREATE_IN_PROGRESS", "platform: CREATE_IN_PROGRESS", "network: create", "egress: CREATE_IN_PROGRESS",
     "data: CREATE_IN_PROGRESS", "front: CREATE_IN_PROGRESS", "upkeep: CREATE_IN_PROGRESS", "image: build",
-    "jobs: CREATE_IN_PROGRESS AWS::Lambda", "jobs: CREATE_IN_PROGRESS Custom::DbInit", "migrate: apply",
+    "functions: CREATE_IN_PROGRESS AWS::Lambda", "jobs: CREATE_IN_PROGRESS Custom::DbInit", "migrate: apply",
     "app: CREATE_IN_PROGRESS AWS::ECS::Service", "app: ✓",
 ]  # fmt: skip
 
 
 # Some of them in every run, all under `make soak`.
-SAMPLE = {"front: CREATE_IN_PROGRESS", "jobs: CREATE_IN_PROGRESS AWS::Lambda", "app: ✓"}
+SAMPLE = {"front: CREATE_IN_PROGRESS", "functions: CREATE_IN_PROGRESS AWS::Lambda", "app: ✓"}
 
 
 @pytest.mark.parametrize("at", [pytest.param(at, marks=() if at in SAMPLE else (pytest.mark.soak,)) for at in POINTS])

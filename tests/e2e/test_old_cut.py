@@ -117,7 +117,7 @@ def test_an_environment_of_the_old_cut_is_updated_with_its_rows_and_no_visitor_i
 
 
 POINTS = ["network: UPDATE_IN_PROGRESS", "egress: create", "data: UPDATE_IN_PROGRESS", "front: CREATE_IN_PROGRESS",
-          "upkeep: create", "app: UPDATE_IN_PROGRESS"]  # fmt: skip
+          "upkeep: create", "functions: create", "app: UPDATE_IN_PROGRESS"]  # fmt: skip
 
 
 @pytest.mark.soak

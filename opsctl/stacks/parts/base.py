@@ -11,7 +11,8 @@ from troposphere import Output, Parameter, Ref, Sub, Template
 
 from opsctl.config import naming
 from opsctl.config.models import Environment
-from opsctl.stacks.model import ContextKey, FromContext, FromOutput, ParameterSource, StackName, StackTemplate
+from opsctl.config.naming import StackName
+from opsctl.stacks.model import ContextKey, FromContext, FromOutput, ParameterSource, StackTemplate
 from opsctl.stacks.render import to_yaml
 
 ParameterType = Literal[

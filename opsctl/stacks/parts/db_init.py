@@ -17,7 +17,7 @@ from opsctl.config.models import Environment
 from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
 from opsctl.stacks.parts.policies import allow, document, trust
-from opsctl.stacks.parts.queues import dead_letter_queue, may_send
+from opsctl.stacks.parts.queues import may_send
 from opsctl.stacks.parts.tasks import decrypt_secrets, use_data_key
 
 FUNCTION_SECONDS = 120
@@ -47,10 +47,11 @@ class DbInit(AWSObject):  # type: ignore[misc]  # troposphere has no types
 
 
 def db_init_function(stack: StackBuilder) -> None:
-    """Add the function, its role and its dead-letter queue. Outputs: DbInitFunctionArn, its name and its role's."""
-    failed = dead_letter_queue(stack, "DbInitFailures")
-    role = _role(stack, GetAtt(failed, "Arn"))
-    function = _function(stack, role, GetAtt(failed, "Arn"))
+    """Add the function and its role. Outputs: DbInitFunctionArn, its name, its role's and the key of its code."""
+    failed = stack.output_of("platform", "DbInitFailuresArn")
+    bundle = stack.context("DbInitBundleKey", "db_init_bundle_key", "Key of the function's bundle, by content hash")
+    role = _role(stack, failed)
+    function = _function(stack, role, failed, bundle)
     stack.add(
         awslambda.EventInvokeConfig(
             "DbInitInvocation",
@@ -65,6 +66,7 @@ def db_init_function(stack: StackBuilder) -> None:
     stack.output("DbInitFunctionArn", GetAtt(function, "Arn"), "Sets up database roles, for the custom resource")
     stack.output("DbInitFunctionName", Ref(function), "Sets up database roles; `opsctl db init` invokes it")
     stack.output("DbInitRoleName", Ref(role), "Role of the DbInit function")
+    stack.output("DbInitBundleKey", bundle, "Key of the function's bundle, by content hash")
 
 
 def database_roles(stack: StackBuilder) -> None:
@@ -99,13 +101,9 @@ def database_roles(stack: StackBuilder) -> None:
             Roles=names,
             # Either makes it run again: a change of the roles, or of the code that plans them.
             RolesHash=roles_hash(names),
-            BundleKey=_bundle(stack),
+            BundleKey=stack.output_of("functions", "DbInitBundleKey"),
         )
     )
-
-
-def _bundle(stack: StackBuilder) -> Any:
-    return stack.context("DbInitBundleKey", "db_init_bundle_key", "Key of the function's bundle, by content hash")
 
 
 def roles(env: Environment) -> dict[str, Any]:
@@ -129,7 +127,7 @@ def roles_hash(names: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(names, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _function(stack: StackBuilder, role: iam.Role, failed: Any) -> awslambda.Function:
+def _function(stack: StackBuilder, role: iam.Role, failed: Any, bundle: Any) -> awslambda.Function:
     """No FunctionName, no PackageType: a change of either replaces the function, and a custom resource can't follow
     its ServiceToken to another one. [CFN CustomResource, ServiceToken]
     """
@@ -140,7 +138,7 @@ def _function(stack: StackBuilder, role: iam.Role, failed: Any) -> awslambda.Fun
         Runtime="python3.13",
         Architectures=[ARCHITECTURES[env.ecs.cpu_architecture]],
         Handler="opsctl.dbroles.handler.handler",
-        Code=awslambda.Code(S3Bucket=stack.output_of("bootstrap", "ArtifactBucketName"), S3Key=_bundle(stack)),
+        Code=awslambda.Code(S3Bucket=stack.output_of("bootstrap", "ArtifactBucketName"), S3Key=bundle),
         Role=GetAtt(role, "Arn"),
         Timeout=FUNCTION_SECONDS,  # of at most 900; the default is 3 [API]
         MemorySize=256,

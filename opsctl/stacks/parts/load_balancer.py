@@ -98,14 +98,15 @@ def _takes_access_logs(prefix: str) -> Statement:
 
 
 def _target_group(stack: StackBuilder) -> elb.TargetGroup:
-    """Named by CloudFormation: its port is create-only, and a named group couldn't be replaced. [Schema]"""
+    """Named by CloudFormation: a named group couldn't be replaced."""
     health = stack.env.ecs.health
     return stack.add(
         elb.TargetGroup(
             "TargetGroup",
             TargetType="ip",  # what `awsvpc` tasks register
             VpcId=vpc(stack),
-            Port=stack.env.ecs.container_port,
+            # Of targets that register without one. Tasks bring theirs, and another here would replace the group.
+            Port=80,
             Protocol="HTTP",
             HealthCheckProtocol="HTTP",
             HealthCheckPath="/healthz",
@@ -134,6 +135,7 @@ def _listeners(stack: StackBuilder, balancer: elb.LoadBalancer, targets: elb.Tar
         return
     redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
     http.DefaultActions = [elb.Action(Type="redirect", RedirectConfig=redirect)]
+    http.DependsOn = "HttpsListener"  # not before there is something to be redirected to
     stack.add(http)
     stack.add(
         elb.Listener(

@@ -46,7 +46,7 @@ class Machine:
         """The calls, in order."""
         (self.root / "fail").write_text("".join(f"{pattern}\n" for pattern in fail))
         _, script = user_data("10.20.0.0/16")
-        script = script.replace("${AWS::StackName}", "dev-network").replace("${AWS::Region}", "us-east-1")
+        script = script.replace("${AWS::StackName}", "dev-egress").replace("${AWS::Region}", "us-east-1")
         for folder in ("/opt/aws", "/etc/", "/proc/", "/swapfile"):
             script = script.replace(folder, f"{self.root}{folder}")
         environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}"}
@@ -65,7 +65,7 @@ def index(calls: list[str], start: str) -> int:
 
 def test_it_signals_success_once_packets_are_translated(machine: Machine) -> None:
     calls = machine.run()
-    assert calls[-1].startswith("cfn-signal --exit-code 0 --stack dev-network --resource NatInstance")
+    assert calls[-1].startswith("cfn-signal --exit-code 0 --stack dev-egress --resource NatInstance")
     assert "poweroff " not in calls
     assert "iptables -t nat -C POSTROUTING -o ens5 -s 10.20.0.0/16 -j MASQUERADE" in calls
     forwarding = index(calls, "sysctl -p")

@@ -47,3 +47,31 @@ def test_a_function_that_is_not_there_is_an_error() -> None:
         stub.add_client_error("invoke", "ResourceNotFoundException", "Function not found: init")
         with pytest.raises(AwsError, match="Function not found"):
             Functions(made).invoke("init", {})
+
+
+def woken(*answers: str | None) -> list[float]:
+    """The waits of waking a function that is in these states one after another; None: the call that wakes it."""
+    waits: list[float] = []
+    with stubbed("lambda") as (made, stub):
+        for state in answers:
+            if state is None:
+                stub.add_client_error("invoke", "ResourceConflictException")
+            else:
+                stub.add_response("get_function_configuration", {"State": state}, {"FunctionName": "init"})
+        Functions(made).wake("init", waits.append)
+        stub.assert_no_pending_responses()
+    return waits
+
+
+def test_a_function_that_sleeps_is_called_and_waited_for() -> None:
+    assert woken("Inactive", None, "Pending", "Pending", "Active") == [5.0, 5.0, 5.0]
+
+
+def test_one_that_is_awake_is_not_called() -> None:
+    assert woken("Active") == []
+
+
+def test_where_its_state_may_not_be_asked_the_call_itself_will_tell() -> None:
+    with stubbed("lambda") as (made, stub):
+        stub.add_client_error("get_function_configuration", "AccessDeniedException")
+        Functions(made).wake("init", lambda _: pytest.fail("nothing is waited for"))

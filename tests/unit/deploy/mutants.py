@@ -167,8 +167,8 @@ MUTANTS = (
     ),
     Mutant(
         DEPLOYMENT,
-        '                self._lock.ensure()\n            if "DbInitBundleKey"',
-        '                pass\n            if "DbInitBundleKey"',
+        "                self._lock.ensure()\n            if FromContext(",
+        "                pass\n            if FromContext(",
         "no look at the lock before a stack",
     ),
     Mutant(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from opsctl.aws.cloudformation import StackResource
@@ -158,6 +159,17 @@ class FakeLogs:
 
 
 @dataclass
+class FakeFunctions:
+    """Which functions were made ready to run; waking one waits once."""
+
+    woken: list[str] = field(default_factory=list)
+
+    def wake(self, name: str, pause: Callable[[float], object]) -> None:
+        self.woken.append(name)
+        pause(0.0)
+
+
+@dataclass
 class FakeRegion:
     """One region of an account, as far as stacks and their removal need it."""
 
@@ -170,6 +182,7 @@ class FakeRegion:
         self.s3 = FakeBuckets(self.calls)
         self.ecs = FakeTasks(self.calls)
         self.logs = FakeLogs()
+        self.functions = FakeFunctions()
 
     def _undeletable(self, item: StackResource) -> str:
         if item.physical_id in self.load_balancers.protected:

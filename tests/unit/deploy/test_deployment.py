@@ -12,7 +12,7 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.s3 import StoredObject
 from opsctl.deploy import release
 from opsctl.deploy.deployment import Deployment, DeployResult
-from opsctl.deploy.events import Emit, Event, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Event, Progress, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lock import LEASE_SECONDS, LockLostError, lock_key
 from opsctl.deploy.plan import ImagePlan
@@ -44,7 +44,9 @@ def test_a_first_deploy_makes_everything_in_order_and_writes_a_release() -> None
     calls = world.since(0)
     executed = [name for call, name in calls if call == "execute_change_set"]
     assert executed[:3] == ["dev-bootstrap", "dev-platform", "dev-network"]
-    assert sorted(executed[3:]) == ["dev-app", "dev-data", "dev-front", "dev-jobs"]
+    assert sorted(executed[3:]) == ["dev-app", "dev-data", "dev-front", "dev-functions", "dev-jobs"]
+    for before in ("data", "functions"):
+        assert executed.index(f"dev-{before}") < executed.index("dev-jobs") < executed.index("dev-app")
     order = [calls.index(call) for call in (
         ("execute_change_set", "dev-platform"), ("add_tag", "dev-r1"), ("execute_change_set", "dev-jobs"),
         ("run_task", "migrate"), ("create_change_set", "dev-app"), ("put", CURRENT),
@@ -254,7 +256,7 @@ def test_one_stack_is_planned_without_building_what_only_another_takes() -> None
     world = World()
     world.deployment("network").plan()
     assert world.bundle.asked == 0
-    world.deployment("jobs").plan()
+    world.deployment("functions").plan()
     assert world.bundle.asked == 1
 
 
@@ -408,3 +410,13 @@ def test_after_ctrl_c_no_further_stack_is_touched() -> None:
     assert "opsctl deploy" in caught.value.hint
     assert ("create_change_set", "dev-network") not in world.aws.calls
     assert outcomes(world)["network"] == "detached"
+
+
+def test_the_function_that_makes_the_roles_is_awake_before_its_resource_changes() -> None:
+    world = World()
+    world.deploy()
+    assert world.aws.functions.woken == ["init"]
+    world.deploy()  # nothing changes, and nobody is woken
+    assert world.aws.functions.woken == ["init"]
+    told = [event.text for event in world.events if isinstance(event, Progress) and event.step == "jobs"]
+    assert told == ["Lambda attaches the DbInit function, which slept, to its network again"]

@@ -43,8 +43,10 @@ def test_without_delete_data_the_database_stays_with_what_it_needs() -> None:
     plan = plan_destroy(state(*ALL), delete_data=False)
     assert plan.remove == ("dashboard", "edge", "app", "front", "jobs", "functions")
     assert plan.stay == {
+        "upkeep": "it looks after the database; a replica goes on costing",
+        "egress": "upkeep needs it; NAT and endpoints go on costing",
         "data": "it holds the database",
-        **dict.fromkeys(("upkeep", "egress", "network", "platform"), "the database needs it"),
+        **dict.fromkeys(("network", "platform"), "the database needs it"),
         "bootstrap": "it belongs to the account and region",
     }
 
@@ -101,8 +103,8 @@ class Ground:
         stack = self.api.stack(f"dev-{name}")
         assert stack is not None
         Destroyer(
-            aws, remover, follower, bench.events.append, run_id="run1", cluster="dev", keep_logs=self.keep_logs,
-            poll_seconds=5.0, before_write=bench.before_write,
+            aws, remover, follower, bench.events.append, run_id="run1", cluster="dev", function="init",
+            keep_logs=self.keep_logs, poll_seconds=5.0, before_write=bench.before_write,
         ).remove(name, stack, body)  # fmt: skip
         assert bench.unguarded() == []
 
@@ -195,7 +197,7 @@ def test_a_database_that_is_gone_or_going_is_not_deleted_again() -> None:
     assert ground.api.writes == ["delete_stack"]
 
 
-@pytest.mark.parametrize("name", ["network", "platform", "data"])
+@pytest.mark.parametrize("name", ["egress", "network", "platform"])
 def test_one_off_tasks_are_stopped_before_what_they_hold_goes(name: str) -> None:
     """Their network interfaces hold subnets and security groups, and a cluster with tasks is not deleted."""
     ground = Ground()
@@ -328,3 +330,11 @@ def test_only_what_is_not_configured_any_more_goes_when_asked() -> None:
     plan = plan_destroy(found, delete_data=False, only={"dashboard", "edge"})
     assert plan.remove == ("dashboard", "edge")
     assert plan.stay == {}
+
+
+def test_the_function_that_lets_the_roles_go_is_awake_before_its_stack_goes() -> None:
+    ground = Ground()
+    for name in ("jobs", "functions"):
+        ground.api.put(template(name), "CREATE_COMPLETE")
+        ground.remove(name)
+    assert ground.bench.region.functions.woken == ["init"]

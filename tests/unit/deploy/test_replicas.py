@@ -80,6 +80,19 @@ def test_a_replica_that_is_not_in_the_deployed_template_is_nobodys_business() ->
 def test_a_replica_that_the_service_still_reads_from_stays_until_it_does_not() -> None:
     without = body(rds__enable_replica=False)
     (line,) = replicas.read_problems(body(), without, "db-2.example.com", "prd")
-    assert line.endswith("Run `opsctl deploy --env prd app` first, then the deploy that removes the replica.")
+    assert line.endswith("run `opsctl deploy --env prd front app` first, then the deploy that removes the replica.")
     assert replicas.read_problems(body(), without, None, "prd") == ()
     assert replicas.read_problems(body(), body(rds__monitoring_interval=30), "db-2.example.com", "prd") == ()
+
+
+def test_a_load_balancer_that_leaves_loses_its_protection_and_one_that_changes_keeps_it() -> None:
+    kind = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+    for action, lifted in (("Remove", True), ("Modify", False)):
+        bench = Bench()
+        bench.api.put(template("app"), "UPDATE_COMPLETE")
+        bench.api.stack_resources = [StackResource("LoadBalancer", "arn:lb", kind, "CREATE_COMPLETE")]
+        change = Change("LoadBalancer", kind, action)
+        bench.api.next_change_set = ChangeSet("", "CREATE_COMPLETE", "", "AVAILABLE", (change,))
+        bench.run(template("app", "Resources: {}\n"), Consent())
+        assert ("lift_load_balancer" in bench.api.writes) is lifted
+        assert bench.unguarded() == []

@@ -175,12 +175,15 @@ def test_one_that_has_to_be_made_again_is_looked_up_and_one_that_stands_is_not(s
 REPLICA = "Resources: {Replica: {Type: AWS::RDS::DBInstance, Properties: {SourceDBInstanceIdentifier: x}}}\n"
 
 
+@pytest.mark.parametrize("stack", ["upkeep", "data"])  # where it is, and where the first opsctl had it
 @pytest.mark.parametrize(("parameters", "count"), [({"ReplicaHost": "db-2.example.com"}, 1), ({}, 0)])
-def test_the_replica_goes_after_the_service_that_reads_from_it(parameters: dict[str, str], count: int) -> None:
+def test_the_replica_goes_after_the_service_that_reads_from_it(
+    stack: str, parameters: dict[str, str], count: int
+) -> None:
     aws = FakeAws()
-    aws.cloudformation.put(template("upkeep", REPLICA), "UPDATE_COMPLETE")
+    aws.cloudformation.put(template(stack, REPLICA), "UPDATE_COMPLETE")
     aws.cloudformation.put(template("app"), "UPDATE_COMPLETE", parameters=parameters)
-    plan = planned(aws, template("upkeep"))[1]
+    plan = planned(aws, template(stack))[1]
     assert len([line for line in plan.problems if line.startswith("rds.enable_replica")]) == count
 
 

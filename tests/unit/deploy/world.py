@@ -22,7 +22,7 @@ from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
 
 from .bench import Clock
 from .fakes import BODY, Calls, FakeCloudFormation, template
-from .services import FakeDatabases, FakeLoadBalancers, FakeLogs
+from .services import FakeDatabases, FakeFunctions, FakeLoadBalancers, FakeLogs
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -190,6 +190,7 @@ class FakeAws:
         self.rds = FakeDatabases(self.calls)
         self.load_balancers = FakeLoadBalancers(self.calls)
         self.parameters = FakeParameters()
+        self.functions = FakeFunctions()
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")
@@ -238,13 +239,14 @@ STACKS: tuple[StackTemplate, ...] = (
     template("network", after=("platform",)),
     template("data", after=("network",)),
     template("front", after=("network",)),
+    template("functions", after=("network",), parameters={"DbInitBundleKey": FromContext("db_init_bundle_key")}),
     template(
         "jobs",
         BODY + "  Role:\n    Type: AWS::IAM::Role\n",
         capabilities=("CAPABILITY_NAMED_IAM",),
         parameters={
             "ImageUri": FromContext("image_uri"),
-            "DbInitBundleKey": FromContext("db_init_bundle_key"),
+            "DbInitBundleKey": FromOutput("functions", "DbInitBundleKey"),
             "Host": FromOutput("data", "DatabaseHost"),
         },
     ),
@@ -263,6 +265,7 @@ OUTPUTS = {
     "dev-network": {"PrivateSubnetIds": "s-1,s-2", "JobsSecurityGroupId": "g-1"},
     "dev-data": {"DatabaseHost": "db.example.com", "DatabaseResourceId": "db-ABC"},
     "dev-jobs": {"MigrateTaskDefinitionArn": "migrate:1"},
+    "dev-functions": {"DbInitBundleKey": "bundles/1.zip", "DbInitFunctionName": "init"},
     "dev-front": {"ServiceUrl": "https://a.example.com", "TargetGroupArn": "targets"},
     "dev-app": {"ServiceName": "dev-salaries"},
 }

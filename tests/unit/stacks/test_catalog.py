@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from opsctl.config import naming
+from opsctl.deploy.destroy import REST, WITHOUT_DATA
 from opsctl.stacks import catalog
 from opsctl.stacks.model import FromOutput
 from tests.unit.stacks.reading import NAMES, Stack, environment
@@ -102,3 +104,8 @@ def test_tags_are_the_configured_ones_and_what_the_stack_overrides() -> None:
         "confidentiality": "internal", "team": "a", "cost": "1",
     }  # fmt: skip
     assert tags["data"]["team"] == "b"
+
+
+def test_every_stack_is_known_wherever_stacks_are_listed() -> None:
+    assert tuple(entry.name for entry in catalog.STACKS) == naming.STACKS
+    assert {"bootstrap", *WITHOUT_DATA, *REST} == set(naming.STACKS)

@@ -23,7 +23,7 @@ def test_the_function_runs_privately_on_a_current_runtime_from_the_artifact_buck
     assert function["VpcConfig"]["SubnetIds"] == {"Fn::Split": [",", ref("PrivateSubnetIds")]}
     assert function["VpcConfig"]["SecurityGroupIds"] == [ref("DbInitSecurityGroupId")]
     assert function["LoggingConfig"]["LogGroup"] == ref("FunctionLogGroupName")
-    assert function["DeadLetterConfig"]["TargetArn"] == {"Fn::GetAtt": ["DbInitFailures", "Arn"]}
+    assert function["DeadLetterConfig"]["TargetArn"] == ref("DbInitFailuresArn")
 
 
 def test_nothing_can_replace_the_function_as_a_custom_resource_cannot_follow_its_token() -> None:
@@ -63,15 +63,8 @@ def test_the_function_follows_the_configured_architecture() -> None:
     assert build("dev")["DbInitFunction"]["Architectures"] == ["x86_64"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_dead_letters_are_encrypted_and_sent_over_tls_only(name: str) -> None:
-    stack = build(name)
-    assert stack["DbInitFailures"]["KmsMasterKeyId"] == "alias/aws/sqs"
-    policy = statements(stack["DbInitFailuresPolicy"]["PolicyDocument"])["RefusePlainHttp"]
-    assert policy["Effect"] == "Deny"
-    assert policy["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-
-
 def test_it_waits_for_nothing_that_takes_minutes() -> None:
     assert set(build("prd").template.depends_on) == {"bootstrap", "platform", "network"}
-    assert set(build("prd").outputs) == {"DbInitFunctionArn", "DbInitFunctionName", "DbInitRoleName"}
+    assert set(build("prd").outputs) == {
+        "DbInitFunctionArn", "DbInitFunctionName", "DbInitRoleName", "DbInitBundleKey"
+    }  # fmt: skip

@@ -64,6 +64,7 @@ def test_it_waits_for_data_and_takes_image_and_bundle_from_the_deploy() -> None:
     template = build("prd").template
     assert {"platform", "egress", "data", "functions"} == set(template.depends_on)
     assert template.parameters["ImageUri"] == FromContext("image_uri")
-    assert template.parameters["DbInitBundleKey"] == FromContext("db_init_bundle_key")
+    # As deployed with the function: it runs again once that has the new code, and not before.
+    assert template.parameters["DbInitBundleKey"] == FromOutput("functions", "DbInitBundleKey")
     assert template.parameters["MasterSecretArn"] == FromOutput("data", "MasterSecretArn")
     assert set(build("prd").outputs) == {"MigrateTaskDefinitionArn"}

@@ -54,6 +54,7 @@ def test_with_a_certificate_443_serves_and_80_only_redirects(name: str) -> None:
     assert stack["HttpsListener"]["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
     assert stack["HttpsListener"]["DefaultActions"][0]["Type"] == "forward"
     assert stack["HttpListener"]["Port"] == 80
+    assert stack.attribute("HttpListener", "DependsOn") == "HttpsListener"
     assert stack["HttpListener"]["DefaultActions"] == [
         {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
     ]
@@ -128,7 +129,7 @@ def test_access_logs_can_be_off() -> None:
 def test_targets_are_healthy_when_healthz_says_200(name: str) -> None:
     group = build(name)["TargetGroup"]
     assert group["TargetType"] == "ip"
-    assert group["Port"] == environment(name).ecs.container_port
+    assert group["Port"] == build(name, ecs__container_port=9000)["TargetGroup"]["Port"]
     assert group["HealthCheckPath"] == "/healthz"
     assert group["Matcher"] == {"HttpCode": "200"}
     assert 5 <= group["HealthCheckIntervalSeconds"] <= 300
@@ -147,12 +148,6 @@ def test_a_new_task_serves_after_the_configured_checks_and_an_old_one_goes_after
     assert (group["HealthCheckTimeoutSeconds"], group["UnhealthyThresholdCount"]) == (timeout, bad)
 
 
-def test_a_release_does_not_wait_five_minutes_for_each_old_task() -> None:
-    (delay,) = build("prd")["TargetGroup"]["TargetGroupAttributes"]
-    assert delay["Key"] == "deregistration_delay.timeout_seconds"
-    assert int(delay["Value"]) <= 30
-
-
 @pytest.mark.parametrize("seconds", [20, 0, 90])
 def test_an_old_task_has_the_configured_time_for_its_requests(seconds: int) -> None:
     stack = build("prd") if seconds == 20 else build("prd", ecs__drain=seconds)
@@ -165,4 +160,7 @@ def test_it_waits_for_nothing_that_takes_minutes_and_says_where_it_answers() -> 
     assert set(prd.template.depends_on) == {"bootstrap", "network"}
     assert prd.outputs["ServiceUrl"] == {"Fn::Join": ["", ["https://", "app.salaries.example.com"]]}
     assert dev.outputs["ServiceUrl"]["Fn::Join"][1] == ["http://", {"Fn::GetAtt": ["LoadBalancer", "DNSName"]}]
+    # Whoever registers there finds it on a listener. [UG ECS]
+    assert dev.outputs["TargetGroupArn"] == ref("TargetGroup")
+    assert dev["HttpListener"]["DefaultActions"] == [{"Type": "forward", "TargetGroupArn": ref("TargetGroup")}]
     assert {"LoadBalancerDnsName", "TargetGroupArn", "LoadBalancerFullName", "TargetGroupFullName"} <= set(dev.outputs)

@@ -170,8 +170,17 @@ def test_the_dataset_bucket_logs_into_the_accounts_log_bucket() -> None:
 def test_it_has_the_agreed_outputs() -> None:
     agreed = {
         "ClusterName", "ClusterArn", "AlarmTopicArn", "DjangoSecretArn", "DatasetBucketName", "ServiceLogGroupName",
-        "JobsLogGroupName", "FunctionLogGroupName", "NotificationsKeyArn",
+        "JobsLogGroupName", "FunctionLogGroupName", "NotificationsKeyArn", "DbInitFailuresArn",
     }  # fmt: skip
     for name in NAMES:
         assert agreed <= set(build(name).outputs)
         assert ("RepositoryArn" in build(name).outputs) == environment(name).ecs.manage_repository
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dead_letters_are_encrypted_and_sent_over_tls_only(name: str) -> None:
+    stack = build(name)
+    assert stack["DbInitFailures"]["KmsMasterKeyId"] == "alias/aws/sqs"
+    policy = statements(stack["DbInitFailuresPolicy"]["PolicyDocument"])["RefusePlainHttp"]
+    assert policy["Effect"] == "Deny"
+    assert policy["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

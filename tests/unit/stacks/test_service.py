@@ -60,11 +60,10 @@ def test_a_task_gets_time_to_start_before_its_health_counts() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_targets_are_on_a_listener_before_it_starts(name: str) -> None:
+def test_its_tasks_register_with_the_fronts_target_group(name: str) -> None:
     stack = build(name)
     assert stack.template.parameters["TargetGroupArn"] == FromOutput("front", "TargetGroupArn")
     assert stack["Service"]["LoadBalancers"][0]["TargetGroupArn"] == ref("TargetGroupArn")
-    assert stack.attribute("RequestScaling", "DependsOn") is None
 
 
 def test_scaling_follows_cpu_memory_and_requests_per_target() -> None:

@@ -105,7 +105,7 @@ CONTROLS: tuple[Control, ...] = (
         check("own:retries", "functions", one("DbInitInvocation"), "MaximumRetryAttempts", equals(0)),
         check("own:retries", "functions", one("DbInitInvocation"), "FunctionName", equals(ref("DbInitFunction"))),
         check("own:retries", "functions", one("DbInitInvocation"), "Qualifier", equals("$LATEST")),
-        check("CKV_AWS_116", "functions", FUNCTION, "DeadLetterConfig/TargetArn", equals(att("DbInitFailures.Arn"))),
+        check("CKV_AWS_116", "functions", FUNCTION, "DeadLetterConfig/TargetArn", equals(ref("DbInitFailuresArn"))),
         check("CKV_AWS_173", "functions", FUNCTION, "KmsKeyArn", equals(ref("DataKeyArn")), on=STRICT),
         check("CKV_AWS_173", "functions", FUNCTION, "KmsKeyArn", absent(), on=DEV),
         skipped("CKV_AWS_173", "functions", FUNCTION),
@@ -138,6 +138,9 @@ CONTROLS: tuple[Control, ...] = (
         check(
             "CKV_AWS_111", "jobs", LATE_RIGHT, "PolicyDocument/Statement[*]/Resource", equals(ref("MasterSecretArn"))
         ),
+        check("CKV_AWS_111", "jobs", LATE_RIGHT, "Roles", equals([ref("DbInitRoleName")])),
+        check("CKV_AWS_111", "jobs", WHOLE, "Stack/Parameters/DbInitRoleName", equals("functions.DbInitRoleName")),
+        check("CKV_AWS_111", "jobs", WHOLE, "Stack/Parameters/MasterSecretArn", equals("data.MasterSecretArn")),
         none("IAM.1", ANY_STACK, no("AWS::IAM::Policy", but="DbInitReadsMasterLogin")),
         check("IAM.21", ANY_STACK, every(ROLE), f"{OWN_STATEMENTS}/NotAction", absent()),
         check("IAM.21", ANY_STACK, every(ROLE), f"{OWN_STATEMENTS}/NotResource", absent()),
@@ -242,18 +245,8 @@ CONTROLS: tuple[Control, ...] = (
         check("own:termination-protection", "bootstrap", WHOLE, "Stack/TerminationProtection", equals(True), on=DEV),
         *(
             check("own:termination-protection", stack, WHOLE, "Stack/TerminationProtection", equals(False), on=DEV)
-            for stack in (
-                "platform",
-                "network",
-                "egress",
-                "data",
-                "functions",
-                "front",
-                "upkeep",
-                "jobs",
-                "app",
-                "dashboard",
-            )
+            for stack in STACKS
+            if stack not in {"bootstrap", "edge"}
         ),
         *(
             check("own:guard", stack, select, path, equals(value))

@@ -194,6 +194,8 @@ CONTROLS: tuple[Control, ...] = (
             )
             for env, on in (("dev", DEV), ("hml", HML), ("prd", PRD))
         ),
+        # Its group is made with the database, for which the rotation's stack waits.
+        check("own:foreign-logs", "upkeep", WHOLE, "Stack/Parameters/MasterSecretArn", equals("data.MasterSecretArn")),
         check("own:foreign-logs", "platform", CLUSTER, "/DependsOn", equals("ContainerInsightsLogGroup"), on=STRICT),
         none("own:foreign-logs", "platform", no(GROUP, name="ContainerInsightsLogGroup"), on=DEV),
         check("CKV_AWS_158", ANY_STACK, every(GROUP), "KmsKeyId", absent(), on=DEV),
