@@ -21,6 +21,7 @@ class Mutant:
 
 STACKRUN, SETTLING, REMOVAL = "deploy/stackrun.py", "deploy/settling.py", "deploy/removal.py"
 DEPLOYMENT, LOCK, STREAM = "deploy/deployment.py", "deploy/lock.py", "deploy/stream.py"
+SITUATION = "deploy/situation.py"
 TASKS, DESTROY, GRAPH, PLANNER = "deploy/tasks.py", "deploy/destroy.py", "deploy/graph.py", "deploy/planner.py"
 
 MUTANTS = (
@@ -118,13 +119,13 @@ MUTANTS = (
     ),
     Mutant(
         STACKRUN,
-        "        self._release_replicas(template, state, change_set)\n",
+        "        self._lift_protections(template, state, change_set)\n",
         "",
         "a replica that is dropped stays under its protection and costs",
     ),
     Mutant(
         REMOVAL,
-        "None if removal.unused or _is_replica(item) else removal.snapshot(identifier)",
+        "None if removal.unused or is_replica(item) else removal.snapshot(identifier)",
         "None",
         "a database goes without its last snapshot",
     ),
@@ -161,8 +162,8 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
-        "self._write.load_balancers.lift_protection(item.physical_id)",
-        "pass",
+        "            self.unprotect_balancer(item.physical_id)\n        declared",
+        "            pass\n        declared",
         "a protected load balancer holds its stack",
     ),
     Mutant(
@@ -279,9 +280,34 @@ MUTANTS = (
     ),
     Mutant(
         DESTROY,
-        "        if name in REST and self._cluster:\n            self._stop_tasks(name)\n",
+        "        if name in _HELD_BY_TASKS and self._cluster:\n            self._stop_tasks(name)\n",
         "",
         "running tasks hold the network that is to go",
+    ),
+    Mutant(DESTROY, '    "functions": ("jobs",),\n', "", "the function goes before its resource has got its answer"),
+    Mutant(
+        DESTROY,
+        "            self._aws.functions.wake(self._function, self._follower.pause)\n",
+        "            pass\n",
+        "a function that sleeps keeps its stack from going",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "                self._wake_functions()\n",
+        "                pass\n",
+        "a sleeping function is not woken",
+    ),
+    Mutant(
+        SITUATION,
+        "record_problems(selected, self.state.bodies)",
+        "()",
+        "a record that can't be made twice is found late",
+    ),
+    Mutant(
+        SITUATION,
+        "            found += read_problems(deployed[name], body, host, self.env.name)\n",
+        "            pass\n",
+        "a replica goes away under the service that reads from it",
     ),
     Mutant(
         GRAPH,
