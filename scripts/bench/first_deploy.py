@@ -26,6 +26,17 @@ def first_deploy() -> list[str]:
     return [line for env in environments if env.target == "aws" for line in _lines(env)]
 
 
+def minutes() -> dict[str, tuple[float, float]]:
+    """For every environment on AWS: minutes of a first deploy as ordered, and by its resources alone."""
+    found = {}
+    for env in load(ROOT / "environments.yaml").environments.values():
+        if env.target == "aws":
+            templates = catalog.templates(env)
+            order = planner.order(templates, image=True, migrate=True)
+            found[env.name] = (as_ordered(templates, order).minutes, limit(templates, order).minutes)
+    return found
+
+
 def _lines(env: Environment) -> Iterator[str]:
     templates = catalog.templates(env)
     order = planner.order(templates, image=True, migrate=True)
