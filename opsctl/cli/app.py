@@ -18,7 +18,7 @@ def build() -> typer.Typer:
     """The whole command tree. Command modules import nothing heavy before a command runs."""
     import typer
 
-    from opsctl.cli import (
+    from opsctl.cli.commands import (
         bootstrap,
         dashboard,
         dataset,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from opsctl import __version__
 from opsctl.cli import system
-from opsctl.cli.context import FILE_NAME
 from opsctl.errors import OpsctlError
+from opsctl.operate.target import FILE_NAME
 
 DEBUG_VARIABLE = "OPSCTL_DEBUG"
 

@@ -46,13 +46,14 @@ def _joined(first: StackTemplate, second: StackTemplate, name: StackName) -> Sta
     told = inner | {key: {"Fn::Join": [",", {"Ref": key}]} for key in lists.intersection(two["Parameters"])}
     body = {part: {**one.get(part, {}), **_resolved(two.get(part, {}), told)} for part in ("Resources", "Outputs")}
     given = {**two["Parameters"], **one.get("Parameters", {})}
-    body["Parameters"] = {key: value for key, value in given.items() if key not in inner}
-    parameters = {**first.parameters, **second.parameters}
+    gone = set(inner) - set(first.parameters)  # an output may be called like a parameter that it passes on
+    body["Parameters"] = {key: value for key, value in given.items() if key not in gone}
+    parameters = {**second.parameters, **first.parameters}
     return replace(
         second,
         stack=name,
         body=json.dumps({**two, **body}),
-        parameters={key: source for key, source in parameters.items() if key not in inner},
+        parameters={key: source for key, source in parameters.items() if key not in gone},
         stateful=(*first.stateful, *second.stateful),
         capabilities=tuple({*first.capabilities, *second.capabilities}),
         after=(*first.after, *second.after),

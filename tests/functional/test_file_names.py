@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from opsctl.aws.s3 import S3
-from opsctl.deploy.dataset import sync
 from opsctl.deploy.events import silent
-from opsctl.deploy.site import site_files
 from opsctl.errors import OpsctlError
 from opsctl.images.contract import shipped_files
 from opsctl.images.source import content_digest, migration_ids, source_version
 from opsctl.local.images import image_digest, snapshot_image
+from opsctl.operate.publishing import site_files
+from opsctl.operate.raw_files import sync
 from opsctl.paths import below, portable
 from tests.functional.cli import ROOT
 

@@ -9,11 +9,11 @@ import pytest
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.session import Aws, Endpoint
-from opsctl.cli.wiring import LocalImage
 from opsctl.deploy.events import silent
 from opsctl.deploy.plan import ImagePlan
 from opsctl.images.names import ImageName
 from opsctl.images.transport import Transport
+from opsctl.operate.image_source import LocalImage
 from tests.functional.aws.conftest import Machine
 from tests.functional.aws.endpoint import Answer
 from tests.functional.aws.test_roles import WHO

@@ -12,10 +12,6 @@ from pathlib import Path
 import pytest
 
 from opsctl.aws.session import Aws, Endpoint
-from opsctl.cli.context import Target, Workspace
-from opsctl.cli.image_source import BuiltImage
-from opsctl.cli.images import BASE_VARIABLE, Workshop, repository_of
-from opsctl.cli.wiring import image_source
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.image import PublishedImage
@@ -26,7 +22,12 @@ from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
 from opsctl.images.push import push
 from opsctl.images.registry import MANIFEST
+from opsctl.images.workshop import BASE_VARIABLE, Workshop
 from opsctl.local.target import LocalTarget
+from opsctl.operate.built_image import BuiltImage
+from opsctl.operate.image import repository_of
+from opsctl.operate.image_source import image_source
+from opsctl.operate.target import Target, Workspace
 from tests.functional.cli import ROOT
 from tests.functional.images.samples import image
 

@@ -13,8 +13,8 @@ import typer
 
 from opsctl import __version__
 from opsctl.cli import app
-from opsctl.cli.context import Workspace
 from opsctl.errors import BusyError, ConfigError, ExitCode, OpsctlError
+from opsctl.operate.target import Workspace
 
 Fail = Callable[[BaseException], None]
 
@@ -34,7 +34,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Fail:
     """Make every command that opens the configuration raise this."""
 
     def raising(error: BaseException) -> None:
-        def opened(config: Path | None) -> Workspace:
+        def opened(config: Path | None, **person: object) -> Workspace:
             raise error
 
         monkeypatch.setattr(Workspace, "open", opened)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from opsctl.cli import app, system
-from opsctl.cli.context import Workspace
 from opsctl.errors import OpsctlError
+from opsctl.operate.target import Workspace
 
 HINTS = {
     errno.ENOSPC: "Make room there",
@@ -28,7 +28,7 @@ HINTS = {
 def failing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command that opens the configuration runs into this."""
 
-    def opened(config: Path | None) -> Workspace:
+    def opened(config: Path | None, **person: object) -> Workspace:
         raise error
 
     monkeypatch.setattr(Workspace, "open", opened)

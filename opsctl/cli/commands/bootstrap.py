@@ -1,0 +1,31 @@
+"""`opsctl bootstrap`."""
+
+from __future__ import annotations
+
+import typer
+
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("bootstrap")(bootstrap)
+
+
+def bootstrap(
+    env: EnvOption = None, region: RegionOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Create or update the stack that account and region share: the artifact bucket.
+
+    `opsctl deploy` does this by itself; run it alone when another person prepares the account.
+    """
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.cli.execution import execute
+    from opsctl.cli.progress import listening
+    from opsctl.deploy.plan import Consent
+
+    target = open_workspace(config).target(env, region)
+    result = execute(target, Consent(), listening, as_json=as_json, yes=False, stacks=("bootstrap",))
+    bucket = result.outputs["bootstrap"]["ArtifactBucketName"]
+    output.result(result.to_dict(), f"Artifact bucket: {bucket}", as_json=as_json)

@@ -1,0 +1,88 @@
+"""`opsctl deploy`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from opsctl.cli.options import (
+    ConfigOption,
+    EnvOption,
+    JsonOption,
+    RegionOption,
+    StacksArgument,
+    TimeoutOption,
+    YesOption,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("deploy")(deploy)
+
+
+def deploy(
+    stacks: StacksArgument = None,
+    env: EnvOption = None,
+    image_tag: Annotated[
+        str | None, typer.Option("--image-tag", help="Run this image tag instead of the default.", show_default=False)
+    ] = None,
+    region: RegionOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    allow_replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-replace", metavar="ID", help="Logical id that may be replaced or deleted.", show_default=False
+        ),
+    ] = None,
+    skip_resource: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--skip-resource", metavar="ID", show_default=False,
+            help="Logical id that a rollback which can't be finished leaves as it is.",
+        ),
+    ] = None,
+    refresh_nat_image: Annotated[
+        bool, typer.Option("--refresh-nat-image", help="Move the NAT instance to the newest Amazon Linux.")
+    ] = False,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--runtime", metavar="KIND", show_default=False,
+            help="Local environments: processes (a new one's default) or containers (docker or podman).",
+        ),
+    ] = None,
+    yes: YesOption = False,
+    timeout: TimeoutOption = 60,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Bring an environment to its configuration: stacks, image, migrations, service.
+
+    It can be interrupted at any moment; the next deploy finishes the work. A stack that is up to date costs no write.
+    """
+    from opsctl.cli import output, render
+    from opsctl.cli.context import open_workspace
+    from opsctl.cli.execution import execute
+    from opsctl.cli.progress import listening
+    from opsctl.deploy.events import silent
+    from opsctl.deploy.plan import Consent
+    from opsctl.operate.assembly import deployment
+    from opsctl.operate.deployed import service_url
+
+    target = open_workspace(config).target(env, region, runtime)
+    consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
+    options: dict[str, Any] = {
+        "stacks": tuple(stacks or ()),
+        "image_tag": image_tag,
+        "refresh_nat_image": refresh_nat_image,
+        "timeout_minutes": timeout,
+    }
+    if dry_run:
+        plan = deployment(target, silent, consent=consent, **options).plan()
+        output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
+        return
+    result = execute(target, consent, listening, as_json=as_json, yes=yes, **options)
+    result.url = service_url(target, result.outputs.get("front", {}))
+    output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)

@@ -1,0 +1,36 @@
+"""`opsctl diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, StacksArgument
+from opsctl.errors import ExitCode
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("diff")(diff)
+
+
+def diff(
+    stacks: StacksArgument = None,
+    env: EnvOption = None,
+    image_tag: Annotated[str | None, typer.Option("--image-tag", help="As for deploy.", show_default=False)] = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a deploy would change. Creates nothing; exits 3 when something differs."""
+    from opsctl.cli import output, render
+    from opsctl.cli.context import open_workspace
+    from opsctl.deploy.events import silent
+    from opsctl.operate.assembly import deployment
+
+    target = open_workspace(config).target(env, region)
+    plan = deployment(target, silent, stacks=tuple(stacks or ()), image_tag=image_tag).plan()
+    output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
+    if not plan.is_empty:
+        raise typer.Exit(int(ExitCode.DIFFERS))

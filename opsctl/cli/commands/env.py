@@ -1,0 +1,77 @@
+"""`opsctl env`: what environments.yaml says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption
+from opsctl.errors import ExitCode
+
+app = typer.Typer(name="env", help="Show and check environments.yaml.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_environments(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the environments."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+
+    configuration = open_workspace(config).configuration
+    model = [
+        {"name": env.name, "target": env.target, "region": env.region, "account_id": env.account_id,
+         "default": env.name == configuration.default}
+        for env in configuration.environments.values()
+    ]  # fmt: skip
+    rows = [(str(item["name"]) + (" (default)" if item["default"] else ""), str(item["target"]), str(item["region"]),
+             str(item["account_id"] or "any")) for item in model]  # fmt: skip
+    output.result(model, output.table(("NAME", "TARGET", "REGION", "ACCOUNT"), rows), as_json=as_json)
+
+
+@app.command("show")
+def show(env: EnvOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print one environment with every default filled in."""
+    import yaml
+
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+
+    model = open_workspace(config).target(env).env.model_dump(mode="json")
+    output.result(model, yaml.safe_dump(model, sort_keys=False, allow_unicode=True), as_json=as_json)
+
+
+@app.command("validate")
+def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check the file; every problem is shown at once, with its line and what to write."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+
+    configuration = open_workspace(config).configuration
+    names = list(configuration.environments)
+    text = f"{configuration.path} is valid: {', '.join(names)}."
+    output.result({"valid": True, "environments": names}, text, as_json=as_json)
+
+
+@app.command("schema")
+def schema(
+    check: Annotated[bool, typer.Option("--check", help="Exit 3 when docs/environments.schema.json differs.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write docs/environments.schema.json.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print the JSON Schema of environments.yaml, with which editors complete and check it."""
+    from opsctl.cli import output
+    from opsctl.config.schema import SCHEMA_PATH, schema_text
+    from opsctl.operate.target import find_config
+
+    text = schema_text()
+    if not check and not write:
+        output.result(None, text, as_json=False)
+        return
+    path = find_config(config).resolve().parent / SCHEMA_PATH
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+        output.note(f"{SCHEMA_PATH} is out of date. Run `opsctl env schema --write`.")
+        raise typer.Exit(int(ExitCode.DIFFERS))

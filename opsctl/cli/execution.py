@@ -1,0 +1,84 @@
+"""Running a deployment under a progress display: plan, refuse or ask, execute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from opsctl.cli import output, render
+from opsctl.deploy.events import Emit
+from opsctl.deploy.failures import RefusedChangeError, StackFailedError
+from opsctl.deploy.journal import Journal
+from opsctl.deploy.plan import Consent, Plan
+from opsctl.deploy.preflight import PreflightError
+from opsctl.operate.assembly import deployment
+from opsctl.operate.target import Target
+
+if TYPE_CHECKING:
+    from opsctl.deploy.deployment import DeployResult
+
+Listening = Callable[..., AbstractContextManager[Emit]]
+
+
+def execute(
+    target: Target, consent: Consent, listening: Listening, *, as_json: bool, yes: bool, **options: Any
+) -> DeployResult:
+    """Plan, stop at what was not allowed, ask about a half-made database, then do it."""
+    from opsctl.deploy.events import silent
+
+    work = deployment(target, silent, consent=consent, **options)
+    plan = work.plan()
+    refuse(plan, consent)
+    for note in plan.notes:
+        output.note(note)
+    if plan.is_empty:
+        return work.execute(plan)
+    if _recreates_data(plan, target) and not yes:
+        output.note(render.plan_text(plan))
+        output.confirm(
+            "An empty database that a failed deploy left is deleted and made again. Go on?", yes=yes, as_json=as_json
+        )
+        consent = replace(consent, recreate_data=True)
+    elif plan.expected is not None:
+        output.note(render.expected_text(plan.expected))
+    journal = Journal(target.workspace.root, target.env.name, work.run_id)
+    with listening(journal, as_json=as_json) as emit:
+        work.begin(emit, consent)
+        return work.execute(plan)
+
+
+def refuse(plan: Plan, consent: Consent) -> None:
+    """Stop before anything is touched when a stack can't be deployed, or the plan loses data that nobody gave up."""
+    if plan.refused:
+        stack = plan.refused[0]
+        raise StackFailedError(
+            f"{stack.physical_name} is {stack.status}, which a person has to repair, so nothing was changed.",
+            detail=tuple(f"{item.stack}: {item.reason}" for item in plan.refused),
+            hint=f"Look at `aws cloudformation describe-stack-events --stack-name {stack.physical_name}`.",
+        )
+    if plan.problems:
+        raise PreflightError(
+            f"AWS would not take {plan.environment} as it is configured, so nothing was changed.",
+            detail=plan.problems,
+            hint="Correct environments.yaml, then deploy again.",
+        )
+    risks = [risk for risk in plan.risks if risk.logical_id not in consent.allow_replace]
+    if risks:
+        flags = " ".join(f"--allow-replace {risk.logical_id}" for risk in risks)
+        raise RefusedChangeError(
+            "This deploy would lose data, so nothing was changed.",
+            detail=tuple(f"{risk.text()}." for risk in risks),
+            hint=f"If that is what you want: {flags}",
+        )
+
+
+def _recreates_data(plan: Plan, target: Target) -> bool:
+    from opsctl.deploy.statuses import Action
+
+    stateful = {template.stack for template in target.templates if template.stateful}
+    return any(
+        stack.stack == "data" and stack.stack in stateful and stack.action == Action.RECREATE.value
+        for stack in plan.stacks
+    )

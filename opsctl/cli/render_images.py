@@ -1,0 +1,55 @@
+"""Images and what was found in them as text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opsctl.cli import output
+from opsctl.images.listener import megabytes
+from opsctl.images.push import Pushed
+from opsctl.images.workshop import Built
+
+
+def built_text(built: Built) -> str:
+    """For people."""
+    verb = "was built before" if built.unchanged else f"is built in {built.seconds:.1f} s"
+    lines = [f"{built.tag} {verb}: {built.digest}, {megabytes(built.size)}, {', '.join(built.platforms)}."]
+    if built.tested is not None:
+        lines.append(f"{built.tested} tests ran inside it, as many as this machine collects.")
+    lines += [f"Bill of materials: {path}" for path in built.sbom]
+    return "\n".join(lines)
+
+
+def pushed_text(pushed: Pushed) -> str:
+    """For people: the digest stands alone on the last line."""
+    did = f"{pushed.sent} layers, {megabytes(pushed.size)} sent" if pushed.sent else "nothing to send"
+    return f"{pushed.tag}: {did}, {pushed.present} there already, {pushed.seconds:.1f} s.\n{pushed.image}"
+
+
+def images_text(rows: list[dict[str, Any]]) -> str:
+    """For people."""
+    if not rows:
+        return "There are no images."
+    return output.table(
+        ("TAGS", "DIGEST", "SIZE", "TIME"),
+        [
+            (", ".join(row["tags"]) or "-", row["digest"][:19], megabytes(row["size"]) if row["size"] else "-",
+             row["time"] or "-")
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def findings_text(report: dict[str, Any]) -> str:
+    """For people."""
+    head = f"{report['repository']}:{report['tag']} ({report['digest'][:19]})"
+    skipped = [f"Not scanned: {each['reason']}" for each in report["not_scanned"]]
+    if not report["findings"]:
+        return "\n".join([f"{head}: the scan found nothing.", *skipped])
+    counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
+    rows = [
+        (each["severity"], each["id"], f"{each['package']} {each['version']}".strip() or "-", each["fixed"] or "-")
+        for each in report["findings"]
+    ]
+    table = output.table(("SEVERITY", "ID", "PACKAGE", "FIXED IN"), rows)
+    return "\n".join([f"{head}: {counts or 'nothing of weight'}", table, *skipped])

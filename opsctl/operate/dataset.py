@@ -1,0 +1,164 @@
+"""Running the dataset task of an environment by itself, with one of the service's management commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from opsctl.deploy.events import Emit, Emitter, Event, LogLine
+from opsctl.deploy.tasks import dataset_task
+from opsctl.errors import OpsctlError
+from opsctl.operate.deployed import require_outputs, state_of
+from opsctl.operate.raw_files import Synced, releases_in, sync
+from opsctl.operate.tasks import run_one_off
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opsctl.aws.ecs import Task
+    from opsctl.deploy.state import RemoteState
+    from opsctl.operate.target import Target
+
+SOURCES = Path("data", "salary_sources.json")
+_S3_HOST = re.compile(
+    r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com"
+)
+Step = Literal["refresh", "fetch", "build", "load"]
+_TEXTS: dict[Step, str] = {
+    "refresh": "sync raw files, then fetch, build and load",
+    "fetch": "sync raw files, then fetch",
+    "build": "sync raw files, then build",
+    "load": "sync raw files, then build and load",
+}
+
+
+def run_step(target: Target, step: Step, flags: Sequence[str], emit: Emit) -> dict[str, Any]:
+    """Sync the raw files of this checkout and run one step, or all, to its end; its log is shown as it comes."""
+    if step in {"refresh", "fetch"}:
+        refuse_closed_sources(target)
+    state = state_of(target)
+    bucket = require_outputs(target, state, "platform", "DatasetBucketName")["DatasetBucketName"]
+    synced = Synced(0, 0)
+
+    def send(emit: Emit) -> None:
+        nonlocal synced
+        synced = sync(target.aws.s3, bucket, target.workspace.root / "data" / "raw", emit)
+
+    words = [*([] if step == "refresh" else ["--only", step]), *flags]
+    command = ["refresh_salary_dataset", *words] if words else None
+    task, log = run_command(
+        target, state, command, emit, typed=f"opsctl dataset {step}", text=_TEXTS[step], before=send
+    )
+    return {
+        "environment": target.env.name,
+        "task": task.arn,
+        "uploaded": synced.uploaded,
+        "unchanged": synced.unchanged,
+        "log": log,
+    }
+
+
+def refuse_closed_sources(target: Target) -> None:
+    """Stop before a task is started whose sources its role, or the network's endpoint for S3, keeps it from reading."""
+    if target.is_local:
+        return
+    listed = target.env.ecs.dataset_sources
+    closed = [
+        f"{name}: {bucket}/{key}"
+        for name, bucket, key in s3_sources(target.workspace.root / SOURCES, target.env.region)
+        if not any(opens(location, bucket, key) for location in listed)
+    ]
+    if closed:
+        raise OpsctlError(
+            f"The dataset task of {target.env.name} may not read {len(closed)} of its sources in S3.",
+            code="source-closed",
+            detail=tuple(closed),
+            hint="List their buckets (`bucket` or `bucket/prefix`) under ecs.dataset_sources and run "
+            f"`opsctl deploy --env {target.env.name} network app`.",
+        )
+
+
+def s3_sources(path: Path, region: str) -> list[tuple[str, str, str]]:
+    """Name, bucket and key of each source that is read through the network's endpoint for S3.
+
+    A list that can't be read here is the task's to complain about.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["sources"]
+        used = [(str(each["name"]), str(each["url"])) for each in entries if each.get("enabled", True) is True]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [(name, *place) for name, url in used if (place := s3_place(url, region)) is not None]
+
+
+def s3_place(url: str, region: str) -> tuple[str, str] | None:
+    """Bucket and key of an `s3://` address, or of an `https://` one of S3 in this region; None for any other.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+    """
+    parts = urlsplit(url)
+    key = unquote(parts.path.lstrip("/"))
+    if parts.scheme == "s3":
+        return parts.netloc, key
+    host = _S3_HOST.fullmatch(parts.hostname or "")
+    if parts.scheme not in {"https", "http"} or host is None or (host["region"] or region) != region:
+        return None
+    if host["bucket"]:
+        return host["bucket"], key
+    bucket, _, key = key.partition("/")
+    return bucket, key
+
+
+def opens(location: str, bucket: str, key: str) -> bool:
+    """Whether a listed location (`bucket` or `bucket/prefix`) lets this object be read."""
+    name, _, prefix = location.partition("/")
+    return name == bucket and key.startswith(prefix)
+
+
+def list_releases(target: Target, emit: Emit) -> dict[str, Any]:
+    """The kept dataset releases, newest first."""
+    typed, text = "opsctl dataset releases", "list the dataset releases"
+    _, log = run_command(target, state_of(target), ["salary_releases", "--json"], emit, typed=typed, text=text)
+    return {"environment": target.env.name, "releases": releases_in(log)}
+
+
+def roll_back(target: Target, release: int | None, emit: Emit) -> dict[str, Any]:
+    """Make an older release active; None stands for the one before the active."""
+    command = ["rollback_salary_release", *(["--to", str(release)] if release is not None else [])]
+    typed, text = "opsctl dataset rollback", "make an older release active"
+    task, log = run_command(target, state_of(target), command, emit, typed=typed, text=text)
+    return {"environment": target.env.name, "task": task.arn, "log": log}
+
+
+def run_command(
+    target: Target,
+    state: RemoteState,
+    command: Sequence[str] | None,
+    emit: Emit,
+    *,
+    typed: str,
+    text: str,
+    before: Callable[[Emit], None] = lambda _: None,
+) -> tuple[Task, list[str]]:
+    """Run a management command as the dataset task (None: the schedule's own); returns the task and what it printed."""
+    require_outputs(target, state, "app", "DatasetTaskDefinitionArn")
+    log: list[str] = []
+
+    def hear(event: Event) -> None:
+        # Records of the service's own log stand between what the command prints.
+        if isinstance(event, LogLine) and not event.text.startswith('{"time": '):
+            log.append(event.text)
+
+    task = run_one_off(
+        target,
+        dataset_task(state.outputs, ("python", "manage.py", *command) if command else None),
+        Emitter(emit, hear),
+        command=typed,
+        text=text,
+        done="done",
+        before=before,
+    )
+    return task, log

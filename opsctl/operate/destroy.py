@@ -1,0 +1,69 @@
+"""Removing an environment's stacks under its lock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+
+from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchanged
+from opsctl.deploy.events import Emit
+from opsctl.deploy.graph import Step, run_steps
+from opsctl.deploy.lock import Lock
+from opsctl.deploy.removal import StackRemover
+from opsctl.deploy.state import RemoteState
+from opsctl.deploy.stream import DetachedError, Follower
+from opsctl.operate.assembly import pace
+from opsctl.operate.deployed import require_outputs, state_of
+from opsctl.operate.target import Target, owner
+
+
+def remove_all(
+    target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run_id: str, timeout_minutes: int
+) -> None:
+    """Remove the plan's stacks, each after those that use it. After one that can't be removed no other is begun."""
+    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
+    lock = Lock(
+        target.aws.s3, bucket, target.env.name, owner=owner(),
+        run_id=run_id, command=target.workspace.command, clock=time.time,
+    )  # fmt: skip
+    detach = threading.Event()
+
+    def remove(name: str) -> None:
+        destroyer = _destroyer(target, state, name, emit, lock, run_id, timeout_minutes, detach)
+        destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
+
+    with lock:
+        ensure_unchanged(state, state_of(target), target.env.name)
+        steps = [Step(name, partial(remove, name), USED_BY.get(name, ())) for name in plan.remove]
+        try:
+            run_steps(steps, interrupt=detach.set)
+        except (KeyboardInterrupt, DetachedError):
+            raise DetachedError(
+                "Detached; what AWS was told to delete goes on.",
+                hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
+            ) from None
+
+
+def _destroyer(
+    target: Target,
+    state: RemoteState,
+    name: str,
+    emit: Emit,
+    lock: Lock,
+    run_id: str,
+    timeout_minutes: int,
+    detach: threading.Event,
+) -> Destroyer:
+    template = next(item for item in (*target.templates, *target.unwanted) if item.stack == name)
+    aws = target.aws.in_region(template.region)
+    rhythm = pace(target, timeout_minutes)
+    follower = Follower(aws.cloudformation, emit, rhythm, clock=time.time, detach=detach, follow_by="opsctl destroy")
+    remover = StackRemover(aws, follower, emit, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure)
+    return Destroyer(
+        aws, remover, follower, emit, run_id=run_id, cluster=state.outputs("platform").get("ClusterName", ""),
+        function=state.outputs("functions").get("DbInitFunctionName", ""),
+        # Where the environment is protected they are kept, as its other logs are.
+        keep_logs=target.env.security.termination_protection,
+        poll_seconds=rhythm.seconds, before_write=lock.ensure,
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""Images of an environment: built here, in its repository, and on the way from one to the other."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
+
+from opsctl.deploy.events import Emit, LogLine, Outcome, Progress, StepFinished, StepStarted
+from opsctl.deploy.image import image_uri
+from opsctl.errors import UsageError
+from opsctl.images.auth import Login
+from opsctl.images.engines import Engine
+from opsctl.images.logins import stored_login
+from opsctl.images.names import ImageName
+from opsctl.images.push import Pushed, push
+from opsctl.images.registry import Repository
+from opsctl.images.source import source_version
+from opsctl.images.store import CREATED, ENGINE, REF_NAME
+from opsctl.images.transport import Transport
+from opsctl.images.workshop import Built, Workshop
+
+if TYPE_CHECKING:
+    from opsctl.operate.target import Target
+
+_ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another repository than the environment's, and who asks there."""
+
+    repository: str | None
+    user: str | None
+    password: str | None
+
+    def open(self) -> Repository | None:
+        """The repository; None when none was named."""
+        if self.repository is None:
+            if self.user or self.password is not None:
+                raise UsageError("A login is for --repository alone; ECR's comes from your AWS credentials.")
+            return None
+        return other_repository(self.repository, self.user, self.password)
+
+
+def run_build(
+    target: Target, *, tag: str | None, platform: str | None, engine: str, base: str | None, test: bool, emit: Emit
+) -> Built:
+    """Build in this checkout."""
+    if engine not in _ENGINES:
+        raise UsageError(f"There is no engine `{engine}`.", hint=f"Choose from {', '.join(_ENGINES)}.")
+    shop = Workshop(target.workspace.root)
+    tag = tag or source_version(shop.root).tag
+    platforms = platforms_of(platform, target)
+    emit(StepStarted("build", f"{tag} for {', '.join(platforms)} with {engine}"))
+    built = shop.build(tag, platforms, engine, shop.base(base), EventListener(emit, "build"), test=test)
+    emit(StepFinished("build", "unchanged" if built.unchanged else "done", built.digest[:19], built.seconds))
+    return built
+
+
+def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emit) -> Pushed:
+    """Push what was built here."""
+    shop = Workshop(target.workspace.root)
+    tag = tag or source_version(shop.root).tag
+    shop.find(tag)
+    repository = elsewhere.open() or repository_of(target, writable=True)
+    started = time.monotonic()
+    emit(StepStarted("push", f"{tag} to {repository.name.registry}/{repository.name.repository}"))
+    pushed = push(shop.store, shop.find(tag), repository, tag, listener=EventListener(emit, "push"))
+    outcome: Outcome = "done" if pushed.sent else "unchanged"
+    emit(StepFinished("push", outcome, pushed.digest[:19], time.monotonic() - started))
+    return pushed
+
+
+def built_here(target: Target) -> list[dict[str, Any]]:
+    """Images in this checkout's store, newest first."""
+    store = Workshop(target.workspace.root).store
+    return [
+        {
+            "tags": [image.annotations.get(REF_NAME, "")],
+            "digest": image.digest,
+            "size": sum(blob.size for each in store.platforms(image) for blob in store.blobs(each)),
+            "time": image.annotations.get(CREATED, ""),
+            "engine": image.annotations.get(ENGINE, ""),
+            "platforms": [each.platform for each in store.platforms(image) if each.platform],
+        }
+        for image in store.images()
+    ]
+
+
+def published(target: Target, elsewhere: Elsewhere) -> list[dict[str, Any]]:
+    """Images in a repository: ECR tells sizes and times, other registries tags and digests."""
+    other = elsewhere.open()
+    if other is not None:
+        return _tagged(other)
+    owner = target.repository_account
+    return [
+        {"tags": list(image.tags), "digest": image.digest, "size": image.size, "time": image.pushed}
+        for image in target.aws.ecr.images(target.env.ecs.repository_name, registry=owner)
+    ]
+
+
+def _tagged(repository: Repository) -> list[dict[str, Any]]:
+    tags = repository.tags()
+    with ThreadPoolExecutor(4) as pool:
+        digests = list(pool.map(repository.digest, tags))
+    found: dict[str, list[str]] = {}
+    for tag, digest in zip(tags, digests, strict=True):
+        if digest is not None:  # deleted meanwhile
+            found.setdefault(digest, []).append(tag)
+    return [{"tags": names, "digest": digest, "size": 0, "time": ""} for digest, names in found.items()]
+
+
+@dataclass(frozen=True)
+class EventListener:
+    """Shows work on an image as a step of the display."""
+
+    emit: Emit
+    step: str
+
+    def line(self, text: str) -> None:
+        """A line of the log."""
+        self.emit(LogLine(self.step, text))
+
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Bytes so far."""
+        self.emit(Progress(self.step, text, done, total, "bytes"))
+
+
+def repository_of(target: Target, *, writable: bool = False) -> Repository:
+    """The environment's own image repository: ECR, or the emulator's."""
+    aws, env = target.aws, target.env
+
+    def login() -> Login:
+        answer = aws.ecr.authorization()
+        return Login(answer.user, answer.password)
+
+    if aws.endpoint is not None:
+        host = urlsplit(aws.endpoint.url).netloc
+    else:
+        account = target.repository_account or aws.identity().account_id
+        host = image_uri(account, env.region, env.ecs.repository_name, "").partition("/")[0]
+    name = ImageName(host, env.ecs.repository_name)
+    return Repository(name, Transport(name.url, login), push=writable)
+
+
+def other_repository(text: str, user: str | None, password: str | None) -> Repository:
+    """A repository that somebody named; the login is the one given, else the one that this machine keeps."""
+    name = ImageName.parse(text)
+    if name.tag or name.digest:
+        raise UsageError(f"`{text}` names an image, not a repository.", hint="Leave the tag away; --tag says it.")
+    if password is not None and not user:
+        raise UsageError("A password needs a user.", hint="Name one with --username.")
+    login = Login(user, password or "") if user else stored_login(name.registry)
+    return Repository(name, Transport(name.url, lambda: login), push=True)
+
+
+def platforms_of(text: str | None, target: Target | None) -> tuple[str, ...]:
+    """`linux/amd64,linux/arm64` as a tuple; without it the platform that the environment's tasks run on."""
+    if text:
+        return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    arm = target is not None and target.env.ecs.cpu_architecture == "ARM64"
+    return ("linux/arm64",) if arm else ("linux/amd64",)

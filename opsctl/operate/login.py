@@ -1,0 +1,157 @@
+"""Logging in to an environment's database as one of its roles: tokens, and psql."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from opsctl.errors import OpsctlError, UsageError
+from opsctl.operate.deployed import require_outputs, state_of
+from opsctl.operate.tunnel import require_plugin, tunnel
+
+if TYPE_CHECKING:
+    from opsctl.operate.target import Target
+
+LOGIN_ROLES = ("migrator", "loader", "user", "readonly")
+TOKEN_LIFE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where a role logs in."""
+
+    role: str
+    host: str
+    port: int
+    database: str
+
+
+def role_name(target: Target, given: str) -> str:
+    """The login role of this name, or for this purpose (`readonly`). Raises UsageError."""
+    from opsctl.config.naming import role_mapping
+    from opsctl.config.nearest import nearest
+
+    mapping = role_mapping(target.env)
+    names = {purpose: str(mapping[purpose]) for purpose in LOGIN_ROLES}
+    if given in names:
+        return names[given]
+    if given in names.values():
+        return given
+    raise UsageError(
+        f"{target.env.name} has no role `{given}` that logs in; there are {', '.join(names.values())}.",
+        code="unknown-role",
+        hint=nearest(given, names.values()) or f"Write --role {names['readonly']}.",
+    )
+
+
+def login(target: Target, role: str, *, replica: bool) -> Login:
+    """Address of the database, or of its replica, for a role."""
+    name = role_name(target, role)
+    if replica and not target.env.rds.enable_replica:
+        raise UsageError(
+            f"{target.env.name} has no replica.", code="no-replica", hint="Set rds.enable_replica, and deploy."
+        )
+    state = state_of(target)
+    data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort")
+    host = require_outputs(target, state, "upkeep", "ReplicaHost")["ReplicaHost"] if replica else data["DatabaseHost"]
+    return Login(name, host, int(data["DatabasePort"]), target.env.rds.database)
+
+
+def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
+    """A token for a role, with where and until when it is good."""
+    if target.env.rds.auth != "iam":
+        raise OpsctlError(
+            f"{target.env.name} lets its roles in without a password (rds.auth: trust), so there is no token.",
+            code="no-token",
+            hint=f"Run `opsctl db shell --env {target.env.name}`.",
+        )
+    to = login(target, role, replica=replica)
+    made = datetime.now(UTC)
+    token = target.aws.rds.login_token(to.host, to.port, to.role)
+    return {
+        "token": token,
+        "role": to.role,
+        "host": to.host,
+        "port": to.port,
+        "database": to.database,
+        "expires": (made + TOKEN_LIFE).isoformat(timespec="seconds"),
+    }
+
+
+def run_psql(target: Target, role: str, *, replica: bool, via: str | None, arguments: Sequence[str]) -> int:
+    """psql as `role`; its exit code. It reads the terminal, or what is piped in."""
+    psql = shutil.which("psql")
+    if psql is None:
+        raise OpsctlError(
+            "psql is not installed here.",
+            code="psql-missing",
+            hint="Install PostgreSQL's client (Debian: apt-get install postgresql-client), then run this again.",
+        )
+    if not target.is_local:
+        _require_way(target, via)
+    to = login(target, role, replica=replica)
+    with _parameters(target, to, via) as (parameters, password):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        if password is not None:
+            environment["PGPASSWORD"] = password
+        return _wait_for([psql, "--dbname", conninfo(parameters), *arguments], environment)
+
+
+@contextmanager
+def _parameters(target: Target, to: Login, via: str | None) -> Iterator[tuple[dict[str, str], str | None]]:
+    """libpq's parameters and the password, as long as the way to the server is open."""
+    common = {"dbname": to.database, "user": to.role, "application_name": "opsctl db shell"}
+    if target.is_local:
+        yield {**common, "host": to.host, "port": str(to.port)}, None
+        return
+    assert via is not None
+    bundle = target.workspace.root / "service" / "certs" / "rds.pem"
+    if not bundle.is_file():
+        raise OpsctlError(f"The CA bundle {bundle} is missing.", code="no-ca-bundle", hint="Run `make setup`.")
+    with tunnel(target.aws.sessions, via, to.host, to.port) as port:
+        # `host` is what the certificate is checked against and what the token is signed for; `hostaddr` is the way.
+        yield (
+            {
+                **common,
+                "host": to.host,
+                "hostaddr": "127.0.0.1",
+                "port": str(port),
+                "sslmode": "verify-full",
+                "sslrootcert": str(bundle),
+            },
+            target.aws.rds.login_token(to.host, to.port, to.role),
+        )
+
+
+def _require_way(target: Target, via: str | None) -> None:
+    """Say what is missing before anything is opened."""
+    require_plugin()
+    if via is None:
+        raise OpsctlError(
+            f"The database of {target.env.name} is private, and opsctl keeps no machine there to go through.",
+            code="no-way-in",
+            hint="Name an EC2 instance in its VPC that Session Manager manages and that has the security group "
+            "JobsSecurityGroupId: `--via i-0123456789abcdef0`. docs/database.md tells how to start one.",
+        )
+
+
+def conninfo(parameters: Mapping[str, str]) -> str:
+    """libpq's key='value' form; quotes and backslashes are escaped."""
+    escaped = {key: value.replace("\\", "\\\\").replace("'", "\\'") for key, value in parameters.items()}
+    return " ".join(f"{key}='{value}'" for key, value in escaped.items())
+
+
+def _wait_for(command: list[str], environment: Mapping[str, str]) -> int:
+    """Ctrl-C belongs to psql, which cancels the running query with it."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, unlike SIG_IGN, is not inherited
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,140 @@
+"""The exported dashboard of an environment: from its database to a folder here, and to its site."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsctl.deploy.events import StepFinished, StepStarted
+from opsctl.errors import OpsctlError, UsageError
+from opsctl.operate.archive import KEY, unpack
+from opsctl.operate.dataset import run_command
+from opsctl.operate.deployed import require_outputs, service_url, state_of
+from opsctl.operate.publishing import PAGE, PublishPlan, plan_publish, publish, published, site_files
+from opsctl.operate.target import run_id
+from opsctl.stacks import dashboard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opsctl.aws.session import Aws
+    from opsctl.deploy.events import Emit
+    from opsctl.deploy.state import RemoteState
+    from opsctl.operate.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a dashboard is published; without a distribution nobody is told that the page changed."""
+
+    aws: Aws
+    bucket: str
+    distribution: str = ""
+    url: str = ""
+
+
+def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str, Any]:
+    """Let the dataset task export the active release, and write the files to `folder`."""
+    if Path(filename).name != filename or filename.startswith("."):
+        raise UsageError(f"--filename `{filename}` is no plain file name.", hint="Write one such as index.html.")
+    state = state_of(target)
+    bucket = require_outputs(target, state, "platform", "DatasetBucketName")["DatasetBucketName"]
+    typed, text = "opsctl dashboard export", "export the dashboard of the active release"
+    command = ["export_dashboard", "--to-bucket"]
+    _, log = run_command(target, state, command, emit, typed=typed, text=text)
+    stored = target.aws.s3.get(bucket, KEY)
+    if stored is None:
+        raise OpsctlError(f"The task ended well, but s3://{bucket}/{KEY} is not there.", code="no-bundle")
+    written = unpack(stored.body, folder, filename)
+    return {"environment": target.env.name, "page": str(folder / filename), **asdict(written), "log": log}
+
+
+def publish_environment(target: Target, folder: Path | None, emit: Emit) -> dict[str, Any]:
+    """Publish `folder`, or a new export of the active release, at the environment's site."""
+    site = site_of(target, state_of(target))
+    if folder is not None:
+        return publish_folder(site, folder, emit)
+    with tempfile.TemporaryDirectory(prefix="opsctl-dashboard-") as exported:
+        log = export(target, Path(exported), PAGE, emit)["log"]
+        return {**publish_folder(site, Path(exported), emit), "log": log}
+
+
+def publish_folder(site: Site, folder: Path, emit: Emit) -> dict[str, Any]:
+    """Bring the site's bucket to what `folder` holds; returns what was done."""
+    if not (folder / PAGE).is_file():
+        raise UsageError(
+            f"{folder} holds no {PAGE}.",
+            code="no-bundle",
+            hint=f"`opsctl dashboard export --output-dir {folder}` writes one.",
+        )
+    store = site.aws.s3
+    invalidation: str | None = None
+
+    def forget(paths: Sequence[str]) -> None:
+        nonlocal invalidation
+        if site.distribution:
+            reference = f"opsctl-{run_id()}"
+            invalidation = site.aws.cloudfront.invalidate(site.distribution, paths, reference=reference)
+
+    started = time.monotonic()
+    emit(StepStarted("publish", f"sync to s3://{site.bucket}"))
+    files = site_files(folder)
+    plan = plan_publish(files, published(store, site.bucket, files))
+    publish(plan, folder, store, site.bucket, forget=forget, emit=emit)
+    changed = bool(plan.upload or plan.delete)
+    emit(StepFinished("publish", "done" if changed else "unchanged", summary(plan), time.monotonic() - started))
+    found = {"url": site.url, "bucket": site.bucket, "summary": summary(plan), "invalidation": invalidation}
+    return {**found, **asdict(plan)}
+
+
+def summary(plan: PublishPlan) -> str:
+    """What publishing does, in one line."""
+    if not plan.upload and not plan.delete:
+        return f"all {plan.unchanged} files are there already"
+    return f"{len(plan.upload)} uploaded, {plan.unchanged} unchanged, {len(plan.delete)} removed"
+
+
+def named_site(bucket: str, distribution: str, *, region: str | None, ask: Callable[[str], str | None]) -> Site:
+    """A bucket that no environment here knows, with whatever credentials there are: for CI. `ask` gets an MFA code."""
+    from opsctl.aws.session import Aws
+
+    if region is None:
+        raise UsageError("--bucket needs --region, the bucket's own.", hint="Write one such as us-east-1.")
+    return Site(Aws(region, ask=ask), bucket, distribution)
+
+
+def required(folder: Path | None) -> Path:
+    """The folder to publish where there is no environment to export from."""
+    if folder is None:
+        raise UsageError("--bucket needs --dir.", hint="`opsctl dashboard export --output-dir DIR` writes one.")
+    return folder
+
+
+def site_of(target: Target, state: RemoteState) -> Site:
+    """The site of an environment's dashboard stack."""
+    if not dashboard.wanted(target.env):
+        raise OpsctlError(
+            f"{target.env.name} has no dashboard site.",
+            code="no-dashboard",
+            hint=f"Set dashboard.enabled to true in environments.yaml, then `opsctl deploy --env {target.env.name}`.",
+        )
+    outputs = require_outputs(target, state, "dashboard", "DashboardBucketName", "DistributionId", "DashboardUrl")
+    domain, url = outputs["DistributionDomainName"], outputs["DashboardUrl"]
+    return Site(
+        aws=target.aws,
+        bucket=outputs["DashboardBucketName"],
+        distribution=outputs["DistributionId"],
+        url=target.local.service_url(domain, 443) if target.is_local else url,
+    )
+
+
+def address(target: Target) -> str:
+    """Where people look at the dashboard: the site, or without one the service's own page."""
+    state = state_of(target)
+    if dashboard.wanted(target.env):
+        return site_of(target, state).url
+    front = require_outputs(target, state, "front", "LoadBalancerDnsName")
+    return f"{service_url(target, front).rstrip('/')}/dashboard/"

@@ -1,0 +1,209 @@
+"""One environment and what it takes to work on it: configuration, templates and AWS."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsctl.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from opsctl.aws.session import Aws
+    from opsctl.config.loader import Configuration
+    from opsctl.config.models import Environment
+    from opsctl.local.runtime import Runtime
+    from opsctl.local.target import LocalEndpoints, LocalTarget
+    from opsctl.stacks.model import StackTemplate
+
+FILE_NAME = "environments.yaml"
+
+
+def find_config(given: Path | None) -> Path:
+    """The file named, or the nearest `environments.yaml` from here upwards."""
+    if given is not None:
+        return given
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file():
+            return Path(os.path.relpath(folder / FILE_NAME))
+    raise ConfigError(
+        f"There is no {FILE_NAME} here or in a folder above.",
+        code="config-missing",
+        hint="Run opsctl in the project's folder, or name the file with --config.",
+    )
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The file and the folder it stands in.
+
+    `ask` asks a person for what is not to be seen, None where nobody can be asked; `tell` says what takes a while;
+    `command` is what was typed, for the lock.
+    """
+
+    configuration: Configuration
+    ask: Callable[[str], str | None] = lambda _: None
+    tell: Callable[[str], None] = lambda _: None
+    command: str = "opsctl"
+
+    @classmethod
+    def open(cls, config: Path | None, **person: Any) -> Workspace:
+        """Load and check the file. `person` is who may be asked and told, and what was typed."""
+        from opsctl.aws.regions import commercial_regions
+        from opsctl.config.loader import load
+
+        return cls(load(find_config(config), regions=commercial_regions()), **person)
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.configuration.path.resolve().parent
+
+    def target(self, env: str | None, region: str | None = None, runtime: str | None = None) -> Target:
+        """One environment, ready to be used. `--region` changes where it is deployed, never its templates."""
+        environment = self.configuration.environment(env)
+        wanted = _runtime_of(environment, runtime)
+        templates_of = environment
+        if region is not None and region != environment.region:
+            environment = _in_region(environment, region)
+        return Target(self, environment, templates_of, runtime=wanted)
+
+
+def _runtime_of(environment: Environment, text: str | None) -> Runtime | None:
+    """The local runtime that was asked for. Raises UsageError where there is none to choose."""
+    from opsctl.errors import UsageError
+    from opsctl.local.runtime import parse
+
+    if text is not None and environment.target != "local":
+        raise UsageError(
+            f"--runtime is for environments on this machine, and {environment.name} runs on AWS.",
+            hint="Leave it away, or deploy an environment with `target: local`.",
+        )
+    return parse(text)
+
+
+def _in_region(environment: Environment, region: str) -> Environment:
+    """The environment as if its region were this one. Raises UsageError where the file itself would be refused."""
+    from pydantic import ValidationError
+
+    from opsctl.aws.regions import commercial_regions
+    from opsctl.config.loader import problems
+    from opsctl.config.models import Environment as Model
+    from opsctl.errors import UsageError
+
+    try:
+        Model.model_validate({"name": "region", "service": "region", "client": "region", "region": region})
+    except ValidationError:
+        raise UsageError(
+            f"`{region}` is not a region.", code="bad-region", hint="Write one such as us-east-1."
+        ) from None
+    moved = environment.model_copy(update={"region": region})
+    for problem in problems(moved, commercial_regions()):
+        raise UsageError(
+            f"{environment.name} can't be deployed to {region}: {problem.what}.", code="bad-region", hint=problem.fix
+        )
+    return moved
+
+
+@dataclass(frozen=True)
+class Target:
+    """One environment: its configuration, its templates and the AWS it lives in."""
+
+    workspace: Workspace
+    env: Environment
+    configured: Environment
+    runtime: Runtime | None = field(default=None, kw_only=True)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lives on this machine."""
+        return self.env.target == "local"
+
+    @property
+    def poll_seconds(self) -> float:
+        """Between two questions: CloudFormation's event calls are rate-limited per account; the emulator's are not."""
+        return 0.1 if self.is_local else 5.0
+
+    @property
+    def repository_account(self) -> str | None:
+        """The account of the environment that manages the image repository, when it is named."""
+        for other in self.workspace.configuration.environments.values():
+            same = other.target == "aws" and other.ecs.repository_name == self.env.ecs.repository_name
+            if same and other.ecs.manage_repository:
+                return other.account_id
+        return None
+
+    @cached_property
+    def templates(self) -> tuple[StackTemplate, ...]:
+        """Its stacks, in the order in which they are deployed."""
+        from opsctl.stacks.catalog import templates
+
+        return templates(self.configured)
+
+    @cached_property
+    def unwanted(self) -> tuple[StackTemplate, ...]:
+        """Stacks that the configuration does not ask for any more, if it ever did."""
+        from opsctl.stacks.catalog import unwanted
+
+        return unwanted(self.configured)
+
+    @cached_property
+    def local(self) -> LocalTarget:
+        """The local target of this checkout."""
+        from opsctl.local.target import LocalSettings, LocalTarget
+
+        settings = LocalSettings.from_environment(region=self.env.region, runtime=self.runtime)
+        return LocalTarget(self.workspace.root, settings=settings)
+
+    @cached_property
+    def endpoints(self) -> LocalEndpoints:
+        """The local target's addresses; starts it when it does not run."""
+        return self.local.ensure_started(self.workspace.tell)
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The clients: of AWS, or of the emulator."""
+        from opsctl.aws.session import Aws, Endpoint
+
+        if not self.is_local:
+            aws = Aws(self.env.region, ask=self.workspace.ask)
+            if self.env.account_id is not None:
+                _refuse_other_account(self.env, aws)
+            return aws
+        return Aws(self.env.region, Endpoint(self.endpoints.endpoint_url, self.endpoints.access_key))
+
+
+def _refuse_other_account(env: Environment, aws: Aws) -> None:
+    """Nothing of an account is read, let alone touched, with another one's credentials."""
+    from opsctl.errors import OpsctlError
+
+    found = aws.identity().account_id
+    if found != env.account_id:
+        raise OpsctlError(
+            f"These credentials belong to account {found}, but {env.name} is account {env.account_id}.",
+            code="wrong-account",
+            exit_code=ExitCode.AWS_REFUSED,
+            hint="Choose the right AWS_PROFILE; nothing was read or changed.",
+        )
+
+
+def run_id() -> str:
+    """Names a run in change sets, events and records: time, then chance; sorts by time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def owner() -> str:
+    """Who runs this, for the lock: `alice@laptop`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,73 @@
+"""Unpacking an exported dashboard: whole, the page last, nothing outside the folder, nothing left of an earlier one."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from opsctl.errors import OpsctlError
+from opsctl.operate.archive import unpack
+
+FILES = {"index.html": b"page", "dashboard.0123456789ab.css": b"style", "data/index.0123456789ab.js": b"data"}
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as target:
+        for name, body in files.items():
+            target.writestr(name, body)
+    return packed.getvalue()
+
+
+def there(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_files_are_written_and_counted(tmp_path: Path) -> None:
+    written = unpack(archive(FILES), tmp_path / "new" / "site")
+    assert (written.files, written.size) == (3, 13)
+    assert there(tmp_path / "new" / "site") == FILES
+
+
+def test_the_page_has_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    unpack(archive(FILES), tmp_path, "salaries.html")
+    assert there(tmp_path)["salaries.html"] == b"page"
+    assert "index.html" not in there(tmp_path)
+
+
+def test_files_of_an_earlier_export_go_and_others_stay(tmp_path: Path) -> None:
+    unpack(archive({**FILES, "data/0a1b.ba9876543210.js": b"old"}), tmp_path)
+    (tmp_path / "robots.txt").write_bytes(b"mine")
+    unpack(archive(FILES), tmp_path)
+    assert there(tmp_path) == {**FILES, "robots.txt": b"mine"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.js", "/etc/evil.js", "data/../../evil.js", ".ssh/config", "data/x/y.js", "A"]
+)
+def test_a_name_that_no_export_has_is_refused_and_nothing_is_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OpsctlError, match="no exported dashboard") as caught:
+        unpack(archive({**FILES, name: b"x"}), tmp_path / "site")
+    assert name in caught.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_without_a_page_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OpsctlError, match=r"it has no index\.html"):
+        unpack(archive({"a.js": b""}), tmp_path)
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OpsctlError, match="no exported dashboard"):
+        unpack(b"<html>", tmp_path)
+
+
+def test_a_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OpsctlError, match="file/data can't be written: Not a directory"):
+        unpack(archive(FILES), tmp_path / "file")
+    with pytest.raises(OpsctlError, match="data can't be written: Is a directory"):
+        unpack(archive(FILES), tmp_path / "site", "data")

@@ -1,0 +1,191 @@
+"""Which words the dataset task of an environment is started with, and what comes back of its log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from opsctl.aws.ecs import Task
+from opsctl.aws.logs import LogPage
+from opsctl.deploy.events import silent
+from opsctl.errors import OpsctlError
+from opsctl.operate.dataset import Step, list_releases, opens, refuse_closed_sources, roll_back, run_step, s3_place
+from tests.unit.deploy.fakes import FakeCloudFormation, template
+
+OUTPUTS = {
+    "platform": {"DatasetBucketName": "data", "ClusterName": "dev", "JobsLogGroupName": "jobs"},
+    "network": {"PrivateSubnetIds": "s-1", "JobsSecurityGroupId": "g"},
+    "app": {"DatasetTaskDefinitionArn": "dataset:1"},
+}
+
+
+@dataclass
+class Account:
+    """ECS, its log and S3; keeps the command of the task that was started."""
+
+    lines: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = ("nothing was started",)
+
+    def run_task(self, *, command: tuple[str, ...] | None, **_: Any) -> Task:
+        self.command = command
+        return Task("task/1", "RUNNING", task_definition="dataset:1")
+
+    def tasks(self, cluster: str, *, started_by: str) -> list[Task]:
+        return []
+
+    def task(self, cluster: str, arn: str) -> Task:
+        return Task(arn, "STOPPED", "EssentialContainerExited", "", 0)
+
+    def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
+        return LogPage(() if token else self.lines, "end")
+
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
+        return {}
+
+
+@dataclass
+class Desk:
+    """An environment whose stacks are deployed."""
+
+    root: Path
+    account: Account = field(default_factory=Account)
+    outputs: dict[str, dict[str, str]] = field(default_factory=lambda: dict(OUTPUTS))
+
+    @property
+    def target(self) -> Any:
+        formation = FakeCloudFormation()
+        for stack, values in self.outputs.items():
+            formation.put(template(stack), "CREATE_COMPLETE", outputs=values)
+        regional: Any = SimpleNamespace(
+            ecs=self.account, logs=self.account, s3=self.account, cloudformation=formation, in_region=lambda _: regional
+        )
+        return SimpleNamespace(
+            aws=regional,
+            env=SimpleNamespace(name="dev"),
+            is_local=True,
+            poll_seconds=0.1,
+            workspace=SimpleNamespace(root=self.root),
+            templates=tuple(template(stack) for stack in OUTPUTS),
+            unwanted=(),
+        )
+
+    @property
+    def words(self) -> str | None:
+        return " ".join(self.account.command) if self.account.command is not None else None
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("step", "flags", "words"),
+    [
+        ("refresh", [], None),  # the task's own command, as the schedule starts it
+        ("refresh", ["--strict"], "python manage.py refresh_salary_dataset --strict"),
+        ("fetch", [], "python manage.py refresh_salary_dataset --only fetch"),
+        ("build", [], "python manage.py refresh_salary_dataset --only build"),
+        ("load", ["--append", "--allow-shrink"],
+         "python manage.py refresh_salary_dataset --only load --append --allow-shrink"),
+    ],
+)  # fmt: skip
+def test_each_step_runs_its_part_of_the_refresh(desk: Desk, step: Step, flags: list[str], words: str | None) -> None:
+    run_step(desk.target, step, flags, silent)
+    assert desk.words == words
+
+
+def test_the_result_holds_what_the_task_printed_without_the_services_own_log(desk: Desk) -> None:
+    desk.account.lines = ('{"time": "now", "message": "found"}', "170 rows in = 170 rows out")
+    result = run_step(desk.target, "build", [], silent)
+    assert result["log"] == ["170 rows in = 170 rows out"]
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        (None, "python manage.py rollback_salary_release"),
+        (3, "python manage.py rollback_salary_release --to 3"),
+    ],
+)
+def test_a_rollback_names_the_release_when_one_was_given(desk: Desk, release: int | None, words: str) -> None:
+    roll_back(desk.target, release, silent)
+    assert desk.words == words
+
+
+def test_releases_come_out_of_the_log(desk: Desk) -> None:
+    desk.account.lines = ('{"releases": [{"release": 1}]}',)
+    assert list_releases(desk.target, silent) == {"environment": "dev", "releases": [{"release": 1}]}
+    assert desk.words == "python manage.py salary_releases --json"
+
+
+def test_an_environment_that_is_not_deployed_starts_nothing(desk: Desk) -> None:
+    del desk.outputs["app"]
+    with pytest.raises(OpsctlError, match="The app stack of dev is not deployed") as caught:
+        run_step(desk.target, "load", [], silent)
+    assert "opsctl deploy --env dev" in caught.value.hint
+    assert desk.words == "nothing was started"
+
+
+# -- sources in S3 -----------------------------------------------------------------------------------------------------
+
+PLACES = {
+    "s3://open-data/salaries/2026.csv": ("open-data", "salaries/2026.csv"),
+    "https://open-data.s3.sa-east-1.amazonaws.com/a%20b.csv": ("open-data", "a b.csv"),
+    "https://open-data.s3-sa-east-1.amazonaws.com/a.csv": ("open-data", "a.csv"),
+    "https://open-data.s3.dualstack.sa-east-1.amazonaws.com/a.csv": ("open-data", "a.csv"),
+    "https://s3.sa-east-1.amazonaws.com/open-data/a.csv": ("open-data", "a.csv"),
+    "https://open-data.s3.amazonaws.com/a.csv": ("open-data", "a.csv"),
+    "https://open.data.s3.sa-east-1.amazonaws.com/a.csv": ("open.data", "a.csv"),
+    # Another region's S3 is reached like any other host.
+    "https://open-data.s3.us-east-1.amazonaws.com/a.csv": None,
+    "https://example.com/a.csv": None,
+    "https://s3.example.com/open-data/a.csv": None,
+    "https://s3.sa-east-1.amazonaws.com.example.com/open-data/a.csv": None,
+    "sample_salaries.csv": None,
+}
+
+
+@pytest.mark.parametrize(("url", "place"), PLACES.items(), ids=list(PLACES))
+def test_what_of_s3_goes_through_the_networks_endpoint(url: str, place: tuple[str, str] | None) -> None:
+    assert s3_place(url, "sa-east-1") == place
+
+
+@pytest.mark.parametrize(
+    ("location", "open_"),
+    [("open-data", True), ("open-data/sal", True), ("open-data/salaries/", True), ("open-data/other", False),
+     ("open", False), ("open-data-2", False)],
+)  # fmt: skip
+def test_a_location_opens_a_bucket_or_what_begins_with_its_prefix(location: str, open_: bool) -> None:
+    assert opens(location, "open-data", "salaries/2026.csv") is open_
+
+
+def on_aws(root: Path, sources: object, *listed: str) -> Any:
+    (root / "data").mkdir(exist_ok=True)
+    (root / "data" / "salary_sources.json").write_text(json.dumps(sources))
+    env = SimpleNamespace(name="prd", region="sa-east-1", ecs=SimpleNamespace(dataset_sources=list(listed)))
+    return SimpleNamespace(is_local=False, env=env, workspace=SimpleNamespace(root=root))
+
+
+SOURCES = {"sources": [
+    {"name": "open", "url": "s3://open-data/a.csv"}, {"name": "off", "url": "s3://off/a.csv", "enabled": False},
+    {"name": "web", "url": "https://example.com/a.csv"},
+]}  # fmt: skip
+
+
+def test_a_source_that_the_task_could_not_read_is_told_before_it_starts(tmp_path: Path) -> None:
+    with pytest.raises(OpsctlError, match="may not read 1 of its sources") as caught:
+        refuse_closed_sources(on_aws(tmp_path, SOURCES))
+    assert caught.value.detail == ("open: open-data/a.csv",)
+    assert "ecs.dataset_sources" in caught.value.hint
+    refuse_closed_sources(on_aws(tmp_path, SOURCES, "open-data"))
+
+
+@pytest.mark.parametrize("content", [[], {}, {"sources": None}, {"sources": [None]}, {"sources": [{"name": "x"}]}])
+def test_a_list_that_can_not_be_read_here_is_left_to_the_task(tmp_path: Path, content: object) -> None:
+    refuse_closed_sources(on_aws(tmp_path, content))
