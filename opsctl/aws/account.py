@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.aws.errors import AwsError, AwsRefusedError, translated
+from opsctl.aws.errors import AwsError, AwsRefusedError
+from opsctl.aws.translation import translated
 
 # "Fargate On-Demand vCPU resource count" in Service Quotas; a new account starts at 6.
 FARGATE_VCPUS = ("fargate", "L-3032A538")

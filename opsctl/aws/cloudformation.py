@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError
+from opsctl.aws.translation import translated
 
 # Both texts of a change set that would change nothing.
 EMPTY_CHANGE_SET = ("The submitted information didn't contain changes", "No updates are to be performed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from opsctl.aws.errors import translated
+from opsctl.aws.translation import translated
 
 
 class CloudFront:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError
+from opsctl.aws.translation import translated
 
 _MISSING = {"ImageNotFoundException", "RepositoryNotFoundException"}
 _MANIFESTS = [

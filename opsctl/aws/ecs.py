@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError
+from opsctl.aws.translation import translated
 
 _AGENT = "aws-guardduty-agent"
 

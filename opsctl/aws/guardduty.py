@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opsctl.aws.errors import translated
+from opsctl.aws.translation import translated
 
 
 class GuardDuty:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError
+from opsctl.aws.translation import translated
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opsctl.aws.errors import translated
+from opsctl.aws.translation import translated
 
 # https://docs.aws.amazon.com/linux/al2023/ug/ec2.html: public parameters by architecture.
 AL2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError
+from opsctl.aws.translation import translated
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError
+from opsctl.aws.translation import translated
 
 _MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 # PreconditionFailed: the condition does not hold; ConditionalRequestConflict: another conditional write runs just now.

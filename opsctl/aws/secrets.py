@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from opsctl.aws.errors import AwsError, translated
+from opsctl.aws.errors import AwsError
+from opsctl.aws.translation import translated
 
 
 class Secrets:

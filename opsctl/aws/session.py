@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.answers import REGION_KEY
-from opsctl.aws.errors import translated
+from opsctl.aws.translation import translated
 
 if TYPE_CHECKING:
     import boto3
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opsctl.aws.rds import Rds
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
-    from opsctl.aws.sessions import Sessions
+    from opsctl.aws.session_manager import Sessions
     from opsctl.aws.signin import Ask
 
 
@@ -197,7 +197,7 @@ class Aws:
 
     @cached_property
     def sessions(self) -> Sessions:
-        from opsctl.aws.sessions import Sessions
+        from opsctl.aws.session_manager import Sessions
 
         return Sessions(self.client("ssm"))
 

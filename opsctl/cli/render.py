@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
-from opsctl.deploy.plan import UNCHANGED, Plan, ResourceChange, StackPlan
+from opsctl.deploy.compare import ResourceChange
+from opsctl.deploy.plan import UNCHANGED, Plan, StackPlan
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult

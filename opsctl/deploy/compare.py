@@ -7,14 +7,15 @@ schemas; `create_only.json` holds them for the types that opsctl's stacks use (w
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
-from opsctl.deploy.plan import Replacement, ResourceChange
-
+ChangeAction = Literal["add", "modify", "remove"]
+Replacement = Literal["no", "maybe", "yes"]
 # Attributes beside Properties that CloudFormation acts upon.
 _ATTRIBUTES = (
     "Type",
@@ -36,6 +37,17 @@ _IN_PLACE = {
         "PreferredMaintenanceWindow",
     }
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """One resource of a template that differs. `causes` are the properties that differ."""
+
+    logical_id: str
+    type: str
+    action: ChangeAction
+    replacement: Replacement = "no"
+    causes: tuple[str, ...] = ()
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

@@ -5,26 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from opsctl.deploy.compare import ResourceChange
 from opsctl.deploy.statuses import Action
 
 if TYPE_CHECKING:
     from opsctl.deploy.forecast import Forecast
 
-ChangeAction = Literal["add", "modify", "remove"]
-Replacement = Literal["no", "maybe", "yes"]
 # What a stack needs: `unchanged` costs no write; the others are the values of statuses.Action.
 UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceChange:
-    """One resource of a template that differs. `causes` are the properties that differ."""
-
-    logical_id: str
-    type: str
-    action: ChangeAction
-    replacement: Replacement = "no"
-    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

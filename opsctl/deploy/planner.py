@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opsctl.deploy import compare
-from opsctl.deploy.plan import UNCHANGED, ImagePlan, ParameterChange, Plan, ResourceChange, Risk, StackPlan
+from opsctl.deploy.compare import ResourceChange
+from opsctl.deploy.plan import UNCHANGED, ImagePlan, ParameterChange, Plan, Risk, StackPlan
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import Action, action_for
 from opsctl.stacks.model import FromContext, FromOutput

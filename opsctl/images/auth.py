@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from opsctl.images.errors import RegistryRefusedError
 
 if TYPE_CHECKING:
-    from opsctl.images.transport import Answer
+    from opsctl.images.answer import Answer
 
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 

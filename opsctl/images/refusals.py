@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from opsctl.images.answer import Answer
 from opsctl.images.errors import RegistryError, RegistryRefusedError
 from opsctl.images.names import ImageName
-from opsctl.images.transport import Answer
 
 
 def refusal(answer: Answer, name: ImageName, doing: str) -> RegistryError:

@@ -13,10 +13,11 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
+from opsctl.images.answer import Answer
 from opsctl.images.errors import RegistryError
 from opsctl.images.names import ImageName
 from opsctl.images.refusals import refusal
-from opsctl.images.transport import Answer, Body, TransientError, Transport
+from opsctl.images.transport import Body, TransientError, Transport
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

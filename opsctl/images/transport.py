@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
+from opsctl.images.answer import Answer
 from opsctl.images.auth import Authenticator, Credentials
 from opsctl.images.errors import RegistryError
 from opsctl.images.names import is_loopback
@@ -44,16 +45,6 @@ class Stream(Protocol):
 
 
 Body = bytes | Stream | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A registry's answer; header names in lower case. `url` is what answered, after redirects."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
 
 
 class TransientError(Exception):

@@ -16,10 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urljoin
 
+from opsctl.images.answer import Answer
 from opsctl.images.errors import ImageError, RegistryError
 from opsctl.images.refusals import refusal, reported
 from opsctl.images.registry import Repository
-from opsctl.images.transport import Answer, TransientError
+from opsctl.images.transport import TransientError
 
 # A try that brought the registry less than this further does not count as progress: tries are bounded by it.
 _PROGRESS = 1024 * 1024

@@ -14,7 +14,7 @@ from opsctl.local.state import StateDir, read_json, write_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opsctl.local.container_engine import ContainerEngine
+    from opsctl.local.tasks.container_engine import ContainerEngine
 
 Runtime = Literal["processes", "containers"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
@@ -49,7 +49,7 @@ def engine_of(state: StateDir) -> ContainerEngine | None:
     """The engine that runs the target's containers; None when it runs processes."""
     if recorded(state) != "containers":
         return None
-    from opsctl.local.container_engine import ContainerEngine
+    from opsctl.local.tasks.container_engine import ContainerEngine
 
     return ContainerEngine(str(read_json(state.runtime)["engine"]), state)
 
@@ -64,8 +64,8 @@ def settle(state: StateDir, wanted: Runtime | None, progress: Callable[[str], No
     if engine is None and (recorded(state) or wanted or "processes") == "processes":
         write_json(state.runtime, {"runtime": "processes"})
         return None
-    from opsctl.local.container_engine import find_engine
-    from opsctl.local.postgres_container import IMAGE
+    from opsctl.local.postgres.container import IMAGE
+    from opsctl.local.tasks.container_engine import find_engine
 
     if engine is None:
         engine = find_engine(state)

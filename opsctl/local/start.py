@@ -16,8 +16,8 @@ from opsctl.local.procs import MARKER, ProcessId
 from opsctl.local.state import StateDir, read_json, write_json
 
 if TYPE_CHECKING:
-    from opsctl.local.container_engine import ContainerEngine
-    from opsctl.local.target import LocalSettings
+    from opsctl.local.settings import LocalSettings
+    from opsctl.local.tasks.container_engine import ContainerEngine
 
 _LOG_LIMIT = 5_000_000  # bytes; a longer log of an earlier run is dropped at the next start
 # Held so that no finalizer complains about a child that is meant to outlive us.
@@ -26,13 +26,13 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV
 
 
 def spawn_emulator(state: StateDir, settings: LocalSettings, engine: ContainerEngine | None) -> None:
-    """Start `opsctl.local.emulator` in a session of its own and record it; call this under the target's lock."""
+    """Start the emulator's process in a session of its own and record it; call this under the target's lock."""
     kept = read_json(state.ports)
     emulator = ports.choose(kept.get("emulator"))
     postgres = ports.choose(kept.get("postgres"), taken=(emulator,))
     write_json(state.ports, {"emulator": emulator, "postgres": postgres})
     command = [
-        sys.executable, "-m", "opsctl.local.emulator",
+        sys.executable, "-m", "opsctl.local.emulator.process",
         "--state", str(state.path), "--port", str(emulator), "--postgres-port", str(postgres),
         "--region", settings.region, "--account", settings.account_id, "--lifetime", str(settings.lifetime_seconds),
     ]  # fmt: skip

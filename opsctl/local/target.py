@@ -1,7 +1,7 @@
 """Start, ask, stop and reset the local target.
 
-The target is one process, the emulator (`opsctl.local.emulator`), which starts and watches all others: PostgreSQL,
-ECS tasks, Lambda workers. It is detached, so the command line can end; it ends by itself when its state directory
+The target is one process, the emulator (`emulator.process`), which starts and watches all others: PostgreSQL, ECS
+tasks, Lambda workers. It is detached, so the command line can end; it ends by itself when its state directory
 vanishes or nobody has used it for `lifetime` seconds, and all others end with it.
 
 `ensure_started` is called by every `deploy --env local`. When all runs it costs one file read, one look at /proc
@@ -23,57 +23,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from opsctl import __version__
-from opsctl.errors import BusyError, OpsctlError
+from opsctl.errors import BusyError
 from opsctl.local.procs import ProcessId, end_all, marked
 from opsctl.local.runtime import Runtime, engine_of, recorded, refuse_switch, settle
+from opsctl.local.settings import LocalSettings, LocalTargetError
 from opsctl.local.state import Json, StateDir, read_json
 
 if TYPE_CHECKING:
-    from opsctl.local.container_engine import LocalContainer
+    from opsctl.local.tasks.container_engine import LocalContainer
 
 Progress = Callable[[str], None]
 LOOPBACK = "127.0.0.1"
-LIFETIME_VARIABLE = "OPSCTL_LOCAL_LIFETIME"
 _START_SECONDS = 90.0
 _SETTLE_SECONDS = 30.0
 _FAILING_SECONDS = 4.0
-
-
-class LocalTargetError(OpsctlError):
-    """The local target can't do what was asked."""
-
-    code = "local-target"
-
-
-@dataclass(frozen=True)
-class LocalSettings:
-    """What a target is started with. `account_id` is also the access key: the emulator maps one to the other.
-
-    `runtime` is what was asked for; None leaves it to the state, and a new one to processes.
-    """
-
-    region: str = "us-east-1"
-    account_id: str = "000000000000"
-    lifetime_seconds: float = 12 * 3600.0
-    runtime: Runtime | None = None
-
-    @classmethod
-    def from_environment(cls, *, region: str = "us-east-1", runtime: Runtime | None = None) -> LocalSettings:
-        """Settings with the lifetime of `OPSCTL_LOCAL_LIFETIME` (seconds without any request)."""
-        text = os.environ.get(LIFETIME_VARIABLE, "")
-        if not text:
-            return cls(region=region, runtime=runtime)
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = 0.0
-        if seconds <= 0:
-            raise LocalTargetError(
-                f"{LIFETIME_VARIABLE} is {text!r}, which is not a positive number of seconds.",
-                code="invalid-lifetime",
-                hint=f"Unset it (12 hours) or set it, for example: {LIFETIME_VARIABLE}=3600",
-            )
-        return cls(region=region, runtime=runtime, lifetime_seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -228,7 +191,7 @@ class LocalTarget:
             time.sleep(0.05)
 
     def calls(self) -> Json:
-        """API calls counted since the start or the last `reset_calls`: see `opsctl.local.calls`."""
+        """API calls counted since the start or the last `reset_calls`: see `opsctl.local.emulator.calls`."""
         return self._request("GET", "/_opsctl/calls")
 
     def reset_calls(self) -> None:

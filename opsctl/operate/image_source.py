@@ -54,7 +54,7 @@ class LocalImage:
 
     @cached_property
     def _digest(self) -> str:
-        from opsctl.local.images import image_digest
+        from opsctl.local.tasks.images import image_digest
 
         return image_digest(self.target.workspace.root / "service")
 
@@ -82,8 +82,8 @@ class LocalImage:
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:  # noqa: ARG002
         """Copy the tree aside and register it with the emulator's ECR."""
-        from opsctl.aws.errors import translated
-        from opsctl.local.images import push_image, snapshot_image
+        from opsctl.aws.translation import translated
+        from opsctl.local.tasks.images import push_image, snapshot_image
 
         root = self.target.workspace.root
         digest = snapshot_image(root / "service", root)

@@ -158,7 +158,8 @@ class Target:
     @cached_property
     def local(self) -> LocalTarget:
         """The local target of this checkout."""
-        from opsctl.local.target import LocalSettings, LocalTarget
+        from opsctl.local.settings import LocalSettings
+        from opsctl.local.target import LocalTarget
 
         settings = LocalSettings.from_environment(region=self.env.region, runtime=self.runtime)
         return LocalTarget(self.workspace.root, settings=settings)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
-    from opsctl.aws.sessions import ForwardSession, Sessions
+    from opsctl.aws.session_manager import ForwardSession, Sessions
 
 PLUGIN = "session-manager-plugin"
 READY_SECONDS = 30.0

@@ -23,9 +23,9 @@ from opsctl.images.push import push
 from opsctl.images.registry import Repository
 from opsctl.images.store import ImageStore
 from opsctl.images.transport import Transport
-from opsctl.local.container_engine import LocalContainer
-from opsctl.local.postgres_container import IMAGE
-from opsctl.local.postgres_wheel import binaries
+from opsctl.local.postgres.container import IMAGE
+from opsctl.local.postgres.wheel import binaries
+from opsctl.local.tasks.container_engine import LocalContainer
 from tests.functional.images.bases import archive
 from tests.functional.images.engines import Engines, engines
 from tests.functional.images.samples import index, manifest

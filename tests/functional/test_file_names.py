@@ -16,7 +16,7 @@ from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError
 from opsctl.images.contract import shipped_files
 from opsctl.images.source import content_digest, migration_ids, source_version
-from opsctl.local.images import image_digest, snapshot_image
+from opsctl.local.tasks.images import image_digest, snapshot_image
 from opsctl.operate.publishing import site_files
 from opsctl.operate.raw_files import sync
 from opsctl.paths import below, portable

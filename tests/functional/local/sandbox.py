@@ -11,7 +11,8 @@ from typing import Any
 import boto3
 
 from opsctl.local.procs import ProcessId
-from opsctl.local.target import LocalEndpoints, LocalSettings, LocalTarget
+from opsctl.local.settings import LocalSettings
+from opsctl.local.target import LocalEndpoints, LocalTarget
 
 
 class Sandbox:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from opsctl.errors import OpsctlError
-from opsctl.local.images import find_snapshot, image_digest, push_image, snapshot_image
 from opsctl.local.state import StateDir
+from opsctl.local.tasks.images import find_snapshot, image_digest, push_image, snapshot_image
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from opsctl.local.procs import ProcessId, marked
-from opsctl.local.target import LocalSettings, LocalTarget, LocalTargetError
+from opsctl.local.settings import LocalSettings, LocalTargetError
+from opsctl.local.target import LocalTarget
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.stacks import Template, deploy, outputs, settle
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from opsctl.local.images import push_image, snapshot_image
 from opsctl.local.procs import marked
+from opsctl.local.tasks.images import push_image, snapshot_image
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.tiny_service import write_service
 

@@ -10,7 +10,8 @@ import pytest
 from botocore import exceptions as core
 from botocore.exceptions import ClientError
 
-from opsctl.aws.errors import AwsError, AwsRefusedError, translated
+from opsctl.aws.errors import AwsError, AwsRefusedError
+from opsctl.aws.translation import translated
 from opsctl.errors import ExitCode, OpsctlError
 from tests.unit.aws.clients import client
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from opsctl.images.answer import Answer
 from opsctl.images.auth import Authenticator, Login
 from opsctl.images.logins import stored_login
-from opsctl.images.transport import Answer
 
 REGISTRY = "registry.example.com:5000"
 

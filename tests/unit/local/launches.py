@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from opsctl.local.container import LABEL, ContainerSettings, Launch
+from opsctl.local.tasks.container import LABEL, ContainerSettings, Launch
 
 _LABELS = {
     f"{LABEL}task-arn": "arn:aws:ecs:sa-east-1:000000000000:task/c/1",

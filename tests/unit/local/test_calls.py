@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.local.calls import CallCounter, is_read
+from opsctl.local.emulator.calls import CallCounter, is_read
 
 
 @pytest.mark.parametrize(

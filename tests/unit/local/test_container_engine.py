@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.local.container_engine import ContainerEngine, EngineError, find_engine
 from opsctl.local.state import StateDir
+from opsctl.local.tasks.container_engine import ContainerEngine, EngineError, find_engine
 
 
 @pytest.fixture

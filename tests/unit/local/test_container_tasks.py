@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from opsctl.local.container_engine import ContainerEngine
-from opsctl.local.container_tasks import ContainerImages, ContainerRunner, options_of
 from opsctl.local.state import StateDir
+from opsctl.local.tasks.container_engine import ContainerEngine
+from opsctl.local.tasks.container_tasks import ContainerImages, ContainerRunner, options_of
 from tests.unit.local.launches import launch
 
 DIGEST = "sha256:" + "a" * 64

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.local.dataplane import choose_target
-from opsctl.local.health import matches
+from opsctl.local.emulator.dataplane import choose_target
+from opsctl.local.tasks.health import matches
 
 TARGETS = [{"Id": "starting"}, {"Id": "well"}, {"Id": "ill"}]
 STATES = {"starting": "initial", "well": "healthy", "ill": "unhealthy"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.local.guard import refusal
+from opsctl.local.emulator.guard import refusal
 
 
 def refused(**headers: str) -> str:

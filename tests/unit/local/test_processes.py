@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.local.container import process_environment
-from opsctl.local.processes import ProcessContainers, pause_after
 from opsctl.local.state import StateDir
+from opsctl.local.tasks.container import process_environment
+from opsctl.local.tasks.processes import ProcessContainers, pause_after
 from tests.unit.local.launches import launch
 
 

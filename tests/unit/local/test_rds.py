@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.local.rds import check_version, refuse_foreign
+from opsctl.local.postgres.rds import check_version, refuse_foreign
 
 
 @pytest.mark.parametrize("props", [{}, {"Engine": "postgres"}, {"EngineVersion": "18"}, {"EngineVersion": "18.1"}])

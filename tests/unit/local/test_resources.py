@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opsctl.local.resources import RECORD_ONLY, ResourceTypes
+from opsctl.local.emulator.resources import RECORD_ONLY, ResourceTypes
 
 
 class Provisioners:

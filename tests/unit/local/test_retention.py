@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from opsctl.local.retention import KEPT_EVENTS, KEPT_TASKS, trim
+from opsctl.local.emulator.retention import KEPT_EVENTS, KEPT_TASKS, trim
 
 
 class Tasks:

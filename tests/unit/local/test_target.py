@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from opsctl.local.target import LIFETIME_VARIABLE, LocalSettings, LocalTargetError
+from opsctl.local.settings import LIFETIME_VARIABLE, LocalSettings, LocalTargetError
 
 
 def test_it_lives_twelve_hours_without_use(monkeypatch: pytest.MonkeyPatch) -> None:

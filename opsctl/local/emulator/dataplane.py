@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from opsctl.local import ports
-from opsctl.local.health import HealthMonitor
 from opsctl.local.state import Json, StateDir, read_json, write_json
+from opsctl.local.tasks.health import HealthMonitor
 
 logger = logging.getLogger("opsctl.dataplane")
 

@@ -10,22 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.local import calls, corrections, dataplane, recovery, retention
-from opsctl.local import ecs as ecs_extension
-from opsctl.local.calls import CallCounter
-from opsctl.local.container import Runner
-from opsctl.local.container_engine import ContainerEngine
-from opsctl.local.container_tasks import ContainerImages, ContainerRunner
-from opsctl.local.engine import Images, provide_docker_errors
-from opsctl.local.health import HealthMonitor
-from opsctl.local.persistence import Snapshots
-from opsctl.local.processes import ProcessContainers, ProcessEngine, ProcessImages, ProcessRunner
-from opsctl.local.rds import DbInstances
-from opsctl.local.recovery import Recovery
-from opsctl.local.resources import RECORD_ONLY, ResourceTypes
-from opsctl.local.servers import Servers
-from opsctl.local.spawner import Spawner
+from opsctl.local.emulator import calls, corrections, dataplane, recovery, retention
+from opsctl.local.emulator.calls import CallCounter
+from opsctl.local.emulator.persistence import Snapshots
+from opsctl.local.emulator.recovery import Recovery
+from opsctl.local.emulator.resources import RECORD_ONLY, ResourceTypes
+from opsctl.local.postgres.instances import Servers
+from opsctl.local.postgres.rds import DbInstances
 from opsctl.local.state import StateDir
+from opsctl.local.tasks import ecs as ecs_extension
+from opsctl.local.tasks.container import Runner
+from opsctl.local.tasks.container_engine import ContainerEngine
+from opsctl.local.tasks.container_tasks import ContainerImages, ContainerRunner
+from opsctl.local.tasks.engine import Images, provide_docker_errors
+from opsctl.local.tasks.health import HealthMonitor
+from opsctl.local.tasks.processes import ProcessContainers, ProcessEngine, ProcessImages, ProcessRunner
+from opsctl.local.tasks.spawner import Spawner
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from opsctl.errors import OpsctlError
-from opsctl.local.postgres_files import HBA, INITDB, MAJOR, MASTERS, ServerFiles, masters_file
+from opsctl.local.postgres.files import HBA, INITDB, MAJOR, MASTERS, ServerFiles, masters_file
 from opsctl.local.procs import MARKER
-from opsctl.local.spawner import Spawner
+from opsctl.local.tasks.spawner import Spawner
 
 
 class PostgresError(OpsctlError):

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.aws.errors import translated
+from opsctl.aws.translation import translated
 
 _DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
 

@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from opsctl.local.container import LABEL, ContainerSettings
-from opsctl.local.container_tasks import options_of
-from opsctl.local.engine import Engine
-from opsctl.local.health import HealthMonitor
 from opsctl.local.state import Json
+from opsctl.local.tasks.container import LABEL, ContainerSettings
+from opsctl.local.tasks.container_tasks import options_of
+from opsctl.local.tasks.engine import Engine
+from opsctl.local.tasks.health import HealthMonitor
 
 _STEADY_SECONDS = 900.0
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Protocol
 from opsctl.errors import OpsctlError
 from opsctl.local.logs import tail
 from opsctl.local.ports import LOOPBACK
-from opsctl.local.postgres_files import SUPERUSER, ServerFiles
-from opsctl.local.postgres_wheel import PostgresError
+from opsctl.local.postgres.files import SUPERUSER, ServerFiles
+from opsctl.local.postgres.wheel import PostgresError
 from opsctl.local.procs import ProcessId
 
 if TYPE_CHECKING:

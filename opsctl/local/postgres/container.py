@@ -10,9 +10,9 @@ import signal
 import subprocess
 from collections.abc import Iterable
 
-from opsctl.local.container_engine import ContainerEngine
-from opsctl.local.postgres_files import HBA, INITDB, MAJOR, MASTERS, ServerFiles, masters_file
-from opsctl.local.spawner import Spawner
+from opsctl.local.postgres.files import HBA, INITDB, MAJOR, MASTERS, ServerFiles, masters_file
+from opsctl.local.tasks.container_engine import ContainerEngine
+from opsctl.local.tasks.spawner import Spawner
 
 IMAGE = f"docker.io/library/postgres:{MAJOR}-alpine"
 _HOME = "/var/lib/postgresql"  # the image's own volume, which belongs to its user postgres

@@ -1,8 +1,8 @@
 """The emulator's process: ministack, extended, with everything the local target runs beside it.
 
-`python -m opsctl.local.emulator --state DIR ...` is started by `start.spawn_emulator` and ends by itself: when it
-is told to, when its state directory vanishes or is replaced, or when nobody has used it for its lifetime. What it
-starts (the PostgreSQL server, tasks, Lambda workers) ends with it, however it ends.
+It is started by `start.spawn_emulator` and ends by itself: when it is told to, when its state directory vanishes or is
+replaced, or when nobody has used it for its lifetime. What it starts (the PostgreSQL server, tasks, Lambda workers)
+ends with it, however it ends.
 
 ministack is extended before it serves its first request, by replacing functions of its modules; each replacement is
 in the module of this package that is named for it. It is pinned to one exact version for that reason.
@@ -27,15 +27,15 @@ from typing import Any
 
 from opsctl import __version__
 from opsctl.local import ports
-from opsctl.local.calls import CallCounter
-from opsctl.local.container_engine import ContainerEngine
-from opsctl.local.extension import Backend, extend_ministack
-from opsctl.local.guard import refusal
+from opsctl.local.emulator.calls import CallCounter
+from opsctl.local.emulator.extension import Backend, extend_ministack
+from opsctl.local.emulator.guard import refusal
+from opsctl.local.postgres.instances import Servers
 from opsctl.local.procs import end_all, marked
 from opsctl.local.runtime import engine_of
-from opsctl.local.servers import Servers
-from opsctl.local.spawner import Spawner
 from opsctl.local.state import Json, StateDir
+from opsctl.local.tasks.container_engine import ContainerEngine
+from opsctl.local.tasks.spawner import Spawner
 
 logger = logging.getLogger("opsctl.emulator")
 
@@ -56,7 +56,7 @@ class Options:
 
 
 def parse(arguments: list[str] | None = None) -> Options:
-    parser = argparse.ArgumentParser(prog="opsctl.local.emulator")
+    parser = argparse.ArgumentParser(prog="opsctl.local.emulator.process")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--postgres-port", type=int, required=True)

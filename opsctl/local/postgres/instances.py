@@ -11,13 +11,13 @@ import signal
 import threading
 
 from opsctl.local import ports
-from opsctl.local.container_engine import ContainerEngine
-from opsctl.local.postgres import Cluster, PostgresServer
-from opsctl.local.postgres_container import ContainerCluster
-from opsctl.local.postgres_files import ServerFiles
-from opsctl.local.postgres_wheel import WheelCluster
-from opsctl.local.spawner import Spawner
+from opsctl.local.postgres.container import ContainerCluster
+from opsctl.local.postgres.files import ServerFiles
+from opsctl.local.postgres.server import Cluster, PostgresServer
+from opsctl.local.postgres.wheel import WheelCluster
 from opsctl.local.state import StateDir, read_json, write_json
+from opsctl.local.tasks.container_engine import ContainerEngine
+from opsctl.local.tasks.spawner import Spawner
 
 _FIRST = "postgres"
 

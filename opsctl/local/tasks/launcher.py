@@ -1,4 +1,4 @@
-"""Run a command as a well-behaved child of the emulator: `python -m opsctl.local.launcher [options] -- COMMAND...`.
+"""Run a command as a well-behaved child of the emulator: `launcher.py [options] -- COMMAND...`.
 
 It replaces itself with the command, so the pid stays. Two things have to happen in the child between fork and exec,
 and Python code must not run there in a process with threads: hence this program in between.
@@ -27,7 +27,7 @@ _UNPRIVILEGED_USER = "nobody"
 
 
 def main(arguments: list[str]) -> NoReturn:
-    parser = argparse.ArgumentParser(prog="opsctl.local.launcher")
+    parser = argparse.ArgumentParser(prog="opsctl.local.tasks.launcher")
     parser.add_argument("--parent", type=int, default=0)
     parser.add_argument("--parent-death", type=int, default=0)
     parser.add_argument("--unprivileged", action="store_true")

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opsctl.local.container import Invocation, Launch, task_environment
-from opsctl.local.container_engine import ContainerEngine
-from opsctl.local.processes import FoundImage
+from opsctl.local.tasks.container import Invocation, Launch, task_environment
+from opsctl.local.tasks.container_engine import ContainerEngine
+from opsctl.local.tasks.processes import FoundImage
 
 # docker hands the proxies of its own configuration to every container; the emulator is not behind them.
 _DIRECTLY = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")

@@ -21,8 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from opsctl.local.engine import Engine
 from opsctl.local.state import Json
+from opsctl.local.tasks.engine import Engine
 
 logger = logging.getLogger("opsctl.health")
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opsctl.local.ports import LOOPBACK
-from opsctl.local.postgres import PostgresServer
-from opsctl.local.postgres_files import MAJOR
-from opsctl.local.servers import Servers
+from opsctl.local.postgres.files import MAJOR
+from opsctl.local.postgres.instances import Servers
+from opsctl.local.postgres.server import PostgresServer
 from opsctl.local.state import Json
 
 if TYPE_CHECKING:

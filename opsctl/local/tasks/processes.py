@@ -31,7 +31,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from opsctl.errors import OpsctlError
-from opsctl.local.container import (
+from opsctl.local.procs import ProcessId
+from opsctl.local.state import StateDir, write_json
+from opsctl.local.tasks.container import (
     LABEL,
     ContainerSettings,
     Invocation,
@@ -40,11 +42,9 @@ from opsctl.local.container import (
     Runner,
     process_environment,
 )
-from opsctl.local.engine import Images, NotFound
-from opsctl.local.images import find_snapshot
-from opsctl.local.procs import ProcessId
-from opsctl.local.spawner import Spawner
-from opsctl.local.state import StateDir, write_json
+from opsctl.local.tasks.engine import Images, NotFound
+from opsctl.local.tasks.images import find_snapshot
+from opsctl.local.tasks.spawner import Spawner
 
 _FIRST_ADDRESS = int(ipaddress.IPv4Address("127.64.0.1"))
 _ADDRESSES = 2**22 - 2
