@@ -57,7 +57,7 @@ class DbInitBundle:
 
     @cached_property
     def _built(self) -> tuple[Path, str]:
-        from opsctl.deploy.lambda_bundle import build_bundle
+        from opsctl.images.lambda_bundle import build_bundle
 
         root = self.target.workspace.root
         bundle = build_bundle(

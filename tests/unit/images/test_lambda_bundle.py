@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.deploy.lambda_bundle import Architecture, BundleError, build_bundle, content_hash, download_wheel
+from opsctl.images.lambda_bundle import Architecture, BundleError, build_bundle, content_hash, download_wheel
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = {path.relative_to(ROOT).as_posix() for path in (ROOT / "opsctl" / "dbroles").rglob("*.py")}
