@@ -46,6 +46,7 @@ check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/mypy
 	DEPLOY_ENV=local $(BIN)/mypy --config-file service/mypy.ini service tests/service
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.house
 	$(BIN)/opsctl synth --check
 	$(BIN)/opsctl env schema --check
 	$(BIN)/python -m scripts.create_only --check
