@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from typer.main import get_command
 
 from opsctl.cli.app import build
+from opsctl.config import naming
 from opsctl.deploy.statuses import ACTIONS
 from opsctl.errors import ExitCode
+from opsctl.stacks import catalog
 from tests.functional.cli import ROOT
+from tests.unit.stacks.reading import environments
 
 README = (ROOT / "README.md").read_text()
 
@@ -65,3 +68,10 @@ def test_the_status_table_of_the_documentation_is_the_programs() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     rows = dict(re.findall(r"^\| ([A-Z_]+) \| (.+) \|$", text, re.MULTILINE))
     assert rows == {status: action.value for status, action in ACTIONS.items()}
+
+
+def test_the_captured_demo_and_the_table_name_every_stack() -> None:
+    shown = set(re.findall(r"^✓ (\w+)", README, re.MULTILINE)) - {"image", "migrate"}
+    local = {template.stack for template in catalog.templates(environments()["local"])}
+    assert shown == local
+    assert set(re.findall(r"^\| (\w+) \|", README, re.MULTILINE)) >= set(naming.STACKS)
