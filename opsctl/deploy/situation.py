@@ -179,13 +179,15 @@ class Situation:
         return not self.request.stacks or bool({"jobs", "app"} & set(self.request.stacks))
 
     def _selected(self, image: ImagePlan | None) -> list[StackTemplate]:
-        """The stacks asked for; `app` brings `jobs` along while that still holds another image."""
+        """The stacks asked for; `app` brings `jobs` along while that still holds another image, `data` its replica."""
         if not self.request.stacks:
             return list(self.templates.values())
         names = set(self.request.stacks)
         jobs = self.state.stacks.get("jobs")
         if "app" in names and image is not None and (jobs is None or jobs.parameters.get("ImageUri") != image.uri):
             names.add("jobs")
+        if "data" in names and self.state.outputs("upkeep").get("ReplicaIdentifier"):
+            names.add("upkeep")  # a replica of a smaller class than its source's falls behind
         return [template for name, template in self.templates.items() if name in names]
 
     def _read_context(self, image: ImagePlan | None, selected: Sequence[StackTemplate]) -> dict[ContextKey, str | None]:

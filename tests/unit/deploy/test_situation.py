@@ -246,3 +246,12 @@ def test_what_earlier_releases_took_is_expected_again() -> None:
     plan = planned(aws, egress(), beside=bootstrap)[1]
     assert plan.expected is not None
     assert plan.expected.path[-1].seconds == 7.0
+
+
+@pytest.mark.parametrize(("outputs", "stacks"), [({"ReplicaIdentifier": "db-2"}, ["data", "upkeep"]), ({}, ["data"])])
+def test_a_database_brings_its_replica_along(outputs: dict[str, str], stacks: list[str]) -> None:
+    aws = FakeAws()
+    upkeep = template("upkeep")
+    aws.cloudformation.put(upkeep, "UPDATE_COMPLETE", outputs=outputs)
+    plan = planned(aws, template("data"), beside=upkeep)[1]
+    assert [item.stack for item in plan.stacks] == stacks
