@@ -192,9 +192,10 @@ def _changed(old: StackTemplate, new: StackTemplate) -> dict[str, tuple[str, flo
 def removal(templates: Sequence[StackTemplate], used_by: Mapping[str, Sequence[str]]) -> Forecast:
     """Removing these stacks, each after those that use it, and in each what refers to something before that."""
     graph = _Graph()
+    stacks = {template.stack for template in templates}
     for template in templates:
         step, known = template.stack, _resources(template)
-        waits = [f"{name}/end" for name in used_by.get(step, ()) if name in {item.stack for item in templates}]
+        waits = [f"{name}/end" for name in used_by.get(step, ()) if name in stacks]
         graph.add(f"{step}/start", "a stack by itself", STACK_SECONDS, waits)
         for name, item in known.items():
             graph.add(f"{step}/{name}", item["Type"], seconds_to_delete(item["Type"]), [f"{step}/start"])

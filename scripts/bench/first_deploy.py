@@ -22,25 +22,28 @@ _SHOWN_SECONDS = 15.0
 
 def first_deploy() -> list[str]:
     """Every environment on AWS; goal: 1.35 times what its resources alone take."""
-    environments = load(ROOT / "environments.yaml").environments.values()
-    return [line for env in environments if env.target == "aws" for line in _lines(env)]
+    return [line for env in _environments() for line in _lines(env)]
 
 
 def minutes() -> dict[str, tuple[float, float]]:
     """For every environment on AWS: minutes of a first deploy as ordered, and by its resources alone."""
-    found = {}
-    for env in load(ROOT / "environments.yaml").environments.values():
-        if env.target == "aws":
-            templates = catalog.templates(env)
-            order = planner.order(templates, image=True, migrate=True)
-            found[env.name] = (as_ordered(templates, order).minutes, limit(templates, order).minutes)
-    return found
+    return {env.name: (found.minutes, least.minutes) for env in _environments() for found, least in [_both(env)]}
+
+
+def _environments() -> list[Environment]:
+    return [env for env in load(ROOT / "environments.yaml").environments.values() if env.target == "aws"]
+
+
+def _both(env: Environment) -> tuple[Forecast, Forecast]:
+    """A first deploy as ordered, and by its resources alone."""
+    templates = catalog.templates(env)
+    order = planner.order(templates, image=True, migrate=True)
+    return as_ordered(templates, order), limit(templates, order)
 
 
 def _lines(env: Environment) -> Iterator[str]:
     templates = catalog.templates(env)
-    order = planner.order(templates, image=True, migrate=True)
-    found, least = as_ordered(templates, order), limit(templates, order)
+    found, least = _both(env)
     yield (
         f"{env.name:<6} {found.minutes:4.1f} minutes as ordered, {least.minutes:4.1f} by its resources alone: "
         f"{found.seconds / least.seconds:.2f} (goal {_GOAL})"

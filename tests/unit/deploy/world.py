@@ -13,6 +13,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
 from opsctl.aws.session import Identity
 from opsctl.config.models import Environment
+from opsctl.deploy import release
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.events import Emit, Event
 from opsctl.deploy.plan import Consent, ImagePlan
@@ -309,3 +310,14 @@ class World:
         """Writes after `mark`, without those of the lock."""
         reads = {"resources", "validation_failures"}
         return [call for call in self.aws.calls[mark:] if call[0] not in reads and not call[1].startswith("locks/")]
+
+
+# Where the newest release of the world's environment is recorded.
+CURRENT = "releases/dev/current.json"
+
+
+def current(world: World) -> release.Release:
+    """The newest release's record, which there has to be."""
+    found = release.current(world.aws.s3, "artifacts", "dev")
+    assert found is not None
+    return found
