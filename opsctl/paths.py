@@ -7,6 +7,14 @@ from pathlib import Path
 
 from opsctl.errors import OpsctlError
 
+RDS_CERTIFICATES = Path(__file__).parent / "layer" / "rds.pem"
+"""RDS's certificate authorities, which set-up and the published package bring along."""
+
+
+def certificates() -> Path | None:
+    """The bundle of RDS's certificates; None in a checkout where set-up was not run."""
+    return RDS_CERTIFICATES if RDS_CERTIFICATES.is_file() else None
+
 
 def portable(path: Path, root: Path) -> str:
     """`path` below `root`, with slashes, as its bytes read in UTF-8.

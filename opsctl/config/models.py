@@ -6,48 +6,46 @@ Field descriptions become the JSON Schema that editors show while someone types.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from opsctl.config.application import Application, Architecture
+from opsctl.config.moved import move
+from opsctl.config.section import (
+    AccountId,
+    BucketName,
+    CertificateArn,
+    DomainName,
+    Email,
+    HostedZoneId,
+    Region,
+    RoleName,
+    Section,
+    Slug,
+    ZoneLetter,
+)
 
 # CloudWatch Logs accepts these retention periods only (PutRetentionPolicy, in days).
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z](?:[a-z0-9]|-(?!-))*[a-z0-9]$", max_length=40)]
-ZoneLetter = Annotated[str, StringConstraints(pattern=r"^[a-f]$")]
-AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
-HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{5,31}$")]
-DomainName = Annotated[
-    str,
-    StringConstraints(pattern=r"^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"),
-]
-CertificateArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$")
-]
-# PostgreSQL cuts a name at 63 bytes silently; it and RDS keep `pg_`, `rds` and some whole names for themselves.
-RESERVED_ROLES = ("public", "none", "current_user", "current_role", "session_user", "postgres")
-RoleName = Annotated[
-    str, StringConstraints(pattern=rf"^(?!pg_|rds|({'|'.join(RESERVED_ROLES)})$)[a-z_][a-z0-9_]{{0,62}}$")
-]
-BucketName = Annotated[
-    str,
-    StringConstraints(pattern=r"^(?!xn--|sthree-)(?!.*(\.\.|-s3alias$))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
-]
-# A bucket of somebody else, and what of it: `bucket`, or `bucket/prefix`. No wildcards: it goes into policies.
-SourceLocation = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.()'=/-]{1,200})?$")
-]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", max_length=254)]
+
+def _all(value: Any) -> Any:
+    return None if value == "all" else value
 
 
-class Section(BaseModel):
-    """Base of every block: frozen, typed strictly (no "yes" for true), unknown keys refused."""
-
-    # python-re: the default engine has no look-ahead.
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", regex_engine="python-re")
+_EGRESS_SCHEMA = {
+    "anyOf": [{"const": "all"}, {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65535}}]
+}
+Egress = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65535)], ...] | None,
+    BeforeValidator(_all),
+    PlainSerializer(lambda ports: "all" if ports is None else ports),
+    WithJsonSchema(_EGRESS_SCHEMA, mode="validation"),
+]
+"""Ports; None for all of them."""
 
 
 class KmsAliases(Section):
@@ -70,6 +68,12 @@ class Security(Section):
     waf: bool = Field(False, description="Put AWS WAF (managed rules, rate limit) before ALB and CloudFront.")
     termination_protection: bool = Field(
         False, description="Protect the stacks and the load balancer against deletion."
+    )
+    egress: Egress = Field(
+        (443,), description="TCP ports of the internet that tasks may open connections to, or `all`."
+    )
+    read_only_root: bool = Field(
+        False, description="Tasks can't write to their file system but to /tmp, which is 64 MiB of memory."
     )
     log_group_prefix: str = Field(
         "/opsctl",
@@ -140,7 +144,6 @@ class Rds(Section):
     app_user_writer: bool = Field(False, description="Let the service's role write, not only read.")
     app_user_connection_limit: int = Field(60, ge=1, le=5000)
     roles: DatabaseRoles = DatabaseRoles()
-    auth: Literal["iam", "trust"] = Field("iam", description="`trust` only with `target: local`.")
     backup_days: int = Field(1, ge=0, le=35, description="Days of automatic backups; 0 turns them off.")
     enable_replica: bool = Field(
         False, description="Provision one read replica; its storage is its source's at that time and does not grow."
@@ -161,22 +164,11 @@ class Rds(Section):
         return "." in self.engine_version
 
 
-class Health(Section):
-    """How the load balancer finds out that a task serves. AWS advises 5 s twice for a service that starts quickly."""
-
-    interval: int = Field(5, ge=5, le=300, description="Seconds between two checks.")
-    threshold: int = Field(2, ge=2, le=10, description="Good checks until a new task gets requests.")
-
-
 class Ecs(Section):
-    """The Fargate service, its image and its load balancer."""
+    """The image and the cluster; what runs there is `application`."""
 
     build_on_deploy: bool = Field(False, description="Build and push the image as part of `opsctl deploy`.")
-    cpu: int = Field(256, description="Fargate CPU units (1024 = 1 vCPU).")
-    memory: int = Field(512, description="MiB; must fit the CPU size.")
-    cpu_architecture: Literal["X86_64", "ARM64"] = "X86_64"
-    min_count: int = Field(1, ge=1, le=100)
-    max_count: int = Field(2, ge=1, le=100)
+    cpu_architecture: Architecture = Field("X86_64", description="Of every process that names no other.")
     repository_name: str = Field(
         "salaries", pattern=r"^(?=.{2,256}$)[a-z0-9]+([._/-][a-z0-9]+)*$", description="ECR repository."
     )
@@ -186,35 +178,8 @@ class Ecs(Section):
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
         description="Tag to deploy; default: the commit.",
     )
-    container_port: int = Field(8000, ge=1024, le=65535)
     assign_public_ip: bool = False
-    cpu_target: int = Field(60, ge=10, le=90, description="Percent of CPU that autoscaling aims at.")
-    memory_target: int = Field(70, ge=10, le=90, description="Percent of memory that autoscaling aims at.")
-    requests_target: int = Field(
-        600, ge=1, le=1_000_000, description="Requests per target and minute that autoscaling aims at."
-    )
     container_insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
-    certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate of the ALB's region.")
-    domain_name: DomainName | None = None
-    hosted_zone_id: HostedZoneId | None = None
-    hosted_zone_name: DomainName | None = None
-    health: Health = Health()
-    drain: int = Field(
-        20,
-        ge=0,
-        le=3600,
-        description="Seconds that an old task may still take for its requests: your longest.",
-    )
-    dataset_schedule: str | None = Field(
-        "cron(15 4 * * ? *)",
-        pattern=r"^(cron|rate)\(.+\)$",
-        description="EventBridge schedule of the dataset refresh, UTC; null turns it off.",
-    )
-    dataset_sources: list[SourceLocation] = Field(
-        [],
-        max_length=20,
-        description="S3 buckets of others, or `bucket/prefix`, that the dataset task may read sources from.",
-    )
     init_reserved_concurrency: Literal[1] | None = Field(
         None, description="Reserve concurrency for the DbInit function (a new account can't)."
     )
@@ -237,8 +202,8 @@ class Observability(Section):
     flow_logs: bool = Field(False, description="VPC flow logs to CloudWatch Logs.")
 
 
-class Dashboard(Section):
-    """The static dashboard site: S3 behind CloudFront."""
+class SiteAddress(Section):
+    """Where the static site is reached: S3 behind CloudFront. `application.site` says what is on it."""
 
     enabled: bool = False
     domain_name: DomainName | None = None
@@ -271,7 +236,9 @@ class Environment(Section):
     rds: Rds = Rds()
     ecs: Ecs = Ecs()
     observability: Observability = Observability()
-    dashboard: Dashboard = Dashboard()
+    # Its key is also the short name of its stack.
+    site: SiteAddress = Field(SiteAddress(), alias="dashboard")
+    application: Application = Application()
     # Accounts of the other environments that pull from the repository this one manages; set by the loader.
     repository_reader_accounts: tuple[AccountId, ...] = Field((), exclude=True, repr=False)
     # Names of all environments that run images of the repository this one manages; set by the loader.
@@ -280,4 +247,19 @@ class Environment(Section):
     @property
     def serves_https(self) -> bool:
         """Whether the load balancer has a certificate: a given one, or one issued for the domain."""
-        return self.ecs.certificate_arn is not None or self.ecs.domain_name is not None
+        return self.application.web.certificate_arn is not None or bool(self.application.web.domains)
+
+    @property
+    def database_auth(self) -> Literal["iam", "password", "trust"]:
+        """How the application logs in to the database, given or by default."""
+        database = self.application.database
+        if database.auth is not None:
+            return database.auth
+        if self.target == "local":
+            return "trust"
+        return "password" if database.owner else "iam"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_keys(cls, data: Any) -> Any:
+        return move(data).data if isinstance(data, dict) else data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from opsctl.config.models import Environment
@@ -13,6 +13,8 @@ StackName = Literal[
     "dashboard",
 ]  # fmt: skip
 STACKS: tuple[StackName, ...] = get_args(StackName)
+SITE_STACK: StackName = "dashboard"
+"""The short name of the static site's stack, from the time when that was all it held."""
 BOOTSTRAP_STACK = "opsctl-bootstrap"
 MIGRATIONS_ANNOTATION = "dev.opsctl.migrations"
 """Written by builds, read by deploys: which migrations an image brings."""
@@ -36,6 +38,11 @@ def cluster_name(env: Environment) -> str:
 def service_name(env: Environment) -> str:
     """The ECS service: `{env}-{service}`."""
     return f"{env.name}-{env.service}"
+
+
+def worker_name(env: Environment, worker: str) -> str:
+    """The ECS service of a worker: `{env}-{service}-{worker}`."""
+    return f"{service_name(env)}-{worker}"
 
 
 def log_group(env: Environment, purpose: str) -> str:
@@ -65,17 +72,42 @@ def own_log_groups(env: Environment) -> dict[str, str]:
     }
 
 
+def part_id(name: str) -> str:
+    """The logical id that a name of the application becomes: `MailQueue` of `mail-queue`."""
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def secret_name(env: Environment, name: str) -> str:
+    """Where the value of one of the application's secrets lies. The part before the name keeps it from ending in a
+    hyphen and six characters, which would read as the suffix of an ARN. [API CreateSecret]
+    """
+    return f"opsctl/{env.name}/{env.service}/secrets/{name}"
+
+
+def derived_secret(env: Environment, variable: str, process: str | None = None) -> str:
+    """Where a value lies that a deploy puts together from secrets and text; of one process where only that has it."""
+    return f"opsctl/{env.name}/{env.service}/derived/{f'{process}/value/' if process else ''}{variable}"
+
+
 def kms_alias(env: Environment, purpose: str) -> str:
     """`alias/…` of a customer key; `purpose` is data, logs or notifications."""
     given: str | None = getattr(env.security.kms_aliases, purpose)
     return f"alias/{given or f'{env.name}-{env.service}-{purpose}'}"
 
 
-def role_mapping(env: Environment) -> dict[str, str | bool | int]:
+def role_mapping(env: Environment) -> dict[str, Any]:
     """The PostgreSQL roles by purpose, as the DbInit custom resource and `opsctl db init` take them."""
+    given, database = env.rds.roles, env.application.database
     return {
-        **env.rds.roles.model_dump(),
+        "owner": given.owner,
+        "migrator": given.migrator,
+        "writer": given.writer,
+        "reader": given.reader,
+        "loader": given.loader,
         "user": env.rds.app_user,
+        "readonly": given.readonly,
         "user_writer": env.rds.app_user_writer,
         "user_connection_limit": env.rds.app_user_connection_limit,
+        **({"owner_login": True} if database.owner else {}),
+        **({"extensions": list(database.extensions)} if database.extensions else {}),
     }

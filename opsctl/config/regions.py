@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from opsctl.config.models import Environment
 from opsctl.config.nearest import nearest
-from opsctl.config.rules import Problem
+from opsctl.config.problem import Problem
 
 # China, the two of the US government, and isolated ones: accounts, endpoints and ARNs of their own.
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
@@ -35,7 +35,7 @@ def region_problems(env: Environment, known: Collection[str]) -> Iterator[Proble
         )
     elif known and env.region not in known:
         yield Problem(("region",), f"AWS has no region {env.region}", nearest(env.region, known))
-    elif env.dashboard.enabled and env.dashboard.access_logs and env.region not in ENABLED_BY_DEFAULT:
+    elif env.site.enabled and env.site.access_logs and env.region not in ENABLED_BY_DEFAULT:
         # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging-legacy-s3.html
         yield Problem(
             ("dashboard", "access_logs"),

@@ -7,22 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from opsctl.config import naming
+from opsctl.config import application_rules, naming
+from opsctl.config.application import Web
 from opsctl.config.located import KeyPath
-from opsctl.config.models import LOG_RETENTION_DAYS, Environment
+from opsctl.config.models import LOG_RETENTION_DAYS, Environment, SiteAddress
+from opsctl.config.problem import Problem
 
-# Fargate task sizes: CPU units -> (lowest, highest, step) memory in MiB.
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
-FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
-    512: (1024, 4096, 1024),
-    1024: (2048, 8192, 1024),
-    2048: (4096, 16384, 1024),
-    4096: (8192, 30720, 1024),
-    8192: (16384, 61440, 4096),
-    16384: (32768, 122880, 8192),
-}
 # Names that RDS for PostgreSQL refuses as master user, besides those that start with "pg".
 RESERVED_MASTER_NAMES = {
     "admin",
@@ -37,44 +28,8 @@ RESERVED_MASTER_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """`path` is relative to the environment; `also` are other paths the rule depends on."""
-
-    path: KeyPath
-    what: str
-    fix: str
-    also: tuple[KeyPath, ...] = ()
-
-
+WEB: KeyPath = ("application", "web")
 Rule = Callable[[Environment], Iterator[Problem]]
-
-
-def fargate_size(env: Environment) -> Iterator[Problem]:
-    """Only certain pairs of CPU and memory exist."""
-    cpu, memory = env.ecs.cpu, env.ecs.memory
-    path, also = ("ecs", "memory"), (("ecs", "cpu"),)
-    if cpu == 256:
-        if memory not in {512, 1024, 2048}:
-            yield Problem(
-                path,
-                f"Fargate has no task of 256 CPU units with {memory} MiB",
-                "Write 512, 1024 or 2048.",
-                also,
-            )
-        return
-    if cpu not in FARGATE_MEMORY:
-        sizes = ", ".join(str(size) for size in (256, *FARGATE_MEMORY))
-        yield Problem(("ecs", "cpu"), f"Fargate has no task of {cpu} CPU units", f"Write one of {sizes}.")
-        return
-    low, high, step = FARGATE_MEMORY[cpu]
-    if not low <= memory <= high or memory % step:
-        yield Problem(
-            path,
-            f"Fargate has no task of {cpu} CPU units with {memory} MiB",
-            f"Write {low} to {high} in steps of {step}.",
-            also,
-        )
 
 
 def subnets_fit(env: Environment) -> Iterator[Problem]:
@@ -140,17 +95,6 @@ def egress(env: Environment) -> Iterator[Problem]:
         )
 
 
-def task_counts(env: Environment) -> Iterator[Problem]:
-    """Autoscaling moves between the two."""
-    if env.ecs.min_count > env.ecs.max_count:
-        yield Problem(
-            ("ecs", "min_count"),
-            f"min_count {env.ecs.min_count} is above max_count {env.ecs.max_count}",
-            f"Write {env.ecs.max_count} or less, or raise max_count.",
-            (("ecs", "max_count"),),
-        )
-
-
 def image_tag(env: Environment) -> Iterator[Problem]:
     """Tags are immutable: one that moves can't be pushed twice, nor rolled back to."""
     if env.ecs.image_tag and env.ecs.image_tag.lower() == "latest":
@@ -174,25 +118,25 @@ def https(env: Environment) -> Iterator[Problem]:
         yield Problem(
             ("security", "enforce_tls"),
             "TLS is enforced, but the load balancer has neither certificate nor domain",
-            "Set ecs.domain_name with its hosted zone, or ecs.certificate_arn; or set enforce_tls to false.",
-            (("ecs", "certificate_arn"), ("ecs", "domain_name"), ("target",)),
+            "Set application.web.domains with their hosted zone, or certificate_arn; or set enforce_tls to false.",
+            ((*WEB, "certificate_arn"), (*WEB, "domains"), ("target",)),
         )
-    arn = env.ecs.certificate_arn
+    arn = env.application.web.certificate_arn
     if arn and arn.split(":")[3] != env.region:
         yield Problem(
-            ("ecs", "certificate_arn"),
+            (*WEB, "certificate_arn"),
             f"the certificate is in {arn.split(':')[3]}, the load balancer in {env.region}",
             f"Use a certificate of {env.region}.",
             (("region",),),
         )
-    arn = env.dashboard.certificate_arn
+    arn = env.site.certificate_arn
     if arn and arn.split(":")[3] != "us-east-1":
         yield Problem(
             ("dashboard", "certificate_arn"),
             f"CloudFront takes certificates of us-east-1 only, this one is in {arn.split(':')[3]}",
             "Use a certificate of us-east-1, or leave it out to have one issued.",
         )
-    if arn and not env.dashboard.domain_name:
+    if arn and not env.site.domain_name:
         yield Problem(
             ("dashboard", "certificate_arn"),
             "a certificate without a domain is never used",
@@ -202,45 +146,48 @@ def https(env: Environment) -> Iterator[Problem]:
 
 def domains(env: Environment) -> Iterator[Problem]:
     """A domain lies in its zone; both parts of the zone are needed to issue a certificate and a record."""
-    for section in ("ecs", "dashboard"):
-        block = getattr(env, section)
-        domain, zone, zone_id = block.domain_name, block.hosted_zone_name, block.hosted_zone_id
-        if domain and zone and domain != zone and not domain.endswith(f".{zone}"):
-            yield Problem(
-                (section, "domain_name"),
-                f"{domain} is not inside the hosted zone {zone}",
-                f"Write a name that ends in .{zone}, or the zone of {domain}.",
-                ((section, "hosted_zone_name"),),
-            )
-        if bool(zone) != bool(zone_id):
-            missing = "hosted_zone_id" if zone else "hosted_zone_name"
-            present = "hosted_zone_name" if zone else "hosted_zone_id"
-            yield Problem(
-                (section, present),
-                f"{present} is set without {missing}",
-                f"Set {section}.{missing} too.",
-                ((section, missing),),
-            )
-        if domain and not zone_id and not block.certificate_arn:
-            yield Problem(
-                (section, "domain_name"),
-                "a certificate for the domain can't be issued without its hosted zone",
-                f"Set {section}.hosted_zone_id and hosted_zone_name, or {section}.certificate_arn.",
-                ((section, "hosted_zone_id"), (section, "hosted_zone_name")),
-            )
-        if zone_id and not domain:
-            yield Problem(
-                (section, "hosted_zone_id"),
-                "a hosted zone without a domain_name is never used",
-                f"Set {section}.domain_name, or remove the zone.",
-                ((section, "domain_name"),),
-            )
-    if env.ecs.domain_name and env.ecs.domain_name == env.dashboard.domain_name:
+    web, site = env.application.web, env.site
+    yield from _zone(WEB, "domains", tuple(each.removeprefix("*.") for each in web.domains), web)
+    yield from _zone(("dashboard",), "domain_name", (site.domain_name,) if site.domain_name else (), site)
+    if site.domain_name in web.domains:
         yield Problem(
             ("dashboard", "domain_name"),
-            f"{env.ecs.domain_name} is the service's domain too",
+            f"{site.domain_name} is the service's domain too",
             "Give the dashboard a name of its own.",
-            (("ecs", "domain_name"),),
+            ((*WEB, "domains"),),
+        )
+
+
+def _zone(path: KeyPath, key: str, names: tuple[str, ...], block: Web | SiteAddress) -> Iterator[Problem]:
+    """Names and the zone they lie in. `key`: what the names are called in this block."""
+    zone, zone_id, place = block.hosted_zone_name, block.hosted_zone_id, ".".join(str(part) for part in path)
+    for domain in names:
+        if zone and domain != zone and not domain.endswith(f".{zone}"):
+            yield Problem(
+                (*path, key),
+                f"{domain} is not inside the hosted zone {zone}",
+                f"Write a name that ends in .{zone}, or the zone of {domain}.",
+                ((*path, "hosted_zone_name"),),
+            )
+    if bool(zone) != bool(zone_id):
+        missing = "hosted_zone_id" if zone else "hosted_zone_name"
+        present = "hosted_zone_name" if zone else "hosted_zone_id"
+        yield Problem(
+            (*path, present), f"{present} is set without {missing}", f"Set {place}.{missing} too.", ((*path, missing),)
+        )
+    if names and not zone_id and not block.certificate_arn:
+        yield Problem(
+            (*path, key),
+            "a certificate for the domain can't be issued without its hosted zone",
+            f"Set {place}.hosted_zone_id and hosted_zone_name, or {place}.certificate_arn.",
+            ((*path, "hosted_zone_id"), (*path, "hosted_zone_name")),
+        )
+    if zone_id and not names:
+        yield Problem(
+            (*path, "hosted_zone_id"),
+            f"a hosted zone without {key} is never used",
+            f"Set {place}.{key}, or remove the zone.",
+            ((*path, key),),
         )
 
 
@@ -280,13 +227,6 @@ def database(env: Environment) -> Iterator[Problem]:
             "source's, and CloudFormation goes the other way",
             f'Write the major version, "{rds.major_version}", or set rds.enable_replica to false.',
             (("rds", "enable_replica"),),
-        )
-    if rds.auth == "trust" and env.target != "local":
-        yield Problem(
-            ("rds", "auth"),
-            "`trust` lets anyone on the network in without a password",
-            "Write `iam`; `trust` is for `target: local`.",
-            (("target",),),
         )
 
 
@@ -379,7 +319,6 @@ def local_name(env: Environment) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (
-    fargate_size, subnets_fit, zones_are_distinct, egress, task_counts, image_tag, https, domains, database,
-    role_names, observability, tags, name_lengths, local_name,
-    local_repository,
+    subnets_fit, zones_are_distinct, egress, image_tag, https, domains, database, role_names, observability, tags,
+    name_lengths, local_name, local_repository, *application_rules.RULES,
 )  # fmt: skip

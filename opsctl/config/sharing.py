@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from opsctl.config.models import Environment
-from opsctl.config.rules import Problem
+from opsctl.config.problem import Problem
 
 
 def repositories(environments: dict[str, Environment]) -> Iterator[tuple[str, Problem]]:

@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from opsctl.dbroles.catalog import Catalog
 from opsctl.dbroles.catalog_reader import read_catalog
-from opsctl.dbroles.changes import Change, GrantRole, RevokeRole
+from opsctl.dbroles.changes import Change, CreateExtension, GrantRole, RevokeRole
 from opsctl.dbroles.connection import LOCK_SECONDS, STATEMENT_SECONDS, Opener
 from opsctl.dbroles.deadline import Deadline
 from opsctl.dbroles.errors import (
@@ -21,6 +21,7 @@ from opsctl.dbroles.errors import (
     LockHeldError,
     MasterLockedOutError,
     MissingPrivilegeError,
+    ServerFailedError,
 )
 from opsctl.dbroles.model import RDS_IAM, RoleModel
 from opsctl.dbroles.planner import plan
@@ -33,6 +34,10 @@ ADVISORY_LOCK = 4_027_114_302_881_776_301
 GUARD_SECONDS = 12.0
 """Kept in reserve before a commit that grants rds_iam, for the check that the master can still log in."""
 
+_EXTENSION_HINT = (
+    "Let the server allow it (on RDS: rds.allowed_extensions, shared_preload_libraries), or take it out of "
+    "application.database.extensions."
+)
 _GUARD_PATIENCE = 5.0
 _TRIES = 6
 
@@ -52,6 +57,14 @@ def explaining(doing: str) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         raise explain_statement_failure(error, doing) from None
+
+
+def lock_held(seconds: float) -> LockHeldError:
+    """The error for a lock that was waited for in vain."""
+    return LockHeldError(
+        f"Another session has held the lock of db init for {seconds:.0f} s.",
+        hint="Wait for the other run to end, or end its session, then try again.",
+    )
 
 
 def read_snapshot(connection: Connection, model: RoleModel) -> Catalog:
@@ -142,16 +155,18 @@ def _limit_and_lock(connection: Connection, deadline: Deadline) -> None:
         with explaining("get the lock of db init"), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
     except LockHeldError:
-        raise LockHeldError(
-            f"Another session has held the lock of db init for {lock:.0f} s.",
-            hint="Wait for the other run to end, or end its session, then try again.",
-        ) from None
+        raise lock_held(lock) from None
 
 
 def _run(connection: Connection, changes: Sequence[Change]) -> None:
     for change in changes:
-        with explaining(change.sentence), connection.cursor() as cursor:
-            cursor.execute(render(change))
+        try:
+            with explaining(change.sentence), connection.cursor() as cursor:
+                cursor.execute(render(change))
+        except (MissingPrivilegeError, ServerFailedError) as error:
+            if isinstance(change, CreateExtension):
+                raise type(error)(error.message, hint=_EXTENSION_HINT, code=error.code) from None
+            raise
 
 
 def _verify(left: Sequence[Change]) -> None:

@@ -71,9 +71,19 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Extension:
+    """An extension that the server has. `home` is the schema that its author fixed, `installed` the one it is in."""
+
+    name: str
+    home: str | None = None
+    installed: str | None = None
+
+
+@dataclass(frozen=True)
 class Catalog:
     """Everything the planner looks at. `settings` maps role -> setting -> value as stored, for this database alone.
 
+    `extensions` holds those that the model wants. `strays` counts the owner's relations in `public`.
     `default_acl` holds the default privileges of the model's owner role, for every schema (the built-in ones where none
     are stored); it is empty while that role doesn't exist. `narrow_default_acl`: schemas with entries of their own.
     """
@@ -92,6 +102,8 @@ class Catalog:
     default_acl: Mapping[DefaultKind, Acl] = field(default_factory=dict)
     narrow_default_acl: frozenset[str] = frozenset()
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    extensions: Mapping[str, Extension] = field(default_factory=dict)
+    strays: int = 0
 
     def membership(self, role: str, member: str) -> Membership | None:
         """The membership of `member` in `role`, or None."""

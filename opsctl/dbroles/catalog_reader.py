@@ -17,13 +17,14 @@ from opsctl.dbroles.catalog import (
     Acl,
     Catalog,
     DefaultKind,
+    Extension,
     Membership,
     Relation,
     RelationKind,
     Role,
     Schema,
 )
-from opsctl.dbroles.model import APP_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
+from opsctl.dbroles.model import APP_SCHEMA, PUBLIC_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
 
 _DATABASE = """
 SELECT d.datname, pg_get_userbyid(d.datdba), current_user,
@@ -95,6 +96,19 @@ SELECT r.rolname, unnest(s.setconfig)
 FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole JOIN pg_database d ON d.oid = s.setdatabase
 WHERE d.datname = current_database() AND r.rolname = ANY(%s)
 """
+_EXTENSIONS = """
+SELECT a.name, v.schema, n.nspname
+FROM pg_available_extensions a
+LEFT JOIN pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version
+LEFT JOIN pg_extension e ON e.extname = a.name
+LEFT JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE a.name = ANY(%s)
+"""
+_STRAYS = """
+SELECT count(*) FROM pg_class c
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = ANY(ARRAY['r','p','v','m','f']::"char"[])
+  AND pg_get_userbyid(c.relowner) = %s
+"""
 
 _Row = tuple[Any, ...]
 
@@ -105,8 +119,9 @@ def read_catalog(connection: Connection, model: RoleModel) -> Catalog:
     The caller owns the transaction. Errors of psycopg2 pass through.
     """
     database, owner, user, owns, creates = _rows(connection, _DATABASE, ())[0]
-    names = [*model.names, RDS_IAM, user]
-    schemas = [APP_SCHEMA, STAGE_SCHEMA]
+    # Also what another kind of model would have made: a switch between them leaves some of it.
+    every = list(model.every_name)
+    names = [*every, RDS_IAM, user]
     return Catalog(
         server_version=connection.server_version,
         database=database,
@@ -116,12 +131,14 @@ def read_catalog(connection: Connection, model: RoleModel) -> Catalog:
         database_owner=owner,
         database_acl=_acl(_rows(connection, _DATABASE_ACL, ())),
         roles={row[0]: Role(*row) for row in _rows(connection, _ROLES, (names,))},
-        memberships=_read_memberships(connection, list(model.names)),
-        schemas=_schemas(_rows(connection, _SCHEMAS, ([*schemas, "public"],))),
-        relations=_relations(_rows(connection, _RELATIONS, (schemas,))),
+        memberships=_read_memberships(connection, every),
+        schemas=_schemas(_rows(connection, _SCHEMAS, ([APP_SCHEMA, STAGE_SCHEMA, PUBLIC_SCHEMA],))),
+        relations=_relations(_rows(connection, _RELATIONS, (list(model.schemas),))),
         default_acl=_default_acl(_rows(connection, _DEFAULT_ACL, (model.owner,))),
         narrow_default_acl=frozenset(row[0] for row in _rows(connection, _NARROW_DEFAULT_ACL, (model.owner,))),
-        settings=_settings(_rows(connection, _SETTINGS, (list(model.names),))),
+        settings=_settings(_rows(connection, _SETTINGS, (every,))),
+        extensions={row[0]: Extension(*row) for row in _rows(connection, _EXTENSIONS, (list(model.extensions),))},
+        strays=_rows(connection, _STRAYS, (PUBLIC_SCHEMA, model.owner))[0][0],
     )
 
 

@@ -96,6 +96,32 @@ class GrantConnect:
 
 
 @dataclass(frozen=True)
+class GrantOnDatabase:
+    """Let one role do more on the database than connect."""
+
+    database: str
+    privileges: tuple[str, ...]
+    role: str
+
+    @property
+    def sentence(self) -> str:
+        return f"grant {', '.join(self.privileges)} on database {self.database} to {self.role}"
+
+
+@dataclass(frozen=True)
+class RevokeOnDatabase:
+    """Take back what one role may do on the database."""
+
+    database: str
+    privileges: tuple[str, ...]
+    role: str
+
+    @property
+    def sentence(self) -> str:
+        return f"revoke {', '.join(self.privileges)} on database {self.database} from {self.role}"
+
+
+@dataclass(frozen=True)
 class CloseSchema:
     """Revoke CREATE on a schema from PUBLIC."""
 
@@ -116,6 +142,30 @@ class CreateSchema:
     @property
     def sentence(self) -> str:
         return f"create schema {self.schema}, owned by {self.owner}"
+
+
+@dataclass(frozen=True)
+class GiveSchema:
+    """Make a schema that exists the property of `owner`."""
+
+    schema: str
+    owner: str
+
+    @property
+    def sentence(self) -> str:
+        return f"give schema {self.schema} to {self.owner}"
+
+
+@dataclass(frozen=True)
+class CreateExtension:
+    """A new extension, with the ones it requires. Without a `schema`, the extension itself names it."""
+
+    name: str
+    schema: str | None
+
+    @property
+    def sentence(self) -> str:
+        return f"create extension {self.name}"
 
 
 @dataclass(frozen=True)
@@ -186,6 +236,19 @@ class SetInDatabase:
         return f"set {self.setting} = {', '.join(self.value)} for {self.role} in database {self.database}"
 
 
+@dataclass(frozen=True)
+class ResetInDatabase:
+    """Take back a setting that holds for one role in one database."""
+
+    role: str
+    database: str
+    setting: str
+
+    @property
+    def sentence(self) -> str:
+        return f"reset {self.setting} for {self.role} in database {self.database}"
+
+
 Change = (
     CreateRole
     | AlterRole
@@ -194,11 +257,16 @@ Change = (
     | RevokeRole
     | CloseDatabase
     | GrantConnect
+    | GrantOnDatabase
+    | RevokeOnDatabase
     | CloseSchema
     | CreateSchema
+    | GiveSchema
+    | CreateExtension
     | GrantOnSchema
     | GrantOnRelations
     | GrantByDefault
     | CloseFunctionsByDefault
     | SetInDatabase
+    | ResetInDatabase
 )

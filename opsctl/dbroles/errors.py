@@ -112,6 +112,24 @@ class ConflictError(DbRolesError):
     code = "role-conflict"
 
 
+class UnavailableExtensionError(DbRolesError):
+    """The configuration names an extension that the server does not have."""
+
+    code = "unavailable-extension"
+
+
+class FaultyServerError(DbRolesError):
+    """This version of PostgreSQL has a fault that the model can't live with."""
+
+    code = "faulty-server"
+
+
+class BadLoginError(DbRolesError):
+    """The application's login could not be made, proved or stored; the one that worked before still does."""
+
+    code = "bad-login"
+
+
 class ServerFailedError(DbRolesError):
     """The server refused or broke off a statement."""
 

@@ -1,4 +1,4 @@
-"""The DbInit Lambda: the custom resource of the jobs stack, and `opsctl db init|status` on AWS by direct invocation.
+"""The DbInit Lambda: the custom resource of the jobs stack, and `opsctl db init|status|rotate` on AWS by direct call.
 
 A custom-resource event always gets an answer in under a minute: everything that can fail or hang runs inside a
 bounded call, imports included, so that a wheel for the wrong architecture also ends as FAILED with its reason. Nothing
@@ -28,7 +28,7 @@ WORK_SECONDS = 46.0
 GIVE_UP_AFTER = 3.0
 ANSWER_SECONDS = 9.0
 
-Action = Literal["init", "check", "status"]
+Action = Literal["init", "check", "status", "rotate"]
 Work = Callable[[Action, Mapping[str, object], float], dict[str, object]]
 
 _log = logging.getLogger("opsctl.dbroles")
@@ -72,6 +72,8 @@ def do_work(action: Action, properties: Mapping[str, object], seconds: float) ->
     settings = ConnectionSettings.from_properties(properties, os.environ, Path(__file__).parents[2])
     deadline = Deadline(seconds)
     opener = MasterOpener(settings, refusals=_refusals())
+    if action == "rotate":
+        return service.rotate(settings, model, deadline=deadline, opener=opener).to_dict()
     if action == "status":
         return service.status(settings, model, deadline=deadline, opener=opener).to_dict()
     return service.initialize(settings, model, check=action == "check", deadline=deadline, opener=opener).to_dict()
@@ -135,8 +137,8 @@ def _place(error: BaseException) -> str:
 def _answer_directly(event: Mapping[str, object], seconds: float, work: Work) -> dict[str, object]:
     action = event.get("Action")
     try:
-        if action not in ("init", "check", "status"):
-            raise BadEventError(f"There is no action {str(action)[:40]!r}.", hint="Use init, check or status.")
+        if action not in ("init", "check", "status", "rotate"):
+            raise BadEventError(f"There is no action {str(action)[:40]!r}.", hint="Use init, check, status or rotate.")
         report = _attempt(action, event, seconds, work)
     except DbRolesError as error:
         _log.info("%s failed: %s %s", str(action)[:40], error.code, error.reason())

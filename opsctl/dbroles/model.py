@@ -2,6 +2,11 @@
 
 Pure and free of I/O. The model is made from the configuration (or from the properties of the custom resource, where all
 values arrive as strings); a name that PostgreSQL would cut, reserve or refuse is refused here, before any SQL.
+`RoleModel.from_mapping` says the shape of the mapping that the custom resource and the command line pass.
+
+There are two kinds of model. With `owner_login` false: seven roles, each for one purpose. With `owner_login` true: the
+owner without login, and what the application logs in as, which becomes the owner at once (`ALTER ROLE … SET role`), so
+that whatever it makes belongs to the owner, whichever of two logins made it.
 """
 
 from __future__ import annotations
@@ -10,7 +15,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
 
 from opsctl.dbroles.errors import BadModelError
 
@@ -20,12 +26,18 @@ PLANNER_VERSION = 1
 RDS_IAM = "rds_iam"
 APP_SCHEMA = "app"
 STAGE_SCHEMA = "stage"
+PUBLIC_SCHEMA = "public"
+
+Auth = Literal["iam", "password", "trust"]
+"""How the login roles log in; how the master does is its secret's affair."""
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _RESERVED_PREFIXES = ("pg_", "rds")
 RESERVED_NAMES = frozenset({"public", "none", "current_user", "current_role", "session_user", "postgres"})
 _NAME_KEYS = ("owner", "migrator", "writer", "reader", "loader", "user", "readonly")
 _MAX_CONNECTIONS = 10_000
+_EXTENSION = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
+_MAX_EXTENSIONS = 100
 
 
 def check_name(key: str, name: object) -> str:
@@ -46,11 +58,29 @@ def check_name(key: str, name: object) -> str:
     return name
 
 
+def check_extensions(names: object) -> tuple[str, ...]:
+    """Return `names` if they can be the names of extensions, else raise BadModelError."""
+    if not isinstance(names, (list, tuple)) or len(names) > _MAX_EXTENSIONS:
+        raise BadModelError(
+            "application.database.extensions is not a list of names.", hint="Write for instance [pg_trgm, unaccent]."
+        )
+    for name in names:
+        if not isinstance(name, str) or not _EXTENSION.fullmatch(name):
+            raise BadModelError(
+                f"application.database.extensions names {str(name)[:80]!r}, which can't be an extension.",
+                hint="Write the names as PostgreSQL has them, such as pg_trgm or uuid-ossp.",
+            )
+    return tuple(dict.fromkeys(names))
+
+
 @dataclass(frozen=True)
 class RoleModel:
-    """The names of the seven roles and the two settings that vary between environments.
+    """The names of the roles and the settings that vary between environments.
 
     `user_writer` gives the service's role the right to write. `user_connection_limit` holds for `user` and `readonly`.
+    With `owner_login` only `owner` and `user` are used, and there is no limit: one login serves web, workers, jobs and
+    release, which must not take each other's last connection. `passwords` is not part of the mapping: `for_auth` sets
+    it, and then `user` becomes two logins of the same rights, one of which a rotation may change while the other works.
     """
 
     owner: str = "app_owner"
@@ -62,14 +92,23 @@ class RoleModel:
     readonly: str = "app_readonly"
     user_writer: bool = False
     user_connection_limit: int = 40
+    owner_login: bool = False
+    extensions: tuple[str, ...] = ()
+    passwords: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         names = [check_name(key, getattr(self, key)) for key in _NAME_KEYS]
+        if self.passwords:
+            names += [check_name("user", name) for name in self.pair]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
+            raise BadModelError(f"Two roles have the name {twice[0]}.", hint="Give each role a name of its own.")
+        if self.passwords and not self.owner_login:
             raise BadModelError(
-                f"Two roles have the name {twice[0]}.", hint="Give each of the seven roles a name of its own."
+                "application.database has auth: password with owner: false, whose roles log in with IAM tokens only.",
+                hint="Write owner: true, or auth: iam.",
             )
+        check_extensions(self.extensions)
         if not 1 <= self.user_connection_limit <= _MAX_CONNECTIONS:
             raise BadModelError(
                 f"user_connection_limit is {self.user_connection_limit}.",
@@ -80,12 +119,14 @@ class RoleModel:
     def from_mapping(cls, mapping: Mapping[str, object]) -> RoleModel:
         """Read the model from configuration or from custom-resource properties.
 
+        The keys: `owner`, `migrator`, `writer`, `reader`, `loader`, `user`, `readonly` (names), `user_writer` (bool),
+        `user_connection_limit` (int), `owner_login` (bool), `extensions` (list of names).
         Absent keys take their defaults; unknown keys, and values of the wrong kind, raise BadModelError. A bool may be
         given as "true"/"false" and an int in digits, since CloudFormation hands every primitive over as a string.
         """
         if not isinstance(mapping, Mapping):
             raise BadModelError("The roles are not given as a mapping.", hint="Give a name for each role.")
-        known = {field.name for field in fields(cls)}
+        known = {*_NAME_KEYS, "user_writer", "user_connection_limit", "owner_login", "extensions"}
         unknown = sorted(str(key) for key in mapping if key not in known)
         if unknown:
             raise BadModelError(
@@ -94,26 +135,64 @@ class RoleModel:
         names = {key: check_name(key, mapping[key]) for key in _NAME_KEYS if key in mapping}
         writer = _read_bool("user_writer", mapping.get("user_writer", cls.user_writer))
         limit = _read_int("user_connection_limit", mapping.get("user_connection_limit", cls.user_connection_limit))
-        return cls(**names, user_writer=writer, user_connection_limit=limit)
+        return cls(
+            **names,
+            user_writer=writer,
+            user_connection_limit=limit,
+            owner_login=_read_bool("owner_login", mapping.get("owner_login", cls.owner_login)),
+            extensions=check_extensions(mapping.get("extensions", ())),
+            passwords=False,
+        )
+
+    def for_auth(self, auth: Auth) -> RoleModel:
+        """The model with the logins that `auth` needs. Raises BadModelError for passwords without an owner's login."""
+        return replace(self, passwords=auth == "password")
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two logins that passwords alternate between."""
+        return (f"{self.user}_a", f"{self.user}_b")
+
+    @property
+    def keyed_names(self) -> tuple[tuple[str, str], ...]:
+        """(purpose, name) of each role, in the order in which they are made."""
+        if not self.owner_login:
+            return tuple((key, getattr(self, key)) for key in _NAME_KEYS)
+        logins = zip(("user_a", "user_b"), self.pair, strict=True) if self.passwords else [("user", self.user)]
+        return (("owner", self.owner), *logins)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All seven roles, in the order in which they are made."""
-        return tuple(getattr(self, key) for key in _NAME_KEYS)
+        """All roles, in the order in which they are made."""
+        return tuple(name for _, name in self.keyed_names)
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """The roles of every kind of model with these names: what may be left from another one."""
+        return (*(getattr(self, key) for key in _NAME_KEYS), *self.pair)
 
     @property
     def login_roles(self) -> tuple[str, ...]:
         """The roles that someone or something logs in as."""
+        if self.owner_login:
+            return self.names[1:]
         return (self.migrator, self.loader, self.user, self.readonly)
 
     @property
     def limited_roles(self) -> tuple[str, ...]:
         """The roles with a connection limit and time-outs: the service and people."""
-        return (self.user, self.readonly)
+        return () if self.owner_login else (self.user, self.readonly)
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas that belong to the owner."""
+        return (PUBLIC_SCHEMA,) if self.owner_login else (APP_SCHEMA, STAGE_SCHEMA)
 
     @property
     def memberships(self) -> tuple[tuple[str, str], ...]:
         """(role, member) for every membership between the model's own roles."""
+        if self.owner_login:
+            return tuple((self.owner, login) for login in self.login_roles)
         pairs = [
             (self.owner, self.migrator),
             (self.reader, self.writer),
@@ -128,9 +207,14 @@ class RoleModel:
     def settings(self, role: str) -> dict[str, tuple[str, ...]]:
         """What `ALTER ROLE … IN DATABASE … SET` holds for a login role: setting -> value as a list.
 
-        pg_temp stands last in search_path, so that no temporary object can take the place of one in `app`.
+        pg_temp stands last in search_path, so that no temporary object can take the place of one in `app`. Extensions
+        are in `public`. An owner's login has no time-outs: each process sets its own. Its search_path is PostgreSQL's
+        usual one, since a project may count on its temporary tables being found first.
         """
-        values: dict[str, tuple[str, ...]] = {"search_path": (APP_SCHEMA, "pg_temp")}
+        if self.owner_login:
+            return {"search_path": (PUBLIC_SCHEMA,), "role": (self.owner,)}
+        extensions = (PUBLIC_SCHEMA,) if self.extensions else ()
+        values: dict[str, tuple[str, ...]] = {"search_path": (APP_SCHEMA, *extensions, "pg_temp")}
         if role == self.migrator:
             values["role"] = (self.owner,)
             values["lock_timeout"] = ("5s",)
@@ -140,12 +224,16 @@ class RoleModel:
         return values
 
     def to_dict(self) -> dict[str, object]:
-        """The model as plain data; `from_mapping` reads it back."""
-        return asdict(self)
+        """The model as plain data; `from_mapping` reads it back. What came later is there when it is used."""
+        found = asdict(self)
+        del found["passwords"]
+        found["extensions"] = list(self.extensions)
+        return {key: value for key, value in found.items() if value or key not in ("owner_login", "extensions")}
 
     def digest(self) -> str:
         """Hex digest of the model and the planner's version: a custom resource with it re-runs when either changes."""
-        text = json.dumps({"planner": PLANNER_VERSION, "model": asdict(self)}, sort_keys=True)
+        passwords = {"passwords": True} if self.passwords else {}
+        text = json.dumps({"planner": PLANNER_VERSION, "model": {**self.to_dict(), **passwords}}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -2,8 +2,8 @@
 
 The order matters and is fixed: roles, the master's membership in the owner (16+ gives a role's creator ADMIN alone,
 which neither creates a schema for the owner nor sets its default privileges), memberships, rds_iam, the database,
-schemas, what exists, what will exist, settings. What opsctl did not make is left alone: where it stands in the
-way the planner raises ConflictError, everything else is `drift.find_drift`'s to report.
+schemas, extensions, what exists, what will exist, settings. What opsctl did not make is left alone: where it stands in
+the way the planner raises ConflictError, everything else is `drift.find_drift`'s to report.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from opsctl.dbroles.changes import (
     CloseDatabase,
     CloseFunctionsByDefault,
     CloseSchema,
+    CreateExtension,
     CreateRole,
     CreateSchema,
+    GiveSchema,
     GrantByDefault,
     GrantConnect,
+    GrantOnDatabase,
     GrantOnRelations,
     GrantOnSchema,
     GrantRole,
@@ -30,18 +33,33 @@ from opsctl.dbroles.changes import (
     RoleOption,
     SetInDatabase,
 )
-from opsctl.dbroles.errors import ConflictError, MissingPrivilegeError
-from opsctl.dbroles.model import APP_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
+from opsctl.dbroles.errors import (
+    ConflictError,
+    FaultyServerError,
+    MissingPrivilegeError,
+    UnavailableExtensionError,
+)
+from opsctl.dbroles.mode_switch import (
+    OWNER_RIGHTS,
+    leave_memberships,
+    leave_ownership,
+    leave_settings,
+    wanted_settings,
+)
+from opsctl.dbroles.model import APP_SCHEMA, PUBLIC_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
 
 TABLE_WRITES = ("INSERT", "UPDATE", "DELETE")
 SEQUENCE_USE = ("USAGE", "SELECT")
+# The fix of CVE-2024-10978 made `ALTER ROLE … SET role` ineffective until the next release (notes of 17.2).
+_IGNORES_ROLE_SETTING = frozenset({150009, 160005, 170001})
 
 
 def plan(model: RoleModel, catalog: Catalog) -> tuple[Change, ...]:
     """The changes that turn `catalog` into `model`, empty when nothing is left to do.
 
     Raises ConflictError when a thing that opsctl did not make stands in the way, and MissingPrivilegeError when changes
-    are needed that the connected user can't make.
+    are needed that the connected user can't make. An extension that the server doesn't have is an
+    UnavailableExtensionError.
     """
     _refuse_conflicts(model, catalog)
     changes = (
@@ -49,6 +67,7 @@ def plan(model: RoleModel, catalog: Catalog) -> tuple[Change, ...]:
         *_memberships(model, catalog),
         *_database(model, catalog),
         *_schemas(model, catalog),
+        *_extensions(model, catalog),
         *_existing(model, catalog),
         *_future(model, catalog),
         *_settings(model, catalog),
@@ -62,8 +81,10 @@ def relation_grants(model: RoleModel) -> tuple[tuple[RelationKind, str, tuple[st
     """(kind, role, privileges) on every relation that belongs to the owner role.
 
     The same privileges hold in `app` and `stage`; USAGE on the schema, which only the loader has on `stage`, decides
-    who gets that far.
+    who gets that far. An owner's login needs none.
     """
+    if model.owner_login:
+        return ()
     return (
         ("table", model.reader, ("SELECT",)),
         ("table", model.writer, TABLE_WRITES),
@@ -72,7 +93,9 @@ def relation_grants(model: RoleModel) -> tuple[tuple[RelationKind, str, tuple[st
 
 
 def schema_grants(model: RoleModel) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """(schema, role, privileges) of the two schemas."""
+    """(schema, role, privileges) of the two schemas; an owner's login needs none."""
+    if model.owner_login:
+        return ()
     return (
         (APP_SCHEMA, model.reader, ("USAGE",)),
         (STAGE_SCHEMA, model.loader, ("USAGE", "CREATE")),
@@ -95,13 +118,26 @@ def _refuse_conflicts(model: RoleModel, catalog: Catalog) -> None:
                 f"The role {role.name} exists and is a superuser, or may replicate or bypass row security.",
                 hint="Take those rights away as a superuser, or give the role another name in the configuration.",
             )
-    for name in (APP_SCHEMA, STAGE_SCHEMA):
+    if model.owner_login:
+        _refuse_faulty_server(catalog)
+        return
+    for name in model.schemas:
         schema = catalog.schemas.get(name)
         if schema and schema.owner != model.owner:
             raise ConflictError(
                 f"The schema {name} exists and belongs to {schema.owner}, not to {model.owner}.",
                 hint=f"Rename it, or run ALTER SCHEMA {name} OWNER TO {model.owner} as its owner, and try again.",
             )
+
+
+def _refuse_faulty_server(catalog: Catalog) -> None:
+    number = catalog.server_version
+    if number in _IGNORES_ROLE_SETTING:
+        major, minor = divmod(number, 10000)
+        raise FaultyServerError(
+            f"PostgreSQL {major}.{minor} ignores ALTER ROLE … SET role, on which application.database.owner counts.",
+            hint=f"Upgrade the server to {major}.{minor + 1} or later, then try again.",
+        )
 
 
 def _refuse_without_privilege(catalog: Catalog) -> None:
@@ -151,9 +187,10 @@ def _memberships(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
         if not catalog.is_member(role, member):
             yield GrantRole(role, member)
     # The one membership that opsctl itself may have made under an earlier configuration.
-    if not model.user_writer and catalog.membership(model.writer, model.user):
+    if not model.owner_login and not model.user_writer and catalog.membership(model.writer, model.user):
         yield RevokeRole(model.writer, model.user)
-    if RDS_IAM in catalog.roles:
+    yield from leave_memberships(model, catalog)
+    if RDS_IAM in catalog.roles and not model.passwords:
         for member in model.login_roles:
             if not catalog.is_member(RDS_IAM, member):
                 yield GrantRole(RDS_IAM, member)
@@ -162,23 +199,44 @@ def _memberships(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
 def _database(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
     if any(grantee == PUBLIC for grantee, _ in catalog.database_acl):
         yield CloseDatabase(catalog.database)
+    if model.owner_login:
+        missing = tuple(one for one in OWNER_RIGHTS if (model.owner, one) not in catalog.database_acl)
+        if missing:
+            yield GrantOnDatabase(catalog.database, missing, model.owner)
     for role in model.login_roles:
         if (role, "CONNECT") not in catalog.database_acl:
             yield GrantConnect(catalog.database, role)
+    yield from leave_ownership(model, catalog)
 
 
 def _schemas(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
-    public = catalog.schemas.get("public")
+    public = catalog.schemas.get(PUBLIC_SCHEMA)
     if public and (PUBLIC, "CREATE") in public.acl:
-        yield CloseSchema("public")
-    for name in (APP_SCHEMA, STAGE_SCHEMA):
+        yield CloseSchema(PUBLIC_SCHEMA)
+    for name in dict.fromkeys((*model.schemas, *([PUBLIC_SCHEMA] if model.extensions else []))):
         if name not in catalog.schemas:
             yield CreateSchema(name, model.owner)
+    if model.owner_login and public and public.owner != model.owner:
+        yield GiveSchema(PUBLIC_SCHEMA, model.owner)
     for name, role, privileges in schema_grants(model):
         schema = catalog.schemas.get(name)
         missing = tuple(one for one in privileges if schema is None or (role, one) not in schema.acl)
         if missing:
             yield GrantOnSchema(name, missing, role)
+
+
+def _extensions(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    """NOTE: what is not wanted any longer stays, since dropping an extension drops the columns of its types."""
+    for name in model.extensions:
+        found = catalog.extensions.get(name)
+        if found is None:
+            raise UnavailableExtensionError(
+                f"The server has no extension {name}, which application.database.extensions names.",
+                hint="Correct the name, or take it out and use a server that has it; SELECT name FROM "
+                "pg_available_extensions lists them.",
+            )
+        if found.installed is None:
+            yield CreateExtension(name, None if found.home else PUBLIC_SCHEMA)
 
 
 def _existing(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
@@ -202,6 +260,8 @@ def _future(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
         missing = tuple(one for one in privileges if (role, one) not in acl)
         if missing:
             yield GrantByDefault(model.owner, kinds[kind], missing, role)
+    if model.owner_login:
+        return
     functions = catalog.default_acl.get("functions")
     if functions is None or (PUBLIC, "EXECUTE") in functions:
         yield CloseFunctionsByDefault(model.owner)
@@ -210,6 +270,7 @@ def _future(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
 def _settings(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
     for role in model.login_roles:
         stored = catalog.settings.get(role, {})
-        for setting, value in model.settings(role).items():
+        for setting, value in wanted_settings(model, catalog, role).items():
             if stored.get(setting) != ", ".join(value):
                 yield SetInDatabase(role, catalog.database, setting, value)
+    yield from leave_settings(model, catalog)

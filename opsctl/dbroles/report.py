@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from opsctl.dbroles.catalog import Catalog
-from opsctl.dbroles.drift import Auth, find_drift
-from opsctl.dbroles.model import APP_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
+from opsctl.dbroles.drift import find_drift
+from opsctl.dbroles.model import RDS_IAM, Auth, RoleModel
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,30 @@ class StatusReport:
         return {**asdict(self), "schema_owners": dict(self.schema_owners), "drifted": self.drifted}
 
 
+@dataclass(frozen=True)
+class RotationReport:
+    """The result of `rotate`: which login the secret holds now, and the version of the secret that does.
+
+    `previous` is the login that it held before, and still works; None when the secret held none.
+    """
+
+    database: str
+    login: str
+    previous: str | None
+    secret_version: str
+    findings: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the last line of a terminal."""
+        before = f"; {self.previous} works until the next rotation" if self.previous else ""
+        return f"Database {self.database}: the application's login is {self.login} now{before}."
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain data for JSON."""
+        return {**asdict(self), "summary": self.summary}
+
+
 def version_text(number: int) -> str:
     """libpq's number (160014) as people write it (16.14)."""
     return f"{number // 10000}.{number % 10000}"
@@ -105,15 +129,12 @@ def build_status(model: RoleModel, catalog: Catalog, auth: Auth, pending: tuple[
         master=catalog.current_user,
         digest=model.digest(),
         has_rds_iam=RDS_IAM in catalog.roles,
-        roles=tuple(_role_status(key, getattr(model, key), catalog) for key in _KEYS),
-        schema_owners=tuple((name, owners[name]) for name in (APP_SCHEMA, STAGE_SCHEMA) if name in owners),
+        roles=tuple(_role_status(key, name, catalog) for key, name in model.keyed_names),
+        schema_owners=tuple((name, owners[name]) for name in model.schemas if name in owners),
         default_privileges=tuple(defaults),
         pending=pending,
         findings=find_drift(model, catalog, auth),
     )
-
-
-_KEYS = ("owner", "migrator", "writer", "reader", "loader", "user", "readonly")
 
 
 def _role_status(key: str, name: str, catalog: Catalog) -> RoleStatus:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
-from opsctl.dbroles.drift import Auth
 from opsctl.dbroles.errors import BadEventError, BadSettingsError
+from opsctl.dbroles.model import Auth
 
 SslMode = Literal["disable", "prefer", "require", "verify-full"]
 _SSL_MODES = ("disable", "prefer", "require", "verify-full")
@@ -21,6 +21,8 @@ class ConnectionSettings:
 
     Either `secret_arn` names a Secrets Manager secret whose JSON holds `username` and `password`, or `user` (and, where
     the server asks for one, `password`) is given. `auth` says how the login roles log in, not how the master does.
+    `login_secret_arn` names the secret that the application's login is kept in, for auth password; without it the roles
+    are made, and no password is.
     """
 
     host: str
@@ -32,14 +34,15 @@ class ConnectionSettings:
     auth: Auth = "trust"
     sslmode: SslMode = "prefer"
     ssl_root_cert: str | None = None
+    login_secret_arn: str | None = None
 
     def __post_init__(self) -> None:
         _check_text("host", self.host, 255)
         _check_text("database", self.database, 63)
         if not 1 <= self.port <= 65535:
             raise BadSettingsError(f"The port is {self.port}.", hint="Give a port from 1 to 65535.")
-        if self.auth not in ("iam", "trust"):
-            raise BadSettingsError(f"Auth is {self.auth!r}.", hint="Write iam or trust.")
+        if self.auth not in ("iam", "password", "trust"):
+            raise BadSettingsError(f"Auth is {self.auth!r}.", hint="Write iam, password or trust.")
         if self.sslmode not in _SSL_MODES:
             raise BadSettingsError(f"sslmode is {self.sslmode!r}.", hint=f"Write one of {', '.join(_SSL_MODES)}.")
         if not self.secret_arn and not self.user:
@@ -90,10 +93,11 @@ class ConnectionSettings:
     def from_properties(
         cls, properties: Mapping[str, object], environ: Mapping[str, str], bundle_root: Path
     ) -> ConnectionSettings:
-        """Read the properties of the custom resource.
+        """Read the properties of the custom resource: Host, Port, Database, MasterSecretArn, Auth, and LoginSecretArn
+        with Auth=password.
 
         DB_SSL_ROOT_CERT in `environ` is the CA bundle's path below `bundle_root`; with it the server must prove itself
-        (verify-full). With Auth=iam it must be there: otherwise the master's password could go to anyone.
+        (verify-full). Without Auth=trust it must be there: otherwise the master's password could go to anyone.
         Raises BadEventError for an absent property and BadSettingsError for a bad value.
         """
         auth = _property(properties, "Auth")
@@ -103,9 +107,9 @@ class ConnectionSettings:
             raise BadSettingsError(
                 f"DB_SSL_ROOT_CERT names {certificate}, which is not in the bundle.", hint="Build the bundle anew."
             )
-        if auth == "iam" and path is None:
+        if auth in ("iam", "password") and path is None:
             raise BadSettingsError(
-                "Auth is iam, but DB_SSL_ROOT_CERT names no CA bundle to verify the server with.",
+                f"Auth is {auth}, but DB_SSL_ROOT_CERT names no CA bundle to verify the server with.",
                 hint="Set DB_SSL_ROOT_CERT to certs/rds.pem on the function.",
             )
         return cls(
@@ -116,6 +120,7 @@ class ConnectionSettings:
             auth=cast(Auth, auth),
             sslmode="verify-full" if path else "prefer",
             ssl_root_cert=str(path) if path else None,
+            login_secret_arn=_property(properties, "LoginSecretArn") if auth == "password" else None,
         )
 
 

@@ -14,20 +14,25 @@ from opsctl.dbroles.changes import (
     CloseDatabase,
     CloseFunctionsByDefault,
     CloseSchema,
+    CreateExtension,
     CreateRole,
     CreateSchema,
+    GiveSchema,
     GrantByDefault,
     GrantConnect,
+    GrantOnDatabase,
     GrantOnRelations,
     GrantOnSchema,
     GrantRole,
     LimitConnections,
+    ResetInDatabase,
+    RevokeOnDatabase,
     RevokeRole,
     SetInDatabase,
 )
 
 _ATTRIBUTES = ("LOGIN", "NOLOGIN", "INHERIT", "NOCREATEDB", "NOCREATEROLE")
-_PRIVILEGES = ("USAGE", "CREATE", "SELECT", "INSERT", "UPDATE", "DELETE")
+_PRIVILEGES = ("USAGE", "CREATE", "SELECT", "INSERT", "UPDATE", "DELETE", "CONNECT", "TEMPORARY")
 _KEYWORDS = frozenset({*_ATTRIBUTES, *_PRIVILEGES})
 _RELATION_WORD: dict[RelationKind, str] = {"table": "TABLE", "sequence": "SEQUENCE"}
 _DEFAULT_WORD: dict[DefaultKind, str] = {"tables": "TABLES", "sequences": "SEQUENCES", "functions": "FUNCTIONS"}
@@ -43,20 +48,19 @@ def render(change: Change) -> sql.Composed:
             return sql.SQL("GRANT {} TO {}").format(_name(role), _name(member))
         case RevokeRole(role, member):
             return sql.SQL("REVOKE {} FROM {}").format(_name(role), _name(member))
-        case CloseDatabase(database):
-            return sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(_name(database))
-        case GrantConnect(database, role):
-            return sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(_name(database), _name(role))
-        case CloseSchema(schema):
-            return sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(_name(schema))
-        case CreateSchema(schema, owner):
-            return sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(_name(schema), _name(owner))
-        case GrantOnSchema(schema, privileges, role):
-            return sql.SQL("GRANT {} ON SCHEMA {} TO {}").format(_words(privileges), _name(schema), _name(role))
+        case CloseDatabase() | GrantConnect() | GrantOnDatabase() | RevokeOnDatabase():
+            return _render_database(change)
+        case CloseSchema() | CreateSchema() | GiveSchema() | GrantOnSchema():
+            return _render_schema(change)
+        case CreateExtension(name, schema):
+            place = sql.SQL(" SCHEMA {}").format(_name(schema)) if schema else sql.SQL("")
+            return sql.SQL("CREATE EXTENSION IF NOT EXISTS {}{} CASCADE").format(_name(name), place)
         case GrantOnRelations() | GrantByDefault() | CloseFunctionsByDefault():
             return _render_grant(change)
         case SetInDatabase():
             return _render_setting(change)
+        case ResetInDatabase(role, database, setting):
+            return sql.SQL("ALTER ROLE {} IN DATABASE {} RESET {}").format(_name(role), _name(database), _name(setting))
         case _:
             assert_never(change)
 
@@ -84,6 +88,34 @@ def _render_role(change: CreateRole | AlterRole | LimitConnections) -> sql.Compo
             return sql.SQL("ALTER ROLE {} {}").format(_name(name), _words(options, " "))
         case LimitConnections(name, limit):
             return sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(_name(name), sql.Literal(limit))
+        case _:
+            assert_never(change)
+
+
+def _render_database(change: CloseDatabase | GrantConnect | GrantOnDatabase | RevokeOnDatabase) -> sql.Composed:
+    match change:
+        case CloseDatabase(database):
+            return sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(_name(database))
+        case GrantConnect(database, role):
+            return sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(_name(database), _name(role))
+        case GrantOnDatabase(database, privileges, role):
+            return sql.SQL("GRANT {} ON DATABASE {} TO {}").format(_words(privileges), _name(database), _name(role))
+        case RevokeOnDatabase(database, privileges, role):
+            return sql.SQL("REVOKE {} ON DATABASE {} FROM {}").format(_words(privileges), _name(database), _name(role))
+        case _:
+            assert_never(change)
+
+
+def _render_schema(change: CloseSchema | CreateSchema | GiveSchema | GrantOnSchema) -> sql.Composed:
+    match change:
+        case CloseSchema(schema):
+            return sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(_name(schema))
+        case CreateSchema(schema, owner):
+            return sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(_name(schema), _name(owner))
+        case GiveSchema(schema, owner):
+            return sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(_name(schema), _name(owner))
+        case GrantOnSchema(schema, privileges, role):
+            return sql.SQL("GRANT {} ON SCHEMA {} TO {}").format(_words(privileges), _name(schema), _name(role))
         case _:
             assert_never(change)
 

@@ -28,9 +28,9 @@ from opsctl.deploy.situation import Situation
 from opsctl.deploy.stackrun import StackRunner
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower, LeftRunningError, Pace
-from opsctl.deploy.tasks import TaskRunner, migrate_task
+from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
-from opsctl.stacks.model import FromContext
+from opsctl.stacks.model import FromContext, rollout_process
 
 if TYPE_CHECKING:
     from opsctl.stacks.model import StackTemplate
@@ -139,9 +139,12 @@ class Deployment:
         }
         if plan.image is not None:
             runs["image"] = lambda image=plan.image: self._image_step(image)  # type: ignore[misc]
+        writes = self._now.secrets.used and self._now.release_starts(selected)
+        if writes:
+            runs["secrets"] = self._secrets_step
         if plan.migrate:
-            runs["migrate"] = self._migrate_step
-        order = planner.order(selected, image=plan.image is not None, migrate=plan.migrate)
+            runs["migrate"] = self._release_step
+        order = planner.order(selected, image=plan.image is not None, migrate=plan.migrate, secrets=writes)
         return [Step(name, runs[name], after) for name, after in order.items()]
 
     def _timed(self, step: str, text: str, work: Callable[[], tuple[bool, str]]) -> None:
@@ -299,10 +302,26 @@ class Deployment:
     def _next_release(self) -> int:
         return self._last.number + 1 if self._last else 1
 
-    def _migrate_step(self) -> None:
+    def _secrets_step(self) -> None:
+        def work() -> tuple[bool, str]:
+            with self._guard:
+                state = self._now.state
+            if self._lock is not None:
+                self._lock.ensure()
+            written = self._now.secrets.write(state, self._now.digest)
+            with self._guard:
+                for key in [key for key in self._now.context if rollout_process(key) is not None]:
+                    self._now.context[key] = self._now.rollout(rollout_process(key) or "")
+            return bool(written), f"{written} written" if written else "all are up to date"
+
+        self._timed("secrets", "generate and derive what is missing", work)
+
+    def _release_step(self) -> None:
+        migrates = all("migrate" in command for command in self._env.application.release.commands)
+
         def work() -> tuple[bool, str]:
             wanted = set(self._now.image.migrations.split())
-            if wanted and wanted <= self._applied():
+            if migrates and wanted and wanted <= self._applied():
                 return False, "nothing is pending"
             with self._guard:
                 state = self._now.state
@@ -316,10 +335,10 @@ class Deployment:
                 clock=self._clock,
                 detach=self._detach,
             )
-            runner.run(migrate_task(state.outputs), token=f"{self._request.run_id}-migrate")
-            return True, "migrations are applied"
+            runner.run(release_task(state.outputs), token=f"{self._request.run_id}-migrate")
+            return True, "migrations are applied" if migrates else "the release's commands ran"
 
-        self._timed("migrate", "apply pending migrations", work)
+        self._timed("migrate", "apply pending migrations" if migrates else "run the release's commands", work)
 
     def _applied(self) -> set[str]:
         """Migrations that earlier releases brought to this database; none of one that was made again since."""

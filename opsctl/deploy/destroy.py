@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opsctl.config import naming
 from opsctl.deploy.events import Emit, Note, Progress, StepFinished, StepStarted
 from opsctl.deploy.removal import Removal, StackRemover
 from opsctl.deploy.state import RemoteState
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
 # As shown to a person. The bootstrap stack belongs to the account and is never removed here.
-WITHOUT_DATA = ("dashboard", "edge", "app", "front", "jobs", "functions")
+WITHOUT_DATA = (naming.SITE_STACK, "edge", "app", "front", "jobs", "functions")
 REST = ("upkeep", "egress", "data", "network", "platform")
 # Why a stack stays with the database.
 _STAYS = {
@@ -35,8 +36,8 @@ _HELD_BY_TASKS = ("egress", "network", "platform")
 # to go: so upkeep starts at once, and the functions stack waits for jobs only, which wait for nobody. A service that is
 # about to go needs neither a replica nor migrations.
 USED_BY = {
-    "edge": ("dashboard",),
-    "front": ("app",),
+    "edge": (naming.SITE_STACK,),
+    "front": ("app", "jobs"),
     "functions": ("jobs",),
     "egress": ("app", "jobs", "upkeep"),
     "data": ("app", "jobs", "upkeep"),
@@ -47,7 +48,7 @@ USED_BY = {
 _LONG_ENDS = {
     "functions": "on AWS the function's network interfaces take up to 20 minutes to go",
     "upkeep": "on AWS the rotation function's network interfaces take up to 20 minutes to go",
-    "dashboard": "on AWS a distribution is switched off everywhere first, which takes minutes",
+    naming.SITE_STACK: "on AWS a distribution is switched off everywhere first, which takes minutes",
 }
 # A container is killed two minutes after SIGTERM at the latest; its network interface goes a little later.
 _TASK_SECONDS = 600.0

@@ -86,7 +86,8 @@ class ImagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything one deploy would do, in order. `record`: an earlier deploy ended before its release record.
+    """Everything one deploy would do, in order. `secrets`: some have to be generated or derived; `record`: an earlier
+    deploy ended before its release record.
 
     `notes` are sentences about what the configuration alone would not lead one to expect; `problems`, about what AWS
     would refuse, so that the plan must not be executed. `expected`: how long making its new stacks takes on AWS, by the
@@ -97,6 +98,7 @@ class Plan:
     stacks: tuple[StackPlan, ...]
     image: ImagePlan | None = None
     migrate: bool = False
+    secrets: bool = False
     record: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -105,7 +107,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.migrate or self.record) and not any(stack.is_change for stack in self.stacks)
+        return not (self.migrate or self.secrets or self.record) and not any(stack.is_change for stack in self.stacks)
 
     @property
     def risks(self) -> tuple[Risk, ...]:

@@ -143,17 +143,21 @@ def plan(
     context: Context,
     *,
     image: ImagePlan | None = None,
+    secrets: bool = False,
 ) -> Plan:
     """The whole plan for `templates`, in their order."""
     stacks = tuple(plan_stack(template, state, context) for template in templates)
-    return Plan(environment, stacks, image, migrate=needs_migration(templates, state, context))
+    return Plan(environment, stacks, image, migrate=needs_migration(templates, state, context), secrets=secrets)
 
 
-def order(templates: Sequence[StackTemplate], *, image: bool, migrate: bool) -> dict[str, tuple[str, ...]]:
+def order(
+    templates: Sequence[StackTemplate], *, image: bool, migrate: bool, secrets: bool = False
+) -> dict[str, tuple[str, ...]]:
     """The steps of a deploy, each with those that it waits for, as far as they are part of this deploy.
 
     Everything comes after the account's own stack, whose bucket holds the lock. Beside the stacks: `image` is built or
-    found once its repository is there, `migrate` runs before the service changes, and when its address stands: what
+    found once its repository is there, `secrets` are written when all is known that they are made from, which includes
+    the database's login; `migrate` runs before the service changes, and when its address stands: what
     prepares a release may have to know it.
     """
     steps: dict[str, tuple[str, ...]] = {}
@@ -165,11 +169,15 @@ def order(templates: Sequence[StackTemplate], *, image: bool, migrate: bool) -> 
             after = (*after, "image")
         if template.stack == "app" and migrate:
             after = (*after, "migrate")
+        if template.stack == "app" and secrets:
+            after = (*after, "secrets")
         steps[template.stack] = after
     if image:
         steps["image"] = ("platform",)
+    if secrets:
+        steps["secrets"] = ("platform", "front", "upkeep", "jobs", "image")
     if migrate:
-        steps["migrate"] = ("front", "jobs", "image")
+        steps["migrate"] = ("front", "jobs", "image", "secrets")
     return {name: tuple(other for other in after if other in steps) for name, after in steps.items()}
 
 

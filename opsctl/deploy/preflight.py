@@ -7,7 +7,9 @@ from typing import Protocol
 
 from opsctl.aws.account import LambdaConcurrency
 from opsctl.aws.errors import AwsError
-from opsctl.config.models import Environment
+from opsctl.config import naming
+from opsctl.config.application import Web
+from opsctl.config.models import Environment, SiteAddress
 from opsctl.deploy.events import Emit, Note
 from opsctl.errors import OpsctlError
 from opsctl.stacks.egress import INTERFACE_SERVICES
@@ -96,8 +98,8 @@ def _letters(env: Environment, names: Iterable[str]) -> str:
 
 def hosted_zones(env: Environment, account: AccountReader) -> Iterator[str]:
     """A certificate waits for its DNS record for ever when the zone is another account's, or another zone."""
-    for section in ("ecs", "dashboard"):
-        block = getattr(env, section)
+    blocks: dict[str, Web | SiteAddress] = {"application.web": env.application.web, naming.SITE_STACK: env.site}
+    for section, block in blocks.items():
         if block.hosted_zone_id is None:
             continue
         name = account.hosted_zone(block.hosted_zone_id)
@@ -123,12 +125,13 @@ def lambda_limits(env: Environment, account: AccountReader) -> Iterator[str]:
 
 def fargate_limits(env: Environment, account: AccountReader) -> Iterator[str]:
     """A rolling update runs old and new tasks side by side, and a one-off task beside them."""
-    needed = (2 * env.ecs.min_count + 1) * env.ecs.cpu / 1024
+    web = env.application.web
+    needed = (2 * web.count[0] + 1) * web.cpu / 1024
     allowed = account.fargate_vcpus()
     if needed > allowed:
         yield (
-            f"ecs.cpu: a rolling update of {env.ecs.min_count} tasks needs {needed:g} vCPUs with a one-off task beside "
-            f"it, Fargate allows this account {allowed:g}; ask for more in Service Quotas, or lower cpu or min_count."
+            f"application.web.cpu: a rolling update of {web.count[0]} tasks needs {needed:g} vCPUs with a one-off task "
+            f"beside it, Fargate allows this account {allowed:g}; ask for more in Service Quotas, or less here."
         )
 
 

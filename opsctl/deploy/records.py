@@ -28,7 +28,7 @@ def record_problems(wanted: Iterable[StackTemplate], deployed: Mapping[str, str]
     return tuple(
         f"{stack}: the record of {name} is in the {holder[name]} stack, as an earlier opsctl made it, and Route 53 "
         "takes a name once. Deploy without the domain first, in a quiet hour (where TLS is enforced with "
-        "ecs.certificate_arn in its place): the service then answers at its load balancer's own name, and the old "
+        "certificate_arn in its place): the service then answers at its load balancer's own name, and the old "
         "record goes. Then put the domain back and deploy again."
         for name, stack in found.items()
     )

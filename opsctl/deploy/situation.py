@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.aws.errors import AwsError
+from opsctl.config import naming
 from opsctl.config.nearest import nearest
 from opsctl.deploy import nat_image, planner, release
 from opsctl.deploy.database_class import class_problems
@@ -17,11 +18,13 @@ from opsctl.deploy.image import ImageSource
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.records import record_problems
 from opsctl.deploy.replicas import read_problems, replicas_of
+from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.deploy.state import RemoteState, StackReader, read_state
 from opsctl.deploy.statuses import Action, action_for
 from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.errors import UsageError
-from opsctl.stacks.model import FromContext
+from opsctl.stacks.model import FromContext, rollout_process
+from opsctl.stacks.parts.tasks import container_name
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -74,6 +77,7 @@ class Situation:
         self.bundle = bundle
         self.request = request
         self.state = RemoteState()
+        self.secrets = ApplicationSecrets(env, aws)
         self.context: dict[ContextKey, str | None] = {}
         self._notes: list[str] = []
         for name in request.stacks:
@@ -89,8 +93,10 @@ class Situation:
         account = self.account()
         image = self.image.plan(account) if self._wants_image() else None
         selected = self._selected(image)
+        self.secrets.look(self.state)
         self.context = self._read_context(image, selected)
-        plan = planner.plan(self.env.name, selected, self.state, self.context, image=image)
+        due = self.release_starts(selected) and self.secrets.due(self.state, self.digest)
+        plan = planner.plan(self.env.name, selected, self.state, self.context, image=image, secrets=due)
         return replace(
             plan,
             expected=self._expected(selected, plan),
@@ -109,15 +115,32 @@ class Situation:
         last = self._last_release()
         return as_ordered(new, steps, seconds=learned(last.seconds if last is not None else {}))
 
+    @staticmethod
+    def release_starts(selected: Sequence[StackTemplate]) -> bool:
+        """Whether tasks of the application are started by what is deployed."""
+        return any(template.stack in {"jobs", "app"} for template in selected)
+
+    @property
+    def digest(self) -> str:
+        """The release's image, in hex; "" before it is built."""
+        return (self.context.get("image_uri") or "").rpartition("@sha256:")[2]
+
+    def rollout(self, process: str) -> str | None:
+        """What makes a service start its tasks anew when it changes: secrets, and restarts so far."""
+        stamp = self.secrets.stamp(self.state, self.digest)
+        deployed = self.deployed("app", f"{naming.part_id(container_name(process))}Rollout") or ""
+        return None if stamp is None else f"{stamp}.{deployed.partition('.')[2] or '0'}"
+
     def _last_release(self) -> release.Release | None:
         bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
         return release.current(self.aws.s3, bucket, self.env.name) if bucket is not None else None
 
     def _problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
         """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
+        missing = self.secrets.problems() if self.release_starts(selected) else ()
         if self.env.target == "local":
-            return ()
-        return (*record_problems(selected, self.state.bodies), *self._database_problems(selected))
+            return missing
+        return (*missing, *record_problems(selected, self.state.bodies), *self._database_problems(selected))
 
     def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
         """What RDS would refuse of database and replica as configured. Asked when these change only."""
@@ -203,6 +226,10 @@ class Situation:
             context["db_init_bundle_key"] = self.bundle.key
         if "nat_image_id" in wanted:
             context["nat_image_id"] = self._nat_image(self.templates["egress"])
+        self.context = context
+        for key in wanted:
+            if (process := rollout_process(key)) is not None:
+                context[key] = self.rollout(process)
         if "guardduty" in wanted:
             context["guardduty"] = "true" if self._wants_detector() else "false"
         return context

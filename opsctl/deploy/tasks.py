@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.logs import LogPage
+from opsctl.config import naming
 from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.stream import DetachedError, Patience
 from opsctl.errors import ExitCode, OpsctlError
@@ -19,6 +20,7 @@ from opsctl.errors import ExitCode, OpsctlError
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html (eventual consistency)
 _UNKNOWN_SECONDS = 60.0
 
+_STAYS = "What it changed before it failed stays."
 # Outputs by stack.
 Outputs = Callable[[str], Mapping[str, str]]
 
@@ -85,25 +87,26 @@ def _request(outputs: Outputs, name: str, task_definition: str, **more: Any) -> 
         subnets=tuple(network["PrivateSubnetIds"].split(",")),
         security_groups=(network["JobsSecurityGroupId"],),
         log_group=platform["JobsLogGroupName"],
-        container=name,
         **more,
     )
 
 
-def migrate_task(outputs: Outputs) -> TaskRequest:
-    """The migration task of an environment, from its stacks' outputs."""
-    return _request(outputs, "migrate", outputs("jobs")["MigrateTaskDefinitionArn"])
-
-
-def dataset_task(outputs: Outputs, command: tuple[str, ...] | None = None) -> TaskRequest:
-    """The dataset task of an environment, from its stacks' outputs; `command` replaces its own."""
+def release_task(outputs: Outputs, command: tuple[str, ...] | None = None, *, name: str = "migrate") -> TaskRequest:
+    """What runs before a release, from the stacks' outputs; `command` replaces its own, under another name."""
     return _request(
-        outputs,
-        "dataset",
-        outputs("app")["DatasetTaskDefinitionArn"],
-        command=command,
-        if_it_fails="The active dataset release is as it was before.",
-    )
+        outputs, name, outputs("jobs")["MigrateTaskDefinitionArn"], container="migrate", command=command,
+        **({} if command is None else {"if_it_fails": _STAYS}),
+    )  # fmt: skip
+
+
+def job_task(
+    outputs: Outputs, job: str, command: tuple[str, ...] | None = None, *, if_it_fails: str | None = None
+) -> TaskRequest:
+    """A job's task, from the stacks' outputs; `command` replaces its own."""
+    return _request(
+        outputs, job, outputs("app")[f"{naming.part_id(job)}TaskDefinitionArn"], container=job, command=command,
+        if_it_fails=if_it_fails or _STAYS,
+    )  # fmt: skip
 
 
 @dataclass(slots=True)

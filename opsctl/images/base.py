@@ -103,6 +103,14 @@ def open_layer(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile
             yield archive
 
 
+def pins_base(dockerfile: Path) -> bool:
+    """Whether a Dockerfile names its base image where opsctl looks for it."""
+    try:
+        return _PINNED.search(dockerfile.read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def pinned_base(dockerfile: Path) -> ImageName:
     """The base image that the Dockerfile's `ARG PYTHON_IMAGE` names. Raises BuildError when it names no digest."""
     try:

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import Path
 
-from opsctl.images.contract import shipped_files
+from opsctl.images.building import build_environment
+from opsctl.images.contract import own_layer
 from opsctl.images.layers import file_mode
 from opsctl.images.names import ImageName
+from opsctl.images.project import Project
 
 # What decides the bytes of an image: another line in one of these may make another image of the same files.
-BUILDER = ("base", "contract", "interpreter", "layers", "native", "store", "wheels")
+BUILDER = ("base", "building", "contract", "interpreter", "layers", "native", "store", "wheels")
 
 
-def content_key(root: Path, base: ImageName, platforms: tuple[str, ...]) -> str:
-    """SHA-256 (hex) of everything that decides the image: files, base, platforms, and the code of the builder.
+def content_key(project: Project, requirements: str, base: ImageName | None, platforms: tuple[str, ...]) -> str:
+    """SHA-256 (hex) of everything that decides the image: files, requirements, what the application says of its build,
+    base, platforms, opsctl's layer, and the code of the builder.
 
-    Raises BuildError when set-up has not put the assets there.
+    Raises BuildError when something included, or the certificates, are missing.
     """
-    digest = hashlib.sha256(f"{builder_digest()}\0{base}\0{','.join(platforms)}\0".encode())
-    for name, path in shipped_files(root):
+    digest = hashlib.sha256(f"{builder_digest()}\0{base}\0{','.join(platforms)}\0{_said(project)}\0".encode())
+    digest.update(requirements.encode() + b"\0")
+    for entry in own_layer():
+        digest.update(f"{entry.path}\0".encode() + (entry.data or b""))
+    for name, path in project.files:
         data = path.read_bytes()
         digest.update(os.fsencode(f"{name}\0{file_mode(path):o}\0{len(data)}\0"))
         digest.update(data)
     return digest.hexdigest()
+
+
+def _said(project: Project) -> str:
+    """What of the application block gets into an image: values of an environment do not."""
+    application = project.application
+    said = {
+        "commands": None if application.dockerfile or application.image else application.build.commands,
+        "environment": build_environment(application),
+        "dockerfile": application.dockerfile,
+        "target": application.target,
+        "args": application.args,
+        "image": application.image,
+    }
+    return json.dumps(said, sort_keys=True)
 
 
 def builder_digest(sources: Traversable | None = None) -> str:

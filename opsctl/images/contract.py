@@ -1,59 +1,25 @@
-"""What an image of the service is, whichever engine makes it: files, user, environment, command."""
+"""What an image that opsctl makes is, whichever engine makes it: user, environment, places, and opsctl's own layer."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.images.base import Base
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import Entry
-from opsctl.images.source import migration_ids, source_files
-from opsctl.paths import portable
+from opsctl.layer import contents
+from opsctl.paths import certificates
 
 USER_ID = 10001
-COMMAND = ("python", "manage.py", "serve")
 ENVIRONMENT = {
-    "DATA_DIR": "/data",
-    "DB_SSL_ROOT_CERT": "/app/certs/rds.pem",
-    "DJANGO_SETTINGS_MODULE": "config.settings",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PORT = 8000
-HEALTH_CHECK = (
-    "python", "-c",
-    "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8000') + '/healthz')",
-)  # fmt: skip
-SHIPPED_DATA = ("salary_sources.json", "sample_salaries.csv")
-# Set-up puts these there; git does not track them.
-ASSETS = ("salaries/static/salaries/vendor/chart.umd.js", "certs/rds.pem")
-_LEFT_OUT = {"Dockerfile", "mypy.ini", "requirements.in"}
-
-
-def shipped_files(root: Path) -> list[tuple[str, Path]]:
-    """`(path below /app, file)` of everything that is copied in, sorted. Raises BuildError when assets are missing."""
-    service = root / "service"
-    missing = [name for name in ASSETS if not (service / name).is_file()]
-    if missing:
-        raise BuildError(
-            f"{', '.join(f'service/{name}' for name in missing)} is not there, and no image works without.",
-            code="assets-missing",
-            hint="Run make setup, which puts it there.",
-        )
-    found = {portable(path, service): path for path in source_files(service)}
-    found |= {name: service / name for name in ASSETS}
-    found |= {f"data/{name}": root / "data" / name for name in SHIPPED_DATA if (root / "data" / name).is_file()}
-    return sorted((name, path) for name, path in found.items() if name not in _LEFT_OUT)
-
-
-def manifest_notes(root: Path) -> dict[str, str]:
-    """What the manifest notes for whoever deploys the image without its sources."""
-    return {MIGRATIONS_ANNOTATION: migration_ids(root / "service")}
+STATIC_ROOT = "/app/staticfiles"
+"""Where static files are collected for a project that names no place of its own."""
 
 
 def site_packages(python: str) -> str:
@@ -83,21 +49,41 @@ def system_entries(base: Base) -> list[Entry]:
     ]
 
 
-def image_config(base: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
-    """The configuration of an image on top of the base's; its only time is the base's own."""
-    values = copy.deepcopy(base)
-    before = values.get("config") or {}
-    kept = [each for each in before.get("Env") or [] if each.partition("=")[0] not in {*ENVIRONMENT, "PATH"}]
+def own_layer() -> list[Entry]:
+    """What opsctl adds to every image: certificates, the hook and the start program."""
+    found = certificates()
+    if found is None:
+        raise BuildError(
+            "The certificates of RDS are not beside opsctl, so no image could verify the database.",
+            code="assets-missing",
+            hint="Run make setup, which puts them there.",
+        )
+    return [Entry(path, data=data) for path, data in contents.files(found).items()]
+
+
+def image_config(base: dict[str, Any], diff_ids: list[str], *, folder: str) -> dict[str, Any]:
+    """The configuration of an image on top of the base's; its only time is the base's own. `folder`: of manage.py."""
+    values = with_layers(base, diff_ids)
+    before = values["config"]
+    own = {**ENVIRONMENT, "OPSCTL_STATIC_ROOT": STATIC_ROOT}
+    kept = [each for each in before.get("Env") or [] if each.partition("=")[0] not in {*own, "PATH"}]
     path = next((each for each in before.get("Env") or [] if each.startswith("PATH=")), f"PATH={_PATH}")
     values["config"] = {
-        "Env": [f"PATH=/venv/bin:{path.partition('=')[2]}", *kept, *(f"{k}={v}" for k, v in ENVIRONMENT.items())],
+        "Env": [f"PATH=/venv/bin:{path.partition('=')[2]}", *kept, *(f"{k}={v}" for k, v in own.items())],
         "User": f"{USER_ID}:{USER_ID}",
-        "WorkingDir": "/app",
-        "Cmd": list(COMMAND),
-        "ExposedPorts": {f"{PORT}/tcp": {}},
+        "WorkingDir": f"/app/{folder}".rstrip("/"),
+        "Cmd": ["python", f"/{contents.LAYER}/start.py"],
         "Volumes": {"/data": {}},
-        "Healthcheck": {"Test": ["CMD", *HEALTH_CHECK], "Interval": 30_000_000_000, "Timeout": 3_000_000_000},
     }
+    return values
+
+
+def with_layers(base: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
+    """A configuration with further layers, the last of which is opsctl's: its hook is found by PYTHONPATH."""
+    values = copy.deepcopy(base)
+    before = values.get("config") or {}
+    given = dict(each.partition("=")[::2] for each in before.get("Env") or [])
+    values["config"] = {**before, "Env": [f"{k}={v}" for k, v in {**given, **contents.environment(given)}.items()]}
     values["rootfs"] = {"type": "layers", "diff_ids": [*values["rootfs"]["diff_ids"], *diff_ids]}
     made = {"created": values.get("created", "1980-01-01T00:00:00Z"), "created_by": "opsctl image build"}
     values["history"] = [*values.get("history", []), *(made for _ in diff_ids)]

@@ -1,4 +1,4 @@
-"""Building with a container engine: docker, podman or buildah, through its command line, from service/Dockerfile.
+"""Building with a container engine: docker, podman or buildah, through its command line, from the project's Dockerfile.
 
 The finished image is taken out of the engine into opsctl's own store, so that it is pushed, listed and described like
 one of the native engine. Engines write times into layers: two builds give two digests.
@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
-from opsctl.images.contract import manifest_notes
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import compress
 from opsctl.images.listener import Listener, Silent
 from opsctl.images.names import ImageName
+from opsctl.images.native import notes_of
+from opsctl.images.project import Project
 from opsctl.images.registry import MANIFEST
 from opsctl.images.store import Descriptor, ImageStore
 
@@ -61,10 +62,10 @@ def find_command(
 class EngineBuilder:
     """Builds with `command`, a program that takes docker's options."""
 
-    root: Path
+    project: Project
     store: ImageStore
     command: str
-    base: ImageName
+    base: ImageName | None
     listener: Listener = field(default_factory=Silent)
 
     def build(self, platform: str) -> Descriptor:
@@ -74,8 +75,8 @@ class EngineBuilder:
         # Health checks are docker's, so podman and buildah leave them out of their own format.
         form = [] if self.command == "docker" else ["--format", "docker"]
         self._run([
-            self.command, *verb, *form, "--platform", platform, "--build-arg", f"PYTHON_IMAGE={_pullable(self.base)}",
-            "--file", str(self.root / "service" / "Dockerfile"), "--tag", name, str(self.root),
+            self.command, *verb, *form, "--platform", platform, *self._arguments(), "--file", str(self.file),
+            "--tag", name, str(self._context),
         ])  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="opsctl-save-") as temporary:
             archive = Path(temporary, "image.tar")
@@ -84,7 +85,35 @@ class EngineBuilder:
             else:
                 self._run([self.command, "save", "--output", str(archive), name])
             self.listener.line("taking the image over")
-            return import_archive(self.store, archive, platform, manifest_notes(self.root))
+            return import_archive(self.store, archive, platform, notes_of(self.project))
+
+    @property
+    def file(self) -> Path:
+        """The Dockerfile: the configured one, else the one in the project's folder. Raises BuildError without."""
+        named = self.project.application.dockerfile
+        path = self.project.folder / (named or "Dockerfile")
+        if not path.is_file():
+            raise BuildError(
+                f"There is no {path.relative_to(self.project.root)} to build from.",
+                code="dockerfile-missing",
+                hint="Name it as application.dockerfile, have one written by `opsctl init --dockerfile`, "
+                "or build with --engine native, which needs none.",
+            )
+        return path
+
+    @property
+    def _context(self) -> Path:
+        """The project's folder; for a Dockerfile that nobody configured, the repository that it stands in."""
+        return self.project.folder if self.project.application.dockerfile else self.project.root
+
+    def _arguments(self) -> list[str]:
+        application = self.project.application
+        given = [part for name, value in application.args.items() for part in ("--build-arg", f"{name}={value}")]
+        if application.target is not None:
+            given += ["--target", application.target]
+        if self.base is not None:
+            given += ["--build-arg", f"PYTHON_IMAGE={_pullable(self.base)}"]
+        return given
 
     def _run(self, command: list[str]) -> None:
         code, lines = run_shown(command, self.listener)

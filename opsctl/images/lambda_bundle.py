@@ -6,7 +6,7 @@ contents, not the compressed stream, so that two machines with different zlib ve
 - target "local": psycopg2 of the running interpreter, because the emulator runs functions under its own.
 - target "aws": the wheel that `dbroles/lambda-requirements.txt` locks by hash, downloaded once into `cache_dir`.
 
-The RDS CA bundle goes in as certs/rds.pem when set-up has put it at service/certs/rds.pem; "aws" needs it.
+RDS's certificates go in as certs/rds.pem where they are beside opsctl; "aws" needs them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, assert_never
 
+import opsctl
 from opsctl.errors import OpsctlError
+from opsctl.paths import RDS_CERTIFICATES
 
 Target = Literal["aws", "local"]
 Architecture = Literal["x86_64", "arm64"]
@@ -33,6 +35,7 @@ Downloader = Callable[[Path, Path, Architecture], None]
 RUNTIME_PYTHON = "3.13"
 """The Lambda runtime's version; the function's `Runtime` in the functions stack says the same."""
 
+_PACKAGE = Path(opsctl.__file__).parent.parent
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 _FILE_MODE = 0o644
 _LIBRARY_MODE = 0o755
@@ -56,14 +59,15 @@ class Bundle:
 
 
 def build_bundle(
-    root: Path,
+    root: Path = _PACKAGE,
     *,
     target: Target,
     cache_dir: Path,
+    certificate: Path | None = RDS_CERTIFICATES,
     architecture: Architecture = "x86_64",
     download: Downloader | None = None,
 ) -> Bundle:
-    """Build the bundle from the repository at `root`, or find it in `cache_dir` if it was built before.
+    """Build the bundle from the opsctl package below `root`, or find it in `cache_dir` if it was built before.
 
     Raises BundleError when psycopg2 or, for AWS, the CA bundle can't be had.
     """
@@ -75,13 +79,12 @@ def build_bundle(
             files |= _wheel_files(_wheel(root, cache_dir, architecture, download or download_wheel))
         case _:
             assert_never(target)
-    certificate = root / "service" / "certs" / "rds.pem"
-    if certificate.is_file():
+    if certificate is not None and certificate.is_file():
         files[_CERTIFICATE] = certificate.read_bytes()
     elif target == "aws":
         raise BundleError(
-            "The CA bundle of RDS is not at service/certs/rds.pem, so the function could not verify the database.",
-            hint="Run make setup, which puts it there.",
+            "The certificates of RDS are not beside opsctl, so the function could not verify the database.",
+            hint="Run make setup, which puts them there.",
         )
     digest = content_hash(files)
     path = cache_dir / f"db-init-{target}-{digest[:32]}.zip"

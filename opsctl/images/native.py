@@ -1,7 +1,7 @@
 """The native engine: an image without any container engine. Same input, same bytes.
 
-Layers: those of the base, the locked packages in /venv, the code in /app. The Dockerfile makes the same tree; what both
-agree on (user, environment, command, places) stands in `contract.py` and a test compares the two.
+Layers: those of the base, the locked packages in /venv, the code in /app with what the build commands made of it, and
+opsctl's own.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.images import contract
 from opsctl.images.base import Base, fetch_base, host_platform
+from opsctl.images.building import build_commands, build_environment, scripts
 from opsctl.images.caching import prune, whole_folder
 from opsctl.images.content import builder_digest
 from opsctl.images.errors import BuildError
 from opsctl.images.interpreter import Interpreter, compile_tree
 from opsctl.images.layers import Layer, entries_of, write_layer
 from opsctl.images.listener import Listener, Silent
+from opsctl.images.lock import Locked
 from opsctl.images.names import ImageName
+from opsctl.images.project import Project
 from opsctl.images.registry import INDEX, MANIFEST, Opener
 from opsctl.images.store import Descriptor, ImageStore
 from opsctl.images.wheels import PLATFORMS, Downloader, locked_wheels, unpack
@@ -35,9 +39,10 @@ _CONFIG = "application/vnd.oci.image.config.v1+json"
 
 @dataclass(frozen=True)
 class NativeBuilder:
-    """Builds `root`'s service. `opener` reaches the registry of the base image."""
+    """Builds a project with its locked packages. `opener` reaches the registry of the base image."""
 
-    root: Path
+    project: Project
+    locked: Locked
     store: ImageStore
     cache: Path
     base: ImageName
@@ -66,7 +71,7 @@ class NativeBuilder:
             "schemaVersion": 2,
             "mediaType": INDEX,
             "manifests": [each.to_dict() for each in manifests],
-            "annotations": contract.manifest_notes(self.root),
+            "annotations": notes_of(self.project),
         }
         return self.store.add(_json(body), INDEX)
 
@@ -77,15 +82,16 @@ class NativeBuilder:
         with ThreadPoolExecutor(2) as pool:
             packages = pool.submit(self._packages, base, site)
             code = pool.submit(self._code, base, home, site)
-            layers = [packages.result(), code.result()]
-        config = self.store.add(_json(contract.image_config(base.config, [each.diff_id for each in layers])), _CONFIG)
+            layers = [packages.result(), code.result(), write_layer(self.store, contract.own_layer())]
+        described = contract.image_config(base.config, [each.diff_id for each in layers], folder=self.project.manage)
+        config = self.store.add(_json(described), _CONFIG)
         body = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": config.to_dict(),
             "layers": [each.to_dict() for each in (*base.layers, *(layer.descriptor for layer in layers))],
             "annotations": {
-                **contract.manifest_notes(self.root),
+                **notes_of(self.project),
                 "org.opencontainers.image.base.name": f"{base.name.registry}/{base.name.repository}:{base.name.tag}",
                 "org.opencontainers.image.base.digest": base.digest,
             },
@@ -101,13 +107,11 @@ class NativeBuilder:
 
     def _site(self, base: Base, interpreter: Interpreter) -> Path:
         """The locked packages with byte code, unpacked; kept, since they change rarely and are most of the work."""
-        lock = self.root / "service" / "requirements.txt"
-        locked = lock.read_text(encoding="utf-8")
-        parts = (builder_digest(), base.platform, base.python_version, interpreter.root.name, locked)
+        parts = (builder_digest(), base.platform, base.python_version, interpreter.root.name, self.locked.text)
         site = self.cache / "sites" / hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
         if not site.is_dir():
             self.listener.line(f"packages for {base.platform}, Python {base.python_version}")
-            wheels = locked_wheels(lock, self.cache, base.platform, base.python_version, self.download)
+            wheels = locked_wheels(self.locked.path, self.cache, base.platform, base.python_version, self.download)
             with whole_folder(site) as partial:
                 unpack(wheels, partial)
                 compile_tree(interpreter, partial, f"/{contract.site_packages(base.python_version)}")
@@ -122,7 +126,8 @@ class NativeBuilder:
         if found is not None:
             return found
         layer = write_layer(
-            self.store, [*entries_of(site, contract.site_packages(base.python_version)), *contract.venv(base)]
+            self.store,
+            [*entries_of(site, contract.site_packages(base.python_version)), *contract.venv(base), *scripts(site)],
         )
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps({**layer.descriptor.to_dict(), "diff_id": layer.diff_id}), encoding="utf-8")
@@ -133,21 +138,30 @@ class NativeBuilder:
         self.listener.line(f"code for {base.platform}")
         with tempfile.TemporaryDirectory(prefix="opsctl-app-") as temporary:
             app = Path(temporary, "app")
-            copy_files(contract.shipped_files(self.root), app)
-            self._collect(app, site, interpreter)
+            copy_files(self.project.files, app)
+            self._run_commands(app, site, interpreter)
             compile_tree(interpreter, app, "/app")
             return write_layer(self.store, [*entries_of(app, "app"), *contract.system_entries(base)])
 
-    @staticmethod
-    def _collect(app: Path, site: Path, interpreter: Interpreter) -> None:
-        """Django and what it takes to collect are pure Python: packages for another processor serve as well."""
-        interpreter.run(
-            ["manage.py", "collectstatic", "--no-input", "--clear", "--verbosity", "0",
-             "--settings", "config.settings_build"],
-            cwd=app,
-            environment={"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1", "DEPLOY_ENV": "local",
-                         "DATA_DIR": str(app.parent)},
-        )  # fmt: skip
+    def _run_commands(self, app: Path, site: Path, interpreter: Interpreter) -> None:
+        """What collects static files is pure Python: packages for another processor serve as well.
+
+        The folder of the build stands for /app, so that what is collected lies in the image where it is looked for.
+        """
+        environment = {
+            **build_environment(self.project.application),
+            "PYTHONPATH": str(site),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OPSCTL_STATIC_ROOT": str(app / PurePosixPath(contract.STATIC_ROOT).relative_to("/app")),
+        }
+        for command in build_commands(self.project.application):
+            self.listener.line(f"running {' '.join(command)}"[:200])
+            interpreter.run(list(command), cwd=app / self.project.manage, environment=environment)
+
+
+def notes_of(project: Project) -> dict[str, str]:
+    """What the manifest notes for whoever deploys the image without its sources."""
+    return {MIGRATIONS_ANNOTATION: project.migrations}
 
 
 def copy_files(files: Iterable[tuple[str, Path]], target: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from opsctl.paths import portable
 _IGNORED_DIRS = {
     "__pycache__",
     ".git",
+    ".opsctl",
     ".venv",
     "node_modules",
     ".mypy_cache",
@@ -42,21 +44,22 @@ class SourceVersion:
         return f"{self.commit}-dirty-{self.content[:8]}" if self.dirty else self.commit
 
 
-def source_version(root: Path, folders: tuple[str, ...] = ("service", "data")) -> SourceVersion:
-    """The version of the image's source in `root`. Raises ForeignCheckoutError for another user's checkout."""
+def git_version(root: Path, folders: tuple[str, ...]) -> tuple[str, bool]:
+    """The commit, "" outside a checkout, and whether anything below `folders` differs from it.
+
+    Raises ForeignCheckoutError for another user's checkout.
+    """
     commit = git.commit(root)
-    dirty = bool(commit) and git.is_dirty(root, folders)
-    return SourceVersion(commit, dirty, content_digest([root / folder for folder in folders]))
+    return commit, bool(commit) and git.is_dirty(root, folders)
 
 
-def content_digest(folders: list[Path]) -> str:
-    """SHA-256 over every file's relative path, executable bit and bytes; caches and generated files left out."""
+def content_digest(files: Iterable[tuple[str, Path]]) -> str:
+    """SHA-256 over every file's path in the image, executable bit and bytes."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in source_files(folder):
-            digest.update(f"{folder.name}/{portable(path, folder)}\0".encode())
-            digest.update(b"x" if os.access(path, os.X_OK) else b"-")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in files:
+        digest.update(os.fsencode(f"{name}\0"))
+        digest.update(b"x" if os.access(path, os.X_OK) else b"-")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
@@ -66,12 +69,17 @@ def source_files(folder: Path) -> list[Path]:
         return []
     listed = git.files(folder)
     if listed:
-        return sorted(path for name in set(listed) if (path := folder / name).is_file())
+        return sorted(path for name in set(listed) if (path := folder / name).is_file() and not _is_ours(name))
     found = []
     for directory, names, files in os.walk(folder):
         names[:] = [name for name in names if name not in _IGNORED_DIRS]
         found += [Path(directory, name) for name in files if not name.endswith(_IGNORED_SUFFIXES)]
     return sorted(found)
+
+
+def _is_ours(name: str) -> bool:
+    """opsctl's own state, where nobody told git to ignore it."""
+    return ".opsctl" in name.split("/")
 
 
 def migration_ids(service: Path) -> str:

@@ -1,4 +1,4 @@
-"""The locked wheels of the service, for the platform of the image instead of this machine's, unpacked as pip would.
+"""Locked wheels, for the platform of the image instead of this machine's, unpacked as pip would.
 
 pip downloads and checks the hashes; unpacking is ours, since pip installs for the interpreter it runs under.
 """
@@ -10,14 +10,19 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+
+from packaging.markers import Marker
 
 from opsctl.images.caching import whole_folder
 from opsctl.images.errors import BuildError
 
 _SECONDS = 600
+# One requirement with the lines that belong to it.
+_BLOCK = re.compile(r"^[A-Za-z0-9][^\n]*(?:\n[ \t#][^\n]*)*\n?", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 # glibc 2.28 is older than that of every base that carries Python 3.13; pip wants each acceptable name spelled out.
 _GLIBCS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
@@ -36,12 +41,14 @@ def locked_wheels(
 
     Raises BuildError when pip can't get them, or a file is none that the lock names.
     """
-    text = lock.read_text(encoding="utf-8")
+    text = wanted_lines(lock.read_text(encoding="utf-8"), platform, python)
     key = hashlib.sha256(f"{text}\0{platform}\0{python}".encode()).hexdigest()[:20]
     folder = cache / "wheels" / key
     if not folder.is_dir():
-        with whole_folder(folder) as partial:
-            (download or pip_download)(lock, partial, platform, python)
+        with whole_folder(folder) as partial, tempfile.TemporaryDirectory(prefix="opsctl-lock-") as temporary:
+            filtered = Path(temporary, lock.name)
+            filtered.write_text(text, encoding="utf-8")
+            (download or pip_download)(filtered, partial, platform, python)
     os.utime(folder)
     wheels = tuple(sorted(folder.glob("*.whl")))
     allowed = set(_HASH.findall(text))
@@ -52,6 +59,23 @@ def locked_wheels(
             hint=f"Remove {folder} and build again.",
         )
     return wheels
+
+
+def wanted_lines(text: str, platform: str, python: str) -> str:
+    """The lock without what is for other systems: pip judges markers by the machine that it runs on."""
+    environment = {
+        "python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux", "os_name": "posix",
+        "platform_system": "Linux", "platform_machine": _MACHINES.get(platform, ""), "implementation_name": "cpython",
+        "platform_python_implementation": "CPython", "extra": "",
+    }  # fmt: skip
+    kept = []
+    for block in _BLOCK.findall(text):
+        head = block.split("\n", 1)[0].rstrip(" \\")
+        marker = head.partition(" ; ")[2]
+        if marker and not Marker(marker).evaluate(environment):
+            continue
+        kept.append(block.replace(f" ; {marker}", "", 1) if marker else block)
+    return "".join(kept)
 
 
 def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:
@@ -70,19 +94,19 @@ def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(
-            f"pip did not download the service's packages ({type(error).__name__}).", hint="Check the network."
+            f"pip did not download the application's packages ({type(error).__name__}).", hint="Check the network."
         ) from error
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise BuildError(
-            f"pip could not download the service's packages for {platform}: {lines[-1] if lines else 'no reason'}",
+            f"pip could not download the application's packages for {platform}: {lines[-1] if lines else 'no reason'}",
             hint="Check that a package index can be reached, and that every locked package has a wheel for it.",
             detail=tuple(lines[-10:]),
         )
 
 
 def unpack(wheels: tuple[Path, ...], site: Path) -> None:
-    """Unpack wheels into site-packages. Scripts are left out: everything runs as `python -m`."""
+    """Unpack wheels into site-packages. Scripts are left out: those that are announced are written anew."""
     made: set[Path] = set()
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from opsctl.errors import OpsctlError, UsageError
-from opsctl.images.base import host_platform, pinned_base
+from opsctl.images.base import host_platform, pinned_base, pins_base
 from opsctl.images.containers import ContainerRunner, find_runner
 from opsctl.images.content import content_key
-from opsctl.images.engines import Engine, EngineBuilder, find_command
+from opsctl.images.engines import COMPATIBLE, Engine, EngineBuilder, find_command
 from opsctl.images.listener import Listener
+from opsctl.images.lock import Tell, pin_base, read_lock
 from opsctl.images.logins import stored_login
 from opsctl.images.names import ImageName, check_tag
 from opsctl.images.native import NativeBuilder
+from opsctl.images.overlay import own_layer_on, with_own_layer
+from opsctl.images.project import Project
 from opsctl.images.registry import Repository
 from opsctl.images.sbom import write_sbom
 from opsctl.images.service_tests import ServiceTests
@@ -52,36 +55,59 @@ class Built:
         return asdict(self)
 
 
+def _unheard(_: str) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Workshop:
-    """Where a checkout builds images and keeps them."""
+    """Where a checkout builds images of its application and keeps them. `frozen`: the lock is taken as it is."""
 
-    root: Path
+    project: Project
+    frozen: bool = False
+
+    @property
+    def root(self) -> Path:
+        """The folder of the environments file."""
+        return self.project.root
 
     @cached_property
     def store(self) -> ImageStore:
         """`.opsctl/images`: an OCI layout."""
         return ImageStore(self.root / ".opsctl" / "images")
 
-    def base(self, given: str | None = None) -> ImageName:
-        """The base image, by digest: the one named, else the environment variable's, else the Dockerfile's."""
+    def base(self, given: str | None = None, tell: Tell = _unheard) -> ImageName | None:
+        """The base image, by digest: the one named, else the environment variable's, else a pinned one.
+
+        A Dockerfile of the project pins it by `ARG PYTHON_IMAGE`; without one opsctl.lock does. `application.image`
+        is a base itself. None where a Dockerfile alone says what it builds on.
+        """
+        application = self.project.application
         text = given or os.environ.get(BASE_VARIABLE)
-        if not text:
-            return pinned_base(self.root / "service" / "Dockerfile")
-        name = ImageName.parse(text)
-        if name.digest:
-            return name
-        return ImageName(
-            name.registry, name.repository, name.tag, open_repository(name).manifest(name.reference).digest
-        )
+        if application.image is not None:
+            name = ImageName.parse(application.image)
+            return name if name.digest else _with_digest(name)
+        if text:
+            name = ImageName.parse(text)
+            return name if name.digest else _with_digest(name)
+        dockerfile = self.project.folder / (application.dockerfile or "Dockerfile")
+        if pins_base(dockerfile):
+            return pinned_base(dockerfile)
+        if application.dockerfile is not None:
+            return None
+        return pin_base(self.project, lambda name: _with_digest(ImageName.parse(name)), frozen=self.frozen, tell=tell)
 
     @property
     def cache(self) -> Path:
         """What later builds are faster with."""
         return self.root / ".opsctl" / "cache" / "images"
 
+    def content_key(self, base: ImageName | None, platforms: tuple[str, ...], tell: Tell = _unheard) -> str:
+        """What the image would be made of, as one hash."""
+        return content_key(self.project, self._requirements(tell), base, platforms)
+
     def build(
-        self, tag: str, platforms: tuple[str, ...], engine: Engine, base: ImageName, listener: Listener,
+        self, tag: str, platforms: tuple[str, ...], engine: Engine, base: ImageName | None, listener: Listener,
         *, test: bool = False,
     ) -> Built:  # fmt: skip
         """Build and name an image. Content that the native engine has built before is only named again.
@@ -91,7 +117,7 @@ class Workshop:
         started = time.monotonic()
         check_tag(tag)
         tests = self._service_tests(engine, platforms, listener) if test else None
-        content = content_key(self.root, base, platforms)
+        content = self.content_key(base, platforms, listener.line)
         known = self._known(content) if engine == "native" else None
         image = known or self._make(platforms, engine, base, listener)
         manifests = self.store.platforms(image)
@@ -103,7 +129,7 @@ class Workshop:
             digest=image.digest,
             engine=engine,
             platforms=platforms,
-            base=str(base),
+            base=str(base or ""),
             content=content,
             size=sum(blobs.values()),
             unchanged=known is not None,
@@ -111,6 +137,12 @@ class Workshop:
             seconds=round(time.monotonic() - started, 2),
             tested=tested,
         )
+
+    def _requirements(self, tell: Tell) -> str:
+        application = self.project.application
+        if application.image is not None or application.dockerfile is not None:
+            return ""
+        return read_lock(self.project, frozen=self.frozen, tell=tell).text
 
     def find(self, tag: str) -> Descriptor:
         """A built image. Raises OpsctlError when there is none under this tag."""
@@ -139,14 +171,29 @@ class Workshop:
             for manifest in self.store.platforms(image)
         )
 
-    def _make(self, platforms: tuple[str, ...], engine: Engine, base: ImageName, listener: Listener) -> Descriptor:
+    def _make(
+        self, platforms: tuple[str, ...], engine: Engine, base: ImageName | None, listener: Listener
+    ) -> Descriptor:
+        if self.project.application.image is not None:
+            assert base is not None
+            return with_own_layer(self.store, self.project, base, platforms, open_repository, listener)
         if engine == "native":
-            return NativeBuilder(self.root, self.store, self.cache, base, open_repository, listener).build(platforms)
+            if self.project.application.dockerfile is not None:
+                raise UsageError(
+                    f"{self.project.application.dockerfile} is built by a container engine.",
+                    hint=f"Use --engine with one of {', '.join(COMPATIBLE)}.",
+                )
+            assert base is not None
+            locked = read_lock(self.project, frozen=self.frozen, tell=listener.line)
+            return NativeBuilder(self.project, locked, self.store, self.cache, base, open_repository, listener).build(
+                platforms
+            )
         if len(platforms) != 1:
             raise UsageError(
                 f"{engine} builds for one platform at a time.", hint="Use --engine native for several platforms."
             )
-        return EngineBuilder(self.root, self.store, find_command(engine), base, listener).build(platforms[0])
+        made = EngineBuilder(self.project, self.store, find_command(engine), base, listener).build(platforms[0])
+        return own_layer_on(self.store, made)
 
     def _service_tests(self, engine: Engine, platforms: tuple[str, ...], listener: Listener) -> ServiceTests:
         if host_platform() not in platforms:
@@ -157,6 +204,11 @@ class Workshop:
         return ServiceTests(
             self.root, self.store, self.cache, ContainerRunner(self.store, find_runner(engine), listener)
         )
+
+
+def _with_digest(name: ImageName) -> ImageName:
+    found = open_repository(name).manifest(name.reference)
+    return ImageName(name.registry, name.repository, name.tag, found.digest)
 
 
 def open_repository(name: ImageName) -> Repository:

@@ -13,7 +13,6 @@ from pathlib import Path
 from opsctl.errors import OpsctlError
 from opsctl.operate.publishing import PAGE, is_hashed
 
-KEY = "dashboard/bundle.zip"
 _NAME = re.compile(r"(data/)?[0-9a-z][0-9a-z.-]*")
 
 
@@ -55,7 +54,7 @@ def _bodies(archive: bytes) -> dict[str, bytes]:
 
 def _strange(why: str) -> OpsctlError:
     return OpsctlError(
-        f"The archive {KEY} is no exported dashboard ({why}).",
+        f"The archive is no exported dashboard ({why}).",
         code="bad-bundle",
         hint="Deploy the current release, then export again.",
     )

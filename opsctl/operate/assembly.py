@@ -61,7 +61,6 @@ class DbInitBundle:
 
         root = self.target.workspace.root
         bundle = build_bundle(
-            root,
             target="local" if self.target.is_local else "aws",
             cache_dir=root / ".opsctl" / "cache" / "bundles",
             architecture="arm64" if self.target.env.ecs.cpu_architecture == "ARM64" else "x86_64",

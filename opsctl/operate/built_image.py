@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from opsctl.deploy.events import Emit
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.plan import ImagePlan
-from opsctl.images.content import content_key, content_tag
+from opsctl.images.content import content_tag
+from opsctl.images.engines import Engine
 from opsctl.images.push import push
-from opsctl.images.source import migration_ids
 from opsctl.images.workshop import Workshop
 from opsctl.operate.image import EventListener, platforms_of, repository_of
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """`tag` is the commit's, or the one that the configuration names. Built by the native engine."""
+    """`tag` is the commit's, or the one that the configuration names. Built by the native engine, unless there is a
+    Dockerfile.
+    """
 
     target: Target
     tag: str
@@ -34,16 +36,16 @@ class BuiltImage:
     @cached_property
     def migrations(self) -> str:
         """Identifies the migrations in the tree."""
-        return migration_ids(self.target.workspace.root / "service")
+        return self.target.project.migrations
 
-    @cached_property
+    @property
     def _workshop(self) -> Workshop:
-        return Workshop(self.target.workspace.root)
+        return self.target.workshop
 
     @cached_property
     def _content_tag(self) -> str:
         platforms = platforms_of(None, self.target)
-        return content_tag(content_key(self._workshop.root, self._workshop.base(), platforms))
+        return content_tag(self._workshop.content_key(self._workshop.base(), platforms))
 
     def plan(self, account: str) -> ImagePlan:
         """Ask the registry for the tag, then for the content; nothing is built here.
@@ -74,7 +76,10 @@ class BuiltImage:
     def _build_and_push(self, emit: Emit) -> str:
         listener = EventListener(emit, "image")
         shop = self._workshop
-        built = shop.build(self._content_tag, platforms_of(None, self.target), "native", shop.base(), listener)
+        engine: Engine = "docker" if self.target.env.application.dockerfile is not None else "native"
+        built = shop.build(
+            self._content_tag, platforms_of(None, self.target), engine, shop.base(None, listener.line), listener
+        )
         repository = repository_of(self.target, writable=True)
         push(shop.store, shop.find(built.tag), repository, built.tag, listener=listener)
         return built.digest

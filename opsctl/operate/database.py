@@ -83,7 +83,7 @@ def _named(dsn: str, target: Target) -> ConnectionSettings:
     from opsctl.dbroles.settings import ConnectionSettings
 
     try:
-        return ConnectionSettings.from_dsn(dsn, auth=target.env.rds.auth)
+        return ConnectionSettings.from_dsn(dsn, auth=target.env.database_auth)
     except BadSettingsError as error:
         raise DatabaseError(error.message, hint=error.hint, code=error.code, exit_code=ExitCode.USAGE) from error
 
@@ -99,7 +99,7 @@ def _direct(target: Target) -> tuple[ConnectionSettings, Opener]:
         port=int(data["DatabasePort"]),
         database=target.env.rds.database,
         secret_arn=data["MasterSecretArn"],
-        auth=target.env.rds.auth,
+        auth=target.env.database_auth,
     )
     return settings, MasterOpener(settings, secrets=target.aws.secrets)
 
@@ -117,7 +117,7 @@ def _invoke(target: Target, action: str) -> dict[str, Any]:
         "Port": data["DatabasePort"],
         "Database": target.env.rds.database,
         "Roles": role_mapping(target.env),
-        "Auth": target.env.rds.auth,
+        "Auth": target.env.database_auth,
     }
     target.aws.functions.wake(function, time.sleep)
     answer = target.aws.functions.invoke(function, {"Action": action, "ResourceProperties": properties})

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from opsctl.config import naming
+from opsctl.config.nearest import nearest
 from opsctl.deploy.events import Emit, Emitter, Event, LogLine
-from opsctl.deploy.tasks import dataset_task
+from opsctl.deploy.tasks import job_task
 from opsctl.errors import OpsctlError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.raw_files import Synced, releases_in, sync
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from opsctl.aws.ecs import Task
+    from opsctl.config.application import Job
     from opsctl.deploy.state import RemoteState
     from opsctl.operate.target import Target
 
 SOURCES = Path("data", "salary_sources.json")
+JOB = BUCKET = "dataset"
+"""Names in `application.jobs` and `application.buckets`: a project that calls its own so can use these commands."""
+_IF_IT_FAILS = "The active dataset release is as it was before."
 _S3_HOST = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com"
 )
@@ -40,7 +46,7 @@ def run_step(target: Target, step: Step, flags: Sequence[str], emit: Emit) -> di
     if step in {"refresh", "fetch"}:
         refuse_closed_sources(target)
     state = state_of(target)
-    bucket = require_outputs(target, state, "platform", "DatasetBucketName")["DatasetBucketName"]
+    bucket = bucket_of(target, state, BUCKET)
     synced = Synced(0, 0)
 
     def send(emit: Emit) -> None:
@@ -61,11 +67,35 @@ def run_step(target: Target, step: Step, flags: Sequence[str], emit: Emit) -> di
     }
 
 
+def job_of(target: Target, name: str) -> Job:
+    """A job of the application. Raises OpsctlError when it has none of this name."""
+    jobs = target.env.application.jobs
+    if name not in jobs:
+        raise OpsctlError(
+            f"{target.env.name} has no job `{name}`.",
+            code="unknown-job",
+            hint=nearest(name, jobs) if jobs else "Add it to application.jobs in environments.yaml.",
+        )
+    return jobs[name]
+
+
+def bucket_of(target: Target, state: RemoteState, name: str) -> str:
+    """The bucket that the application calls `name`. Raises OpsctlError when there is none, or none yet."""
+    if name not in target.env.application.buckets:
+        raise OpsctlError(
+            f"{target.env.name} has no bucket `{name}`.",
+            code="unknown-bucket",
+            hint="Add it to application.buckets in environments.yaml.",
+        )
+    output = f"{naming.part_id(name)}BucketName"
+    return require_outputs(target, state, "platform", output)[output]
+
+
 def refuse_closed_sources(target: Target) -> None:
     """Stop before a task is started whose sources its role, or the network's endpoint for S3, keeps it from reading."""
     if target.is_local:
         return
-    listed = target.env.ecs.dataset_sources
+    listed = job_of(target, JOB).reads
     closed = [
         f"{name}: {bucket}/{key}"
         for name, bucket, key in s3_sources(target.workspace.root / SOURCES, target.env.region)
@@ -76,7 +106,7 @@ def refuse_closed_sources(target: Target) -> None:
             f"The dataset task of {target.env.name} may not read {len(closed)} of its sources in S3.",
             code="source-closed",
             detail=tuple(closed),
-            hint="List their buckets (`bucket` or `bucket/prefix`) under ecs.dataset_sources and run "
+            hint="List their buckets (`bucket` or `bucket/prefix`) under application.jobs.dataset.reads and run "
             f"`opsctl deploy --env {target.env.name} network app`.",
         )
 
@@ -141,10 +171,12 @@ def run_command(
     *,
     typed: str,
     text: str,
+    job: str = JOB,
     before: Callable[[Emit], None] = lambda _: None,
 ) -> tuple[Task, list[str]]:
-    """Run a management command as the dataset task (None: the schedule's own); returns the task and what it printed."""
-    require_outputs(target, state, "app", "DatasetTaskDefinitionArn")
+    """Run a management command as the task of a job (None: its own); returns the task and what it printed."""
+    job_of(target, job)
+    require_outputs(target, state, "app", f"{naming.part_id(job)}TaskDefinitionArn")
     log: list[str] = []
 
     def hear(event: Event) -> None:
@@ -154,7 +186,7 @@ def run_command(
 
     task = run_one_off(
         target,
-        dataset_task(state.outputs, ("python", "manage.py", *command) if command else None),
+        job_task(state.outputs, job, ("python", "manage.py", *command) if command else None, if_it_fails=_IF_IT_FAILS),
         Emitter(emit, hear),
         command=typed,
         text=text,

@@ -17,10 +17,9 @@ from opsctl.images.logins import stored_login
 from opsctl.images.names import ImageName
 from opsctl.images.push import Pushed, push
 from opsctl.images.registry import Repository
-from opsctl.images.source import source_version
 from opsctl.images.store import CREATED, ENGINE, REF_NAME
 from opsctl.images.transport import Transport
-from opsctl.images.workshop import Built, Workshop
+from opsctl.images.workshop import Built
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -51,19 +50,20 @@ def run_build(
     """Build in this checkout."""
     if engine not in _ENGINES:
         raise UsageError(f"There is no engine `{engine}`.", hint=f"Choose from {', '.join(_ENGINES)}.")
-    shop = Workshop(target.workspace.root)
-    tag = tag or source_version(shop.root).tag
+    shop = target.workshop
+    tag = tag or target.project.version.tag
     platforms = platforms_of(platform, target)
+    listener = EventListener(emit, "build")
     emit(StepStarted("build", f"{tag} for {', '.join(platforms)} with {engine}"))
-    built = shop.build(tag, platforms, engine, shop.base(base), EventListener(emit, "build"), test=test)
+    built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
     emit(StepFinished("build", "unchanged" if built.unchanged else "done", built.digest[:19], built.seconds))
     return built
 
 
 def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emit) -> Pushed:
     """Push what was built here."""
-    shop = Workshop(target.workspace.root)
-    tag = tag or source_version(shop.root).tag
+    shop = target.workshop
+    tag = tag or target.project.version.tag
     shop.find(tag)
     repository = elsewhere.open() or repository_of(target, writable=True)
     started = time.monotonic()
@@ -76,7 +76,7 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
 
 def built_here(target: Target) -> list[dict[str, Any]]:
     """Images in this checkout's store, newest first."""
-    store = Workshop(target.workspace.root).store
+    store = target.workshop.store
     return [
         {
             "tags": [image.annotations.get(REF_NAME, "")],
@@ -158,8 +158,11 @@ def other_repository(text: str, user: str | None, password: str | None) -> Repos
 
 
 def platforms_of(text: str | None, target: Target | None) -> tuple[str, ...]:
-    """`linux/amd64,linux/arm64` as a tuple; without it the platform that the environment's tasks run on."""
+    """`linux/amd64,linux/arm64` as a tuple; without it the platforms that the environment's tasks run on."""
     if text:
         return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    arm = target is not None and target.env.ecs.cpu_architecture == "ARM64"
-    return ("linux/arm64",) if arm else ("linux/amd64",)
+    if target is None:
+        return ("linux/amd64",)
+    default, names = target.env.ecs.cpu_architecture, {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+    wanted = {process.architecture or default for _, process in target.env.application.processes()}
+    return tuple(sorted(names[each] for each in wanted))

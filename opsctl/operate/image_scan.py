@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.image import ImageMissingError
 from opsctl.errors import UsageError
-from opsctl.images.source import source_version
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr, Finding
@@ -21,7 +20,7 @@ def run_scan(target: Target, tag: str | None) -> dict[str, Any]:
     """The findings of an image's scan, of each platform it is made for."""
     ecr, repository = target.aws.ecr, target.env.ecs.repository_name
     owner = target.repository_account
-    tag = tag or target.env.ecs.image_tag or source_version(target.workspace.root).tag
+    tag = tag or target.env.ecs.image_tag or target.project.version.tag
     digest = ecr.digest(repository, tag, registry=owner)
     if digest is None:
         raise ImageMissingError(

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from opsctl.deploy.events import Emit
+from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
 from opsctl.deploy.plan import ImagePlan
 from opsctl.images.names import check_tag
-from opsctl.images.source import migration_ids, source_version, tagged_commit
+from opsctl.images.source import tagged_commit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from opsctl.deploy.image import Registry
-    from opsctl.images.source import SourceVersion
+    from opsctl.images.lock import Locked
+    from opsctl.local.tasks.images import Source
     from opsctl.operate.target import Target
 
 
 def image_source(target: Target, image_tag: str | None) -> ImageSource:
     """Where the release's image comes from: this checkout, or the registry. Raises UsageError for what is no tag."""
-    root = target.workspace.root
     env = target.env
     if target.is_local and target.local.runtime == "processes" and image_tag is None:
         return LocalImage(target)
-    version = source_version(root)
+    version = target.project.version
     tag = check_tag(image_tag) if image_tag is not None else env.ecs.image_tag or version.tag
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.operate.built_image import BuiltImage  # what builds images takes longer to import
@@ -38,35 +41,46 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
         tag=tag,
         owner_account=target.repository_account,
         commit=tagged_commit(tag),
-        own_migrations=migration_ids(root / "service") if tag == version.tag else "",
+        own_migrations=target.project.migrations if tag == version.tag else "",
     )
 
 
 @dataclass(frozen=True)
 class LocalImage:
-    """`source:service/`: a snapshot of the tree stands for the image; its digest follows from the content."""
+    """A copy of the application's files stands for the image; its digest follows from what it is made of."""
 
     target: Target
 
     @cached_property
-    def _version(self) -> SourceVersion:
-        return source_version(self.target.workspace.root)
+    def _locked(self) -> Locked:
+        from opsctl.images.lock import read_lock
+
+        return read_lock(self.target.project, frozen=self.target.workshop.frozen, tell=self.target.workspace.tell)
 
     @cached_property
     def _digest(self) -> str:
         from opsctl.local.tasks.images import image_digest
 
-        return image_digest(self.target.workspace.root / "service")
+        return image_digest(self._source)
+
+    @cached_property
+    def _source(self) -> Source:
+        from opsctl.images.building import build_environment
+        from opsctl.local.tasks.images import Source
+
+        application = self.target.env.application
+        said = (self._locked.text, application.build.commands, build_environment(application))
+        return Source(self.target.project.files, hashlib.sha256(repr(said).encode()).hexdigest(), self._build)
 
     @property
     def commit(self) -> str:
         """The checkout's commit."""
-        return self._version.commit
+        return self.target.project.version.commit
 
     @cached_property
     def migrations(self) -> str:
         """Identifies the migrations in the tree."""
-        return migration_ids(self.target.workspace.root / "service")
+        return self.target.project.migrations
 
     @property
     def _registry(self) -> Registry:
@@ -80,15 +94,39 @@ class LocalImage:
         uri = image_uri(account, env.region, repository, self._digest)
         return ImagePlan(account, repository, tag, self._digest if pushed else None, not pushed, uri)
 
-    def ensure(self, plan: ImagePlan, emit: Emit) -> str:  # noqa: ARG002
-        """Copy the tree aside and register it with the emulator's ECR."""
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:
+        """Install the packages, copy the files aside, build, and register the image with the emulator's ECR."""
         from opsctl.aws.translation import translated
-        from opsctl.local.tasks.images import push_image, snapshot_image
+        from opsctl.local.tasks.images import Start, push_image, snapshot_image
 
         root = self.target.workspace.root
-        digest = snapshot_image(root / "service", root)
+        self._tell(emit)
+        start = Start(str(self._python), self.target.project.manage, str(self._layer))
+        digest = snapshot_image(self._source, start, root)
         if plan.build:
             client = self.target.aws.client("ecr")
             with translated():
                 push_image(client, root=root, repository=plan.repository, tag=plan.tag, digest=digest)
         return digest
+
+    def _tell(self, emit: Emit) -> None:
+        object.__setattr__(self, "_heard", lambda text: emit(LogLine("image", text)))
+
+    @cached_property
+    def _python(self) -> Path:
+        from opsctl.images.virtualenv import environments_folder, make_environment
+
+        tell = self.__dict__.get("_heard", self.target.workspace.tell)
+        return make_environment(self._locked, environments_folder(self.target.workspace.root), tell)
+
+    @cached_property
+    def _layer(self) -> Path:
+        from opsctl.layer.contents import unpack
+        from opsctl.paths import certificates
+
+        return unpack(self.target.workspace.root / ".opsctl" / "layers", certificates())
+
+    def _build(self, folder: Path) -> None:
+        from opsctl.images.building import run_here
+
+        run_here(self.target.project, self._python, folder, self.__dict__.get("_heard", self.target.workspace.tell))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.tunnel import require_plugin, tunnel
+from opsctl.paths import RDS_CERTIFICATES
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -66,9 +67,9 @@ def login(target: Target, role: str, *, replica: bool) -> Login:
 
 def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
     """A token for a role, with where and until when it is good."""
-    if target.env.rds.auth != "iam":
+    if target.env.database_auth != "iam":
         raise OpsctlError(
-            f"{target.env.name} lets its roles in without a password (rds.auth: trust), so there is no token.",
+            f"{target.env.name} lets its roles in without a password (database.auth: trust), so there is no token.",
             code="no-token",
             hint=f"Run `opsctl db shell --env {target.env.name}`.",
         )
@@ -112,7 +113,7 @@ def _parameters(target: Target, to: Login, via: str | None) -> Iterator[tuple[di
         yield {**common, "host": to.host, "port": str(to.port)}, None
         return
     assert via is not None
-    bundle = target.workspace.root / "service" / "certs" / "rds.pem"
+    bundle = RDS_CERTIFICATES
     if not bundle.is_file():
         raise OpsctlError(f"The CA bundle {bundle} is missing.", code="no-ca-bundle", hint="Run `make setup`.")
     with tunnel(target.aws.sessions, via, to.host, to.port) as port:

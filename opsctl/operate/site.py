@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opsctl.config import naming
 from opsctl.deploy.events import StepFinished, StepStarted
 from opsctl.errors import OpsctlError, UsageError
-from opsctl.operate.archive import KEY, unpack
-from opsctl.operate.dataset import run_command
+from opsctl.operate.archive import unpack
+from opsctl.operate.dataset import bucket_of, run_command
 from opsctl.operate.deployed import require_outputs, service_url, state_of
 from opsctl.operate.publishing import PAGE, PublishPlan, plan_publish, publish, published, site_files
 from opsctl.operate.target import run_id
-from opsctl.stacks import dashboard
+from opsctl.stacks import site as site_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,13 +42,20 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
     if Path(filename).name != filename or filename.startswith("."):
         raise UsageError(f"--filename `{filename}` is no plain file name.", hint="Write one such as index.html.")
     state = state_of(target)
-    bucket = require_outputs(target, state, "platform", "DatasetBucketName")["DatasetBucketName"]
+    wanted = target.env.application.site
+    if wanted is None:
+        raise OpsctlError(
+            f"{target.env.name} has no static site to export.",
+            code="no-dashboard",
+            hint="Name its job and archive as application.site in environments.yaml.",
+        )
+    name, _, key = wanted.archive.partition("/")
+    bucket = bucket_of(target, state, name)
     typed, text = "opsctl dashboard export", "export the dashboard of the active release"
-    command = ["export_dashboard", "--to-bucket"]
-    _, log = run_command(target, state, command, emit, typed=typed, text=text)
-    stored = target.aws.s3.get(bucket, KEY)
+    _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job)
+    stored = target.aws.s3.get(bucket, key)
     if stored is None:
-        raise OpsctlError(f"The task ended well, but s3://{bucket}/{KEY} is not there.", code="no-bundle")
+        raise OpsctlError(f"The task ended well, but s3://{bucket}/{key} is not there.", code="no-bundle")
     written = unpack(stored.body, folder, filename)
     return {"environment": target.env.name, "page": str(folder / filename), **asdict(written), "log": log}
 
@@ -115,17 +123,17 @@ def required(folder: Path | None) -> Path:
 
 def site_of(target: Target, state: RemoteState) -> Site:
     """The site of an environment's dashboard stack."""
-    if not dashboard.wanted(target.env):
+    if not site_stack.wanted(target.env):
         raise OpsctlError(
             f"{target.env.name} has no dashboard site.",
             code="no-dashboard",
             hint=f"Set dashboard.enabled to true in environments.yaml, then `opsctl deploy --env {target.env.name}`.",
         )
-    outputs = require_outputs(target, state, "dashboard", "DashboardBucketName", "DistributionId", "DashboardUrl")
-    domain, url = outputs["DistributionDomainName"], outputs["DashboardUrl"]
+    outputs = require_outputs(target, state, naming.SITE_STACK, "SiteBucketName", "DistributionId", "SiteUrl")
+    domain, url = outputs["DistributionDomainName"], outputs["SiteUrl"]
     return Site(
         aws=target.aws,
-        bucket=outputs["DashboardBucketName"],
+        bucket=outputs["SiteBucketName"],
         distribution=outputs["DistributionId"],
         url=target.local.service_url(domain, 443) if target.is_local else url,
     )
@@ -134,7 +142,7 @@ def site_of(target: Target, state: RemoteState) -> Site:
 def address(target: Target) -> str:
     """Where people look at the dashboard: the site, or without one the service's own page."""
     state = state_of(target)
-    if dashboard.wanted(target.env):
+    if site_stack.wanted(target.env):
         return site_of(target, state).url
     front = require_outputs(target, state, "front", "LoadBalancerDnsName")
     return f"{service_url(target, front).rstrip('/')}/dashboard/"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
     from opsctl.config.loader import Configuration
     from opsctl.config.models import Environment
+    from opsctl.images.project import Project
+    from opsctl.images.workshop import Workshop
     from opsctl.local.runtime import Runtime
     from opsctl.local.target import LocalEndpoints, LocalTarget
     from opsctl.stacks.model import StackTemplate
@@ -140,6 +142,20 @@ class Target:
             if same and other.ecs.manage_repository:
                 return other.account_id
         return None
+
+    @cached_property
+    def project(self) -> Project:
+        """The application's sources in this checkout."""
+        from opsctl.images.project import Project
+
+        return Project(self.workspace.root, self.env.application)
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Where its images are built. With CI set, what was locked is taken as it is."""
+        from opsctl.images.workshop import Workshop
+
+        return Workshop(self.project, frozen=bool(os.environ.get("CI")))
 
     @cached_property
     def templates(self) -> tuple[StackTemplate, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
 from opsctl.deploy.stream import DetachedError
-from opsctl.deploy.tasks import TaskRequest, TaskRunner, migrate_task
+from opsctl.deploy.tasks import TaskRequest, TaskRunner, release_task
 from opsctl.errors import OpsctlError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.target import run_id
@@ -65,7 +65,7 @@ def run_migrations(target: Target, emit: Emit) -> dict[str, Any]:
     require_outputs(target, state, "jobs", "MigrateTaskDefinitionArn")
     task = run_one_off(
         target,
-        migrate_task(state.outputs),
+        release_task(state.outputs),
         emit,
         command="opsctl db migrate",
         text="apply pending migrations of the deployed image",

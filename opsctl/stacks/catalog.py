@@ -11,7 +11,6 @@ from opsctl.config.naming import StackName
 from opsctl.stacks import (
     app,
     bootstrap,
-    dashboard,
     data,
     edge,
     egress,
@@ -20,6 +19,7 @@ from opsctl.stacks import (
     jobs,
     network,
     platform,
+    site,
     upkeep,
 )
 from opsctl.stacks.model import StackTemplate
@@ -49,7 +49,7 @@ STACKS: tuple[Entry, ...] = (
     Entry("jobs", jobs.build),
     Entry("app", app.build),
     Entry("edge", edge.build, edge.wanted),
-    Entry("dashboard", dashboard.build, dashboard.wanted),
+    Entry(naming.SITE_STACK, site.build, site.wanted),
 )
 
 

@@ -29,6 +29,8 @@ def build(env: Environment) -> StackTemplate:
     group = _parameter_group(stack)
     role = _monitoring_role(stack)
     database = _database(stack, secret, group, role, key)
+    if env.database_auth == "password":
+        _login_secret(stack, key)
     _rotation_log(stack)
     _publish(stack, secret, database, group, role)
     return stack.finish()
@@ -49,6 +51,16 @@ def _master_secret(stack: StackBuilder, key: Any) -> Any:
         ),
     )
     return stack.keep(with_key(secret, key))
+
+
+def _login_secret(stack: StackBuilder, key: Any) -> None:
+    """What the application logs in with. It is made empty: the DbInit function writes it, and `opsctl db rotate`."""
+    secret = secretsmanager.Secret(
+        "LoginSecret",
+        Description=f"The application's login to the {stack.env.service} database in {stack.env.name}",
+    )
+    stack.keep(with_key(secret, key))
+    stack.output("LoginSecretArn", Ref(secret), "The application's login to the database")
 
 
 def _parameter_group(stack: StackBuilder) -> Any:

@@ -14,14 +14,14 @@ REGION = "us-east-1"
 
 
 def wants_certificate(env: Environment) -> bool:
-    """Whether a certificate has to be issued for the dashboard's domain."""
-    dashboard = env.dashboard
-    return dashboard.enabled and dashboard.domain_name is not None and dashboard.certificate_arn is None
+    """Whether a certificate has to be issued for the site's domain."""
+    site = env.site
+    return site.enabled and site.domain_name is not None and site.certificate_arn is None
 
 
 def wants_web_acl(env: Environment) -> bool:
-    """Whether the dashboard stands behind WAF."""
-    return env.dashboard.enabled and env.security.waf
+    """Whether the site stands behind WAF."""
+    return env.site.enabled and env.security.waf
 
 
 def wanted(env: Environment) -> bool:
@@ -33,12 +33,12 @@ def build(env: Environment) -> StackTemplate:
     """The edge stack, for an environment that wants it. Outputs: CertificateArn, WebAclArn, each if wanted."""
     stack = StackBuilder(env, "edge", region=REGION)
     if wants_certificate(env):
-        domain, zone_id = env.dashboard.domain_name, env.dashboard.hosted_zone_id
+        domain, zone_id = env.site.domain_name, env.site.hosted_zone_id
         if domain is None or zone_id is None:
             raise AssertionError("the configuration's rules let no domain through without zone or certificate")
         issued = certificate(stack, "Certificate", domain=domain, zone_id=zone_id)
-        stack.output("CertificateArn", Ref(issued), "Certificate of the dashboard's domain")
+        stack.output("CertificateArn", Ref(issued), "Certificate of the site's domain")
     if wants_web_acl(env):
         acl = web_acl(stack, "CLOUDFRONT")
-        stack.output("WebAclArn", GetAtt(acl, "Arn"), "WAF rules before the dashboard")
+        stack.output("WebAclArn", GetAtt(acl, "Arn"), "WAF rules before the site")
     return stack.finish()

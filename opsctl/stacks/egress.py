@@ -9,6 +9,7 @@ from typing import Any
 
 from troposphere import GetAtt, Join, Ref, Split, Sub, ec2, iam
 
+from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder, arn
@@ -39,10 +40,10 @@ def _s3_endpoint(stack: StackBuilder) -> None:
     environment's own buckets, and the sources of others that the configuration lists. [UG CFN cfn-vpce-bucketnames; UG
     ECR vpc-endpoints]
     """
-    dataset, artifacts = (
-        stack.output_of("platform", "DatasetBucketName"),
-        stack.output_of("bootstrap", "ArtifactBucketName"),
-    )
+    application = stack.env.application
+    buckets = [stack.output_of("platform", f"{naming.part_id(name)}BucketName") for name in application.buckets]
+    buckets.append(stack.output_of("bootstrap", "ArtifactBucketName"))
+    sources = list(dict.fromkeys(each for _, process in application.processes() for each in process.reads))
     own = [
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
@@ -59,13 +60,11 @@ def _s3_endpoint(stack: StackBuilder) -> None:
             [Sub("arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*")],
             principal="*",
         ),
-        allow("UseOwnBuckets", own, [*_bucket_arns(dataset), *_bucket_arns(artifacts)], principal="*"),
+        allow("UseOwnBuckets", own, [each for name in buckets for each in _bucket_arns(name)], principal="*"),
     ]
-    if stack.env.ecs.dataset_sources:
+    if sources:
         # Whether they are read as s3:// with the task's role, or by https without any.
-        statements.append(
-            allow("ReadSources", "s3:GetObject", objects_in(stack.env.ecs.dataset_sources), principal="*")
-        )
+        statements.append(allow("ReadSources", "s3:GetObject", objects_in(sources), principal="*"))
     stack.add(
         ec2.VPCEndpoint(
             "S3Endpoint",

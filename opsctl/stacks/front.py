@@ -23,18 +23,21 @@ def build(env: Environment) -> StackTemplate:
     stack = StackBuilder(env, "front")
     balancer, targets = load_balancer(stack)
     dns_name = GetAtt(balancer, "DNSName")
-    if env.ecs.domain_name is not None and env.ecs.hosted_zone_id is not None:
-        alias_records(
-            stack,
-            domain=env.ecs.domain_name,
-            zone_id=env.ecs.hosted_zone_id,
-            target=dns_name,
-            target_zone=GetAtt(balancer, "CanonicalHostedZoneID"),
-            evaluate_health=True,
-        )
+    web = env.application.web
+    if web.hosted_zone_id is not None:
+        for index, domain in enumerate(web.domains):
+            alias_records(
+                stack,
+                domain=domain,
+                zone_id=web.hosted_zone_id,
+                target=dns_name,
+                target_zone=GetAtt(balancer, "CanonicalHostedZoneID"),
+                evaluate_health=True,
+                name=f"Alias{index + 1}" if index else "Alias",
+            )
     if env.security.waf:
         protect(stack, web_acl(stack, "REGIONAL"), Ref(balancer))
-    host: Any = env.ecs.domain_name or dns_name
+    host: Any = web.domains[0] if web.domains else dns_name
     stack.output("LoadBalancerDnsName", dns_name, "Name of the load balancer")
     stack.output(
         "ServiceUrl", Join("", ["https://" if env.serves_https else "http://", host]), "Where the service answers"

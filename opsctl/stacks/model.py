@@ -5,17 +5,27 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 from opsctl.config.naming import StackName
 
 # Values that only a deploy knows. Everything else in a template follows from the configuration.
-ContextKey = Literal[
-    "image_uri",  # repository@sha256:… of the release
-    "db_init_bundle_key",  # key of the DbInit bundle in the artifact bucket, by content hash
-    "nat_image_id",  # AMI of the NAT instance: read on first create, kept afterwards
-    "guardduty",  # "true" when the bootstrap stack shall hold the detector
-]
+# image_uri: repository@sha256:… of the release
+# db_init_bundle_key: key of the DbInit bundle in the artifact bucket, by content hash
+# nat_image_id: AMI of the NAT instance: read on first create, kept afterwards
+# guardduty: "true" when the bootstrap stack shall hold the detector
+# rollout:PROCESS: changes when its tasks shall be started anew
+ContextKey = str
+_ROLLOUT = "rollout:"
+
+
+def rollout_key(process: str) -> ContextKey:
+    """The context's key of a process that runs as a service: the web, or a worker."""
+    return f"{_ROLLOUT}{process}"
+
+
+def rollout_process(key: ContextKey) -> str | None:
+    """The process of such a key; None for another key."""
+    return key.removeprefix(_ROLLOUT) if key.startswith(_ROLLOUT) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What comes before everything else and outlives releases: keys, topic, repository, cluster, logs, dataset bucket."""
+"""What comes before everything else and outlives releases: keys, topic, repository, cluster, logs, buckets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def build(env: Environment) -> StackTemplate:
         repository(stack, data_key)
     _cluster(stack, logs_key)
     _log_groups(stack, logs_key)
-    _dataset_bucket(stack, data_key)
+    _buckets(stack, data_key)
     # Here, beside keys that take longer to make: the function that it serves would wait half a minute for it.
     failed = dead_letter_queue(stack, "DbInitFailures")
     stack.output("DbInitFailuresArn", GetAtt(failed, "Arn"), "Takes what the DbInit function could not handle")
@@ -116,18 +116,24 @@ def _cluster(stack: StackBuilder, logs_key: Any) -> None:
 
 def _log_groups(stack: StackBuilder, key: Any) -> None:
     """Made here, not by the log drivers: `awslogs-create-group` is off by default and would set no retention. [API]"""
-    wanted = {**LOG_GROUPS, "FlowLogGroup": "flow-logs"} if stack.env.observability.flow_logs else LOG_GROUPS
+    wanted = dict(LOG_GROUPS)
+    if stack.env.application.workers:
+        wanted["WorkersLogGroup"] = "workers"
+    if stack.env.observability.flow_logs:
+        wanted["FlowLogGroup"] = "flow-logs"
     for name, purpose in wanted.items():
         group = log_group(stack, name, naming.log_group(stack.env, purpose), key)
         stack.output(f"{name}Name", Ref(group), f"Log group {purpose}")
 
 
-def _dataset_bucket(stack: StackBuilder, key: Any) -> None:
-    bucket = secure_bucket(
-        stack,
-        "DatasetBucket",
-        log_bucket=stack.output_of("bootstrap", "AccessLogBucketName"),
-        log_prefix=f"{stack.env.name}/{stack.env.service}/dataset",
-        key_arn=key,
-    )
-    stack.output("DatasetBucketName", Ref(bucket), "Raw files and fetch state of the salary dataset, under raw/")
+def _buckets(stack: StackBuilder, key: Any) -> None:
+    for name in stack.env.application.buckets:
+        title = f"{naming.part_id(name)}Bucket"
+        bucket = secure_bucket(
+            stack,
+            title,
+            log_bucket=stack.output_of("bootstrap", "AccessLogBucketName"),
+            log_prefix=f"{stack.env.name}/{stack.env.service}/{name}",
+            key_arn=key,
+        )
+        stack.output(f"{title}Name", Ref(bucket), f"Bucket {name} of the application")

@@ -47,8 +47,8 @@ def env_int(name: str, default: int, *, low: int, high: int) -> int:
 
 
 def env_flag(name: str, *, default: bool) -> bool:
-    """Return `name` as a switch: `on` or `off`."""
-    return env_choice(name, ("on", "off"), "on" if default else "off") == "on"
+    """Return `name` as a switch: `on` or `off`, or Python's words for them."""
+    return env_choice(name, ("on", "off", "True", "False"), "on" if default else "off") in {"on", "True"}
 
 
 def env_list(name: str, default: list[str] | None = None) -> list[str]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +16,11 @@ from typing import Any, Protocol
 from opsctl.local.logs import tail
 from opsctl.local.procs import MARKER
 from opsctl.local.state import StateDir
+from opsctl.local.tasks.images import Start
 
 LABEL = "com.amazonaws.ecs."
+LAYER = "/opt/opsctl"
+"""Where opsctl's own files are in an image."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class ContainerSettings:
     """
 
     ports: tuple[int, ...] = ()
+    entry_point: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
     stop_seconds: float = 30.0
     forwarded: bool = False
     options: tuple[str, ...] = ()
@@ -205,18 +209,23 @@ def task_environment(launch: Launch) -> dict[str, str]:
     return {**base, **given, "BIND_HOST": launch.address}
 
 
-def process_environment(launch: Launch, state: StateDir) -> dict[str, str]:
+def process_environment(launch: Launch, state: StateDir, start: Start, image: Path) -> dict[str, str]:
     """The task's variables on top of the few that an image would have; nothing of the caller's gets in."""
     temporary = str(launch.directory / "tmp")
     base = {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "PATH": f"{Path(start.python).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
     }
+    if start.layer:
+        base["OPSCTL_STATIC_ROOT"] = str(image / "staticfiles")
     forced = {
         "HOME": temporary,
         "TMPDIR": temporary,
-        "DATA_DIR": str(state.volumes / launch.family),
         MARKER: str(state.path),
+        **({"PYTHONPATH": f"{start.layer}/hook"} if start.layer else {}),
     }
-    return {**base, **task_environment(launch), **forced}
+    # A process sees the machine's file system: what a container has at a path of its own lies elsewhere.
+    places = {"/tmp": temporary, **dict.fromkeys(launch.settings.volumes, str(state.volumes / launch.family))}  # noqa: S108
+    given = {name: places.get(value, value) for name, value in task_environment(launch).items()}
+    return {**base, **given, **forced}

@@ -24,6 +24,8 @@ def options_of(definition: Mapping[str, Any], container: Mapping[str, Any]) -> t
     """Options of `docker run` for a container of a task definition, which are podman's as well."""
     linux = container.get("linuxParameters") or {}
     options = ["--user", str(container["user"])] if container.get("user") else []
+    if container.get("entryPoint"):
+        options += ["--entrypoint", str(container["entryPoint"][0])]
     if str(container.get("readonlyRootFilesystem", "")).lower() == "true":
         options.append("--read-only")
     for capability in (linux.get("capabilities") or {}).get("drop") or []:

@@ -36,7 +36,9 @@ def settings_of(ecs: Any) -> Callable[[Mapping[str, str]], ContainerSettings]:
                 ports = tuple(int(each["containerPort"]) for each in container.get("portMappings") or [])
                 forwarded = (container.get("logConfiguration") or {}).get("logDriver") == "awslogs"
                 stop = float(container.get("stopTimeout") or 30)
-                return ContainerSettings(ports, stop, forwarded, options_of(definition, container))
+                entry = tuple(container.get("entryPoint") or ())
+                volumes = tuple(str(each["containerPath"]) for each in container.get("mountPoints") or [])
+                return ContainerSettings(ports, entry, volumes, stop, forwarded, options_of(definition, container))
         return ContainerSettings()
 
     return read

@@ -1,9 +1,8 @@
-"""Local images: `source:service/` instead of a container build.
+"""Local images: a copy of the application's files instead of a container build, and the Python they run under.
 
-An image is a copy of the service's source tree, kept under `.opsctl/local/images/<digest>/`. Its digest is that of
-an OCI manifest whose config is the hash of the tree, so the same id names the manifest in the emulator's ECR
-(`DescribeImages`, `repository@sha256:...` in a task definition) and the directory that a task runs from. A tree
-always has one digest.
+An image lies under `.opsctl/local/images/<digest>/`. Its digest is that of an OCI manifest whose config is the hash of
+what it is made from, so the same id names the manifest in the emulator's ECR (`DescribeImages`, `repository@sha256:...`
+in a task definition) and the directory that a task runs from. The same source always has one digest.
 """
 
 from __future__ import annotations
@@ -14,27 +13,43 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from opsctl.errors import OpsctlError
 from opsctl.local.state import StateDir
-from opsctl.paths import below, portable
+from opsctl.paths import below
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG_TYPE = "application/vnd.opsctl.source-tree.v1"
+_START = ".start"
 _KEEP = 5
 _ABANDONED_SECONDS = 3600.0  # age at which a partial copy belongs to nobody any more
-# Caches and what a run leaves behind: never part of an image, here or in the container build.
-_SKIPPED_DIRECTORIES = frozenset(
-    {"__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv", "node_modules"}
-)
-_SKIPPED_SUFFIXES = (".pyc", ".pyo", ".sqlite3", ".sqlite3-journal", ".sqlite3-wal", ".sqlite3-shm", ".swp", "~")
-# Beside service/ the image holds the list of sources and the sample, as the container build copies them.
-_SHIPPED_DATA = ("salary_sources.json", "sample_*.csv")
-_SKIPPED_NAMES = frozenset({".DS_Store", ".coverage"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a local image is made from: `(path in it, file)` of each file, and in `made_with` a hash of the rest.
+
+    `build` is called with the copied files before anything runs from them.
+    """
+
+    files: Sequence[tuple[str, Path]]
+    made_with: str
+    build: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """How processes of an image are started: their Python, the folder of manage.py, and opsctl's layer, if any."""
+
+    python: str = sys.executable
+    folder: str = ""
+    layer: str = ""
 
 
 class EcrPutImage(Protocol):
@@ -44,10 +59,10 @@ class EcrPutImage(Protocol):
     def put_image(self) -> Callable[..., Any]: ...
 
 
-def tree_hash(source: Path) -> str:
-    """SHA-256 (hex) over paths, executable bits and contents of the tree, in sorted order; no times, no owners."""
-    total = hashlib.sha256()
-    for relative, path in _files(source):
+def tree_hash(source: Source) -> str:
+    """SHA-256 (hex) over paths, executable bits and contents of the files, and the rest; no times, no owners."""
+    total = hashlib.sha256(f"{source.made_with}\0".encode())
+    for relative, path in source.files:
         if path.is_symlink():
             kind, content = "l", os.fsencode(os.readlink(path))  # noqa: PTH115  the bytes as they are stored
         else:
@@ -71,16 +86,16 @@ def manifest(tree: str) -> str:
     )
 
 
-def image_digest(source: Path) -> str:
-    """`sha256:...` that `snapshot_image` gives this tree; writes nothing."""
+def image_digest(source: Source) -> str:
+    """`sha256:...` that `snapshot_image` gives this source; writes nothing."""
     return _digest(manifest(tree_hash(source)))
 
 
-def snapshot_image(source: Path, root: Path) -> str:
-    """Copy the tree under `root`'s local state and answer the image's digest, `sha256:...`.
+def snapshot_image(source: Source, start: Start, root: Path) -> str:
+    """Copy the files under `root`'s local state, build, and answer the image's digest, `sha256:...`.
 
-    A tree that was copied before is left as it is. The five newest (by last use) are kept. Raises OpsctlError when
-    `source` holds no file.
+    What was copied before is left as it is, but for how it is started: `start` holds paths of this machine. The five
+    newest (by last use) are kept. Raises OpsctlError when `source` holds no file.
     """
     state = StateDir.of(root)
     state.create()
@@ -88,15 +103,18 @@ def snapshot_image(source: Path, root: Path) -> str:
     digest = _digest(text)
     target = _directory(state, digest)
     if not target.is_dir():
-        files = list(_files(source))
-        if not files:
+        if not source.files:
             raise OpsctlError(
-                f"There is nothing to make a local image of in {source}.",
+                f"There is nothing to make a local image of in {root}.",
                 code="empty-image",
-                hint="Run opsctl in the directory that holds service/.",
+                hint="Let application.path name the folder that holds manage.py.",
             )
-        _copy(files, target)
+        _make(source, target)
         target.with_suffix(".json").write_text(text, encoding="utf-8")
+    started = target.with_suffix(_START)
+    partial = started.with_name(f".{started.name}.{os.getpid()}")
+    partial.write_text(json.dumps(asdict(start)), encoding="utf-8")
+    partial.replace(started)
     os.utime(target)
     _prune(state, keep=target)
     return digest
@@ -125,30 +143,23 @@ def _directory(state: StateDir, digest: str) -> Path:
     return state.images / digest.removeprefix("sha256:")
 
 
-def _files(source: Path) -> Iterator[tuple[str, Path]]:
-    """`(relative path with /, path)` of every file and link that belongs to the image, sorted."""
-    found = []
-    for directory, names, files in os.walk(source):
-        names[:] = [each for each in names if each not in _SKIPPED_DIRECTORIES and not each.endswith(".egg-info")]
-        links = [each for each in names if (Path(directory) / each).is_symlink()]
-        for name in [*files, *links]:
-            if name in _SKIPPED_NAMES or name.endswith(_SKIPPED_SUFFIXES):
-                continue
-            path = Path(directory) / name
-            found.append((portable(path, source), path))
-    shipped = (path for pattern in _SHIPPED_DATA for path in (source.parent / "data").glob(pattern))
-    found += [(f"data/{path.name}", path) for path in shipped]
-    return iter(sorted(found))
+def start_of(image: Path) -> Start:
+    """How processes of the image in this directory are started."""
+    try:
+        return Start(**json.loads(image.with_suffix(_START).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Start()
 
 
-def _copy(files: list[tuple[str, Path]], target: Path) -> None:
-    """Copy beside the place and move there, so that an interrupted copy never looks like an image."""
+def _make(source: Source, target: Path) -> None:
+    """Copy and build beside the place and move there, so that an interrupted copy never looks like an image."""
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
-    for relative, path in files:
+    for relative, path in source.files:
         copy = below(partial, relative)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy, follow_symlinks=False)
+    source.build(partial)
     try:
         partial.rename(target)
     except OSError:
@@ -166,4 +177,5 @@ def _prune(state: StateDir, keep: Path) -> None:
     newest = sorted(snapshots, key=lambda each: each.stat().st_mtime, reverse=True)
     for old in [each for each in newest if each != keep][_KEEP - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
-        old.with_suffix(".json").unlink(missing_ok=True)
+        for suffix in (".json", _START):
+            old.with_suffix(suffix).unlink(missing_ok=True)

@@ -5,7 +5,7 @@ child is, its runner says: `ProcessRunner` runs the task definition's command in
 container engine; `container_tasks.ContainerRunner` runs an engine's client.
 
 Differences of a process from a real container, all listed in the docs: the root file system is the machine's and
-writable; CPU and memory are not limited; the image's entry point and user don't exist; `DATA_DIR` outlives the task.
+writable; CPU and memory are not limited; the image's user doesn't exist; what lies in a volume outlives the task.
 
 NOTE: every task gets its own address in 127.64.0.0/10, which Linux answers for without configuration. That is what lets
 the old and the new release listen on the same container port during a rolling update, as two tasks with their own
@@ -22,7 +22,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +34,7 @@ from opsctl.local.procs import ProcessId
 from opsctl.local.state import StateDir, write_json
 from opsctl.local.tasks.container import (
     LABEL,
+    LAYER,
     ContainerSettings,
     Invocation,
     Launch,
@@ -43,7 +43,7 @@ from opsctl.local.tasks.container import (
     process_environment,
 )
 from opsctl.local.tasks.engine import Images, NotFound
-from opsctl.local.tasks.images import find_snapshot
+from opsctl.local.tasks.images import find_snapshot, start_of
 from opsctl.local.tasks.spawner import Spawner
 
 _FIRST_ADDRESS = int(ipaddress.IPv4Address("127.64.0.1"))
@@ -91,7 +91,7 @@ class ProcessImages:
         if found is None:
             raise self._not_found(
                 f"{name}: no local image has the digest {digest or '(unknown tag)'}; "
-                "the local target runs images that `opsctl deploy` made of service/ and keeps the last five"
+                "the local target runs images that `opsctl deploy` made of this checkout and keeps the last five"
             )
         return found
 
@@ -110,14 +110,19 @@ class ProcessRunner:
         self._images.directory(image)
 
     def invocation(self, launch: Launch) -> Invocation:
-        if not launch.command:
-            raise OpsctlError("The task definition has no command, and a local image has none either.")
+        words = [*launch.settings.entry_point, *launch.command]
+        if not words:
+            raise OpsctlError(
+                "The task definition has no command, and a process has no image whose own it could run.",
+                hint="Give it one in application, or deploy with --runtime containers.",
+            )
         (self._state.volumes / launch.family).mkdir(exist_ok=True)
-        first = sys.executable if launch.command[0] in ("python", "python3") else launch.command[0]
+        directory = self._images.directory(launch.image)
+        start = start_of(directory)
+        words = [start.layer + word.removeprefix(LAYER) if word.startswith(f"{LAYER}/") else word for word in words]
+        first = start.python if words[0] in ("python", "python3") else words[0]
         return Invocation(
-            [first, *launch.command[1:]],
-            process_environment(launch, self._state),
-            self._images.directory(launch.image),
+            [first, *words[1:]], process_environment(launch, self._state, start, directory), directory / start.folder
         )
 
 

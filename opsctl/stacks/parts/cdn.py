@@ -50,7 +50,7 @@ def distribution(stack: StackBuilder, site: Site) -> cloudfront.Distribution:
     """Add `Distribution` with its access control and header policy, and the bucket of its logs if wanted."""
     config = cloudfront.DistributionConfig(
         Enabled=True,
-        Comment=f"Dashboard of {stack.env.service} in {stack.env.name}",
+        Comment=f"Site of {stack.env.service} in {stack.env.name}",
         DefaultRootObject="index.html",  # no leading slash; for the root only [API]
         HttpVersion="http2and3",
         IPV6Enabled=True,
@@ -140,7 +140,7 @@ def _headers(stack: StackBuilder) -> cloudfront.ResponseHeadersPolicy:
             "ResponseHeaders",
             ResponseHeadersPolicyConfig=cloudfront.ResponseHeadersPolicyConfig(
                 Name=_unique_name("headers"),
-                Comment=f"Dashboard of {stack.env.service} in {stack.env.name}",
+                Comment=f"Site of {stack.env.service} in {stack.env.name}",
                 SecurityHeadersConfig=headers,
             ),
         )

@@ -13,7 +13,7 @@ from typing import Any
 from troposphere import AWSObject, GetAtt, Ref, awslambda, iam
 from troposphere.validators import integer
 
-from opsctl.config.models import Environment
+from opsctl.config import naming
 from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
 from opsctl.stacks.parts.policies import allow, document, trust
@@ -43,6 +43,7 @@ class DbInit(AWSObject):  # type: ignore[misc]  # troposphere has no types
         "RolesHash": (str, True),
         "BundleKey": (str, True),
         "Auth": (str, True),
+        "LoginSecretArn": (str, False),
     }
 
 
@@ -75,17 +76,31 @@ def database_roles(stack: StackBuilder) -> None:
     The right is here because the secret is made with the database, for which the function does not wait.
     """
     secret = stack.output_of("data", "MasterSecretArn")
+    passwords = stack.env.database_auth == "password"
+    login = stack.output_of("data", "LoginSecretArn") if passwords else None
+    keeps_login = (
+        (
+            allow(
+                "KeepLogin",
+                ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+                login,
+            ),
+        )
+        if passwords
+        else ()
+    )
     right = stack.add(
         iam.PolicyType(
             "DbInitReadsMasterLogin",
             PolicyName="read-master-login",
             Roles=[stack.output_of("functions", "DbInitRoleName")],
             PolicyDocument=document(
-                allow("ReadMasterLogin", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], secret)
+                allow("ReadMasterLogin", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], secret),
+                *keeps_login,
             ),
         )
     )
-    names = roles(stack.env)
+    names = naming.role_mapping(stack.env)
     stack.add(
         DbInit(
             "DatabaseRoles",
@@ -97,29 +112,14 @@ def database_roles(stack: StackBuilder) -> None:
             Host=stack.output_of("data", "DatabaseHost"),
             Port=stack.output_of("data", "DatabasePort"),
             Database=stack.output_of("data", "DatabaseName"),
-            Auth=stack.env.rds.auth,
+            Auth=stack.env.database_auth,
             Roles=names,
             # Either makes it run again: a change of the roles, or of the code that plans them.
             RolesHash=roles_hash(names),
             BundleKey=stack.output_of("functions", "DbInitBundleKey"),
+            **({"LoginSecretArn": login} if passwords else {}),
         )
     )
-
-
-def roles(env: Environment) -> dict[str, Any]:
-    """The role model as the handler reads it: seven names and two settings."""
-    given = env.rds.roles
-    return {
-        "owner": given.owner,
-        "migrator": given.migrator,
-        "writer": given.writer,
-        "reader": given.reader,
-        "loader": given.loader,
-        "user": env.rds.app_user,
-        "readonly": given.readonly,
-        "user_writer": env.rds.app_user_writer,
-        "user_connection_limit": env.rds.app_user_connection_limit,
-    }
 
 
 def roles_hash(names: dict[str, Any]) -> str:
@@ -154,12 +154,12 @@ def _function(stack: StackBuilder, role: iam.Role, failed: Any, bundle: Any) -> 
 
 
 def _environment(stack: StackBuilder, function: awslambda.Function) -> None:
-    if stack.env.rds.auth == "iam":
+    if stack.env.target == "aws":
         # A path in the bundle: with it the function verifies the server before it sends the master's password.
         function.Environment = awslambda.Environment(Variables={"DB_SSL_ROOT_CERT": "certs/rds.pem"})
     if stack.env.security.customer_managed_keys:
         function.KmsKeyArn = stack.output_of("platform", "DataKeyArn")
-    elif stack.env.rds.auth == "iam":
+    elif stack.env.target == "aws":
         skip(function, "CKV_AWS_173", "It holds a file name; security.customer_managed_keys is off.")
 
 

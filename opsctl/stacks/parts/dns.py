@@ -12,33 +12,47 @@ from opsctl.stacks.parts.base import StackBuilder
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 
 
-def certificate(stack: StackBuilder, name: str, *, domain: str, zone_id: str) -> certificatemanager.Certificate:
-    """Add a certificate for exactly this name, no wildcard.
+def certificate(
+    stack: StackBuilder, name: str, *, domain: str, zone_id: str, others: tuple[str, ...] = ()
+) -> certificatemanager.Certificate:
+    """Add a certificate for this name and the others, and for no more.
 
     CloudFormation validates it by itself only with DNS validation and a zone of the same account, given as `Z…`;
     otherwise creation hangs. All inputs are create-only: another domain makes another certificate. [UG CFN; Schema]
     """
-    return stack.add(
-        certificatemanager.Certificate(
-            name,
-            DomainName=domain,
-            ValidationMethod="DNS",
-            DomainValidationOptions=[
-                certificatemanager.DomainValidationOption(DomainName=domain, HostedZoneId=zone_id)
-            ],
-            CertificateTransparencyLoggingPreference="ENABLED",
-        )
+    made = certificatemanager.Certificate(
+        name,
+        DomainName=domain,
+        ValidationMethod="DNS",
+        DomainValidationOptions=[
+            certificatemanager.DomainValidationOption(DomainName=each, HostedZoneId=zone_id)
+            for each in (domain, *others)
+        ],
+        CertificateTransparencyLoggingPreference="ENABLED",
     )
+    if others:
+        made.SubjectAlternativeNames = list(others)
+    return stack.add(made)
 
 
 def alias_records(
-    stack: StackBuilder, *, domain: str, zone_id: str, target: Any, target_zone: Any, evaluate_health: bool
+    stack: StackBuilder,
+    *,
+    domain: str,
+    zone_id: str,
+    target: Any,
+    target_zone: Any,
+    evaluate_health: bool,
+    name: str = "Alias",
 ) -> None:
-    """Add the A and AAAA records of `domain`. The AAAA answers as soon as the target has IPv6, and is empty before."""
-    for kind, name in (("A", "AliasIpv4"), ("AAAA", "AliasIpv6")):
+    """Add the A and AAAA records of `domain`, `<name>Ipv4` and `<name>Ipv6`.
+
+    The AAAA answers as soon as the target has IPv6, and is empty before.
+    """
+    for kind, family in (("A", "Ipv4"), ("AAAA", "Ipv6")):
         stack.add(
             route53.RecordSetType(
-                name,
+                f"{name}{family}",
                 Name=domain,
                 Type=kind,
                 HostedZoneId=zone_id,

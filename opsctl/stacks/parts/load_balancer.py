@@ -7,6 +7,7 @@ from typing import Any
 from troposphere import Ref, Sub
 from troposphere import elasticloadbalancingv2 as elb
 
+from opsctl.config.application import HEALTH_PATH
 from opsctl.stacks.parts.base import StackBuilder, skip
 from opsctl.stacks.parts.buckets import expire_rule, secure_bucket
 from opsctl.stacks.parts.dns import certificate
@@ -17,6 +18,7 @@ from opsctl.stacks.parts.policies import Statement, allow, service
 # [UG ALB describe-ssl-policies]
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 LOG_BUCKET = "LoadBalancerLogs"
+IDLE_SECONDS = 60  # AWS's default
 # A task is replaced when it has answered no check for so long: a pause of the database or a full CPU passes.
 UNHEALTHY_SECONDS = 45
 
@@ -45,6 +47,8 @@ def _load_balancer(stack: StackBuilder) -> elb.LoadBalancer:
         # Adds the client's address at the end: the last hop is the one to trust. [API]
         "routing.http.xff_header_processing.mode": "append",
     }
+    if env.application.web.timeout != IDLE_SECONDS:
+        attributes["idle_timeout.timeout_seconds"] = str(env.application.web.timeout)
     balancer = elb.LoadBalancer(
         "LoadBalancer",
         Type="application",
@@ -99,7 +103,8 @@ def _takes_access_logs(prefix: str) -> Statement:
 
 def _target_group(stack: StackBuilder) -> elb.TargetGroup:
     """Named by CloudFormation: a named group couldn't be replaced."""
-    health = stack.env.ecs.health
+    web = stack.env.application.web
+    health = web.health
     return stack.add(
         elb.TargetGroup(
             "TargetGroup",
@@ -109,15 +114,15 @@ def _target_group(stack: StackBuilder) -> elb.TargetGroup:
             Port=80,
             Protocol="HTTP",
             HealthCheckProtocol="HTTP",
-            HealthCheckPath="/healthz",
+            HealthCheckPath=health.path or HEALTH_PATH,
             HealthCheckIntervalSeconds=health.interval,
             HealthCheckTimeoutSeconds=min(5, health.interval - 1),
             HealthyThresholdCount=health.threshold,
             UnhealthyThresholdCount=max(2, min(10, UNHEALTHY_SECONDS // health.interval)),  # 2 to 10 [API]
-            Matcher=elb.Matcher(HttpCode="200"),
+            Matcher=elb.Matcher(HttpCode=health.codes),
             TargetGroupAttributes=[
                 # The default is 300 s, which every release would wait for its old tasks. [API]
-                elb.TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value=str(stack.env.ecs.drain)),
+                elb.TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value=str(web.drain)),
             ],
         )
     )
@@ -128,7 +133,7 @@ def _listeners(stack: StackBuilder, balancer: elb.LoadBalancer, targets: elb.Tar
     forward = elb.Action(Type="forward", TargetGroupArn=Ref(targets))
     http = elb.Listener("HttpListener", LoadBalancerArn=Ref(balancer), Port=80, Protocol="HTTP")
     if not stack.env.serves_https:
-        reason = "There is neither ecs.certificate_arn nor ecs.domain_name, so there is no certificate."
+        reason = "application.web has neither certificate_arn nor domains, so there is no certificate."
         skip(skip(http, "CKV_AWS_2", reason), "CKV_AWS_103", reason)
         http.DefaultActions = [forward]
         stack.add(http)
@@ -137,7 +142,7 @@ def _listeners(stack: StackBuilder, balancer: elb.LoadBalancer, targets: elb.Tar
     http.DefaultActions = [elb.Action(Type="redirect", RedirectConfig=redirect)]
     http.DependsOn = "HttpsListener"  # not before there is something to be redirected to
     stack.add(http)
-    stack.add(
+    https = stack.add(
         elb.Listener(
             "HttpsListener",
             LoadBalancerArn=Ref(balancer),
@@ -148,12 +153,31 @@ def _listeners(stack: StackBuilder, balancer: elb.LoadBalancer, targets: elb.Tar
             DefaultActions=[forward],
         )
     )
+    if stack.env.application.web.redirect:
+        _redirects(stack, https)
+
+
+def _redirects(stack: StackBuilder, listener: elb.Listener) -> None:
+    """Visitors of the other names are sent to the first, with path and query as they are. [API RedirectActionConfig]"""
+    first, *others = stack.env.application.web.domains
+    to_first = elb.RedirectConfig(Host=first, StatusCode="HTTP_301")
+    for index, name in enumerate(others, start=1):
+        stack.add(
+            elb.ListenerRule(
+                f"Redirect{index}",
+                ListenerArn=Ref(listener),
+                Priority=index,
+                Conditions=[elb.Condition(Field="host-header", HostHeaderConfig=elb.HostHeaderConfig(Values=[name]))],
+                Actions=[elb.ListenerRuleAction(Type="redirect", RedirectConfig=to_first)],
+            )
+        )
 
 
 def _certificate_arn(stack: StackBuilder) -> Any:
-    ecs = stack.env.ecs
-    if ecs.certificate_arn is not None:
-        return ecs.certificate_arn
-    if ecs.domain_name is None or ecs.hosted_zone_id is None:
+    web = stack.env.application.web
+    if web.certificate_arn is not None:
+        return web.certificate_arn
+    if not web.domains or web.hosted_zone_id is None:
         raise AssertionError("the configuration's rules let no domain through without zone or certificate")
-    return Ref(certificate(stack, "Certificate", domain=ecs.domain_name, zone_id=ecs.hosted_zone_id))
+    first, *others = web.domains
+    return Ref(certificate(stack, "Certificate", domain=first, zone_id=web.hosted_zone_id, others=tuple(others)))

@@ -17,7 +17,7 @@ from opsctl.stacks.parts.alarms import alarm
 from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
 from opsctl.stacks.parts.network_inputs import private_route_tables, public_subnets, vpc
 from opsctl.stacks.parts.policies import trust
-from opsctl.stacks.parts.security_groups import ANYWHERE, no_default_egress
+from opsctl.stacks.parts.security_groups import ANYWHERE, no_default_egress, way_out
 from opsctl.stacks.parts.subnets import name_tag
 
 # AL2023 ships no iptables, so it is installed over the network; on 512 MB that was killed for want of memory, and
@@ -148,15 +148,12 @@ def _instance(stack: StackBuilder) -> None:
         UserData=Base64(Sub(script)),
         # Without the signal CREATE_COMPLETE means "running", not "translating". [UG CFN CreationPolicy]
         CreationPolicy=CreationPolicy(ResourceSignal=ResourceSignal(Count=1, Timeout="PT10M")),
-        DependsOn=list(_RULES),
+        DependsOn=_rule_names(stack),
         Tags=name_tag(stack.env, "nat"),
     )
     stack.add(skip(instance, "CKV_AWS_88", "A NAT instance is the private subnets' address on the internet."))
     _alarm_when_down(stack, instance)
     _default_routes(stack, lambda _: {"InstanceId": Ref(instance)})
-
-
-_RULES = ("NatFromVpcIngress", "NatToHttpsEgress")
 
 
 def _interface(stack: StackBuilder, group: Any) -> ec2.NetworkInterfaceProperty:
@@ -193,8 +190,23 @@ def _alarm_when_down(stack: StackBuilder, instance: Any) -> None:
     )
 
 
+def _ports(stack: StackBuilder) -> tuple[int | None, ...]:
+    """What is forwarded: what the groups of the private subnets may send. None stands for everything."""
+    ports = stack.env.security.egress
+    return (None,) if ports is None else tuple(sorted({443, *ports}))
+
+
+def _rule_names(stack: StackBuilder) -> list[str]:
+    return [name for port in _ports(stack) for name in _rule_pair(port)]
+
+
+def _rule_pair(port: int | None) -> tuple[str, str]:
+    what = {None: "Everything", 443: "Https"}.get(port, f"Port{port}")
+    return (f"Nat{what if port != 443 else ''}FromVpcIngress", f"NatTo{what}Egress")
+
+
 def _group(stack: StackBuilder) -> Any:
-    """HTTPS from the VPC comes in, HTTPS goes out: what the groups of the private subnets may send, and no more."""
+    """What comes in from the VPC goes out, and no more."""
     group = stack.add(
         ec2.SecurityGroup(
             "NatSecurityGroup",
@@ -204,20 +216,21 @@ def _group(stack: StackBuilder) -> Any:
             Tags=name_tag(stack.env, "nat-sg"),
         )
     )
-    https = {"GroupId": Ref(group), "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
-    stack.add(
-        ec2.SecurityGroupIngress(
-            _RULES[0], CidrIp=stack.env.vpc.cidr, Description="HTTPS of the private subnets, to be forwarded", **https
+    for port in _ports(stack):
+        ingress, egress = _rule_pair(port)
+        what = {None: "Everything", 443: "HTTPS"}.get(port, f"Port {port}")
+        span = {"IpProtocol": "-1"} if port is None else {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}
+        stack.add(
+            ec2.SecurityGroupIngress(
+                ingress,
+                GroupId=Ref(group),
+                CidrIp=stack.env.vpc.cidr,
+                Description=f"{what} of the private subnets, to be forwarded",
+                **span,
+            )
         )
-    )
-    stack.add(
-        ec2.SecurityGroupEgress(
-            _RULES[1],
-            CidrIp=ANYWHERE,
-            Description="HTTPS forwarded to the internet; packages; Session Manager",
-            **https,
-        )
-    )
+        own = "; packages; Session Manager" if port in {None, 443} else ""
+        stack.add(way_out(egress, group, port, f"{what} forwarded to the internet{own}"))
     return group
 
 

@@ -20,28 +20,30 @@ def autoscaling(stack: StackBuilder, service: ecs.Service) -> None:
     used whatever stands there. [API RegisterScalableTarget]
     """
     stack.output_of("platform", "ClusterName")
+    web = stack.env.application.web
     target = stack.add(
         scaling.ScalableTarget(
             "ScalableTarget",
             ServiceNamespace="ecs",
             ScalableDimension="ecs:service:DesiredCount",
             ResourceId=Sub(f"service/${{ClusterName}}/${{{service.title}.Name}}"),
-            MinCapacity=stack.env.ecs.min_count,
-            MaxCapacity=stack.env.ecs.max_count,
+            MinCapacity=web.count[0],
+            MaxCapacity=web.count[1],
         )
     )
-    _policy(stack, target, "CpuScaling", "ECSServiceAverageCPUUtilization", stack.env.ecs.cpu_target)
-    _policy(stack, target, "MemoryScaling", "ECSServiceAverageMemoryUtilization", stack.env.ecs.memory_target)
+    track(stack, target, "CpuScaling", "ECSServiceAverageCPUUtilization", web.cpu_target)
+    track(stack, target, "MemoryScaling", "ECSServiceAverageMemoryUtilization", web.memory_target)
     # The full names of load balancer and target group. [API PredefinedMetricSpecification]
     label = Join(
         "/", [stack.output_of("front", "LoadBalancerFullName"), stack.output_of("front", "TargetGroupFullName")]
     )
-    _policy(stack, target, "RequestScaling", "ALBRequestCountPerTarget", stack.env.ecs.requests_target, label)
+    track(stack, target, "RequestScaling", "ALBRequestCountPerTarget", web.requests_target, label)
 
 
-def _policy(
+def track(
     stack: StackBuilder, target: scaling.ScalableTarget, name: str, metric: str, value: int, label: Any = None
 ) -> None:
+    """Add a policy that keeps `metric` at `value` on average."""
     predefined = scaling.PredefinedMetricSpecification(PredefinedMetricType=metric)
     if label is not None:
         predefined.ResourceLabel = label

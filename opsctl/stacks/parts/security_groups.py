@@ -21,21 +21,21 @@ ANYWHERE = "0.0.0.0/0"
 # Who opens connections to the database, and as what.
 DATABASE_CLIENTS: dict[GroupName, str] = {
     "Service": "service tasks",
-    "Jobs": "migrate and dataset tasks",
+    "Jobs": "one-off tasks and workers",
     "DbInit": "DbInit function",
     "Rotation": "secret rotation function",
 }
 _DESCRIPTIONS: dict[GroupName, str] = {
     "LoadBalancer": "Application load balancer",
     "Service": "Service tasks",
-    "Jobs": "Migrate and dataset tasks",
+    "Jobs": "One-off tasks and workers",
     "DbInit": "DbInit function",
     "Rotation": "Secret rotation function",
     "Database": "PostgreSQL database and its replica",
     "Endpoint": "Interface endpoints of AWS services",
 }
-# Who also fetches raw files from the addresses in salary_sources.json.
-_FETCHES: tuple[GroupName, ...] = ("Jobs",)
+# Who runs the application's code, and so opens what connections it likes, as far as `security.egress` says.
+_APPLICATION: tuple[GroupName, ...] = ("Service", "Jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Flow:
 
 def flows(env: Environment) -> tuple[Flow, ...]:
     """All connections inside the VPC that are allowed; there are no others."""
-    inside = [Flow("LoadBalancer", "Service", env.ecs.container_port, "Requests and health checks to service tasks")]
+    inside = [Flow("LoadBalancer", "Service", env.application.web.port, "Requests and health checks to service tasks")]
     inside += [
         Flow(client, "Database", env.rds.port, f"PostgreSQL from {what}") for client, what in DATABASE_CLIENTS.items()
     ]
@@ -68,12 +68,12 @@ def add_security_groups(stack: StackBuilder, vpc: Any) -> dict[GroupName, Any]:
     """Add all groups and rules. The VPC's default group is used by nothing."""
     names = [name for name in _DESCRIPTIONS if name != "Endpoint" or stack.env.vpc.interface_endpoints]
     groups = {name: _group(stack, vpc, name) for name in names}
-    _public_rules(stack, groups["LoadBalancer"])
+    _visitors(stack, groups["LoadBalancer"])
     for flow in flows(stack.env):
         _flow(stack, groups, flow)
     for client, what in DATABASE_CLIENTS.items():
-        sources = ", and to dataset sources" if client in _FETCHES else ""
-        _to_https(stack, groups[client], f"{what} to AWS APIs and S3{sources}")
+        ports = stack.env.security.egress if client in _APPLICATION else ()
+        _way_out(stack, groups[client], what, ports)
     return groups
 
 
@@ -95,26 +95,26 @@ def no_default_egress() -> list[Any]:
     return [ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="127.0.0.1/32", Description="In place of allow-all")]
 
 
-def _public_rules(stack: StackBuilder, group: Any) -> None:
-    """The only ingress from anywhere: 443 with a certificate, and 80, which then only redirects."""
+def _visitors(stack: StackBuilder, group: Any) -> None:
+    """The only ingress from outside: 443 with a certificate, and 80, which then only redirects."""
     https = stack.env.serves_https
-    what = "HTTP from anywhere, redirected to HTTPS" if https else "HTTP from anywhere"
-    http_rule = _from_anywhere("LoadBalancerFromAnywhereHttp", group, 80, what)
+    allowed = stack.env.application.web.allow
+    who = [("Anywhere", ANYWHERE, "anywhere")] if not allowed else [
+        (f"Range{index}", each, each) for index, each in enumerate(allowed, start=1)
+    ]  # fmt: skip
     reason = "Port 80 answers with a redirect to HTTPS only." if https else "No certificate yet: HTTP is all there is."
-    stack.add(skip(http_rule, "CKV_AWS_260", reason))
-    if https:
-        stack.add(_from_anywhere("LoadBalancerFromAnywhereHttps", group, 443, "HTTPS from anywhere"))
+    for title, cidr, name in who:
+        what = f"HTTP from {name}, redirected to HTTPS" if https else f"HTTP from {name}"
+        http_rule = _from(f"LoadBalancerFrom{title}Http", group, 80, cidr, what)
+        stack.add(http_rule if allowed else skip(http_rule, "CKV_AWS_260", reason))
+        if https:
+            stack.add(_from(f"LoadBalancerFrom{title}Https", group, 443, cidr, f"HTTPS from {name}"))
 
 
-def _from_anywhere(title: str, group: Any, port: int, what: str) -> Any:
+def _from(title: str, group: Any, port: int, cidr: str, what: str) -> Any:
+    family = {"CidrIpv6": cidr} if ":" in cidr else {"CidrIp": cidr}
     return ec2.SecurityGroupIngress(
-        title,
-        GroupId=Ref(group),
-        IpProtocol="tcp",
-        FromPort=port,
-        ToPort=port,
-        CidrIp=ANYWHERE,
-        Description=what,
+        title, GroupId=Ref(group), IpProtocol="tcp", FromPort=port, ToPort=port, Description=what, **family
     )
 
 
@@ -133,19 +133,22 @@ def _flow(stack: StackBuilder, groups: dict[GroupName, Any], flow: Flow) -> None
     )
 
 
-def _to_https(stack: StackBuilder, group: Any, what: str) -> None:
-    """HTTPS out: AWS APIs, S3 through its gateway endpoint (which has no group to name) and dataset sources.
+def _way_out(stack: StackBuilder, group: Any, what: str, ports: tuple[int, ...] | None) -> None:
+    """HTTPS to AWS APIs and to S3 through its gateway endpoint, which has no group to name; and further ports, or all.
 
     The addresses behind them change, so the port is what is named; routes decide how far it gets.
     """
-    stack.add(
-        ec2.SecurityGroupEgress(
-            f"{group.title.removesuffix('SecurityGroup')}ToHttpsEgress",
-            GroupId=Ref(group),
-            IpProtocol="tcp",
-            FromPort=443,
-            ToPort=443,
-            CidrIp=ANYWHERE,
-            Description=f"HTTPS of {what}",
-        )
-    )
+    title = group.title.removesuffix("SecurityGroup")
+    if ports is None:
+        stack.add(way_out(f"{title}ToAnywhereEgress", group, None, f"Whatever {what} connect to"))
+        return
+    for port in sorted({443, *ports}):
+        name, to = ("Https", "HTTPS of") if port == 443 else (f"Port{port}", f"Port {port} of")
+        text = f"{to} {what} to AWS APIs and S3" if port == 443 else f"{to} {what}"
+        stack.add(way_out(f"{title}To{name}Egress", group, port, text))
+
+
+def way_out(title: str, group: Any, port: int | None, what: str) -> Any:
+    """Connections to anywhere: one port, or all."""
+    span = {"IpProtocol": "-1"} if port is None else {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}
+    return ec2.SecurityGroupEgress(title, GroupId=Ref(group), CidrIp=ANYWHERE, Description=what, **span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from troposphere import GetAtt, ecs
 
+from opsctl.config.application import HEALTH_PATH
 from opsctl.stacks.parts.alarms import alarm
 from opsctl.stacks.parts.base import StackBuilder
 
@@ -18,12 +19,13 @@ def service_alarms(stack: StackBuilder, service: ecs.Service) -> None:
         alarm(
             stack,
             name,
-            description=f"Tasks above {BUSY_PERCENT} % ({metric}). Look at ecs.max_count and the newest release.",
+            description=f"Tasks above {BUSY_PERCENT} % ({metric}). Look at web.count and the newest release.",
             namespace="AWS/ECS",
             metric=metric,
             dimensions=dimensions,
             threshold=BUSY_PERCENT,
         )
+    path = stack.env.application.web.health.path or HEALTH_PATH
     front = {"LoadBalancer": stack.output_of("front", "LoadBalancerFullName")}
     behind = {**front, "TargetGroup": stack.output_of("front", "TargetGroupFullName")}
     _errors(stack, "LoadBalancer5xx", "HTTPCode_ELB_5XX_Count", front, "No task answered. Look at the ECS events.")
@@ -31,7 +33,7 @@ def service_alarms(stack: StackBuilder, service: ecs.Service) -> None:
     alarm(
         stack,
         "UnhealthyHosts",
-        description="A task fails its health check on /healthz. Look at its log and the ECS events.",
+        description=f"A task fails its health check on {path}. Look at its log and the ECS events.",
         namespace="AWS/ApplicationELB",
         metric="UnHealthyHostCount",
         dimensions=behind,

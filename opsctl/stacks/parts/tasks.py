@@ -1,55 +1,38 @@
-"""Fargate task definitions of the one service image, and the two roles each of them runs with.
+"""Fargate task definitions of the application's processes, all of one image, and the two roles each of them runs with.
 
-Every task is locked down the same way: a user without rights, no capabilities, a read-only root, memory for /tmp, log
-lines to a group that exists already. No ECS Exec anywhere: it needs a writable root [UG ECS]; people start a one-off
-task instead.
+Every task is locked down the same way: no capabilities, an init process, log lines to a group that exists already, and
+with `security.read_only_root` a root that can't be written and memory for /tmp. No ECS Exec anywhere: it needs a
+writable root [UG ECS]; people start a one-off task instead.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from troposphere import GetAtt, Ref, Sub, ecs, iam
 
 from opsctl.config import naming
+from opsctl.config.application import Application, Job, Process, Release, Web, Worker
 from opsctl.config.models import Environment
-from opsctl.stacks.parts.base import StackBuilder, arn
-from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, document, trust
+from opsctl.stacks.parts.base import StackBuilder, arn, skip
+from opsctl.stacks.parts.image import image
+from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, document, objects_in, trust
+from opsctl.stacks.parts.values import LAYER
+from opsctl.stacks.parts.variables import Variables, login_user, variables
 
-Container = Literal["service", "migrate", "dataset"]
-LogGroupOutput = Literal["ServiceLogGroupName", "JobsLogGroupName"]
+LogGroupOutput = Literal["ServiceLogGroupName", "JobsLogGroupName", "WorkersLogGroupName"]
 
 USER = "10001:10001"
-CA_BUNDLE = "/app/certs/rds.pem"
-SCRATCH = "/data"
 TMP = "/tmp"  # noqa: S108  # a path inside the container, which alone has it
 PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSpec:
-    """What tells one task from another. `log_mode`: `non-blocking` may lose lines when CloudWatch is slow, `blocking`
-    may hold up the process; the account decides if a task definition doesn't, so it always does. [API]
-
-    `scratch`: a writable volume at /data; otherwise DATA_DIR is the memory-backed /tmp.
-    """
-
-    name: str
-    container: Container
-    command: tuple[str, ...]
-    cpu: int
-    memory: int
-    database_user: str
-    allowed_hosts: Any
-    log_group: LogGroupOutput
-    log_mode: Literal["blocking", "non-blocking"]
-    stop_timeout: int
-    environment: dict[str, Any] = field(default_factory=dict)
-    statements: tuple[Statement, ...] = ()
-    port: int | None = None
-    replica: bool = False
-    scratch: bool = False
+START = ("python", f"{LAYER}/start.py")
+BUCKET_OBJECTS = [
+    "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
+]  # fmt: skip
+# Words of opsctl's own for the two processes that every application has.
+_NAMES = {"web": "service", "release": "migrate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,51 +45,73 @@ class Task:
     task_role: iam.Role
 
 
-def task(stack: StackBuilder, spec: TaskSpec) -> Task:
-    """Add `<name>TaskDefinition`, `<name>ExecutionRole` and `<name>TaskRole`.
+def container_name(process: str) -> str:
+    """What the process's container, and the start of its log streams, are called."""
+    return _NAMES.get(process, process)
+
+
+def task(stack: StackBuilder, process: str) -> Task:
+    """Add `<Name>TaskDefinition`, `<Name>ExecutionRole` and `<Name>TaskRole` of one process of the application.
 
     Every property of a task definition is create-only: a change makes the next revision of its family. [Schema]
     """
-    family = f"{naming.cluster_name(stack.env)}-{spec.container}"
-    execution_role = _execution_role(stack, spec)
-    task_role = _task_role(stack, spec)
+    block = dict(stack.env.application.processes())[process]
+    container = container_name(process)
+    found = variables(stack, process, block)
+    title, family = naming.part_id(container), f"{naming.cluster_name(stack.env)}-{container}"
+    execution_role = _execution_role(stack, block, title, container, found)
+    task_role = _task_role(stack, process, block, title, container, found)
     definition = ecs.TaskDefinition(
-        f"{spec.name}TaskDefinition",
+        f"{title}TaskDefinition",
         Family=family,
         RequiresCompatibilities=["FARGATE"],
         NetworkMode="awsvpc",
         # A pair that Fargate doesn't have is refused when the configuration is read. [API RegisterTaskDefinition]
-        Cpu=str(spec.cpu),
-        Memory=str(spec.memory),
+        Cpu=str(block.cpu),
+        Memory=str(block.memory),
         RuntimePlatform=ecs.RuntimePlatform(
-            CpuArchitecture=stack.env.ecs.cpu_architecture, OperatingSystemFamily="LINUX"
+            CpuArchitecture=block.architecture or stack.env.ecs.cpu_architecture, OperatingSystemFamily="LINUX"
         ),
         ExecutionRoleArn=GetAtt(execution_role, "Arn"),
         TaskRoleArn=GetAtt(task_role, "Arn"),
-        ContainerDefinitions=[_container(stack, spec)],
+        ContainerDefinitions=[_container(stack, block, container, found)],
     )
-    if spec.scratch:
+    if block.scratch is not None:
         definition.Volumes = [ecs.Volume(Name="scratch")]
+    if block.disk is not None:
+        definition.EphemeralStorage = ecs.EphemeralStorage(SizeInGiB=block.disk)
+    if not stack.env.security.read_only_root:
+        skip(definition, "CKV_AWS_336", "security.read_only_root is off: most projects write beside their code.")
     stack.add(definition)
     return Task(definition, family, execution_role, task_role)
 
 
-def image(stack: StackBuilder) -> Any:
-    """The image of the release, by digest, so that the bytes of a rollback are those that ran before."""
-    return stack.context(
-        "ImageUri",
-        "image_uri",
-        "Image of the release, by digest",
-        AllowedPattern="^.+@sha256:[0-9a-f]{64}$",
-        ConstraintDescription="must name an image by digest: repository@sha256:DIGEST",
-    )
+def command_of(process: Process) -> tuple[str, ...]:
+    """What a process runs; empty for the web's default."""
+    if isinstance(process, Release):
+        return timed(_in_order(process.commands), process.timeout)
+    if isinstance(process, Job):
+        return timed(process.command, process.timeout)
+    return (process.command or ()) if isinstance(process, Web | Worker) else ()
+
+
+def timed(command: tuple[str, ...], seconds: int | None) -> tuple[str, ...]:
+    """The command under coreutils' timeout: SIGTERM when its time is over, SIGKILL half a minute later."""
+    return command if seconds is None else ("timeout", "-k", "30", str(seconds), *command)
+
+
+def _in_order(commands: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """One command as it is; several one after the other, until one fails."""
+    if len(commands) == 1:
+        return commands[0]
+    return ("/bin/sh", "-ec", "\n".join(shlex.join(command) for command in commands))
 
 
 def connect_to_database(stack: StackBuilder, user: str, *, replica: bool = False) -> tuple[Statement, ...]:
     """Log in as exactly one database role. The resource is the instance's DbiResourceId: its name or ARN in that place
     never matches, and each instance has its own. [UG RDS UsingWithRDS.IAMDBAuth.IAMPolicy]
     """
-    if stack.env.rds.auth != "iam":
+    if stack.env.database_auth != "iam":
         return ()
     instances = {"Database": "DatabaseResourceId", **({"Replica": "ReplicaResourceId"} if replica else {})}
     statements = []
@@ -117,80 +122,91 @@ def connect_to_database(stack: StackBuilder, user: str, *, replica: bool = False
     return tuple(statements)
 
 
-def _container(stack: StackBuilder, spec: TaskSpec) -> ecs.ContainerDefinition:
+def _container(stack: StackBuilder, block: Process, name: str, found: Variables) -> ecs.ContainerDefinition:
     # What Fargate takes of these: `drop`, tmpfs (since January 2026), stopTimeout up to 120; not `add` (but
     # SYS_PTRACE), devices or sharedMemorySize. cfn-lint lets those through. [API; aws whats-new 2026/01]
     container = ecs.ContainerDefinition(
-        Name=spec.container,
+        Name=name,
         Image=image(stack),
         Essential=True,
-        Command=list(spec.command),
-        User=USER,
         Privileged=False,
-        ReadonlyRootFilesystem=True,
-        LinuxParameters=ecs.LinuxParameters(
-            Capabilities=ecs.KernelCapabilities(Drop=["ALL"]),
-            InitProcessEnabled=True,
-            Tmpfs=[ecs.Tmpfs(ContainerPath=TMP, Size=64, MountOptions=["nodev", "noexec", "nosuid"])],
-        ),
-        StopTimeout=spec.stop_timeout,
-        Environment=[ecs.Environment(Name=name, Value=value) for name, value in _environment(stack, spec).items()],
-        # By ARN; read once, when the task starts: a new value needs a new deployment. [UG ECS]
-        Secrets=[ecs.Secret(Name="DJANGO_SECRET_KEY", ValueFrom=stack.output_of("platform", "DjangoSecretArn"))],
-        LogConfiguration=_logging(stack, spec),
+        ReadonlyRootFilesystem=stack.env.security.read_only_root,
+        LinuxParameters=_linux(stack),
+        StopTimeout=block.stop_timeout,
+        Environment=[ecs.Environment(Name=each, Value=value) for each, value in found.plain.items()],
+        LogConfiguration=_logging(stack, block, name),
     )
-    if spec.port is not None:
-        container.PortMappings = [ecs.PortMapping(ContainerPort=spec.port, Protocol="tcp")]
-    if spec.scratch:
+    if found.secrets:
+        # By ARN; read once, when the task starts: a new value needs a new deployment. [UG ECS]
+        container.Secrets = [ecs.Secret(Name=each, ValueFrom=value) for each, value in found.secrets.items()]
+    _command(stack.env.application, container, command_of(block), is_web=isinstance(block, Web))
+    if isinstance(block, Web):
+        container.PortMappings = [ecs.PortMapping(ContainerPort=block.port, Protocol="tcp")]
+    if block.scratch is not None:
         # It comes up owned by root unless the image has the path, prepared for its user. [containers-roadmap#938]
-        container.MountPoints = [ecs.MountPoint(SourceVolume="scratch", ContainerPath=SCRATCH, ReadOnly=False)]
+        container.MountPoints = [ecs.MountPoint(SourceVolume="scratch", ContainerPath=block.scratch, ReadOnly=False)]
     return container
 
 
-def _environment(stack: StackBuilder, spec: TaskSpec) -> dict[str, Any]:
-    env = stack.env
-    values: dict[str, Any] = {
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "DEPLOY_ENV": "local" if env.target == "local" else env.name,
-        "AWS_REGION": Ref("AWS::Region"),
-        "ALLOWED_HOSTS": spec.allowed_hosts,
-        "TLS": "on" if env.serves_https else "off",
-        "DB_HOST": stack.output_of("data", "DatabaseHost"),
-        "DB_PORT": stack.output_of("data", "DatabasePort"),
-        "DB_NAME": stack.output_of("data", "DatabaseName"),
-        "DB_USER": spec.database_user,
-        "DB_AUTH": env.rds.auth,
-        "DATA_DIR": SCRATCH if spec.scratch else TMP,
-    }
-    if env.rds.auth == "iam":
-        # Encryption alone doesn't prove who answers: the client verifies the server with RDS's CA bundle. [UG RDS]
-        values["DB_SSL_ROOT_CERT"] = CA_BUNDLE
-    if spec.replica:
-        values["DB_REPLICA_HOST"] = stack.output_of("upkeep", "ReplicaHost")
-    return {**values, **spec.environment}
+def _linux(stack: StackBuilder) -> ecs.LinuxParameters:
+    parameters = ecs.LinuxParameters(Capabilities=ecs.KernelCapabilities(Drop=["ALL"]), InitProcessEnabled=True)
+    if stack.env.security.read_only_root:
+        parameters.Tmpfs = [ecs.Tmpfs(ContainerPath=TMP, Size=64, MountOptions=["nodev", "noexec", "nosuid"])]
+    return parameters
 
 
-def _logging(stack: StackBuilder, spec: TaskSpec) -> ecs.LogConfiguration:
-    """The group is the platform's: creating one here needs a right that tasks don't have. On Fargate the prefix is
-    required; the stream is `prefix/container/task id`. [API LogConfiguration]
+def _command(
+    application: Application, container: ecs.ContainerDefinition, command: tuple[str, ...], *, is_web: bool
+) -> None:
+    """Set entry point and command. An image that opsctl made has no entry point, and runs as opsctl's user.
+
+    Elsewhere a command replaces both: many entry points wait for a database and migrate in every task. `env` stands in
+    for them, so that a one-off task can bring another command. What is left out is the image's own.
     """
+    made_here = application.image is None and application.dockerfile is None
+    if made_here:
+        container.User = USER
+    if not command and not (is_web and made_here):
+        return
+    if application.files or not command:
+        command = (*START, *command)
+    if not made_here:
+        container.EntryPoint = ["/usr/bin/env"]
+    container.Command = list(command)
+
+
+def _log_group(block: Process) -> LogGroupOutput:
+    if isinstance(block, Web):
+        return "ServiceLogGroupName"
+    return "WorkersLogGroupName" if isinstance(block, Worker) else "JobsLogGroupName"
+
+
+def _logging(stack: StackBuilder, block: Process, name: str) -> ecs.LogConfiguration:
+    """The group is the platform's: creating one here needs a right that tasks don't have. On Fargate the prefix is
+    required; the stream is `prefix/container/task id`.
+
+    `non-blocking` may lose lines when CloudWatch is slow, `blocking` may hold up the process; the account decides if a
+    task definition doesn't. A web has to answer; a job's log is what a failed deploy shows. [API LogConfiguration]
+    """
+    waits = not isinstance(block, Web | Worker)
     options: dict[str, Any] = {
-        "awslogs-group": stack.output_of("platform", spec.log_group),
+        "awslogs-group": stack.output_of("platform", _log_group(block)),
         "awslogs-region": Ref("AWS::Region"),
-        "awslogs-stream-prefix": spec.container,
-        "mode": spec.log_mode,
+        "awslogs-stream-prefix": name,
+        "mode": "blocking" if waits else "non-blocking",
     }
-    if spec.log_mode == "non-blocking":
+    if not waits:
         options["max-buffer-size"] = "4m"
     return ecs.LogConfiguration(LogDriver="awslogs", Options=options)
 
 
-def _execution_role(stack: StackBuilder, spec: TaskSpec) -> iam.Role:
+def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, found: Variables) -> iam.Role:
     """What ECS does before the first line of our code runs: pull, open the log stream, read secrets. [UG ECS]
 
     Its policy is part of the role: as a resource of its own it could be deleted before what uses it. [UG CFN]
     """
-    stack.output_of("platform", spec.log_group)
+    group = _log_group(block)
+    stack.output_of("platform", group)
     statements = [
         # Names no repository: there is nothing narrower than `*` for it. [service authorization reference, ECR]
         allow("LogInToRegistry", "ecr:GetAuthorizationToken", "*"),
@@ -198,31 +214,68 @@ def _execution_role(stack: StackBuilder, spec: TaskSpec) -> iam.Role:
         allow(
             "WriteLog",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
-            arn("logs", f"log-group:${{{spec.log_group}}}:log-stream:*"),
+            arn("logs", f"log-group:${{{group}}}:log-stream:*"),
         ),
-        allow("ReadSecret", "secretsmanager:GetSecretValue", stack.output_of("platform", "DjangoSecretArn")),
-        *decrypt_secrets(stack),
     ]
+    if found.arns:
+        places = [_readable(place) for place in found.arns]
+        statements.append(
+            allow("ReadSecret", "secretsmanager:GetSecretValue", places[0] if len(places) == 1 else places)
+        )
+        statements += decrypt_secrets(stack)
     return stack.add(
         iam.Role(
-            f"{spec.name}ExecutionRole",
-            Description=f"Starts {spec.container} tasks of {stack.env.service} in {stack.env.name}",
+            f"{title}ExecutionRole",
+            Description=f"Starts {name} tasks of {stack.env.service} in {stack.env.name}",
             AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com"),
             Policies=[iam.Policy(PolicyName="start", PolicyDocument=document(*statements))],
         )
     )
 
 
-def _task_role(stack: StackBuilder, spec: TaskSpec) -> iam.Role:
-    statements = (*connect_to_database(stack, spec.database_user, replica=spec.replica), *spec.statements)
+def _readable(place: Any) -> Any:
+    """The resource of a policy: an ARN that opsctl wrote lacks the six characters that Secrets Manager adds."""
+    if isinstance(place, Sub):
+        return Sub(f"{place.data['Fn::Sub']}-??????")
+    return place
+
+
+def _task_role(stack: StackBuilder, process: str, block: Process, title: str, name: str, found: Variables) -> iam.Role:
+    user = login_user(stack.env, process)
+    statements = (
+        *connect_to_database(stack, user, replica=found.replica and stack.env.rds.enable_replica),
+        *_bucket_rights(stack, process),
+        *_source_rights(block),
+    )
     role = iam.Role(
-        f"{spec.name}TaskRole",
-        Description=f"What {spec.container} tasks of {stack.env.service} in {stack.env.name} may do",
+        f"{title}TaskRole",
+        Description=f"What {name} tasks of {stack.env.service} in {stack.env.name} may do",
         AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com", condition=SAME_ACCOUNT),
     )
     if statements:
         role.Policies = [iam.Policy(PolicyName="work", PolicyDocument=document(*statements))]
     return stack.add(role)
+
+
+def _bucket_rights(stack: StackBuilder, process: str) -> tuple[Statement, ...]:
+    rights: list[Statement] = []
+    for name, bucket in stack.env.application.buckets.items():
+        if bucket.processes is not None and process not in bucket.processes:
+            continue
+        title = naming.part_id(name)
+        stack.output_of("platform", f"{title}BucketName")
+        place = f"arn:${{AWS::Partition}}:s3:::${{{title}BucketName}}"
+        rights += [
+            allow(f"List{title}Bucket", ["s3:GetBucketLocation", "s3:ListBucket"], Sub(place)),
+            allow(f"Use{title}Bucket", BUCKET_OBJECTS, Sub(f"{place}/*")),
+        ]
+    if rights and stack.env.security.customer_managed_keys:
+        rights.append(use_data_key(stack, "s3", "kms:Decrypt", "kms:GenerateDataKey"))
+    return tuple(rights)
+
+
+def _source_rights(block: Process) -> tuple[Statement, ...]:
+    return (allow("ReadSources", "s3:GetObject", objects_in(block.reads)),) if block.reads else ()
 
 
 def repository_arn(env: Environment) -> Any:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from troposphere import GetAtt, Join, Ref, ecs
+from troposphere import GetAtt, Ref, ecs
 
 from opsctl.config import naming
+from opsctl.stacks.model import rollout_key
 from opsctl.stacks.parts.base import StackBuilder
 from opsctl.stacks.parts.network_inputs import private_subnets, public_subnets
-from opsctl.stacks.parts.tasks import TaskSpec, task
-
-# Longer than a cold start with its database checks; the default is 0, which kills tasks in a loop. [API]
-HEALTH_GRACE_SECONDS = 120
-# After the load balancer has let go of a task it has this long to finish its requests.
-STOP_SECONDS = 45
+from opsctl.stacks.parts.tasks import container_name, task
 
 
 def web_service(stack: StackBuilder) -> ecs.Service:
@@ -24,7 +18,8 @@ def web_service(stack: StackBuilder) -> ecs.Service:
     deploy. Cluster, ServiceName and SchedulingStrategy are create-only. [UG CFN Service; Schema]
     """
     env = stack.env
-    definition = task(stack, _spec(stack)).definition
+    web = env.application.web
+    definition = task(stack, "web").definition
     service = stack.add(
         ecs.Service(
             "Service",
@@ -35,52 +30,27 @@ def web_service(stack: StackBuilder) -> ecs.Service:
             PlatformVersion="LATEST",
             SchedulingStrategy="REPLICA",
             AvailabilityZoneRebalancing="ENABLED",
-            DeploymentConfiguration=_deployment(),
-            NetworkConfiguration=_network(stack),
+            DeploymentConfiguration=rolling(),
+            NetworkConfiguration=task_network(stack, "ServiceSecurityGroupId"),
             LoadBalancers=[
                 ecs.LoadBalancer(
                     ContainerName="service",
-                    ContainerPort=env.ecs.container_port,
+                    ContainerPort=web.port,
                     TargetGroupArn=stack.output_of("front", "TargetGroupArn"),
                 )
             ],
-            HealthCheckGracePeriodSeconds=HEALTH_GRACE_SECONDS,
+            HealthCheckGracePeriodSeconds=web.health.grace,
             EnableECSManagedTags=True,
             EnableExecuteCommand=False,
             PropagateTags="SERVICE",
+            ForceNewDeployment=new_deployment(stack, "web"),
         )
     )
     stack.output("ServiceName", GetAtt(service, "Name"), "ECS service")
     return service
 
 
-def _spec(stack: StackBuilder) -> TaskSpec:
-    env = stack.env
-    return TaskSpec(
-        name="Service",
-        container="service",
-        command=("python", "manage.py", "serve"),
-        cpu=env.ecs.cpu,
-        memory=env.ecs.memory,
-        database_user=env.rds.app_user,
-        allowed_hosts=_hosts(stack),
-        log_group="ServiceLogGroupName",
-        log_mode="non-blocking",  # a slow CloudWatch must not stop the service from answering
-        stop_timeout=STOP_SECONDS,
-        environment={"PORT": str(env.ecs.container_port), "LOG_LEVEL": "INFO"},
-        port=env.ecs.container_port,
-        replica=env.rds.enable_replica,
-    )
-
-
-def _hosts(stack: StackBuilder) -> Any:
-    """Names clients may use: the domain, else the load balancer's own; on a laptop a loopback name too."""
-    if stack.env.target == "local":
-        return Join(",", ["localhost", "127.0.0.1", stack.output_of("front", "LoadBalancerDnsName")])
-    return stack.env.ecs.domain_name or stack.output_of("front", "LoadBalancerDnsName")
-
-
-def _deployment() -> ecs.DeploymentConfiguration:
+def rolling() -> ecs.DeploymentConfiguration:
     """Rolling: a new task must be healthy before an old one goes. A release that isn't goes back to the last one;
     without the breaker it would hold the stack for hours.
 
@@ -101,13 +71,24 @@ def _deployment() -> ecs.DeploymentConfiguration:
     )
 
 
-def _network(stack: StackBuilder) -> ecs.NetworkConfiguration:
+def new_deployment(stack: StackBuilder, process: str) -> ecs.ForceNewDeployment:
+    """What starts new tasks of the same definition: a restart, or a secret's new version, which tasks read when they
+    start. It goes through CloudFormation, so that the stack still says what is deployed. [Schema]
+    """
+    title = naming.part_id(container_name(process))
+    nonce = stack.context(
+        f"{title}Rollout", rollout_key(process), f"Changes when {process} shall start its tasks anew", Default="1"
+    )
+    return ecs.ForceNewDeployment(EnableForceNewDeployment=True, ForceNewDeploymentNonce=nonce)
+
+
+def task_network(stack: StackBuilder, group: str) -> ecs.NetworkConfiguration:
     public = stack.env.ecs.assign_public_ip
     return ecs.NetworkConfiguration(
         AwsvpcConfiguration=ecs.AwsvpcConfiguration(
             AssignPublicIp="ENABLED" if public else "DISABLED",
             # A public address works only where the route leads to the internet gateway.
             Subnets=public_subnets(stack) if public else private_subnets(stack),
-            SecurityGroups=[stack.output_of("network", "ServiceSecurityGroupId")],
+            SecurityGroups=[stack.output_of("network", group)],
         )
     )

@@ -83,5 +83,5 @@ class Site:
     def drop(self) -> None:
         """Remove database and roles, since roles belong to the whole server."""
         self.server.run(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
-        for role in (*self.model.login_roles, self.model.writer, self.model.reader, self.model.owner, self.master):
+        for role in (*reversed(self.model.every_name), self.master):
             self.server.run(f'DROP ROLE IF EXISTS "{role}"')

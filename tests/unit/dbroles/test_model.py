@@ -154,6 +154,55 @@ def test_it_never_puts_a_login_role_above_another_role() -> None:
     assert not {role for role, _ in model.memberships} & set(model.login_roles)
 
 
+def test_what_came_later_is_absent_from_a_model_that_does_not_use_it() -> None:
+    """A template of the release before has the same mapping, and the same digest."""
+    assert sorted(RoleModel().to_dict()) == sorted(
+        ["owner", "migrator", "writer", "reader", "loader", "user", "readonly", "user_writer", "user_connection_limit"]
+    )
+    assert RoleModel().digest() == "0bc6302148f969c7ccf2c51ad8b6eb30"
+    model = RoleModel.from_mapping({"owner_login": "true", "extensions": ["pg_trgm", "uuid-ossp", "pg_trgm"]})
+    assert model == RoleModel(owner_login=True, extensions=("pg_trgm", "uuid-ossp"))
+    assert RoleModel.from_mapping(model.to_dict()) == model
+    assert RoleModel.from_mapping({"owner_login": False, "extensions": []}) == RoleModel()
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        "pg_trgm",
+        {"pg_trgm": 1},
+        [7],
+        [""],
+        ["Pg"],
+        ['a"; DROP TABLE b'],
+        ["a" * 64],
+        ["a\n"],
+        ["-a"],
+        ["a"] * 101,
+        None,
+    ],
+)
+def test_it_refuses_what_can_not_be_extensions(extensions: object) -> None:
+    with pytest.raises(BadModelError, match=r"application\.database\.extensions"):
+        RoleModel.from_mapping({"extensions": extensions})
+
+
+def test_its_digest_changes_with_the_kind_of_model_and_its_extensions() -> None:
+    owner = RoleModel(owner_login=True)
+    models = [RoleModel(), owner, owner.for_auth("password"), RoleModel(extensions=("pg_trgm",))]
+    assert len({model.digest() for model in models}) == len(models)
+    assert RoleModel().for_auth("iam") == RoleModel()
+
+
+def test_an_owners_login_becomes_the_owner_and_has_no_limits() -> None:
+    model = RoleModel(owner_login=True)
+    assert (model.names, model.login_roles, model.limited_roles) == (("app_owner", "app_user"), ("app_user",), ())
+    assert model.settings("app_user") == {"search_path": ("public",), "role": ("app_owner",)}
+    pair = model.for_auth("password")
+    assert pair.names == ("app_owner", "app_user_a", "app_user_b")
+    assert pair.memberships == (("app_owner", "app_user_a"), ("app_owner", "app_user_b"))
+
+
 def test_it_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         RoleModel().user = "other"  # type: ignore[misc]

@@ -33,6 +33,19 @@ def test_it_verifies_the_server_when_the_bundle_has_a_ca(tmp_path: Path) -> None
     assert (settings.sslmode, settings.ssl_root_cert) == ("verify-full", str(tmp_path / "certs" / "rds.pem"))
 
 
+def test_with_passwords_it_names_the_secret_of_the_login(tmp_path: Path) -> None:
+    (tmp_path / "rds.pem").write_text("pem")
+    environ, properties = {"DB_SSL_ROOT_CERT": "rds.pem"}, {**PROPERTIES, "Auth": "password"}
+    with pytest.raises(BadEventError, match="no usable property LoginSecretArn"):
+        ConnectionSettings.from_properties(properties, environ, tmp_path)
+    settings = ConnectionSettings.from_properties({**properties, "LoginSecretArn": "arn:x"}, environ, tmp_path)
+    assert (settings.auth, settings.login_secret_arn, settings.sslmode) == ("password", "arn:x", "verify-full")
+    with pytest.raises(BadSettingsError, match="Auth is password, but DB_SSL_ROOT_CERT names no CA bundle"):
+        ConnectionSettings.from_properties({**properties, "LoginSecretArn": "arn:x"}, {}, tmp_path)
+    unused = ConnectionSettings.from_properties({**PROPERTIES, "LoginSecretArn": "arn:x"}, {}, tmp_path)
+    assert unused.login_secret_arn is None
+
+
 def test_it_sends_no_password_to_a_server_that_it_can_not_verify(tmp_path: Path) -> None:
     with pytest.raises(BadSettingsError, match="names no CA bundle"):
         ConnectionSettings.from_properties({**PROPERTIES, "Auth": "iam"}, {}, tmp_path)

@@ -22,7 +22,8 @@ def imported_by(name: str) -> set[str]:
     return found & sources()
 
 
-# What the builder uses and what can't change the bytes: names, ways to the registry, words for people.
+# What the builder uses and what can't change the bytes: names, ways to the registry, words for people, and what finds
+# files and requirements, which are hashed themselves.
 NEUTRAL = {
     "auth",
     "caching",
@@ -30,7 +31,9 @@ NEUTRAL = {
     "errors",
     "git",
     "listener",
+    "lock",
     "names",
+    "project",
     "refusals",
     "registry",
     "source",

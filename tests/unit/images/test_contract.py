@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from opsctl.config.application import Application
 from opsctl.images import contract
 from opsctl.images.base import Base, pinned_base
 from opsctl.images.content import content_key, content_tag
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import Entry, write_layer
 from opsctl.images.names import ImageName
+from opsctl.images.project import Project
 from opsctl.images.store import Descriptor, ImageStore
-from opsctl.stacks.parts.tasks import CA_BUNDLE, SCRATCH, USER
+from opsctl.layer import contents
+from opsctl.stacks.parts.tasks import START, USER
+from opsctl.stacks.parts.values import CA_BUNDLE, LAYER
 from tests.functional.cli import ROOT
 
 if sys.version_info >= (3, 14):
@@ -64,18 +68,16 @@ def test_a_base_compressed_with_zstd_is_read_like_one_of_gzip(tmp_path: Path) ->
 
 def test_the_dockerfile_says_what_the_native_engine_does() -> None:
     text = DOCKERFILE.read_text()
-    assert json.loads(re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE)[-1]) == list(contract.COMMAND)
-    assert json.loads(re.findall(r" CMD (\[.*\])$", text, re.MULTILINE)[0]) == list(contract.HEALTH_CHECK)
     final = text.rpartition("\nFROM ")[2].replace("\\\n", " ")
     variables = dict(pair.split("=", 1) for pair in re.findall(r"^ENV (.*)$", final, re.MULTILINE)[0].split())
-    assert variables == {**contract.ENVIRONMENT, "PATH": "/venv/bin:$PATH"}
+    assert variables.items() >= {**contract.ENVIRONMENT, "PATH": "/venv/bin:$PATH"}.items()
     assert f"USER {contract.USER_ID}:{contract.USER_ID}" in final
 
 
 def test_task_definitions_and_the_image_agree() -> None:
     assert f"{contract.USER_ID}:{contract.USER_ID}" == USER
-    assert contract.ENVIRONMENT["DB_SSL_ROOT_CERT"] == CA_BUNDLE
-    assert contract.ENVIRONMENT["DATA_DIR"] == SCRATCH
+    assert f"/{contents.LAYER}" == LAYER
+    assert {f"/{entry.path}" for entry in contract.own_layer()} >= {CA_BUNDLE, START[1]}
 
 
 def test_the_dockerfile_pins_its_base() -> None:
@@ -126,13 +128,18 @@ def test_pip_is_taken_away_and_the_user_added(tmp_path: Path) -> None:
 def test_the_configuration_keeps_the_bases_variables_and_its_time() -> None:
     given = {
         "architecture": "arm64", "os": "linux", "created": "2026-01-01T00:00:00Z",
-        "config": {"Env": ["PATH=/usr/local/bin:/bin", "LANG=C.UTF-8", "DATA_DIR=/old"], "Entrypoint": ["/x"]},
+        "config": {
+            "Env": ["PATH=/usr/local/bin:/bin", "LANG=C.UTF-8", "PYTHONUNBUFFERED=0", "PYTHONPATH=/old"],
+            "Entrypoint": ["/x"],
+        },
         "rootfs": {"type": "layers", "diff_ids": ["sha256:1"]}, "history": [{"created": "2026-01-01T00:00:00Z"}],
     }  # fmt: skip
-    made = contract.image_config(given, ["sha256:2", "sha256:3"])
+    made = contract.image_config(given, ["sha256:2", "sha256:3"], folder="site")
     assert made["config"]["Env"][0] == "PATH=/venv/bin:/usr/local/bin:/bin"
     assert "LANG=C.UTF-8" in made["config"]["Env"]
-    assert "DATA_DIR=/old" not in made["config"]["Env"]
+    assert "PYTHONUNBUFFERED=0" not in made["config"]["Env"]
+    assert "PYTHONPATH=/opt/opsctl/hook:/old" in made["config"]["Env"]
+    assert made["config"]["WorkingDir"] == "/app/site"
     assert "Entrypoint" not in made["config"]
     assert made["rootfs"]["diff_ids"] == ["sha256:1", "sha256:2", "sha256:3"]
     assert len(made["history"]) == 3
@@ -140,40 +147,57 @@ def test_the_configuration_keeps_the_bases_variables_and_its_time() -> None:
     assert given["rootfs"] == {"type": "layers", "diff_ids": ["sha256:1"]}, "what was given stays as it is"
 
 
-def checkout(folder: Path) -> Path:
-    """The least that an image is made of."""
-    for name in ("service/manage.py", "data/salary_sources.json", *(f"service/{asset}" for asset in contract.ASSETS)):
+def project(folder: Path, **application: object) -> Project:
+    """The least that an image is made of: a tracked file, one that is included, one beside the folder."""
+    for name in ("service/manage.py", "service/made.js", "service/notes.txt", "data/list.json"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    return folder
+    (folder / "service" / ".gitignore").write_text("made.js\n")
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    values = {"path": "service", "include": ("made.js", "../data/list.json"), "exclude": ("notes.txt", ".gitignore")}
+    return Project(folder, Application.model_validate({**values, **application}))
 
 
-def test_missing_assets_are_told_with_the_remedy(tmp_path: Path) -> None:
-    (checkout(tmp_path) / "service" / contract.ASSETS[0]).unlink()
-    with pytest.raises(BuildError) as caught:
-        contract.shipped_files(tmp_path)
+def test_something_included_that_is_missing_is_told_with_the_remedy(tmp_path: Path) -> None:
+    made = project(tmp_path)
+    (tmp_path / "service" / "made.js").unlink()
+    with pytest.raises(BuildError, match=r"service/made\.js is not there") as caught:
+        _ = made.files
     assert "make setup" in caught.value.hint
 
 
-def test_assets_that_git_ignores_are_shipped(tmp_path: Path) -> None:
-    shipped = [name for name, _ in contract.shipped_files(checkout(tmp_path))]
-    assert shipped == sorted(["manage.py", "data/salary_sources.json", *contract.ASSETS])
+def test_what_git_ignores_is_shipped_where_it_is_included(tmp_path: Path) -> None:
+    assert [name for name, _ in project(tmp_path).files] == ["data/list.json", "made.js", "manage.py"]
+
+
+def test_a_folder_of_manage_py_below_the_project_is_found(tmp_path: Path) -> None:
+    made = project(tmp_path)
+    assert made.manage == ""
+    (tmp_path / "service" / "site").mkdir()
+    (tmp_path / "service" / "manage.py").rename(tmp_path / "service" / "site" / "manage.py")
+    assert Project(tmp_path, made.application).manage == "site"
 
 
 def test_the_content_key_follows_what_is_in_the_image_and_nothing_else(tmp_path: Path) -> None:
-    root = checkout(tmp_path)
-    before = content_key(root, NAME, ("linux/amd64",))
-    (root / "service" / "Dockerfile").write_text("FROM x")
-    (root / "README.md").write_text("new")
-    assert content_key(root, NAME, ("linux/amd64",)) == before
+    def key(platform: str = "linux/amd64", lock: str = "django==1", **application: object) -> str:
+        return content_key(project(tmp_path, **application), lock, NAME, (platform,))
+
+    before = key()
+    (tmp_path / "README.md").write_text("new")
+    assert key() == before
+    assert key(jobs={"a": {"command": ("python", "a")}}) == before
     keys = {
         before,
-        content_key(root, NAME, ("linux/arm64",)),
-        content_key(root, NAME.at(digest="sha256:1"), ("linux/amd64",)),
+        key("linux/arm64"),
+        key(lock="django==2"),
+        key(build={"commands": (("python", "x"),)}),
+        key(environment={"A": "1"}),
+        content_key(project(tmp_path), "django==1", NAME.at(digest="sha256:1"), ("linux/amd64",)),
     }
-    (root / "service" / "manage.py").chmod(0o755)
-    keys.add(content_key(root, NAME, ("linux/amd64",)))
-    (root / "service" / "manage.py").write_text("other")
-    keys.add(content_key(root, NAME, ("linux/amd64",)))
-    assert len(keys) == 5
+    made = project(tmp_path)
+    (tmp_path / "service" / "manage.py").chmod(0o755)
+    keys.add(content_key(made, "django==1", NAME, ("linux/amd64",)))
+    (tmp_path / "service" / "manage.py").write_text("other")
+    keys.add(content_key(made, "django==1", NAME, ("linux/amd64",)))
+    assert len(keys) == 8
     assert re.fullmatch(r"content-[0-9a-f]{16}", content_tag(before))

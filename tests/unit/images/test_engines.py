@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.config.application import Application
 from opsctl.images.engines import EngineBuilder, answers, find_command, import_archive
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
+from opsctl.images.project import Project
 from opsctl.images.store import ImageStore
 from tests.unit.images.programs import Heard, engine
 
@@ -44,7 +46,8 @@ def saved(path: Path, architecture: str = "amd64", *, packed: bool = False, dama
 
 
 def builder(folder: Path, command: str, heard: Heard) -> EngineBuilder:
-    return EngineBuilder(folder, ImageStore(folder / "images"), command, BASE, heard)
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    return EngineBuilder(Project(folder, Application()), ImageStore(folder / "images"), command, BASE, heard)
 
 
 def test_docker_means_any_program_that_takes_its_options() -> None:

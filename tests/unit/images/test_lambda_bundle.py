@@ -140,9 +140,10 @@ def test_it_refuses_a_wheel_that_the_lock_does_not_name(repository: Path, tmp_pa
 
 
 def test_it_builds_nothing_for_aws_without_the_ca_bundle(repository: Path, tmp_path: Path) -> None:
-    (repository / "service" / "certs" / "rds.pem").unlink()
-    with pytest.raises(BundleError, match=r"service/certs/rds\.pem"):
-        build_bundle(repository, target="aws", cache_dir=tmp_path, download=FakeIndex(repository))
+    with pytest.raises(BundleError, match="certificates of RDS are not beside opsctl"):
+        build_bundle(
+            repository, target="aws", cache_dir=tmp_path, download=FakeIndex(repository), certificate=tmp_path / "none"
+        )
 
 
 def test_its_hash_changes_with_contents_names_and_permissions() -> None:

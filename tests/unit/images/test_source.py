@@ -9,15 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.config.application import Application
 from opsctl.images.git import ForeignCheckoutError
+from opsctl.images.project import Project
 from opsctl.images.source import (
     SourceVersion,
     content_digest,
     migration_ids,
     source_files,
-    source_version,
     tagged_commit,
 )
+
+
+def source_version(root: Path) -> SourceVersion:
+    """The version of an application in service/ that ships data/ as well."""
+    application = Application.model_validate({"path": "service", "include": ("../data",)})
+    return Project(root, application).version
+
+
+def digest_of(folder: Path) -> str:
+    return content_digest((path.relative_to(folder).as_posix(), path) for path in source_files(folder))
 
 
 @pytest.fixture(autouse=True)
@@ -224,27 +235,27 @@ def test_the_same_content_has_the_same_digest_anywhere_with_or_without_git(check
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
         os.utime(target, (1, 1))
-    assert content_digest([copy]) == content_digest([checkout / "service"])
+    assert digest_of(copy) == digest_of(checkout / "service")
 
 
 def test_names_bytes_and_the_executable_bit_all_count(tree: Path) -> None:
     folder = tree / "service"
-    digests = [content_digest([folder])]
+    digests = [digest_of(folder)]
     (folder / "manage.py").chmod(0o755)
-    digests.append(content_digest([folder]))
+    digests.append(digest_of(folder))
     (folder / "manage.py").write_text("other\n")
-    digests.append(content_digest([folder]))
+    digests.append(digest_of(folder))
     (folder / "manage.py").rename(folder / "manager.py")
-    digests.append(content_digest([folder]))
+    digests.append(digest_of(folder))
     assert len(set(digests)) == 4
 
 
 def test_caches_are_no_content(tree: Path) -> None:
-    before = content_digest([tree / "service"])
+    before = digest_of(tree / "service")
     (tree / "service" / "__pycache__").mkdir()
     (tree / "service" / "__pycache__" / "a.pyc").write_bytes(b"x")
     (tree / "service" / "local.sqlite3").write_bytes(b"x")
-    assert content_digest([tree / "service"]) == before
+    assert digest_of(tree / "service") == before
 
 
 def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def launch(
     image: str = "repository@sha256:1",
     ports: tuple[int, ...] = (8000,),
     options: tuple[str, ...] = (),
+    volumes: tuple[str, ...] = ("/data",),
 ) -> Launch:
     """One of the family `app`, at 127.64.0.9."""
     return Launch(
@@ -27,7 +28,7 @@ def launch(
         command=("python", "manage.py", "serve"),
         environment=environment,
         labels=_LABELS,
-        settings=ContainerSettings(ports=ports, options=options),
+        settings=ContainerSettings(ports=ports, options=options, volumes=volumes),
         address="127.64.0.9",
         directory=Path("/state/tasks/1"),
     )

@@ -9,12 +9,13 @@ import pytest
 
 from opsctl.local.state import StateDir
 from opsctl.local.tasks.container import process_environment
+from opsctl.local.tasks.images import Start
 from opsctl.local.tasks.processes import ProcessContainers, pause_after
 from tests.unit.local.launches import launch
 
 
 def environment(given: dict[str, str], ports: tuple[int, ...] = (8000,)) -> dict[str, str]:
-    return process_environment(launch(given, ports=ports), StateDir(Path("/state")))
+    return process_environment(launch(given, ports=ports), StateDir(Path("/state")), Start(), Path("/image"))
 
 
 def test_it_gives_a_task_its_own_variables_and_nothing_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
+from opsctl.config.models import Environment
 from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError
 from opsctl.operate.dataset import Step, list_releases, opens, refuse_closed_sources, roll_back, run_step, s3_place
@@ -22,6 +23,17 @@ OUTPUTS = {
     "network": {"PrivateSubnetIds": "s-1", "JobsSecurityGroupId": "g"},
     "app": {"DatasetTaskDefinitionArn": "dataset:1"},
 }
+
+
+def environment(name: str, *reads: str) -> Environment:
+    """One whose application has a job and a bucket of this name."""
+    job = {"command": ("python", "manage.py", "refresh_salary_dataset"), "reads": reads}
+    return Environment.model_validate(
+        {
+            "name": name, "service": "salaries", "client": "acme", "region": "sa-east-1",
+            "application": {"jobs": {"dataset": job}, "buckets": {"dataset": None}},
+        }
+    )  # fmt: skip
 
 
 @dataclass
@@ -66,7 +78,7 @@ class Desk:
         )
         return SimpleNamespace(
             aws=regional,
-            env=SimpleNamespace(name="dev"),
+            env=environment("dev"),
             is_local=True,
             poll_seconds=0.1,
             workspace=SimpleNamespace(root=self.root),
@@ -168,7 +180,7 @@ def test_a_location_opens_a_bucket_or_what_begins_with_its_prefix(location: str,
 def on_aws(root: Path, sources: object, *listed: str) -> Any:
     (root / "data").mkdir(exist_ok=True)
     (root / "data" / "salary_sources.json").write_text(json.dumps(sources))
-    env = SimpleNamespace(name="prd", region="sa-east-1", ecs=SimpleNamespace(dataset_sources=list(listed)))
+    env = environment("prd", *listed)
     return SimpleNamespace(is_local=False, env=env, workspace=SimpleNamespace(root=root))
 
 
@@ -182,7 +194,7 @@ def test_a_source_that_the_task_could_not_read_is_told_before_it_starts(tmp_path
     with pytest.raises(OpsctlError, match="may not read 1 of its sources") as caught:
         refuse_closed_sources(on_aws(tmp_path, SOURCES))
     assert caught.value.detail == ("open: open-data/a.csv",)
-    assert "ecs.dataset_sources" in caught.value.hint
+    assert "application.jobs.dataset.reads" in caught.value.hint
     refuse_closed_sources(on_aws(tmp_path, SOURCES, "open-data"))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from opsctl.deploy.events import Emit, Event, Progress
-from opsctl.deploy.tasks import dataset_task
+from opsctl.deploy.tasks import job_task
 from opsctl.errors import OpsctlError
 from opsctl.operate import raw_files as files
 from opsctl.operate.raw_files import Synced, raw_files, releases_in
@@ -113,7 +113,7 @@ def test_the_task_is_that_of_the_schedule_with_the_same_network() -> None:
         "network": {"PrivateSubnetIds": "s-1,s-2", "JobsSecurityGroupId": "g"},
         "app": {"DatasetTaskDefinitionArn": "dataset:1"},
     }
-    request = dataset_task(outputs.__getitem__, ("python", "x"))
+    request = job_task(outputs.__getitem__, "dataset", ("python", "x"))
     assert (request.task_definition, request.container, request.log_group) == ("dataset:1", "dataset", "jobs")
     assert (request.subnets, request.security_groups, request.command) == (("s-1", "s-2"), ("g",), ("python", "x"))
 

@@ -96,7 +96,7 @@ def test_a_folder_without_a_page_is_refused_before_anything_is_touched(tmp_path:
 
 
 def test_an_environment_without_a_site_says_how_to_get_one() -> None:
-    target: Any = SimpleNamespace(env=SimpleNamespace(name="local", dashboard=SimpleNamespace(enabled=False)))
+    target: Any = SimpleNamespace(env=SimpleNamespace(name="local", site=SimpleNamespace(enabled=False)))
     state: Any = None
     with pytest.raises(OpsctlError) as caught:
         site.site_of(target, state)

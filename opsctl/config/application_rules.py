@@ -1,0 +1,364 @@
+"""Rules of the `application` block: what may stand beside what. Each returns problems; none raises."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from opsctl.config import placeholder
+from opsctl.config.located import KeyPath
+from opsctl.config.nearest import nearest
+from opsctl.config.placeholder import Placeholder, PlaceholderError
+from opsctl.config.problem import Problem
+from opsctl.config.schedule import ScheduleError, expression, is_timezone
+
+if TYPE_CHECKING:
+    from opsctl.config.application import Application
+    from opsctl.config.models import Environment
+
+Rule = Callable[["Environment"], Iterator[Problem]]
+_HERE = ("application",)
+# Fargate task sizes: CPU units -> (lowest, highest, step) memory in MiB.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
+FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
+    512: (1024, 4096, 1024),
+    1024: (2048, 8192, 1024),
+    2048: (4096, 16384, 1024),
+    4096: (8192, 30720, 1024),
+    8192: (16384, 61440, 4096),
+    16384: (32768, 122880, 8192),
+}
+# Names of parts that opsctl uses itself, in commands and as logical ids.
+TAKEN_NAMES = frozenset({"web", "release", "service", "migrate", "db-init", "rotation", "flow-logs"})
+# What opsctl says to every process; another value would be a lie.
+OWN_VARIABLES = frozenset({"DJANGO_SETTINGS_MODULE", "AWS_REGION", "AWS_DEFAULT_REGION", "PYTHONPATH"})
+_BUILT = ("python", "requirements", "groups", "extras", "add", "include", "exclude")
+
+
+def process_path(application: Application, name: str) -> KeyPath:
+    """Where a process stands: `application.jobs.refresh` of `refresh`."""
+    if name in {"web", "release"}:
+        return (*_HERE, name)
+    return (*_HERE, "workers" if name in application.workers else "jobs", name)
+
+
+def sizes(env: Environment) -> Iterator[Problem]:
+    """Only certain pairs of CPU and memory exist."""
+    for name, process in env.application.processes():
+        path = process_path(env.application, name)
+        yield from _size(path, process.cpu, process.memory)
+
+
+def _size(path: KeyPath, cpu: int, memory: int) -> Iterator[Problem]:
+    if cpu == 256:
+        low, high, fits = 512, 2048, memory in {512, 1024, 2048}
+        choice = "Write 512, 1024 or 2048."
+    elif cpu in FARGATE_MEMORY:
+        low, high, step = FARGATE_MEMORY[cpu]
+        fits, choice = low <= memory <= high and memory % step == 0, f"Write {low} to {high} in steps of {step}."
+    else:
+        every = ", ".join(str(size) for size in (256, *FARGATE_MEMORY))
+        yield Problem((*path, "cpu"), f"Fargate has no task of {cpu} CPU units", f"Write one of {every}.")
+        return
+    if not fits:
+        what = f"Fargate has no task of {cpu} CPU units with {memory} MiB"
+        yield Problem((*path, "memory"), what, choice, ((*path, "cpu"),))
+
+
+def counts(env: Environment) -> Iterator[Problem]:
+    """Autoscaling moves between the two; a singleton is one."""
+    application = env.application
+    for name, low, high in [
+        ("web", *application.web.count),
+        *((name, *worker.count) for name, worker in application.workers.items()),
+    ]:
+        path = (*process_path(application, name), "count")
+        if low > high:
+            yield Problem(path, f"the lowest, {low}, is above the highest, {high}", f"Write [{high}, {low}].")
+    if application.web.count[0] == 0:
+        yield Problem((*_HERE, "web", "count"), "no task would answer visitors", "Write 1 or more.")
+    for name, worker in application.workers.items():
+        if worker.singleton and worker.count[1] > 1:
+            yield Problem(
+                (*_HERE, "workers", name, "count"),
+                f"`{name}` is a singleton, and {worker.count[1]} tasks are allowed",
+                "Write 1, or set singleton to false.",
+                ((*_HERE, "workers", name, "singleton"),),
+            )
+
+
+def part_names(env: Environment) -> Iterator[Problem]:
+    """Workers and jobs are told apart by name in commands and logs, and become logical ids."""
+    application = env.application
+    for kind, names in (("workers", application.workers), ("jobs", application.jobs)):
+        for name in names:
+            if name in TAKEN_NAMES:
+                yield Problem(
+                    (*_HERE, kind, name), f"opsctl has a part of its own called `{name}`", "Give it another name."
+                )
+    for name in application.jobs:
+        if name in application.workers:
+            yield Problem((*_HERE, "jobs", name), f"a worker is called `{name}` as well", "Give it another name.")
+    yield from _ids(("jobs", "workers"), [*application.jobs, *application.workers], application)
+    yield from _ids(("buckets",), [*application.buckets], application)
+
+
+def _ids(kinds: tuple[str, ...], names: Iterable[str], application: Application) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.replace("-", ""), name)
+        if other != name:
+            kind = next(kind for kind in kinds if name in getattr(application, kind))
+            yield Problem(
+                (*_HERE, kind, name), f"`{name}` and `{other}` differ by hyphens alone", "Give it another name."
+            )
+
+
+def image_ways(env: Environment) -> Iterator[Problem]:
+    """One way to an image; what belongs to another is refused, not ignored."""
+    application = env.application
+    given = application.model_fields_set
+    if application.image is not None and application.dockerfile is not None:
+        yield Problem((*_HERE, "image"), "there is a dockerfile too", "Keep one of the two.", ((*_HERE, "dockerfile"),))
+        return
+    other = "image" if application.image is not None else "dockerfile" if application.dockerfile is not None else None
+    if other is not None:
+        built = [name for name in _BUILT if name in given and getattr(application, name)]
+        if application.build.commands is not None or application.build.environment:
+            built.append("build")
+        reason = "is what is there already" if other == "image" else "says how the image is made"
+        for name in built:
+            yield Problem(
+                (*_HERE, name), f"`{other}` {reason}, so this would have no effect", f"Remove it, or `{other}`."
+            )
+    if other != "dockerfile":
+        for name in ("target", "args"):
+            if name in given and getattr(application, name):
+                yield Problem((*_HERE, name), "this is of a Dockerfile, and none is named", "Name it in dockerfile.")
+
+
+def paths(env: Environment) -> Iterator[Problem]:
+    """What is shipped lies in the repository."""
+    application = env.application
+    for name in ("path", "dockerfile"):
+        value = getattr(application, name)
+        if value is not None and ".." in value.split("/"):
+            yield Problem((*_HERE, name), f"{value!r} leads out of the repository", "Write a path below the file.")
+    for index, each in enumerate(application.include):
+        depth = len([part for part in application.path.split("/") if part not in {"", "."}])
+        if each.split("/").count("..") > depth:
+            yield Problem(
+                (*_HERE, "include", index), f"{each!r} leads out of the repository", "Write a path inside it."
+            )
+
+
+def placeholders(env: Environment) -> Iterator[Problem]:
+    """Every placeholder is one that there is, and can be written as asked for."""
+    for path, value in _values(env.application):
+        yield from _placeholders(env, path, value)
+
+
+def _values(application: Application) -> Iterator[tuple[KeyPath, str]]:
+    for name, value in application.environment.items():
+        yield (*_HERE, "environment", name), value
+    for process, block in application.processes():
+        for name, value in block.environment.items():
+            yield (*process_path(application, process), "environment", name), value
+    for name, value in application.files.items():
+        yield (*_HERE, "files", name), value
+
+
+def _placeholders(env: Environment, path: KeyPath, value: str) -> Iterator[Problem]:
+    try:
+        parts = placeholder.parse(value)
+    except PlaceholderError as error:
+        yield Problem(path, error.what, error.fix)
+        return
+    valid = placeholder.known(env.application)
+    for part in parts:
+        if not isinstance(part, Placeholder):
+            continue
+        if part.name not in valid:
+            yield _unknown(path, part, valid)
+        elif not placeholder.has_form(part):
+            yield Problem(
+                path,
+                f"${{{part.name}/{part.form}}} can't be written: only lists have forms",
+                f"Write ${{{part.name}}}; lists take /{', /'.join(placeholder.FORMS)}.",
+            )
+
+
+def _unknown(path: KeyPath, part: Placeholder, valid: tuple[str, ...]) -> Problem:
+    if part.group == "secrets" and part.key:
+        return Problem(
+            path, f"there is no secret `{part.key}`", f"Add it to application.secrets. {_near(part, valid)}".rstrip()
+        )
+    if part.group == "buckets" and part.key:
+        return Problem(
+            path, f"there is no bucket `{part.key}`", f"Add it to application.buckets. {_near(part, valid)}".rstrip()
+        )
+    return Problem(path, f"there is no placeholder `${{{part.name}}}`", nearest(part.name, valid))
+
+
+def _near(part: Placeholder, valid: tuple[str, ...]) -> str:
+    same = [name for name in valid if name.startswith(f"{part.group}.")]
+    return nearest(part.name, same) if same else ""
+
+
+def variables(env: Environment) -> Iterator[Problem]:
+    """A variable has one value, and those that opsctl sets have opsctl's."""
+    application = env.application
+    for path, _ in _values(application):
+        name = str(path[-1])
+        if "environment" not in path:
+            continue
+        if name == "DJANGO_SETTINGS_MODULE":
+            yield Problem(path, "the settings module has a key of its own", "Write it as application.settings.")
+        elif name in OWN_VARIABLES or name.startswith(("OPSCTL_", "AWS_CONTAINER_", "ECS_")):
+            yield Problem(path, f"{name} is set by opsctl or by AWS", "Use another name.")
+    for name in application.secrets:
+        if name in application.environment:
+            yield Problem(
+                (*_HERE, "environment", name),
+                f"{name} is a secret as well, and both would set the same variable",
+                f"Remove it: every secret is set as a variable of its own name; or write ${{secrets.{name}}} "
+                "under another name.",
+                ((*_HERE, "secrets"),),
+            )
+
+
+def buckets(env: Environment) -> Iterator[Problem]:
+    """A bucket is for processes that there are."""
+    names = [name for name, _ in env.application.processes()]
+    for bucket, block in env.application.buckets.items():
+        for index, name in enumerate(block.processes or ()):
+            if name not in names:
+                yield Problem(
+                    (*_HERE, "buckets", bucket, "processes", index),
+                    f"there is no process `{name}`",
+                    nearest(name, names),
+                )
+
+
+def schedules(env: Environment) -> Iterator[Problem]:
+    """Schedules that EventBridge Scheduler takes."""
+    for name, job in env.application.jobs.items():
+        path = (*_HERE, "jobs", name)
+        if job.schedule is not None:
+            try:
+                expression(job.schedule)
+            except ScheduleError as error:
+                yield Problem(
+                    (*path, "schedule"), f"{job.schedule!r} {error}", 'Write "15 4 * * *", or cron(15 4 * * ? *).'
+                )
+        if not is_timezone(job.timezone):
+            yield Problem((*path, "timezone"), f"there is no time zone {job.timezone!r}", "Write one such as UTC.")
+
+
+def database_roles(env: Environment) -> Iterator[Problem]:
+    """Roles of several rights are of the model without an owner's login."""
+    application = env.application
+    if not application.database.owner:
+        return
+    for name, process in application.processes():
+        if process.database_role is not None:
+            yield Problem(
+                (*process_path(application, name), "database_role"),
+                "with database.owner there is one login for all processes",
+                "Remove it, or set application.database.owner to false.",
+                ((*_HERE, "database", "owner"),),
+            )
+
+
+def authentication(env: Environment) -> Iterator[Problem]:
+    """`trust` is for this machine, and nothing else is there."""
+    auth, path = env.application.database.auth, (*_HERE, "database", "auth")
+    if auth == "trust" and env.target != "local":
+        yield Problem(
+            path,
+            "`trust` lets anyone on the network in without a password",
+            "Write `iam` or `password`; `trust` is for `target: local`.",
+            (("target",),),
+        )
+    if auth == "iam" and env.target == "local":
+        yield Problem(
+            path, "the PostgreSQL of this machine knows no IAM", "Write `trust`, or leave it out.", (("target",),)
+        )
+    if auth == "password" and not env.application.database.owner:
+        yield Problem(
+            path,
+            "roles without an owner's login have no passwords",
+            "Set application.database.owner to true, or write `iam`.",
+            ((*_HERE, "database", "owner"),),
+        )
+
+
+def site(env: Environment) -> Iterator[Problem]:
+    """A site is what a job leaves in a bucket."""
+    application = env.application
+    if application.site is None:
+        if env.site.enabled:
+            yield Problem(
+                ("dashboard", "enabled"),
+                "there is nothing to publish: application.site names no job",
+                "Add application.site with job and archive, or set it to false.",
+                ((*_HERE, "site"),),
+            )
+        return
+    if application.site.job not in application.jobs:
+        yield Problem(
+            (*_HERE, "site", "job"),
+            f"there is no job `{application.site.job}`",
+            nearest(application.site.job, application.jobs) if application.jobs else "Add it to application.jobs.",
+        )
+    bucket = application.site.archive.partition("/")[0]
+    if bucket not in application.buckets:
+        yield Problem(
+            (*_HERE, "site", "archive"),
+            f"there is no bucket `{bucket}`",
+            nearest(bucket, application.buckets) if application.buckets else "Add it to application.buckets.",
+        )
+
+
+def visitors(env: Environment) -> Iterator[Problem]:
+    """Ranges of addresses, and names that are there once."""
+    for index, each in enumerate(env.application.web.allow):
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            fix = "Write a range such as 203.0.113.0/24."
+            if "host bits" in str(error):
+                fix = f"Write {ipaddress.ip_network(each, strict=False)}."
+            yield Problem((*_HERE, "web", "allow", index), f"{each!r} is no range of IP addresses", fix)
+    domains = env.application.web.domains
+    if len(set(domains)) != len(domains):
+        yield Problem((*_HERE, "web", "domains"), "a name is listed twice", "List each once.")
+    if domains and domains[0].startswith("*."):
+        yield Problem(
+            (*_HERE, "web", "domains", 0),
+            "the first name is the one that links lead to, and a wildcard is none",
+            "Put a whole name first.",
+        )
+    if env.application.web.redirect and len(domains) < 2:
+        yield Problem(
+            (*_HERE, "web", "redirect"), "there is no second name to send visitors from", "Remove it.",
+            ((*_HERE, "web", "domains"),),
+        )  # fmt: skip
+
+
+def scratch(env: Environment) -> Iterator[Problem]:
+    """A volume that hides what the system needs."""
+    for name, process in env.application.processes():
+        if process.scratch is not None and process.scratch.split("/")[1] in {"etc", "usr", "bin", "lib", "proc", "dev"}:
+            yield Problem(
+                (*process_path(env.application, name), "scratch"),
+                f"a volume at {process.scratch} would hide a part of the system",
+                "Write a path such as /data.",
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    sizes, counts, part_names, image_ways, paths, placeholders, variables, buckets, schedules, database_roles,
+    authentication, site, visitors, scratch,
+)  # fmt: skip

@@ -1,0 +1,147 @@
+"""What a build runs, and the harmless environment it runs in: no value of a deployed environment gets near it."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import opsctl.layer
+from opsctl.config import placeholder
+from opsctl.config.application import Application
+from opsctl.config.placeholder import Placeholder
+from opsctl.images import contract
+from opsctl.images.errors import BuildError
+from opsctl.images.layers import Entry
+from opsctl.images.project import Project
+
+DUMMY_SECRET = "x" * 64
+COLLECT = Path(opsctl.layer.__file__).parent / "files" / "collect.py"
+"""What collects static files by default."""
+_DUMMIES = {
+    "secret_key": DUMMY_SECRET,
+    "database.url": "postgres://build@localhost/build",
+    "database.host": "localhost",
+    "database.port": "5432",
+    "database.name": "build",
+    "database.user": "build",
+    "database.password": "",
+    "database.sslmode": "prefer",
+    "database.ca": "",
+    "web.host": "localhost",
+    "web.hosts": "localhost",
+    "web.url": "http://localhost",
+    "web.origins": "http://localhost",
+    "web.tls": "False",
+    "environment": "build",
+    "region": "us-east-1",
+    "release": "build",
+}
+_SCRIPT = """#!/venv/bin/python
+import sys
+from {module} import {first}
+if __name__ == "__main__":
+    sys.exit({call}())
+"""
+_SECONDS = 900
+_TARGET = re.compile(r"([\w.]+)\s*:\s*([\w.]+)")
+
+
+def build_environment(application: Application) -> dict[str, str]:
+    """Every variable and secret of the web as a valid value that means nothing; `build.environment` overrides."""
+    values = {name: _dummy(text) for name, text in application.variables(application.web).items()}
+    given = dict.fromkeys(application.secrets, DUMMY_SECRET) | values
+    if application.settings is not None:
+        given["DJANGO_SETTINGS_MODULE"] = application.settings
+    return {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", **given, **application.build.environment}
+
+
+def build_commands(application: Application) -> tuple[tuple[str, ...], ...]:
+    """Arguments of the image's Python for each build command; collecting static files when none are configured.
+
+    Raises BuildError for a command of another program.
+    """
+    commands = application.build.commands
+    if commands is None:
+        return ((str(COLLECT),),)
+    strange = [command[0] for command in commands if command[0] not in {"python", "python3"}]
+    if strange:
+        raise BuildError(
+            f"The build command `{strange[0]}` is no Python, and the native engine runs nothing else.",
+            code="build-command",
+            hint="Run it before (CI, make) and name what it makes in application.include; or build with a Dockerfile.",
+        )
+    return tuple(command[1:] for command in commands)
+
+
+def scripts(site: Path) -> list[Entry]:
+    """Programs in /venv/bin that the packages of a site announce, such as gunicorn or celery."""
+    found: dict[str, Entry] = {}
+    for path in sorted(site.glob("*.dist-info/entry_points.txt")):
+        parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
+        parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+        try:
+            parser.read_string(path.read_text(encoding="utf-8"))
+        except (configparser.Error, UnicodeDecodeError):
+            continue
+        for name, target in parser.items("console_scripts") if parser.has_section("console_scripts") else ():
+            match = _TARGET.match(target)
+            if match is not None and "/" not in name:
+                text = _SCRIPT.format(module=match[1], first=match[2].partition(".")[0], call=match[2])
+                found[name] = Entry(f"venv/bin/{name}", 0o755, data=text.encode())
+    return list(found.values())
+
+
+def _dummy(text: str) -> str:
+    return "".join(part if isinstance(part, str) else _value(part) for part in placeholder.parse(text))
+
+
+def _value(part: Placeholder) -> Any:
+    if part.group == "secrets":
+        return DUMMY_SECRET
+    if part.group == "buckets":
+        return "build"
+    if part.group == "replica":
+        return ""
+    value = _DUMMIES[part.name]
+    return f'["{value}"]' if part.form == "json" else value
+
+
+def run_here(project: Project, python: Path, folder: Path, tell: Callable[[str], None]) -> None:
+    """Run the build commands with an environment of this machine in `folder`, a copy of the project's files.
+
+    Raises BuildError with the last lines of the one that failed.
+    """
+    static = folder / PurePosixPath(contract.STATIC_ROOT).relative_to("/app")
+    environment = {
+        "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **build_environment(project.application),
+        "OPSCTL_STATIC_ROOT": str(static),
+    }
+    for command in build_commands(project.application):
+        tell(f"running {' '.join(command)}"[:200])
+        done = subprocess.run(
+            [str(python), *command], cwd=folder / project.manage, env=environment, capture_output=True, text=True,
+            encoding="utf-8", errors="replace", check=False, stdin=subprocess.DEVNULL, timeout=_SECONDS,
+        )  # fmt: skip
+        if done.returncode:
+            raise failed(command, done.returncode, done.stdout + done.stderr)
+
+
+def failed(command: Sequence[str], code: int, output: str) -> BuildError:
+    """A build command's failure, with its last lines and, where the reason is known, what to do."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    return BuildError(
+        f"The build command `python {' '.join(command[:3])}` failed with {code}{': ' + lines[-1] if lines else ''}.",
+        code="build-command",
+        hint="Build commands get a harmless value for every variable; application.build.environment sets others, "
+        "application.build.commands: [] runs none.",
+        detail=tuple(lines[-15:]),
+    )

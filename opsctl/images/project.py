@@ -1,0 +1,85 @@
+"""The application as its image needs it: which files are shipped, from which requirements, with which commands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from opsctl.config.application import Application
+from opsctl.images.errors import BuildError
+from opsctl.images.source import SourceVersion, content_digest, git_version, migration_ids, source_files
+from opsctl.paths import portable
+
+
+@dataclass(frozen=True)
+class Project:
+    """`application` in the repository whose environments file lies in `root`."""
+
+    root: Path
+    application: Application
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder."""
+        return self.root / self.application.path
+
+    @cached_property
+    def files(self) -> list[tuple[str, Path]]:
+        """`(path in the image's working folder, file)` of everything that is shipped, sorted.
+
+        What git knows below the folder, what `include` names, without what `exclude` names. What lies outside of the
+        folder keeps its path from the root. Raises BuildError when something included is missing.
+        """
+        found = {portable(path, self.folder): path for path in source_files(self.folder)}
+        for name in self.application.include:
+            found |= dict(self._included(name))
+        left_out = tuple(self.application.exclude)
+        return sorted(
+            (name, path) for name, path in found.items()
+            if not any(name == each or name.startswith(f"{each.rstrip('/')}/") for each in left_out)
+        )  # fmt: skip
+
+    @property
+    def migrations(self) -> str:
+        """An id of each migration in the project."""
+        return migration_ids(self.folder)
+
+    @property
+    def version(self) -> SourceVersion:
+        """Commit, cleanness and content of what is shipped."""
+        folders = tuple(dict.fromkeys([self.application.path, *self._outside()]))
+        commit, dirty = git_version(self.root, folders)
+        return SourceVersion(commit, dirty, content_digest(self.files))
+
+    @property
+    def manage(self) -> str:
+        """Folder of manage.py in the image, relative to the working folder; "" for that folder itself."""
+        found = sorted((name for name, _ in self.files if PurePosixPath(name).name == "manage.py"), key=_depth)
+        return PurePosixPath(found[0]).parent.as_posix().removeprefix(".") if found else ""
+
+    def _outside(self) -> list[str]:
+        """Included paths beside the folder, from the root."""
+        normal = [os.path.normpath(f"{self.application.path}/{name}") for name in self.application.include]
+        below = os.path.normpath(self.application.path)
+        return [name for name in normal if below != "." and not name.startswith(f"{below}/")]
+
+    def _included(self, name: str) -> list[tuple[str, Path]]:
+        relative = os.path.normpath(f"{self.application.path}/{name}")
+        path = self.root / relative
+        below = os.path.normpath(self.application.path)
+        place = relative if below == "." else relative.removeprefix(f"{below}/")
+        if path.is_file():
+            return [(place, path)]
+        if path.is_dir():
+            return [(f"{place}/{portable(each, path)}", each) for each in sorted(path.rglob("*")) if each.is_file()]
+        raise BuildError(
+            f"{relative} is not there, and application.include names it.",
+            code="assets-missing",
+            hint="Make it first (in this repository: make setup), or take it out of application.include.",
+        )
+
+
+def _depth(name: str) -> tuple[int, str]:
+    return name.count("/"), name

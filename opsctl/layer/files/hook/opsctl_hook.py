@@ -1,0 +1,110 @@
+"""Waits for the modules that make a Django application, and wraps what they make.
+
+Only this much is loaded at start-up, so it imports `sys` alone; what handles requests is imported when Django is.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False  # typing's own takes ten milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+
+def install() -> None:
+    """Watch imports from now on. Calling it again changes nothing."""
+    if not any(isinstance(each, Finder) for each in sys.meta_path):
+        sys.meta_path.insert(0, Finder())
+    for name in PATCHES:
+        if name in sys.modules:
+            patch(sys.modules[name])
+
+
+class Finder:
+    """Lets the other finders find the modules of PATCHES, and patches them when they have run."""
+
+    def __init__(self) -> None:
+        self._searching: set[str] = set()
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
+        """None for every other module, which is then found as without this finder."""
+        if name not in PATCHES or name in self._searching:
+            return None
+        self._searching.add(name)
+        try:
+            found = (each.find_spec(name, path, target) for each in sys.meta_path if hasattr(each, "find_spec"))
+            spec = next((each for each in found if each is not None), None)
+        finally:
+            self._searching.discard(name)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            _patch_after(spec)
+        return spec
+
+
+def patch(module: ModuleType) -> None:
+    """Apply what PATCHES has for this module; an error is told, and the module stays as it was."""
+    try:
+        PATCHES[module.__name__](module)
+    except Exception as error:
+        complain(f"could not change {module.__name__}", error)
+
+
+def complain(what: str, error: BaseException) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"opsctl: the hook {what}: {' '.join(repr(error).split())}\n")
+
+
+def _patch_after(spec: ModuleSpec) -> None:
+    loader: Any = spec.loader
+    run = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        run(module)
+        if module.__name__ in PATCHES:
+            patch(module)
+
+    # NOTE: set on the instance, so that the loader keeps its class and everything else that others ask it for.
+    loader.exec_module = exec_module
+
+
+def _wrap_result(module: ModuleType, name: str, wrapper: Callable[[ModuleType], Any]) -> None:
+    """Make `module.name` return its application inside a wrapper, one of the classes of opsctl_applications."""
+    get_application: Callable[[], Any] = getattr(module, name)
+    if hasattr(get_application, "opsctl_hook"):
+        return
+
+    def get_wrapped_application() -> Any:
+        application = get_application()
+        try:
+            import opsctl_applications  # type: ignore[import-not-found]
+
+            return wrapper(opsctl_applications)(application)
+        except Exception as error:
+            complain("could not wrap the application", error)
+            return application
+
+    get_wrapped_application.__dict__.update(opsctl_hook=True, __wrapped__=get_application)
+    get_wrapped_application.__name__, get_wrapped_application.__doc__ = name, get_application.__doc__
+    setattr(module, name, get_wrapped_application)
+
+
+def _wrap_router(module: ModuleType) -> None:
+    """Channels' websockets never pass get_asgi_application: adjust every connection where they are told apart."""
+    import opsctl_applications
+
+    opsctl_applications.adjust_router(module)
+
+
+PATCHES: dict[str, Callable[[ModuleType], None]] = {
+    "django.core.wsgi": lambda module: _wrap_result(
+        module, "get_wsgi_application", lambda applications: applications.Wsgi
+    ),
+    "django.core.asgi": lambda module: _wrap_result(
+        module, "get_asgi_application", lambda applications: applications.Asgi
+    ),
+    "channels.routing": _wrap_router,
+}

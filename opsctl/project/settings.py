@@ -1,0 +1,219 @@
+"""The settings module: which one serves, what it is made of, and the variables and values in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from opsctl.project import variables as reading_of
+from opsctl.project.findings import Assigned, Fact, Settings, Source, Variable
+from opsctl.project.pydantic_settings import fields
+from opsctl.project.reading import Reader, join
+from opsctl.project.surroundings import dotted, text_of
+
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_DEVELOPMENT = frozenset({"dev", "develop", "development", "local", "test", "testing", "tests", "debug", "localdev"})
+_PRODUCTION = ("production", "prod", "live", "deploy", "deployment", "heroku", "aws", "docker", "server")
+_MAX_FILES = 40
+_MAX_TEXTS = 400
+
+
+def find(reader: Reader, manage: str, told: Fact | None) -> Settings:
+    """The settings of the project whose manage.py lies in `manage`; `told` is what a platform was told."""
+    entries = _entry_points(reader, manage)
+    own = _named_in(reader, join(manage, "manage.py"))
+    wsgi, asgi = (_entry_module(entries, manage, name, own) for name in ("wsgi", "asgi"))
+    chosen, why = _choose(reader, manage, [told, *(fact for _, fact in entries), own])
+    if chosen is None:
+        return Settings("", Source(join(manage, "manage.py")), wsgi=wsgi, asgi=asgi)
+    files = tuple(_followed(reader, manage, chosen.value))
+    return Settings(
+        chosen.value, chosen.source, why, files, _variables(reader, files), _assigned(reader, files), wsgi, asgi,
+        _configuration(reader, manage, entries), _imports_os(reader, files),
+    )  # fmt: skip
+
+
+def _imports_os(reader: Reader, files: tuple[str, ...]) -> bool:
+    """Whether the module itself, the last of the files, can say `os.environ`."""
+    tree = reader.python(files[-1]) if files else None
+    return any(
+        isinstance(node, ast.Import) and any(alias.name == "os" for alias in node.names)
+        for node in (tree.body if tree else ())
+    )
+
+
+def module_file(reader: Reader, manage: str, module: str) -> str:
+    """The file of a module of the project; "" when it is somebody else's."""
+    path = module.replace(".", "/")
+    for base in (manage, join(manage, "src"), join(manage, "apps")):
+        for name in (f"{path}.py", f"{path}/__init__.py"):
+            if reader.has(join(base, name)):
+                return join(base, name)
+    return ""
+
+
+def _entry_points(reader: Reader, manage: str) -> list[tuple[str, Fact]]:
+    """`(file, settings)` of every wsgi.py and asgi.py, the one nearest to manage.py first, and wsgi before asgi."""
+    names = [
+        name
+        for name in reader.files
+        if PurePosixPath(name).name in {"wsgi.py", "asgi.py"} and (not manage or name.startswith(f"{manage}/"))
+    ]
+    found = []
+    for name in sorted(names, key=lambda each: (each.count("/"), "asgi.py" in each, each)):
+        fact = _named_in(reader, name)
+        if fact is not None:
+            found.append((name, fact))
+    return found
+
+
+def _entry_module(entries: list[tuple[str, Fact]], manage: str, kind: str, own: Fact | None) -> str:
+    """`config.wsgi`: the one beside the settings that manage.py names, if several are there."""
+    package = own.value.partition(".")[0] if own else ""
+    files = [name for name, _ in entries if PurePosixPath(name).stem == kind]
+    modules = [_module_of(name, manage) for name in files]
+    near = [module for module in modules if module.startswith(f"{package}.")]
+    return (near or modules or [""])[0]
+
+
+def _module_of(name: str, manage: str) -> str:
+    inside = PurePosixPath(name).relative_to(manage) if manage else PurePosixPath(name)
+    return ".".join(inside.with_suffix("").parts)
+
+
+def _named_in(reader: Reader, name: str) -> Fact | None:
+    """What the file sets DJANGO_SETTINGS_MODULE to."""
+    return _set_in(reader, name, "DJANGO_SETTINGS_MODULE")
+
+
+def _set_in(reader: Reader, name: str, variable: str) -> Fact | None:
+    tree = reader.python(name)
+    for node in ast.walk(tree) if tree else ():
+        value: ast.AST | None = None
+        if isinstance(node, ast.Call) and dotted(node.func)[-1:] == ("setdefault",) and len(node.args) == 2:
+            value = node.args[1] if text_of(node.args[0]) == variable else None
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            value = node.value if text_of(node.targets[0].slice) == variable else None
+        text = text_of(value)
+        if text and value is not None and _MODULE.fullmatch(text):
+            return Fact(text, Source(name, getattr(value, "lineno", 0)))
+    return None
+
+
+def _configuration(reader: Reader, manage: str, entries: list[tuple[str, Fact]]) -> Fact | None:
+    """The class of django-configurations that serves."""
+    for name in [*(file for file, _ in entries), join(manage, "manage.py")]:
+        found = _set_in(reader, name, "DJANGO_CONFIGURATION")
+        if found is not None:
+            return found
+    return None
+
+
+def _choose(reader: Reader, manage: str, facts: list[Fact | None]) -> tuple[Fact | None, str]:
+    """The first that is there; production's beside it, where that one is for development."""
+    there = [fact for fact in facts if fact is not None]
+    for fact in there:
+        if not module_file(reader, manage, fact.value):
+            reader.note(f"{fact.source} names the settings {fact.value}, which no file of the project holds.")
+            continue
+        package, _, last = fact.value.rpartition(".")
+        if last not in _DEVELOPMENT:
+            return fact, ""
+        for name in _PRODUCTION:
+            other = f"{package}.{name}" if package else name
+            file = module_file(reader, manage, other)
+            if file:
+                return Fact(other, Source(file)), f"{fact.value}, named in {fact.source}, is for development"
+        return fact, ""
+    return (there[0], "") if there else (None, "")
+
+
+def _followed(reader: Reader, manage: str, module: str) -> Iterator[str]:
+    """The files that make the settings, those that are imported before the ones that import them."""
+    done: dict[str, None] = {}
+
+    def visit(file: str, depth: int) -> None:
+        if not file or file in done or len(done) >= _MAX_FILES or depth > 8:
+            return
+        done[file] = None
+        for other in _imports(reader, manage, file):
+            # Settings of one machine, not kept in git as a rule, and for what they hold not to be read.
+            if PurePosixPath(other).stem not in {"local", "local_settings", "settings_local"}:
+                visit(other, depth + 1)
+        done[file] = done.pop(file)
+
+    visit(module_file(reader, manage, module), 0)
+    yield from done
+
+
+def _imports(reader: Reader, manage: str, file: str) -> Iterator[str]:
+    tree = reader.python(file)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.ImportFrom):
+            base = _imported_from(node, file, manage)
+            yield module_file(reader, manage, base)
+            for alias in node.names:
+                yield module_file(reader, manage, f"{base}.{alias.name}" if base else alias.name)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield module_file(reader, manage, alias.name)
+        elif isinstance(node, ast.Call) and dotted(node.func)[-1:] == ("include",):
+            yield from _included(reader, file, node)
+
+
+def _imported_from(node: ast.ImportFrom, file: str, manage: str) -> str:
+    if not node.level:
+        return node.module or ""
+    inside = PurePosixPath(file).relative_to(manage) if manage else PurePosixPath(file)
+    package = inside.parts[: -node.level]
+    return ".".join((*package, *([node.module] if node.module else [])))
+
+
+def _included(reader: Reader, file: str, node: ast.Call) -> Iterator[str]:
+    """django-split-settings: `include("components/*.py")`."""
+    folder = str(PurePosixPath(file).parent)
+    for argument in node.args:
+        pattern = text_of(argument.args[0] if isinstance(argument, ast.Call) and argument.args else argument)
+        if pattern and pattern.endswith(".py"):
+            wanted = join(folder, pattern)
+            yield from (name for name in reader.files if name == wanted or PurePosixPath(name).match(wanted))
+
+
+def _variables(reader: Reader, files: tuple[str, ...]) -> tuple[Variable, ...]:
+    found: dict[str, Variable] = {}
+    trees = {file: tree for file in files if (tree := reader.python(file)) is not None}
+    for file, tree in trees.items():
+        for each in (*reading_of.variables(tree, file), *fields(tree, file, trees)):
+            found[each.name] = reading_of.merged(found[each.name], each) if each.name in found else each
+    return tuple(found.values())
+
+
+def _assigned(reader: Reader, files: tuple[str, ...]) -> dict[str, Assigned]:
+    """The last value of each setting in capitals."""
+    found: dict[str, Assigned] = {}
+    for file in files:
+        tree = reader.python(file)
+        for node in ast.walk(tree) if tree else ():
+            if isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            elif isinstance(node, ast.AnnAssign | ast.AugAssign) and isinstance(node.target, ast.Name):
+                names = [node.target.id]
+            else:
+                continue
+            for name in names:
+                if name.isupper() and node.value is not None:
+                    found[name] = _value(node.value, Source(file, node.lineno), found.get(name))
+    return found
+
+
+def _value(node: ast.expr, source: Source, before: Assigned | None) -> Assigned:
+    strings = tuple(
+        each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    )
+    try:
+        literal: object = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return Assigned(source, None, ((before.strings if before else ()) + strings)[:_MAX_TEXTS], computed=True)
+    return Assigned(source, literal, ((before.strings if before else ()) + strings)[:_MAX_TEXTS])

@@ -1,0 +1,102 @@
+"""Command lines of other platforms as lists of words, without a shell where none is needed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+PORT = "8000"
+_PORT = re.compile(r"\$\{PORT(:?-\d*)?\}|\$PORT\b")
+_SHELL = re.compile(r"[|<>;&`()*?~\n]|\$")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
+# Options of gunicorn that opsctl's own command sets, or that are how it behaves anyway.
+_USUAL = {"--log-file": 1, "--access-logfile": 1, "--error-logfile": 1, "--bind": 1, "-b": 1, "--timeout": 1, "-t": 1}
+_RUNNERS = (("poetry", "run"), ("uv", "run"), ("pipenv", "run"), ("exec",))
+SERVERS = ("gunicorn", "uvicorn", "daphne", "hypercorn", "waitress-serve", "granian", "uwsgi")
+
+
+def commands(text: str) -> tuple[tuple[str, ...], ...]:
+    """Each command of a line joined by `&&`; one through `sh -c` where a shell is needed for more than that."""
+    parts = [part.strip() for part in re.split(r"&&|;(?=\s|$)", text)]
+    parts = [part for part in parts if not re.fullmatch(r"set -\w+|", part)]  # how a shell should fail
+    if all(_is_plain(part) for part in parts):
+        return tuple(split for split in map(words, parts) if split)
+    return (("sh", "-c", _PORT.sub(PORT, " ".join(text.split()))),)
+
+
+def command(text: str) -> tuple[str, ...]:
+    """One command: `sh -c` where the line holds more than one."""
+    found = commands(text)
+    if len(found) == 1:
+        return found[0]
+    return ("sh", "-c", _PORT.sub(PORT, " ".join(text.split()))) if found else ()
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a line that needs no shell; `$PORT` is the port that opsctl's load balancer asks."""
+    try:
+        return tidy(tuple(shlex.split(_PORT.sub(PORT, text), comments=False)))
+    except ValueError:
+        return ()
+
+
+def tidy(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what starts it in a tool's environment, which the image has no need of."""
+    given = tuple(_PORT.sub(PORT, each) for each in given if each)
+    for runner in _RUNNERS:
+        if given[: len(runner)] == runner:
+            return tidy(given[len(runner) :])
+    if given and given[0] == "python3":
+        return ("python", *given[1:])
+    return given
+
+
+def is_usual_gunicorn(given: tuple[str, ...], modules: tuple[str, ...]) -> bool:
+    """Whether this is `gunicorn MODULE` with nothing that opsctl's own command would not do."""
+    if not given or given[0] != "gunicorn":
+        return False
+    rest: list[str] = []
+    position = 1
+    while position < len(given):
+        name, equals, _ = given[position].partition("=")
+        if name in _USUAL:
+            position += 1 if equals else 1 + _USUAL[name]
+            continue
+        rest.append(given[position])
+        position += 1
+    return len(rest) == 1 and rest[0].partition(":")[0] in modules
+
+
+def reachable(given: tuple[str, ...]) -> tuple[str, ...]:
+    """A server's command that listens for others: gunicorn, uvicorn and daphne listen for this machine alone."""
+    joined = " ".join(given)
+    if given[:1] == ("gunicorn",) and not re.search(r"(^| )(-b|--bind|-c|--config)\b", joined):
+        return (*given, "--bind", f"0.0.0.0:{PORT}")
+    if given[:1] == ("uvicorn",) and "--host" not in joined and "--uds" not in joined:
+        return (*given, "--host", "0.0.0.0", *(() if "--port" in joined else ("--port", PORT)))  # noqa: S104
+    if given[:1] == ("daphne",) and not re.search(r"(^| )(-b|--bind|-e|-u)\b", joined):
+        return (*given[:1], "-b", "0.0.0.0", *given[1:])  # noqa: S104
+    return given
+
+
+def is_server(given: tuple[str, ...]) -> bool:
+    """Whether it serves as production does; `runserver` is for development."""
+    joined = " ".join(given)
+    return "runserver" not in joined and any(re.search(rf"(^|[\s/]){name}\b", joined) for name in SERVERS)
+
+
+def is_development(given: tuple[str, ...]) -> bool:
+    """Whether it is for a developer's machine only: `runserver`, watchers, shells that wait."""
+    return bool(re.search(r"\brunserver|\bwatch|\btail -f|\bsleep infinity|livereload|debugpy", " ".join(given)))
+
+
+def _is_plain(text: str) -> bool:
+    rest = _PORT.sub(PORT, text)
+    if not rest or _SHELL.search(re.sub(r"'[^']*'", "", rest)):
+        return False
+    try:
+        found = shlex.split(rest)
+    except ValueError:
+        return False
+    builtin = {"cd", "export", "source", ".", "set", "if", "for", "while", "test", "["}
+    return bool(found) and found[0] not in builtin and not _ASSIGNMENT.fullmatch(found[0])

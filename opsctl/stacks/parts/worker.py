@@ -1,0 +1,68 @@
+"""A worker of the application: an ECS service without a load balancer."""
+
+from __future__ import annotations
+
+from troposphere import Ref, Sub, ecs
+from troposphere import applicationautoscaling as scaling
+
+from opsctl.config import naming
+from opsctl.config.application import Worker
+from opsctl.stacks.parts.base import StackBuilder
+from opsctl.stacks.parts.scaling import track
+from opsctl.stacks.parts.tasks import task
+from opsctl.stacks.parts.web_service import new_deployment, rolling, task_network
+
+
+def worker(stack: StackBuilder, name: str) -> None:
+    """Add its task and its service, and what scales it by CPU when it has more than one count."""
+    block = stack.env.application.workers[name]
+    title = naming.part_id(name)
+    definition = task(stack, name).definition
+    low, high = block.count
+    service = ecs.Service(
+        f"{title}Service",
+        Cluster=stack.output_of("platform", "ClusterName"),
+        ServiceName=naming.worker_name(stack.env, name),
+        TaskDefinition=Ref(definition),
+        LaunchType="FARGATE",
+        PlatformVersion="LATEST",
+        SchedulingStrategy="REPLICA",
+        AvailabilityZoneRebalancing="DISABLED" if block.singleton else "ENABLED",
+        DeploymentConfiguration=_one_at_a_time() if block.singleton else rolling(),
+        NetworkConfiguration=task_network(stack, "JobsSecurityGroupId"),
+        EnableECSManagedTags=True,
+        EnableExecuteCommand=False,
+        PropagateTags="SERVICE",
+        ForceNewDeployment=new_deployment(stack, name),
+    )
+    if low == high:
+        service.DesiredCount = low
+    stack.add(service)
+    if low != high:
+        _scale(stack, title, block, service)
+
+
+def _one_at_a_time() -> ecs.DeploymentConfiguration:
+    """The old task ends before the new one starts. Rebalancing between zones would start a second one, and needs a
+    MaximumPercent above 100. [API DeploymentConfiguration, Service]
+    """
+    return ecs.DeploymentConfiguration(
+        MinimumHealthyPercent=0,
+        MaximumPercent=100,
+        DeploymentCircuitBreaker=ecs.DeploymentCircuitBreaker(Enable=True, Rollback=True, ResetOnHealthyTask=False),
+    )
+
+
+def _scale(stack: StackBuilder, title: str, block: Worker, service: ecs.Service) -> None:
+    stack.output_of("platform", "ClusterName")
+    target = stack.add(
+        scaling.ScalableTarget(
+            f"{title}ScalableTarget",
+            ServiceNamespace="ecs",
+            ScalableDimension="ecs:service:DesiredCount",
+            ResourceId=Sub(f"service/${{ClusterName}}/${{{service.title}.Name}}"),
+            MinCapacity=block.count[0],
+            MaxCapacity=block.count[1],
+        )
+    )
+    track(stack, target, f"{title}CpuScaling", "ECSServiceAverageCPUUtilization", block.cpu_target)

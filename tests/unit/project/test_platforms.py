@@ -1,0 +1,350 @@
+"""What other platforms were told comes before what settings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.project.trees import ENVIRONMENT_SETTINGS, environment, init, shop
+
+SETTINGS = ENVIRONMENT_SETTINGS.format(package="shop")
+
+
+def test_a_procfile_says_release_and_workers(tmp_path: Path) -> None:
+    procfile = """\
+        web: gunicorn shop.wsgi --log-file - --bind 0.0.0.0:$PORT
+        release: python manage.py migrate --noinput && python manage.py collectstatic --noinput
+        worker: celery -A shop worker --concurrency 2
+        beat: celery -A shop beat
+        """
+    done = init(tmp_path, {**shop(), "Procfile": procfile})
+    application = done.env.application
+    assert application.web.command is None
+    assert application.release.commands == (("python", "manage.py", "migrate", "--noinput"),)
+    assert application.workers["worker"].command == ("celery", "-A", "shop", "worker", "--concurrency", "2")
+    assert not application.workers["worker"].singleton
+    assert application.workers["beat"].command[-2:] == ("-s", "/tmp/celerybeat-schedule")
+    assert application.workers["beat"].singleton
+    assert "release:  # from Procfile:2" in done.text
+    assert "# from Procfile:3" in done.block("worker:")
+    assert any("opsctl's own gunicorn command" in line and "Procfile:1" in line for line in done.said.assumed)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("gunicorn shop.wsgi --workers 3", "gunicorn shop.wsgi --workers 3 --bind 0.0.0.0:8000"),
+        (
+            "uvicorn shop.asgi:application --port ${PORT:-5000}",
+            "uvicorn shop.asgi:application --port 8000 --host 0.0.0.0",
+        ),
+        ("daphne -b 0.0.0.0 -p $PORT shop.asgi:application", "daphne -b 0.0.0.0 -p 8000 shop.asgi:application"),
+        (
+            "newrelic-admin run-program gunicorn shop.wsgi -b :$PORT",
+            "newrelic-admin run-program gunicorn shop.wsgi -b :8000",
+        ),
+        ("DEBUG=0 gunicorn shop.wsgi -b :$PORT", "sh -c DEBUG=0 gunicorn shop.wsgi -b :8000"),
+    ],
+)
+def test_a_web_command_of_its_own_is_kept_and_can_be_reached(tmp_path: Path, line: str, expected: str) -> None:
+    done = init(tmp_path, {**shop(), "Procfile": f"web: {line}\n"})
+    assert " ".join(done.env.application.web.command or ()) == expected
+
+
+@pytest.mark.parametrize("line", ["python manage.py runserver 0.0.0.0:$PORT", ""])
+def test_a_development_server_is_no_web_command(tmp_path: Path, line: str) -> None:
+    done = init(tmp_path, {**shop(), "Procfile": f"web: {line}\n"})
+    assert done.env.application.web.command is None
+
+
+def test_migrations_before_the_server_belong_to_the_release(tmp_path: Path) -> None:
+    line = "web: python manage.py migrate && python manage.py collectstatic && gunicorn shop.wsgi -b :$PORT\n"
+    done = init(tmp_path, {**shop(), "Procfile": line})
+    assert done.env.application.release.commands == (("python", "manage.py", "migrate"),)
+    assert done.env.application.web.command is None
+
+
+def test_commands_start_in_the_folder_of_manage(tmp_path: Path) -> None:
+    files = {f"backend/{name}" if name != "requirements.txt" else name: text for name, text in shop().items()}
+    lines = "web: gunicorn --chdir backend shop.wsgi --workers 9\nrelease: python backend/manage.py migrate\n"
+    lines += "queue: cd backend && celery -A shop worker\n"
+    done = init(tmp_path, {**files, "Procfile": lines})
+    application = done.env.application
+    assert application.web.command == ("gunicorn", "shop.wsgi", "--workers", "9", "--bind", "0.0.0.0:8000")
+    assert application.release.commands == (("python", "manage.py", "migrate"),)
+    assert application.workers["queue"].command == ("celery", "-A", "shop", "worker")
+
+
+def test_app_json_names_settings_secrets_and_jobs(tmp_path: Path) -> None:
+    told = """\
+        {"env": {"DJANGO_SETTINGS_MODULE": "shop.heroku", "SECRET_KEY": {"generator": "secret"},
+                 "STRIPE_KEY": {"description": "of the shop"}, "THEME": {"value": "dark"},
+                 "OPTIONAL_KEY": {"required": false}},
+         "cron": [{"command": "python manage.py clearsessions", "schedule": "0 3 * * *"}],
+         "scripts": {"postdeploy": "python manage.py loaddata x"}}
+        """
+    done = init(tmp_path, {**shop(), "app.json": told, "shop/heroku.py": "from .settings import *\n"})
+    application = done.env.application
+    assert application.settings == "shop.heroku"
+    assert dict(application.secrets) == {"STRIPE_KEY": "set"}
+    assert environment(done)["SECRET_KEY"] == "${secret_key}"
+    assert environment(done)["THEME"] == "dark"
+    assert application.jobs["clearsessions"].schedule == "0 3 * * *"
+    assert any("app.json:5 runs a script once" in line for line in done.said.warnings)
+
+
+def test_heroku_yml_builds_from_its_dockerfile(tmp_path: Path) -> None:
+    told = """\
+        build:
+          docker:
+            web: docker/Dockerfile
+        release:
+          command:
+            - python manage.py migrate
+        run:
+          worker: python manage.py rqworker
+        """
+    image = "FROM python:3.12\nEXPOSE 5000\nCMD gunicorn shop.wsgi -b 0.0.0.0:$PORT\n"
+    done = init(tmp_path, {**shop(), "heroku.yml": told, "docker/Dockerfile": image})
+    application = done.env.application
+    assert application.dockerfile == "docker/Dockerfile"
+    assert application.requirements is None
+    assert application.web.command is None
+    assert application.web.port == 5000
+    assert environment(done)["PORT"] == "5000"
+    assert application.release.commands == (("python", "manage.py", "migrate"),)
+    assert application.workers["worker"].command == ("python", "manage.py", "rqworker")
+
+
+def test_render_says_web_workers_crons_and_variables(tmp_path: Path) -> None:
+    told = """\
+        services:
+          - type: web
+            name: shop
+            runtime: python
+            startCommand: gunicorn shop.wsgi:application --threads 8
+            preDeployCommand: python manage.py migrate
+            healthCheckPath: /healthz
+            envVars:
+              - key: SECRET_KEY
+                generateValue: true
+              - key: MAP_TOKEN
+                sync: false
+              - key: LANGUAGE
+                value: de
+              - fromGroup: shared
+          - type: worker
+            name: shop_queue
+            startCommand: celery -A shop worker
+          - type: cron
+            name: nightly
+            schedule: "30 2 * * *"
+            startCommand: python manage.py nightly
+        envVarGroups:
+          - name: shared
+            envVars:
+              - {key: REGION_NAME, value: north}
+        """
+    done = init(tmp_path, {**shop(), "render.yaml": told})
+    application = done.env.application
+    assert application.web.command is not None
+    assert application.web.command[:4] == ("gunicorn", "shop.wsgi:application", "--threads", "8")
+    assert application.release.commands == (("python", "manage.py", "migrate"),)
+    assert list(application.workers) == ["shop-queue"]
+    assert application.jobs["nightly"].schedule == "30 2 * * *"
+    assert dict(application.secrets) == {"MAP_TOKEN": "set"}
+    assert (environment(done)["LANGUAGE"], environment(done)["REGION_NAME"]) == ("de", "north")
+    assert "# health: /healthz  # from render.yaml:7" in done.text
+
+
+def test_fly_says_release_processes_and_environment(tmp_path: Path) -> None:
+    told = """\
+        app = "shop"
+        [deploy]
+          release_command = "python manage.py migrate"
+        [env]
+          DJANGO_SETTINGS_MODULE = "shop.settings"
+          CURRENCY = "EUR"
+        [processes]
+          app = "gunicorn shop.wsgi --workers 4"
+          queue = "python manage.py qcluster"
+        [mounts]
+          source = "data"
+        """
+    done = init(tmp_path, {**shop(), "fly.toml": told})
+    application = done.env.application
+    assert application.web.command is not None
+    assert application.web.command[2:4] == ("--workers", "4")
+    assert application.workers["queue"].command == ("python", "manage.py", "qcluster")
+    assert environment(done)["CURRENCY"] == "EUR"
+    assert any("mounts a volume" in line for line in done.said.warnings)
+    assert "settings: shop.settings  # from fly.toml:5" in done.text
+
+
+def test_copilot_manifests_say_services_jobs_and_secrets(tmp_path: Path) -> None:
+    web = """\
+        name: api
+        type: Load Balanced Web Service
+        image:
+          build: Dockerfile
+          port: 8080
+        http:
+          path: "/"
+          healthcheck: {path: /up}
+        variables:
+          LOG_LEVEL: info
+        secrets:
+          PAYMENT_TOKEN: /copilot/x
+        """
+    job = """\
+        name: report
+        type: Scheduled Job
+        command: python manage.py report
+        on:
+          schedule: "@every 1h30m"
+        """
+    queue = "name: queue\ntype: Backend Service\ncommand: [celery, -A, shop, worker]\n"
+    image = 'FROM python:3.12-slim\nCMD ["gunicorn", "shop.wsgi"]\n'
+    done = init(tmp_path, {
+        **shop(), "Dockerfile": image, "copilot/api/manifest.yml": web, "copilot/report/manifest.yml": job,
+        "copilot/queue/manifest.yml": queue,
+    })  # fmt: skip
+    application = done.env.application
+    assert application.dockerfile == "Dockerfile"
+    assert application.web.port == 8080
+    assert application.jobs["report"].schedule == "rate(90 minutes)"
+    assert application.workers["queue"].command == ("celery", "-A", "shop", "worker")
+    assert dict(application.secrets) == {"PAYMENT_TOKEN": "set"}
+    assert environment(done)["LOG_LEVEL"] == "info"
+
+
+def test_compose_says_workers_but_nothing_of_a_developers_server(tmp_path: Path) -> None:
+    compose = """\
+        x-app: &app
+          build: .
+          environment:
+            MAPS_URL: https://maps.example.com
+            DATABASE_URL: postgres://me:hunter2@db/shop
+        services:
+          db: {image: "postgres:17"}
+          web:
+            <<: *app
+            command: python manage.py runserver 0.0.0.0:8000
+          queue:
+            <<: *app
+            command: celery -A shop worker -l info
+          flower:
+            <<: *app
+            command: celery -A shop flower
+        """
+    settings = SETTINGS + 'MAPS = os.environ["MAPS_URL"]\n'
+    done = init(tmp_path, {**shop(settings), "compose.yaml": compose})
+    application = done.env.application
+    assert application.web.command is None
+    assert list(application.workers) == ["queue"]
+    assert environment(done)["MAPS_URL"] == "https://maps.example.com"
+    assert environment(done)["DATABASE_URL"] == "${database.url}"
+    assert "hunter2" not in done.text
+
+
+def test_a_dockerfile_that_brings_nothing_of_its_own_is_left_aside(tmp_path: Path) -> None:
+    image = """\
+        FROM python:3.12-slim AS build
+        RUN apt-get update && apt-get install -y --no-install-recommends build-essential libpq-dev \\
+            gettext && rm -rf /var/lib/apt/lists/*
+        RUN pip install -r requirements.txt
+        ENV THEME=dark SECRET_TOKEN=build
+        USER app
+        CMD ["gunicorn", "shop.wsgi"]
+        """
+    done = init(tmp_path, {**shop(), "Dockerfile": image})
+    application = done.env.application
+    assert application.dockerfile is None
+    assert application.python == "3.12"
+    assert "# dockerfile: Dockerfile" in done.text
+    assert environment(done)["THEME"] == "dark"
+    assert "SECRET_TOKEN: build" not in done.text
+
+
+def test_a_dockerfile_with_system_packages_is_used(tmp_path: Path) -> None:
+    image = "FROM python:3.12-slim\nRUN apt-get update && apt-get install -y gdal-bin libgeos-c1\n"
+    image += 'ENTRYPOINT ["/entrypoint.sh"]\nCMD ["gunicorn", "shop.wsgi"]\n'
+    done = init(tmp_path, {**shop(), "Dockerfile": image})
+    assert done.env.application.dockerfile == "Dockerfile"
+    assert any("Dockerfile:2" in line for line in done.said.assumed)
+    assert any("entry point (Dockerfile:3)" in line for line in done.said.warnings)
+
+
+def test_an_example_of_variables_fills_what_has_no_default(tmp_path: Path) -> None:
+    settings = SETTINGS + 'A = os.environ["SENDER"]\nB = os.environ["SMS_TOKEN"]\nC = os.environ["DEPTH"]\n'
+    example = 'SENDER=shop@example.com # who\nSMS_TOKEN=do-not-copy\nUNREAD="yes"\nNODE_TOKEN=secret-value\n'
+    done = init(tmp_path, {**shop(settings), ".env.example": example, ".env": "DEPTH=from-dot-env\n"})
+    assert environment(done)["SENDER"] == "shop@example.com"
+    assert dict(done.env.application.secrets) == {"SMS_TOKEN": "set"}
+    assert environment(done)["DEPTH"] == ""
+    assert '# UNREAD: "yes"  # .env.example:3' in done.text
+    for value in ("do-not-copy", "secret-value", "from-dot-env"):
+        assert value not in done.text
+    assert any("opsctl secret set SMS_TOKEN" in line for line in done.said.missing)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected", "source"),
+    [
+        ({".python-version": "3.12.7\n"}, "3.12", ".python-version:1"),
+        ({"runtime.txt": "python-3.11.9\n"}, "3.11", "runtime.txt:1"),
+        ({"Dockerfile": "FROM docker.io/library/python:3.12-alpine\nCMD gunicorn shop.wsgi\n"}, "3.12", "Dockerfile:1"),
+        ({"Pipfile": '[requires]\npython_version = "3.12"\n'}, "3.12", "Pipfile:2"),
+        ({"pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.10"\n'}, "3.13", "pyproject.toml:3"),
+        ({"pyproject.toml": '[tool.poetry.dependencies]\npython = ">=3.9,<3.12"\n'}, "3.11", "pyproject.toml:2"),
+        ({"pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.14"\n'}, "3.14", "pyproject.toml:3"),
+    ],
+)
+def test_python_is_what_a_file_says(tmp_path: Path, files: dict[str, str], expected: str, source: str) -> None:
+    done = init(tmp_path, {**shop(), **files})
+    assert done.env.application.python == expected
+    assert f"Python {expected} (from {source})" in done.said.assumed
+
+
+def test_an_old_python_is_said_and_not_written(tmp_path: Path) -> None:
+    done = init(tmp_path, {**shop(), "runtime.txt": "python-3.6.1\n"})
+    assert done.env.application.python == "3.13"
+    assert any("runtime.txt:1 wants Python 3.6" in line for line in done.said.warnings)
+
+
+def test_celery_without_any_platform_gets_its_workers(tmp_path: Path) -> None:
+    files = shop(SETTINGS + "CELERY_BEAT_SCHEDULE = {}\n")
+    files["requirements.txt"] += "celery\n"
+    files["shop/celery.py"] = "from celery import Celery\napp = Celery('shop')\n"
+    done = init(tmp_path, files)
+    workers = done.env.application.workers
+    assert workers["worker"].command == ("celery", "-A", "shop", "worker", "--loglevel", "info")
+    assert workers["beat"].singleton
+    assert "worker worker runs `celery -A shop worker --loglevel info` (from shop/celery.py:2)" in done.said.assumed
+
+
+def test_names_that_opsctl_keeps_for_itself_are_changed(tmp_path: Path) -> None:
+    done = init(tmp_path, {**shop(), "Procfile": "service: celery -A shop worker\nmy_q: a\nmyq: b\nMIGRATE: c\n"})
+    assert list(done.env.application.workers) == ["service-2", "my-q", "myq-2", "migrate-2"]
+
+
+def test_a_schedule_that_aws_does_not_take_is_asked_for(tmp_path: Path) -> None:
+    told = '{"cron": [{"command": "python manage.py x", "schedule": "0 0 1 * 1"}]}'
+    done = init(tmp_path, {**shop(), "app.json": told})
+    assert done.env.application.jobs["x"].schedule is None
+    assert any("'0 0 1 * 1' of app.json:1" in line for line in done.said.missing)
+
+
+def test_a_build_that_writes_static_files_is_included(tmp_path: Path) -> None:
+    package = '{"scripts": {"build": "esbuild js/app.js --bundle --outfile=shop/static/app.js"}}'
+    done = init(tmp_path, {**shop(), "package.json": package})
+    assert done.env.application.include == ("shop/static",)
+    assert any("package.json:1" in line for line in done.said.assumed)
+
+
+@pytest.mark.parametrize("scripts", ['{"lint": "eslint static"}', '{"build": "tsc"}', "{}", "[]"])
+def test_a_package_json_without_such_a_build_counts_for_nothing(tmp_path: Path, scripts: str) -> None:
+    done = init(tmp_path, {**shop(), "package.json": f'{{"scripts": {scripts}}}'})
+    assert done.env.application.include == ()
+    assert "package.json" not in done.text
