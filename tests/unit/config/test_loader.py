@@ -37,7 +37,7 @@ def issues(tmp_path: Path, text: str) -> dict[str, str]:
 
 def test_defaults_are_merged_under_each_environment(tmp_path: Path) -> None:
     env = read(tmp_path, VALID).environment(None)
-    assert (env.name, env.service, env.ecs.manage_repository, env.ecs.cpu) == ("dev", "salaries", True, 256)
+    assert (env.name, env.service, env.ecs.manage_repository, env.application.web.cpu) == ("dev", "salaries", True, 256)
     assert env.observability.alert_email == "oncall@example.com"
 
 
@@ -71,7 +71,7 @@ def test_all_problems_of_all_environments_are_told_at_once(tmp_path: Path) -> No
     assert set(found) == {
         "environments.dev.rds.port",
         "environments.dev.rds.engin_version",
-        "environments.two.ecs.cpu",
+        "environments.two.application.web.cpu",
         "environments.two.ecs.min_count",
         "environments.two.vpc.nat_gateways",
     }

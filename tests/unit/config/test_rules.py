@@ -34,9 +34,9 @@ def problems(env: Environment) -> list[tuple[str, str, str]]:
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
-    "fargate memory": ({"ecs": {"cpu": 256, "memory": 4096}}, "ecs.memory", "Write 512, 1024 or 2048."),
-    "fargate cpu": ({"ecs": {"cpu": 300}}, "ecs.cpu", "Write one of 256, 512"),
-    "fargate step": ({"ecs": {"cpu": 8192, "memory": 17000}}, "ecs.memory", "in steps of 4096"),
+    "fargate memory": ({"ecs": {"cpu": 256, "memory": 4096}}, "application.web.memory", "Write 512, 1024 or 2048."),
+    "fargate cpu": ({"ecs": {"cpu": 300}}, "application.web.cpu", "Write one of 256, 512"),
+    "fargate step": ({"ecs": {"cpu": 8192, "memory": 17000}}, "application.web.memory", "in steps of 4096"),
     "cidr too small": ({"vpc": {"cidr": "10.0.0.0/22"}}, "vpc.cidr", "Write a /20 or larger."),
     "cidr host bits": ({"vpc": {"cidr": "10.0.0.1/16"}}, "vpc.cidr", "Write 10.0.0.0/16."),
     "cidr nonsense": ({"vpc": {"cidr": "ten"}}, "vpc.cidr", "such as 10.20.0.0/16"),
@@ -46,26 +46,30 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "two ways out": ({"vpc": {"nat_gateways": 1}}, "vpc.nat_gateways", "exclude"),
     "no way out": ({"nat": {"use_nat_instance": False}}, "vpc.nat_gateways", "nat.use_nat_instance to true"),
     "gateways": ({"nat": {"use_nat_instance": False}, "vpc": {"nat_gateways": 3}}, "vpc.nat_gateways", "one per zone"),
-    "counts": ({"ecs": {"min_count": 3, "max_count": 2}}, "ecs.min_count", "Write 2 or less"),
+    "counts": ({"ecs": {"min_count": 3, "max_count": 2}}, "application.web.count", "Write [2, 3]"),
     "local repository": (
         {"target": "local", "ecs": {"manage_repository": False}}, "ecs.manage_repository", "Set it to true.",
     ),
     "latest": ({"ecs": {"image_tag": "Latest"}}, "ecs.image_tag", "deploy the commit"),
     "tag and build": ({"ecs": {"image_tag": "v1", "build_on_deploy": True}}, "ecs.image_tag", "Remove image_tag"),
-    "tls": ({"security": {"enforce_tls": True}}, "security.enforce_tls", "ecs.domain_name"),
+    "tls": ({"security": {"enforce_tls": True}}, "security.enforce_tls", "application.web.domains"),
     "certificate region": (
-        {"region": "eu-west-1", "ecs": {"certificate_arn": ARN}}, "ecs.certificate_arn", "eu-west-1",
+        {"region": "eu-west-1", "ecs": {"certificate_arn": ARN}}, "application.web.certificate_arn", "eu-west-1",
     ),
     "cloudfront certificate": (
         {"dashboard": {"certificate_arn": ARN.replace("us-east-1", "eu-west-1"), "domain_name": "d.example.com"}},
         "dashboard.certificate_arn", "us-east-1",
     ),
     "unused certificate": ({"dashboard": {"certificate_arn": ARN}}, "dashboard.certificate_arn", "domain_name"),
-    "domain outside zone": ({"ecs": {"domain_name": "app.example.org", **ZONE}}, "ecs.domain_name", ".example.com"),
-    "domain like zone": ({"ecs": {"domain_name": "badexample.com", **ZONE}}, "ecs.domain_name", ".example.com"),
+    "domain outside zone": (
+        {"ecs": {"domain_name": "app.example.org", **ZONE}}, "application.web.domains", ".example.com",
+    ),
+    "domain like zone": (
+        {"ecs": {"domain_name": "badexample.com", **ZONE}}, "application.web.domains", ".example.com",
+    ),
     "zone without name": ({"ecs": {"hosted_zone_id": "Z0123456789ABC", "domain_name": "a.example.com"}},
-                          "ecs.hosted_zone_id", "hosted_zone_name"),
-    "domain without zone": ({"ecs": {"domain_name": "a.example.com"}}, "ecs.domain_name", "certificate_arn"),
+                          "application.web.hosted_zone_id", "hosted_zone_name"),
+    "domain without zone": ({"ecs": {"domain_name": "a.example.com"}}, "application.web.domains", "certificate_arn"),
     "zone without domain": ({"dashboard": ZONE}, "dashboard.hosted_zone_id", "domain_name"),
     "same domain": ({"ecs": {"domain_name": "a.example.com", **ZONE},
                      "dashboard": {"domain_name": "a.example.com", **ZONE}}, "dashboard.domain_name", "of its own"),
@@ -79,7 +83,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "pinned with replica": (
         {"rds": {"engine_version": "17.6", "enable_replica": True}}, "rds.engine_version", 'major version, "17"',
     ),
-    "trust": ({"rds": {"auth": "trust"}}, "rds.auth", "Write `iam`"),
+    "trust": ({"rds": {"auth": "trust"}}, "application.database.auth", "Write `iam`"),
     "role twice": ({"rds": {"app_user": "app_owner"}}, "rds.roles.owner", "of its own"),
     "retention": ({"observability": {"log_retention_days": 15}}, "observability.log_retention_days", "Write 14"),
     "no mail": ({"observability": {"alert_email": None}}, "observability.alert_email", "read at night"),
@@ -89,6 +93,67 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "long names": ({"name": "n" * 40, "service": "s" * 40, "client": "c" * 40}, "service", "Shorten"),
     "local on aws": ({"name": "local"}, "target", "call it otherwise"),
 }  # fmt: skip
+
+
+JOB = {"command": ("python", "manage.py", "x")}
+# Blocks that break a rule of the application: what is in it, the key that is named, what is told or to be written.
+APPLICATION: dict[str, tuple[dict[str, Any], str, str]] = {
+    "job size": ({"jobs": {"a": {**JOB, "cpu": 512}}}, "jobs.a.memory", "Write 1024 to 4096"),
+    "worker counts": ({"workers": {"q": {**JOB, "count": (3, 1)}}}, "workers.q.count", "Write [1, 3]"),
+    "no web": ({"web": {"count": (0, 2)}}, "web.count", "Write 1 or more"),
+    "singleton": ({"workers": {"b": {**JOB, "singleton": True, "count": 2}}}, "workers.b.count", "Write 1"),
+    "taken name": ({"jobs": {"migrate": JOB}}, "jobs.migrate", "another name"),
+    "job like worker": ({"jobs": {"q": JOB}, "workers": {"q": JOB}}, "jobs.q", "another name"),
+    "hyphens": ({"jobs": {"a-b": JOB, "ab": JOB}}, "jobs.ab", "differ by hyphens alone"),
+    "image and dockerfile": ({"image": "x", "dockerfile": "Dockerfile"}, "image", "Keep one"),
+    "image and python": ({"image": "x", "python": "3.13"}, "python", "no effect"),
+    "image and requirements": ({"image": "x", "requirements": "r.txt"}, "requirements", "no effect"),
+    "image and add": ({"image": "x", "add": ("gunicorn",)}, "add", "no effect"),
+    "image and build": ({"image": "x", "build": {"commands": (("python", "x"),)}}, "build", "no effect"),
+    "dockerfile and python": ({"dockerfile": "Dockerfile", "python": "3.13"}, "python", "no effect"),
+    "target without dockerfile": ({"target": "prod"}, "target", "Name it in dockerfile"),
+    "path out": ({"path": "../shop"}, "path", "below the file"),
+    "include out": ({"path": "a", "include": ("../../b",)}, "include.0", "inside it"),
+    "unknown placeholder": ({"environment": {"A": "${web.hots}"}}, "environment.A", "Did you mean `web.hosts`?"),
+    "unknown secret": ({"secrets": ("TOKEN",), "environment": {"A": "x${secrets.TOKNE}"}}, "environment.A",
+                       "Did you mean `secrets.TOKEN`?"),
+    "unknown bucket": ({"environment": {"A": "${buckets.media}"}}, "environment.A", "Add it to application.buckets"),
+    "placeholder in a job": ({"jobs": {"a": {**JOB, "environment": {"A": "${nothing}"}}}}, "jobs.a.environment.A",
+                             "Valid:"),
+    "placeholder in a file": ({"files": {"/etc/a": "${x}"}}, "files./etc/a", "no placeholder"),
+    "lone dollar": ({"environment": {"A": "5$"}}, "environment.A", "Write $$"),
+    "form": ({"environment": {"A": "${web.url/json}"}}, "environment.A", "only lists have forms"),
+    "settings variable": ({"environment": {"DJANGO_SETTINGS_MODULE": "a"}}, "environment.DJANGO_SETTINGS_MODULE",
+                          "application.settings"),
+    "own variable": ({"environment": {"AWS_REGION": "x"}}, "environment.AWS_REGION", "another name"),
+    "secret and variable": ({"secrets": ("A",), "environment": {"A": "1"}}, "environment.A", "under another name"),
+    "bucket of nobody": ({"buckets": {"media": {"processes": ("wbe",)}}}, "buckets.media.processes.0",
+                         "Did you mean `web`?"),
+    "schedule": ({"jobs": {"a": {**JOB, "schedule": "15 4 * *"}}}, "jobs.a.schedule", "4 fields"),
+    "schedule minute": ({"jobs": {"a": {**JOB, "schedule": "61 4 * * *"}}}, "jobs.a.schedule", "from 0 to 59"),
+    "schedule both days": ({"jobs": {"a": {**JOB, "schedule": "0 4 1 * 1"}}}, "jobs.a.schedule", "of the week"),
+    "aws schedule": ({"jobs": {"a": {**JOB, "schedule": "cron(15 4 * * * *)"}}}, "jobs.a.schedule", "`?`"),
+    "time zone": ({"jobs": {"a": {**JOB, "timezone": "Mars/Base"}}}, "jobs.a.timezone", "no time zone"),
+    "role with owner": ({"database": {"owner": True}, "release": {"database_role": "migrator"}},
+                        "release.database_role", "one login"),
+    "password without owner": ({"database": {"auth": "password"}}, "database.auth", "owner to true"),
+    "site without job": ({"site": {"job": "export", "archive": "b/x.zip"}, "buckets": {"b": None}}, "site.job",
+                         "Add it to application.jobs"),
+    "site without bucket": ({"site": {"job": "a", "archive": "b/x.zip"}, "jobs": {"a": JOB}}, "site.archive",
+                            "Add it to application.buckets"),
+    "range": ({"web": {"allow": ("10.0.0.1/8",)}}, "web.allow.0", "Write 10.0.0.0/8"),
+    "redirect": ({"web": {"redirect": True}}, "web.redirect", "no second name"),
+    "scratch": ({"jobs": {"a": {**JOB, "scratch": "/etc/x"}}}, "jobs.a.scratch", "such as /data"),
+}  # fmt: skip
+BROKEN |= {
+    f"application: {name}": ({"application": block}, f"application.{path}", fix)
+    for name, (block, path, fix) in APPLICATION.items()
+}
+BROKEN["iam on this machine"] = (
+    {"name": "local", "target": "local", "application": {"database": {"auth": "iam"}}},
+    "application.database.auth",
+    "Write `trust`",
+)
 
 
 @pytest.mark.parametrize("case", BROKEN)

@@ -33,7 +33,10 @@ def environment(name: str, **settings: Any) -> Environment:
 
 def _changed(model: Any, path: list[str], value: Any) -> Any:
     if len(path) > 1:
-        value = _changed(getattr(model, path[0]), path[1:], value)
+        inner = model[path[0]] if isinstance(model, dict) else getattr(model, path[0])
+        value = _changed(inner, path[1:], value)
+    if isinstance(model, dict):
+        return {**model, path[0]: value}
     return model.model_copy(update={path[0]: value})
 
 

@@ -24,10 +24,10 @@ def test_an_environment_has_the_stacks_it_wants() -> None:
 
 def test_edge_is_left_out_when_cloudfront_needs_nothing_of_us_east_1() -> None:
     arn = "arn:aws:acm:us-east-1:111122223333:certificate/abc"
-    assert "edge" not in names("prd", dashboard__certificate_arn=arn, security__waf=False)
-    assert "edge" in names("prd", dashboard__certificate_arn=arn)
+    assert "edge" not in names("prd", site__certificate_arn=arn, security__waf=False)
+    assert "edge" in names("prd", site__certificate_arn=arn)
     assert "edge" in names("prd", security__waf=False)
-    assert "edge" not in names("prd", dashboard__enabled=False)
+    assert "edge" not in names("prd", site__enabled=False)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -63,7 +63,7 @@ def test_it_issues_the_dashboards_certificate() -> None:
 
 
 def test_a_given_certificate_leaves_only_the_rules() -> None:
-    assert set(build("prd", dashboard__certificate_arn=CERTIFICATE).outputs) == {"WebAclArn"}
+    assert set(build("prd", site__certificate_arn=CERTIFICATE).outputs) == {"WebAclArn"}
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_given_certificate_leaves_only_the_rules() -> None:
         ("dev", {}, False),
         ("prd", {}, True),
         ("prd", {"security__waf": False}, True),
-        ("prd", {"security__waf": False, "dashboard__certificate_arn": CERTIFICATE}, False),
-        ("prd", {"dashboard__enabled": False}, False),
+        ("prd", {"security__waf": False, "site__certificate_arn": CERTIFICATE}, False),
+        ("prd", {"site__enabled": False}, False),
     ],
 )
 def test_it_exists_only_where_cloudfront_needs_something_of_it(

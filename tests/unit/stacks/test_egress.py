@@ -93,7 +93,7 @@ LISTED_OBJECTS = [sub(f"arn:${{AWS::Partition}}:s3:::{each}*") for each in ("ope
 
 
 def test_listed_sources_are_read_through_the_s3_endpoint_and_no_others() -> None:
-    opened = statements(build("dev", ecs__dataset_sources=LISTED)["S3Endpoint"]["PolicyDocument"])
+    opened = statements(build("dev", application__jobs__dataset__reads=LISTED)["S3Endpoint"]["PolicyDocument"])
     through = opened.pop("ReadSources")
     assert (through["Action"], through["Resource"], through["Principal"]) == ("s3:GetObject", LISTED_OBJECTS, "*")
     assert opened == statements(build("dev")["S3Endpoint"]["PolicyDocument"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.config.models import Health
+from opsctl.config.application import Health
 from opsctl.stacks import front
 from tests.unit.stacks.reading import NAMES, Stack, environment, ref, statements, sub
 
@@ -69,7 +69,7 @@ def test_without_a_certificate_80_serves_and_says_why() -> None:
 
 
 def test_a_given_certificate_is_used_and_none_is_issued() -> None:
-    stack = build("dev", ecs__certificate_arn=CERTIFICATE)
+    stack = build("dev", application__web__certificate_arn=CERTIFICATE)
     assert stack["HttpsListener"]["Certificates"] == [{"CertificateArn": CERTIFICATE}]
     assert stack.of_type("AWS::CertificateManager::Certificate") == {}
 
@@ -129,7 +129,7 @@ def test_access_logs_can_be_off() -> None:
 def test_targets_are_healthy_when_healthz_says_200(name: str) -> None:
     group = build(name)["TargetGroup"]
     assert group["TargetType"] == "ip"
-    assert group["Port"] == build(name, ecs__container_port=9000)["TargetGroup"]["Port"]
+    assert group["Port"] == build(name, application__web__port=9000)["TargetGroup"]["Port"]
     assert group["HealthCheckPath"] == "/healthz"
     assert group["Matcher"] == {"HttpCode": "200"}
     assert 5 <= group["HealthCheckIntervalSeconds"] <= 300
@@ -142,7 +142,11 @@ def test_targets_are_healthy_when_healthz_says_200(name: str) -> None:
 def test_a_new_task_serves_after_the_configured_checks_and_an_old_one_goes_after_45_seconds(
     interval: int | None, threshold: int | None, timeout: int, bad: int
 ) -> None:
-    given = {"ecs__health": Health(interval=interval, threshold=threshold)} if interval and threshold else {}
+    given = (
+        {"application__web__health": Health(path="/healthz", interval=interval, threshold=threshold)}
+        if interval and threshold
+        else {}
+    )
     group = build("dev", **given)["TargetGroup"]
     assert (group["HealthCheckIntervalSeconds"], group["HealthyThresholdCount"]) == (interval or 5, threshold or 2)
     assert (group["HealthCheckTimeoutSeconds"], group["UnhealthyThresholdCount"]) == (timeout, bad)
@@ -150,7 +154,7 @@ def test_a_new_task_serves_after_the_configured_checks_and_an_old_one_goes_after
 
 @pytest.mark.parametrize("seconds", [20, 0, 90])
 def test_an_old_task_has_the_configured_time_for_its_requests(seconds: int) -> None:
-    stack = build("prd") if seconds == 20 else build("prd", ecs__drain=seconds)
+    stack = build("prd") if seconds == 20 else build("prd", application__web__drain=seconds)
     (delay,) = stack["TargetGroup"]["TargetGroupAttributes"]
     assert delay == {"Key": "deregistration_delay.timeout_seconds", "Value": str(seconds)}
 

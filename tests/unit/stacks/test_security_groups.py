@@ -46,7 +46,7 @@ def test_the_database_is_reached_by_its_four_clients_only(name: str) -> None:
 
 
 def test_the_service_is_reached_by_the_load_balancer_only() -> None:
-    stack = build("dev", ecs__container_port=9000)
+    stack = build("dev", application__web__port=9000)
     assert rules(stack, INGRESS, "Service") == {("LoadBalancer", 9000)}
     assert rules(stack, EGRESS, "LoadBalancer") == {("Service", 9000)}
 

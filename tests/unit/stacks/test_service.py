@@ -33,8 +33,8 @@ def test_a_bad_release_goes_back_by_itself_even_one_that_flaps(name: str) -> Non
 def test_no_deploy_resets_the_count_that_autoscaling_chose(name: str) -> None:
     stack = build(name)
     assert "DesiredCount" not in stack["Service"]
-    assert stack["ScalableTarget"]["MinCapacity"] == environment(name).ecs.min_count
-    assert stack["ScalableTarget"]["MaxCapacity"] == environment(name).ecs.max_count
+    assert stack["ScalableTarget"]["MinCapacity"] == environment(name).application.web.count[0]
+    assert stack["ScalableTarget"]["MaxCapacity"] == environment(name).application.web.count[1]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -88,14 +88,14 @@ def test_only_the_service_reads_from_the_replica() -> None:
     for task in ("Migrate", "Dataset"):
         assert "DB_REPLICA_HOST" not in variables(task, "prd")
         assert "ConnectToReplica" not in rights(task, "prd", "Task")
-    assert "DB_REPLICA_HOST" not in variables("Service", "dev")
+    assert variables("Service", "dev")["DB_REPLICA_HOST"] == ""
 
 
 def test_the_database_is_verified_with_rdss_certificates_where_iam_logs_in() -> None:
     assert variables("Service", "prd")["DB_AUTH"] == "iam"
-    assert variables("Service", "prd")["DB_SSL_ROOT_CERT"] == "/app/certs/rds.pem"
+    assert variables("Service", "prd")["DB_SSL_ROOT_CERT"] == "/opt/opsctl/rds.pem"
     assert variables("Service", "local")["DB_AUTH"] == "trust"
-    assert "DB_SSL_ROOT_CERT" not in variables("Service", "local")
+    assert variables("Service", "local")["DB_SSL_ROOT_CERT"] == ""
     assert rights("Service", "local", "Task") == {}
 
 
@@ -116,14 +116,14 @@ def test_a_service_gets_what_its_settings_refuse_to_guess(task: str) -> None:
 
 
 def test_tls_follows_whether_there_is_a_certificate() -> None:
-    assert variables("Service", "prd")["TLS"] == "on"
-    assert variables("Service", "dev")["TLS"] == "off"
+    assert variables("Service", "prd")["TLS"] == "True"
+    assert variables("Service", "dev")["TLS"] == "False"
 
 
 def test_the_service_answers_to_its_domain_or_else_to_the_load_balancers_name() -> None:
     assert variables("Service", "prd")["ALLOWED_HOSTS"] == "app.salaries.example.com"
     assert variables("Service", "dev")["ALLOWED_HOSTS"] == {"Ref": "LoadBalancerDnsName"}
-    assert "127.0.0.1" in variables("Service", "local")["ALLOWED_HOSTS"]["Fn::Join"][1]
+    assert "127.0.0.1" in variables("Service", "local")["ALLOWED_HOSTS"]["Fn::Join"][1][0].split(",")
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ CONTROLS: tuple[Control, ...] = (
             ANY_STACK,
             every(TASK),
             CONTAINER_ENV,
-            contains(({"Name": "DB_SSL_ROOT_CERT", "Value": "/app/certs/rds.pem"},)),
+            contains(({"Name": "DB_SSL_ROOT_CERT", "Value": "/opt/opsctl/rds.pem"},)),
         ),
         check(
             "RDS.38",

@@ -1,4 +1,4 @@
-"""The scheduled dataset refresh: may start one task, with the roles of that task, and leaves a trace when it can't."""
+"""A job, as the dataset refresh is one: its schedule may start its task alone, and leaves a trace when it can't."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_start_that_fails_is_kept_and_raises_an_alarm() -> None:
     assert alarm["Threshold"] == 0
 
 
-@pytest.mark.parametrize("settings", [{"ecs__dataset_schedule": None}])
+@pytest.mark.parametrize("settings", [{"application__jobs__dataset__schedule": None}])
 def test_without_a_schedule_the_task_remains_for_manual_refreshes(settings: dict[str, Any]) -> None:
     stack = build("prd", **settings)
     assert stack.of_type("AWS::Scheduler::Schedule") == {}
@@ -79,20 +79,24 @@ def test_without_a_schedule_the_task_remains_for_manual_refreshes(settings: dict
     assert stack.outputs["DatasetTaskDefinitionArn"] == ref("DatasetTaskDefinition")
 
 
-def test_the_task_reads_writes_and_deletes_raw_files_only() -> None:
+def test_a_bucket_is_used_by_the_processes_it_names_or_by_every_one() -> None:
     given = rights(build("dev"), "DatasetTaskRole")
     bucket = "arn:${AWS::Partition}:s3:::${DatasetBucketName}"
-    assert given["ListRawFiles"]["Resource"] == sub(bucket)
-    assert given["ListRawFiles"]["Condition"] == {"StringLike": {"s3:prefix": ["raw/*"]}}
-    assert given["SyncRawFiles"]["Resource"] == sub(f"{bucket}/raw/*")
-    assert given["SyncRawFiles"]["Action"] == [
-        "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"
-    ]  # fmt: skip
+    assert given["ListDatasetBucket"]["Resource"] == sub(bucket)
+    assert given["UseDatasetBucket"]["Resource"] == sub(f"{bucket}/*")
+    assert set(given["UseDatasetBucket"]["Action"]) == {
+        "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"
+    }  # fmt: skip
     assert "UseKeyThroughS3" not in given
+    assert "UseDatasetBucket" not in rights(build("dev"), "ServiceTaskRole")
+    shared = build("dev", application__buckets__dataset__processes=None)
+    assert "UseDatasetBucket" in rights(shared, "ServiceTaskRole")
 
 
 def test_it_may_read_the_sources_of_others_that_are_listed_and_no_others() -> None:
-    listed = rights(build("dev", ecs__dataset_sources=["open-data", "others/salaries/2026"]), "DatasetTaskRole")
+    listed = rights(
+        build("dev", application__jobs__dataset__reads=("open-data", "others/salaries/2026")), "DatasetTaskRole"
+    )
     found = [sub(f"arn:${{AWS::Partition}}:s3:::{each}*") for each in ("open-data/", "others/salaries/2026")]
     assert (listed["ReadSources"]["Action"], listed["ReadSources"]["Resource"]) == ("s3:GetObject", found)
     assert "ReadSources" not in rights(build("dev"), "DatasetTaskRole")
@@ -104,7 +108,6 @@ def test_under_a_customer_key_it_may_use_the_key_through_s3() -> None:
     assert key["Condition"] == {"StringEquals": {"kms:ViaService": sub("s3.${AWS::Region}.${AWS::URLSuffix}")}}
 
 
-@pytest.mark.parametrize(("cpu", "memory", "size"), [(256, 512, ("512", "1024")), (1024, 4096, ("1024", "4096"))])
-def test_it_gets_the_services_size_but_never_the_smallest(cpu: int, memory: int, size: tuple[str, str]) -> None:
-    definition = build("dev", ecs__cpu=cpu, ecs__memory=memory)["DatasetTaskDefinition"]
-    assert (definition["Cpu"], definition["Memory"]) == size
+def test_it_has_a_size_of_its_own() -> None:
+    definition = build("prd")["DatasetTaskDefinition"]
+    assert (definition["Cpu"], definition["Memory"]) == ("1024", "2048")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.stacks import dashboard
+from opsctl.stacks import site
 from opsctl.stacks.model import FromOutput
 from tests.unit.stacks.reading import Stack, environment, ref, statements, sub
 
@@ -15,7 +15,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333
 
 
 def build(name: str, **settings: Any) -> Stack:
-    return Stack(dashboard.build(environment(name, **settings)))
+    return Stack(site.build(environment(name, **settings)))
 
 
 def config(stack: Stack) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_the_bucket_is_private_versioned_and_logged(name: str) -> None:
 
 
 def test_a_given_bucket_name_is_used() -> None:
-    assert build("dev", dashboard__bucket_name="acme-dashboard")["SiteBucket"]["BucketName"] == "acme-dashboard"
+    assert build("dev", site__bucket_name="acme-dashboard")["SiteBucket"]["BucketName"] == "acme-dashboard"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +106,7 @@ def test_its_own_domain_comes_with_the_edge_stacks_certificate_and_modern_tls() 
 
 
 def test_a_given_certificate_is_used_instead() -> None:
-    stack = build("prd", dashboard__certificate_arn=CERTIFICATE)
+    stack = build("prd", site__certificate_arn=CERTIFICATE)
     assert config(stack)["ViewerCertificate"]["AcmCertificateArn"] == CERTIFICATE
     assert "CertificateArn" not in stack.template.parameters
 
@@ -154,6 +154,6 @@ def test_names_that_cloudfront_insists_on_are_unique_and_short_enough(policy: st
 
 
 def test_it_says_where_the_dashboard_is() -> None:
-    assert build("prd").outputs["DashboardUrl"] == {"Fn::Join": ["", ["https://", "dashboard.salaries.example.com"]]}
-    wanted = {"DashboardBucketName", "DistributionId", "DistributionDomainName", "DashboardUrl"}
+    assert build("prd").outputs["SiteUrl"] == {"Fn::Join": ["", ["https://", "dashboard.salaries.example.com"]]}
+    wanted = {"SiteBucketName", "DistributionId", "DistributionDomainName", "SiteUrl"}
     assert set(build("dev").outputs) == wanted
