@@ -7,13 +7,15 @@ from pathlib import Path
 
 from opsctl.errors import OpsctlError
 
-RDS_CERTIFICATES = Path(__file__).parent / "layer" / "rds.pem"
-"""RDS's certificate authorities, which set-up and the published package bring along."""
+CERTIFICATES_VARIABLE = "OPSCTL_RDS_CERTIFICATES"
+"""Another bundle of certificate authorities than RDS's."""
+_CERTIFICATES = Path(__file__).parent / "layer" / "rds.pem"
 
 
 def certificates() -> Path | None:
-    """The bundle of RDS's certificates; None in a checkout where set-up was not run."""
-    return RDS_CERTIFICATES if RDS_CERTIFICATES.is_file() else None
+    """RDS's certificate authorities, which the published package brings along; None in a checkout without set-up."""
+    path = Path(os.environ.get(CERTIFICATES_VARIABLE) or _CERTIFICATES)
+    return path if path.is_file() else None
 
 
 def portable(path: Path, root: Path) -> str:

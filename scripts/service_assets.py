@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 LOCKS = ROOT / "scripts" / "assets"
 WORK = ROOT / ".cache" / "npm"
 CHART = ROOT / "service" / "salaries" / "static" / "salaries" / "vendor" / "chart.umd.js"
-CERTIFICATES = (ROOT / "opsctl" / "layer" / "rds.pem", ROOT / "service" / "certs" / "rds.pem")
+CERTIFICATES = ROOT / "opsctl" / "layer" / "rds.pem"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -72,15 +72,12 @@ def main() -> None:
     """Install and copy, unless the stamp says that this lock was copied before."""
     stamp = WORK / "done"
     lock = hashlib.sha256((LOCKS / "package-lock.json").read_bytes()).hexdigest()
-    there = CHART.is_file() and all(path.is_file() for path in CERTIFICATES)
-    if there and stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
+    if CHART.is_file() and CERTIFICATES.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
         return
     modules = install()
     CHART.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(modules / "chart.js" / "dist" / "chart.umd.min.js", CHART)
-    for path in CERTIFICATES:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(certificates(modules), encoding="utf-8")
+    CERTIFICATES.write_text(certificates(modules), encoding="utf-8")
     stamp.write_text(lock, encoding="utf-8")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class Ecs:
         security_groups: Sequence[str],
         token: str,
         command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
         container: str = "",
         started_by: str = "opsctl",
     ) -> Task:
@@ -71,7 +72,10 @@ class Ecs:
 
         RunTask answers 200 and lists `failures` when the task could not be placed; that is an error here.
         """
-        overrides = {"containerOverrides": [{"name": container, "command": list(command)}]} if command else {}
+        override: dict[str, Any] = {"command": list(command)} if command else {}
+        if environment:
+            override["environment"] = [{"name": name, "value": value} for name, value in environment.items()]
+        overrides = {"containerOverrides": [{"name": container, **override}]} if override else {}
         with translated():
             answer = self._client.run_task(
                 cluster=cluster,

@@ -28,8 +28,13 @@ def build() -> typer.Typer:
         diff,
         env,
         image,
+        init,
+        job,
         local,
         outputs,
+        restart,
+        run,
+        secret,
         status,
         synth,
         unlock,
@@ -37,7 +42,7 @@ def build() -> typer.Typer:
 
     app = typer.Typer(
         name="opsctl",
-        help="Run a Django service on AWS: stacks, images, database roles and datasets from one environments.yaml.",
+        help="Run a Django project on AWS: stacks, images, database, secrets and jobs from one environments.yaml.",
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
@@ -56,9 +61,9 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for module in (bootstrap, deploy, diff, status, outputs, destroy, unlock, synth):
+    for module in (init, bootstrap, deploy, diff, status, outputs, run, restart, destroy, unlock, synth):
         module.register(app)
-    for group in (env, image, db, dataset, dashboard, local):
+    for group in (env, secret, job, image, db, dataset, dashboard, local):
         app.add_typer(group.app, name=group.app.info.name)
     return app
 

@@ -298,13 +298,6 @@ def site(env: Environment) -> Iterator[Problem]:
     """A site is what a job leaves in a bucket."""
     application = env.application
     if application.site is None:
-        if env.site.enabled:
-            yield Problem(
-                ("dashboard", "enabled"),
-                "there is nothing to publish: application.site names no job",
-                "Add application.site with job and archive, or set it to false.",
-                ((*_HERE, "site"),),
-            )
         return
     if application.site.job not in application.jobs:
         yield Problem(

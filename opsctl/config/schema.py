@@ -15,6 +15,30 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+_WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+# Keys that may be written shorter than what they become, by block.
+_SHORT: dict[str, dict[str, dict[str, Any]]] = {
+    "Application": {
+        "requirements": {"type": "string"},
+        "release": {"type": "array", "items": {"anyOf": [_WORDS, {"type": "string"}]}},
+        "secrets": {"type": "array", "items": {"type": "string"}},
+    },
+    "Web": {"health": {"type": "string", "pattern": "^/"}},
+}
+
+
+def _short_forms(definitions: dict[str, Any]) -> None:
+    for block, keys in _SHORT.items():
+        properties = definitions[block]["properties"]
+        for key, short in keys.items():
+            full = properties[key]
+            described = {name: full.pop(name) for name in ("default", "description", "title") if name in full}
+            properties[key] = {**described, "anyOf": [short, full]}
+    named = definitions["Application"]["properties"]["buckets"]["patternProperties"]
+    for pattern, block in named.items():
+        named[pattern] = {"anyOf": [block, {"type": "null"}]}
+
+
 def schema() -> dict[str, Any]:
     """Defaults and environments take the same keys; none is required in one place, as the other may hold it."""
     model = Environment.model_json_schema(mode="validation")
@@ -25,6 +49,9 @@ def schema() -> dict[str, Any]:
     model["title"] = "Environment"
     model["description"] = "Settings of one environment; what is left out comes from `defaults`, then from opsctl."
     definitions["Environment"] = model
+    _short_forms(definitions)
+    for definition in definitions.values():
+        definition.pop("required", None)
     reference = {"$ref": "#/$defs/Environment"}
     # `dev:` with nothing below it means the defaults as they are.
     block = {"anyOf": [reference, {"type": "null"}]}

@@ -29,6 +29,7 @@ class TaskFailedError(OpsctlError):
     """The task did not succeed; `detail` holds the end of its log. A task that was busy ends opsctl as busy too."""
 
     code = "task-failed"
+    ended: Task | None = None
 
 
 class TaskApi(Protocol):
@@ -43,6 +44,7 @@ class TaskApi(Protocol):
         security_groups: Sequence[str],
         token: str,
         command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
         container: str = "",
         started_by: str = "opsctl",
     ) -> Task: ...
@@ -68,6 +70,7 @@ class TaskRequest:
     log_group: str
     container: str
     command: tuple[str, ...] | None = None
+    environment: tuple[tuple[str, str], ...] = ()
     if_it_fails: str = "Nothing after it was changed; the release that was running keeps serving."
 
     @property
@@ -91,10 +94,17 @@ def _request(outputs: Outputs, name: str, task_definition: str, **more: Any) -> 
     )
 
 
-def release_task(outputs: Outputs, command: tuple[str, ...] | None = None, *, name: str = "migrate") -> TaskRequest:
+def release_task(
+    outputs: Outputs,
+    command: tuple[str, ...] | None = None,
+    *,
+    name: str = "migrate",
+    environment: tuple[tuple[str, str], ...] = (),
+) -> TaskRequest:
     """What runs before a release, from the stacks' outputs; `command` replaces its own, under another name."""
     return _request(
         outputs, name, outputs("jobs")["MigrateTaskDefinitionArn"], container="migrate", command=command,
+        environment=environment,
         **({} if command is None else {"if_it_fails": _STAYS}),
     )  # fmt: skip
 
@@ -165,17 +175,20 @@ class TaskRunner:
             security_groups=request.security_groups,
             token=token[:64],
             command=request.command,
+            **({"environment": dict(request.environment)} if request.environment else {}),
             container=request.container,
             started_by=request.started_by,
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:
-            raise TaskFailedError(
+            failure = TaskFailedError(
                 f"{request.name} failed: {how_it_ended(ended)}. {_reason(lines)}".rstrip(),
                 detail=tuple(lines[-20:]),
                 hint=request.if_it_fails,
                 exit_code=ExitCode.BUSY if ended.exit_code == ExitCode.BUSY else None,
             )
+            failure.ended = ended
+            raise failure
         return ended
 
     def _follow(self, request: TaskRequest, task: Task) -> tuple[Task, list[str]]:

@@ -26,7 +26,7 @@ from typing import Literal, assert_never
 
 import opsctl
 from opsctl.errors import OpsctlError
-from opsctl.paths import RDS_CERTIFICATES
+from opsctl.paths import certificates
 
 Target = Literal["aws", "local"]
 Architecture = Literal["x86_64", "arm64"]
@@ -63,7 +63,7 @@ def build_bundle(
     *,
     target: Target,
     cache_dir: Path,
-    certificate: Path | None = RDS_CERTIFICATES,
+    certificate: Path | None = None,
     architecture: Architecture = "x86_64",
     download: Downloader | None = None,
 ) -> Bundle:
@@ -79,6 +79,7 @@ def build_bundle(
             files |= _wheel_files(_wheel(root, cache_dir, architecture, download or download_wheel))
         case _:
             assert_never(target)
+    certificate = certificate or certificates()
     if certificate is not None and certificate.is_file():
         files[_CERTIFICATE] = certificate.read_bytes()
     elif target == "aws":

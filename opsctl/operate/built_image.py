@@ -14,10 +14,9 @@ from opsctl.deploy.events import Emit
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.plan import ImagePlan
 from opsctl.images.content import content_tag
-from opsctl.images.engines import Engine
 from opsctl.images.push import push
 from opsctl.images.workshop import Workshop
-from opsctl.operate.image import EventListener, platforms_of, repository_of
+from opsctl.operate.image import EventListener, default_engine, platforms_of, repository_of
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -76,9 +75,9 @@ class BuiltImage:
     def _build_and_push(self, emit: Emit) -> str:
         listener = EventListener(emit, "image")
         shop = self._workshop
-        engine: Engine = "docker" if self.target.env.application.dockerfile is not None else "native"
+        base = shop.base(None, listener.line)
         built = shop.build(
-            self._content_tag, platforms_of(None, self.target), engine, shop.base(None, listener.line), listener
+            self._content_tag, platforms_of(None, self.target), default_engine(self.target), base, listener
         )
         repository = repository_of(self.target, writable=True)
         push(shop.store, shop.find(built.tag), repository, built.tag, listener=listener)

@@ -64,6 +64,22 @@ def _reach(target: Target, dsn: str | None, action: str, directly: Directly) -> 
         raise DatabaseError(error.message, hint=error.hint, code=error.code) from error
 
 
+def rotate_login(target: Target) -> dict[str, Any]:
+    """Have the function give the other of the two logins a new password; answers which, never the password."""
+    from opsctl.dbroles.errors import DbRolesError
+
+    if target.is_local:
+        raise DatabaseError(
+            "The database of this machine lets its roles in without a password.",
+            code="no-password",
+            hint="Rotate in an environment on AWS.",
+        )
+    try:
+        return _invoke(target, "rotate")
+    except DbRolesError as error:
+        raise DatabaseError(error.message, hint=error.hint, code=error.code) from error
+
+
 def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """`work()` in a thread, since libpq waits without heeding Ctrl-C. The server rolls back what is left behind."""
     from opsctl.dbroles.bounded import TookTooLong, run_bounded
@@ -118,6 +134,7 @@ def _invoke(target: Target, action: str) -> dict[str, Any]:
         "Database": target.env.rds.database,
         "Roles": role_mapping(target.env),
         "Auth": target.env.database_auth,
+        **({"LoginSecretArn": data["LoginSecretArn"]} if "LoginSecretArn" in data else {}),
     }
     target.aws.functions.wake(function, time.sleep)
     answer = target.aws.functions.invoke(function, {"Action": action, "ResourceProperties": properties})

@@ -19,7 +19,7 @@ from opsctl.images.push import Pushed, push
 from opsctl.images.registry import Repository
 from opsctl.images.store import CREATED, ENGINE, REF_NAME
 from opsctl.images.transport import Transport
-from opsctl.images.workshop import Built
+from opsctl.images.workshop import Built, Workshop
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -45,9 +45,17 @@ class Elsewhere:
 
 
 def run_build(
-    target: Target, *, tag: str | None, platform: str | None, engine: str, base: str | None, test: bool, emit: Emit
+    target: Target,
+    *,
+    tag: str | None,
+    platform: str | None,
+    engine: str | None,
+    base: str | None,
+    test: bool,
+    emit: Emit,
 ) -> Built:
     """Build in this checkout."""
+    engine = engine or default_engine(target)
     if engine not in _ENGINES:
         raise UsageError(f"There is no engine `{engine}`.", hint=f"Choose from {', '.join(_ENGINES)}.")
     shop = target.workshop
@@ -58,6 +66,28 @@ def run_build(
     built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
     emit(StepFinished("build", "unchanged" if built.unchanged else "done", built.digest[:19], built.seconds))
     return built
+
+
+def default_engine(target: Target) -> Engine:
+    """None at all, unless the application has a Dockerfile."""
+    return "docker" if target.env.application.dockerfile is not None else "native"
+
+
+def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
+    """Resolve what the application requires, where opsctl.lock is not what it would be made from now."""
+    from opsctl.images.lock import LOCK_NAME, read_lock
+
+    application, told = target.env.application, list[str]()
+    if application.image is not None or application.dockerfile is not None:
+        raise UsageError(
+            "The application's image is not made from requirements, so there is nothing to lock.",
+            hint="Its Dockerfile, or who made the image, locks them.",
+        )
+    shop = Workshop(target.project, frozen=frozen)
+    locked = read_lock(target.project, frozen=frozen, tell=told.append)
+    base = shop.base(None, told.append)
+    return {"lock": locked.path.name, "written": bool(told), "base": str(base), "python": locked.python,
+            "file": str(target.workspace.root / LOCK_NAME)}  # fmt: skip
 
 
 def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emit) -> Pushed:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.tunnel import require_plugin, tunnel
-from opsctl.paths import RDS_CERTIFICATES
+from opsctl.paths import certificates
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -113,9 +113,9 @@ def _parameters(target: Target, to: Login, via: str | None) -> Iterator[tuple[di
         yield {**common, "host": to.host, "port": str(to.port)}, None
         return
     assert via is not None
-    bundle = RDS_CERTIFICATES
-    if not bundle.is_file():
-        raise OpsctlError(f"The CA bundle {bundle} is missing.", code="no-ca-bundle", hint="Run `make setup`.")
+    bundle = certificates()
+    if bundle is None:
+        raise OpsctlError("RDS's certificates are not beside opsctl.", code="no-ca-bundle", hint="Run `make setup`.")
     with tunnel(target.aws.sessions, via, to.host, to.port) as port:
         # `host` is what the certificate is checked against and what the token is signed for; `hostaddr` is the way.
         yield (

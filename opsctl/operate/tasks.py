@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from opsctl.config import naming
+from opsctl.config.nearest import nearest
 from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
 from opsctl.deploy.stream import DetachedError
-from opsctl.deploy.tasks import TaskRequest, TaskRunner, release_task
-from opsctl.errors import OpsctlError
+from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_task, release_task
+from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.target import run_id
+from opsctl.stacks.parts.tasks import START, timed
 
 if TYPE_CHECKING:
     from opsctl.aws.ecs import Task
@@ -72,3 +76,104 @@ def run_migrations(target: Target, emit: Emit) -> dict[str, Any]:
         done="migrations are applied",
     )
     return {"environment": target.env.name, "task": task.arn, "exit_code": task.exit_code}
+
+
+def listed_jobs(target: Target) -> list[dict[str, Any]]:
+    """The application's jobs as environments.yaml has them."""
+    return [
+        {"name": name, "command": list(job.command), "schedule": job.schedule or "", "timezone": job.timezone,
+         "timeout": job.timeout}
+        for name, job in target.env.application.jobs.items()
+    ]  # fmt: skip
+
+
+def run_job(target: Target, name: str, arguments: tuple[str, ...], emit: Emit) -> dict[str, Any]:
+    """Run a job to its end. Raises UsageError for a name that there is not."""
+    jobs = target.env.application.jobs
+    if name not in jobs:
+        hint = nearest(name, jobs) if jobs else "Add it to application.jobs in environments.yaml."
+        raise UsageError(f"{target.env.name} has no job `{name}`.", code="unknown-job", hint=hint)
+    state = state_of(target)
+    require_outputs(target, state, "app", f"{naming.part_id(name)}TaskDefinitionArn")
+    job = jobs[name]
+    command = whole_command(target, timed((*job.command, *arguments), job.timeout)) if arguments else None
+    task = run_one_off(
+        target,
+        job_task(state.outputs, name, command),
+        emit,
+        command=f"opsctl job run {name}",
+        text=" ".join((*job.command, *arguments)),
+        done="done",
+    )
+    return {"environment": target.env.name, "job": name, "task": task.arn, "exit_code": task.exit_code}
+
+
+def run_once(target: Target, command: tuple[str, ...], passed: tuple[str, ...], emit: Emit) -> dict[str, Any]:
+    """Run any command with the image, the variables and the database role of a release; answers its exit code."""
+    state = state_of(target)
+    require_outputs(target, state, "jobs", "MigrateTaskDefinitionArn")
+    words = _words(command)
+    request = release_task(
+        state.outputs, whole_command(target, words), name="run", environment=tuple(_variables(passed).items())
+    )
+    found = {"environment": target.env.name, "command": list(words)}
+    try:
+        task = run_one_off(
+            target, request, emit, command=f"opsctl run -- {' '.join(command)}", text=" ".join(words), done="done"
+        )
+    except TaskFailedError as error:
+        if error.ended is None or error.ended.exit_code is None:
+            raise
+        return {**found, "task": error.ended.arn, "exit_code": error.ended.exit_code}
+    return {**found, "task": task.arn, "exit_code": task.exit_code or 0}
+
+
+def run_interactively(target: Target, command: tuple[str, ...], passed: tuple[str, ...]) -> int:
+    """Run a command with this terminal; answers its exit code. Raises OpsctlError where that can't be done."""
+    if not target.is_local:
+        raise OpsctlError(
+            f"{target.env.name} runs on AWS, where a terminal reaches tasks by ECS Exec, and opsctl turns that off.",
+            code="not-interactive",
+            hint="Run it without -i, and give it all that it would ask for as options or with --pass.",
+        )
+    state = state_of(target)
+    definition = require_outputs(target, state, "jobs", "MigrateTaskDefinitionArn")["MigrateTaskDefinitionArn"]
+    return _with_terminal(target, definition, _words(command), _variables(passed))
+
+
+def _with_terminal(target: Target, definition: str, words: tuple[str, ...], passed: dict[str, str]) -> int:
+    from opsctl.aws.translation import translated
+    from opsctl.local.state import StateDir
+    from opsctl.local.tasks import interactive
+
+    client, endpoints = target.aws.client("ecs"), target.endpoints
+    with translated():
+        found = client.describe_task_definition(taskDefinition=definition)["taskDefinition"]
+    # What ECS tells every task, so that the application reaches the emulator.
+    where = {
+        "AWS_ENDPOINT_URL": endpoints.endpoint_url,
+        "AWS_ACCESS_KEY_ID": endpoints.access_key,
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+    def secret(value_from: str) -> str:
+        return target.aws.secrets.read(value_from) or ""
+
+    return interactive.run(StateDir.of(target.workspace.root), found, words, {**where, **passed}, secret)
+
+
+def whole_command(target: Target, words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command as a task definition would have it: by the start program where that writes files."""
+    return (*START, *words) if target.env.application.files else words
+
+
+def _words(command: tuple[str, ...]) -> tuple[str, ...]:
+    """`manage.py check` as `python manage.py check`."""
+    return ("python", *command) if command[0].endswith(".py") else command
+
+
+def _variables(names: tuple[str, ...]) -> dict[str, str]:
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise UsageError(f"{', '.join(missing)} is not set in your shell.", hint="Set it, or leave --pass out.")
+    return {name: os.environ[name] for name in names}

@@ -66,6 +66,10 @@ def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
     site, settings = findings.site, findings.settings
     made = Decisions(site.name, site.client, _database_name(site.name), site.path or ".", settings.module)
     made.warnings += [*findings.notes, *findings.told.notes]
+    if site.client_is_known:
+        made.because("client", f"client {site.client}", "git's remote")
+    else:
+        made.assumed.append(f"client {site.client}, as git's remote names no owner: it is a part of resources' names")
     if site.others:
         made.assumed.append(
             f"the project in {site.manage or '.'}, not {' or '.join(each or '.' for each in site.others)}"
@@ -173,7 +177,7 @@ def _requirements(made: Decisions, findings: Findings) -> None:
         made.missing.append(f"{found.problem}.")
     elif found.source is not None:
         state = "with hashes" if found.hashed else "without hashes: opsctl resolves it once, into opsctl.lock"
-        made.because("requirements", f"requirements in {found.files[0]}, {state}", found.source)
+        made.assumed.append(f"requirements in {found.source}, {state}")
     made.add = tuple(additions(findings))
     if made.add and found.files:
         made.assumed.append(
@@ -218,6 +222,8 @@ def _web(made: Decisions, findings: Findings) -> None:
         made.port = image.port.value
         made.because("port", f"port {image.port.value}", image.port.source)
     if made.dockerfile and image is not None:
+        if image.user is None or image.user.value.partition(":")[0] in {"root", "0"}:
+            made.warnings.append(f"{image.file} names no USER but root, so every task would run as root.")
         if image.entry_point is not None:
             made.warnings.append(
                 f"{image.file} has an entry point ({image.entry_point.source}); "
@@ -332,7 +338,7 @@ def _variables(made: Decisions, findings: Findings, advice: Advice) -> None:
         made.buckets = ("media",)
     for each in made.fills:
         if each.way == "missing":
-            made.missing.append(f"{each.name} has no default and could not be filled in: {each.note}.")
+            made.missing.append(f"{each.name} has no default and could not be filled in; {each.note}.")
         elif each.way == "secret":
             made.missing.append(f"The secret {each.name} (read at {each.note}): `opsctl secret set {each.name}`.")
     if is_sqlite_only(findings.settings):

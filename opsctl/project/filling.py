@@ -6,7 +6,6 @@ Meaning comes from the setting that the variable ends up in, and only then from 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,7 +148,7 @@ def _of(variable: Variable, findings: Findings, *, without_database: bool) -> Fi
     if example is not None and example.value:
         return Fill(name, "value", escaped(example.value), f"from {example.source}: is it right for a deployment?")
     zero = _ZEROS.get(variable.kind, "")
-    return Fill(name, "missing", zero, f"say it: read without a default at {variable.source}")
+    return Fill(name, "missing", zero, f"write it: read without a default at {variable.source}")
 
 
 def _is_for_media(variable: Variable, findings: Findings) -> bool:
@@ -248,8 +247,3 @@ def is_secret(name: str) -> bool:
 def escaped(value: str) -> str:
     """A value of somebody else's file: its dollars are dollars."""
     return value.replace("$", "$$")
-
-
-def of_way(given: tuple[Fill, ...], *ways: Way) -> Iterator[Fill]:
-    """Those that are written in one of these ways."""
-    yield from (each for each in given if each.way in ways)

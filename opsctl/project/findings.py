@@ -106,7 +106,6 @@ class Told:
     health: Fact | None = None
     port: Fact | None = None
     dockerfile: Fact | None = None
-    python: Fact | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -159,7 +158,7 @@ class Site:
 
     name: str
     client: str
-    client_source: str
+    client_is_known: bool
     path: str
     manage: str
     others: tuple[str, ...] = ()

@@ -93,7 +93,7 @@ class Gathered:
         """Everything gathered."""
         return Told(
             self.web, self.release, tuple(self.workers.values()), tuple(self.jobs.values()), self.variables,
-            self.examples, tuple(self.secrets.values()), self.health, self.port, self.dockerfile, None,
+            self.examples, tuple(self.secrets.values()), self.health, self.port, self.dockerfile,
             tuple(self.notes),
         )  # fmt: skip
 

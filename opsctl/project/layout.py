@@ -46,7 +46,7 @@ def locate(reader: Reader, wanted: str | None) -> Site:
     client = slug(owner)
     name = slug(PurePosixPath(manage).name) if others and manage else ""
     name = name or slug(repository) or slug(_named(reader, path)) or slug(Path(reader.root).resolve().name)
-    return Site(name or "site", client or "team", "git's remote" if client else "", path, manage, others)
+    return Site(name or "site", client or "team", bool(client), path, manage, others)
 
 
 def _is_manage(reader: Reader, name: str) -> bool:

@@ -124,7 +124,7 @@ def _image(made: Decisions) -> Iterator[str]:
         return
     yield f"python: {scalar(made.python)}{_why(made, 'python')}"
     if len(made.requirements) == 1:
-        yield f"requirements: {scalar(made.requirements[0])}{_why(made, 'requirements')}"
+        yield f"requirements: {scalar(made.requirements[0])}"
     if made.groups:
         yield f"groups: {flow(made.groups)}"
     if made.add:

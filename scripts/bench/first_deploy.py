@@ -50,9 +50,10 @@ def _lines(env: Environment) -> Iterator[str]:
     )
     yield from _way("as ordered", found)
     yield from _way("by its resources", least)
-    bigger = env.model_copy(update={"ecs": env.ecs.model_copy(update={"cpu": env.ecs.cpu * 2})})
+    web = env.application.web.model_copy(update={"cpu": env.application.web.cpu * 2})
+    bigger = env.model_copy(update={"application": env.application.model_copy(update={"web": web})})
     changed = change(templates, catalog.templates(bigger), planner.order(templates, image=False, migrate=False))
-    yield f"       {changed.minutes:4.1f} minutes for one property (ecs.cpu)"
+    yield f"       {changed.minutes:4.1f} minutes for one property (web.cpu)"
     gone = removal([template for template in templates if template.stack != "bootstrap"], USED_BY)
     yield f"       {gone.minutes:4.1f} minutes to remove all of it"
     yield from _way("removing", gone)

@@ -43,7 +43,7 @@ def release() -> list[str]:
     sizes, seconds = _unpacking()
     unpack = seconds["gzip"] * _IMAGE_BYTES / sizes["gzip"]
     cold, warm = _starts()
-    health = load(ROOT / "environments.yaml").environments["dev"].ecs.health
+    health = load(ROOT / "environments.yaml").environments["dev"].application.web.health
     now = {
         "push: the code's layer alone": (code / _PUSH_RATE, "bytes measured"),
         "jobs stack: its image": (STACK_SECONDS, "model"),

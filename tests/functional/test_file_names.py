@@ -12,18 +12,28 @@ from pathlib import Path
 import pytest
 
 from opsctl.aws.s3 import S3
+from opsctl.config.application import Application
 from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError
-from opsctl.images.contract import shipped_files
-from opsctl.images.source import content_digest, migration_ids, source_version
-from opsctl.local.tasks.images import image_digest, snapshot_image
+from opsctl.images.project import Project
+from opsctl.images.source import migration_ids
 from opsctl.operate.publishing import site_files
 from opsctl.operate.raw_files import sync
 from opsctl.paths import below, portable
 from tests.functional.cli import ROOT
+from tests.functional.local.snapshots import image_digest, snapshot_image
 
 ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
 ACCENTED = "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+
+
+def project_of(root: Path) -> Project:
+    """An application in service/ that ships data/ as well."""
+    return Project(root, Application.model_validate({"path": "service", "include": ("../data",)}))
+
+
+def shipped_files(root: Path) -> list[tuple[str, Path]]:
+    return project_of(root).files
 
 
 class Bucket(S3):
@@ -49,14 +59,14 @@ def project(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x", encoding="utf-8")
-    for asset in ("salaries/static/salaries/vendor/chart.umd.js", "certs/rds.pem"):
+    for asset in ("salaries/static/salaries/vendor/chart.umd.js",):
         (tmp_path / "service" / asset).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "service" / asset).touch()
     return tmp_path
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "content digest": lambda root: content_digest([root / "service"]),
+    "content digest": lambda root: project_of(root).version,
     "migrations": lambda root: migration_ids(root / "service"),
     "image": shipped_files,
     "local image": lambda root: snapshot_image(root / "service", root),
@@ -95,7 +105,7 @@ def digests(root: Path) -> list[str]:
     bucket = Bucket()
     sync(bucket, "b", root / "data" / "raw", silent)
     return [
-        source_version(root).tag,
+        project_of(root).version.tag,
         image_digest(root / "service"),
         snapshot_image(root / "service", root),
         ascii(sorted(bucket.held)),

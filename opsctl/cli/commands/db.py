@@ -139,6 +139,25 @@ def migrate(
     output.result(result, f"The migrations of {result['environment']} are applied.", as_json=as_json)
 
 
+@app.command("rotate")
+def rotate(
+    env: EnvOption = None, region: RegionOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Let the application log in with another login and a new password, and start its tasks anew.
+
+    Two logins of the same rights take turns, so no task ever holds one that has stopped working.
+    """
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.cli.progress import listening
+    from opsctl.operate.rotation import rotate as run
+
+    target = open_workspace(config).target(env, region)
+    with listening(as_json=as_json) as emit:
+        done = run(target, emit)
+    output.result(done, f"{done['environment']} logs in as {done['login']} now.", as_json=as_json)
+
+
 def _report_text(report: Mapping[str, Any], check: bool) -> str:
     lines = [f"{'would ' if check else ''}{change}" for change in report["changes"]]
     notes = [f"note: {finding}" for finding in report["findings"]]

@@ -37,7 +37,7 @@ def show(env: EnvOption = None, config: ConfigOption = None, as_json: JsonOption
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
 
-    model = open_workspace(config).target(env).env.model_dump(mode="json")
+    model = open_workspace(config).target(env).env.model_dump(mode="json", by_alias=True)
     output.result(model, yaml.safe_dump(model, sort_keys=False, allow_unicode=True), as_json=as_json)
 
 

@@ -37,11 +37,13 @@ def build(
                      show_default=False),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", metavar="ENGINE", help="native (needs no engine), docker, podman or buildah.")
-    ] = "native",
+        str | None,
+        typer.Option("--engine", metavar="ENGINE", show_default=False,
+                     help="native (needs no engine), docker, podman or buildah; default: as the application needs."),
+    ] = None,
     base: Annotated[
         str | None,
-        typer.Option("--base", envvar="OPSCTL_BASE_IMAGE", help="Another base image than the Dockerfile's.",
+        typer.Option("--base", envvar="OPSCTL_BASE_IMAGE", help="Another base image than the pinned one.",
                      show_default=False),
     ] = None,
     test: Annotated[bool, typer.Option("--test", help="Run the service's tests inside it (docker or podman).")] = False,
@@ -60,6 +62,25 @@ def build(
     with listening(as_json=as_json) as emit:
         built = run_build(target, tag=tag, platform=platform, engine=engine, base=base, test=test, emit=emit)
     output.result(built.to_dict(), built_text(built), as_json=as_json)
+
+
+@app.command("lock")
+def lock(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when opsctl.lock is out of date.")
+    ] = False,
+    env: EnvOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Resolve what the application requires into opsctl.lock, with hashes, and pin its base image there."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.operate.image import run_lock
+
+    done = run_lock(open_workspace(config).target(env), frozen=check)
+    text = f"{done['lock']} is written; commit it." if done["written"] else f"{done['lock']} is up to date."
+    output.result(done, text, as_json=as_json)
 
 
 @app.command("push")

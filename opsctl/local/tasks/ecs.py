@@ -157,11 +157,20 @@ def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
     def update(physical_id: str, old: Json, new: Json, stack_name: str) -> tuple[str, Json]:
         old, new = _with_numbers(old), _with_numbers(new)
         arn, attributes = update_service(physical_id, old, new, stack_name)
+        if _is_restart(old, new):
+            cluster, name = arn.rsplit("/", 2)[-2:]
+            ecs._update_service({"cluster": cluster, "service": name, "forceNewDeployment": True})
         _copy_settings(ecs, arn, new)
         _wait_steady(ecs, arn, stacks, stack_name)
         return arn, attributes
 
     handler["create"], handler["update"] = create, update
+
+
+def _is_restart(old: Json, new: Json) -> bool:
+    """NOTE: ministack knows nothing of ForceNewDeployment in templates; a new task definition rolls out anyhow."""
+    nonces = [(props.get("ForceNewDeployment") or {}).get("ForceNewDeploymentNonce") for props in (old, new)]
+    return nonces[0] != nonces[1] and old.get("TaskDefinition") == new.get("TaskDefinition")
 
 
 _CAMEL_CASE = ("secrets", "healthCheck", "dependsOn", "ulimits", "linuxParameters", "repositoryCredentials")

@@ -50,7 +50,7 @@ def test_without_a_file_one_sentence_says_what_to_do(tmp_path: Path) -> None:
 def test_show_prints_all_defaults(project: Path) -> None:
     shown = opsctl("env", "show", "--env", "prd", "--json", cwd=project).json
     assert shown["rds"]["multi_az"] is True
-    assert shown["ecs"]["requests_target"] == 600
+    assert shown["application"]["web"]["requests_target"] == 600
     assert len(shown["vpc"]["availability_zones"]) == 3
 
 

@@ -29,7 +29,8 @@ class Desk:
     def opsctl(self, *arguments: str, stdin: str = "", path: str = "", **env: str) -> Ran:
         environment = {
             "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_ENDPOINT_URL": self.stub.url,
-            "PATH": os.pathsep.join(filter(None, [path, os.environ["PATH"]])), "PGHOST": "elsewhere.invalid", **env,
+            "PATH": os.pathsep.join(filter(None, [path, os.environ["PATH"]])), "PGHOST": "elsewhere.invalid",
+            "OPSCTL_RDS_CERTIFICATES": str(self.folder / "rds.pem"), **env,
         }  # fmt: skip
         return opsctl("db", arguments[0], "--env", "dev", *arguments[1:], cwd=self.folder, stdin=stdin, env=environment)
 
@@ -45,8 +46,7 @@ def open_desk(site: IamSite, folder: Path) -> Iterator[Desk]:
     """A checkout in `folder` whose environment dev is deployed, with `site` as its database."""
     configuration = (ROOT / "environments.yaml").read_text().replace("us-east-1", REGION)
     (folder / "environments.yaml").write_text(configuration)
-    (folder / "service" / "certs").mkdir(parents=True)
-    shutil.copyfile(site.authority.bundle, folder / "service" / "certs" / "rds.pem")
+    shutil.copyfile(site.authority.bundle, folder / "rds.pem")
     plugin = folder / "tools" / "session-manager-plugin"
     plugin.parent.mkdir()
     plugin.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/functional/iam/forwarder.py "$@"\n')

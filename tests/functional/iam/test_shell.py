@@ -98,7 +98,7 @@ def test_a_role_that_the_policy_does_not_name_is_refused_by_the_server(desk: Des
 
 def test_a_server_that_is_not_rds_gets_no_token(desk: Desk) -> None:
     other = Authority.create(desk.folder, "impostor")
-    shutil.copyfile(other.bundle, desk.folder / "service" / "certs" / "rds.pem")
+    shutil.copyfile(other.bundle, desk.folder / "rds.pem")
     ran = desk.shell("--", "-c", "SELECT 1")
     assert ran.code == 2
     assert "certificate verify failed" in ran.err

@@ -16,13 +16,12 @@ from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.image import PublishedImage
 from opsctl.errors import UsageError
-from opsctl.images.content import content_key, content_tag
-from opsctl.images.contract import ASSETS
+from opsctl.images.content import content_tag
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
 from opsctl.images.push import push
 from opsctl.images.registry import MANIFEST
-from opsctl.images.workshop import BASE_VARIABLE, Workshop
+from opsctl.images.workshop import BASE_VARIABLE
 from opsctl.local.target import LocalTarget
 from opsctl.operate.built_image import BuiltImage
 from opsctl.operate.image import repository_of
@@ -33,6 +32,9 @@ from tests.functional.images.samples import image
 
 BASE = "python:3.13-slim@sha256:" + "a" * 64
 PLATFORM = ("linux/amd64",)
+INCLUDED = (
+    "salaries/static/salaries/vendor/chart.umd.js", "../data/salary_sources.json", "../data/sample_salaries.csv",
+)  # fmt: skip
 pytestmark = pytest.mark.emulator
 
 
@@ -61,9 +63,11 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 def target(tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedTarget]:
     """A checkout of `dev`, its repository empty, the image of its content built already."""
     shutil.copyfile(ROOT / "environments.yaml", tmp_path / "environments.yaml")
-    for name in ("manage.py", *ASSETS):
-        (tmp_path / "service" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "service" / name).write_text(name)
+    for name in ("service/manage.py", *(f"service/{name}" for name in INCLUDED)):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    shutil.copyfile(ROOT / "service" / "requirements.txt", tmp_path / "service" / "requirements.txt")
     monkeypatch.setenv(BASE_VARIABLE, BASE)
     plain = Workspace.open(tmp_path / "environments.yaml").target("dev")
     made = EmulatedTarget(plain.workspace, plain.env, plain.configured, endpoint)
@@ -75,12 +79,12 @@ def target(tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) 
 
 
 def key(target: Target) -> str:
-    return content_key(target.workspace.root, ImageName.parse(BASE), PLATFORM)
+    return target.workshop.content_key(ImageName.parse(BASE), PLATFORM)
 
 
 def store_image(target: Target, seed: int) -> str:
     """Put an image of the checkout's content where a build would; answers its digest."""
-    store = Workshop(target.workspace.root).store
+    store = target.workshop.store
     made = image(store, seed)
     store.name(f"seed-{seed}", made, engine="native", content=key(target))
     return made.digest
@@ -106,7 +110,7 @@ def test_a_deploy_refuses_what_is_no_tag(target: EmulatedTarget, tag: str) -> No
 
 
 def test_the_registry_tells_which_migrations_a_tag_brings(target: EmulatedTarget) -> None:
-    store = Workshop(target.workspace.root).store
+    store = target.workshop.store
     values = store.json(image(store, seed=3).digest) | {"annotations": {MIGRATIONS_ANNOTATION: "m1 m2"}}
     push(store, store.add(json.dumps(values).encode(), MANIFEST), repository_of(target, writable=True), "v7")
     assert image_source(target, "v7").migrations == "m1 m2"
@@ -123,7 +127,7 @@ def test_missing_content_is_pushed_under_its_tag_and_its_content(target: Emulate
 
 def test_another_commit_with_the_same_content_sends_nothing(target: EmulatedTarget) -> None:
     first, _ = release(target, "commit-1")
-    shutil.rmtree(Workshop(target.workspace.root).store.root)
+    shutil.rmtree(target.workshop.store.root)
     second, events = release(target, "commit-2")
     assert second == first
     assert events == [], "nothing is built, although nothing is here any more"
@@ -147,6 +151,6 @@ def test_changed_content_is_another_image(target: EmulatedTarget) -> None:
 
 
 def test_a_checkout_without_its_assets_is_told_before_anything_is_done(target: EmulatedTarget) -> None:
-    (target.workspace.root / "service" / ASSETS[0]).unlink()
+    (target.workspace.root / "service" / INCLUDED[0]).unlink()
     with pytest.raises(BuildError, match="no image works without"):
         BuiltImage(target, tag="commit-1").plan(target.aws.identity().account_id)

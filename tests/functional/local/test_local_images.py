@@ -11,7 +11,8 @@ import pytest
 
 from opsctl.errors import OpsctlError
 from opsctl.local.state import StateDir
-from opsctl.local.tasks.images import find_snapshot, image_digest, push_image, snapshot_image
+from opsctl.local.tasks.images import find_snapshot, push_image
+from tests.functional.local.snapshots import image_digest, snapshot_image
 
 
 @pytest.fixture

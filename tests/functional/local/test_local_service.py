@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from opsctl.local.tasks.images import push_image, snapshot_image
+from opsctl.local.tasks.images import push_image
 from tests.functional.local.sandbox import Sandbox
+from tests.functional.local.snapshots import snapshot_image
 from tests.functional.local.stacks import deploy, outputs, reasons, service_template
 from tests.functional.local.tiny_service import write_service
 

@@ -71,7 +71,7 @@ def test_all_problems_of_all_environments_are_told_at_once(tmp_path: Path) -> No
     assert set(found) == {
         "environments.dev.rds.port",
         "environments.dev.rds.engin_version",
-        "environments.two.application.web.cpu",
+        "environments.two.ecs.cpu",
         "environments.two.ecs.min_count",
         "environments.two.vpc.nat_gateways",
     }

@@ -28,8 +28,6 @@ def repository(tmp_path: Path) -> Path:
     (root / "opsctl" / "cli" / "app.py").write_text("")
     (root / "opsctl" / "dbroles" / "handler.py").write_text("def handler(): ...\n")
     (root / "opsctl" / "dbroles" / "__pycache__" / "handler.cpython-313.pyc").write_bytes(b"cache")
-    (root / "service" / "certs").mkdir(parents=True)
-    (root / "service" / "certs" / "rds.pem").write_text("pem")
     return root
 
 

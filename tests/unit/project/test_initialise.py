@@ -48,6 +48,7 @@ def test_service_and_client_come_from_gits_remote_without_its_password(tmp_path:
     config = '[remote "origin"]\n\turl = https://me:hunter2@git.example.com/group/Acme_Ltd/Web.Shop.git\n'
     done = init(tmp_path, {**shop(), ".git/config": config})
     assert (done.env.service, done.env.client) == ("web-shop", "acme-ltd")
+    assert "client acme-ltd (from git's remote)" in done.said.assumed
     assert "hunter2" not in done.text + json.dumps(done.said.to_dict())
 
 

@@ -64,7 +64,7 @@ def test_asgi_alone_gets_a_worker_for_it(root: Path) -> None:
 
 
 def test_an_asgi_file_beside_wsgi_is_no_evidence(root: Path) -> None:
-    files = shop()
+    files = shop(ENVIRONMENT_SETTINGS.format(package="shop") + 'ASGI_APPLICATION = "shop.asgi.application"\n')
     files["shop/asgi.py"] = files["shop/wsgi.py"]
     done = init(root, files)
     assert done.env.application.add == ()

@@ -226,6 +226,7 @@ def test_compose_says_workers_but_nothing_of_a_developers_server(tmp_path: Path)
           environment:
             MAPS_URL: https://maps.example.com
             DATABASE_URL: postgres://me:hunter2@db/shop
+            QUEUE_AT: amqp://me:hunter2@queue/
         services:
           db: {image: "postgres:17"}
           web:
@@ -238,13 +239,14 @@ def test_compose_says_workers_but_nothing_of_a_developers_server(tmp_path: Path)
             <<: *app
             command: celery -A shop flower
         """
-    settings = SETTINGS + 'MAPS = os.environ["MAPS_URL"]\n'
+    settings = SETTINGS + 'MAPS = os.environ["MAPS_URL"]\nQUEUE = os.environ["QUEUE_AT"]\n'
     done = init(tmp_path, {**shop(settings), "compose.yaml": compose})
     application = done.env.application
     assert application.web.command is None
     assert list(application.workers) == ["queue"]
     assert environment(done)["MAPS_URL"] == "https://maps.example.com"
     assert environment(done)["DATABASE_URL"] == "${database.url}"
+    assert environment(done)["QUEUE_AT"] == ""
     assert "hunter2" not in done.text
 
 
@@ -274,6 +276,7 @@ def test_a_dockerfile_with_system_packages_is_used(tmp_path: Path) -> None:
     assert done.env.application.dockerfile == "Dockerfile"
     assert any("Dockerfile:2" in line for line in done.said.assumed)
     assert any("entry point (Dockerfile:3)" in line for line in done.said.warnings)
+    assert any("would run as root" in line for line in done.said.warnings)
 
 
 def test_an_example_of_variables_fills_what_has_no_default(tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""`opsctl secret`: values that no file of the repository holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, YesOption
+
+app = typer.Typer(
+    name="secret", help="Values of the application's secrets.", no_args_is_help=True, rich_markup_mode=None
+)
+NameArgument = Annotated[str, typer.Argument(help="As application.secrets names it.", show_default=False)]
+
+
+@app.command("set")
+def set_secret(
+    name: Annotated[
+        str | None, typer.Argument(help="As application.secrets names it.", show_default=False)
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from-file", metavar=".ENV", help="Set every named secret that a .env file holds.",
+                     show_default=False),
+    ] = None,
+    env: EnvOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Give a secret a value, read from stdin or asked for unseen; never as an argument, which others could read."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.errors import UsageError
+    from opsctl.operate import secrets
+
+    if (name is None) == (from_file is None):
+        raise UsageError("Name a secret, or a file with --from-file.", hint="`opsctl secret list` shows the names.")
+    target = open_workspace(config).target(env, region)
+    if from_file is not None:
+        done = secrets.set_from_file(target, from_file)
+        output.result(done, _file_text(done), as_json=as_json)
+        return
+    assert name is not None
+    done = secrets.set_value(target, name, read_value(name))
+    text = f"{name} has a new value in {done['environment']}. `opsctl deploy` lets every task read it."
+    output.result(done, text, as_json=as_json)
+
+
+@app.command("list")
+def list_secrets(
+    env: EnvOption = None, region: RegionOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show which secrets there are and when they changed, without their values."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.operate import secrets
+
+    found = secrets.list_secrets(open_workspace(config).target(env, region))
+    lines = [
+        f"{each['name']:<30} {'there' if each['there'] else 'missing':<8} {each['changed'] or '-':<26} "
+        f"{each['note'] or each['source']}".rstrip()
+        for each in found
+    ]
+    output.result(found, "\n".join(lines) or "The application names no secrets.", as_json=as_json)
+
+
+@app.command("remove")
+def remove_secret(
+    name: NameArgument,
+    env: EnvOption = None,
+    yes: YesOption = False,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a secret away; for a week `opsctl secret set` brings it back."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.operate import secrets
+
+    target = open_workspace(config).target(env, region)
+    output.confirm(f"Remove {name} from {target.env.name}?", yes=yes, as_json=as_json)
+    done = secrets.remove(target, name)
+    output.result(done, f"{name} is gone in {done['days']} days; until then it can be set again.", as_json=as_json)
+
+
+def read_value(name: str) -> str:
+    """The value: what stdin holds without its last line break, or what a person types unseen."""
+    import getpass
+
+    from opsctl.errors import UsageError
+
+    if not sys.stdin.isatty():
+        try:
+            text = sys.stdin.buffer.read().decode("utf-8")
+        except UnicodeDecodeError:
+            raise UsageError(f"The value of {name} is not UTF-8.", hint="Encode it, as base64.") from None
+        return text.removesuffix("\n").removesuffix("\r")
+    return getpass.getpass(f"Value of {name} (not shown): ", stream=sys.stderr)
+
+
+def _file_text(done: dict[str, list[str]]) -> str:
+    lines = [f"set: {', '.join(done['set']) or 'none'}"]
+    if done["left"]:
+        lines.append(f"left alone, since application.secrets does not name them: {', '.join(done['left'])}")
+    if done["missing"]:
+        lines.append(f"still without a value: {', '.join(done['missing'])}")
+    return "\n".join(lines)

@@ -1,0 +1,113 @@
+"""Starting the tasks of services anew, through CloudFormation: the same templates, one parameter changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from opsctl.config import naming
+from opsctl.config.nearest import nearest
+from opsctl.deploy.events import Emit, StepFinished, StepStarted
+from opsctl.deploy.lock import Lock
+from opsctl.deploy.plan import Consent
+from opsctl.deploy.removal import StackRemover
+from opsctl.deploy.stackrun import StackRunner
+from opsctl.deploy.stream import Follower
+from opsctl.errors import OpsctlError, UsageError
+from opsctl.operate.assembly import pace
+from opsctl.operate.deployed import require_outputs, state_of
+from opsctl.operate.target import owner, run_id
+from opsctl.stacks.model import FromContext, StackTemplate
+from opsctl.stacks.parts.tasks import container_name
+
+if TYPE_CHECKING:
+    from opsctl.deploy.state import RemoteState
+    from opsctl.operate.target import Target
+
+
+def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any]:
+    """Let services start their tasks anew, as a release does: `web`, workers by name; all when none is named."""
+    services = ("web", *target.env.application.workers)
+    for name in names:
+        if name not in services:
+            raise UsageError(
+                f"{target.env.name} has no service `{name}`.", code="unknown-service", hint=nearest(name, services)
+            )
+    state = state_of(target, bodies=True)
+    chosen = names or services
+    values = {name: _next(_deployed(state, name)) for name in chosen}
+    roll_out(target, state, values, emit, text=f"restart {', '.join(chosen)}")
+    return {"environment": target.env.name, "restarted": list(chosen)}
+
+
+def roll_out(target: Target, state: RemoteState, values: Mapping[str, str], emit: Emit, *, text: str) -> None:
+    """Give services another value of what makes them start anew, under the lock, and follow until they are steady."""
+    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
+    require_outputs(target, state, "app", "ServiceName")
+    stack = state.stacks["app"]
+    template = StackTemplate(
+        "app", stack.name, state.bodies["app"],
+        parameters={name: FromContext(name) for name in stack.parameters},
+        tags=dict(stack.tags), termination_protection=stack.termination_protection,
+    )  # fmt: skip
+    context: dict[str, str | None] = dict(stack.parameters)
+    for process, value in values.items():
+        name = parameter_of(process)
+        if name not in context:
+            raise OpsctlError(
+                f"The deployed {process} has no {name} yet.",
+                code="not-deployed",
+                hint=f"Run `opsctl deploy --env {target.env.name}` once.",
+            )
+        context[name] = value
+    started, run = time.monotonic(), run_id()
+    emit(StepStarted("app", text))
+    with Lock(
+        target.aws.s3, bucket, target.env.name, owner=owner(), run_id=run, command=target.workspace.command,
+        clock=time.time,
+    ) as lock:  # fmt: skip
+        try:
+            _runner(target, emit, run, bucket, lock).run(template, state, context)
+        except OpsctlError as error:
+            emit(StepFinished("app", "failed", error.message, time.monotonic() - started))
+            raise
+    emit(StepFinished("app", "done", "new tasks serve", time.monotonic() - started))
+
+
+def parameter_of(process: str) -> str:
+    """The parameter of the app stack that makes a service start anew."""
+    return f"{naming.part_id(container_name(process))}Rollout"
+
+
+def _deployed(state: RemoteState, process: str) -> str:
+    stack = state.stacks.get("app")
+    return stack.parameters.get(parameter_of(process), "") if stack is not None else ""
+
+
+def _next(value: str) -> str:
+    """What secrets made of it stays; the count of restarts grows."""
+    stamp, _, count = value.partition(".")
+    return f"{stamp or '0'}.{int(count) + 1 if count.isdecimal() else 1}"
+
+
+def _runner(target: Target, emit: Emit, run: str, bucket: str, lock: Lock) -> StackRunner:
+    aws = target.aws
+    follower = Follower(
+        aws.cloudformation, emit, pace(target), clock=time.time, detach=threading.Event(), follow_by="opsctl status"
+    )
+
+    def upload(template: StackTemplate) -> str:
+        key = f"templates/{template.digest}.yaml"
+        if not aws.s3.exists(bucket, key):
+            aws.s3.put(bucket, key, template.body.encode())
+        return aws.s3.url(bucket, key)
+
+    remover = StackRemover(
+        aws, follower, emit, poll_seconds=target.poll_seconds, clock=time.time, before_write=lock.ensure
+    )
+    return StackRunner(
+        aws, follower, remover, emit, run_id=run, consent=Consent(), clock=time.time, upload=upload,
+        before_write=lock.ensure,
+    )  # fmt: skip

@@ -1,0 +1,153 @@
+"""The values of the application's secrets: set by people, listed without their values, taken away."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsctl.config import naming
+from opsctl.config.nearest import nearest
+from opsctl.errors import OpsctlError, UsageError
+from opsctl.operate.deployed import state_of
+
+if TYPE_CHECKING:
+    from opsctl.operate.target import Target
+
+# What Secrets Manager takes. [API PutSecretValue, SecretString]
+MAX_BYTES = 65_536
+RECOVERY_DAYS = 7
+"""For so long a secret that was removed can be brought back, by setting it or in the console."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretStatus:
+    """A secret that environments.yaml names, or that is there although it names it no more."""
+
+    name: str
+    source: str
+    there: bool
+    changed: str
+    note: str = ""
+
+
+def set_value(target: Target, name: str, value: str) -> dict[str, Any]:
+    """Give a secret a new version. Raises UsageError for a name that the application does not know."""
+    _check_name(target, name)
+    _check_value(name, value)
+    key = state_of(target).outputs("platform").get("DataKeyArn")
+    tags = {"managed-by": "opsctl", "environment": target.env.name, "service": target.env.service}
+    target.aws.secrets.write(naming.secret_name(target.env, name), value, key=key, tags=tags)
+    return {"environment": target.env.name, "secret": name}
+
+
+def set_from_file(target: Target, path: Path) -> dict[str, Any]:
+    """Set what a `.env` file holds and the application names; the rest is told, and left alone."""
+    values = read_env_file(path)
+    named = target.env.application.secrets
+    wanted = {name: value for name, value in values.items() if named.get(name) == "set" and value}
+    for name, value in wanted.items():
+        _check_value(name, value)
+    for name, value in wanted.items():
+        set_value(target, name, value)
+    return {
+        "environment": target.env.name,
+        "set": sorted(wanted),
+        "left": sorted(name for name in values if name not in wanted),
+        "missing": sorted(name for name, source in named.items() if source == "set" and name not in wanted),
+    }
+
+
+def list_secrets(target: Target) -> list[dict[str, Any]]:
+    """Every secret of the application, without its value."""
+    prefix = naming.secret_name(target.env, "")
+    there = {name.removeprefix(prefix): each for name, each in target.aws.secrets.below(prefix).items()}
+    found = [
+        SecretStatus(name, source, source.startswith("arn:") or name in there,
+                     there[name].changed if name in there else "")
+        for name, source in target.env.application.secrets.items()
+    ]  # fmt: skip
+    found += [
+        SecretStatus(name, "", True, each.changed, "environments.yaml does not name it")
+        for name, each in there.items()
+        if name not in target.env.application.secrets
+    ]
+    return [asdict(each) for each in found]
+
+
+def remove(target: Target, name: str) -> dict[str, Any]:
+    """Schedule a secret for deletion. Raises OpsctlError when there is none."""
+    place = naming.secret_name(target.env, name)
+    if place not in target.aws.secrets.below(place):
+        raise OpsctlError(
+            f"{target.env.name} has no secret {name}.",
+            code="unknown-secret",
+            hint="`opsctl secret list` shows what there is.",
+        )
+    target.aws.secrets.remove(place, days=RECOVERY_DAYS)
+    return {"environment": target.env.name, "secret": name, "days": RECOVERY_DAYS}
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Variables of a `.env` file: `NAME=value`, also after `export`, in quotes or without; comments left out.
+
+    Raises UsageError with the line that can't be read, never with what stands in it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"{path} can't be read: {reason}.", hint="Name a file of NAME=value lines.") from None
+    values: dict[str, str] = {}
+    lines = iter(enumerate(text.splitlines(), start=1))
+    for number, line in lines:
+        stripped = line.strip().removeprefix("export ").strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, equals, value = stripped.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise UsageError(f"{path}:{number}: this line is not NAME=value.", hint="Comments start with #.")
+        values[name.strip()] = _unquoted(value.strip(), lines, path, number)
+    return values
+
+
+def _unquoted(value: str, lines: Any, path: Path, number: int) -> str:
+    quote = value[:1]
+    if quote not in {'"', "'"}:
+        return value.partition(" #")[0].rstrip()
+    body = value[1:]
+    while quote not in body:  # a key over several lines, as PEM files are
+        following = next(lines, None)
+        if following is None:
+            raise UsageError(f"{path}:{number}: the quote that begins here never ends.", hint="Close it.")
+        body += "\n" + following[1]
+    body = body[: body.index(quote)]
+    return body.replace("\\n", "\n") if quote == '"' else body
+
+
+def _check_name(target: Target, name: str) -> None:
+    named = target.env.application.secrets
+    if name not in named:
+        raise UsageError(
+            f"{target.env.name} names no secret {name}.",
+            code="unknown-secret",
+            hint=f"Add it to application.secrets in environments.yaml. {nearest(name, named) if named else ''}".strip(),
+        )
+    if named[name].startswith("arn:"):
+        raise UsageError(
+            f"{name} is somebody else's secret, {named[name]}.",
+            code="foreign-secret",
+            hint="Change it where it belongs.",
+        )
+
+
+def _check_value(name: str, value: str) -> None:
+    if not value:
+        raise UsageError(f"The value of {name} is empty.", hint="Give it on stdin: `opsctl secret set NAME < file`.")
+    if "\0" in value:
+        raise UsageError(f"The value of {name} holds a zero byte, which no variable can.", hint="Encode it, as base64.")
+    if len(value.encode()) > MAX_BYTES:
+        raise UsageError(
+            f"The value of {name} has {len(value.encode()):,} bytes, and Secrets Manager takes {MAX_BYTES:,}.",
+            hint="Keep it in a bucket, and the key to it here.",
+        )
