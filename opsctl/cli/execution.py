@@ -60,9 +60,9 @@ def refuse(plan: Plan, consent: Consent) -> None:
         )
     if plan.problems:
         raise PreflightError(
-            f"AWS would not take {plan.environment} as it is configured, so nothing was changed.",
+            f"{plan.environment} can't be deployed as it is, so nothing was changed.",
             detail=plan.problems,
-            hint="Correct environments.yaml, then deploy again.",
+            hint="Correct what is named above, then deploy again.",
         )
     risks = [risk for risk in plan.risks if risk.logical_id not in consent.allow_replace]
     if risks:

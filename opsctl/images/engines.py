@@ -91,7 +91,7 @@ class EngineBuilder:
     def file(self) -> Path:
         """The Dockerfile: the configured one, else the one in the project's folder. Raises BuildError without."""
         named = self.project.application.dockerfile
-        path = self.project.folder / (named or "Dockerfile")
+        path = self.project.root / named if named else self.project.folder / "Dockerfile"
         if not path.is_file():
             raise BuildError(
                 f"There is no {path.relative_to(self.project.root)} to build from.",

@@ -13,6 +13,9 @@ from opsctl.images.source import SourceVersion, content_digest, git_version, mig
 from opsctl.paths import portable
 
 
+OWN_FILES = ("environments.yaml", "opsctl.lock")
+
+
 @dataclass(frozen=True)
 class Project:
     """`application` in the repository whose environments file lies in `root`."""
@@ -35,11 +38,16 @@ class Project:
         found = {portable(path, self.folder): path for path in source_files(self.folder)}
         for name in self.application.include:
             found |= dict(self._included(name))
-        left_out = tuple(self.application.exclude)
+        left_out = (*self.application.exclude, *self._own_files)
         return sorted(
             (name, path) for name, path in found.items()
             if not any(name == each or name.startswith(f"{each.rstrip('/')}/") for each in left_out)
         )  # fmt: skip
+
+    @property
+    def _own_files(self) -> tuple[str, ...]:
+        """opsctl's files beside the project's: an image has no use for them, and would be another with each line."""
+        return OWN_FILES if os.path.normpath(self.application.path) == "." else ()
 
     @property
     def migrations(self) -> str:

@@ -90,7 +90,8 @@ class Workshop:
         if text:
             name = ImageName.parse(text)
             return name if name.digest else _with_digest(name)
-        dockerfile = self.project.folder / (application.dockerfile or "Dockerfile")
+        named = application.dockerfile
+        dockerfile = self.project.root / named if named else self.project.folder / "Dockerfile"
         if pins_base(dockerfile):
             return pinned_base(dockerfile)
         if application.dockerfile is not None:

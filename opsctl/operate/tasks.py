@@ -16,7 +16,7 @@ from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_ta
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.target import run_id
-from opsctl.stacks.parts.tasks import START, timed
+from opsctl.stacks.parts.tasks import START, TIMED_OUT, timed
 
 if TYPE_CHECKING:
     from opsctl.aws.ecs import Task
@@ -97,14 +97,23 @@ def run_job(target: Target, name: str, arguments: tuple[str, ...], emit: Emit) -
     require_outputs(target, state, "app", f"{naming.part_id(name)}TaskDefinitionArn")
     job = jobs[name]
     command = whole_command(target, timed((*job.command, *arguments), job.timeout)) if arguments else None
-    task = run_one_off(
-        target,
-        job_task(state.outputs, name, command),
-        emit,
-        command=f"opsctl job run {name}",
-        text=" ".join((*job.command, *arguments)),
-        done="done",
-    )
+    try:
+        task = run_one_off(
+            target,
+            job_task(state.outputs, name, command),
+            emit,
+            command=f"opsctl job run {name}",
+            text=" ".join((*job.command, *arguments)),
+            done="done",
+        )
+    except TaskFailedError as error:
+        if job.timeout is not None and error.ended is not None and error.ended.exit_code in TIMED_OUT:
+            raise TaskFailedError(
+                f"{name} did not end within {job.timeout} s, so it was ended.",
+                detail=error.detail,
+                hint=f"Raise application.jobs.{name}.timeout, or see in its log what it waited for.",
+            ) from error
+        raise
     return {"environment": target.env.name, "job": name, "task": task.arn, "exit_code": task.exit_code}
 
 

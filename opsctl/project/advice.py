@@ -18,6 +18,7 @@ class Advice:
     """Lines for a person, and variables that the advised lines will read."""
 
     collects: bool = True
+    assumed: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
@@ -94,10 +95,7 @@ def _static(findings: Findings, advice: Advice) -> None:
     if "django.contrib.staticfiles" not in settings.strings("APPS"):
         advice.collects = False
         return
-    advice.missing.append(
-        f"{settings.files[-1]} sets no STATIC_ROOT, so static files (also the admin's) can't be collected. "
-        'Write: STATIC_ROOT = BASE_DIR / "staticfiles"'
-    )
+    advice.assumed.append(f"opsctl collects and serves static files, as {settings.files[-1]} sets no STATIC_ROOT")
 
 
 def _media(settings: Settings, advice: Advice) -> None:

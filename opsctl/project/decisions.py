@@ -95,6 +95,7 @@ def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
     _release(made, findings)
     _processes(made, findings)
     _variables(made, findings, advice)
+    made.assumed += advice.assumed
     made.missing += advice.missing
     made.warnings += advice.warnings
     made.missing = list(dict.fromkeys(made.missing))
@@ -202,6 +203,8 @@ def additions(findings: Findings) -> Iterable[str]:
     web = findings.told.web
     server = next((name for name in shell.SERVERS if web and name in web.command[0]), "gunicorn") if web else "gunicorn"
     package = {"waitress-serve": "waitress", "uwsgi": "pyuwsgi"}.get(server, server)
+    if not found.files and not found.has("django"):
+        yield "django"
     if not found.has(package, server):
         yield package
     if findings.asgi is not None and web is None and not found.has("uvicorn-worker"):

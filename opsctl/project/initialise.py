@@ -88,20 +88,21 @@ def initialise(root: Path, *, dockerfile: bool = False, project: str | None = No
 def _write(root: Path, findings: Findings, made: Decisions, *, dockerfile: bool) -> list[str]:
     """The files, the one that says that all is done last."""
     written = []
+    text, schema_text = propose(made), schema.schema_text()
     try:
         if dockerfile and findings.image is None:
             folder = findings.site.path
             written += [
                 name
-                for name, text in (("Dockerfile", recipe(findings, made)), (".dockerignore", IGNORE_FILE))
-                if _create(root / folder / name, text)
+                for name, content in (("Dockerfile", recipe(findings, made)), (".dockerignore", IGNORE_FILE))
+                if _create(root / folder / name, content)
             ]
             written = [f"{folder}/{name}" if folder else name for name in written]
         if _ignore(root / ".gitignore", made):
             written.append(".gitignore")
         (root / SCHEMA_FILE).parent.mkdir(exist_ok=True)
-        _replace(root / SCHEMA_FILE, schema.schema_text().encode())
-        if not _create(root / FILE, propose(made)):
+        _replace(root / SCHEMA_FILE, schema_text.encode())
+        if not _create(root / FILE, text):
             raise UnwritableError(
                 f"{FILE} appeared while opsctl looked at the project.", hint="Look at it, then try again."
             )

@@ -99,8 +99,8 @@ def _files(reader: Reader, path: str, project: dict[str, Any], wanted: Fact | No
     if reader.has(join(path, "requirements.in")):
         return ("requirements.in",), ""
     if not path and not project:
-        return (), "No file says what to install: write requirements.txt"
-    return (), "No file says what to install: write requirements.txt beside manage.py"
+        return (), "No file says what to install, so Django alone is: write requirements.txt for more"
+    return (), "No file says what to install, so Django alone is: write requirements.txt beside manage.py for more"
 
 
 def _pyproject(reader: Reader, path: str, project: dict[str, Any], packages: _Packages) -> None:

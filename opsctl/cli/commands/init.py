@@ -18,8 +18,8 @@ def register(app: typer.Typer) -> None:
 def init(
     project: Annotated[
         str | None,
-        typer.Argument(metavar="[FOLDER]", help="The project's folder, where there is more than one.",
-                       show_default=False),
+        typer.Option("--project", metavar="FOLDER", help="The project's folder, where there is more than one.",
+                     show_default=False),
     ] = None,
     dockerfile: Annotated[bool, typer.Option("--dockerfile", help="Write a Dockerfile as well.")] = False,
     as_json: JsonOption = False,

@@ -95,6 +95,10 @@ def command_of(process: Process) -> tuple[str, ...]:
     return (process.command or ()) if isinstance(process, Web | Worker) else ()
 
 
+# What `timeout` ends with: 124, or 137 when SIGKILL was needed.
+TIMED_OUT = (124, 137)
+
+
 def timed(command: tuple[str, ...], seconds: int | None) -> tuple[str, ...]:
     """The command under coreutils' timeout: SIGTERM when its time is over, SIGKILL half a minute later."""
     return command if seconds is None else ("timeout", "-k", "30", str(seconds), *command)

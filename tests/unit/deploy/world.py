@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -94,7 +94,8 @@ class FakeEcs:
 
     def run_task(
         self, *, cluster: str, task_definition: str, subnets: Sequence[str], security_groups: Sequence[str],
-        token: str, command: Sequence[str] | None = None, container: str = "", started_by: str = "opsctl",
+        token: str, command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None, container: str = "", started_by: str = "opsctl",
     ) -> Task:  # fmt: skip
         self.calls.append(("run_task", container))
         return Task(f"task/{token}", "PENDING", task_definition=task_definition)

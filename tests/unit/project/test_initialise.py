@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -24,6 +25,15 @@ def test_the_file_names_its_schema_which_is_beside_it(tmp_path: Path) -> None:
     done = init(tmp_path, shop())
     assert done.text.splitlines()[0] == "# yaml-language-server: $schema=.opsctl/environments.schema.json"
     assert (tmp_path / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
+
+
+def test_an_editor_with_the_schema_finds_nothing_to_underline(tmp_path: Path) -> None:
+    files = {**shop('X = env("A_TOKEN")\nAWS_STORAGE_BUCKET_NAME = env("UPLOADS")\n'), "requirements.txt": "django\n"}
+    files["Procfile"] = "web: gunicorn shop.wsgi --workers 3\nrelease: python manage.py migrate\nbeat: celery beat\n"
+    files["app.json"] = '{"cron": [{"command": "python manage.py x", "schedule": "0 0 * * *"}]}'
+    done = init(tmp_path, files)
+    assert all(part in done.text for part in ("secrets:", "release:", "workers:", "jobs:", "buckets:", "add:"))
+    jsonschema.validate(yaml.safe_load(done.text), json.loads((tmp_path / SCHEMA_FILE).read_text(encoding="utf-8")))
 
 
 def test_three_environments_are_there_and_local_is_meant(tmp_path: Path) -> None:
