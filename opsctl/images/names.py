@@ -1,4 +1,4 @@
-"""Names of images as people write them: `python:3.13-slim@sha256:…`, `127.0.0.1:5000/salaries:v1`."""
+"""Names of images as people write them: `python:3.13-slim@sha256:…`, `127.0.0.1:5000/shop:v1`."""
 
 from __future__ import annotations
 

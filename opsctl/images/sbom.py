@@ -22,8 +22,10 @@ SPEC = "1.6"
 _METADATA = re.compile(r"(?:.*/)?(?:site|dist)-packages/[^/]+\.dist-info/METADATA")
 _DPKG = re.compile(r"var/lib/dpkg/(?:status|status\.d/[^/]+)")
 _RELEASES = ("etc/os-release", "usr/lib/os-release")
-_CHART = re.compile(rb"Chart\.js v(\d+\.\d+\.\d+)")
-_CHART_PATH = "app/salaries/static/salaries/vendor/chart.umd.js"
+# Scripts that a project ships say in their first lines what they are.
+_SCRIPT = re.compile(r"app/(?:.*/)?static/.+\.js")
+_BANNER = re.compile(rb"/\*!?[\s*]*([A-Za-z][\w.-]*) v(\d+\.\d+\.\d+)\b")
+_BANNER_BYTES = 1000
 
 
 def write_sbom(store: ImageStore, manifest: Descriptor, name: str) -> Path:
@@ -39,7 +41,7 @@ def bill(store: ImageStore, manifest: Descriptor, name: str) -> dict[str, Any]:
     repository, _, tag = name.rpartition("/")[2].partition(":")
     files = _collect(store, manifest)
     system = _system(files)
-    components = [*_debian(files, system), *_python(files), *_chart(files)]
+    components = [*_debian(files, system), *_python(files), *_scripts(files)]
     unique = {component["bom-ref"]: component for component in components}
     short = manifest.digest.removeprefix("sha256:")
     return {
@@ -79,7 +81,7 @@ def _collect(store: ImageStore, manifest: Descriptor) -> dict[str, bytes]:
 
 
 def _names_packages(path: str) -> bool:
-    return bool(_METADATA.fullmatch(path) or _DPKG.fullmatch(path)) or path in (*_RELEASES, _CHART_PATH)
+    return bool(_METADATA.fullmatch(path) or _DPKG.fullmatch(path)) or bool(_SCRIPT.fullmatch(path)) or path in _RELEASES
 
 
 def _system(files: dict[str, bytes]) -> str:
@@ -112,11 +114,18 @@ def _python(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:
             yield _component(name, version, f"pkg:pypi/{quote(normal)}@{quote(version)}", str(licence))
 
 
-def _chart(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:
-    found = _CHART.search(files.get(_CHART_PATH, b""))
-    if found:
-        version = found[1].decode()
-        yield _component("chart.js", version, f"pkg:npm/chart.js@{version}", "MIT")
+def _scripts(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:
+    """Libraries for browsers, by the banner of their file, each once."""
+    seen = set[str]()
+    for path in sorted(path for path in files if _SCRIPT.fullmatch(path)):
+        head = files[path][:_BANNER_BYTES]
+        found = _BANNER.search(head)
+        if found:
+            name, version = found[1].decode().lower(), found[2].decode()
+            purl = f"pkg:npm/{name}@{version}"
+            if purl not in seen:
+                seen.add(purl)
+                yield _component(name, version, purl, "MIT" if b"MIT" in head else "")
 
 
 def _component(name: str, version: str, purl: str, licence: str = "") -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring_role: Any
         MasterUserPassword=Sub(f"{{{{resolve:secretsmanager:${{{secret.title}}}:SecretString:password}}}}"),
         BackupRetentionPeriod=settings.backup_days,
         DeleteAutomatedBackups=False,
-        # Half an hour each, in UTC, when the dataset refresh (04:15) is over.
+        # Half an hour each, in UTC, when most of America is asleep.
         PreferredBackupWindow="06:00-06:30",
         PreferredMaintenanceWindow="sun:07:00-sun:07:30",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -54,3 +55,16 @@ def test_no_two_modules_of_a_package_differ_by_a_plural() -> None:
     for folder in {path.parent for path in PACKAGE.rglob("*.py")}:
         names = Counter(path.stem.removesuffix("s") for path in folder.glob("*.py"))
         assert [name for name, count in names.items() if count > 1] == [], folder
+
+
+def test_what_any_application_runs_through_knows_no_word_of_the_bundled_one() -> None:
+    """What the bundled service needs is said in environments.yaml, in words that another project could use."""
+    words = re.compile("salar(?:y|ies)|dataset|dashboard", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for package in ("stacks", "deploy", "images", "local", "layer", "project")
+        for path in sorted((PACKAGE / package).rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if words.search(line)
+    ]
+    assert found == []

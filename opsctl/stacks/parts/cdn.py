@@ -7,6 +7,7 @@ from typing import Any
 
 from troposphere import GetAtt, Join, Ref, Select, Split, Sub, cloudfront, s3
 
+from opsctl.config import naming
 from opsctl.stacks.parts.base import StackBuilder, skip
 from opsctl.stacks.parts.buckets import expire_rule, secure_bucket
 from opsctl.stacks.parts.policies import Statement, allow, service
@@ -73,7 +74,7 @@ def distribution(stack: StackBuilder, site: Site) -> cloudfront.Distribution:
     _log(stack, site, result, config)
     if site.certificate is None:
         # With CloudFront's own name and certificate it decides the TLS version itself. [API ViewerCertificate]
-        skip(result, "CKV_AWS_174", "There is no dashboard.domain_name, so CloudFront's own certificate serves.")
+        skip(result, "CKV_AWS_174", "There is no domain_name, so CloudFront's own certificate serves.")
     return stack.add(result)
 
 
@@ -103,7 +104,7 @@ def _origin(stack: StackBuilder, site: Site) -> cloudfront.Origin:
             "OriginAccessControl",
             OriginAccessControlConfig=cloudfront.OriginAccessControlConfig(
                 Name=_unique_name("site"),
-                Description=f"Reads the dashboard of {stack.env.service} in {stack.env.name}",
+                Description=f"Reads the site of {stack.env.service} in {stack.env.name}",
                 OriginAccessControlOriginType="s3",
                 SigningBehavior="always",
                 SigningProtocol="sigv4",
@@ -179,7 +180,7 @@ def _log(stack: StackBuilder, site: Site, target: Any, config: cloudfront.Distri
     So this one prefers the owner instead of enforcing it. Only S3's own keys. [UG CloudFront AccessLogs]
     """
     if not site.access_logs:
-        skip(target, "CKV_AWS_86", f"dashboard.access_logs is off in {stack.env.name}.")
+        skip(target, "CKV_AWS_86", f"access_logs of the site is off in {stack.env.name}.")
         return
     bucket: s3.Bucket = secure_bucket(
         stack,
@@ -189,4 +190,6 @@ def _log(stack: StackBuilder, site: Site, target: Any, config: cloudfront.Distri
         rules=[expire_rule("expire", LOG_DAYS)],
         ownership="BucketOwnerPreferred",
     )
-    config.Logging = cloudfront.Logging(Bucket=GetAtt(bucket, "DomainName"), Prefix="dashboard/", IncludeCookies=False)
+    config.Logging = cloudfront.Logging(
+        Bucket=GetAtt(bucket, "DomainName"), Prefix=f"{naming.SITE_STACK}/", IncludeCookies=False
+    )

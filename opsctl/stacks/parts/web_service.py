@@ -1,4 +1,4 @@
-"""The ECS service and its task: what serves the API and the dashboard."""
+"""The ECS service and its task: what answers visitors."""
 
 from __future__ import annotations
 

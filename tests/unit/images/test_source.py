@@ -166,7 +166,8 @@ def test_a_file_that_git_was_told_not_to_look_at_and_that_is_as_committed_change
     checkout: Path, tmp_path: Path
 ) -> None:
     top = tmp_path / "top"
-    (top / "project" / "service").mkdir(parents=True)
+    for name in ("service", "data"):
+        (top / "project" / name).mkdir(parents=True)
     (top / "project" / "service" / "a.py").write_text("1\n")
     git(top, "init", "--quiet")
     git(top, "add", "--all")
