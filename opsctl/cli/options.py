@@ -31,3 +31,9 @@ TimeoutOption = Annotated[
 StacksArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[STACK]...", help="Only these stacks, such as `app`.", show_default=False)
 ]
+
+
+def after_dashes(arguments: list[str] | None) -> tuple[str, ...]:
+    """Words for another program, without the `--` that sets them apart."""
+    words = tuple(arguments or ())
+    return words[1:] if words[:1] == ("--",) else words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 _MACROS = {
     "@hourly": "0 * * * *",
@@ -51,7 +51,11 @@ def expression(text: str) -> str:
 
 def is_timezone(name: str) -> bool:
     """Whether this is a name of the IANA database."""
-    return name in available_timezones()
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):  # no such name, or one that no file could have
+        return False
+    return True
 
 
 def _checked(kind: str, inside: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -30,7 +29,7 @@ def content_key(project: Project, requirements: str, base: ImageName | None, pla
         digest.update(f"{entry.path}\0".encode() + (entry.data or b""))
     for name, path in project.files:
         data = path.read_bytes()
-        digest.update(os.fsencode(f"{name}\0{file_mode(path):o}\0{len(data)}\0"))
+        digest.update(f"{name}\0{file_mode(path):o}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.hexdigest()
 

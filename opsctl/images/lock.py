@@ -23,7 +23,7 @@ LOCK_NAME = "opsctl.lock"
 DEFAULT_PYTHON = "3.13"
 _CANDIDATES = ("uv.lock", "requirements.txt", "pyproject.toml")
 _HEAD = re.compile(r"^# (made from|python|base): (\S+)$", re.MULTILINE)
-_REQUIREMENT = re.compile(r"^[A-Za-z0-9][^\n]*(?:\\\n[^\n]*)*", re.MULTILINE)
+_REQUIREMENT = re.compile(r"^[A-Za-z0-9][^\n\\]*(?:\\\n[^\n\\]*)*", re.MULTILINE)
 _SOURCE_ONLY = re.compile(
     r"(?:no usable wheels|only-binary|No (?:matching|usable) wheels?|--no-binary|no wheels)", re.I
 )

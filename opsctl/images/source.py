@@ -22,10 +22,12 @@ _IGNORED_DIRS = {
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
+    ".hypothesis",
     "staticfiles",
 }
 _COMMIT_TAG = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty-[0-9a-f]{8})?")
-_IGNORED_SUFFIXES = (".pyc", ".sqlite3", ".sqlite3-journal")
+_IGNORED_SUFFIXES = (".pyc", ".pyo", ".sqlite3", ".sqlite3-journal", ".sqlite3-wal", ".sqlite3-shm", ".swp", "~")
+_IGNORED_NAMES = {".DS_Store", ".coverage"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def content_digest(files: Iterable[tuple[str, Path]]) -> str:
     """SHA-256 over every file's path in the image, executable bit and bytes."""
     digest = hashlib.sha256()
     for name, path in files:
-        digest.update(os.fsencode(f"{name}\0"))
+        digest.update(f"{name}\0".encode())
         digest.update(b"x" if os.access(path, os.X_OK) else b"-")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -73,7 +75,7 @@ def source_files(folder: Path) -> list[Path]:
     found = []
     for directory, names, files in os.walk(folder):
         names[:] = [name for name in names if name not in _IGNORED_DIRS]
-        found += [Path(directory, name) for name in files if not name.endswith(_IGNORED_SUFFIXES)]
+        found += [Path(directory, name) for name in files if not (name.endswith(_IGNORED_SUFFIXES) or name in _IGNORED_NAMES)]
     return sorted(found)
 
 

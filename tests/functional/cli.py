@@ -12,6 +12,9 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 
+# Environments of applications, by their lock: made once for all tests.
+ENVIRONMENTS = ROOT / ".cache" / "environments"
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -34,7 +37,7 @@ def opsctl(*arguments: str, cwd: Path, env: dict[str, str] | None = None, stdin:
     """Run `opsctl` in `cwd`. stdin is never a terminal here."""
     done = subprocess.run(
         [sys.executable, "-m", "opsctl", *arguments],
-        cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}, input=stdin, capture_output=True,
-        text=True, timeout=timeout, check=False,
+        cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT), "OPSCTL_ENVIRONMENTS": str(ENVIRONMENTS), **(env or {})},
+        input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     return Ran(done.returncode, done.stdout, done.stderr)

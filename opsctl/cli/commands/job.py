@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, after_dashes
 
 app = typer.Typer(name="job", help="The application's jobs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -43,5 +43,5 @@ def run_job(
 
     target = open_workspace(config).target(env, region)
     with listening(as_json=as_json) as emit:
-        done = run(target, name, tuple(arguments or ()), emit)
+        done = run(target, name, after_dashes(arguments), emit)
     output.result(done, f"{name} of {done['environment']} ended well.", as_json=as_json)

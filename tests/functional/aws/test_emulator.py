@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.session import Aws, Endpoint
-from opsctl.deploy.events import silent
-from opsctl.deploy.plan import ImagePlan
+from opsctl.aws.translation import translated
 from opsctl.images.names import ImageName
 from opsctl.images.transport import Transport
-from opsctl.operate.image_source import LocalImage
+from opsctl.local.tasks.images import Source, Start, push_image, snapshot_image
 from tests.functional.aws.conftest import Machine
 from tests.functional.aws.endpoint import Answer
 from tests.functional.aws.test_roles import WHO
@@ -72,12 +68,10 @@ def test_no_proxy_is_asked_for_a_registry_on_this_machine(name: str, machine: Ma
 
 
 def test_what_the_emulators_registry_refuses_is_a_sentence(machine: Machine) -> None:
-    (machine.home / "service").mkdir()
-    machine.write("service/manage.py", "")
+    source = Source([("manage.py", machine.write("manage.py", ""))], "", lambda _: None)
+    digest = snapshot_image(source, Start(), machine.home)
     refused = '{"__type": "ImageTagAlreadyExistsException", "message": "The tag is taken"}'
     machine.aws.answers[""] = Answer(400, refused, {"Content-Type": "application/x-amz-json-1.1"})
     aws = Aws("us-east-1", Endpoint(machine.aws.url, "000000000000"))
-    target: Any = SimpleNamespace(aws=aws, workspace=SimpleNamespace(root=machine.home))
-    plan = ImagePlan("000000000000", "salaries", "content-1", None, True, "salaries@sha256:1")
-    with pytest.raises(AwsError, match="PutImage failed: The tag is taken"):
-        LocalImage(target).ensure(plan, silent)
+    with pytest.raises(AwsError, match="PutImage failed: The tag is taken"), translated():
+        push_image(aws.client("ecr"), root=machine.home, repository="salaries", tag="content-1", digest=digest)

@@ -148,6 +148,7 @@ def _definition(command: list[str]) -> Template:
                 "PortMappings": [{"ContainerPort": 8000}],
                 "StopTimeout": 5,
                 "Environment": [{"Name": "GREETING", "Value": "hello"}, {"Name": "DATA_DIR", "Value": "/data"}],
+                "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": "/data"}],
                 "Secrets": [{"Name": "SECRET", "ValueFrom": {"Ref": "Secret"}}],
                 "LogConfiguration": {
                     "LogDriver": "awslogs",

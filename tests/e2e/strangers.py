@@ -1,0 +1,126 @@
+"""Projects that opsctl has never seen, as their authors would have them."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import re
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.functional.cli import Ran, opsctl
+
+from .conftest import Project
+
+MODEL = """
+from django.db import models
+
+
+class Product(models.Model):
+    name = models.CharField(max_length=100)
+
+    def __str__(self):
+        return self.name
+"""
+ADMIN = """
+from django.contrib import admin
+
+from catalog.models import Product
+
+admin.site.register(Product)
+"""
+# Lines that `opsctl init` asks for, below what startproject wrote.
+FROM_THE_ENVIRONMENT = """
+import os
+
+import dj_database_url
+
+SECRET_KEY = os.environ["SECRET_KEY"]
+DEBUG = os.environ.get("DEBUG", "") == "True"
+ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")
+DATABASES = {"default": dj_database_url.config()}
+"""
+
+
+@dataclass(frozen=True)
+class Stranger(Project):
+    """A project in a folder of its own."""
+
+    def opsctl(self, *arguments: str, timeout: float = 300, stdin: str = "", env: dict[str, str] | None = None) -> Ran:
+        """Run the command line here."""
+        return opsctl(*arguments, cwd=self.root, timeout=timeout, stdin=stdin, env=env or {})
+
+    @property
+    def browser(self) -> Browser:
+        """Someone who visits."""
+        return Browser(self.url.rstrip("/"))
+
+
+class Browser:
+    """Keeps cookies, fills in Django's forms."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body."""
+        try:
+            with self._opener.open(self.url + path, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def log_in(self, path: str, user: str, password: str) -> str:
+        """The page after the login form."""
+        token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(path)[1])[0]
+        form = {"csrfmiddlewaretoken": token, "username": user, "password": password}
+        request = urllib.request.Request(  # noqa: S310
+            self.url + path, urllib.parse.urlencode(form).encode(), {"Referer": self.url + path}
+        )
+        with self._opener.open(request, timeout=20) as answer:
+            body: str = answer.read().decode()
+        return body
+
+
+def startproject(folder: Path) -> Stranger:
+    """`django-admin startproject shop` with one app, a model and the admin, in a repository of its own."""
+    folder.mkdir()
+    subprocess.run([sys.executable, "-m", "django", "startproject", "shop", "."], cwd=folder, check=True)
+    subprocess.run([sys.executable, "-m", "django", "startapp", "catalog"], cwd=folder, check=True)
+    (folder / "catalog" / "models.py").write_text(MODEL)
+    (folder / "catalog" / "admin.py").write_text(ADMIN)
+    (folder / "catalog" / "migrations" / "0001_initial.py").write_text(MIGRATION)
+    settings = folder / "shop" / "settings.py"
+    text = settings.read_text()
+    settings.write_text(text.replace("INSTALLED_APPS = [", 'INSTALLED_APPS = [\n    "catalog",'))
+    (folder / "requirements.txt").write_text("django>=5.2,<6\n")
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    return Stranger(folder)
+
+
+MIGRATION = """
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel(
+            name="Product",
+            fields=[("id", models.BigAutoField(primary_key=True)), ("name", models.CharField(max_length=100))],
+        )
+    ]
+"""
+
+
+def reads_the_environment(project: Stranger, *more: str) -> Stranger:
+    """The same, with the settings that a deployment can set, of which the database is one URL."""
+    settings = project.root / "shop" / "settings.py"
+    settings.write_text(settings.read_text() + FROM_THE_ENVIRONMENT)
+    requirements = project.root / "requirements.txt"
+    requirements.write_text(requirements.read_text() + "\n".join(["dj-database-url", "psycopg[binary]", *more]) + "\n")
+    return project
