@@ -53,7 +53,7 @@ def is_timezone(name: str) -> bool:
     """Whether this is a name of the IANA database."""
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):  # no such name, or one that no file could have
+    except (KeyError, ValueError, OSError):  # no such name, or one that no file could have
         return False
     return True
 
