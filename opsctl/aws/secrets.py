@@ -78,9 +78,8 @@ class Secrets:
             # InvalidRequestException: it is scheduled for deletion. [API CreateSecret]
             if error.aws_code not in {"ResourceExistsException", "InvalidRequestException"}:
                 raise
-            gone = error.aws_code == "InvalidRequestException"
         with translated():
-            if gone:
+            if self._client.describe_secret(SecretId=name).get("DeletedDate"):
                 self._client.restore_secret(SecretId=name)
             if key:
                 self._client.update_secret(SecretId=name, KmsKeyId=key)

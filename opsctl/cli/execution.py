@@ -31,7 +31,7 @@ def execute(
     work = deployment(target, silent, consent=consent, **options)
     plan = work.plan()
     refuse(plan, consent)
-    for note in plan.notes:
+    for note in (*target.workspace.configuration.notes, *plan.notes):
         output.note(note)
     if plan.is_empty:
         return work.execute(plan)

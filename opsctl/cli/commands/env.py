@@ -50,7 +50,9 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     configuration = open_workspace(config).configuration
     names = list(configuration.environments)
     text = f"{configuration.path} is valid: {', '.join(names)}."
-    output.result({"valid": True, "environments": names}, text, as_json=as_json)
+    for note in configuration.notes:
+        output.note(note)
+    output.result({"valid": True, "environments": names, "notes": list(configuration.notes)}, text, as_json=as_json)
 
 
 @app.command("schema")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +39,21 @@ def rendered(source: Source, parts: tuple[Part, ...], user: str) -> Any:
 def joined(values: list[Any]) -> Any:
     """Texts side by side as one; an intrinsic function only where there is one."""
     flat: list[Any] = []
-    for each in values:
+    for each in _spread(values):
         if isinstance(each, str) and flat and isinstance(flat[-1], str):
             flat[-1] += each
         elif each != "":
             flat.append(each)
     return Join("", flat) if len(flat) > 1 else (flat[0] if flat else "")
+
+
+def _spread(values: list[Any]) -> Iterator[Any]:
+    """The values, with the parts of those that were joined before in their place."""
+    for each in values:
+        if isinstance(each, Join):
+            yield from each.data["Fn::Join"][1]
+        else:
+            yield each
 
 
 def value(source: Source, part: Placeholder, user: str) -> Any:
