@@ -116,7 +116,8 @@ class _Loader:
             raise InvalidConfigurationError(
                 str(self._path), sorted(self._issues.values(), key=lambda issue: (issue.line, issue.path))
             )
-        return Configuration(self._path, _with_sharers(environments), default, tuple(self._notes.values()))
+        notes = tuple(text for _, text in sorted(self._notes.items(), key=lambda item: item[0][0]))
+        return Configuration(self._path, _with_sharers(environments), default, notes)
 
     def _blocks(self, root: Located) -> dict[str, Located]:
         """Each environment's block with `defaults` merged under it."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import opsctl
-from opsctl import __version__
 from opsctl.local import ports
 from opsctl.local.procs import MARKER, ProcessId
 from opsctl.local.state import StateDir, read_json, write_json
+from opsctl.local.version import code_version
 
 if TYPE_CHECKING:
     from opsctl.local.settings import LocalSettings
@@ -48,7 +48,7 @@ def spawn_emulator(state: StateDir, settings: LocalSettings, engine: ContainerEn
     _CHILDREN.append(child)
     process = _identify(child.pid)
     if process:
-        process.save(state.emulator, version=__version__)
+        process.save(state.emulator, version=code_version())
 
 
 def _identify(pid: int) -> ProcessId | None:

@@ -23,12 +23,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from opsctl import __version__
 from opsctl.errors import BusyError
 from opsctl.local.procs import ProcessId, end_all, marked
 from opsctl.local.runtime import Runtime, engine_of, recorded, refuse_switch, settle
 from opsctl.local.settings import LocalSettings, LocalTargetError
 from opsctl.local.state import Json, StateDir, read_json
+from opsctl.local.version import code_version
 
 if TYPE_CHECKING:
     from opsctl.local.tasks.container_engine import LocalContainer
@@ -222,7 +222,7 @@ class LocalTarget:
         """The emulator's own report; empty when it doesn't run, doesn't answer or is another version's."""
         record = read_json(self.state.emulator)
         process = ProcessId.load(self.state.emulator)
-        if process is None or not process.alive or record.get("version") != __version__:
+        if process is None or not process.alive or record.get("version") != code_version():
             return {}
         try:
             return self._request("GET", "/_opsctl/health", timeout=3.0)
@@ -244,7 +244,7 @@ class LocalTarget:
         """Whether the recorded emulator is ours and alive, so that waiting for it is enough."""
         record = read_json(self.state.emulator)
         process = ProcessId.load(self.state.emulator)
-        return bool(process and process.alive and record.get("version") == __version__)
+        return bool(process and process.alive and record.get("version") == code_version())
 
     @contextlib.contextmanager
     def _lock(self, progress: Progress) -> Iterator[None]:

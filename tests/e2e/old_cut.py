@@ -28,6 +28,7 @@ def templates(env: Environment) -> tuple[StackTemplate, ...]:
     for template in _templates(env):
         name = HELD_BY.get(template.stack, template.stack)
         cut[name] = _joined(cut[name], template, name) if name in cut else template
+    cut["jobs"] = _without_address(cut["jobs"])
     order: list[StackName] = ["bootstrap", "platform", "network", "data", "jobs", "app"]
     return tuple(_moved(cut[name], name) for name in order)
 
@@ -58,6 +59,15 @@ def _joined(first: StackTemplate, second: StackTemplate, name: StackName) -> Sta
         capabilities=tuple({*first.capabilities, *second.capabilities}),
         after=(*first.after, *second.after),
     )
+
+
+def _without_address(template: StackTemplate) -> StackTemplate:
+    """What prepared a release did not know the service's address, which was made with the service."""
+    parameter = "LoadBalancerDnsName"
+    body = _resolved(compare.parse(template.body), {parameter: "localhost"})
+    del body["Parameters"][parameter]
+    parameters = {key: source for key, source in template.parameters.items() if key != parameter}
+    return replace(template, body=json.dumps(body), parameters=parameters)
 
 
 def _resolved(value: Any, inner: Mapping[str, Any]) -> Any:

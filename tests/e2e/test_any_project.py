@@ -181,8 +181,8 @@ def test_a_removed_secret_is_missing_until_it_is_set_again(press: Stranger) -> N
     listed = {each["name"]: each["there"] for each in press.opsctl("secret", "list", "--json").json}
     assert listed == {"QUEUE_TOKEN": False, "SALT": True}
     assert press.opsctl("deploy").code != 0
-    (press.root / "values.env").write_text("# from elsewhere\nexport QUEUE_TOKEN='back again'\nOTHER=1\n")
-    taken = press.opsctl("secret", "set", "--from-file", "values.env", "--json").json
+    (press.root.parent / "values.env").write_text("# from elsewhere\nexport QUEUE_TOKEN='back again'\nOTHER=1\n")
+    taken = press.opsctl("secret", "set", "--from-file", "../values.env", "--json").json
     assert (taken["set"], taken["left"]) == (["QUEUE_TOKEN"], ["OTHER"])
     press.deploy()
 

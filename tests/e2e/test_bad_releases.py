@@ -20,7 +20,7 @@ def test_a_db_init_that_fails_on_the_first_deploy_is_explained_and_the_next_fini
     """A role of ours is called like a superuser that exists, which DbInit must not take over."""
     config = project.root / "environments.yaml"
     text = config.read_text()
-    config.write_text(text.replace("auth: trust", "auth: trust\n      app_user: opsctl_superuser"))
+    config.write_text(text.replace("    target: local\n", "    target: local\n    rds: {app_user: opsctl_superuser}\n"))
     failed = project.opsctl("deploy", "--env", "local")
     config.write_text(text)
     assert failed.code == 1

@@ -24,8 +24,9 @@ _limits = count(61)
 def change_roles(project: Project) -> None:
     """Something for DbInit to do: another connection limit."""
     path = project.root / "environments.yaml"
-    text = re.sub(r"\n +app_user_connection_limit: \d+", "", path.read_text())
-    path.write_text(text.replace("auth: trust", f"auth: trust\n      app_user_connection_limit: {next(_limits)}"))
+    text = re.sub(r"\n    rds: {app_user_connection_limit: \d+}", "", path.read_text())
+    line = f"    rds: {{app_user_connection_limit: {next(_limits)}}}"
+    path.write_text(text.replace("    target: local\n", f"    target: local\n{line}\n"))
 
 
 def seconds_until_failed(project: Project) -> float:

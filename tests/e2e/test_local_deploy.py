@@ -141,7 +141,8 @@ def test_a_failing_db_init_is_explained_and_the_next_deploy_finishes(project: Pr
     project.aws("secretsmanager", "put-secret-value", "--secret-id", arn, "--secret-string", bad)
     config = project.root / "environments.yaml"
     text = config.read_text()
-    config.write_text(text.replace("auth: trust", "auth: trust\n      app_user_connection_limit: 50"))
+    limited = "    target: local\n    rds: {app_user_connection_limit: 50}\n"
+    config.write_text(text.replace("    target: local\n", limited))
     try:
         failed = project.opsctl("deploy", "--env", "local")
         assert failed.code == 1

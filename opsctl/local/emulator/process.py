@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsctl import __version__
 from opsctl.local import ports
 from opsctl.local.emulator.calls import CallCounter
 from opsctl.local.emulator.extension import Backend, extend_ministack
@@ -36,6 +35,7 @@ from opsctl.local.runtime import engine_of
 from opsctl.local.state import Json, StateDir
 from opsctl.local.tasks.container_engine import ContainerEngine
 from opsctl.local.tasks.spawner import Spawner
+from opsctl.local.version import code_version
 
 logger = logging.getLogger("opsctl.emulator")
 
@@ -219,7 +219,7 @@ class Emulator:
         return {
             "ready": ready,
             "failure": self.failure or self.postgres.failure,
-            "version": __version__,
+            "version": code_version(),
             "postgres": self.postgres.running,
             "services": services,
             "settled": ready and all(_is_settled(each) for each in services),
