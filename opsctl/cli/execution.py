@@ -13,8 +13,10 @@ from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.plan import Consent, Plan
 from opsctl.deploy.preflight import PreflightError
+from opsctl.deploy.tasks import TaskFailedError
 from opsctl.operate.assembly import deployment
 from opsctl.operate.target import Target
+from opsctl.operate.tasks import explained
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
@@ -46,7 +48,10 @@ def execute(
     journal = Journal(target.workspace.root, target.env.name, work.run_id)
     with listening(journal, as_json=as_json) as emit:
         work.begin(emit, consent)
-        return work.execute(plan)
+        try:
+            return work.execute(plan)
+        except TaskFailedError as error:
+            raise explained(error) from error
 
 
 def refuse(plan: Plan, consent: Consent) -> None:

@@ -12,7 +12,6 @@ from opsctl.images.errors import BuildError
 from opsctl.images.source import SourceVersion, content_digest, git_version, migration_ids, source_files
 from opsctl.paths import portable
 
-
 OWN_FILES = ("environments.yaml", "opsctl.lock")
 
 

@@ -81,7 +81,7 @@ def _collect(store: ImageStore, manifest: Descriptor) -> dict[str, bytes]:
 
 
 def _names_packages(path: str) -> bool:
-    return bool(_METADATA.fullmatch(path) or _DPKG.fullmatch(path)) or bool(_SCRIPT.fullmatch(path)) or path in _RELEASES
+    return path in _RELEASES or any(pattern.fullmatch(path) for pattern in (_METADATA, _DPKG, _SCRIPT))
 
 
 def _system(files: dict[str, bytes]) -> str:

@@ -75,7 +75,8 @@ def source_files(folder: Path) -> list[Path]:
     found = []
     for directory, names, files in os.walk(folder):
         names[:] = [name for name in names if name not in _IGNORED_DIRS]
-        found += [Path(directory, name) for name in files if not (name.endswith(_IGNORED_SUFFIXES) or name in _IGNORED_NAMES)]
+        kept = (name for name in files if not name.endswith(_IGNORED_SUFFIXES) and name not in _IGNORED_NAMES)
+        found += [Path(directory, name) for name in kept]
     return sorted(found)
 
 

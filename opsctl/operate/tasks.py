@@ -78,6 +78,19 @@ def run_migrations(target: Target, emit: Emit) -> dict[str, Any]:
     return {"environment": target.env.name, "task": task.arn, "exit_code": task.exit_code}
 
 
+def explained(error: TaskFailedError) -> TaskFailedError:
+    """A release's failure, with the key to write where a migration wants an extension that is not there."""
+    from opsctl.dbroles.missing_extension import missing_extension
+
+    name = missing_extension("\n".join(error.detail))
+    if name is None:
+        return error
+    return TaskFailedError(
+        error.message, detail=error.detail, exit_code=error.exit_code,
+        hint=f"PostgreSQL lacks the extension {name}: add it, application.database.extensions: [{name}], and deploy again.",
+    )  # fmt: skip
+
+
 def listed_jobs(target: Target) -> list[dict[str, Any]]:
     """The application's jobs as environments.yaml has them."""
     return [
