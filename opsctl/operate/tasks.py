@@ -87,7 +87,7 @@ def explained(error: TaskFailedError) -> TaskFailedError:
         return error
     return TaskFailedError(
         error.message, detail=error.detail, exit_code=error.exit_code,
-        hint=f"PostgreSQL lacks the extension {name}: add it, application.database.extensions: [{name}], and deploy again.",
+        hint=f"PostgreSQL lacks the extension {name}: write application.database.extensions: [{name}], deploy again.",
     )  # fmt: skip
 
 
