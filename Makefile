@@ -1,7 +1,9 @@
 # Set-up is one folder, .venv; everything else that runs lives under .opsctl/. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+# The newest that runs: pyenv puts a name on the PATH for every version that it knows, chosen or not.
+PYTHON ?= $(or $(shell for each in python3.13 python3.12 python3.11; do \
+	$$each -c "" 2>/dev/null && { echo $$each; break; }; done),python3.11)
 BIN := .venv/bin
 ENV ?= local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -13,7 +15,7 @@ help: ## Show this list
 
 # Locked with hashes: the same packages on a laptop and in CI.
 .venv/.done: scripts/requirements/main.txt pyproject.toml opsctl/__init__.py
-	@command -v $(PYTHON) >/dev/null || { echo "opsctl needs Python 3.11 (set PYTHON=path)" >&2; exit 2; }
+	@command -v $(PYTHON) >/dev/null || { echo "opsctl needs Python 3.11 to 3.13 (set PYTHON=path)" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r scripts/requirements/main.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
