@@ -41,6 +41,17 @@ _DUMMIES = {
     "region": "us-east-1",
     "release": "build",
 }
+# What every process finds without being told.
+_ALWAYS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "PGHOST": "localhost",
+    "PGPORT": "5432",
+    "PGUSER": "build",
+    "PGDATABASE": "build",
+    "PGSSLMODE": "prefer",
+    "PGAPPNAME": "build",
+}
 _SCRIPT = """#!/venv/bin/python
 import sys
 from {module} import {first}
@@ -57,7 +68,7 @@ def build_environment(application: Application) -> dict[str, str]:
     given = dict.fromkeys(application.secrets, DUMMY_SECRET) | values
     if application.settings is not None:
         given["DJANGO_SETTINGS_MODULE"] = application.settings
-    return {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", **given, **application.build.environment}
+    return {**_ALWAYS, **given, **application.build.environment}
 
 
 def build_commands(application: Application) -> tuple[tuple[str, ...], ...]:
