@@ -8,7 +8,7 @@ BIN := .venv/bin
 ENV ?= local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo image test check format templates golden bench soak clean setup stop
+.PHONY: help demo image test test-other check format templates golden bench soak clean setup stop
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,16 @@ image: setup ## Build the service's image (no container engine needed)
 
 test: setup ## Run all tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not soak" tests
+
+# Another Python of those that opsctl supports, where one is: named, on the PATH, or kept by pyenv.
+OTHER ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python /usr/bin/python3.13 /usr/local/bin/python3.13))
+
+test-other: ## Run the unit tests under another Python
+	@if [ -z "$(OTHER)" ]; then echo "There is no other Python here (set OTHER=path)."; else \
+	  $(OTHER) -m venv .venv-other && \
+	  .venv-other/bin/pip install --quiet --require-hashes -r scripts/requirements/main.txt && \
+	  .venv-other/bin/pip install --quiet --no-deps --no-build-isolation -e . && \
+	  .venv-other/bin/pytest -q -n 2 --dist loadfile -p no:cacheprovider -m "not soak" tests/unit; fi
 
 check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/ruff format --check .

@@ -6,15 +6,18 @@ import threading
 import time
 from functools import partial
 
+from opsctl.config import naming
 from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchanged
-from opsctl.deploy.events import Emit
+from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.lock import Lock
 from opsctl.deploy.removal import StackRemover
+from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower
 from opsctl.operate.assembly import pace
 from opsctl.operate.deployed import require_outputs, state_of
+from opsctl.operate.secrets import RECOVERY_DAYS
 from opsctl.operate.target import Target, owner
 
 
@@ -43,6 +46,20 @@ def remove_all(
                 "Detached; what AWS was told to delete goes on.",
                 hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
             ) from None
+        if "app" in plan.remove:
+            _look_after_secrets(target, emit)
+
+
+def _look_after_secrets(target: Target, emit: Emit) -> None:
+    """What deploys put together goes with the tasks that read it; what people set stays, as data does."""
+    if not ApplicationSecrets(target.env, target.aws).used:
+        return
+    store, derived = target.aws.secrets, naming.derived_secret(target.env, "")
+    for name in store.below(derived):
+        store.remove(name, days=RECOVERY_DAYS)
+    kept = sorted(name.rpartition("/")[2] for name in store.below(naming.secret_name(target.env, "")))
+    if kept:
+        emit(Note(f"Secrets stay: {', '.join(kept)}. `opsctl secret remove NAME` takes one away."))
 
 
 def _destroyer(

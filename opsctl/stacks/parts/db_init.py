@@ -175,7 +175,10 @@ def _concurrency(stack: StackBuilder, function: awslambda.Function) -> None:
 
 def _role(stack: StackBuilder, failed: Any) -> iam.Role:
     env = stack.env
-    statements = [*decrypt_secrets(stack), may_send(failed)]
+    # What it writes is the application's login, where that has a password.
+    writes = env.security.customer_managed_keys and env.database_auth == "password"
+    keys = (use_data_key(stack, "secretsmanager", "kms:Decrypt", "kms:GenerateDataKey"),) if writes else None
+    statements = [*(keys or decrypt_secrets(stack)), may_send(failed)]
     if env.security.customer_managed_keys:
         statements.append(use_data_key(stack, "lambda", "kms:Decrypt"))
     return stack.add(
