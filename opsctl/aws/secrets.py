@@ -21,6 +21,8 @@ class KnownSecret:
     stamp: str
 
 
+# What CreateSecret answers when the name is taken: the second while it waits for deletion. [API CreateSecret]
+_THERE = {"ResourceExistsException", "InvalidRequestException"}
 STAMP_TAG = "opsctl:made-from"
 """Of a derived secret: a hash of what it was put together from."""
 
@@ -57,34 +59,52 @@ class Secrets:
             token = {"NextToken": page["NextToken"]}
 
     def describe(self, arn: str) -> KnownSecret | None:
-        """One secret; None when there is none."""
+        """One secret as it is now, which a list may tell minutes later [API ListSecrets]; None when there is none."""
         try:
             with translated():
-                return _known(self._client.describe_secret(SecretId=arn))
+                found = self._client.describe_secret(SecretId=arn)
+            return None if found.get("DeletedDate") else _known(found)
         except AwsError as error:
             if error.aws_code == "ResourceNotFoundException":
                 return None
             raise
 
+    def make(self, name: str, text: str, *, key: str | None, tags: dict[str, str]) -> None:
+        """Make the secret unless there is one, whose value stays; one that waits for deletion is brought back."""
+        try:
+            self._create(name, text, key, tags)
+        except AwsError as error:
+            if error.aws_code not in _THERE:
+                raise
+            if self._is_going(name):
+                with translated():
+                    self._client.restore_secret(SecretId=name)
+
     def write(self, name: str, text: str, *, key: str | None, tags: dict[str, str]) -> None:
         """Make the secret, or give it a new version; one that waits for deletion is brought back."""
-        listed = [{"Key": tag, "Value": value} for tag, value in tags.items()]
-        encryption = {"KmsKeyId": key} if key else {}
         try:
-            with translated():
-                self._client.create_secret(Name=name, SecretString=text, Tags=listed, **encryption)
+            self._create(name, text, key, tags)
             return
         except AwsError as error:
-            # InvalidRequestException: it is scheduled for deletion. [API CreateSecret]
-            if error.aws_code not in {"ResourceExistsException", "InvalidRequestException"}:
+            if error.aws_code not in _THERE:
                 raise
         with translated():
-            if self._client.describe_secret(SecretId=name).get("DeletedDate"):
+            if self._is_going(name):
                 self._client.restore_secret(SecretId=name)
             if key:
                 self._client.update_secret(SecretId=name, KmsKeyId=key)
             self._client.put_secret_value(SecretId=name, SecretString=text)
-            self._client.tag_resource(SecretId=name, Tags=listed)
+            self._client.tag_resource(SecretId=name, Tags=_tags(tags))
+
+    def _create(self, name: str, text: str, key: str | None, tags: dict[str, str]) -> None:
+        encryption = {"KmsKeyId": key} if key else {}
+        with translated():
+            self._client.create_secret(Name=name, SecretString=text, Tags=_tags(tags), **encryption)
+
+    def _is_going(self, name: str) -> bool:
+        """Whether it waits for deletion."""
+        with translated():
+            return bool(self._client.describe_secret(SecretId=name).get("DeletedDate"))
 
     def encrypt(self, name: str, key: str) -> None:
         """Encrypt the current version with another key."""
@@ -95,6 +115,10 @@ class Secrets:
         """Schedule it for deletion; for so long it can be brought back."""
         with translated():
             self._client.delete_secret(SecretId=name, RecoveryWindowInDays=days)
+
+
+def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": tag, "Value": value} for tag, value in tags.items()]
 
 
 def _known(item: dict[str, Any]) -> KnownSecret:

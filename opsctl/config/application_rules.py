@@ -79,6 +79,14 @@ def counts(env: Environment) -> Iterator[Problem]:
     if application.web.count[0] == 0:
         yield Problem((*_HERE, "web", "count"), "no task would answer visitors", "Write 1 or more.")
     for name, worker in application.workers.items():
+        if worker.count[0] == 0:
+            # Target tracking does nothing without data. [ECS DG service-autoscaling-targettracking]
+            yield Problem(
+                (*_HERE, "workers", name, "count"),
+                "once no task runs there is no CPU to measure, and it would never start again",
+                "Write 1 or more.",
+            )
+    for name, worker in application.workers.items():
         if worker.singleton and worker.count[1] > 1:
             yield Problem(
                 (*_HERE, "workers", name, "count"),

@@ -40,7 +40,7 @@ _EGRESS_SCHEMA = {
     "anyOf": [{"const": "all"}, {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65535}}]
 }
 Egress = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=65535)], ...] | None,
+    Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(max_length=40)] | None,
     BeforeValidator(_all),
     PlainSerializer(lambda ports: "all" if ports is None else ports),
     WithJsonSchema(_EGRESS_SCHEMA, mode="validation"),

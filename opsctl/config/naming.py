@@ -84,9 +84,17 @@ def secret_name(env: Environment, name: str) -> str:
     return f"opsctl/{env.name}/{env.service}/secrets/{name}"
 
 
-def derived_secret(env: Environment, variable: str, process: str | None = None) -> str:
-    """Where a value lies that a deploy puts together from secrets and text; of one process where only that has it."""
-    return f"opsctl/{env.name}/{env.service}/derived/{f'{process}/value/' if process else ''}{variable}"
+def derived_secret(env: Environment, variable: str, text: str) -> str:
+    """Where a value lies that a deploy puts together from secrets and text.
+
+    Another text is another secret: tasks of the release before go on to read what they were deployed with.
+    """
+    return f"{derived_prefix(env)}{hashlib.sha256(text.encode()).hexdigest()[:8]}/{variable}"
+
+
+def derived_prefix(env: Environment) -> str:
+    """What the names of all of them begin with."""
+    return f"opsctl/{env.name}/{env.service}/derived/"
 
 
 def kms_alias(env: Environment, purpose: str) -> str:

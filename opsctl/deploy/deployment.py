@@ -200,12 +200,16 @@ class Deployment:
         platform = self._now.state.outputs("platform")
         lines: tuple[str, ...] = ()
         if error.cause.type == "AWS::ECS::Service":
+            # By its logical id: the event of a failed create may not name it yet.
+            worker = self._worker_of(error.cause.logical_id)
+            name = naming.worker_name(self._env, worker) if worker else naming.service_name(self._env)
             lines = service_failure(
                 self._aws.ecs,
                 self._aws.logs,
                 cluster=platform.get("ClusterName", ""),
-                service=naming.service_name(self._env),  # the event of a failed create may not name it yet
-                log_group=platform.get("ServiceLogGroupName", ""),
+                service=name,
+                log_group=platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
+                container=worker or "service",
             )
         elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
             lines = function_failure(
@@ -216,6 +220,11 @@ class Deployment:
                 waited=waited,
             )
         return StackFailedError(error.message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
+
+    def _worker_of(self, logical_id: str) -> str | None:
+        """The worker whose service has this logical id; None for the web."""
+        workers = self._env.application.workers
+        return next((name for name in workers if logical_id == f"{naming.part_id(name)}Service"), None)
 
     def _keep(self, name: str, stack: Stack, body: str) -> None:
         with self._guard:

@@ -30,7 +30,9 @@ class TailApi(Protocol):
     def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]: ...
 
 
-def service_failure(ecs: ServiceApi, logs: TailApi, *, cluster: str, service: str, log_group: str) -> tuple[str, ...]:
+def service_failure(
+    ecs: ServiceApi, logs: TailApi, *, cluster: str, service: str, log_group: str, container: str = "service"
+) -> tuple[str, ...]:
     """How a stopped task ended and its last log lines; never raises, as it explains another failure."""
     name = service.rsplit("/", 1)[-1]
     try:
@@ -40,7 +42,7 @@ def service_failure(ecs: ServiceApi, logs: TailApi, *, cluster: str, service: st
             return tuple(found.events) if found else ()
         # Tasks that the rollback stopped ended well; the newest that did not is the one to blame.
         task = next((item for item in tasks if item.exit_code != 0), tasks[0])
-        lines = logs.tail(log_group, f"service/service/{task.id}", 15)
+        lines = logs.tail(log_group, f"{container}/{container}/{task.id}", 15)
     except AwsError as error:
         return (f"(The service's tasks can't be read: {error.message})",)
     return (*lines, f"Task {task.id} stopped: {how_it_ended(task)}.")

@@ -61,10 +61,14 @@ class ApplicationSecrets:
         """Read what is there: names and versions, no values."""
         if not self.used:
             return
-        self.known = dict(self.store.below(_prefix(self.env)))
-        for name, source in self.env.application.secrets.items():
-            if source.startswith("arn:") and (found := self.store.describe(source)) is not None:
-                self.known[naming.secret_name(self.env, name)] = found
+        self.known = {}
+        places = {
+            naming.secret_name(self.env, name): source if source.startswith("arn:") else ""
+            for name, source in self.env.application.secrets.items()
+        }
+        for name, foreign in {**places, **dict.fromkeys((each.name for each in self._derived), "")}.items():
+            if (found := self.store.describe(foreign or name)) is not None:
+                self.known[name] = found
         # secret_key and the database's login are stacks' own, and their names CloudFormation's.
         for stack, output in (("platform", "DjangoSecretArn"), ("data", "LoginSecretArn")):
             place = state.outputs(stack).get(output)
@@ -113,7 +117,7 @@ class ApplicationSecrets:
         key, tags, written = state.outputs("platform").get("DataKeyArn"), _tags(self.env), 0
         for name in self._missing_generated():
             value = "".join(secrets.choice(_ALPHABET) for _ in range(GENERATED_LENGTH))
-            self.store.write(naming.secret_name(self.env, name), value, key=key, tags=tags)
+            self.store.make(naming.secret_name(self.env, name), value, key=key, tags=tags)
             written += 1
         if written:
             self.look(state)

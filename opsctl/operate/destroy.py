@@ -54,7 +54,7 @@ def _look_after_secrets(target: Target, emit: Emit) -> None:
     """What deploys put together goes with the tasks that read it; what people set stays, as data does."""
     if not ApplicationSecrets(target.env, target.aws).used:
         return
-    store, derived = target.aws.secrets, naming.derived_secret(target.env, "")
+    store, derived = target.aws.secrets, naming.derived_prefix(target.env)
     for name in store.below(derived):
         store.remove(name, days=RECOVERY_DAYS)
     kept = sorted(name.rpartition("/")[2] for name in store.below(naming.secret_name(target.env, "")))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
@@ -35,15 +36,32 @@ def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any
             raise UsageError(
                 f"{target.env.name} has no service `{name}`.", code="unknown-service", hint=nearest(name, services)
             )
-    state = state_of(target, bodies=True)
     chosen = names or services
-    values = {name: _next(_deployed(state, name)) for name in chosen}
-    roll_out(target, state, values, emit, text=f"restart {', '.join(chosen)}")
+    with locked(target) as lock:
+        state = state_of(target, bodies=True)
+        values = {name: _next(deployed_value(state, name)) for name in chosen}
+        roll_out(target, state, values, emit, lock, text=f"restart {', '.join(chosen)}")
     return {"environment": target.env.name, "restarted": list(chosen)}
 
 
-def roll_out(target: Target, state: RemoteState, values: Mapping[str, str], emit: Emit, *, text: str) -> None:
-    """Give services another value of what makes them start anew, under the lock, and follow until they are steady."""
+@contextmanager
+def locked(target: Target) -> Iterator[Lock]:
+    """The environment's lock, under which nobody else changes what is read now."""
+    bucket = require_outputs(target, state_of(target), "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
+    with Lock(
+        target.aws.s3, bucket, target.env.name, owner=owner(), run_id=run_id(), command=target.workspace.command,
+        clock=time.time,
+    ) as lock:  # fmt: skip
+        yield lock
+
+
+def roll_out(
+    target: Target, state: RemoteState, values: Mapping[str, str], emit: Emit, lock: Lock, *, text: str
+) -> None:
+    """Give services another value of what makes them start anew, and follow until they are steady.
+
+    `state` was read under the lock.
+    """
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
     require_outputs(target, state, "app", "ServiceName")
     stack = state.stacks["app"]
@@ -62,17 +80,13 @@ def roll_out(target: Target, state: RemoteState, values: Mapping[str, str], emit
                 hint=f"Run `opsctl deploy --env {target.env.name}` once.",
             )
         context[name] = value
-    started, run = time.monotonic(), run_id()
+    started = time.monotonic()
     emit(StepStarted("app", text))
-    with Lock(
-        target.aws.s3, bucket, target.env.name, owner=owner(), run_id=run, command=target.workspace.command,
-        clock=time.time,
-    ) as lock:  # fmt: skip
-        try:
-            _runner(target, emit, run, bucket, lock).run(template, state, context)
-        except OpsctlError as error:
-            emit(StepFinished("app", "failed", error.message, time.monotonic() - started))
-            raise
+    try:
+        _runner(target, emit, run_id(), bucket, lock).run(template, state, context)
+    except OpsctlError as error:
+        emit(StepFinished("app", "failed", error.message, time.monotonic() - started))
+        raise
     emit(StepFinished("app", "done", "new tasks serve", time.monotonic() - started))
 
 
@@ -81,7 +95,8 @@ def parameter_of(process: str) -> str:
     return f"{naming.part_id(container_name(process))}Rollout"
 
 
-def _deployed(state: RemoteState, process: str) -> str:
+def deployed_value(state: RemoteState, process: str) -> str:
+    """What it is now; "" where the service is not deployed."""
     stack = state.stacks.get("app")
     return stack.parameters.get(parameter_of(process), "") if stack is not None else ""
 

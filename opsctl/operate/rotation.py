@@ -10,9 +10,10 @@ from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.errors import OpsctlError
 from opsctl.operate.database import rotate_login
 from opsctl.operate.deployed import state_of
-from opsctl.operate.restart import parameter_of, roll_out
+from opsctl.operate.restart import deployed_value, locked, roll_out
 
 if TYPE_CHECKING:
+    from opsctl.deploy.state import RemoteState
     from opsctl.operate.target import Target
 
 
@@ -24,6 +25,34 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
             code="no-password",
             hint="application.database.auth: password has one.",
         )
+    services = ("web", *target.env.application.workers)
+    with locked(target) as lock:
+        state = state_of(target, bodies=True)
+        secrets = ApplicationSecrets(target.env, target.aws)
+        digest = (
+            state.stacks["app"].parameters.get("ImageUri", "").rpartition("@sha256:")[2]
+            if "app" in state.stacks
+            else ""
+        )
+        secrets.look(state)
+        behind = _is_behind(state, secrets, digest, services)
+        if behind:
+            # Tasks still hold the login before: changing that one's password would cut them off.
+            emit(
+                Note("The rotation before this one was not finished: its tasks are started anew, and no other begins.")
+            )
+            answer = {"login": "the login that was rotated to before", "previous": ""}
+        else:
+            answer = _rotate(target, emit)
+        secrets.write(state, digest)
+        stamp = secrets.stamp(state, digest) or "0"
+        if "app" in state.stacks:
+            values = {name: _with_stamp(deployed_value(state, name), stamp) for name in services}
+            roll_out(target, state, values, emit, lock, text="start the tasks anew, with the new password")
+    return {"environment": target.env.name, "login": answer["login"], "previous": answer["previous"]}
+
+
+def _rotate(target: Target, emit: Emit) -> dict[str, Any]:
     started = time.monotonic()
     emit(StepStarted("rotate", "give the other login a new password"))
     answer = rotate_login(target)
@@ -31,19 +60,14 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
         emit(Note(str(finding)))
     emit(StepFinished("rotate", "done", f"{answer['login']} instead of {answer['previous']}",
                       time.monotonic() - started))  # fmt: skip
-    state = state_of(target, bodies=True)
-    image = state.stacks["app"].parameters.get("ImageUri", "") if "app" in state.stacks else ""
-    digest = image.rpartition("@sha256:")[2]
-    secrets = ApplicationSecrets(target.env, target.aws)
-    secrets.write(state, digest)
-    stamp = secrets.stamp(state, digest) or "0"
-    if "app" in state.stacks:
-        values = {
-            name: _with_stamp(state.stacks["app"].parameters.get(parameter_of(name), ""), stamp)
-            for name in ("web", *target.env.application.workers)
-        }
-        roll_out(target, state, values, emit, text="start the tasks anew, with the new password")
-    return {"environment": target.env.name, "login": answer["login"], "previous": answer["previous"]}
+    return answer
+
+
+def _is_behind(state: RemoteState, secrets: ApplicationSecrets, digest: str, services: tuple[str, ...]) -> bool:
+    """Whether tasks run that were started before the secrets were as they are now."""
+    stamp = secrets.stamp(state, digest)
+    deployed = {deployed_value(state, name).partition(".")[0] for name in services} - {""}
+    return stamp is None or bool(deployed - {stamp})
 
 
 def _with_stamp(value: str, stamp: str) -> str:

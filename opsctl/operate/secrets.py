@@ -76,13 +76,20 @@ def list_secrets(target: Target) -> list[dict[str, Any]]:
 
 
 def remove(target: Target, name: str) -> dict[str, Any]:
-    """Schedule a secret for deletion. Raises OpsctlError when there is none."""
+    """Schedule a secret for deletion. Raises OpsctlError when there is none, and while tasks would read it."""
     place = naming.secret_name(target.env, name)
-    if place not in target.aws.secrets.below(place):
+    if target.aws.secrets.describe(place) is None:
         raise OpsctlError(
             f"{target.env.name} has no secret {name}.",
             code="unknown-secret",
             hint="`opsctl secret list` shows what there is.",
+        )
+    bodies = state_of(target, bodies=True).bodies
+    if name in target.env.application.secrets or any(place in body for body in bodies.values()):
+        raise OpsctlError(
+            f"Tasks of {target.env.name} read {name} when they start, and would not start without it.",
+            code="secret-in-use",
+            hint="Take it out of application.secrets, deploy, then remove it.",
         )
     target.aws.secrets.remove(place, days=RECOVERY_DAYS)
     return {"environment": target.env.name, "secret": name, "days": RECOVERY_DAYS}

@@ -49,7 +49,9 @@ def _s3_endpoint(stack: StackBuilder) -> None:
         "s3:DeleteObject",
         "s3:GetObject",
         "s3:GetObjectVersion",
+        "s3:GetBucketLocation",
         "s3:ListBucket",
+        "s3:ListMultipartUploadParts",
         "s3:PutObject",
     ]
     statements = [
@@ -65,6 +67,9 @@ def _s3_endpoint(stack: StackBuilder) -> None:
     if sources:
         # Whether they are read as s3:// with the task's role, or by https without any.
         statements.append(allow("ReadSources", "s3:GetObject", objects_in(sources), principal="*"))
+    if stack.env.security.egress is None:
+        # Tasks may connect to everything, so to everybody's buckets; whose they may use, their roles say.
+        statements = [allow("UseS3", "s3:*", "*", principal="*")]
     stack.add(
         ec2.VPCEndpoint(
             "S3Endpoint",

@@ -176,11 +176,12 @@ def test_a_restart_starts_the_tasks_of_one_service_anew(press: Stranger) -> None
     assert press.opsctl("restart", "qeue").code == 2
 
 
-def test_a_removed_secret_is_missing_until_it_is_set_again(press: Stranger) -> None:
-    assert press.opsctl("secret", "remove", "QUEUE_TOKEN", "--yes").code == 0
+def test_a_secret_that_tasks_read_is_not_removed_and_a_file_of_values_is_taken_over(press: Stranger) -> None:
+    kept = press.opsctl("secret", "remove", "QUEUE_TOKEN", "--yes")
+    assert kept.code == 1
+    assert "would not start without it" in kept.err
     listed = {each["name"]: each["there"] for each in press.opsctl("secret", "list", "--json").json}
-    assert listed == {"QUEUE_TOKEN": False, "SALT": True}
-    assert press.opsctl("deploy").code != 0
+    assert listed == {"QUEUE_TOKEN": True, "SALT": True}
     (press.root.parent / "values.env").write_text("# from elsewhere\nexport QUEUE_TOKEN='back again'\nOTHER=1\n")
     taken = press.opsctl("secret", "set", "--from-file", "../values.env", "--json").json
     assert (taken["set"], taken["left"]) == (["QUEUE_TOKEN"], ["OTHER"])

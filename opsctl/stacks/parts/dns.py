@@ -27,6 +27,8 @@ def certificate(
         DomainValidationOptions=[
             certificatemanager.DomainValidationOption(DomainName=each, HostedZoneId=zone_id)
             for each in (domain, *others)
+            # A name and all names below it are validated by the same record, which can't be made twice.
+            if each.removeprefix("*.") not in {domain, *others} or not each.startswith("*.")
         ],
         CertificateTransparencyLoggingPreference="ENABLED",
     )

@@ -154,21 +154,26 @@ def _listeners(stack: StackBuilder, balancer: elb.LoadBalancer, targets: elb.Tar
         )
     )
     if stack.env.application.web.redirect:
-        _redirects(stack, https)
+        _redirects(stack, https, forward)
 
 
-def _redirects(stack: StackBuilder, listener: elb.Listener) -> None:
-    """Visitors of the other names are sent to the first, with path and query as they are. [API RedirectActionConfig]"""
+def _redirects(stack: StackBuilder, listener: elb.Listener, forward: elb.Action) -> None:
+    """Visitors of the other names are sent to the first, with path and query as they are. [API RedirectActionConfig]
+
+    The first has a rule before all of them: a wildcard among the others may mean it too, and would send it to itself.
+    """
     first, *others = stack.env.application.web.domains
     to_first = elb.RedirectConfig(Host=first, StatusCode="HTTP_301")
-    for index, name in enumerate(others, start=1):
+    stay = elb.ListenerRuleAction(Type="forward", TargetGroupArn=forward.TargetGroupArn)
+    away = elb.ListenerRuleAction(Type="redirect", RedirectConfig=to_first)
+    for index, name in enumerate((first, *others)):
         stack.add(
             elb.ListenerRule(
-                f"Redirect{index}",
+                f"Redirect{index}" if index else "FirstName",
                 ListenerArn=Ref(listener),
-                Priority=index,
+                Priority=index + 1,
                 Conditions=[elb.Condition(Field="host-header", HostHeaderConfig=elb.HostHeaderConfig(Values=[name]))],
-                Actions=[elb.ListenerRuleAction(Type="redirect", RedirectConfig=to_first)],
+                Actions=[away if index else stay],
             )
         )
 

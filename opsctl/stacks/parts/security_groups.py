@@ -103,12 +103,17 @@ def _visitors(stack: StackBuilder, group: Any) -> None:
         (f"Range{index}", each, each) for index, each in enumerate(allowed, start=1)
     ]  # fmt: skip
     reason = "Port 80 answers with a redirect to HTTPS only." if https else "No certificate yet: HTTP is all there is."
+    if https:  # port 80 only redirects: one rule for it, as a group has room for sixty
+        redirected = _from(
+            "LoadBalancerFromAnywhereHttp", group, 80, ANYWHERE, "HTTP from anywhere, redirected to HTTPS"
+        )
+        stack.add(skip(redirected, "CKV_AWS_260", reason))
     for title, cidr, name in who:
-        what = f"HTTP from {name}, redirected to HTTPS" if https else f"HTTP from {name}"
-        http_rule = _from(f"LoadBalancerFrom{title}Http", group, 80, cidr, what)
-        stack.add(http_rule if allowed else skip(http_rule, "CKV_AWS_260", reason))
         if https:
             stack.add(_from(f"LoadBalancerFrom{title}Https", group, 443, cidr, f"HTTPS from {name}"))
+            continue
+        http_rule = _from(f"LoadBalancerFrom{title}Http", group, 80, cidr, f"HTTP from {name}")
+        stack.add(http_rule if allowed else skip(http_rule, "CKV_AWS_260", reason))
 
 
 def _from(title: str, group: Any, port: int, cidr: str, what: str) -> Any:

@@ -7,6 +7,7 @@ writable root [UG ECS]; people start a one-off task instead.
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -227,6 +228,7 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
             allow("ReadSecret", "secretsmanager:GetSecretValue", places[0] if len(places) == 1 else places)
         )
         statements += decrypt_secrets(stack)
+        statements += _foreign_keys(places)
     return stack.add(
         iam.Role(
             f"{title}ExecutionRole",
@@ -237,10 +239,22 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
     )
 
 
+def _foreign_keys(places: list[Any]) -> list[Statement]:
+    """A secret of somebody else may lie under a key of theirs; which one, only Secrets Manager knows."""
+    foreign = [place for place in places if isinstance(place, str)]
+    if not foreign:
+        return []
+    through = {"kms:ViaService": Sub("secretsmanager.${AWS::Region}.${AWS::URLSuffix}")}
+    condition = {"StringEquals": through, "StringLike": {"kms:EncryptionContext:SecretARN": foreign}}
+    return [allow("DecryptForeignSecrets", "kms:Decrypt", arn("kms", "key/*"), condition=condition)]
+
+
 def _readable(place: Any) -> Any:
     """The resource of a policy: an ARN that opsctl wrote lacks the six characters that Secrets Manager adds."""
     if isinstance(place, Sub):
         return Sub(f"{place.data['Fn::Sub']}-??????")
+    if isinstance(place, str) and not re.search(r"-[A-Za-z0-9]{6}$", place):
+        return f"{place}-??????"
     return place
 
 

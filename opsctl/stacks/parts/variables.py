@@ -49,11 +49,10 @@ def variables(stack: StackBuilder, name: str, process: Process) -> Variables:
     application = stack.env.application
     written = application.variables(process)
     for variable, text in written.items():
-        own = name if variable in process.environment else None
-        _add(stack, found, variable, text, user=login_user(stack.env, name), own=own)
+        _add(stack, found, variable, text, user=login_user(stack.env, name))
     for secret in application.secrets:
         if secret not in written:
-            _add(stack, found, secret, f"${{secrets.{secret}}}", user="", own=None)
+            _add(stack, found, secret, f"${{secrets.{secret}}}", user="")
     _files(stack, found, user=login_user(stack.env, name))
     return found
 
@@ -80,14 +79,14 @@ def login_user(env: Environment, name: str) -> str:
 def derived(env: Environment) -> tuple[Derived, ...]:
     """Every secret that a deploy has to derive, each once."""
     found: dict[str, Derived] = {}
-    for name, process in env.application.processes():
+    for _, process in env.application.processes():
         for variable, text in env.application.variables(process).items():
             if _is_composite(env, text):
-                place = naming.derived_secret(env, variable, name if variable in process.environment else None)
+                place = naming.derived_secret(env, variable, text)
                 found[place] = Derived(place, text)
-    for index, text in enumerate(env.application.files.values()):
+    for text in env.application.files.values():
         if _is_composite(env, text):
-            place = naming.derived_secret(env, f"file-{index}")
+            place = naming.derived_secret(env, "file", text)
             found[place] = Derived(place, text)
     return tuple(found.values())
 
@@ -151,21 +150,23 @@ def _login(stack: StackBuilder, key: str) -> Any:
     return Join("", [stack.output_of("data", "LoginSecretArn"), f":{key}::"])
 
 
-def _add(stack: StackBuilder, found: Variables, variable: str, text: str, *, user: str, own: str | None) -> None:
+def _add(stack: StackBuilder, found: Variables, variable: str, text: str, *, user: str) -> None:
     env = stack.env
     parts = placeholder.parse(text)
     found.replica |= any(isinstance(part, Placeholder) and part.group == "replica" for part in parts)
     if _is_composite(env, text):
-        place = arn("secretsmanager", f"secret:{naming.derived_secret(env, variable, own)}")
+        place = arn("secretsmanager", f"secret:{naming.derived_secret(env, variable, text)}")
         _secret(found, variable, place, place)
     elif len(parts) == 1 and isinstance(parts[0], Placeholder) and _is_secret(env, parts[0]):
         value, place = _whole_secret(stack, parts[0])
         _secret(found, variable, value, place)
     else:
+        found.secrets.pop(variable, None)
         found.plain[variable] = rendered(template_source(stack), parts, user)
 
 
 def _secret(found: Variables, variable: str, value: Any, place: Any) -> None:
+    found.plain.pop(variable, None)  # ECS takes a name once
     found.secrets[variable] = value
     if not any(_same(place, known) for known in found.arns):
         found.arns.append(place)
@@ -211,11 +212,11 @@ def _files(stack: StackBuilder, found: Variables, *, user: str) -> None:
     if not files:
         return
     names = [f"OPSCTL_FILE_{index}" for index in range(len(files))]
-    for index, (variable, text) in enumerate(zip(names, files.values(), strict=True)):
+    for variable, text in zip(names, files.values(), strict=True):
         if _is_composite(stack.env, text):
-            place = arn("secretsmanager", f"secret:{naming.derived_secret(stack.env, f'file-{index}')}")
+            place = arn("secretsmanager", f"secret:{naming.derived_secret(stack.env, 'file', text)}")
             _secret(found, variable, place, place)
         else:
-            _add(stack, found, variable, text, user=user, own=None)
+            _add(stack, found, variable, text, user=user)
     found.plain["OPSCTL_FILES"] = json.dumps({path: f"${{{name}}}" for path, name in zip(files, names, strict=True)})
     found.plain["OPSCTL_FILES_VARIABLES"] = ",".join(names)

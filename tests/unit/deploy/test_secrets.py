@@ -61,6 +61,11 @@ def made(client: Any, name: str, text: str) -> str:
 
 
 def value(client: Any, name: str) -> str:
+    """A secret's text; of a derived one by its last word, as its name holds a hash of what it is made from."""
+    kind, _, last = name.partition("/")
+    if kind == "derived":
+        listed = client.list_secrets()["SecretList"]
+        name = next(each["Name"] for each in listed if each["Name"].endswith(f"/{last}")).removeprefix(PREFIX)
     return str(client.get_secret_value(SecretId=PREFIX + name)["SecretString"])
 
 

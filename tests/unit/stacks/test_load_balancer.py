@@ -168,3 +168,27 @@ def test_it_waits_for_nothing_that_takes_minutes_and_says_where_it_answers() -> 
     assert dev.outputs["TargetGroupArn"] == ref("TargetGroup")
     assert dev["HttpListener"]["DefaultActions"] == [{"Type": "forward", "TargetGroupArn": ref("TargetGroup")}]
     assert {"LoadBalancerDnsName", "TargetGroupArn", "LoadBalancerFullName", "TargetGroupFullName"} <= set(dev.outputs)
+
+
+def test_visitors_of_other_names_are_sent_to_the_first_which_a_wildcard_does_not_send_to_itself() -> None:
+    stack = build(
+        "prd",
+        application__web__domains=("app.salaries.example.com", "*.salaries.example.com"),
+        application__web__redirect=True,
+    )
+    rules = sorted(
+        stack.of_type("AWS::ElasticLoadBalancingV2::ListenerRule").values(), key=lambda rule: rule["Priority"]
+    )
+    told = [(rule["Conditions"][0]["HostHeaderConfig"]["Values"], rule["Actions"][0]["Type"]) for rule in rules]
+    assert told == [(["app.salaries.example.com"], "forward"), (["*.salaries.example.com"], "redirect")]
+    certificate = stack["Certificate"]
+    assert certificate["SubjectAlternativeNames"] == ["*.salaries.example.com"]
+    assert [each["DomainName"] for each in certificate["DomainValidationOptions"]] == [
+        "app.salaries.example.com", "*.salaries.example.com",
+    ]  # fmt: skip
+
+
+def test_a_name_and_all_below_it_are_validated_by_one_record() -> None:
+    stack = build("prd", application__web__domains=("salaries.example.com", "*.salaries.example.com"))
+    assert [each["DomainName"] for each in stack["Certificate"]["DomainValidationOptions"]] == ["salaries.example.com"]
+    assert {"AliasIpv4", "AliasIpv6", "Alias2Ipv4", "Alias2Ipv6"} <= set(stack.resources)

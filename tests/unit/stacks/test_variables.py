@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -10,6 +11,12 @@ from opsctl.config.models import Environment
 from opsctl.stacks import app, data, jobs
 from opsctl.stacks.parts.variables import derived
 from tests.unit.stacks.reading import Stack, ref, statements, sub
+
+
+def made(variable: str, text: str) -> Any:
+    """Where a derived secret lies: by its text."""
+    return sub(f"{SECRET}/derived/{hashlib.sha256(text.encode()).hexdigest()[:8]}/{variable}")
+
 
 SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:opsctl/dev/shop"
 WORKER = {"command": ("python", "w")}
@@ -75,19 +82,18 @@ def test_a_secret_is_named_and_one_among_text_is_a_secret_of_its_own() -> None:
         workers={"queue": {**WORKER, "environment": {"MAIL": "x${secrets.TOKEN}"}}},
     )
     assert secrets(env) == {
-        "MAIL": sub(f"{SECRET}/derived/MAIL"),
+        "MAIL": made("MAIL", "smtp://u:${secrets.TOKEN}@h"),
         "KEY": ref("DjangoSecretArn"),
         "ALIAS": sub(f"{SECRET}/secrets/TOKEN"),
         "TOKEN": sub(f"{SECRET}/secrets/TOKEN"),
         "FOREIGN": "arn:aws:secretsmanager:us-east-1:111111111111:secret:x-AbCdEf",
     }
-    assert secrets(env, "Queue")["MAIL"] == sub(f"{SECRET}/derived/queue/value/MAIL")
-    assert {(each.name.removeprefix("opsctl/dev/shop/"), each.text) for each in derived(env)} == {
-        ("derived/MAIL", "smtp://u:${secrets.TOKEN}@h"), ("derived/queue/value/MAIL", "x${secrets.TOKEN}"),
-    }  # fmt: skip
+    assert secrets(env, "Queue")["MAIL"] == made("MAIL", "x${secrets.TOKEN}")
+    assert {each.text for each in derived(env)} == {"smtp://u:${secrets.TOKEN}@h", "x${secrets.TOKEN}"}
     given = statements(Stack(app.build(env))["ServiceExecutionRole"]["Policies"][0]["PolicyDocument"])
+    mail = made("MAIL", "smtp://u:${secrets.TOKEN}@h")["Fn::Sub"]
     assert given["ReadSecret"]["Resource"] == [
-        sub(f"{SECRET}/derived/MAIL-??????"), ref("DjangoSecretArn"), sub(f"{SECRET}/secrets/TOKEN-??????"),
+        sub(f"{mail}-??????"), ref("DjangoSecretArn"), sub(f"{SECRET}/secrets/TOKEN-??????"),
         "arn:aws:secretsmanager:us-east-1:111111111111:secret:x-AbCdEf",
     ]  # fmt: skip
 
@@ -102,7 +108,7 @@ def test_with_passwords_login_and_password_are_read_when_a_task_starts() -> None
         found = secrets(env, task)
         assert found["PGUSER"] == found["U"] == {"Fn::Join": ["", [login, ":username::"]]}
         assert found["P"] == {"Fn::Join": ["", [login, ":password::"]]}
-        assert found["DATABASE_URL"] == sub(f"{SECRET}/derived/DATABASE_URL")
+        assert found["DATABASE_URL"] == made("DATABASE_URL", "${database.url}")
         assert "PGUSER" not in plain(env, task)
     assert Stack(data.build(env))["LoginSecret"] == {
         "Description": "The application's login to the shop database in dev"
@@ -129,7 +135,7 @@ def test_files_are_written_by_the_start_program() -> None:
     assert found["OPSCTL_FILES"] == '{"/etc/a.cfg": "${OPSCTL_FILE_0}", "/etc/b.cfg": "${OPSCTL_FILE_1}"}'
     assert found["OPSCTL_FILES_VARIABLES"] == "OPSCTL_FILE_0,OPSCTL_FILE_1"
     assert found["OPSCTL_FILE_1"] == "u = dev"
-    assert secrets(env)["OPSCTL_FILE_0"] == sub(f"{SECRET}/derived/file-0")
+    assert secrets(env)["OPSCTL_FILE_0"] == made("file", "k = ${secrets.TOKEN}")
     assert container(env)["Command"] == ["python", "/opt/opsctl/start.py", "gunicorn", "x"]
 
 
@@ -193,3 +199,22 @@ def test_the_statement_timeout_is_the_tasks_where_one_login_owns_all() -> None:
     assert plain(env)["PGOPTIONS"] == "-c statement_timeout=30000"
     assert "PGOPTIONS" not in plain(env, "Queue")
     assert "PGOPTIONS" not in plain(environment())
+
+
+def test_a_variable_that_is_a_secret_as_well_is_a_secret_alone() -> None:
+    env = environment(secrets=("PGDATABASE", "PORT"), environment={"PGUSER": "hello"}, database={"owner": True})
+    both = set(plain(env)) & set(secrets(env))
+    assert both == set()
+    assert plain(env)["PGUSER"] == "hello"
+    assert {"PGDATABASE", "PORT"} <= set(secrets(env))
+
+
+def test_a_foreign_secret_may_lie_under_a_key_of_others_and_be_named_without_its_suffix() -> None:
+    env = environment(secrets={"A": "arn:aws:secretsmanager:us-east-1:222222222222:secret:licence"})
+    given = statements(Stack(app.build(env))["ServiceExecutionRole"]["Policies"][0]["PolicyDocument"])
+    assert given["ReadSecret"]["Resource"] == "arn:aws:secretsmanager:us-east-1:222222222222:secret:licence-??????"
+    condition = given["DecryptForeignSecrets"]["Condition"]
+    assert condition["StringLike"] == {"kms:EncryptionContext:SecretARN": [given["ReadSecret"]["Resource"]]}
+    assert "DecryptForeignSecrets" not in statements(
+        Stack(app.build(environment(secrets=("B",))))["ServiceExecutionRole"]["Policies"][0]["PolicyDocument"]
+    )
