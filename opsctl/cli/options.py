@@ -28,6 +28,13 @@ RegionOption = Annotated[
 TimeoutOption = Annotated[
     int, typer.Option("--timeout", min=1, help="Minutes to wait for one stack before leaving it to CloudFormation.")
 ]
+LockedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--locked/--no-locked", show_default=False,
+        help="Take opsctl.lock as it is, and refuse one that is out of date; default: with CI set.",
+    ),
+]  # fmt: skip
 StacksArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[STACK]...", help="Only these stacks, such as `app`.", show_default=False)
 ]

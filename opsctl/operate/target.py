@@ -48,13 +48,14 @@ class Workspace:
     """The file and the folder it stands in.
 
     `ask` asks a person for what is not to be seen, None where nobody can be asked; `tell` says what takes a while;
-    `command` is what was typed, for the lock.
+    `command` is what was typed, for the lock. `locked` refuses to resolve requirements; None: where CI is set.
     """
 
     configuration: Configuration
     ask: Callable[[str], str | None] = lambda _: None
     tell: Callable[[str], None] = lambda _: None
     command: str = "opsctl"
+    locked: bool | None = None
 
     @classmethod
     def open(cls, config: Path | None, **person: Any) -> Workspace:
@@ -155,7 +156,8 @@ class Target:
         """Where its images are built. With CI set, what was locked is taken as it is."""
         from opsctl.images.workshop import Workshop
 
-        return Workshop(self.project, frozen=bool(os.environ.get("CI")))
+        locked = self.workspace.locked
+        return Workshop(self.project, frozen=bool(os.environ.get("CI")) if locked is None else locked)
 
     @cached_property
     def templates(self) -> tuple[StackTemplate, ...]:

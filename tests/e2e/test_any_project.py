@@ -40,18 +40,17 @@ def test_a_new_site_answers_with_its_admin_and_a_superuser_logs_in(shop: Strange
     assert (made.code, made.json["exit_code"]) == (0, 0), made.err
     assert "Products" in browser.log_in("/admin/login/?next=/admin/", "ann", "a-long-password")
     assert shop.deploy().json["changed"] is False
-    again = shop.opsctl("init", "--json").json
-    assert again["already_initialised"]
-
-
-def test_a_one_off_command_ends_with_its_own_exit_code_and_may_have_a_terminal(shop: Stranger) -> None:
-    reads_the_environment(shop)
-    shop.opsctl("init")
-    shop.deploy()
+    assert shop.opsctl("init", "--json").json["already_initialised"]
+    # One-off commands end with their own exit code, and may have a terminal.
     assert shop.opsctl("run", "--", "python", "-c", "raise SystemExit(7)").code == 7
     typed = shop.opsctl("run", "-i", "--", "manage.py", "shell", stdin="print(6 * 7)\n")
     assert (typed.code, typed.out.split()[-1]) == (0, "42")
     assert shop.opsctl("run", "-i", "--", "no-such-program").code == 1
+    # What CI builds was locked before.
+    (shop.root / "requirements.txt").write_text("django>=5.2,<6\ndj-database-url\n")
+    stale = shop.opsctl("deploy", "--locked")
+    assert stale.code == 1
+    assert "opsctl.lock is older than what it was made from" in stale.err
 
 
 WORKER = """

@@ -10,6 +10,7 @@ from opsctl.cli.options import (
     ConfigOption,
     EnvOption,
     JsonOption,
+    LockedOption,
     RegionOption,
     StacksArgument,
     TimeoutOption,
@@ -53,6 +54,7 @@ def deploy(
             help="Local environments: processes (a new one's default) or containers (docker or podman).",
         ),
     ] = None,
+    locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
     config: ConfigOption = None,
@@ -71,7 +73,7 @@ def deploy(
     from opsctl.operate.assembly import deployment
     from opsctl.operate.deployed import service_url
 
-    target = open_workspace(config).target(env, region, runtime)
+    target = open_workspace(config, locked=locked).target(env, region, runtime)
     consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
     options: dict[str, Any] = {
         "stacks": tuple(stacks or ()),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, LockedOption, RegionOption
 from opsctl.errors import ExitCode
 
 app = typer.Typer(name="image", help="Build, push and check images.", no_args_is_help=True, rich_markup_mode=None)
@@ -47,6 +47,7 @@ def build(
                      show_default=False),
     ] = None,
     test: Annotated[bool, typer.Option("--test", help="Run the service's tests inside it (docker or podman).")] = False,
+    locked: LockedOption = None,
     env: EnvOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -58,7 +59,7 @@ def build(
     from opsctl.cli.render_images import built_text
     from opsctl.operate.image import run_build
 
-    target = open_workspace(config).target(env)
+    target = open_workspace(config, locked=locked).target(env)
     with listening(as_json=as_json) as emit:
         built = run_build(target, tag=tag, platform=platform, engine=engine, base=base, test=test, emit=emit)
     output.result(built.to_dict(), built_text(built), as_json=as_json)
