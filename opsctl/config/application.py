@@ -184,7 +184,6 @@ class Job(Process):
     schedule: str | None = Field(None, description="Five fields as in crontab, or AWS's cron(…) or rate(…).")
     timezone: str = Field("UTC", description="IANA name of the schedule's time zone.")
     timeout: Duration | None = Field(None, description="Seconds, or such as 2h, after which it is ended.")
-    overlap: bool = Field(False, description="Whether a second one may start while one runs.")
 
 
 class Bucket(Section):

@@ -10,6 +10,9 @@ from opsctl.aws.ecs import Service, Task
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.tasks import how_it_ended
 
+# A server that is told to stop ends well, also when ECS stopped it for not answering. (ECS, stopped task errors)
+_UNHEALTHY = re.compile(r"Task failed (ELB|container) health checks")
+
 
 class ServiceApi(Protocol):
     """What the diagnosis asks ECS."""
@@ -41,7 +44,7 @@ def service_failure(
             found = ecs.service(cluster, name)
             return tuple(found.events) if found else ()
         # Tasks that the rollback stopped ended well; the newest that did not is the one to blame.
-        task = next((item for item in tasks if item.exit_code != 0), tasks[0])
+        task = next((item for item in tasks if item.exit_code != 0 or _UNHEALTHY.match(item.reason)), tasks[0])
         lines = logs.tail(log_group, f"{container}/{container}/{task.id}", 15)
     except AwsError as error:
         return (f"(The service's tasks can't be read: {error.message})",)

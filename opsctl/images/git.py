@@ -41,10 +41,15 @@ def is_dirty(root: Path, folders: Sequence[str]) -> bool:
     return status != b"" or _hidden_changes(root, folders)
 
 
-def files(folder: Path) -> list[str] | None:
-    """What git tracks or would track below `folder`, relative to it; None outside a checkout."""
-    listed = ask(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    return None if listed is None else [os.fsdecode(name) for name in listed.split(b"\0") if name]
+def files(folder: Path) -> tuple[list[str], list[str]] | None:
+    """What git tracks below `folder` and what it would track, relative to it; None outside a checkout."""
+    tracked = ask(folder, "ls-files", "--cached", "-z")
+    new = ask(folder, "ls-files", "--others", "--exclude-standard", "-z")
+    return None if tracked is None or new is None else (_names(tracked), _names(new))
+
+
+def _names(listed: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in listed.split(b"\0") if name]
 
 
 def _hidden_changes(root: Path, folders: Sequence[str]) -> bool:

@@ -11,8 +11,9 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from opsctl.images.errors import BuildError
@@ -28,6 +29,7 @@ _SOURCE_ONLY = re.compile(
     r"(?:no usable wheels|only-binary|No (?:matching|usable) wheels?|--no-binary|no wheels)", re.I
 )
 _PACKAGE = re.compile(r"[`'\s]([A-Za-z0-9][A-Za-z0-9._-]*)(?:==[^\s`']+)?[`']?\s+has no (?:usable )?wheels", re.I)
+_REASON = re.compile(r"\s*(?:error:|cause:|Caused by:|×|╰─▶)\s*")
 _SECONDS = 600
 # pip's variables by uv's, for private indexes.
 _INDEXES = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}
@@ -218,17 +220,25 @@ def _uv(project: Project, arguments: list[str], cwd: Path | None = None) -> str:
             detail=lines[-15:],
         )
     raise BuildError(
-        f"The requirements can't be resolved: {lines[-1].strip(' │╰─▶×') if lines else 'uv gave no reason'}",
+        f"The requirements can't be resolved: {_cause(lines)}",
         code="lock-failed",
         hint="Correct the requirement that is named, or see whether a package index can be reached.",
         detail=lines[-15:],
     )
 
 
+def _cause(lines: Sequence[str]) -> str:
+    """The last reason that uv gives, which it may have wrapped or drawn an arrow at."""
+    said = list(takewhile(lambda line: not line.lstrip().startswith("hint:"), lines))
+    last = max((number for number, line in enumerate(said) if _REASON.match(line)), default=0)
+    told = (_REASON.sub("", line, count=1).strip(" │^") for line in said[last:])
+    return " ".join(words for words in told if words) or "uv gave no reason"
+
+
 def _way_out(name: str) -> str:
-    if name.lower().replace("_", "-") in {"psycopg-c", "psycopg2"}:
-        binary = "psycopg2-binary" if name.lower() == "psycopg2" else "psycopg[binary]"
-        return f'Require {binary} instead, or add it: application.add: ["{binary}"].'
+    instead = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}.get(name.lower().replace("_", "-"))
+    if instead:
+        return f"Require {instead} in its place."
     return "Require a version that has wheels, or build with a Dockerfile: `opsctl init --dockerfile` writes one."
 
 

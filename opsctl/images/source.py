@@ -28,6 +28,7 @@ _IGNORED_DIRS = {
 _COMMIT_TAG = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty-[0-9a-f]{8})?")
 _IGNORED_SUFFIXES = (".pyc", ".pyo", ".sqlite3", ".sqlite3-journal", ".sqlite3-wal", ".sqlite3-shm", ".swp", "~")
 _IGNORED_NAMES = {".DS_Store", ".coverage"}
+_DOTENV_EXAMPLES = (".example", ".sample", ".template", ".dist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +67,33 @@ def content_digest(files: Iterable[tuple[str, Path]]) -> str:
 
 
 def source_files(folder: Path) -> list[Path]:
-    """Files of a source folder in a stable order: what git tracks or would track, else all but caches."""
+    """Files of a source folder in a stable order: what git tracks or would track, else all but caches.
+
+    What git doesn't track is left out when it is a cache, a SQLite file or a `.env`, where a laptop keeps its secrets.
+    """
     if not folder.is_dir():
         return []
-    listed = git.files(folder)
-    if listed:
-        return sorted(path for name in set(listed) if (path := folder / name).is_file() and not _is_ours(name))
+    tracked, new = git.files(folder) or ([], [])
+    if tracked or new:
+        shipped = {*tracked, *(name for name in new if not _stays_behind(name))}
+        return sorted(path for name in shipped if (path := folder / name).is_file() and not _is_ours(name))
     found = []
     for directory, names, files in os.walk(folder):
         names[:] = [name for name in names if name not in _IGNORED_DIRS]
-        kept = (name for name in files if not name.endswith(_IGNORED_SUFFIXES) and name not in _IGNORED_NAMES)
-        found += [Path(directory, name) for name in kept]
+        found += [Path(directory, name) for name in files if not _stays_behind(name)]
     return sorted(found)
 
 
 def _is_ours(name: str) -> bool:
     """opsctl's own state, where nobody told git to ignore it."""
     return ".opsctl" in name.split("/")
+
+
+def _stays_behind(path: str) -> bool:
+    """Whether a file that git doesn't track belongs to this machine alone. A `.env` to copy from holds no secrets."""
+    name = path.rpartition("/")[2]
+    dotenv = name == ".env" or (name.startswith(".env.") and not name.endswith(_DOTENV_EXAMPLES))
+    return dotenv or name.endswith(_IGNORED_SUFFIXES) or name in _IGNORED_NAMES
 
 
 def migration_ids(service: Path) -> str:

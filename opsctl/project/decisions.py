@@ -209,6 +209,9 @@ def additions(findings: Findings) -> Iterable[str]:
         yield package
     if findings.asgi is not None and web is None and not found.has("uvicorn-worker"):
         yield "uvicorn-worker"
+        # uvicorn takes WebSockets only with a library for them.
+        if found.has("channels") and not found.has("websockets", "wsproto", "uvicorn[standard]"):
+            yield "websockets"
     # psycopg alone has no libpq of its own.
     if not found.has("psycopg2", "psycopg2-binary", "psycopg[binary]", "psycopg-binary", "psycopg[c]", "psycopg-c"):
         yield "psycopg[binary]"

@@ -46,6 +46,13 @@ def test_the_newest_task_that_failed_is_told_below_its_log() -> None:
     assert explained(ecs) == ("logs service/service/bad", "Task bad stopped: exit code 1.")
 
 
+def test_a_task_that_failed_its_health_checks_is_to_blame_and_not_one_of_the_deploy_before() -> None:
+    reason = "Task failed ELB health checks in (target-group arn)"
+    unhealthy = Task("task/new", "STOPPED", "ServiceSchedulerInitiated", reason, 0)
+    last = explained(FakeService([task("rolled-back", 0), unhealthy, task("old", 127)]))[-1]
+    assert last == f"Task new stopped: ServiceSchedulerInitiated: {reason}."
+
+
 def test_when_all_ended_well_the_newest_is_told() -> None:
     assert explained(FakeService([task("b", 0), task("a", 0)]))[-1] == "Task b stopped: exit code 0."
 

@@ -90,6 +90,38 @@ def test_a_package_without_wheels_is_named_with_the_way_out(tmp_path: Path, uv: 
     assert "psycopg[binary]" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version of django==9 and\n"
+            "      you require django==9, we can conclude that your requirements are\n      unsatisfiable.\n",
+            "Because there is no version of django==9 and you require django==9, we can conclude that your "
+            "requirements are unsatisfiable.",
+        ),
+        (
+            "error: Couldn't parse requirement in `x` at position 0\n  cause: Expected one of `@`, `=`, found `n`\n"
+            "         Dja ngo\n             ^\n",
+            "Expected one of `@`, `=`, found `n` Dja ngo",
+        ),
+        ("error: Failed to fetch\n\nhint: An index can't be reached\n", "Failed to fetch"),
+        ("", "uv gave no reason"),
+    ],
+)
+def test_uvs_whole_reason_is_told_in_one_line(tmp_path: Path, uv: Uv, said: str, told: str) -> None:
+    uv.code, uv.err = 2, said
+    with pytest.raises(BuildError) as caught:
+        read_lock(project(tmp_path), frozen=False, tell=silent)
+    assert caught.value.message == f"The requirements can't be resolved: {told}"
+
+
+def test_psycopg2_beside_its_binary_would_still_be_compiled(tmp_path: Path, uv: Uv) -> None:
+    uv.code, uv.err = 1, "  Because psycopg2==2.9.10 has no usable wheels and you require it\n"
+    with pytest.raises(BuildError) as caught:
+        read_lock(project(tmp_path), frozen=False, tell=silent)
+    assert caught.value.hint == "Require psycopg2-binary in its place."
+
+
 def test_the_base_image_is_pinned_once(tmp_path: Path, uv: Uv) -> None:
     asked: list[str] = []
 

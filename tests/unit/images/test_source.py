@@ -259,6 +259,38 @@ def test_caches_are_no_content(tree: Path) -> None:
     assert digest_of(tree / "service") == before
 
 
+@pytest.mark.parametrize(
+    ("name", "tracked", "shipped"),
+    [
+        (".env", False, False),
+        (".env.production", False, False),
+        ("config/.env", False, False),
+        ("db.sqlite3", False, False),
+        (".env.example", False, True),
+        ("environ.py", False, True),
+        (".env", True, True),
+        ("db.sqlite3", True, True),
+    ],
+)
+def test_what_a_laptop_keeps_for_itself_is_shipped_only_when_git_tracks_it(
+    checkout: Path, name: str, tracked: bool, shipped: bool
+) -> None:
+    path = checkout / "service" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("KEY=secret\n")
+    if tracked:
+        git(checkout, "add", "--force", str(path))
+    assert (path in source_files(checkout / "service")) is shipped
+
+
+@pytest.mark.parametrize("name", [".env", ".env.local", "config/.env"])
+def test_without_git_secrets_in_a_dotenv_file_stay_here(tree: Path, name: str) -> None:
+    path = tree / "service" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("KEY=secret\n")
+    assert path not in source_files(tree / "service")
+
+
 def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
     assert source_files(tmp_path / "nothing") == []
 

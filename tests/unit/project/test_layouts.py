@@ -77,6 +77,17 @@ def test_channels_are_evidence_of_asgi(root: Path) -> None:
     assert done.env.application.add == ("uvicorn-worker",)
 
 
+@pytest.mark.parametrize(
+    ("required", "added"),
+    [("channels\n", ("uvicorn-worker", "websockets")), ("channels\nuvicorn[standard]\n", ("uvicorn-worker",))],
+)
+def test_channels_get_a_library_for_websockets(root: Path, required: str, added: tuple[str, ...]) -> None:
+    settings = ENVIRONMENT_SETTINGS.format(package="shop").replace('"django.contrib.admin"', '"channels"')
+    files = shop(settings + 'ASGI_APPLICATION = "shop.asgi.application"\n')
+    done = init(root, {**files, "requirements.txt": COMPLETE + required})
+    assert done.env.application.add == added
+
+
 def test_manage_in_a_subfolder_is_found_below_the_requirements(root: Path) -> None:
     files = django("shop", ENVIRONMENT_SETTINGS.format(package="shop"), folder="src")
     done = init(root, {**files, "requirements.txt": COMPLETE})
