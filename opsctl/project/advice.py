@@ -79,7 +79,7 @@ def _database(settings: Settings, advice: Advice) -> None:
     if is_sqlite_only(settings):
         advice.fills.append(Fill("PGPASSWORD", "value", "${database.password}", "libpq reads it, as PGHOST and PGUSER"))
         advice.missing.append(
-            f"SQLite is written out at {item.source}; on AWS its file ends with the task. Write: {_POSTGRESQL}"
+            f"SQLite is written out at {item.source}, and its file ends with each deploy. Write: {_POSTGRESQL}"
         )
     elif any("mysql" in text or "oracle" in text for text in item.strings):
         advice.warnings.append(f"{item.source} names another database than PostgreSQL, the only one that opsctl makes.")
