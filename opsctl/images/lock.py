@@ -239,7 +239,7 @@ def _way_out(name: str) -> str:
     instead = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}.get(name.lower().replace("_", "-"))
     if instead:
         return f"Require {instead} in its place."
-    return "Require a version that has wheels, or build with a Dockerfile: `opsctl init --dockerfile` writes one."
+    return "Require a version that has wheels, or build with a Dockerfile that application.dockerfile names."
 
 
 def run_uv(
