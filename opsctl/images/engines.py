@@ -24,12 +24,11 @@ from opsctl.images.listener import Listener, Silent
 from opsctl.images.names import ImageName
 from opsctl.images.native import notes_of
 from opsctl.images.project import Project
-from opsctl.images.registry import MANIFEST
+from opsctl.images.registry import CONFIG
 from opsctl.images.store import Descriptor, ImageStore
 
 Engine = Literal["native", "docker", "podman", "buildah"]
 COMPATIBLE = ("docker", "podman", "buildah")
-_CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def answers(command: str) -> bool:
@@ -161,16 +160,7 @@ def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mappi
         except (KeyError, IndexError, ValueError, OSError) as error:
             raise BuildError(f"The engine saved an image that can't be read ({error}).") from error
     _check_platform(json.loads(config), platform)
-    described = store.add(config, _CONFIG)
-    body: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": described.to_dict(),
-        "layers": [each.to_dict() for each in layers],
-        "annotations": dict(notes),
-    }
-    stored = store.add(json.dumps(body, sort_keys=True, separators=(",", ":")).encode(), MANIFEST)
-    return Descriptor(stored.media_type, stored.digest, stored.size, platform)
+    return store.add_manifest(store.add(config, CONFIG), layers, dict(notes), platform)
 
 
 def _layer(store: ImageStore, stream: IO[bytes], content: str) -> Descriptor:

@@ -13,9 +13,8 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.images import contract
@@ -30,11 +29,9 @@ from opsctl.images.listener import Listener, Silent
 from opsctl.images.lock import Locked
 from opsctl.images.names import ImageName
 from opsctl.images.project import Project
-from opsctl.images.registry import INDEX, MANIFEST, Opener
+from opsctl.images.registry import CONFIG, Opener
 from opsctl.images.store import Descriptor, ImageStore
 from opsctl.images.wheels import PLATFORMS, Downloader, locked_wheels, unpack
-
-_CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 @dataclass(frozen=True)
@@ -65,15 +62,7 @@ class NativeBuilder:
         manifests = [self._platform(each) for each in platforms]
         for kind in ("wheels", "sites", "bases"):
             prune(self.cache / kind)
-        if len(manifests) == 1:
-            return manifests[0]
-        body = {
-            "schemaVersion": 2,
-            "mediaType": INDEX,
-            "manifests": [each.to_dict() for each in manifests],
-            "annotations": notes_of(self.project),
-        }
-        return self.store.add(_json(body), INDEX)
+        return self.store.add_image(manifests, notes_of(self.project))
 
     def _platform(self, platform: str) -> Descriptor:
         base = fetch_base(self.store, self.base, platform, self.opener, self.listener)
@@ -84,19 +73,17 @@ class NativeBuilder:
             code = pool.submit(self._code, base, home, site)
             layers = [packages.result(), code.result(), write_layer(self.store, contract.own_layer())]
         described = contract.image_config(base.config, [each.diff_id for each in layers], folder=self.project.manage)
-        config = self.store.add(_json(described), _CONFIG)
-        body = {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": config.to_dict(),
-            "layers": [each.to_dict() for each in (*base.layers, *(layer.descriptor for layer in layers))],
-            "annotations": {
-                **notes_of(self.project),
-                "org.opencontainers.image.base.name": f"{base.name.registry}/{base.name.repository}:{base.name.tag}",
-                "org.opencontainers.image.base.digest": base.digest,
-            },
+        notes = {
+            **notes_of(self.project),
+            "org.opencontainers.image.base.name": f"{base.name.registry}/{base.name.repository}:{base.name.tag}",
+            "org.opencontainers.image.base.digest": base.digest,
         }
-        return replace(self.store.add(_json(body), MANIFEST), platform=platform)
+        return self.store.add_manifest(
+            self.store.add_json(described, CONFIG),
+            (*base.layers, *(layer.descriptor for layer in layers)),
+            notes,
+            platform,
+        )
 
     def _interpreter(self, base: Base) -> Interpreter:
         here = host_platform()
@@ -179,7 +166,3 @@ def _kept_layer(kept: Path, store: ImageStore) -> Layer | None:
     except (OSError, ValueError, KeyError):
         return None
     return Layer(descriptor, values["diff_id"]) if store.blob(descriptor.digest).is_file() else None
-
-
-def _json(values: dict[str, Any]) -> bytes:
-    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

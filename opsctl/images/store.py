@@ -12,15 +12,15 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from opsctl.aws.ecr import is_attestation
 from opsctl.images.errors import ImageError
-from opsctl.images.registry import INDEXES, Manifest
+from opsctl.images.registry import INDEX, INDEXES, MANIFEST, Manifest
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CREATED = "org.opencontainers.image.created"
@@ -118,6 +118,35 @@ class ImageStore:
             temporary.write_bytes(data)
             self.adopt(temporary, digest)
         return Descriptor(media_type, digest, len(data))
+
+    def add_json(self, values: Mapping[str, Any], media_type: str) -> Descriptor:
+        """Store a JSON object; equal values are the same bytes."""
+        return self.add(json.dumps(values, sort_keys=True, separators=(",", ":")).encode(), media_type)
+
+    def add_manifest(
+        self, config: Descriptor, layers: Iterable[Descriptor], notes: Mapping[str, str], platform: str
+    ) -> Descriptor:
+        """Store the manifest of an image for one platform, with `notes` as its annotations."""
+        body = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": config.to_dict(),
+            "layers": [each.to_dict() for each in layers],
+            "annotations": notes,
+        }
+        return replace(self.add_json(body, MANIFEST), platform=platform)
+
+    def add_image(self, manifests: Sequence[Descriptor], notes: Mapping[str, str]) -> Descriptor:
+        """An image for the platforms of `manifests`: the one that there is, or an index of several."""
+        if len(manifests) == 1:
+            return manifests[0]
+        body = {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [each.to_dict() for each in manifests],
+            "annotations": notes,
+        }
+        return self.add_json(body, INDEX)
 
     def adopt(self, file: Path, digest: str) -> None:
         """Move a finished file in as the blob that it is."""
