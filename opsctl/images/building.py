@@ -122,28 +122,41 @@ def _value(part: Placeholder) -> Any:
     return f'["{value}"]' if part.form == "json" else value
 
 
+def run_commands(
+    project: Project, folder: Path, tell: Callable[[str], None], run: Callable[[list[str], Path, dict[str, str]], None]
+) -> None:
+    """Let `run` run each build command: arguments of Python, working folder, variables.
+
+    `folder` stands for /app, so that what is collected lies in the image where it is looked for.
+    """
+    static = folder / PurePosixPath(contract.STATIC_ROOT).relative_to("/app")
+    variables = {**build_environment(project.application), "OPSCTL_STATIC_ROOT": str(static)}
+    for command in build_commands(project.application):
+        tell(f"running {' '.join(command)}"[:200])
+        run(list(command), folder / project.manage, variables)
+
+
 def run_here(project: Project, python: Path, folder: Path, tell: Callable[[str], None]) -> None:
     """Run the build commands with an environment of this machine in `folder`, a copy of the project's files.
 
     Raises BuildError with the last lines of the one that failed.
     """
-    static = folder / PurePosixPath(contract.STATIC_ROOT).relative_to("/app")
-    environment = {
+    own = {
         "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
         "HOME": os.environ.get("HOME", "/"),
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
-        **build_environment(project.application),
-        "OPSCTL_STATIC_ROOT": str(static),
     }
-    for command in build_commands(project.application):
-        tell(f"running {' '.join(command)}"[:200])
+
+    def run(arguments: list[str], cwd: Path, variables: dict[str, str]) -> None:
         done = subprocess.run(
-            [str(python), *command], cwd=folder / project.manage, env=environment, capture_output=True, text=True,
+            [str(python), *arguments], cwd=cwd, env=own | variables, capture_output=True, text=True,
             encoding="utf-8", errors="replace", check=False, stdin=subprocess.DEVNULL, timeout=_SECONDS,
         )  # fmt: skip
         if done.returncode:
-            raise failed(command, done.returncode, done.stdout + done.stderr)
+            raise failed(arguments, done.returncode, done.stdout + done.stderr)
+
+    run_commands(project, folder, tell, run)
 
 
 def failed(command: Sequence[str], code: int, output: str) -> BuildError:

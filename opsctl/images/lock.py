@@ -72,22 +72,17 @@ def read_lock(project: Project, *, frozen: bool, tell: Tell) -> Locked:
         return Locked(inputs[0], text, python_version(project), _lock_base(project))
     path, key = project.root / LOCK_NAME, _key(project, inputs)
     kept = _read(path)
-    if kept.get("made from") == key:
-        return Locked(path, path.read_text(encoding="utf-8"), python_version(project), _lock_base(project))
-    if frozen:
-        raise BuildError(
-            f"{LOCK_NAME} is {'not there' if not kept else 'older than what it was made from'}, "
-            "and --locked (the default with CI set) resolves nothing.",
-            code="lock-stale",
-            hint=f"Run `opsctl image lock` and commit {LOCK_NAME}.",
-        )
-    tell(f"resolving {', '.join(each.name for each in inputs) or 'requirements'} into {LOCK_NAME}; commit it")
-    text = _resolve(project, inputs)
-    base = kept.get("base")
-    _write(path, _head(key, python_version(project), base) + text)
-    return Locked(
-        path, path.read_text(encoding="utf-8"), python_version(project), ImageName.parse(base) if base else None
-    )
+    if kept.get("made from") != key:
+        if frozen:
+            raise BuildError(
+                f"{LOCK_NAME} is {'not there' if not kept else 'older than what it was made from'}, "
+                "and --locked (the default with CI set) resolves nothing.",
+                code="lock-stale",
+                hint=f"Run `opsctl image lock` and commit {LOCK_NAME}.",
+            )
+        tell(f"resolving {', '.join(each.name for each in inputs) or 'requirements'} into {LOCK_NAME}; commit it")
+        _write(path, _head(key, python_version(project), kept.get("base")) + _resolve(project, inputs))
+    return Locked(path, path.read_text(encoding="utf-8"), python_version(project), _lock_base(project))
 
 
 def pin_base(project: Project, pin: Pin, *, frozen: bool, tell: Tell) -> ImageName:

@@ -14,12 +14,12 @@ import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.images import contract
 from opsctl.images.base import Base, fetch_base, host_platform
-from opsctl.images.building import build_commands, build_environment, scripts
+from opsctl.images.building import run_commands, scripts
 from opsctl.images.caching import prune, whole_folder
 from opsctl.images.content import builder_digest
 from opsctl.images.errors import BuildError
@@ -131,19 +131,13 @@ class NativeBuilder:
             return write_layer(self.store, [*entries_of(app, "app"), *contract.system_entries(base)])
 
     def _run_commands(self, app: Path, site: Path, interpreter: Interpreter) -> None:
-        """What collects static files is pure Python: packages for another processor serve as well.
+        """What collects static files is pure Python: packages for another processor serve as well."""
+        own = {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
 
-        The folder of the build stands for /app, so that what is collected lies in the image where it is looked for.
-        """
-        environment = {
-            **build_environment(self.project.application),
-            "PYTHONPATH": str(site),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "OPSCTL_STATIC_ROOT": str(app / PurePosixPath(contract.STATIC_ROOT).relative_to("/app")),
-        }
-        for command in build_commands(self.project.application):
-            self.listener.line(f"running {' '.join(command)}"[:200])
-            interpreter.run(list(command), cwd=app / self.project.manage, environment=environment)
+        def run(arguments: list[str], cwd: Path, variables: dict[str, str]) -> None:
+            interpreter.run(arguments, cwd=cwd, environment=variables | own)
+
+        run_commands(self.project, app, self.listener.line, run)
 
 
 def notes_of(project: Project) -> dict[str, str]:

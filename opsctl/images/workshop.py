@@ -83,20 +83,18 @@ class Workshop:
         is a base itself. None where a Dockerfile alone says what it builds on.
         """
         application = self.project.application
-        text = given or os.environ.get(BASE_VARIABLE)
         if application.image is not None:
-            name = ImageName.parse(application.image)
-            return name if name.digest else _with_digest(name)
+            return _pinned(application.image)
+        text = given or os.environ.get(BASE_VARIABLE)
         if text:
-            name = ImageName.parse(text)
-            return name if name.digest else _with_digest(name)
+            return _pinned(text)
         named = application.dockerfile
         dockerfile = self.project.root / named if named else self.project.folder / "Dockerfile"
         if pins_base(dockerfile):
             return pinned_base(dockerfile)
         if application.dockerfile is not None:
             return None
-        return pin_base(self.project, lambda name: _with_digest(ImageName.parse(name)), frozen=self.frozen, tell=tell)
+        return pin_base(self.project, _pinned, frozen=self.frozen, tell=tell)
 
     @property
     def cache(self) -> Path:
@@ -207,7 +205,11 @@ class Workshop:
         )
 
 
-def _with_digest(name: ImageName) -> ImageName:
+def _pinned(text: str) -> ImageName:
+    """The image with its digest, which a registry is asked for where the text has none."""
+    name = ImageName.parse(text)
+    if name.digest:
+        return name
     found = open_repository(name).manifest(name.reference)
     return ImageName(name.registry, name.repository, name.tag, found.digest)
 
