@@ -25,12 +25,12 @@ from opsctl.deploy.plan import UNCHANGED, Consent, ImagePlan, Plan
 from opsctl.deploy.preflight import preflight
 from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.situation import Situation
-from opsctl.deploy.stackrun import StackRunner
+from opsctl.deploy.stackrun import StackRunner, upload_template
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower, LeftRunningError, Pace
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
-from opsctl.stacks.model import FromContext, rollout_process
+from opsctl.stacks.model import FromContext
 
 if TYPE_CHECKING:
     from opsctl.stacks.model import StackTemplate
@@ -269,10 +269,7 @@ class Deployment:
         return check
 
     def _upload_template(self, template: StackTemplate) -> str:
-        bucket, key = self._artifact_bucket(), f"templates/{template.digest}.yaml"
-        if not self._aws.s3.exists(bucket, key):
-            self._aws.s3.put(bucket, key, template.body.encode())
-        return self._aws.s3.url(bucket, key)
+        return upload_template(self._aws.s3, self._artifact_bucket(), template)
 
     def _upload_bundle(self) -> None:
         if self._bundle_is_there:
@@ -319,8 +316,7 @@ class Deployment:
                 self._lock.ensure()
             written = self._now.secrets.write(state, self._now.digest)
             with self._guard:
-                for key in [key for key in self._now.context if rollout_process(key) is not None]:
-                    self._now.context[key] = self._now.rollout(rollout_process(key) or "")
+                self._now.context |= self._now.rollouts(self._now.context)
             return bool(written), f"{written} written" if written else "all are up to date"
 
         self._timed("secrets", "generate and derive what is missing", work)

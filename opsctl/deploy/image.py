@@ -49,6 +49,11 @@ def image_uri(account: str, region: str, repository: str, digest: str) -> str:
     return f"{account}.dkr.ecr.{region}.{domain}/{repository}@{digest}"
 
 
+def digest_of(uri: str | None) -> str:
+    """The digest in an image's URI, in hex; "" where there is no image yet."""
+    return (uri or "").rpartition("@sha256:")[2]
+
+
 @dataclass(frozen=True)
 class PublishedImage:
     """An image that somebody pushed before: `ecs.image_tag`, `--image-tag` or the commit names it.

@@ -114,7 +114,7 @@ class ApplicationSecrets:
         if not self.used:
             return 0
         self.look(state)
-        key, tags, written = state.outputs("platform").get("DataKeyArn"), _tags(self.env), 0
+        key, tags, written = state.outputs("platform").get("DataKeyArn"), secret_tags(self.env), 0
         for name in self._missing_generated():
             value = "".join(secrets.choice(_ALPHABET) for _ in range(GENERATED_LENGTH))
             self.store.make(naming.secret_name(self.env, name), value, key=key, tags=tags)
@@ -208,6 +208,11 @@ class ApplicationSecrets:
         return self.env.rds.app_user
 
 
+def secret_tags(env: Environment) -> dict[str, str]:
+    """What every secret of the application is tagged with."""
+    return {"managed-by": "opsctl", "environment": env.name, "service": env.service}
+
+
 def _field(text: str, part: Placeholder) -> str:
     """Name or password of the login's secret. Its characters need no escaping in a URL."""
     values: Mapping[str, str] = json.loads(text)
@@ -216,7 +221,3 @@ def _field(text: str, part: Placeholder) -> str:
 
 def _prefix(env: Environment) -> str:
     return naming.secret_name(env, "").removesuffix("secrets/")
-
-
-def _tags(env: Environment) -> dict[str, str]:
-    return {"managed-by": "opsctl", "environment": env.name, "service": env.service}

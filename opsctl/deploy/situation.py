@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.aws.errors import AwsError
-from opsctl.config import naming
 from opsctl.config.nearest import nearest
 from opsctl.deploy import nat_image, planner, release
 from opsctl.deploy.database_class import class_problems
 from opsctl.deploy.durations import learned
 from opsctl.deploy.forecast import Forecast, as_ordered
-from opsctl.deploy.image import ImageSource
+from opsctl.deploy.image import ImageSource, digest_of
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.records import record_problems
 from opsctl.deploy.replicas import read_problems, replicas_of
@@ -24,7 +23,7 @@ from opsctl.deploy.statuses import Action, action_for
 from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.errors import UsageError
 from opsctl.stacks.model import FromContext, rollout_process
-from opsctl.stacks.parts.tasks import container_name
+from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -123,13 +122,16 @@ class Situation:
     @property
     def digest(self) -> str:
         """The release's image, in hex; "" before it is built."""
-        return (self.context.get("image_uri") or "").rpartition("@sha256:")[2]
+        return digest_of(self.context.get("image_uri"))
 
-    def rollout(self, process: str) -> str | None:
-        """What makes a service start its tasks anew when it changes: secrets, and restarts so far."""
-        stamp = self.secrets.stamp(self.state, self.digest)
-        deployed = self.deployed("app", f"{naming.part_id(container_name(process))}Rollout") or ""
-        return None if stamp is None else f"{stamp}.{deployed.partition('.')[2] or '0'}"
+    def rollouts(self, keys: Iterable[ContextKey]) -> dict[ContextKey, str | None]:
+        """Of these keys those of services: each changes with the secrets, and keeps count of the restarts."""
+        processes = {key: process for key in keys if (process := rollout_process(key)) is not None}
+        stamp = self.secrets.stamp(self.state, self.digest) if processes else None
+        if stamp is None:
+            return dict.fromkeys(processes)
+        deployed = {key: self.deployed("app", rollout_parameter(each)) or "" for key, each in processes.items()}
+        return {key: f"{stamp}.{value.partition('.')[2] or '0'}" for key, value in deployed.items()}
 
     def _last_release(self) -> release.Release | None:
         bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
@@ -206,8 +208,7 @@ class Situation:
         if not self.request.stacks:
             return list(self.templates.values())
         names = set(self.request.stacks)
-        jobs = self.state.stacks.get("jobs")
-        if "app" in names and image is not None and (jobs is None or jobs.parameters.get("ImageUri") != image.uri):
+        if "app" in names and image is not None and self.deployed("jobs", "ImageUri") != image.uri:
             names.add("jobs")
         if "data" in names and self.state.outputs("upkeep").get("ReplicaIdentifier"):
             names.add("upkeep")  # a replica of a smaller class than its source's falls behind
@@ -227,17 +228,14 @@ class Situation:
         if "nat_image_id" in wanted:
             context["nat_image_id"] = self._nat_image(self.templates["egress"])
         self.context = context
-        for key in wanted:
-            if (process := rollout_process(key)) is not None:
-                context[key] = self.rollout(process)
+        context |= self.rollouts(wanted)
         if "guardduty" in wanted:
             context["guardduty"] = "true" if self._wants_detector() else "false"
         return context
 
     def deployed(self, stack: str, parameter: str) -> str | None:
         """A parameter's value in the stack as it is deployed."""
-        found = self.state.stacks.get(stack)
-        return found.parameters.get(parameter) if found else None
+        return self.state.parameter(stack, parameter)
 
     def _nat_image(self, egress: StackTemplate) -> str:
         """The image of the instance that runs; the newest when one is made anyhow, or when that image is gone.

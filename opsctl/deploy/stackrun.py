@@ -22,6 +22,7 @@ from opsctl.stacks.model import StackTemplate
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import CloudFormation
+    from opsctl.aws.s3 import S3
     from opsctl.aws.session import Aws
 
 # CloudFormation takes a template of up to 51,200 bytes in the request; larger ones must lie in S3.
@@ -42,6 +43,14 @@ class Deployed:
 
     stack: Stack
     changed: bool
+
+
+def upload_template(s3: S3, bucket: str, template: StackTemplate) -> str:
+    """Put a template into the artifact bucket unless it is there; answers its URL."""
+    key = f"templates/{template.digest}.yaml"
+    if not s3.exists(bucket, key):
+        s3.put(bucket, key, template.body.encode())
+    return s3.url(bucket, key)
 
 
 class StackRunner:

@@ -37,6 +37,11 @@ class RemoteState:
         found = self.stacks.get(stack)
         return found.outputs if found else {}
 
+    def parameter(self, stack: str, name: str) -> str | None:
+        """A parameter's value in a stack; None when either does not exist."""
+        found = self.stacks.get(stack)
+        return found.parameters.get(name) if found else None
+
 
 def read_state(
     templates: Iterable[StackTemplate], reader_for: Mapping[str, StackReader], *, bodies: bool = True

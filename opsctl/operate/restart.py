@@ -6,22 +6,22 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opsctl.config import naming
 from opsctl.config.nearest import nearest
 from opsctl.deploy.events import Emit, StepFinished, StepStarted
 from opsctl.deploy.lock import Lock
 from opsctl.deploy.plan import Consent
 from opsctl.deploy.removal import StackRemover
-from opsctl.deploy.stackrun import StackRunner
+from opsctl.deploy.stackrun import StackRunner, upload_template
 from opsctl.deploy.stream import Follower
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.assembly import pace
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.target import owner, run_id
 from opsctl.stacks.model import FromContext, StackTemplate
-from opsctl.stacks.parts.tasks import container_name
+from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
     from opsctl.deploy.state import RemoteState
@@ -72,7 +72,7 @@ def roll_out(
     )  # fmt: skip
     context: dict[str, str | None] = dict(stack.parameters)
     for process, value in values.items():
-        name = parameter_of(process)
+        name = rollout_parameter(process)
         if name not in context:
             raise OpsctlError(
                 f"The deployed {process} has no {name} yet.",
@@ -90,15 +90,9 @@ def roll_out(
     emit(StepFinished("app", "done", "new tasks serve", time.monotonic() - started))
 
 
-def parameter_of(process: str) -> str:
-    """The parameter of the app stack that makes a service start anew."""
-    return f"{naming.part_id(container_name(process))}Rollout"
-
-
 def deployed_value(state: RemoteState, process: str) -> str:
-    """What it is now; "" where the service is not deployed."""
-    stack = state.stacks.get("app")
-    return stack.parameters.get(parameter_of(process), "") if stack is not None else ""
+    """What makes the service start its tasks anew, as it is now; "" where it is not deployed."""
+    return state.parameter("app", rollout_parameter(process)) or ""
 
 
 def _next(value: str) -> str:
@@ -113,16 +107,10 @@ def _runner(target: Target, emit: Emit, run: str, bucket: str, lock: Lock) -> St
         aws.cloudformation, emit, pace(target), clock=time.time, detach=threading.Event(), follow_by="opsctl status"
     )
 
-    def upload(template: StackTemplate) -> str:
-        key = f"templates/{template.digest}.yaml"
-        if not aws.s3.exists(bucket, key):
-            aws.s3.put(bucket, key, template.body.encode())
-        return aws.s3.url(bucket, key)
-
     remover = StackRemover(
         aws, follower, emit, poll_seconds=target.poll_seconds, clock=time.time, before_write=lock.ensure
     )
     return StackRunner(
-        aws, follower, remover, emit, run_id=run, consent=Consent(), clock=time.time, upload=upload,
-        before_write=lock.ensure,
+        aws, follower, remover, emit, run_id=run, consent=Consent(), clock=time.time,
+        upload=partial(upload_template, aws.s3, bucket), before_write=lock.ensure,
     )  # fmt: skip

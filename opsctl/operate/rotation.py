@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from opsctl.deploy.events import Emit, Note, StepFinished, StepStarted
+from opsctl.deploy.image import digest_of
 from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.errors import OpsctlError
 from opsctl.operate.database import rotate_login
@@ -29,11 +30,7 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
     with locked(target) as lock:
         state = state_of(target, bodies=True)
         secrets = ApplicationSecrets(target.env, target.aws)
-        digest = (
-            state.stacks["app"].parameters.get("ImageUri", "").rpartition("@sha256:")[2]
-            if "app" in state.stacks
-            else ""
-        )
+        digest = digest_of(state.parameter("app", "ImageUri"))
         secrets.look(state)
         behind = _is_behind(state, secrets, digest, services)
         if behind:

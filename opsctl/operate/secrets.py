@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
+from opsctl.deploy.secrets import secret_tags
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import state_of
 
@@ -34,10 +36,7 @@ class SecretStatus:
 def set_value(target: Target, name: str, value: str) -> dict[str, Any]:
     """Give a secret a new version. Raises UsageError for a name that the application does not know."""
     _check_name(target, name)
-    _check_value(name, value)
-    key = state_of(target).outputs("platform").get("DataKeyArn")
-    tags = {"managed-by": "opsctl", "environment": target.env.name, "service": target.env.service}
-    target.aws.secrets.write(naming.secret_name(target.env, name), value, key=key, tags=tags)
+    _write(target, {name: value})
     return {"environment": target.env.name, "secret": name}
 
 
@@ -46,10 +45,8 @@ def set_from_file(target: Target, path: Path) -> dict[str, Any]:
     values = read_env_file(path)
     named = target.env.application.secrets
     wanted = {name: value for name, value in values.items() if named.get(name) == "set" and value}
-    for name, value in wanted.items():
-        _check_value(name, value)
-    for name, value in wanted.items():
-        set_value(target, name, value)
+    if wanted:
+        _write(target, wanted)
     return {
         "environment": target.env.name,
         "set": sorted(wanted),
@@ -93,6 +90,15 @@ def remove(target: Target, name: str) -> dict[str, Any]:
         )
     target.aws.secrets.remove(place, days=RECOVERY_DAYS)
     return {"environment": target.env.name, "secret": name, "days": RECOVERY_DAYS}
+
+
+def _write(target: Target, values: Mapping[str, str]) -> None:
+    """Give each secret a new version; none when one of the values can't be taken."""
+    for name, value in values.items():
+        _check_value(name, value)
+    key = state_of(target).outputs("platform").get("DataKeyArn")
+    for name, value in values.items():
+        target.aws.secrets.write(naming.secret_name(target.env, name), value, key=key, tags=secret_tags(target.env))
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -51,6 +51,11 @@ def container_name(process: str) -> str:
     return _NAMES.get(process, process)
 
 
+def rollout_parameter(process: str) -> str:
+    """The parameter of the app stack that makes a service start its tasks anew when it changes."""
+    return f"{naming.part_id(container_name(process))}Rollout"
+
+
 def task(stack: StackBuilder, process: str) -> Task:
     """Add `<Name>TaskDefinition`, `<Name>ExecutionRole` and `<Name>TaskRole` of one process of the application.
 

@@ -20,6 +20,9 @@ from opsctl.stacks.parts.base import StackBuilder, arn
 from opsctl.stacks.parts.image import image
 from opsctl.stacks.parts.values import CA_BUNDLE, Source, host, rendered
 
+# What the derived secrets of files are called after; their paths may hold anything.
+_FILE = "file"
+
 
 @dataclass(frozen=True, slots=True)
 class Derived:
@@ -78,17 +81,10 @@ def login_user(env: Environment, name: str) -> str:
 
 def derived(env: Environment) -> tuple[Derived, ...]:
     """Every secret that a deploy has to derive, each once."""
-    found: dict[str, Derived] = {}
-    for _, process in env.application.processes():
-        for variable, text in env.application.variables(process).items():
-            if _is_composite(env, text):
-                place = naming.derived_secret(env, variable, text)
-                found[place] = Derived(place, text)
-    for text in env.application.files.values():
-        if _is_composite(env, text):
-            place = naming.derived_secret(env, "file", text)
-            found[place] = Derived(place, text)
-    return tuple(found.values())
+    texts = [each for _, process in env.application.processes() for each in env.application.variables(process).items()]
+    texts += [(_FILE, text) for text in env.application.files.values()]
+    found = {naming.derived_secret(env, label, text): text for label, text in texts if _is_composite(env, text)}
+    return tuple(Derived(name, text) for name, text in found.items())
 
 
 def secret_arn(env: Environment, name: str) -> Any:
@@ -150,12 +146,15 @@ def _login(stack: StackBuilder, key: str) -> Any:
     return Join("", [stack.output_of("data", "LoginSecretArn"), f":{key}::"])
 
 
-def _add(stack: StackBuilder, found: Variables, variable: str, text: str, *, user: str) -> None:
+def _add(
+    stack: StackBuilder, found: Variables, variable: str, text: str, *, user: str, label: str | None = None
+) -> None:
+    """Add a variable. `label` stands in the name of a derived secret, instead of the variable's."""
     env = stack.env
     parts = placeholder.parse(text)
     found.replica |= any(isinstance(part, Placeholder) and part.group == "replica" for part in parts)
     if _is_composite(env, text):
-        place = arn("secretsmanager", f"secret:{naming.derived_secret(env, variable, text)}")
+        place = arn("secretsmanager", f"secret:{naming.derived_secret(env, label or variable, text)}")
         _secret(found, variable, place, place)
     elif len(parts) == 1 and isinstance(parts[0], Placeholder) and _is_secret(env, parts[0]):
         value, place = _whole_secret(stack, parts[0])
@@ -213,10 +212,6 @@ def _files(stack: StackBuilder, found: Variables, *, user: str) -> None:
         return
     names = [f"OPSCTL_FILE_{index}" for index in range(len(files))]
     for variable, text in zip(names, files.values(), strict=True):
-        if _is_composite(stack.env, text):
-            place = arn("secretsmanager", f"secret:{naming.derived_secret(stack.env, 'file', text)}")
-            _secret(found, variable, place, place)
-        else:
-            _add(stack, found, variable, text, user=user)
+        _add(stack, found, variable, text, user=user, label=_FILE)
     found.plain["OPSCTL_FILES"] = json.dumps({path: f"${{{name}}}" for path, name in zip(files, names, strict=True)})
     found.plain["OPSCTL_FILES_VARIABLES"] = ",".join(names)

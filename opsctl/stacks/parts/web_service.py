@@ -8,7 +8,7 @@ from opsctl.config import naming
 from opsctl.stacks.model import rollout_key
 from opsctl.stacks.parts.base import StackBuilder
 from opsctl.stacks.parts.network_inputs import private_subnets, public_subnets
-from opsctl.stacks.parts.tasks import container_name, task
+from opsctl.stacks.parts.tasks import rollout_parameter, task
 
 
 def web_service(stack: StackBuilder) -> ecs.Service:
@@ -75,9 +75,11 @@ def new_deployment(stack: StackBuilder, process: str) -> ecs.ForceNewDeployment:
     """What starts new tasks of the same definition: a restart, or a secret's new version, which tasks read when they
     start. It goes through CloudFormation, so that the stack still says what is deployed. [Schema]
     """
-    title = naming.part_id(container_name(process))
     nonce = stack.context(
-        f"{title}Rollout", rollout_key(process), f"Changes when {process} shall start its tasks anew", Default="1"
+        rollout_parameter(process),
+        rollout_key(process),
+        f"Changes when {process} shall start its tasks anew",
+        Default="1",
     )
     return ecs.ForceNewDeployment(EnableForceNewDeployment=True, ForceNewDeploymentNonce=nonce)
 
