@@ -132,7 +132,8 @@ class ApplicationSecrets:
             for secret in [item for item in self.known.values() if item.name.startswith(_prefix(self.env))]:
                 if secret.key != key:
                     self.store.encrypt(secret.name, key)
-        self.look(state)
+        if written:
+            self.look(state)
         return written
 
     def _names(self, output: str) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.events import Emit
+from opsctl.deploy.lock import Lock
 from opsctl.deploy.plan import Consent
 from opsctl.deploy.situation import Request, Situation
+from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import Pace
+from opsctl.operate.deployed import require_outputs
 from opsctl.operate.image_source import image_source
 from opsctl.operate.target import Target, owner, run_id
 
@@ -42,6 +46,15 @@ def deployment(
         ),
     )
     return Deployment(situation, emit=emit, pace=pace(target, timeout_minutes))
+
+
+def lock_of(target: Target, state: RemoteState, run: str) -> Lock:
+    """The environment's lock, for `with`: under it nobody else changes what is read then. `run` is the run's id."""
+    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
+    return Lock(
+        target.aws.s3, bucket, target.env.name, owner=owner(), run_id=run, command=target.workspace.command,
+        clock=time.time,
+    )  # fmt: skip
 
 
 def pace(target: Target, timeout_minutes: int = 60) -> Pace:

@@ -15,21 +15,17 @@ from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import DetachedError, Follower
-from opsctl.operate.assembly import pace
-from opsctl.operate.deployed import require_outputs, state_of
+from opsctl.operate.assembly import lock_of, pace
+from opsctl.operate.deployed import state_of
 from opsctl.operate.secrets import RECOVERY_DAYS
-from opsctl.operate.target import Target, owner
+from opsctl.operate.target import Target
 
 
 def remove_all(
     target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run_id: str, timeout_minutes: int
 ) -> None:
     """Remove the plan's stacks, each after those that use it. After one that can't be removed no other is begun."""
-    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    lock = Lock(
-        target.aws.s3, bucket, target.env.name, owner=owner(),
-        run_id=run_id, command=target.workspace.command, clock=time.time,
-    )  # fmt: skip
+    lock = lock_of(target, state, run_id)
     detach = threading.Event()
 
     def remove(name: str) -> None:

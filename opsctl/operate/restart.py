@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config.nearest import nearest
 from opsctl.deploy.events import Emit, StepFinished, StepStarted
-from opsctl.deploy.lock import Lock
 from opsctl.deploy.plan import Consent
 from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.stackrun import StackRunner, upload_template
 from opsctl.deploy.stream import Follower
 from opsctl.errors import OpsctlError, UsageError
-from opsctl.operate.assembly import pace
+from opsctl.operate.assembly import lock_of, pace
 from opsctl.operate.deployed import require_outputs, state_of
-from opsctl.operate.target import owner, run_id
+from opsctl.operate.target import run_id
 from opsctl.stacks.model import FromContext, StackTemplate
 from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
+    from opsctl.deploy.lock import Lock
     from opsctl.deploy.state import RemoteState
     from opsctl.operate.target import Target
 
@@ -37,22 +36,11 @@ def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any
                 f"{target.env.name} has no service `{name}`.", code="unknown-service", hint=nearest(name, services)
             )
     chosen = names or services
-    with locked(target) as lock:
+    with lock_of(target, state_of(target), run_id()) as lock:
         state = state_of(target, bodies=True)
         values = {name: _next(deployed_value(state, name)) for name in chosen}
         roll_out(target, state, values, emit, lock, text=f"restart {', '.join(chosen)}")
     return {"environment": target.env.name, "restarted": list(chosen)}
-
-
-@contextmanager
-def locked(target: Target) -> Iterator[Lock]:
-    """The environment's lock, under which nobody else changes what is read now."""
-    bucket = require_outputs(target, state_of(target), "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    with Lock(
-        target.aws.s3, bucket, target.env.name, owner=owner(), run_id=run_id(), command=target.workspace.command,
-        clock=time.time,
-    ) as lock:  # fmt: skip
-        yield lock
 
 
 def roll_out(

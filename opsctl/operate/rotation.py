@@ -9,9 +9,11 @@ from opsctl.deploy.events import Emit, Note, StepFinished, StepStarted
 from opsctl.deploy.image import digest_of
 from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.errors import OpsctlError
+from opsctl.operate.assembly import lock_of
 from opsctl.operate.database import rotate_login
 from opsctl.operate.deployed import state_of
-from opsctl.operate.restart import deployed_value, locked, roll_out
+from opsctl.operate.restart import deployed_value, roll_out
+from opsctl.operate.target import run_id
 
 if TYPE_CHECKING:
     from opsctl.deploy.state import RemoteState
@@ -27,7 +29,7 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
             hint="application.database.auth: password has one.",
         )
     services = ("web", *target.env.application.workers)
-    with locked(target) as lock:
+    with lock_of(target, state_of(target), run_id()) as lock:
         state = state_of(target, bodies=True)
         secrets = ApplicationSecrets(target.env, target.aws)
         digest = digest_of(state.parameter("app", "ImageUri"))

@@ -22,16 +22,6 @@ VERSION = "5f0f3c5e-3f0b-4d0e-9a54-3b1f0c8f0f11"
 
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Stubber:
-    """Secrets Manager, whose answers a test queues."""
-    client = boto3.client("secretsmanager", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
-    stub = Stubber(client)
-    stub.activate()
-    return stub
-
-
-@pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -12,16 +11,6 @@ from opsctl.dbroles.connection import SecretsManagerReader
 from opsctl.dbroles.errors import BadSecretError
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:master-AbCdEf"
-
-
-@pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Stubber:
-    """Secrets Manager, whose answers a test queues."""
-    client = boto3.client("secretsmanager", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
-    stub = Stubber(client)
-    stub.activate()
-    return stub
 
 
 @pytest.fixture
