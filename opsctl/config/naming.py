@@ -72,6 +72,10 @@ def own_log_groups(env: Environment) -> dict[str, str]:
     }
 
 
+LAYER = "/opt/opsctl"
+"""Where opsctl's own files are in every image."""
+
+
 def part_id(name: str) -> str:
     """The logical id that a name of the application becomes: `MailQueue` of `mail-queue`."""
     return "".join(word.capitalize() for word in name.split("-"))

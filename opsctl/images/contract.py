@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+from opsctl.config import naming
 from opsctl.images.base import Base
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import Entry
@@ -72,7 +73,7 @@ def image_config(base: dict[str, Any], diff_ids: list[str], *, folder: str) -> d
         "Env": [f"PATH=/venv/bin:{path.partition('=')[2]}", *kept, *(f"{k}={v}" for k, v in own.items())],
         "User": f"{USER_ID}:{USER_ID}",
         "WorkingDir": f"/app/{folder}".rstrip("/"),
-        "Cmd": ["python", f"/{contents.LAYER}/start.py"],
+        "Cmd": ["python", f"{naming.LAYER}/start.py"],
         "Volumes": {"/data": {}},
     }
     return values

@@ -22,6 +22,10 @@ from opsctl.images.project import Project
 
 LOCK_NAME = "opsctl.lock"
 DEFAULT_PYTHON = "3.13"
+INSTEAD = {
+    "psycopg2": "psycopg2-binary", "psycopg[c]": "psycopg[binary]", "psycopg-c": "psycopg[binary]", "uwsgi": "pyuwsgi",
+}  # fmt: skip
+"""Packages that are published as source alone, each with what has wheels in its place."""
 _CANDIDATES = ("uv.lock", "requirements.txt", "pyproject.toml")
 _HEAD = re.compile(r"^# (made from|python|base): (\S+)$", re.MULTILINE)
 _REQUIREMENT = re.compile(r"^[A-Za-z0-9][^\n\\]*(?:\\\n[^\n\\]*)*", re.MULTILINE)
@@ -231,7 +235,7 @@ def _cause(lines: Sequence[str]) -> str:
 
 
 def _way_out(name: str) -> str:
-    instead = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}.get(name.lower().replace("_", "-"))
+    instead = INSTEAD.get(name.lower().replace("_", "-"))
     if instead:
         return f"Require {instead} in its place."
     return "Require a version that has wheels, or build with a Dockerfile that application.dockerfile names."

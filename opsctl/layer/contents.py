@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-LAYER = "opt/opsctl"
+from opsctl.config import naming
+
+LAYER = naming.LAYER.removeprefix("/")
+"""As archives name it."""
 _FILES = Path(__file__).parent / "files"
 _LICENCE = "LICENSE"
 
@@ -26,7 +29,7 @@ def files(certificates: Path | None) -> dict[str, bytes]:
 
 def environment(existing: Mapping[str, str], folder: Path | None = None) -> dict[str, str]:
     """PYTHONPATH with the hook in front of what is there; `folder` is where `unpack` put the layer, if it did."""
-    hook = f"{folder or f'/{LAYER}'}/hook"
+    hook = f"{folder or naming.LAYER}/hook"
     before = existing.get("PYTHONPATH")
     # An empty element means the working directory, so it is kept.
     others = [each for each in before.split(os.pathsep) if each != hook] if before else []

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 
 from opsctl.config.application_rules import TAKEN_NAMES
 from opsctl.config.schedule import ScheduleError, expression
+from opsctl.images.lock import DEFAULT_PYTHON, INSTEAD
 from opsctl.project import shell
 from opsctl.project.advice import Advice, advise
 from opsctl.project.filling import Fill, fills, is_sqlite_only
 from opsctl.project.findings import Fact, Findings, Process
 
-DEFAULT_PYTHON = "3.13"
 _OLDEST, _NEWEST = 9, 14
 # Packages that bring a worker with a command of its own, and that command.
 _QUEUES = {
@@ -187,14 +187,8 @@ def _requirements(made: Decisions, findings: Findings) -> None:
     for fact in found.source_only:
         made.missing.append(
             f"{fact.value} ({fact.source}) has only a source archive, which needs a compiler: "
-            f"write {_wheel(fact.value)} instead, or use a Dockerfile."
+            f"write {INSTEAD[fact.value]} instead, or use a Dockerfile."
         )
-
-
-def _wheel(package: str) -> str:
-    from opsctl.project.requirements import instead_of
-
-    return instead_of(package)
 
 
 def additions(findings: Findings) -> Iterable[str]:

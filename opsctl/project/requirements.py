@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from opsctl.images.lock import INSTEAD
 from opsctl.project.findings import Dependencies, Fact, Source
 from opsctl.project.reading import Reader, join, listing, mapping, word
 
@@ -21,8 +22,6 @@ NAMES = (
 )  # fmt: skip
 _MARKERS = (*NAMES, "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile", "setup.py", "requirements.in")
 # Packages without wheels that have a twin with wheels, by what a requirement says.
-_SOURCE_ONLY = {"psycopg2": "psycopg2-binary", "psycopg[c]": "psycopg[binary]", "psycopg-c": "psycopg[binary]",
-                "uwsgi": "pyuwsgi"}  # fmt: skip
 _MAX_INCLUDES = 20
 
 
@@ -39,13 +38,8 @@ class _Packages:
         extras = {_normal(each) for each in (found[2] or "").strip("[]").split(",") if each.strip()}
         self.names |= {name, *(f"{name}[{extra}]" for extra in extras)}
         for spelled in (name, *(f"{name}[{extra}]" for extra in extras)):
-            if spelled in _SOURCE_ONLY:
+            if spelled in INSTEAD:
                 self.source_only.append(Fact(spelled, source))
-
-
-def instead_of(package: str) -> str:
-    """The package with wheels that takes the place of one without."""
-    return _SOURCE_ONLY[package]
 
 
 def folder_of(reader: Reader, manage: str) -> str:

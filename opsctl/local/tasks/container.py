@@ -19,8 +19,6 @@ from opsctl.local.state import StateDir
 from opsctl.local.tasks.images import Start
 
 LABEL = "com.amazonaws.ecs."
-LAYER = "/opt/opsctl"
-"""Where opsctl's own files are in an image."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from opsctl.config import naming
 from opsctl.errors import OpsctlError
 from opsctl.local.state import StateDir
 from opsctl.paths import below
@@ -50,6 +51,12 @@ class Start:
     python: str = sys.executable
     folder: str = ""
     layer: str = ""
+
+    def words(self, command: Sequence[str]) -> list[str]:
+        """A container's command as a process of this machine: its Python, and opsctl's files where they are here."""
+        layer = f"{naming.LAYER}/"
+        here = [f"{self.layer}/{each.removeprefix(layer)}" if each.startswith(layer) else each for each in command]
+        return [self.python if here[0] in {"python", "python3"} else here[0], *here[1:]]
 
 
 class EcrPutImage(Protocol):

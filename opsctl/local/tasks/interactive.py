@@ -50,10 +50,9 @@ def run(
     )
     start = start_of(image)
     (launch.directory / "tmp").mkdir(parents=True)
-    first = start.python if words[0] in {"python", "python3"} else words[0]
     try:
         return subprocess.run(
-            [first, *words[1:]], env=process_environment(launch, state, start, image), cwd=image / start.folder,
+            start.words(words), env=process_environment(launch, state, start, image), cwd=image / start.folder,
             check=False,
         ).returncode  # fmt: skip
     except OSError as error:

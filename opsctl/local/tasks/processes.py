@@ -34,7 +34,6 @@ from opsctl.local.procs import ProcessId
 from opsctl.local.state import StateDir, write_json
 from opsctl.local.tasks.container import (
     LABEL,
-    LAYER,
     ContainerSettings,
     Invocation,
     Launch,
@@ -119,11 +118,8 @@ class ProcessRunner:
         (self._state.volumes / launch.family).mkdir(exist_ok=True)
         directory = self._images.directory(launch.image)
         start = start_of(directory)
-        words = [start.layer + word.removeprefix(LAYER) if word.startswith(f"{LAYER}/") else word for word in words]
-        first = start.python if words[0] in ("python", "python3") else words[0]
-        return Invocation(
-            [first, *words[1:]], process_environment(launch, self._state, start, directory), directory / start.folder
-        )
+        environment = process_environment(launch, self._state, start, directory)
+        return Invocation(start.words(words), environment, directory / start.folder)
 
 
 class ProcessContainers:

@@ -20,7 +20,6 @@ from opsctl.config.models import Environment
 from opsctl.stacks.parts.base import StackBuilder, arn, skip
 from opsctl.stacks.parts.image import image
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, document, objects_in, trust
-from opsctl.stacks.parts.values import LAYER
 from opsctl.stacks.parts.variables import Variables, login_user, variables
 
 LogGroupOutput = Literal["ServiceLogGroupName", "JobsLogGroupName", "WorkersLogGroupName"]
@@ -28,7 +27,7 @@ LogGroupOutput = Literal["ServiceLogGroupName", "JobsLogGroupName", "WorkersLogG
 USER = "10001:10001"
 TMP = "/tmp"  # noqa: S108  # a path inside the container, which alone has it
 PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-START = ("python", f"{LAYER}/start.py")
+START = ("python", f"{naming.LAYER}/start.py")
 BUCKET_OBJECTS = [
     "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
 ]  # fmt: skip

@@ -13,8 +13,7 @@ from opsctl.config.models import Environment
 from opsctl.config.naming import StackName
 from opsctl.config.placeholder import Part, Placeholder
 
-LAYER = "/opt/opsctl"
-CA_BUNDLE = f"{LAYER}/rds.pem"
+CA_BUNDLE = f"{naming.LAYER}/rds.pem"
 
 
 @dataclass(frozen=True)

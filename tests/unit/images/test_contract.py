@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.config import naming
 from opsctl.config.application import Application
 from opsctl.images import contract
 from opsctl.images.base import Base, pinned_base
@@ -23,7 +24,7 @@ from opsctl.images.project import Project
 from opsctl.images.store import Descriptor, ImageStore
 from opsctl.layer import contents
 from opsctl.stacks.parts.tasks import START, USER
-from opsctl.stacks.parts.values import CA_BUNDLE, LAYER
+from opsctl.stacks.parts.values import CA_BUNDLE
 from tests.functional.cli import ROOT
 
 if sys.version_info >= (3, 14):
@@ -76,7 +77,7 @@ def test_the_dockerfile_says_what_the_native_engine_does() -> None:
 
 def test_task_definitions_and_the_image_agree() -> None:
     assert f"{contract.USER_ID}:{contract.USER_ID}" == USER
-    assert f"/{contents.LAYER}" == LAYER
+    assert f"/{contents.LAYER}" == naming.LAYER
     assert {f"/{entry.path}" for entry in contract.own_layer()} >= {CA_BUNDLE, START[1]}
 
 
