@@ -13,14 +13,12 @@ from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
 app = typer.Typer(
     name="secret", help="Values of the application's secrets.", no_args_is_help=True, rich_markup_mode=None
 )
-NameArgument = Annotated[str, typer.Argument(help="As application.secrets names it.", show_default=False)]
+_NAME = typer.Argument(help="As application.secrets names it.", show_default=False)
 
 
 @app.command("set")
 def set_secret(
-    name: Annotated[
-        str | None, typer.Argument(help="As application.secrets names it.", show_default=False)
-    ] = None,
+    name: Annotated[str | None, _NAME] = None,
     from_file: Annotated[
         Path | None,
         typer.Option("--from-file", metavar=".ENV", help="Set every named secret that a .env file holds.",
@@ -70,7 +68,7 @@ def list_secrets(
 
 @app.command("remove")
 def remove_secret(
-    name: NameArgument,
+    name: Annotated[str, _NAME],
     env: EnvOption = None,
     yes: YesOption = False,
     region: RegionOption = None,
