@@ -199,6 +199,7 @@ class Deployment:
             return error
         platform = self._now.state.outputs("platform")
         lines: tuple[str, ...] = ()
+        message = error.message
         if error.cause.type == "AWS::ECS::Service":
             # By its logical id: the event of a failed create may not name it yet.
             worker = self._worker_of(error.cause.logical_id)
@@ -211,6 +212,8 @@ class Deployment:
                 log_group=platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
                 container=worker or "service",
             )
+            # The reason of CloudFormation's event names the circuit breaker alone.
+            message = " ".join([message, *lines[-1:]])
         elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
             lines = function_failure(
                 self._aws.logs,
@@ -219,7 +222,7 @@ class Deployment:
                 at=error.cause.at,
                 waited=waited,
             )
-        return StackFailedError(error.message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
+        return StackFailedError(message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
 
     def _worker_of(self, logical_id: str) -> str | None:
         """The worker whose service has this logical id; None for the web."""

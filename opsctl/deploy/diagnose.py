@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from opsctl.deploy.tasks import how_it_ended
 
 # A server that is told to stop ends well, also when ECS stopped it for not answering. (ECS, stopped task errors)
 _UNHEALTHY = re.compile(r"Task failed (ELB|container) health checks")
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 
 
 class ServiceApi(Protocol):
@@ -36,7 +38,7 @@ class TailApi(Protocol):
 def service_failure(
     ecs: ServiceApi, logs: TailApi, *, cluster: str, service: str, log_group: str, container: str = "service"
 ) -> tuple[str, ...]:
-    """How a stopped task ended and its last log lines; never raises, as it explains another failure."""
+    """A stopped task's last log lines and, as the last line, how it ended; never raises, as it explains a failure."""
     name = service.rsplit("/", 1)[-1]
     try:
         tasks = ecs.stopped_tasks(cluster, name)
@@ -48,7 +50,18 @@ def service_failure(
         lines = logs.tail(log_group, f"{container}/{container}/{task.id}", 15)
     except AwsError as error:
         return (f"(The service's tasks can't be read: {error.message})",)
-    return (*lines, f"Task {task.id} stopped: {how_it_ended(task)}.")
+    ended = how_it_ended(task)
+    if task.exit_code and (cause := _exception(lines)):
+        ended = f"{ended}, {cause.rstrip('.')}"
+    return (*lines, f"Task {task.id} stopped: {ended}.")
+
+
+def _exception(lines: Sequence[str]) -> str:
+    """What a traceback or a management command ends with; servers write more lines below it. "" without one."""
+    for before, line in reversed(list(zip(("", *lines), lines, strict=False))):
+        if line.startswith("CommandError: ") or (before[:1].isspace() and _RAISED.match(line)):
+            return line
+    return ""
 
 
 # What Lambda itself writes around every call, and the indented lines of a traceback.

@@ -348,6 +348,7 @@ def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> N
     with pytest.raises(StackFailedError, match="breaker") as caught:
         world.deploy()
     assert caught.value.detail[:2] == ("pending migrations: salaries.0002", "Task 9 stopped: exit code 1.")
+    assert caught.value.message.endswith(" Task 9 stopped: exit code 1.")
 
 
 def test_after_ctrl_c_no_further_stack_is_touched() -> None:

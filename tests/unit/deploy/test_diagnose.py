@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from opsctl.aws.ecs import Service, Task
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.deploy.diagnose import service_failure
@@ -26,15 +28,18 @@ class FakeService:
         return self.stopped
 
 
+@dataclass
 class Tail:
-    """A log that says which stream was read."""
+    """A log that says which stream was read, or what it is given."""
+
+    lines: tuple[str, ...] = ()
 
     def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
-        return (f"{group} {stream}",)
+        return self.lines or (f"{group} {stream}",)
 
 
-def explained(ecs: FakeService, service: str = "web") -> tuple[str, ...]:
-    return service_failure(ecs, Tail(), cluster="dev", service=service, log_group="logs")
+def explained(ecs: FakeService, service: str = "web", log: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return service_failure(ecs, Tail(log), cluster="dev", service=service, log_group="logs")
 
 
 def task(name: str, code: int | None) -> Task:
@@ -51,6 +56,28 @@ def test_a_task_that_failed_its_health_checks_is_to_blame_and_not_one_of_the_dep
     unhealthy = Task("task/new", "STOPPED", "ServiceSchedulerInitiated", reason, 0)
     last = explained(FakeService([task("rolled-back", 0), unhealthy, task("old", 127)]))[-1]
     assert last == f"Task new stopped: ServiceSchedulerInitiated: {reason}."
+
+
+@pytest.mark.parametrize(
+    ("log", "ended"),
+    [
+        (('  File "wsgi.py", line 17', "RuntimeError: boom at start.", "[ERROR] Worker exited with code 3."),
+         "exit code 3, RuntimeError: boom at start."),
+        (('  File "a.py", line 1', "KeyError: 'A'", "", '  File "b.py", line 2', "app.errors.Lost: no", "Ended"),
+         "exit code 3, app.errors.Lost: no."),
+        (("CommandError: Unknown command: 'work'",), "exit code 3, CommandError: Unknown command: 'work'."),
+        (("    raise SystemExit", "AssertionError"), "exit code 3, AssertionError."),
+        (("ready: yes", "  indented", "[INFO] Booting worker"), "exit code 3."),
+        (("Starting: web", "GET /: 200"), "exit code 3."),
+    ],
+)  # fmt: skip
+def test_the_exception_in_the_log_is_told_with_the_exit_code(log: tuple[str, ...], ended: str) -> None:
+    assert explained(FakeService([task("a", 3)]), log=log)[-1] == f"Task a stopped: {ended}"
+
+
+def test_a_task_that_ended_well_is_not_blamed_for_what_it_logged() -> None:
+    log = ("  frame", "ValueError: handled")
+    assert explained(FakeService([task("a", 0)]), log=log)[-1] == "Task a stopped: exit code 0."
 
 
 def test_when_all_ended_well_the_newest_is_told() -> None:
