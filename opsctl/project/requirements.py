@@ -86,7 +86,8 @@ def _files(reader: Reader, path: str, project: dict[str, Any], wanted: Fact | No
     if has_table:
         return ("pyproject.toml",), ""
     if is_poetry:
-        export = "poetry export --format requirements.txt --output requirements.txt"
+        # Poetry itself has no export; its plugin has. (python-poetry.org, poetry-plugin-export)
+        export = "uvx --with poetry-plugin-export poetry export --output requirements.txt"
         return ("requirements.txt",), f"Poetry's own tables are read by Poetry alone: run `{export}`"
     if reader.has(join(path, "Pipfile")):
         return ("requirements.txt",), "A Pipfile is read by Pipenv alone: run `pipenv requirements > requirements.txt`"
