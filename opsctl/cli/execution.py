@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opsctl.cli import output, render
-from opsctl.deploy.events import Emit
+from opsctl.deploy.events import Emit, silent
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.plan import Consent, Plan
@@ -20,23 +20,22 @@ from opsctl.operate.tasks import explained
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
+    from opsctl.deploy.situation import Request
 
 Listening = Callable[..., AbstractContextManager[Emit]]
 
 
 def execute(
-    target: Target, consent: Consent, listening: Listening, *, as_json: bool, yes: bool, **options: Any
+    target: Target, request: Request, consent: Consent, listening: Listening, *, as_json: bool, yes: bool
 ) -> DeployResult:
     """Plan, stop at what was not allowed, ask about a half-made database, then do it."""
-    from opsctl.deploy.events import silent
-
-    work = deployment(target, silent, consent=consent, **options)
+    work = deployment(target, request)
     plan = work.plan()
     refuse(plan, consent)
     for note in (*target.workspace.configuration.notes, *plan.notes):
         output.note(note)
     if plan.is_empty:
-        return work.execute(plan)
+        return work.execute(plan, silent, consent)
     if _recreates_data(plan, target) and not yes:
         output.note(render.plan_text(plan))
         output.confirm(
@@ -45,11 +44,10 @@ def execute(
         consent = replace(consent, recreate_data=True)
     elif plan.expected is not None:
         output.note(render.expected_text(plan.expected))
-    journal = Journal(target.workspace.root, target.env.name, work.run_id)
+    journal = Journal(target.workspace.root, target.env.name, work.run.id)
     with listening(journal, as_json=as_json) as emit:
-        work.begin(emit, consent)
         try:
-            return work.execute(plan)
+            return work.execute(plan, emit, consent)
         except TaskFailedError as error:
             raise explained(error) from error
 
@@ -84,6 +82,5 @@ def _recreates_data(plan: Plan, target: Target) -> bool:
 
     stateful = {template.stack for template in target.templates if template.stateful}
     return any(
-        stack.stack == "data" and stack.stack in stateful and stack.action == Action.RECREATE.value
-        for stack in plan.stacks
+        stack.stack == "data" and stack.stack in stateful and stack.action is Action.RECREATE for stack in plan.stacks
     )

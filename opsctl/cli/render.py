@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
 from opsctl.deploy.compare import ResourceChange
-from opsctl.deploy.plan import UNCHANGED, Plan, StackPlan
+from opsctl.deploy.plan import Plan, StackPlan
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
@@ -50,8 +50,8 @@ def expected_text(forecast: Forecast) -> str:
 
 
 def _headline(stack: StackPlan) -> str:
-    if stack.action == UNCHANGED:
-        return UNCHANGED
+    if not stack.is_change:
+        return stack.action
     added = sum(change.action == "add" for change in stack.changes)
     count = f", {added} resources" if stack.action == "create" else ""
     waits = f"; waits for {', '.join(stack.waits_for)}" if stack.waits_for else ""

@@ -5,7 +5,7 @@ The last look at the database. Nothing here fails a deploy: what can't be read o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
 from opsctl.deploy import upgrade
@@ -14,8 +14,8 @@ from opsctl.deploy.events import Emit, Note
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opsctl.aws.account import Database
-    from opsctl.aws.logs import LogGroup
+    from opsctl.aws.account import Account, Database
+    from opsctl.aws.logs import Logs
     from opsctl.config.models import Environment
     from opsctl.deploy.state import RemoteState
 
@@ -25,23 +25,7 @@ if TYPE_CHECKING:
 _LOGS = ("postgresql", "upgrade")
 
 
-class DatabaseReader(Protocol):
-    """The one question about the database."""
-
-    def database(self, identifier: str) -> Database | None: ...
-
-
-class GroupApi(Protocol):
-    """What giving log groups an end needs of CloudWatch Logs."""
-
-    def groups(self, prefix: str) -> dict[str, LogGroup]: ...
-    def create_group(self, name: str, key: str | None) -> None: ...
-    def keep_days(self, name: str, days: int) -> None: ...
-    def encrypt_group(self, name: str, key: str | None) -> None: ...
-    def delete_group(self, name: str) -> None: ...
-
-
-def look_after(env: Environment, state: RemoteState, account: DatabaseReader, logs: GroupApi, emit: Emit) -> None:
+def look_after(env: Environment, state: RemoteState, account: Account, logs: Logs, emit: Emit) -> None:
     """Say what is left or was not reached, and give the database's logs the environment's retention and key."""
     outputs = state.outputs("data")
     identifier = outputs.get("DatabaseIdentifier")
@@ -54,7 +38,7 @@ def look_after(env: Environment, state: RemoteState, account: DatabaseReader, lo
         _noted(f"logs of {instance}", emit, lambda each=instance: _end(env, logs, each, key))  # type: ignore[misc]
 
 
-def forget_logs(logs: GroupApi, identifier: str, emit: Emit) -> None:
+def forget_logs(logs: Logs, identifier: str, emit: Emit) -> None:
     """Delete the log groups of an instance that is gone: RDS leaves them."""
 
     def forget() -> None:
@@ -91,7 +75,7 @@ def _look_at(env: Environment, state: RemoteState, database: Database | None, em
         )
 
 
-def _end(env: Environment, logs: GroupApi, identifier: str, key: str | None) -> None:
+def _end(env: Environment, logs: Logs, identifier: str, key: str | None) -> None:
     """Give an instance's groups their retention and key; those that RDS has not made yet are made, so that it finds
     them so.
     """

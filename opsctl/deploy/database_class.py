@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opsctl.deploy import compare
 
 if TYPE_CHECKING:
-    from opsctl.aws.account import DatabaseOffer
+    from opsctl.aws.account import Account, DatabaseOffer
     from opsctl.config.models import Environment
 
 _INSTANCE = "AWS::RDS::DBInstance"
@@ -20,16 +20,8 @@ _INSTANCE = "AWS::RDS::DBInstance"
 _BOUGHT = ("DBInstanceClass", "EngineVersion", "MultiAZ", "StorageType", "AllocatedStorage", "MaxAllocatedStorage")
 
 
-class OfferReader(Protocol):
-    """What only the account knows about databases."""
-
-    def default_version(self, version: str) -> str | None: ...
-    def database_offers(self, version: str, instance_class: str) -> tuple[DatabaseOffer, ...]: ...
-    def database_classes(self, version: str) -> frozenset[str]: ...
-
-
 def class_problems(
-    env: Environment, deployed: Sequence[str], wanted: Sequence[str], account: OfferReader
+    env: Environment, deployed: Sequence[str], wanted: Sequence[str], account: Account
 ) -> tuple[str, ...]:
     """Why RDS would not sell what the templates `wanted` ask for, each in a sentence. Raises AwsError.
 

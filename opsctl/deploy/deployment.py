@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.cloudformation import Stack
 from opsctl.config import naming
-from opsctl.deploy import planner, release
+from opsctl.deploy import planner
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.countdown import answer_limits
 from opsctl.deploy.diagnose import function_failure, service_failure
 from opsctl.deploy.durations import Stopwatch
-from opsctl.deploy.events import Emit, Emitter, Progress, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Emitter, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
-from opsctl.deploy.lock import Lock
-from opsctl.deploy.plan import UNCHANGED, Consent, ImagePlan, Plan
+from opsctl.deploy.lock import Lock, Run
+from opsctl.deploy.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.preflight import preflight
+from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.situation import Situation
 from opsctl.deploy.stackrun import StackRunner, upload_template
 from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import DetachedError, Follower, LeftRunningError, Pace
+from opsctl.deploy.statuses import Action
+from opsctl.deploy.step import Ending, step
+from opsctl.deploy.stream import DetachedError, Follower, Pace
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
 from opsctl.stacks.model import FromContext
@@ -63,46 +67,38 @@ class Deployment:
     def __init__(
         self,
         situation: Situation,
+        run: Run,
         *,
-        emit: Emit,
         pace: Pace,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.run = run
         self._now = situation
         self._env = situation.env
         self._aws = situation.aws
-        self._request = situation.request
+        self._consent = Consent()
         self._watch = Stopwatch()
-        self._emit: Emit = Emitter(emit, self._watch)
+        self._emit: Emit = silent
         self._pace = pace
         self._clock = clock
         self._detach = threading.Event()
         self._guard = threading.Lock()
         self._changed = False
         self._lock: Lock | None = None
-        # The newest release when the lock was taken: nobody else writes one while it is held.
-        self._last: release.Release | None = None
-        self._number: int | None = None
         self._bundle_is_there = False
-
-    @property
-    def run_id(self) -> str:
-        """Names this run in change sets, tasks, journal and release record."""
-        return self._request.run_id
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
         return self._now.plan()
 
-    def begin(self, emit: Emit, consent: Consent) -> None:
-        """From here on events go to `emit`, and `consent` is what was agreed to after seeing the plan."""
-        self._emit = Emitter(emit, self._watch)
-        self._request = replace(self._request, consent=consent)
+    def execute(self, plan: Plan, emit: Emit, consent: Consent) -> DeployResult:
+        """Do what the plan says, under the lock. Raises on the first failure; what was done stays done.
 
-    def execute(self, plan: Plan) -> DeployResult:
-        """Do what the plan says, under the lock. Raises on the first failure; what was done stays done."""
+        `consent` is what was agreed to after seeing the plan.
+        """
         if plan.is_empty:
             return self._result(None)
+        self._emit, self._consent = Emitter(emit, self._watch), consent
         selected = [self._now.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._now.templates):
             preflight(self._env, self._aws.account, self._emit)
@@ -112,16 +108,13 @@ class Deployment:
             self._stack_step(self._now.templates["bootstrap"])
             selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
-        with Lock(
-            self._aws.s3, bucket, self._env.name, owner=self._request.owner, run_id=self._request.run_id,
-            command=self._request.command, clock=self._clock,
-        ) as lock:  # fmt: skip
+        with Lock(self._aws.s3, bucket, self._env.name, self.run, clock=self._clock) as lock:
             self._lock = lock
             self._now.state = self._now.read()
-            self._last = release.current(self._aws.s3, bucket, self._env.name)
+            self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._now.state, self._aws.account, self._aws.logs, self._emit)
-            number = self._record(bucket, plan)
+            number = self._record(plan)
         return self._result(number)
 
     def _artifact_bucket(self) -> str:
@@ -147,40 +140,30 @@ class Deployment:
         order = planner.order(selected, image=plan.image is not None, migrate=plan.migrate, secrets=writes)
         return [Step(name, runs[name], after) for name, after in order.items()]
 
-    def _timed(self, step: str, text: str, work: Callable[[], tuple[bool, str]]) -> None:
-        """Emit the start and the end of a step around `work`, which returns whether it wrote and a text."""
-        started = self._clock()
-        self._emit(StepStarted(step, text))
-        try:
-            changed, done = work()
-        except LeftRunningError as error:
-            self._emit(StepFinished(step, "detached", error.message, self._clock() - started))
-            raise
-        except OpsctlError as error:
-            self._emit(StepFinished(step, "failed", error.message, self._clock() - started))
-            raise
+    @contextmanager
+    def _step(self, name: str, text: str) -> Iterator[Ending]:
+        """A step of this deploy, which is a change if any of its steps is."""
+        with step(self._emit, name, text, clock=self._clock) as ending:
+            yield ending
         with self._guard:
-            self._changed |= changed
-        self._emit(StepFinished(step, "done" if changed else "unchanged", done, self._clock() - started))
+            self._changed |= ending.changed
 
     def _stack_step(self, template: StackTemplate) -> None:
         with self._guard:
             state = self._now.state
             context = dict(self._now.context)
         planned = planner.plan_stack(template, state, context)
-        text = planned.action if planned.action == UNCHANGED else f"{planned.action}: {planned.reason}"
-
-        def work() -> tuple[bool, str]:
-            if template.stack == "jobs" and planned.action != UNCHANGED:
+        text = f"{planned.action}: {planned.reason}" if planned.is_change else planned.action
+        with self._step(template.stack, text) as ending:
+            if template.stack == "jobs" and planned.is_change:
                 self._wake_functions()
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
                 raise self._explained(error, template) from error
             self._keep(template.stack, deployed.stack, template.body)
-            return deployed.changed, deployed.stack.status if deployed.changed else UNCHANGED
-
-        self._timed(template.stack, text, work)
+            ending.changed = deployed.changed
+            ending.text = deployed.stack.status if deployed.changed else Action.UNCHANGED
 
     def _wake_functions(self) -> None:
         name = self._now.state.outputs("functions").get("DbInitFunctionName")
@@ -251,8 +234,8 @@ class Deployment:
             follower,
             remover,
             self._emit,
-            run_id=self._request.run_id,
-            consent=self._request.consent,
+            run_id=self.run.id,
+            consent=self._consent,
             clock=self._clock,
             upload=self._upload_template,
             before_write=before_write,
@@ -283,36 +266,18 @@ class Deployment:
         self._bundle_is_there = True
 
     def _image_step(self, plan: ImagePlan) -> None:
-        def work() -> tuple[bool, str]:
+        with self._step("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}") as ending:
             digest = self._now.image.ensure(plan, self._emit)
             uri = image_uri(plan.account, self._env.region, plan.repository, digest)
             with self._guard:
                 self._now.context["image_uri"] = uri
-                new = self._now.deployed("app", "ImageUri") != uri
-            if new:
-                self._number = self._name_release(plan, digest)
-            return new, f"{plan.repository}:{plan.tag} is {digest[:19]}…"
-
-        self._timed("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}", work)
-
-    def _name_release(self, plan: ImagePlan, digest: str) -> int:
-        """Tag the image after the release before anything runs it, so that the lifecycle policy keeps it.
-
-        A deploy that failed after this point left its tag, which can't be moved: the next number is free then.
-        """
-        number, ecr = self._next_release(), self._aws.ecr
-        while known := ecr.digest(plan.repository, f"{self._env.name}-r{number}", registry=plan.account):
-            if known == digest:
-                return number
-            number += 1
-        ecr.add_tag(plan.repository, digest, f"{self._env.name}-r{number}", registry=plan.account)
-        return number
-
-    def _next_release(self) -> int:
-        return self._last.number + 1 if self._last else 1
+                ending.changed = self._now.deployed("app", "ImageUri") != uri
+            if ending.changed:
+                self._releases.tag(plan, digest)
+            ending.text = f"{plan.repository}:{plan.tag} is {digest[:19]}…"
 
     def _secrets_step(self) -> None:
-        def work() -> tuple[bool, str]:
+        with self._step("secrets", "generate and derive what is missing") as ending:
             with self._guard:
                 state = self._now.state
             if self._lock is not None:
@@ -320,17 +285,15 @@ class Deployment:
             written = self._now.secrets.write(state, self._now.digest)
             with self._guard:
                 self._now.context |= self._now.rollouts(self._now.context)
-            return bool(written), f"{written} written" if written else "all are up to date"
-
-        self._timed("secrets", "generate and derive what is missing", work)
+            ending.changed, ending.text = bool(written), f"{written} written" if written else "all are up to date"
 
     def _release_step(self) -> None:
         migrates = all("migrate" in command for command in self._env.application.release.commands)
-
-        def work() -> tuple[bool, str]:
+        with self._step("migrate", "apply pending migrations" if migrates else "run the release's commands") as ending:
             wanted = set(self._now.image.migrations.split())
-            if migrates and wanted and wanted <= self._applied():
-                return False, "nothing is pending"
+            if migrates and wanted and wanted <= self._releases.applied(self._database()):
+                ending.changed, ending.text = False, "nothing is pending"
+                return
             with self._guard:
                 state = self._now.state
             if self._lock is not None:
@@ -343,52 +306,41 @@ class Deployment:
                 clock=self._clock,
                 detach=self._detach,
             )
-            runner.run(release_task(state.outputs), token=f"{self._request.run_id}-migrate")
-            return True, "migrations are applied" if migrates else "the release's commands ran"
-
-        self._timed("migrate", "apply pending migrations" if migrates else "run the release's commands", work)
-
-    def _applied(self) -> set[str]:
-        """Migrations that earlier releases brought to this database; none of one that was made again since."""
-        last = self._last
-        return set(last.migrations.split()) if last is not None and last.database == self._database() else set()
+            runner.run(release_task(state.outputs), token=f"{self.run.id}-migrate")
+            ending.text = "migrations are applied" if migrates else "the release's commands ran"
 
     def _database(self) -> str:
         """Identifies the database: its stack's id and its own, as either changes when it is made again."""
         data = self._now.state.stacks.get("data")
         return f"{data.id} {data.outputs.get('DatabaseResourceId', '')}" if data else ""
 
-    def _record(self, bucket: str, plan: Plan) -> int | None:
+    def _record(self, plan: Plan) -> int | None:
         # A release is an image that the service runs and whose migrations ran: `opsctl deploy jobs` makes none.
         if not (self._changed or plan.record) or plan.image is None or all(item.stack != "app" for item in plan.stacks):
             return None
-        number = self._number or self._next_release()
         self._changed = True
-        uri = self._now.context.get("image_uri") or ""
-        release.record(
-            self._aws.s3,
-            bucket,
-            release.Release(
-                number=number,
-                environment=self._env.name,
-                run_id=self._request.run_id,
-                at=datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
-                by=self._request.owner,
-                image=uri,
-                tag=plan.image.tag,
-                digest=uri.rpartition("@")[2],
-                commit=self._now.image.commit,
-                migrations=" ".join(sorted({*self._now.image.migrations.split(), *self._applied()})),
-                database=self._database(),
-                stacks={name: template.digest for name, template in self._now.templates.items()},
-                seconds=self._learned(),
-            ),
+        uri, database = self._now.context.get("image_uri") or "", self._database()
+        found = Release(
+            number=self._releases.number,
+            environment=self._env.name,
+            run_id=self.run.id,
+            at=datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
+            by=self.run.owner,
+            image=uri,
+            tag=plan.image.tag,
+            digest=uri.rpartition("@")[2],
+            commit=self._now.image.commit,
+            migrations=" ".join(sorted({*self._now.image.migrations.split(), *self._releases.applied(database)})),
+            database=database,
+            stacks={name: template.digest for name, template in self._now.templates.items()},
+            seconds=self._learned(),
         )
-        return number
+        self._releases.record(found)
+        return found.number
 
     def _learned(self) -> dict[str, float]:
         """How long AWS takes here, as this deploy and those before it saw; on this machine nothing says that."""
-        known = self._last.seconds if self._last else {}
+        known = self._releases.last.seconds if self._releases.last else {}
         return known if self._env.target == "local" else {**known, **self._watch.seconds}
 
     def _result(self, number: int | None) -> DeployResult:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opsctl.config import naming
-from opsctl.deploy.events import Emit, Note, Progress, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Note, Progress
 from opsctl.deploy.removal import Removal, StackRemover
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import is_terminal
+from opsctl.deploy.step import step
 from opsctl.deploy.stream import Follower
 from opsctl.errors import BusyError, OpsctlError
 
@@ -127,13 +127,15 @@ class Destroyer:
 
     def remove(self, name: str, stack: Stack, body: str) -> None:
         """Remove one stack. Raises OpsctlError with the first resource that could not be deleted."""
-        started = time.monotonic()
         long = f" ({_LONG_ENDS[name]})" if name in _LONG_ENDS else ""
-        self._emit(StepStarted(name, f"delete {stack.name}{long}"))
+        with step(self._emit, name, f"delete {stack.name}{long}") as ending:
+            self._remove(name, stack, body)
+            ending.text = "deleted"
+
+    def _remove(self, name: str, stack: Stack, body: str) -> None:
         if not is_terminal(stack.status):
             running = self._follower.follow(name, stack.id, since=self._follower.newest(stack.id))
             if running.is_gone:
-                self._emit(StepFinished(name, "done", "deleted", time.monotonic() - started))
                 return
         if name == "jobs" and self._function:
             # It has to answer that the roles may go.
@@ -148,14 +150,12 @@ class Destroyer:
         )  # fmt: skip
         if followed.stack is not None and not followed.is_gone:
             cause = followed.cause
-            self._emit(StepFinished(name, "failed", followed.stack.status, time.monotonic() - started))
             raise OpsctlError(
                 f"{stack.name} could not be deleted: "
                 + (f"{cause.logical_id}: {cause.reason}" if cause else followed.stack.reason),
                 code="delete-failed",
                 hint="Remove what is named by hand, then run `opsctl destroy` again: it goes on from here.",
             )
-        self._emit(StepFinished(name, "done", "deleted", time.monotonic() - started))
 
     def _stop_tasks(self, name: str) -> None:
         """End one-off tasks: their network interfaces hold subnets and security groups, and they hold the cluster."""

@@ -5,38 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from opsctl.aws.ecs import Service, Task
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.tasks import how_it_ended
+
+if TYPE_CHECKING:
+    from opsctl.aws.ecs import Ecs
+    from opsctl.aws.logs import Logs
 
 # A server that is told to stop ends well, also when ECS stopped it for not answering. (ECS, stopped task errors)
 _UNHEALTHY = re.compile(r"Task failed (ELB|container) health checks")
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 
 
-class ServiceApi(Protocol):
-    """What the diagnosis asks ECS."""
-
-    def service(self, cluster: str, name: str) -> Service | None: ...
-    def stopped_tasks(self, cluster: str, service: str) -> list[Task]: ...
-
-
-class RecentApi(Protocol):
-    """What the diagnosis of a function asks CloudWatch Logs."""
-
-    def since(self, group: str, start: datetime, count: int = 20) -> tuple[str, ...]: ...
-
-
-class TailApi(Protocol):
-    """What the diagnosis asks CloudWatch Logs."""
-
-    def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]: ...
-
-
 def service_failure(
-    ecs: ServiceApi, logs: TailApi, *, cluster: str, service: str, log_group: str, container: str = "service"
+    ecs: Ecs, logs: Logs, *, cluster: str, service: str, log_group: str, container: str = "service"
 ) -> tuple[str, ...]:
     """A stopped task's last log lines and, as the last line, how it ended; never raises, as it explains a failure."""
     name = service.rsplit("/", 1)[-1]
@@ -69,7 +53,7 @@ _FRAME = re.compile(r"(INIT_START|START|END|REPORT) |Traceback |\s")
 _SILENT = ("timed out", "did not receive a response", "failed to respond")
 
 
-def function_failure(logs: RecentApi, *, log_group: str, reason: str, at: datetime, waited: int) -> tuple[str, ...]:
+def function_failure(logs: Logs, *, log_group: str, reason: str, at: datetime, waited: int) -> tuple[str, ...]:
     """What a function wrote when its custom resource ended without an answer: the reason is in its log alone.
 
     `waited` is the resource's ServiceTimeout in seconds. Never raises, as it explains another failure.

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Emit
 from opsctl.deploy.plan import ImagePlan
 from opsctl.errors import OpsctlError
 
+if TYPE_CHECKING:
+    from opsctl.aws.ecr import Ecr
+
 
 class ImageMissingError(OpsctlError):
     """The tag to deploy is not in the registry."""
 
     code = "image-missing"
-
-
-class Registry(Protocol):
-    """What finding and keeping an image needs of ECR."""
-
-    def digest(self, repository: str, tag: str, *, registry: str | None = None) -> str | None: ...
-    def annotations(self, repository: str, digest: str, *, registry: str | None = None) -> Mapping[str, str]: ...
-    def add_tag(self, repository: str, digest: str, tag: str, *, registry: str | None = None) -> None: ...
 
 
 class ImageSource(Protocol):
@@ -61,7 +55,7 @@ class PublishedImage:
     `own_migrations` are the checkout's, given when the tag is the checkout's: images of other tools tell nothing.
     """
 
-    registry: Registry
+    registry: Ecr
     environment: str
     region: str
     repository: str

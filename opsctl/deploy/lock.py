@@ -12,11 +12,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
 from opsctl.errors import BusyError, OpsctlError
+
+if TYPE_CHECKING:
+    from opsctl.aws.s3 import S3
 
 LEASE_SECONDS = 90.0
 RENEW_SECONDS = 20.0
@@ -28,12 +31,13 @@ class LockLostError(OpsctlError):
     code = "lock-lost"
 
 
-class Store(Protocol):
-    """The three S3 calls of a lease."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One command of a person. `id` names it in change sets, tasks, journal, lock and release record."""
 
-    def get(self, bucket: str, key: str) -> StoredObject | None: ...
-    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None: ...
-    def delete(self, bucket: str, key: str) -> None: ...
+    id: str
+    owner: str
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def lock_key(environment: str) -> str:
     return f"locks/{environment}.json"
 
 
-def read_lease(store: Store, bucket: str, environment: str) -> Lease | None:
+def read_lease(store: S3, bucket: str, environment: str) -> Lease | None:
     """The lease as it stands, run out or not."""
     stored = store.get(bucket, lock_key(environment))
     return _parse(stored) if stored else None
@@ -69,13 +73,11 @@ class Lock:
 
     def __init__(
         self,
-        store: Store,
+        store: S3,
         bucket: str,
         environment: str,
+        run: Run,
         *,
-        owner: str,
-        run_id: str,
-        command: str,
         clock: Callable[[], float],
         renew_seconds: float = RENEW_SECONDS,
     ) -> None:
@@ -85,7 +87,7 @@ class Lock:
         self._key = lock_key(environment)
         self._clock = clock
         self._renew_seconds = renew_seconds
-        self._lease = Lease(owner, run_id, command, clock(), 0.0)
+        self._lease = Lease(run.owner, run.id, run.command, clock(), 0.0)
         self._etag: str | None = None
         self._stop = threading.Event()
         self._lost = False
@@ -175,7 +177,7 @@ class Lock:
             self._etag = renewed
 
 
-def break_lock(store: Store, bucket: str, environment: str) -> Lease | None:
+def break_lock(store: S3, bucket: str, environment: str) -> Lease | None:
     """Remove whatever lease there is; returns it."""
     lease = read_lease(store, bucket, environment)
     if lease is not None:

@@ -11,9 +11,6 @@ from opsctl.deploy.statuses import Action
 if TYPE_CHECKING:
     from opsctl.deploy.forecast import Forecast
 
-# What a stack needs: `unchanged` costs no write; the others are the values of statuses.Action.
-UNCHANGED = "unchanged"
-
 
 @dataclass(frozen=True, slots=True)
 class ParameterChange:
@@ -59,7 +56,7 @@ class StackPlan:
     stack: str
     physical_name: str
     status: str
-    action: str
+    action: Action
     reason: str = ""
     changes: tuple[ResourceChange, ...] = ()
     parameters: tuple[ParameterChange, ...] = ()
@@ -69,7 +66,7 @@ class StackPlan:
     @property
     def is_change(self) -> bool:
         """Whether executing it writes anything."""
-        return self.action != UNCHANGED
+        return self.action is not Action.UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ class Plan:
     @property
     def refused(self) -> tuple[StackPlan, ...]:
         """Stacks in a state that opsctl does not touch."""
-        return tuple(stack for stack in self.stacks if stack.action == Action.REFUSE.value)
+        return tuple(stack for stack in self.stacks if stack.action is Action.REFUSE)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy import compare
 from opsctl.deploy.compare import ResourceChange
-from opsctl.deploy.plan import UNCHANGED, ImagePlan, ParameterChange, Plan, Risk, StackPlan
+from opsctl.deploy.plan import ImagePlan, ParameterChange, Plan, Risk, StackPlan
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.statuses import Action, action_for
 from opsctl.stacks.model import FromContext, FromOutput
@@ -56,7 +56,7 @@ def plan_stack(template: StackTemplate, state: RemoteState, context: Context) ->
     if stack is None:
         new = _new_resources(template)
         return StackPlan(
-            template.stack, template.physical_name, "", Action.CREATE.value, "it does not exist", new,
+            template.stack, template.physical_name, "", Action.CREATE, "it does not exist", new,
             waits_for=resolved.waits_for,
         )  # fmt: skip
     action = action_for(stack.status)
@@ -64,7 +64,7 @@ def plan_stack(template: StackTemplate, state: RemoteState, context: Context) ->
         return _plan_update(template, stack, state, resolved)
     changes = _new_resources(template) if action in {Action.CREATE, Action.RECREATE} else ()
     return StackPlan(
-        template.stack, template.physical_name, stack.status, action.value, _why(stack, action), changes,
+        template.stack, template.physical_name, stack.status, action, _why(stack, action), changes,
         waits_for=resolved.waits_for,
     )  # fmt: skip
 
@@ -89,7 +89,7 @@ def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, reso
         template.stack,
         template.physical_name,
         stack.status,
-        Action.UPDATE.value if reasons else UNCHANGED,
+        Action.UPDATE if reasons else Action.UNCHANGED,
         ", ".join(reasons),
         changes,
         parameters,

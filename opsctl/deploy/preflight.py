@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from opsctl.aws.account import LambdaConcurrency
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.config.application import Web
@@ -13,6 +12,9 @@ from opsctl.config.models import Environment, SiteAddress
 from opsctl.deploy.events import Emit, Note
 from opsctl.errors import OpsctlError
 from opsctl.stacks.egress import INTERFACE_SERVICES
+
+if TYPE_CHECKING:
+    from opsctl.aws.account import Account
 
 # Lambda keeps this many executions unreserved for all other functions (PutFunctionConcurrency).
 _KEPT_UNRESERVED = 100
@@ -30,21 +32,10 @@ class PreflightError(OpsctlError):
     code = "preflight"
 
 
-class AccountReader(Protocol):
-    """The questions that preflight asks."""
-
-    def zones(self) -> Mapping[str, str]: ...
-    def endpoint_zones(self, services: Collection[str]) -> Mapping[str, frozenset[str]]: ...
-    def instance_type_zones(self, instance_type: str) -> frozenset[str]: ...
-    def hosted_zone(self, identifier: str) -> str | None: ...
-    def lambda_concurrency(self) -> LambdaConcurrency: ...
-    def fargate_vcpus(self) -> float: ...
+Check = Callable[[Environment, "Account"], Iterator[str]]
 
 
-Check = Callable[[Environment, AccountReader], Iterator[str]]
-
-
-def zones(env: Environment, account: AccountReader) -> Iterator[str]:
+def zones(env: Environment, account: Account) -> Iterator[str]:
     """Every account sees its own zones, not every letter exists in every region, and Fargate lacks a few."""
     there = account.zones()
     fargate = FARGATE_ZONES.get(env.region)
@@ -59,7 +50,7 @@ def zones(env: Environment, account: AccountReader) -> Iterator[str]:
             )
 
 
-def endpoint_zones(env: Environment, account: AccountReader) -> Iterator[str]:
+def endpoint_zones(env: Environment, account: Account) -> Iterator[str]:
     """An interface endpoint needs a subnet in a zone that its service is in, and has one in every private subnet."""
     if not env.vpc.interface_endpoints:
         return
@@ -75,7 +66,7 @@ def endpoint_zones(env: Environment, account: AccountReader) -> Iterator[str]:
             )
 
 
-def nat_instance(env: Environment, account: AccountReader) -> Iterator[str]:
+def nat_instance(env: Environment, account: Account) -> Iterator[str]:
     """It stands in the first zone, and not every type is sold in every zone."""
     if not env.nat.use_nat_instance:
         return
@@ -96,7 +87,7 @@ def _letters(env: Environment, names: Iterable[str]) -> str:
     return ", ".join(sorted(name.removeprefix(env.region) for name in names)) or "none"
 
 
-def hosted_zones(env: Environment, account: AccountReader) -> Iterator[str]:
+def hosted_zones(env: Environment, account: Account) -> Iterator[str]:
     """A certificate waits for its DNS record for ever when the zone is another account's, or another zone."""
     blocks: dict[str, Web | SiteAddress] = {"application.web": env.application.web, naming.SITE_STACK: env.site}
     for section, block in blocks.items():
@@ -111,7 +102,7 @@ def hosted_zones(env: Environment, account: AccountReader) -> Iterator[str]:
             )
 
 
-def lambda_limits(env: Environment, account: AccountReader) -> Iterator[str]:
+def lambda_limits(env: Environment, account: Account) -> Iterator[str]:
     """Reserving one execution must leave a hundred."""
     if env.ecs.init_reserved_concurrency is None:
         return
@@ -123,7 +114,7 @@ def lambda_limits(env: Environment, account: AccountReader) -> Iterator[str]:
         )
 
 
-def fargate_limits(env: Environment, account: AccountReader) -> Iterator[str]:
+def fargate_limits(env: Environment, account: Account) -> Iterator[str]:
     """A rolling update runs old and new tasks side by side, and a one-off task beside them."""
     web = env.application.web
     needed = (2 * web.count[0] + 1) * web.cpu / 1024
@@ -138,7 +129,7 @@ def fargate_limits(env: Environment, account: AccountReader) -> Iterator[str]:
 CHECKS: tuple[Check, ...] = (zones, endpoint_zones, nat_instance, hosted_zones, lambda_limits, fargate_limits)
 
 
-def preflight(env: Environment, account: AccountReader, emit: Emit) -> None:
+def preflight(env: Environment, account: Account, emit: Emit) -> None:
     """Raise PreflightError with all that does not fit. A question that may not be asked is noted and left out."""
     problems: list[str] = []
     for check in CHECKS:

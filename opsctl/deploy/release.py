@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from opsctl.aws.s3 import StoredObject
-
-
-class Store(Protocol):
-    """What records need of S3."""
-
-    def get(self, bucket: str, key: str) -> StoredObject | None: ...
-    def put(self, bucket: str, key: str, body: bytes) -> None: ...
+if TYPE_CHECKING:
+    from opsctl.aws.ecr import Ecr
+    from opsctl.aws.s3 import S3
+    from opsctl.deploy.plan import ImagePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class Release:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def current(store: Store, bucket: str, environment: str) -> Release | None:
+def current(store: S3, bucket: str, environment: str) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
     stored = store.get(bucket, f"releases/{environment}/current.json")
     if stored is None:
@@ -49,8 +45,42 @@ def current(store: Store, bucket: str, environment: str) -> Release | None:
         return None
 
 
-def record(store: Store, bucket: str, release: Release) -> None:
-    """Write the numbered record first, so that `current` never names one that is not there."""
-    body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
-    store.put(bucket, f"releases/{release.environment}/{release.number:06}.json", body)
-    store.put(bucket, f"releases/{release.environment}/current.json", body)
+class Releases:
+    """The releases of an environment, for a deploy that holds its lock: nobody else writes one meanwhile.
+
+    `last` is the newest, `number` that of the one which is being made.
+    """
+
+    def __init__(self, s3: S3, ecr: Ecr, bucket: str, environment: str) -> None:
+        self._s3 = s3
+        self._ecr = ecr
+        self._bucket = bucket
+        self._environment = environment
+        self.last = current(s3, bucket, environment)
+        self.number = self.last.number + 1 if self.last else 1
+
+    def tag(self, plan: ImagePlan, digest: str) -> None:
+        """Tag the image after the release before anything runs it, so that the lifecycle policy keeps it.
+
+        A deploy that failed after this point left its tag, which can't be moved: the next number is free then.
+        """
+        while known := self._ecr.digest(plan.repository, self._tag, registry=plan.account):
+            if known == digest:
+                return
+            self.number += 1
+        self._ecr.add_tag(plan.repository, digest, self._tag, registry=plan.account)
+
+    @property
+    def _tag(self) -> str:
+        return f"{self._environment}-r{self.number}"
+
+    def applied(self, database: str) -> set[str]:
+        """Migrations that earlier releases brought to this database; none of one that was made again since."""
+        return set(self.last.migrations.split()) if self.last is not None and self.last.database == database else set()
+
+    def record(self, release: Release) -> None:
+        """Write the numbered record first, so that `current` never names one that is not there."""
+        body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
+        folder = f"releases/{self._environment}"
+        self._s3.put(self._bucket, f"{folder}/{release.number:06}.json", body)
+        self._s3.put(self._bucket, f"{folder}/current.json", body)

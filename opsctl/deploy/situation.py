@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,11 +14,11 @@ from opsctl.deploy.database_class import class_problems
 from opsctl.deploy.durations import learned
 from opsctl.deploy.forecast import Forecast, as_ordered
 from opsctl.deploy.image import ImageSource, digest_of
-from opsctl.deploy.plan import Consent, ImagePlan, Plan
+from opsctl.deploy.plan import ImagePlan, Plan
 from opsctl.deploy.records import record_problems
 from opsctl.deploy.replicas import read_problems, replicas_of
 from opsctl.deploy.secrets import ApplicationSecrets
-from opsctl.deploy.state import RemoteState, StackReader, read_state
+from opsctl.deploy.state import RemoteState, read_state
 from opsctl.deploy.statuses import Action, action_for
 from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.errors import UsageError
@@ -26,6 +26,7 @@ from opsctl.stacks.model import FromContext, rollout_process
 from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import CloudFormation
     from opsctl.aws.session import Aws
     from opsctl.config.models import Environment
     from opsctl.stacks.model import ContextKey, StackTemplate
@@ -46,14 +47,12 @@ class Bundle(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for. `stacks` is empty for all; `consent` is what was agreed to."""
+    """What a command line asks of a deploy. `stacks` is empty for all, `image_tag` None for the default."""
 
-    run_id: str
-    owner: str
-    command: str
     stacks: tuple[str, ...] = ()
-    consent: Consent = field(default_factory=Consent)
+    image_tag: str | None = None
     refresh_nat_image: bool = False
+    timeout_minutes: int = 60
 
 
 class Situation:
@@ -106,7 +105,7 @@ class Situation:
 
     def _expected(self, selected: Sequence[StackTemplate], plan: Plan) -> Forecast | None:
         """How long AWS takes to make the stacks that are new. On this machine nothing takes minutes."""
-        made = {item.stack for item in plan.stacks if item.action in {Action.CREATE.value, Action.RECREATE.value}}
+        made = {item.stack for item in plan.stacks if item.action in {Action.CREATE, Action.RECREATE}}
         new = [template for template in selected if template.stack in made]
         if self.env.target == "local" or not new:
             return None
@@ -187,7 +186,7 @@ class Situation:
 
     def read(self) -> RemoteState:
         """What is deployed now."""
-        readers: dict[str, StackReader] = {
+        readers: dict[str, CloudFormation] = {
             name: self.aws.in_region(template.region).cloudformation for name, template in self.templates.items()
         }
         return read_state(self.templates.values(), readers)

@@ -12,7 +12,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.deploy import compare, planner, replicas
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
-from opsctl.deploy.plan import UNCHANGED, Consent
+from opsctl.deploy.plan import Consent
 from opsctl.deploy.removal import DATABASE, LOAD_BALANCER, StackRemover, by_type
 from opsctl.deploy.settling import Settler
 from opsctl.deploy.state import RemoteState
@@ -97,12 +97,12 @@ class StackRunner:
         for _ in range(8):
             now = self._with(state, template, stack)
             plan = planner.plan_stack(template, now, context)
-            if plan.action == UNCHANGED:
+            if plan.action is Action.UNCHANGED:
                 assert stack is not None
                 return Deployed(stack, changed)
-            if plan.action in {Action.CREATE.value, Action.UPDATE.value}:
+            if plan.action in {Action.CREATE, Action.UPDATE}:
                 try:
-                    return self._apply(template, now, context, Action(plan.action), changed)
+                    return self._apply(template, now, context, plan.action, changed)
                 except AwsError as error:
                     if not _is_overtaken(error):
                         raise
@@ -113,7 +113,7 @@ class StackRunner:
             assert stack is not None
             self._emit(Note(f"{template.stack} is {stack.status}: {plan.action}."))
             # As followed, not as read again: a stack that is gone may still be listed.
-            stack = self._settler.settle(template, stack, Action(plan.action))
+            stack = self._settler.settle(template, stack, plan.action)
             changed = True
         raise StackFailedError(
             f"{template.physical_name} does not come to rest.",
@@ -172,7 +172,7 @@ class StackRunner:
         followed = self._follower.follow(template.stack, change_set.stack_id, since=since, token=token)
         self._note_leftovers(template, followed)
         if followed.stack is None or followed.stack.status not in SETTLED:
-            raise stack_failure(template, followed, f"could not {action.value} {template.physical_name}")
+            raise stack_failure(template, followed, f"could not {action} {template.physical_name}")
         return Deployed(self._protected(template, followed.stack), True)
 
     def _lift_protections(self, template: StackTemplate, state: RemoteState, change_set: ChangeSet) -> None:

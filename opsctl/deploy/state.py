@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from opsctl.aws.cloudformation import Stack
 
 if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import CloudFormation
     from opsctl.stacks.model import StackTemplate
-
-
-class StackReader(Protocol):
-    """The two calls that tell what is deployed."""
-
-    def stacks(self) -> list[Stack]:
-        """Every stack of the region."""
-        ...
-
-    def template(self, name: str) -> str:
-        """A stack's template as submitted."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +33,14 @@ class RemoteState:
 
 
 def read_state(
-    templates: Iterable[StackTemplate], reader_for: Mapping[str, StackReader], *, bodies: bool = True
+    templates: Iterable[StackTemplate], reader_for: Mapping[str, CloudFormation], *, bodies: bool = True
 ) -> RemoteState:
     """One DescribeStacks per region and one GetTemplate per existing stack, in parallel.
 
     `reader_for` maps the short names to the reader of the stack's region; without `bodies` no template is read.
     """
     wanted = list(templates)
-    by_reader: dict[int, StackReader] = {id(reader_for[item.stack]): reader_for[item.stack] for item in wanted}
+    by_reader: dict[int, CloudFormation] = {id(reader_for[item.stack]): reader_for[item.stack] for item in wanted}
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="state") as pool:
         listed = dict(zip(by_reader, pool.map(lambda reader: reader.stacks(), by_reader.values()), strict=True))
         found: dict[str, Stack] = {}

@@ -5,12 +5,13 @@ Statuses: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-st
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Action(Enum):
-    """What `opsctl deploy` does first with a stack. The value is what a person reads."""
+class Action(StrEnum):
+    """What `opsctl deploy` does first with a stack. The value is what a person, and who reads the JSON, is told."""
 
+    UNCHANGED = "unchanged"
     CREATE = "create"
     UPDATE = "update"
     FOLLOW = "follow the operation that is running"

@@ -7,10 +7,10 @@ operation. An operation of our own is known by its token: whatever comes before 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from opsctl.aws.cloudformation import Stack, StackEvent
 from opsctl.aws.errors import AwsError
@@ -18,6 +18,9 @@ from opsctl.deploy.countdown import Countdown
 from opsctl.deploy.events import Emit, Note, ResourceChanged
 from opsctl.deploy.statuses import is_terminal
 from opsctl.errors import ExitCode, OpsctlError
+
+if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import CloudFormation
 
 # CloudFormation stops the other resources when one fails; these texts tell of that, never of the cause.
 _CONSEQUENCES = (
@@ -28,18 +31,6 @@ _ROUNDS = 6
 _BEHIND_SECONDS = 60.0
 # A stack that only has a change set yet. Nothing runs in it, so it is never the end of anything.
 _REVIEW = "REVIEW_IN_PROGRESS"
-
-
-class EventReader(Protocol):
-    """What following needs of CloudFormation."""
-
-    def events(self, name: str) -> Iterator[StackEvent]:
-        """Newest first."""
-        ...
-
-    def stack(self, name: str) -> Stack | None:
-        """A stack by name or id."""
-        ...
 
 
 class LeftRunningError(OpsctlError):
@@ -162,7 +153,7 @@ class Follower:
 
     def __init__(
         self,
-        reader: EventReader,
+        reader: CloudFormation,
         emit: Emit,
         pace: Pace,
         *,

@@ -6,15 +6,18 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
-from opsctl.aws.logs import LogPage
 from opsctl.config import naming
 from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.stream import DetachedError, Patience
 from opsctl.errors import ExitCode, OpsctlError
+
+if TYPE_CHECKING:
+    from opsctl.aws.ecs import Ecs
+    from opsctl.aws.logs import Logs
 
 # DescribeTasks may not know for this long what RunTask has just started, and its answers may go back a step.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html (eventual consistency)
@@ -30,32 +33,6 @@ class TaskFailedError(OpsctlError):
 
     code = "task-failed"
     ended: Task | None = None
-
-
-class TaskApi(Protocol):
-    """What running a task needs of ECS."""
-
-    def run_task(
-        self,
-        *,
-        cluster: str,
-        task_definition: str,
-        subnets: Sequence[str],
-        security_groups: Sequence[str],
-        token: str,
-        command: Sequence[str] | None = None,
-        environment: Mapping[str, str] | None = None,
-        container: str = "",
-        started_by: str = "opsctl",
-    ) -> Task: ...
-    def task(self, cluster: str, arn: str) -> Task | None: ...
-    def tasks(self, cluster: str, *, started_by: str) -> list[Task]: ...
-
-
-class LogApi(Protocol):
-    """What following a task needs of CloudWatch Logs."""
-
-    def page(self, group: str, stream: str, token: str | None = None) -> LogPage: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +115,8 @@ class TaskRunner:
 
     def __init__(
         self,
-        ecs: TaskApi,
-        logs: LogApi,
+        ecs: Ecs,
+        logs: Logs,
         emit: Emit,
         *,
         poll_seconds: float,

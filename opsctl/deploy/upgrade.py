@@ -7,26 +7,18 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Po
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opsctl.deploy import compare
 
 if TYPE_CHECKING:
-    from opsctl.aws.account import Database
+    from opsctl.aws.account import Account
 
 _DATABASE = "Database"
 
 
-class VersionReader(Protocol):
-    """What only the account knows about versions."""
-
-    def database(self, identifier: str) -> Database | None: ...
-    def upgrade_targets(self, version: str) -> tuple[str, ...]: ...
-    def default_version(self, major: str) -> str | None: ...
-
-
 def version_problems(
-    deployed: str, wanted: str, identifier: str, account: VersionReader, *, replica: bool
+    deployed: str, wanted: str, identifier: str, account: Account, *, replica: bool
 ) -> tuple[str, ...]:
     """Why the database `identifier` can't go from one template's version to the other's, each in a sentence.
 
@@ -96,7 +88,7 @@ def _by_major(running: str, new: str, after: dict[str, Any], *, replica: bool) -
         )
 
 
-def _by_account(running: str, new: str, account: VersionReader) -> Iterator[str]:
+def _by_account(running: str, new: str, account: Account) -> Iterator[str]:
     """Not every version leads to every other, and the one that runs may be ahead of the template's."""
     wanted = new if "." in new else account.default_version(new)
     if wanted is None:

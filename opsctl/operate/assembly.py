@@ -8,9 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from opsctl.deploy.deployment import Deployment
-from opsctl.deploy.events import Emit
-from opsctl.deploy.lock import Lock
-from opsctl.deploy.plan import Consent
+from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.situation import Request, Situation
 from opsctl.deploy.state import RemoteState
 from opsctl.deploy.stream import Pace
@@ -19,42 +17,28 @@ from opsctl.operate.image_source import image_source
 from opsctl.operate.target import Target, owner, run_id
 
 
-def deployment(
-    target: Target,
-    emit: Emit,
-    *,
-    stacks: tuple[str, ...] = (),
-    image_tag: str | None = None,
-    consent: Consent | None = None,
-    refresh_nat_image: bool = False,
-    timeout_minutes: int = 60,
-) -> Deployment:
+def deployment(target: Target, request: Request) -> Deployment:
     """Everything that `opsctl deploy`, `diff` and `status` need."""
     situation = Situation(
         target.env,
         target.templates,
         target.aws,
-        image=image_source(target, image_tag),
+        image=image_source(target, request.image_tag),
         bundle=DbInitBundle(target),
-        request=Request(
-            run_id=run_id(),
-            owner=owner(),
-            command=target.workspace.command,
-            stacks=stacks,
-            consent=consent or Consent(),
-            refresh_nat_image=refresh_nat_image,
-        ),
+        request=request,
     )
-    return Deployment(situation, emit=emit, pace=pace(target, timeout_minutes))
+    return Deployment(situation, this_run(target), pace=pace(target, request.timeout_minutes))
 
 
-def lock_of(target: Target, state: RemoteState, run: str) -> Lock:
-    """The environment's lock, for `with`: under it nobody else changes what is read then. `run` is the run's id."""
+def this_run(target: Target) -> Run:
+    """The command that runs now, as AWS and other people see it."""
+    return Run(run_id(), owner(), target.workspace.command)
+
+
+def lock_of(target: Target, state: RemoteState, run: Run) -> Lock:
+    """The environment's lock, for `with`: under it nobody else changes what is read then."""
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    return Lock(
-        target.aws.s3, bucket, target.env.name, owner=owner(), run_id=run, command=target.workspace.command,
-        clock=time.time,
-    )  # fmt: skip
+    return Lock(target.aws.s3, bucket, target.env.name, run, clock=time.time)
 
 
 def pace(target: Target, timeout_minutes: int = 60) -> Pace:

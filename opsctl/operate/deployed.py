@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opsctl.deploy.state import RemoteState, StackReader, read_state
+from opsctl.deploy.state import RemoteState, read_state
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opsctl.aws.cloudformation import CloudFormation
     from opsctl.operate.target import Target
 
 
@@ -20,7 +21,7 @@ UNWANTED = "nothing: it is not configured any more"
 def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
     """The environment's stacks as they are deployed, unwanted ones too; with their templates only if asked."""
     stacks = (*target.templates, *target.unwanted)
-    readers: dict[str, StackReader] = {
+    readers: dict[str, CloudFormation] = {
         template.stack: target.aws.in_region(template.region).cloudformation for template in stacks
     }
     return read_state(stacks, readers, bodies=bodies)

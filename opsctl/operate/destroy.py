@@ -10,7 +10,7 @@ from opsctl.config import naming
 from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchanged
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
-from opsctl.deploy.lock import Lock
+from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.deploy.state import RemoteState
@@ -22,14 +22,14 @@ from opsctl.operate.target import Target
 
 
 def remove_all(
-    target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run_id: str, timeout_minutes: int
+    target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run: Run, timeout_minutes: int
 ) -> None:
     """Remove the plan's stacks, each after those that use it. After one that can't be removed no other is begun."""
-    lock = lock_of(target, state, run_id)
+    lock = lock_of(target, state, run)
     detach = threading.Event()
 
     def remove(name: str) -> None:
-        destroyer = _destroyer(target, state, name, emit, lock, run_id, timeout_minutes, detach)
+        destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
         destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
 
     with lock:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
-from opsctl.deploy.events import Emit, LogLine, Outcome, Progress, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, LogLine, Progress
 from opsctl.deploy.image import image_uri
+from opsctl.deploy.step import step
 from opsctl.errors import UsageError
 from opsctl.images.auth import Login
 from opsctl.images.engines import Engine
@@ -62,9 +62,9 @@ def run_build(
     tag = tag or target.project.version.tag
     platforms = platforms_of(platform, target)
     listener = EventListener(emit, "build")
-    emit(StepStarted("build", f"{tag} for {', '.join(platforms)} with {engine}"))
-    built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
-    emit(StepFinished("build", "unchanged" if built.unchanged else "done", built.digest[:19], built.seconds))
+    with step(emit, "build", f"{tag} for {', '.join(platforms)} with {engine}") as ending:
+        built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
+        ending.changed, ending.text = not built.unchanged, built.digest[:19]
     return built
 
 
@@ -96,11 +96,9 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
     tag = tag or target.project.version.tag
     shop.find(tag)
     repository = elsewhere.open() or repository_of(target, writable=True)
-    started = time.monotonic()
-    emit(StepStarted("push", f"{tag} to {repository.name.registry}/{repository.name.repository}"))
-    pushed = push(shop.store, shop.find(tag), repository, tag, listener=EventListener(emit, "push"))
-    outcome: Outcome = "done" if pushed.sent else "unchanged"
-    emit(StepFinished("push", outcome, pushed.digest[:19], time.monotonic() - started))
+    with step(emit, "push", f"{tag} to {repository.name.registry}/{repository.name.repository}") as ending:
+        pushed = push(shop.store, shop.find(tag), repository, tag, listener=EventListener(emit, "push"))
+        ending.changed, ending.text = bool(pushed.sent), pushed.digest[:19]
     return pushed
 
 

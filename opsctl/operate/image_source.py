@@ -16,7 +16,7 @@ from opsctl.images.source import tagged_commit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from opsctl.deploy.image import Registry
+    from opsctl.aws.ecr import Ecr
     from opsctl.images.lock import Locked
     from opsctl.local.tasks.images import Source
     from opsctl.operate.target import Target
@@ -83,7 +83,7 @@ class LocalImage:
         return self.target.project.migrations
 
     @property
-    def _registry(self) -> Registry:
+    def _registry(self) -> Ecr:
         return self.target.aws.ecr
 
     def plan(self, account: str) -> ImagePlan:

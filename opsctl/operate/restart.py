@@ -9,15 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config.nearest import nearest
-from opsctl.deploy.events import Emit, StepFinished, StepStarted
+from opsctl.deploy.events import Emit
 from opsctl.deploy.plan import Consent
 from opsctl.deploy.removal import StackRemover
 from opsctl.deploy.stackrun import StackRunner, upload_template
+from opsctl.deploy.step import step
 from opsctl.deploy.stream import Follower
 from opsctl.errors import OpsctlError, UsageError
-from opsctl.operate.assembly import lock_of, pace
+from opsctl.operate.assembly import lock_of, pace, this_run
 from opsctl.operate.deployed import require_outputs, state_of
-from opsctl.operate.target import run_id
 from opsctl.stacks.model import FromContext, StackTemplate
 from opsctl.stacks.parts.tasks import rollout_parameter
 
@@ -36,7 +36,7 @@ def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any
                 f"{target.env.name} has no service `{name}`.", code="unknown-service", hint=nearest(name, services)
             )
     chosen = names or services
-    with lock_of(target, state_of(target), run_id()) as lock:
+    with lock_of(target, state_of(target), this_run(target)) as lock:
         state = state_of(target, bodies=True)
         values = {name: _next(deployed_value(state, name)) for name in chosen}
         roll_out(target, state, values, emit, lock, text=f"restart {', '.join(chosen)}")
@@ -68,14 +68,9 @@ def roll_out(
                 hint=f"Run `opsctl deploy --env {target.env.name}` once.",
             )
         context[name] = value
-    started = time.monotonic()
-    emit(StepStarted("app", text))
-    try:
-        _runner(target, emit, run_id(), bucket, lock).run(template, state, context)
-    except OpsctlError as error:
-        emit(StepFinished("app", "failed", error.message, time.monotonic() - started))
-        raise
-    emit(StepFinished("app", "done", "new tasks serve", time.monotonic() - started))
+    with step(emit, "app", text) as ending:
+        _runner(target, emit, bucket, lock).run(template, state, context)
+        ending.text = "new tasks serve"
 
 
 def deployed_value(state: RemoteState, process: str) -> str:
@@ -89,7 +84,7 @@ def _next(value: str) -> str:
     return f"{stamp or '0'}.{int(count) + 1 if count.isdecimal() else 1}"
 
 
-def _runner(target: Target, emit: Emit, run: str, bucket: str, lock: Lock) -> StackRunner:
+def _runner(target: Target, emit: Emit, bucket: str, lock: Lock) -> StackRunner:
     aws = target.aws
     follower = Follower(
         aws.cloudformation, emit, pace(target), clock=time.time, detach=threading.Event(), follow_by="opsctl status"
@@ -99,6 +94,6 @@ def _runner(target: Target, emit: Emit, run: str, bucket: str, lock: Lock) -> St
         aws, follower, emit, poll_seconds=target.poll_seconds, clock=time.time, before_write=lock.ensure
     )
     return StackRunner(
-        aws, follower, remover, emit, run_id=run, consent=Consent(), clock=time.time,
+        aws, follower, remover, emit, run_id=this_run(target).id, consent=Consent(), clock=time.time,
         upload=partial(upload_template, aws.s3, bucket), before_write=lock.ensure,
     )  # fmt: skip

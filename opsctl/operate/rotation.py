@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from opsctl.deploy.events import Emit, Note, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.image import digest_of
 from opsctl.deploy.secrets import ApplicationSecrets
+from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError
-from opsctl.operate.assembly import lock_of
+from opsctl.operate.assembly import lock_of, this_run
 from opsctl.operate.database import rotate_login
 from opsctl.operate.deployed import state_of
 from opsctl.operate.restart import deployed_value, roll_out
-from opsctl.operate.target import run_id
 
 if TYPE_CHECKING:
     from opsctl.deploy.state import RemoteState
@@ -29,7 +28,7 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
             hint="application.database.auth: password has one.",
         )
     services = ("web", *target.env.application.workers)
-    with lock_of(target, state_of(target), run_id()) as lock:
+    with lock_of(target, state_of(target), this_run(target)) as lock:
         state = state_of(target, bodies=True)
         secrets = ApplicationSecrets(target.env, target.aws)
         digest = digest_of(state.parameter("app", "ImageUri"))
@@ -52,13 +51,11 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
 
 
 def _rotate(target: Target, emit: Emit) -> dict[str, Any]:
-    started = time.monotonic()
-    emit(StepStarted("rotate", "give the other login a new password"))
-    answer = rotate_login(target)
-    for finding in answer.get("findings", ()):
-        emit(Note(str(finding)))
-    emit(StepFinished("rotate", "done", f"{answer['login']} instead of {answer['previous']}",
-                      time.monotonic() - started))  # fmt: skip
+    with step(emit, "rotate", "give the other login a new password") as ending:
+        answer = rotate_login(target)
+        for finding in answer.get("findings", ()):
+            emit(Note(str(finding)))
+        ending.text = f"{answer['login']} instead of {answer['previous']}"
     return answer
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
-from opsctl.deploy.events import StepFinished, StepStarted
+from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.archive import unpack
 from opsctl.operate.dataset import bucket_of, run_command
@@ -87,13 +86,11 @@ def publish_folder(site: Site, folder: Path, emit: Emit) -> dict[str, Any]:
             reference = f"opsctl-{run_id()}"
             invalidation = site.aws.cloudfront.invalidate(site.distribution, paths, reference=reference)
 
-    started = time.monotonic()
-    emit(StepStarted("publish", f"sync to s3://{site.bucket}"))
-    files = site_files(folder)
-    plan = plan_publish(files, published(store, site.bucket, files))
-    publish(plan, folder, store, site.bucket, forget=forget, emit=emit)
-    changed = bool(plan.upload or plan.delete)
-    emit(StepFinished("publish", "done" if changed else "unchanged", summary(plan), time.monotonic() - started))
+    with step(emit, "publish", f"sync to s3://{site.bucket}") as ending:
+        files = site_files(folder)
+        plan = plan_publish(files, published(store, site.bucket, files))
+        publish(plan, folder, store, site.bucket, forget=forget, emit=emit)
+        ending.changed, ending.text = bool(plan.upload or plan.delete), summary(plan)
     found = {"url": site.url, "bucket": site.bucket, "summary": summary(plan), "invalidation": invalidation}
     return {**found, **asdict(plan)}
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
+from opsctl.deploy.events import Emit
+from opsctl.deploy.step import step
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_task, release_task
 from opsctl.errors import OpsctlError, UsageError
@@ -37,29 +38,19 @@ def run_one_off(
 
     Raises TaskFailedError with the log's tail, and DetachedError on Ctrl-C.
     """
-    started = time.monotonic()
-
-    def finish(outcome: Outcome, how: str) -> None:
-        emit(StepFinished(request.name, outcome, how, time.monotonic() - started))
-
-    emit(StepStarted(request.name, text))
     runner = TaskRunner(
         target.aws.ecs, target.aws.logs, emit, poll_seconds=min(target.poll_seconds, 2.0), clock=time.time,
         detach=threading.Event(), follow_by=command,
     )  # fmt: skip
-    try:
-        before(emit)
-        task = runner.run(request, token=f"{run_id()}-{request.name}")
-    except KeyboardInterrupt:
-        detached = DetachedError(
-            f"Detached; the {request.name} task goes on.", hint=f"`{command}` finds it again and follows it."
-        )
-        finish("detached", detached.message)
-        raise detached from None
-    except OpsctlError as error:
-        finish("failed", error.message)
-        raise
-    finish("done", done)
+    with step(emit, request.name, text) as ending:
+        try:
+            before(emit)
+            task = runner.run(request, token=f"{run_id()}-{request.name}")
+        except KeyboardInterrupt:
+            raise DetachedError(
+                f"Detached; the {request.name} task goes on.", hint=f"`{command}` finds it again and follows it."
+            ) from None
+        ending.text = done
     return task
 
 

@@ -24,8 +24,9 @@ def bootstrap(
     from opsctl.cli.execution import execute
     from opsctl.cli.progress import listening
     from opsctl.deploy.plan import Consent
+    from opsctl.deploy.situation import Request
 
     target = open_workspace(config).target(env, region)
-    result = execute(target, Consent(), listening, as_json=as_json, yes=False, stacks=("bootstrap",))
+    result = execute(target, Request(("bootstrap",)), Consent(), listening, as_json=as_json, yes=False)
     bucket = result.outputs["bootstrap"]["ArtifactBucketName"]
     output.result(result.to_dict(), f"Artifact bucket: {bucket}", as_json=as_json)

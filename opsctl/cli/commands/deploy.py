@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -68,23 +68,18 @@ def deploy(
     from opsctl.cli.context import open_workspace
     from opsctl.cli.execution import execute
     from opsctl.cli.progress import listening
-    from opsctl.deploy.events import silent
     from opsctl.deploy.plan import Consent
+    from opsctl.deploy.situation import Request
     from opsctl.operate.assembly import deployment
     from opsctl.operate.deployed import service_url
 
     target = open_workspace(config, locked=locked).target(env, region, runtime)
     consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
-    options: dict[str, Any] = {
-        "stacks": tuple(stacks or ()),
-        "image_tag": image_tag,
-        "refresh_nat_image": refresh_nat_image,
-        "timeout_minutes": timeout,
-    }
+    request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout)
     if dry_run:
-        plan = deployment(target, silent, consent=consent, **options).plan()
+        plan = deployment(target, request).plan()
         output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
         return
-    result = execute(target, consent, listening, as_json=as_json, yes=yes, **options)
+    result = execute(target, request, consent, listening, as_json=as_json, yes=yes)
     result.url = service_url(target, result.outputs.get("front", {}))
     output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)

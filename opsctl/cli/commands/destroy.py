@@ -46,9 +46,9 @@ def destroy(
     from opsctl.deploy.destroy import USED_BY, plan_destroy
     from opsctl.deploy.forecast import removal
     from opsctl.deploy.journal import Journal
+    from opsctl.operate.assembly import this_run
     from opsctl.operate.deployed import state_of
     from opsctl.operate.destroy import remove_all
-    from opsctl.operate.target import run_id
 
     target = open_workspace(config).target(env, region)
     state = state_of(target, bodies=True)
@@ -65,9 +65,9 @@ def destroy(
     output.confirm(f"Remove {', '.join(plan.remove)} of {target.env.name}?", yes=yes, as_json=as_json)
     if "data" in plan.remove:
         _name_the_database(target, database, as_json)
-    this_run = run_id()
-    with listening(Journal(target.workspace.root, target.env.name, this_run), as_json=as_json) as emit:
-        remove_all(target, state, plan, emit, run_id=this_run, timeout_minutes=timeout)
+    run = this_run(target)
+    with listening(Journal(target.workspace.root, target.env.name, run.id), as_json=as_json) as emit:
+        remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."
     output.result({"removed": plan.remove, "stay": plan.stay}, text, as_json=as_json)
 

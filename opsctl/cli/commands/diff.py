@@ -26,11 +26,11 @@ def diff(
     """Show what a deploy would change. Creates nothing; exits 3 when something differs."""
     from opsctl.cli import output, render
     from opsctl.cli.context import open_workspace
-    from opsctl.deploy.events import silent
+    from opsctl.deploy.situation import Request
     from opsctl.operate.assembly import deployment
 
     target = open_workspace(config).target(env, region)
-    plan = deployment(target, silent, stacks=tuple(stacks or ()), image_tag=image_tag).plan()
+    plan = deployment(target, Request(tuple(stacks or ()), image_tag)).plan()
     output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
     if not plan.is_empty:
         raise typer.Exit(int(ExitCode.DIFFERS))

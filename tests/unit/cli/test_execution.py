@@ -8,15 +8,15 @@ from opsctl.cli.execution import refuse
 from opsctl.cli.render import plan_text
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.forecast import Forecast, Leg
-from opsctl.deploy.plan import UNCHANGED, Consent, Plan, Risk, StackPlan
+from opsctl.deploy.plan import Consent, Plan, Risk, StackPlan
 from opsctl.deploy.preflight import PreflightError
 from opsctl.deploy.statuses import Action
 
 RISK = Risk("data", "Database", "AWS::RDS::DBInstance", "replaced", "DBName")
-FINE = StackPlan("platform", "dev-platform", "UPDATE_COMPLETE", UNCHANGED)
-RISKY = StackPlan("data", "dev-data", "UPDATE_COMPLETE", "update", risks=(RISK,))
+FINE = StackPlan("platform", "dev-platform", "UPDATE_COMPLETE", Action.UNCHANGED)
+RISKY = StackPlan("data", "dev-data", "UPDATE_COMPLETE", Action.UPDATE, risks=(RISK,))
 BROKEN = StackPlan(
-    "network", "dev-network", "IMPORT_ROLLBACK_FAILED", Action.REFUSE.value, "it is IMPORT_ROLLBACK_FAILED: no"
+    "network", "dev-network", "IMPORT_ROLLBACK_FAILED", Action.REFUSE, "it is IMPORT_ROLLBACK_FAILED: no"
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from opsctl.aws.cloudformation import StackResource
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
-from opsctl.aws.logs import LogGroup, LogPage
+from opsctl.aws.logs import LogGroup, LogPage, Logs
 from opsctl.aws.rds import Instance
 from opsctl.deploy.removal import is_working
 
@@ -122,7 +122,7 @@ class FakeTasks:
 
 
 @dataclass
-class FakeLogs:
+class FakeLogs(Logs):
     """One log for all streams; groups by name, and what was written about them. `denied` refuses the groups."""
 
     lines: tuple[str, ...] = ()

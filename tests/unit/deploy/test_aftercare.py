@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from opsctl.aws.account import Database
+from opsctl.aws.account import Account, Database
 from opsctl.aws.cloudformation import Stack
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.logs import LogGroup
@@ -21,7 +21,7 @@ DENIED = AwsRefusedError("AWS denied it.", aws_code="AccessDenied")
 
 
 @dataclass
-class FakeRds:
+class FakeRds(Account):
     """One database, which may not be asked about when `answer` is an error."""
 
     answer: Database | AwsRefusedError | None = field(

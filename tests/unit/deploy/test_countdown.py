@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from opsctl.aws.cloudformation import Stack, StackEvent
+from opsctl.aws.cloudformation import CloudFormation, Stack, StackEvent
 from opsctl.cli.progress import plain
 from opsctl.deploy.countdown import Countdown, answer_limits
 from opsctl.deploy.events import Event, Progress
@@ -88,7 +88,7 @@ def test_it_counts_nothing_but_custom_resources() -> None:
     assert seen == []
 
 
-class SlowStack:
+class SlowStack(CloudFormation):
     """A stack whose custom resource takes a minute and a half; each look at it takes five seconds."""
 
     def __init__(self, clock: Clock) -> None:

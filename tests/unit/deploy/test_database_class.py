@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.aws.account import DatabaseOffer
+from opsctl.aws.account import Account, DatabaseOffer
 from opsctl.deploy.database_class import class_problems
 from opsctl.stacks import data, upkeep
 from tests.unit.stacks.reading import environment
@@ -21,7 +21,7 @@ def offer(zones: frozenset[str] = EVERYWHERE, *, multi_az: bool = True, storage:
 
 
 @dataclass
-class FakeOffers:
+class FakeOffers(Account):
     """RDS sells three classes, each in its way."""
 
     sold: dict[str, tuple[DatabaseOffer, ...]] = field(

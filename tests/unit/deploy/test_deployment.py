@@ -10,12 +10,12 @@ import pytest
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.s3 import StoredObject
-from opsctl.deploy import release
-from opsctl.deploy.deployment import Deployment, DeployResult
+from opsctl.deploy.deployment import DeployResult
 from opsctl.deploy.events import Emit, Event, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lock import LEASE_SECONDS, LockLostError, lock_key
 from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.release import Releases
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
@@ -65,7 +65,7 @@ def test_a_second_deploy_writes_nothing_not_even_a_lock() -> None:
     mark = len(world.aws.calls)
     work = world.deployment()
     plan = work.plan()
-    result = work.execute(plan)
+    result = world.execute(work, plan)
     assert plan.is_empty
     assert world.aws.calls[mark:] == []
     assert (result.changed, result.release, result.url) == (False, None, "https://a.example.com")
@@ -140,7 +140,7 @@ def test_a_change_without_a_new_image_is_a_release_without_a_tag_of_its_own() ->
 def last_release(world: World, migrations: str, database: str) -> None:
     """Make the record say that these were applied to this database."""
     changed = replace(current(world), migrations=migrations, database=database)
-    release.record(world.aws.s3, "artifacts", changed)
+    Releases(world.aws.s3, world.aws.ecr, "artifacts", "dev").record(changed)
 
 
 @pytest.mark.parametrize(
@@ -303,9 +303,9 @@ def test_once_the_lock_is_lost_nothing_more_is_written(step: str, call: tuple[st
         if isinstance(event, StepStarted) and event.step == step:
             world.clock.sleep(LEASE_SECONDS + 1)
 
-    work = world.deployment(emit=fall_asleep)
+    work = world.deployment()
     with pytest.raises(LockLostError):
-        work.execute(work.plan())
+        world.execute(work, work.plan(), fall_asleep)
     assert call not in world.aws.calls
     assert CURRENT not in world.aws.s3.objects
 
@@ -316,7 +316,7 @@ def test_what_another_deploy_did_between_plan_and_lock_is_not_done_again() -> No
     plan = late.plan()
     world.deploy()
     mark = len(world.aws.calls)
-    late.execute(plan)
+    world.execute(late, plan)
     assert [call for call in world.since(mark) if call[0] in {"execute_change_set", "run_task", "add_tag"}] == []
 
 
@@ -353,16 +353,15 @@ def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> N
 
 def test_after_ctrl_c_no_further_stack_is_touched() -> None:
     world = World()
-    made: list[Deployment] = []
+    work = world.deployment()
 
     def stop_after_platform(event: Event) -> None:
         world.events.append(event)
         if isinstance(event, StepStarted) and event.step == "network":
-            made[0]._detach.set()  # what the Ctrl-C of run_steps does
+            work._detach.set()  # what the Ctrl-C of run_steps does
 
-    made.append(world.deployment(emit=stop_after_platform))
     with pytest.raises(DetachedError) as caught:
-        made[0].execute(made[0].plan())
+        world.execute(work, work.plan(), stop_after_platform)
     assert "opsctl deploy" in caught.value.hint
     assert ("create_change_set", "dev-network") not in world.aws.calls
     assert outcomes(world)["network"] == "detached"

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from opsctl.aws.ecs import Service, Task
+from opsctl.aws.ecs import Ecs, Service, Task
 from opsctl.aws.errors import AwsRefusedError
+from opsctl.aws.logs import Logs
 from opsctl.deploy.diagnose import service_failure
 
 
 @dataclass
-class FakeService:
+class FakeService(Ecs):
     stopped: list[Task] = field(default_factory=list)
     found: Service | None = None
     denied: bool = False
@@ -29,7 +30,7 @@ class FakeService:
 
 
 @dataclass
-class Tail:
+class Tail(Logs):
     """A log that says which stream was read, or what it is given."""
 
     lines: tuple[str, ...] = ()

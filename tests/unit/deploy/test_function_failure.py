@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from opsctl.aws.errors import AwsError
+from opsctl.aws.logs import Logs
 from opsctl.deploy.diagnose import function_failure
 from tests.unit.deploy.fakes import START
 
@@ -22,7 +23,7 @@ LINES = (
 )
 
 
-class FakeLogs:
+class FakeLogs(Logs):
     """A group that holds LINES; remembers from when on it was asked."""
 
     def __init__(self, error: AwsError | None = None) -> None:

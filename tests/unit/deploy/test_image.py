@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
+from opsctl.aws.ecr import Ecr
 from opsctl.deploy import release
 from opsctl.deploy.image import ImageMissingError, PublishedImage
 from tests.unit.deploy.world import ACCOUNT, FIRST, SECOND, World
 
 
 @dataclass
-class FakeRegistry:
+class FakeRegistry(Ecr):
     """Tags of one repository; `asked` is whose registry was meant."""
 
     tags: dict[str, str]
-    notes: Mapping[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     asked: list[str | None] = field(default_factory=list)
 
     def digest(self, repository: str, tag: str, *, registry: str | None = None) -> str | None:
         self.asked.append(registry)
         return self.tags.get(tag)
 
-    def annotations(self, repository: str, digest: str, *, registry: str | None = None) -> Mapping[str, str]:
+    def annotations(self, repository: str, digest: str, *, registry: str | None = None) -> dict[str, str]:
         return self.notes if digest in self.tags.values() else {}
 
     def add_tag(self, repository: str, digest: str, tag: str, *, registry: str | None = None) -> None:

@@ -8,14 +8,14 @@ import threading
 import pytest
 
 from opsctl.aws.errors import AwsError
-from opsctl.aws.s3 import StoredObject
-from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, break_lock, lock_key, read_lease
+from opsctl.aws.s3 import S3, StoredObject
+from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, Run, break_lock, lock_key, read_lease
 from opsctl.errors import BusyError, ExitCode
 
 from .bench import Clock
 
 
-class Bucket:
+class Bucket(S3):
     """Objects with ETags and conditional writes, as S3 has them."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Bucket:
 
 
 def lock(bucket: Bucket, clock: Clock, run_id: str) -> Lock:
-    return Lock(bucket, "b", "dev", owner="ann@host", run_id=run_id, command="opsctl deploy", clock=clock)
+    return Lock(bucket, "b", "dev", Run(run_id, "ann@host", "opsctl deploy"), clock=clock)
 
 
 def test_a_second_deploy_is_told_who_holds_the_lock() -> None:
@@ -104,9 +104,7 @@ class Watched(Bucket):
 
 
 def beating(bucket: Bucket, clock: Clock) -> Lock:
-    return Lock(
-        bucket, "b", "dev", owner="ann@host", run_id="one", command="opsctl deploy", clock=clock, renew_seconds=0.01
-    )
+    return Lock(bucket, "b", "dev", Run("one", "ann@host", "opsctl deploy"), clock=clock, renew_seconds=0.01)
 
 
 def test_the_lease_is_renewed_in_the_background_for_as_long_as_the_deploy_runs() -> None:

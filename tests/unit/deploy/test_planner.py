@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from opsctl.deploy import compare, planner
-from opsctl.deploy.plan import UNCHANGED, ParameterChange
+from opsctl.deploy.plan import ParameterChange
 from opsctl.deploy.state import RemoteState
+from opsctl.deploy.statuses import Action
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .bench import Bench
@@ -36,7 +37,7 @@ def test_the_same_template_written_differently_is_unchanged() -> None:
     bench = Bench()
     stack = template(body='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}')
     bench.api.put(stack, "CREATE_COMPLETE")
-    assert planner.plan_stack(template(), bench.state(stack), {}).action == UNCHANGED
+    assert planner.plan_stack(template(), bench.state(stack), {}).action == Action.UNCHANGED
 
 
 def test_a_create_only_property_predicts_the_loss_of_a_database() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from opsctl.aws.account import LambdaConcurrency
+from opsctl.aws.account import Account, LambdaConcurrency
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
 from opsctl.deploy.events import Event, Note
@@ -15,7 +15,7 @@ from opsctl.deploy.preflight import PreflightError, preflight
 
 
 @dataclass
-class FakeAccount:
+class FakeAccount(Account):
     zone_ids: dict[str, str] = field(
         default_factory=lambda: {"us-east-1a": "use1-az3", "us-east-1b": "use1-az1", "us-east-1d": "use1-az2"}
     )

@@ -10,7 +10,7 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
 from opsctl.deploy.durations import STACK_SECONDS, duration_of
 from opsctl.deploy.plan import Plan
-from opsctl.deploy.release import Release, record
+from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.situation import Request, Situation
 from opsctl.stacks.model import FromContext, StackTemplate
 
@@ -63,7 +63,7 @@ def planned(
             "rds": {"engine_version": version, "allow_major_version_upgrade": allow_upgrade},
         }
     )
-    request = Request("run", "ann@host", "opsctl diff", (wanted.stack,), refresh_nat_image=refresh)
+    request = Request((wanted.stack,), refresh_nat_image=refresh)
     stacks = (wanted, template("app"), *([beside] if beside is not None else []))
     situation = Situation(env, stacks, cast("Aws", aws), image=FakeImage(), bundle=FakeBundle(), request=request)
     plan = situation.plan()
@@ -242,7 +242,7 @@ def test_what_earlier_releases_took_is_expected_again() -> None:
     bootstrap = template("bootstrap")
     aws.cloudformation.put(bootstrap, "CREATE_COMPLETE", outputs={"ArtifactBucketName": "artifacts"})
     last = Release(1, "dev", "run0", "2026-11-29", "ann", seconds={"AWS::EC2::Instance": 7.0})
-    record(aws.s3, "artifacts", last)
+    Releases(aws.s3, aws.ecr, "artifacts", "dev").record(last)
     plan = planned(aws, egress(), beside=bootstrap)[1]
     assert plan.expected is not None
     assert plan.expected.path[-1].seconds == 7.0

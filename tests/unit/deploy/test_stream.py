@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from opsctl.aws.cloudformation import Stack, StackEvent
+from opsctl.aws.cloudformation import CloudFormation, Stack, StackEvent
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.deploy.events import Event, Note, ResourceChanged
 from opsctl.deploy.stream import Follower, Pace, UnansweredError
@@ -26,7 +26,7 @@ def event(
     return StackEvent(str(number), STACK, START, name, physical, kind, status, reason, token)
 
 
-class Sudden:
+class Sudden(CloudFormation):
     """A stack that fails and is rolled back between one question and the next."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ def test_what_happens_between_two_questions_is_reported_too() -> None:
     ]
 
 
-class Told:
+class Told(CloudFormation):
     """A stack whose events and statuses come as scripted: an entry per question, the last one for all that follow."""
 
     def __init__(self, events: list[list[StackEvent] | AwsError], statuses: list[str]) -> None:

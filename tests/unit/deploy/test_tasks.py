@@ -8,7 +8,7 @@ import pytest
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsRefusedError
-from opsctl.aws.logs import LogPage
+from opsctl.aws.logs import LogPage, Logs
 from opsctl.deploy.events import Event, LogLine, Note
 from opsctl.deploy.stream import DetachedError, UnansweredError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, how_it_ended
@@ -21,7 +21,7 @@ REQUEST = TaskRequest("migrate", "dev", "migrate:2", ("s-1",), ("g-1",), "jobs",
 
 
 @dataclass
-class PagedLog:
+class PagedLog(Logs):
     """Pages of one stream, by token; asked for again at its end, a stream gives nothing."""
 
     pages: list[tuple[str, ...]] = field(default_factory=list)

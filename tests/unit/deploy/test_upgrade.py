@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.aws.account import Database
+from opsctl.aws.account import Account, Database
 from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.stacks import data
 from tests.unit.stacks.reading import environment
@@ -22,7 +22,7 @@ DEFAULTS = {"17": "17.6", "18": "18.2"}
 
 
 @dataclass
-class FakeVersions:
+class FakeVersions(Account):
     """An account whose database runs `running`."""
 
     running: str | None = "17.6"

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
-from opsctl.aws.ecs import Service, Task
+from opsctl.aws.ecr import Ecr
+from opsctl.aws.ecs import Ecs, Service, Task
 from opsctl.aws.errors import AwsError
-from opsctl.aws.s3 import StoredObject
+from opsctl.aws.s3 import S3, StoredObject
 from opsctl.aws.session import Identity
 from opsctl.config.models import Environment
 from opsctl.deploy import release
-from opsctl.deploy.deployment import Deployment
+from opsctl.deploy.deployment import Deployment, DeployResult
 from opsctl.deploy.events import Emit, Event
-from opsctl.deploy.plan import Consent, ImagePlan
+from opsctl.deploy.lock import Run
+from opsctl.deploy.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.situation import Request, Situation
 from opsctl.deploy.stream import Pace
 from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
@@ -33,7 +35,7 @@ FIRST, SECOND = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 
 @dataclass
-class FakeS3:
+class FakeS3(S3):
     """One bucket's objects."""
 
     calls: Calls
@@ -56,7 +58,7 @@ class FakeS3:
         self.put(bucket, key, body)
         return self.objects[key].etag
 
-    def upload(self, bucket: str, key: str, path: Path) -> None:
+    def upload(self, bucket: str, key: str, path: Path, **_headers: str | None) -> None:
         self.put(bucket, key, path.name.encode())
 
     def delete(self, bucket: str, key: str) -> None:
@@ -67,7 +69,7 @@ class FakeS3:
 
 
 @dataclass
-class FakeEcr:
+class FakeEcr(Ecr):
     """Tags, which can't be moved."""
 
     calls: Calls
@@ -84,7 +86,7 @@ class FakeEcr:
 
 
 @dataclass
-class FakeEcs:
+class FakeEcs(Ecs):
     """Tasks that end as `ends` says, one after the other; the last one goes on for all that follow."""
 
     calls: Calls
@@ -289,7 +291,7 @@ class World:
     def __post_init__(self) -> None:
         self.aws.cloudformation.results = {name: dict(values) for name, values in OUTPUTS.items()}
 
-    def deployment(self, *stacks: str, emit: Emit | None = None) -> Deployment:
+    def deployment(self, *stacks: str) -> Deployment:
         """What a command line with these stacks would run."""
         self.runs += 1
         situation = Situation(
@@ -298,14 +300,19 @@ class World:
             cast("Aws", self.aws),
             image=self.image,
             bundle=self.bundle,
-            request=Request(f"run{self.runs}", "ann@host", "opsctl deploy", stacks, Consent()),
+            request=Request(stacks),
         )
-        return Deployment(situation, emit=emit or self.events.append, pace=Pace(0.0, 60.0), clock=self.clock)
+        run = Run(f"run{self.runs}", "ann@host", "opsctl deploy")
+        return Deployment(situation, run, pace=Pace(0.0, 60.0), clock=self.clock)
 
-    def deploy(self, *stacks: str) -> object:
+    def execute(self, work: Deployment, plan: Plan, emit: Emit | None = None) -> DeployResult:
+        """Do what is planned; events are kept."""
+        return work.execute(plan, emit or self.events.append, Consent())
+
+    def deploy(self, *stacks: str) -> DeployResult:
         """Plan and execute."""
         work = self.deployment(*stacks)
-        return work.execute(work.plan())
+        return self.execute(work, work.plan())
 
     def since(self, mark: int) -> Calls:
         """Writes after `mark`, without those of the lock."""
