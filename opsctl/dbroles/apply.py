@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from opsctl.dbroles.catalog import Catalog
 from opsctl.dbroles.catalog_reader import read_catalog
 from opsctl.dbroles.changes import Change, CreateExtension, GrantRole, RevokeRole
-from opsctl.dbroles.connection import LOCK_SECONDS, STATEMENT_SECONDS, Opener
+from opsctl.dbroles.connection import LOCK_SECONDS, STATEMENT_SECONDS, MasterOpener
 from opsctl.dbroles.deadline import Deadline
 from opsctl.dbroles.errors import (
     ConcurrentChangeError,
@@ -88,7 +88,7 @@ def apply_model(connection: Connection, model: RoleModel, deadline: Deadline) ->
     raise AssertionError("unreachable")
 
 
-def guard_master(connection: Connection, outcome: Outcome, opener: Opener, deadline: Deadline) -> None:
+def guard_master(connection: Connection, outcome: Outcome, opener: MasterOpener, deadline: Deadline) -> None:
     """Prove that the master can still log in; if not, take back this run's rds_iam grants.
 
     Since PostgreSQL 16 the creator of a role becomes a member of it. A server whose pg_hba counts that membership for

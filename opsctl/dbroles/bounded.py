@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class TookTooLong(Exception):  # noqa: N818 - a fact about time, translated by the caller
+class UnfinishedError(Exception):
     """The work is still going on."""
 
 
@@ -28,7 +28,7 @@ class _Worker(threading.Thread, Generic[T]):
 
 
 def run_bounded(work: Callable[[], T], seconds: float) -> T:
-    """`work()`, or TookTooLong after `seconds`.
+    """`work()`, or UnfinishedError after `seconds`.
 
     NOTE: name resolution and libpq offer no time-out that covers everything. A thread left behind holds no lock for
     long: the server ends its statement, and its own deadline, which is shorter, keeps it from committing later.
@@ -37,7 +37,7 @@ def run_bounded(work: Callable[[], T], seconds: float) -> T:
     worker.start()
     worker.join(seconds)
     if worker.is_alive():
-        raise TookTooLong
+        raise UnfinishedError
     if worker.failure is not None:
         raise worker.failure
     return worker.result[0]

@@ -46,14 +46,6 @@ class SecretReader(Protocol):
         ...
 
 
-class Opener(Protocol):
-    """Opens a new connection as the master."""
-
-    def __call__(self, deadline: Deadline, patience: float | None = None) -> Connection:
-        """Raises DbRolesError. `patience` caps the seconds for which refused attempts are repeated."""
-        ...
-
-
 class SecretsManagerReader:
     """Secrets Manager through boto3, in the region that the ARN names, with short time-outs."""
 
@@ -139,7 +131,7 @@ class Refusals:
         """It was refused to the end."""
         self._times[secret] = self._clock()
 
-    def forget(self, secret: str) -> None:
+    def clear(self, secret: str) -> None:
         """It was accepted."""
         self._times.pop(secret, None)
 
@@ -148,9 +140,9 @@ class Refusals:
         return secret in self._times and self._clock() - self._times[secret] < self.MINUTES * 60
 
 
-@dataclass(frozen=True)
+@dataclass
 class MasterOpener:
-    """Opens connections with the settings' credentials; see `Opener`. Given `refusals` outlive one call."""
+    """Opens connections with the settings' credentials. Given `refusals` outlive one call."""
 
     settings: ConnectionSettings
     secrets: SecretReader = field(default_factory=SecretsManagerReader)
@@ -176,7 +168,7 @@ class MasterOpener:
                         self.refusals.note(secret)
                     raise
             else:
-                self.refusals.forget(secret)
+                self.refusals.clear(secret)
                 return opened
             self.sleep(1)
 

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
-from opsctl.dbroles.bounded import TookTooLong, run_bounded
+from opsctl.dbroles.bounded import UnfinishedError, run_bounded
 from opsctl.dbroles.errors import AnswerNotDeliveredError, BadEventError, DbRolesError, OutOfTimeError
 from opsctl.dbroles.protocol import build_answer, deliver, read_request_type
 
@@ -103,7 +103,7 @@ def _attempt(action: Action, event: Mapping[str, object], seconds: float, work: 
         raise BadEventError("The event has no ResourceProperties.", hint="Call the function as CloudFormation does.")
     try:
         return run_bounded(lambda: work(action, properties, seconds), seconds + GIVE_UP_AFTER)
-    except TookTooLong:
+    except UnfinishedError:
         raise OutOfTimeError(
             f"The database roles were not done within {seconds + GIVE_UP_AFTER:.0f} s; what was begun is rolled back.",
             hint="Check name resolution and routes from the function's subnets to the database, then deploy again.",
@@ -164,7 +164,7 @@ def _answer_stack(event: Mapping[str, object], seconds: float, work: Work) -> di
     _log.info("%s: %s", answer.status, answer.reason)
     try:
         run_bounded(lambda: deliver(event.get("ResponseURL"), answer), ANSWER_SECONDS)
-    except TookTooLong:
+    except UnfinishedError:
         raise AnswerNotDeliveredError(
             "CloudFormation's response address did not take the answer in time.",
             hint="Check that the subnets reach S3; the stack waits until ServiceTimeout.",

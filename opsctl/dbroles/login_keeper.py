@@ -24,7 +24,7 @@ from opsctl.dbroles.apply import ADVISORY_LOCK, explaining, lock_held
 from opsctl.dbroles.connection import LOCK_SECONDS, Credentials, connect
 from opsctl.dbroles.deadline import Deadline
 from opsctl.dbroles.errors import BadLoginError, BadSecretError, LockHeldError, PasswordRefusedError
-from opsctl.dbroles.login_secret import Login, LoginStore, make_password, parse_login
+from opsctl.dbroles.login_secret import DatabaseLogin, SecretsManagerStore, make_password, parse_login
 from opsctl.dbroles.model import RoleModel
 from opsctl.dbroles.settings import ConnectionSettings
 
@@ -50,7 +50,7 @@ class LoginKeeper:
 
     settings: ConnectionSettings
     model: RoleModel
-    store: LoginStore
+    store: SecretsManagerStore
     connect: Connect = connect
     make_password: Callable[[], str] = make_password
 
@@ -71,7 +71,7 @@ class LoginKeeper:
                 return (self._sentence(user),)
             if self._leads_here(found):
                 return ()
-            self._write(Login.at(self.settings, found.user, found.password))
+            self._write(DatabaseLogin.at(self.settings, found.user, found.password))
             return (_ADDRESS,)
 
     def rotate(self, master: Connection, deadline: Deadline) -> Rotated:
@@ -84,20 +84,20 @@ class LoginKeeper:
             version = self._switch(master, user, deadline)
         return Rotated(user, previous, version, sessions)
 
-    def _stored(self) -> Login | None:
+    def _stored(self) -> DatabaseLogin | None:
         return parse_login(self.store.read(str(self.settings.login_secret_arn), "AWSCURRENT"), self.model.pair)
 
-    def _next_user(self, found: Login | None) -> str:
+    def _next_user(self, found: DatabaseLogin | None) -> str:
         first, second = self.model.pair
         return second if found and found.user == first else first
 
-    def _leads_here(self, found: Login) -> bool:
-        return found == Login.at(self.settings, found.user, found.password)
+    def _leads_here(self, found: DatabaseLogin) -> bool:
+        return found == DatabaseLogin.at(self.settings, found.user, found.password)
 
     def _sentence(self, user: str) -> str:
         return f"give {user} a new password and store it in the login's secret"
 
-    def _works(self, login: Login) -> bool:
+    def _works(self, login: DatabaseLogin) -> bool:
         """Whether the server lets it in. Raises BadLoginError when it does, but not as the owner."""
         try:
             opened = self.connect(self.settings, login.credentials)
@@ -115,7 +115,7 @@ class LoginKeeper:
 
     def _switch(self, master: Connection, user: str, deadline: Deadline) -> str:
         """The steps in their order: set, try, store. Returns the secret's version."""
-        login = Login.at(self.settings, user, self.make_password())
+        login = DatabaseLogin.at(self.settings, user, self.make_password())
         deadline.check(f"{user} got a new password", need=_STORE_SECONDS)
         with explaining(f"give {user} a new password"), master.cursor() as cursor:
             verifier = encrypt_password(login.password, user, master, "scram-sha-256")
@@ -133,7 +133,7 @@ class LoginKeeper:
             cursor.execute("SELECT 1")
         return self._write(login)
 
-    def _write(self, login: Login) -> str:
+    def _write(self, login: DatabaseLogin) -> str:
         version = str(uuid.uuid4())
         arn, text = str(self.settings.login_secret_arn), login.text()
         try:
@@ -169,7 +169,7 @@ class LoginKeeper:
 _ADDRESS = "write the database's address to the login's secret"
 
 
-def keeper_of(settings: ConnectionSettings, model: RoleModel, store: LoginStore) -> LoginKeeper | None:
+def keeper_of(settings: ConnectionSettings, model: RoleModel, store: SecretsManagerStore) -> LoginKeeper | None:
     """The keeper, where there is a login to keep: with auth password, and a secret to keep it in."""
     return LoginKeeper(settings, model, store) if model.passwords and settings.login_secret_arn else None
 

@@ -12,7 +12,7 @@ import string
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from opsctl.dbroles.connection import Credentials
 from opsctl.dbroles.errors import BadSecretError
@@ -24,20 +24,8 @@ _CURRENT = "AWSCURRENT"
 _WAITS = (1.0, 2.0, 4.0, 4.0)
 
 
-class LoginStore(Protocol):
-    """Reads and writes the secret of the application's login."""
-
-    def read(self, arn: str, stage: str) -> str | None:
-        """The secret's text, None when it has no such stage. Raises BadSecretError."""
-        ...
-
-    def write(self, arn: str, text: str, version: str) -> None:
-        """Make `text` the current one, as the version of that id. Raises BadSecretError."""
-        ...
-
-
 @dataclass(frozen=True)
-class Login:
+class DatabaseLogin:
     """A login and where it leads."""
 
     host: str
@@ -47,7 +35,7 @@ class Login:
     password: str = field(repr=False)
 
     @classmethod
-    def at(cls, settings: ConnectionSettings, user: str, password: str) -> Login:
+    def at(cls, settings: ConnectionSettings, user: str, password: str) -> DatabaseLogin:
         """That login of the settings' database."""
         return cls(settings.host, settings.port, settings.database, user, password)
 
@@ -75,7 +63,7 @@ def make_password() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
 
 
-def parse_login(text: str | None, users: Sequence[str]) -> Login | None:
+def parse_login(text: str | None, users: Sequence[str]) -> DatabaseLogin | None:
     """The login in a secret's text; None when there is none of `users` in it, or no password."""
     try:
         found = json.loads(text or "")
@@ -89,10 +77,10 @@ def parse_login(text: str | None, users: Sequence[str]) -> Login | None:
     if not isinstance(password, str) or not password or "\0" in password:
         return None
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
-    return Login(str(found.get("host")), number, str(found.get("dbname")), user, password)
+    return DatabaseLogin(str(found.get("host")), number, str(found.get("dbname")), user, password)
 
 
-@dataclass(frozen=True)
+@dataclass
 class SecretsManagerStore:
     """Secrets Manager through boto3, in the region that the ARN names, with short time-outs.
 

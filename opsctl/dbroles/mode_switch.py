@@ -67,7 +67,7 @@ def leave_ownership(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
 
 
 def leftover_logins(model: RoleModel, catalog: Catalog) -> tuple[str, ...]:
-    """Login roles of another kind of model that are still there."""
+    """DatabaseLogin roles of another kind of model that are still there."""
     others = (name for name in model.every_name if name not in model.names)
     return tuple(name for name in others if name in catalog.roles and catalog.roles[name].login)
 

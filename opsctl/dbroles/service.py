@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from opsctl.dbroles.apply import apply_model, guard_master, read_snapshot
-from opsctl.dbroles.connection import MasterOpener, Opener
+from opsctl.dbroles.connection import MasterOpener
 from opsctl.dbroles.deadline import Deadline
 from opsctl.dbroles.drift import find_drift
 from opsctl.dbroles.errors import (
@@ -17,7 +17,7 @@ from opsctl.dbroles.errors import (
     UnavailableExtensionError,
 )
 from opsctl.dbroles.login_keeper import Rotated, keeper_of
-from opsctl.dbroles.login_secret import LoginStore, SecretsManagerStore
+from opsctl.dbroles.login_secret import SecretsManagerStore
 from opsctl.dbroles.model import RoleModel
 from opsctl.dbroles.planner import plan
 from opsctl.dbroles.report import Report, RotationReport, StatusReport, build_status, version_text
@@ -32,8 +32,8 @@ def initialize(
     *,
     check: bool = False,
     deadline: Deadline | None = None,
-    opener: Opener | None = None,
-    store: LoginStore | None = None,
+    opener: MasterOpener | None = None,
+    store: SecretsManagerStore | None = None,
 ) -> Report:
     """Bring the server in line with `model`, all of it or nothing; with `check`, only say what that would change.
 
@@ -70,8 +70,8 @@ def rotate(
     model: RoleModel,
     *,
     deadline: Deadline | None = None,
-    opener: Opener | None = None,
-    store: LoginStore | None = None,
+    opener: MasterOpener | None = None,
+    store: SecretsManagerStore | None = None,
 ) -> RotationReport:
     """Give the login that is not in the secret a new password, and let the secret name it.
 
@@ -121,8 +121,8 @@ def status(
     model: RoleModel,
     *,
     deadline: Deadline | None = None,
-    opener: Opener | None = None,
-    store: LoginStore | None = None,
+    opener: MasterOpener | None = None,
+    store: SecretsManagerStore | None = None,
 ) -> StatusReport:
     """Describe the roles as they are and how they differ from `model`. Changes nothing. Raises DbRolesError."""
     deadline = deadline or Deadline(DEFAULT_SECONDS)

@@ -38,7 +38,7 @@ def look_after(env: Environment, state: RemoteState, account: Account, logs: Log
         _noted(f"logs of {instance}", emit, lambda each=instance: _end(env, logs, each, key))  # type: ignore[misc]
 
 
-def forget_logs(logs: Logs, identifier: str, emit: Emit) -> None:
+def delete_logs(logs: Logs, identifier: str, emit: Emit) -> None:
     """Delete the log groups of an instance that is gone: RDS leaves them."""
 
     def forget() -> None:

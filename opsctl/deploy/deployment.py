@@ -73,7 +73,7 @@ class Deployment:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.run = run
-        self._now = situation
+        self._situation = situation
         self._env = situation.env
         self._aws = situation.aws
         self._consent = Consent()
@@ -89,7 +89,7 @@ class Deployment:
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
-        return self._now.plan()
+        return self._situation.plan()
 
     def execute(self, plan: Plan, emit: Emit, consent: Consent) -> DeployResult:
         """Do what the plan says, under the lock. Raises on the first failure; what was done stays done.
@@ -99,26 +99,26 @@ class Deployment:
         if plan.is_empty:
             return self._result(None)
         self._emit, self._consent = Emitter(emit, self._watch), consent
-        selected = [self._now.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
-        if self._env.target == "aws" and len(selected) == len(self._now.templates):
+        selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
+        if self._env.target == "aws" and len(selected) == len(self._situation.templates):
             preflight(self._env, self._aws.account, self._emit)
-        if not self._now.state.outputs("bootstrap") and "bootstrap" in self._now.templates:
+        if not self._situation.state.outputs("bootstrap") and "bootstrap" in self._situation.templates:
             # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself. A
             # first deploy that was interrupted, or failed, left the stack without outputs.
-            self._stack_step(self._now.templates["bootstrap"])
+            self._stack_step(self._situation.templates["bootstrap"])
             selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
         with Lock(self._aws.s3, bucket, self._env.name, self.run, clock=self._clock) as lock:
             self._lock = lock
-            self._now.state = self._now.read()
+            self._situation.state = self._situation.read()
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
-            look_after(self._env, self._now.state, self._aws.account, self._aws.logs, self._emit)
+            look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
         return self._result(number)
 
     def _artifact_bucket(self) -> str:
-        bucket = self._now.state.outputs("bootstrap").get("ArtifactBucketName")
+        bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")
         if not bucket:
             raise OpsctlError(
                 "There is no artifact bucket yet.", code="not-bootstrapped", hint="Run `opsctl bootstrap`."
@@ -132,7 +132,7 @@ class Deployment:
         }
         if plan.image is not None:
             runs["image"] = lambda image=plan.image: self._image_step(image)  # type: ignore[misc]
-        writes = self._now.secrets.used and self._now.release_starts(selected)
+        writes = self._situation.secrets.used and self._situation.release_starts(selected)
         if writes:
             runs["secrets"] = self._secrets_step
         if plan.migrate:
@@ -150,8 +150,8 @@ class Deployment:
 
     def _stack_step(self, template: StackTemplate) -> None:
         with self._guard:
-            state = self._now.state
-            context = dict(self._now.context)
+            state = self._situation.state
+            context = dict(self._situation.context)
         planned = planner.plan_stack(template, state, context)
         text = f"{planned.action}: {planned.reason}" if planned.is_change else planned.action
         with self._step(template.stack, text) as ending:
@@ -166,7 +166,7 @@ class Deployment:
             ending.text = deployed.stack.status if deployed.changed else Action.UNCHANGED
 
     def _wake_functions(self) -> None:
-        name = self._now.state.outputs("functions").get("DbInitFunctionName")
+        name = self._situation.state.outputs("functions").get("DbInitFunctionName")
         if not name:
             return
 
@@ -180,7 +180,7 @@ class Deployment:
         """What ECS and the logs know about a resource whose own reason says little."""
         if error.cause is None:
             return error
-        platform = self._now.state.outputs("platform")
+        platform = self._situation.state.outputs("platform")
         lines: tuple[str, ...] = ()
         message = error.message
         if error.cause.type == "AWS::ECS::Service":
@@ -214,8 +214,8 @@ class Deployment:
 
     def _keep(self, name: str, stack: Stack, body: str) -> None:
         with self._guard:
-            self._now.state = RemoteState(
-                {**self._now.state.stacks, name: stack}, {**self._now.state.bodies, name: body}
+            self._situation.state = RemoteState(
+                {**self._situation.state.stacks, name: stack}, {**self._situation.state.bodies, name: body}
             )
 
     def _runner(self, template: StackTemplate) -> StackRunner:
@@ -260,18 +260,18 @@ class Deployment:
     def _upload_bundle(self) -> None:
         if self._bundle_is_there:
             return
-        bucket, key = self._artifact_bucket(), self._now.bundle.key
+        bucket, key = self._artifact_bucket(), self._situation.bundle.key
         if not self._aws.s3.exists(bucket, key):
-            self._aws.s3.upload(bucket, key, self._now.bundle.path())
+            self._aws.s3.upload(bucket, key, self._situation.bundle.path())
         self._bundle_is_there = True
 
     def _image_step(self, plan: ImagePlan) -> None:
         with self._step("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}") as ending:
-            digest = self._now.image.ensure(plan, self._emit)
+            digest = self._situation.image.ensure(plan, self._emit)
             uri = image_uri(plan.account, self._env.region, plan.repository, digest)
             with self._guard:
-                self._now.context["image_uri"] = uri
-                ending.changed = self._now.deployed("app", "ImageUri") != uri
+                self._situation.context["image_uri"] = uri
+                ending.changed = self._situation.deployed("app", "ImageUri") != uri
             if ending.changed:
                 self._releases.tag(plan, digest)
             ending.text = f"{plan.repository}:{plan.tag} is {digest[:19]}…"
@@ -279,23 +279,23 @@ class Deployment:
     def _secrets_step(self) -> None:
         with self._step("secrets", "generate and derive what is missing") as ending:
             with self._guard:
-                state = self._now.state
+                state = self._situation.state
             if self._lock is not None:
                 self._lock.ensure()
-            written = self._now.secrets.write(state, self._now.digest)
+            written = self._situation.secrets.write(state, self._situation.digest)
             with self._guard:
-                self._now.context |= self._now.rollouts(self._now.context)
+                self._situation.context |= self._situation.rollouts(self._situation.context)
             ending.changed, ending.text = bool(written), f"{written} written" if written else "all are up to date"
 
     def _release_step(self) -> None:
         migrates = all("migrate" in command for command in self._env.application.release.commands)
         with self._step("migrate", "apply pending migrations" if migrates else "run the release's commands") as ending:
-            wanted = set(self._now.image.migrations.split())
+            wanted = set(self._situation.image.migrations.split())
             if migrates and wanted and wanted <= self._releases.applied(self._database()):
                 ending.changed, ending.text = False, "nothing is pending"
                 return
             with self._guard:
-                state = self._now.state
+                state = self._situation.state
             if self._lock is not None:
                 self._lock.ensure()
             runner = TaskRunner(
@@ -311,7 +311,7 @@ class Deployment:
 
     def _database(self) -> str:
         """Identifies the database: its stack's id and its own, as either changes when it is made again."""
-        data = self._now.state.stacks.get("data")
+        data = self._situation.state.stacks.get("data")
         return f"{data.id} {data.outputs.get('DatabaseResourceId', '')}" if data else ""
 
     def _record(self, plan: Plan) -> int | None:
@@ -319,7 +319,7 @@ class Deployment:
         if not (self._changed or plan.record) or plan.image is None or all(item.stack != "app" for item in plan.stacks):
             return None
         self._changed = True
-        uri, database = self._now.context.get("image_uri") or "", self._database()
+        uri, database = self._situation.context.get("image_uri") or "", self._database()
         found = Release(
             number=self._releases.number,
             environment=self._env.name,
@@ -329,10 +329,10 @@ class Deployment:
             image=uri,
             tag=plan.image.tag,
             digest=uri.rpartition("@")[2],
-            commit=self._now.image.commit,
-            migrations=" ".join(sorted({*self._now.image.migrations.split(), *self._releases.applied(database)})),
+            commit=self._situation.image.commit,
+            migrations=" ".join(sorted({*self._situation.image.migrations.split(), *self._releases.applied(database)})),
             database=database,
-            stacks={name: template.digest for name, template in self._now.templates.items()},
+            stacks={name: template.digest for name, template in self._situation.templates.items()},
             seconds=self._learned(),
         )
         self._releases.record(found)
@@ -344,7 +344,7 @@ class Deployment:
         return known if self._env.target == "local" else {**known, **self._watch.seconds}
 
     def _result(self, number: int | None) -> DeployResult:
-        outputs = {name: dict(stack.outputs) for name, stack in self._now.state.stacks.items()}
+        outputs = {name: dict(stack.outputs) for name, stack in self._situation.state.stacks.items()}
         return DeployResult(
             self._env.name, self._changed, outputs, number, outputs.get("front", {}).get("ServiceUrl", "")
         )

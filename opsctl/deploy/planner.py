@@ -113,7 +113,7 @@ def risks_of(template: StackTemplate, changes: Sequence[ResourceChange]) -> tupl
     """Changes that replace or delete what holds data."""
     found = []
     for change in changes:
-        if not _holds_data(template, change.logical_id, change.type) or change.action == "add":
+        if not holds_data(template, change.logical_id, change.type) or change.action == "add":
             continue
         cause = ", ".join(change.causes)
         if change.action == "remove":
@@ -132,7 +132,7 @@ STATEFUL_TYPES = frozenset({
 })  # fmt: skip
 
 
-def _holds_data(template: StackTemplate, logical_id: str, resource_type: str) -> bool:
+def holds_data(template: StackTemplate, logical_id: str, resource_type: str) -> bool:
     return logical_id in template.stateful or resource_type in STATEFUL_TYPES
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.deploy import compare
-from opsctl.deploy.aftercare import forget_logs
+from opsctl.deploy.aftercare import delete_logs
 from opsctl.deploy.events import Emit, Note, Progress
 from opsctl.deploy.stream import Followed, Follower, Patience
 from opsctl.errors import OpsctlError
@@ -157,7 +157,7 @@ class StackRemover:
 
         self._drive(removal.step, identifier, lambda now: now is None, act)
         if not removal.keep_logs:
-            forget_logs(self._aws.logs, identifier, self._emit)
+            delete_logs(self._aws.logs, identifier, self._emit)
 
     def _make_deletable(self, identifier: str, now: Instance) -> bool:
         """Do what an instance needs before it can be deleted; answers whether there was anything."""

@@ -153,7 +153,7 @@ class StackRunner:
         change_set = self._await_change_set(arn)
         if change_set.is_empty:
             self._write.delete_change_set(arn)
-            return Deployed(self._protected(template, self._require(template)), changed)
+            return Deployed(self._with_protection(template, self._still_there(template)), changed)
         if change_set.status == "FAILED":
             failures = tuple(self._api.validation_failures(arn))
             self._write.delete_change_set(arn)
@@ -162,7 +162,7 @@ class StackRunner:
                 detail=failures,
                 hint="Nothing of this stack was changed.",
             )
-        self._check(template, change_set, arn)
+        self._refuse_loss(template, change_set, arn)
         for change in change_set.changes:
             if change.action == "Import":
                 self._emit(Note(f"{template.stack}: {change.type} {change.logical_id} was there; it is taken over."))
@@ -173,7 +173,7 @@ class StackRunner:
         self._note_leftovers(template, followed)
         if followed.stack is None or followed.stack.status not in SETTLED:
             raise stack_failure(template, followed, f"could not {action} {template.physical_name}")
-        return Deployed(self._protected(template, followed.stack), True)
+        return Deployed(self._with_protection(template, followed.stack), True)
 
     def _lift_protections(self, template: StackTemplate, state: RemoteState, change_set: ChangeSet) -> None:
         """Lift the protection of what this change set deletes and nobody loses data with: replicas, load balancers.
@@ -240,12 +240,13 @@ class StackRunner:
                 return None
             raise
 
-    def _check(self, template: StackTemplate, change_set: ChangeSet, arn: str) -> None:
+    def _refuse_loss(self, template: StackTemplate, change_set: ChangeSet, arn: str) -> None:
         """Compare what CloudFormation says it will replace with what was allowed."""
         worse = []
         for change in change_set.changes:
-            holds = change.logical_id in template.stateful or change.type in planner.STATEFUL_TYPES
-            if not holds or change.logical_id in self._consent.allow_replace:
+            if not planner.holds_data(template, change.logical_id, change.type):
+                continue
+            if change.logical_id in self._consent.allow_replace:
                 continue
             if change.action == "Remove" or change.replacement == "True" or _may_replace(change):
                 what = "deleted" if change.action == "Remove" else "replaced"
@@ -260,12 +261,12 @@ class StackRunner:
                 hint=f"If that is what you want: {allow}",
             )
 
-    def _protected(self, template: StackTemplate, stack: Stack) -> Stack:
+    def _with_protection(self, template: StackTemplate, stack: Stack) -> Stack:
         if template.termination_protection and not stack.termination_protection:
             self._write.protect(stack.name, enabled=True)
         return stack
 
-    def _require(self, template: StackTemplate) -> Stack:
+    def _still_there(self, template: StackTemplate) -> Stack:
         stack = self._api.stack(template.physical_name)
         if stack is None:
             raise StackFailedError(

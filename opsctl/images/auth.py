@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from opsctl.images.errors import RegistryRefusedError
@@ -20,7 +20,7 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class RegistryLogin:
     """User and password, or the identity token that a registry gave in their place; secrets never show."""
 
     user: str
@@ -33,14 +33,12 @@ class Login:
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
-Credentials = Callable[[], Login | None]
+Credentials = Callable[[], RegistryLogin | None]
 """Answers the login of now: asked again when the registry says that the last one has expired."""
 
 
-class FetchToken(Protocol):
-    """Asks a token service: by GET, or by POST of a form."""
-
-    def __call__(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer: ...
+FetchToken = Callable[[str, Mapping[str, str], Mapping[str, str] | None], "Answer"]
+"""Asks a token service at a URL with headers: by GET, or by POST of a form."""
 
 
 class Authenticator:
@@ -94,7 +92,7 @@ class Authenticator:
         else:
             separator = "&" if "?" in realm else "?"
             headers = {"Authorization": login.basic} if login else {}
-            answer = self._fetch_token(f"{realm}{separator}{urlencode(wanted)}", headers)
+            answer = self._fetch_token(f"{realm}{separator}{urlencode(wanted)}", headers, None)
         token = _token(answer.body) if answer.status == 200 else None
         if token is None:
             raise RegistryRefusedError(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from opsctl.images.auth import Login
+from opsctl.images.auth import RegistryLogin
 from opsctl.images.names import DOCKER_HUB
 
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
@@ -19,7 +19,7 @@ _DOCKER_HUB_HOSTS = {"docker.io", "index.docker.io", "registry-1.docker.io"}
 _HELPER_SECONDS = 30
 
 
-def stored_login(registry: str, environment: Mapping[str, str] | None = None) -> Login | None:
+def stored_login(registry: str, environment: Mapping[str, str] | None = None) -> RegistryLogin | None:
     """The login for a registry; None when there is none, which is how most base images are pulled."""
     asked_as = _DOCKER_HUB_KEY if registry == DOCKER_HUB else registry
     for path in _files(environment or os.environ):
@@ -63,21 +63,21 @@ def _read(path: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _decoded(entry: object) -> Login | None:
+def _decoded(entry: object) -> RegistryLogin | None:
     """What `docker login` wrote: user and password, or the identity token that it was given in their place."""
     if not isinstance(entry, dict):
         return None
     if isinstance(token := entry.get("identitytoken"), str) and token:
-        return Login("", "", identity_token=token)
+        return RegistryLogin("", "", identity_token=token)
     try:
         text = base64.b64decode(str(entry.get("auth") or "")).decode().rstrip("\0")
     except ValueError:
         return None
     user, separator, password = text.partition(":")
-    return Login(user, password) if separator else None
+    return RegistryLogin(user, password) if separator else None
 
 
-def _from_helper(name: str, registry: str) -> Login | None:
+def _from_helper(name: str, registry: str) -> RegistryLogin | None:
     """Ask a credential helper, as docker does: the registry on stdin, JSON on stdout.
 
     The user `<token>` says that the secret is an identity token. [docker/docker-credential-helpers]
@@ -93,4 +93,4 @@ def _from_helper(name: str, registry: str) -> Login | None:
     user, secret = (values.get("Username"), values.get("Secret")) if isinstance(values, dict) else (None, None)
     if not isinstance(user, str) or not isinstance(secret, str) or not secret:
         return None
-    return Login("", "", identity_token=secret) if user == "<token>" else Login(user, secret)
+    return RegistryLogin("", "", identity_token=secret) if user == "<token>" else RegistryLogin(user, secret)

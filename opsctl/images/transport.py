@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -108,10 +108,13 @@ class Transport:
 
     def request(self, method: str, path: str, *, scope: str, what: str, **options: object) -> Answer:
         """Try until there is an answer that trying again would not change. Raises RegistryError."""
+        return self._until_answered(what, lambda: self.once(method, path, scope=scope, **options))  # type: ignore[arg-type]
+
+    def _until_answered(self, what: str, once: Callable[[], Answer]) -> Answer:
         backoff = self.backoff(what)
         while True:
             try:
-                return self.once(method, path, scope=scope, **options)  # type: ignore[arg-type]
+                return once()
             except TransientError as failure:
                 backoff.failed(failure)
 
@@ -126,12 +129,7 @@ class Transport:
     ) -> Answer:
         """One try, and a second one when the registry wants to know (again) who asks."""
         with self.stream(method, path, scope=scope, headers=headers, body=body) as response:
-            with _transient(method):
-                data = response.read(_BODY_LIMIT)
-            answer = Answer(response.status, _lower(response), data, response.geturl() or urljoin(self.url, path))
-        if answer.status in _RETRIED:
-            raise TransientError(f"the registry answered {answer.status}", _retry_after(answer.headers))
-        return answer
+            return _read(response, method, urljoin(self.url, path), "the registry")
 
     @contextmanager
     def stream(
@@ -176,25 +174,18 @@ class Transport:
                 retries=False, redirect=False, preload_content=False, decode_content=False,
             )  # fmt: skip
 
-    def _fetch_token(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
+    def _fetch_token(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Answer:
         """A token service's answer: asked outside `request`, since it is not the registry that answers."""
         if urlsplit(self.url).scheme == "https" and urlsplit(url).scheme != "https":
             raise RegistryError(f"The registry sends its users to {url}, which is not encrypted.")
-        backoff = self.backoff("Asking for a token")
         method, body = ("GET", None) if form is None else ("POST", urlencode(form).encode())
         sent = dict(headers) if form is None else {**headers, "Content-Type": "application/x-www-form-urlencoded"}
-        while True:
-            try:
-                response = self._send(method, url, sent, body)
-                with _transient(method):
-                    answer = Answer(response.status, _lower(response), response.read(_BODY_LIMIT), url)
-                response.close()
-                if answer.status not in _RETRIED:
-                    return answer
-                failure = TransientError(f"the token service answered {answer.status}", _retry_after(answer.headers))
-            except TransientError as error:
-                failure = error
-            backoff.failed(failure)
+
+        def once() -> Answer:
+            with closing(self._send(method, url, sent, body)) as response:
+                return _read(response, method, url, "the token service")
+
+        return self._until_answered("Asking for a token", once)
 
     @staticmethod
     def _redirected(url: str, location: str) -> str:
@@ -215,6 +206,16 @@ def _transient(method: str) -> Iterator[None]:
         ) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise TransientError(f"{method}: {type(error).__name__}: {error}") from error
+
+
+def _read(response: BaseHTTPResponse, method: str, url: str, who: str) -> Answer:
+    """The whole answer. Raises TransientError for a status that may be another one in a moment."""
+    with _transient(method):
+        data = response.read(_BODY_LIMIT)
+    answer = Answer(response.status, _lower(response), data, response.geturl() or url)
+    if answer.status in _RETRIED:
+        raise TransientError(f"{who} answered {answer.status}", _retry_after(answer.headers))
+    return answer
 
 
 def _own(url: str, root: str, header: str | None) -> dict[str, str]:

@@ -11,12 +11,12 @@ from opsctl.operate.deployed import require_outputs, state_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opsctl.dbroles.connection import Opener
+    from opsctl.dbroles.connection import MasterOpener
     from opsctl.dbroles.model import RoleModel
     from opsctl.dbroles.settings import ConnectionSettings
     from opsctl.operate.target import Target
 
-    Directly = Callable[[ConnectionSettings, RoleModel, Opener | None], dict[str, Any]]
+    Directly = Callable[[ConnectionSettings, RoleModel, MasterOpener | None], dict[str, Any]]
 
 GIVE_UP_SECONDS = 75.0
 """More than the work gives itself: a host name that is never resolved is what takes longer."""
@@ -32,7 +32,7 @@ def initialize(target: Target, *, dsn: str | None, check: bool) -> dict[str, Any
     """Make the roles, or with `check` say what that would change; returns the report's JSON form."""
     from opsctl.dbroles.service import initialize as run
 
-    def directly(settings: ConnectionSettings, model: RoleModel, opener: Opener | None) -> dict[str, Any]:
+    def directly(settings: ConnectionSettings, model: RoleModel, opener: MasterOpener | None) -> dict[str, Any]:
         return dict(run(settings, model, check=check, opener=opener).to_dict())
 
     return _reach(target, dsn, "check" if check else "init", directly)
@@ -42,7 +42,7 @@ def read_status(target: Target, *, dsn: str | None) -> dict[str, Any]:
     """The roles as they are and how they differ from the configuration, as plain data. Changes nothing."""
     from opsctl.dbroles.service import status as run
 
-    def directly(settings: ConnectionSettings, model: RoleModel, opener: Opener | None) -> dict[str, Any]:
+    def directly(settings: ConnectionSettings, model: RoleModel, opener: MasterOpener | None) -> dict[str, Any]:
         return dict(run(settings, model, opener=opener).to_dict())
 
     return _reach(target, dsn, "status", directly)
@@ -82,11 +82,11 @@ def rotate_login(target: Target) -> dict[str, Any]:
 
 def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """`work()` in a thread, since libpq waits without heeding Ctrl-C. The server rolls back what is left behind."""
-    from opsctl.dbroles.bounded import TookTooLong, run_bounded
+    from opsctl.dbroles.bounded import UnfinishedError, run_bounded
 
     try:
         return run_bounded(work, GIVE_UP_SECONDS)
-    except TookTooLong:
+    except UnfinishedError:
         raise DatabaseError(
             f"The server has not answered within {GIVE_UP_SECONDS:.0f} s.",
             hint="See what keeps it busy or unreachable.",
@@ -104,7 +104,7 @@ def _named(dsn: str, target: Target) -> ConnectionSettings:
         raise DatabaseError(error.message, hint=error.hint, code=error.code, exit_code=ExitCode.USAGE) from error
 
 
-def _direct(target: Target) -> tuple[ConnectionSettings, Opener]:
+def _direct(target: Target) -> tuple[ConnectionSettings, MasterOpener]:
     """Connection of the local database's master, whose password the emulator's secret holds."""
     from opsctl.dbroles.connection import MasterOpener
     from opsctl.dbroles.settings import ConnectionSettings

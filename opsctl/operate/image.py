@@ -11,7 +11,7 @@ from opsctl.deploy.events import Emit, LogLine, Progress
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.step import step
 from opsctl.errors import UsageError
-from opsctl.images.auth import Login
+from opsctl.images.auth import RegistryLogin
 from opsctl.images.engines import Engine
 from opsctl.images.logins import stored_login
 from opsctl.images.names import ImageName
@@ -161,9 +161,9 @@ def repository_of(target: Target, *, writable: bool = False) -> Repository:
     """The environment's own image repository: ECR, or the emulator's."""
     aws, env = target.aws, target.env
 
-    def login() -> Login:
+    def login() -> RegistryLogin:
         answer = aws.ecr.authorization()
-        return Login(answer.user, answer.password)
+        return RegistryLogin(answer.user, answer.password)
 
     if aws.endpoint is not None:
         host = urlsplit(aws.endpoint.url).netloc
@@ -181,7 +181,7 @@ def other_repository(text: str, user: str | None, password: str | None) -> Repos
         raise UsageError(f"`{text}` names an image, not a repository.", hint="Leave the tag away; --tag says it.")
     if password is not None and not user:
         raise UsageError("A password needs a user.", hint="Name one with --username.")
-    login = Login(user, password or "") if user else stored_login(name.registry)
+    login = RegistryLogin(user, password or "") if user else stored_login(name.registry)
     return Repository(name, Transport(name.url, lambda: login), push=True)
 
 

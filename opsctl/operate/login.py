@@ -25,7 +25,7 @@ TOKEN_LIFE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Login:
+class RoleAddress:
     """Where a role logs in."""
 
     role: str
@@ -52,7 +52,7 @@ def role_name(target: Target, given: str) -> str:
     )
 
 
-def login(target: Target, role: str, *, replica: bool) -> Login:
+def login(target: Target, role: str, *, replica: bool) -> RoleAddress:
     """Address of the database, or of its replica, for a role."""
     name = role_name(target, role)
     if replica and not target.env.rds.enable_replica:
@@ -62,7 +62,7 @@ def login(target: Target, role: str, *, replica: bool) -> Login:
     state = state_of(target)
     data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort")
     host = require_outputs(target, state, "upkeep", "ReplicaHost")["ReplicaHost"] if replica else data["DatabaseHost"]
-    return Login(name, host, int(data["DatabasePort"]), target.env.rds.database)
+    return RoleAddress(name, host, int(data["DatabasePort"]), target.env.rds.database)
 
 
 def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def run_psql(target: Target, role: str, *, replica: bool, via: str | None, argum
 
 
 @contextmanager
-def _parameters(target: Target, to: Login, via: str | None) -> Iterator[tuple[dict[str, str], str | None]]:
+def _parameters(target: Target, to: RoleAddress, via: str | None) -> Iterator[tuple[dict[str, str], str | None]]:
     """libpq's parameters and the password, as long as the way to the server is open."""
     common = {"dbname": to.database, "user": to.role, "application_name": "opsctl db shell"}
     if target.is_local:

@@ -45,7 +45,7 @@ class SiteFile:
 
 @dataclass(frozen=True, slots=True)
 class PublishPlan:
-    """Keys to upload and then to delete, each in order; what is there already; paths that CloudFront has to forget."""
+    """Keys to upload and then to delete, each in order; what is there already; paths that CloudFront invalidates."""
 
     upload: tuple[str, ...]
     delete: tuple[str, ...]
@@ -117,17 +117,17 @@ def publish(
     store: S3,
     bucket: str,
     *,
-    forget: Callable[[Sequence[str]], None],
+    invalidate: Callable[[Sequence[str]], None],
     emit: Emit,
 ) -> None:
     """Carry the plan out; interrupted anywhere, the page names only files that are there.
 
-    `forget` tells the edges, before the files go that their page may still name.
+    `invalidate` tells the edges, before the files go that their page may still name.
     """
     for done, key in enumerate(plan.upload, 1):
         store.upload(bucket, key, below(folder, key), content_type=content_type(key), cache_control=cache_control(key))
         emit(Progress("publish", key, done, len(plan.upload), "files"))
     if plan.invalidate:
-        forget(plan.invalidate)
+        invalidate(plan.invalidate)
     for key in plan.delete:
         store.delete(bucket, key)

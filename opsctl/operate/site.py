@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class DeployedSite:
     """Where a dashboard is published; without a distribution nobody is told that the page changed."""
 
     aws: Aws
@@ -69,7 +69,7 @@ def publish_environment(target: Target, folder: Path | None, emit: Emit) -> dict
         return {**publish_folder(site, Path(exported), emit), "log": log}
 
 
-def publish_folder(site: Site, folder: Path, emit: Emit) -> dict[str, Any]:
+def publish_folder(site: DeployedSite, folder: Path, emit: Emit) -> dict[str, Any]:
     """Bring the site's bucket to what `folder` holds; returns what was done."""
     if not (folder / PAGE).is_file():
         raise UsageError(
@@ -80,7 +80,7 @@ def publish_folder(site: Site, folder: Path, emit: Emit) -> dict[str, Any]:
     store = site.aws.s3
     invalidation: str | None = None
 
-    def forget(paths: Sequence[str]) -> None:
+    def invalidate(paths: Sequence[str]) -> None:
         nonlocal invalidation
         if site.distribution:
             reference = f"opsctl-{run_id()}"
@@ -89,7 +89,7 @@ def publish_folder(site: Site, folder: Path, emit: Emit) -> dict[str, Any]:
     with step(emit, "publish", f"sync to s3://{site.bucket}") as ending:
         files = site_files(folder)
         plan = plan_publish(files, published(store, site.bucket, files))
-        publish(plan, folder, store, site.bucket, forget=forget, emit=emit)
+        publish(plan, folder, store, site.bucket, invalidate=invalidate, emit=emit)
         ending.changed, ending.text = bool(plan.upload or plan.delete), summary(plan)
     found = {"url": site.url, "bucket": site.bucket, "summary": summary(plan), "invalidation": invalidation}
     return {**found, **asdict(plan)}
@@ -102,13 +102,13 @@ def summary(plan: PublishPlan) -> str:
     return f"{len(plan.upload)} uploaded, {plan.unchanged} unchanged, {len(plan.delete)} removed"
 
 
-def named_site(bucket: str, distribution: str, *, region: str | None, ask: Callable[[str], str | None]) -> Site:
+def named_site(bucket: str, distribution: str, *, region: str | None, ask: Callable[[str], str | None]) -> DeployedSite:
     """A bucket that no environment here knows, with whatever credentials there are: for CI. `ask` gets an MFA code."""
     from opsctl.aws.session import Aws
 
     if region is None:
         raise UsageError("--bucket needs --region, the bucket's own.", hint="Write one such as us-east-1.")
-    return Site(Aws(region, ask=ask), bucket, distribution)
+    return DeployedSite(Aws(region, ask=ask), bucket, distribution)
 
 
 def required(folder: Path | None) -> Path:
@@ -118,7 +118,7 @@ def required(folder: Path | None) -> Path:
     return folder
 
 
-def site_of(target: Target, state: RemoteState) -> Site:
+def site_of(target: Target, state: RemoteState) -> DeployedSite:
     """The site of an environment's dashboard stack."""
     if not site_stack.wanted(target.env):
         raise OpsctlError(
@@ -128,7 +128,7 @@ def site_of(target: Target, state: RemoteState) -> Site:
         )
     outputs = require_outputs(target, state, naming.SITE_STACK, "SiteBucketName", "DistributionId", "SiteUrl")
     domain, url = outputs["DistributionDomainName"], outputs["SiteUrl"]
-    return Site(
+    return DeployedSite(
         aws=target.aws,
         bucket=outputs["SiteBucketName"],
         distribution=outputs["DistributionId"],

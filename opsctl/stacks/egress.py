@@ -12,7 +12,7 @@ from troposphere import GetAtt, Join, Ref, Split, Sub, ec2, iam
 from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
-from opsctl.stacks.parts.base import StackBuilder, arn
+from opsctl.stacks.parts.base import StackBuilder, arn, named
 from opsctl.stacks.parts.nat import add_nat
 from opsctl.stacks.parts.network_inputs import private_route_tables, private_subnets, vpc
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, document, objects_in, trust
@@ -93,8 +93,7 @@ def _cloudformation_buckets() -> list[Any]:
 
 
 def _bucket_arns(name: Any) -> list[Any]:
-    parameter = name.to_dict()["Ref"]
-    return [Sub(f"arn:${{AWS::Partition}}:s3:::${{{parameter}}}{tail}") for tail in ("", "/*")]
+    return [Sub(f"arn:${{AWS::Partition}}:s3:::{named(name)}{tail}") for tail in ("", "/*")]
 
 
 def _interface_endpoints(stack: StackBuilder) -> None:

@@ -12,7 +12,7 @@ from opsctl.stacks import edge
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder
 from opsctl.stacks.parts.buckets import secure_bucket
-from opsctl.stacks.parts.cdn import Site, distribution, reads_site
+from opsctl.stacks.parts.cdn import SiteContent, distribution, reads_site
 from opsctl.stacks.parts.dns import CLOUDFRONT_ZONE, alias_records
 
 
@@ -33,7 +33,7 @@ def build(env: Environment) -> StackTemplate:
         statements=reads_site("SiteBucket"),
         bucket_name=env.site.bucket_name,
     )
-    site = Site(
+    site = SiteContent(
         bucket=bucket.title,
         domain=env.site.domain_name,
         certificate=_certificate(stack),

@@ -122,6 +122,11 @@ def arn(service: str, resource: str) -> Any:
     return Sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
+def named(parameter: Any) -> str:
+    """`${Name}`: how the text of a Sub, or of an ARN, names a parameter."""
+    return f"${{{parameter.data['Ref']}}}"
+
+
 def managed_policy(path: str) -> Any:
     """ARN of an AWS managed policy, such as `service-role/AmazonRDSEnhancedMonitoringRole`."""
     return Sub(f"arn:${{AWS::Partition}}:iam::aws:policy/{path}")

@@ -37,7 +37,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class SiteContent:
     """Where the content is and under which name. `certificate` and `web_acl` are ARNs in us-east-1, or None."""
 
     bucket: str
@@ -47,7 +47,7 @@ class Site:
     access_logs: bool
 
 
-def distribution(stack: StackBuilder, site: Site) -> cloudfront.Distribution:
+def distribution(stack: StackBuilder, site: SiteContent) -> cloudfront.Distribution:
     """Add `Distribution` with its access control and header policy, and the bucket of its logs if wanted."""
     config = cloudfront.DistributionConfig(
         Enabled=True,
@@ -95,7 +95,7 @@ def reads_site(bucket: str) -> tuple[Statement, ...]:
     )
 
 
-def _origin(stack: StackBuilder, site: Site) -> cloudfront.Origin:
+def _origin(stack: StackBuilder, site: SiteContent) -> cloudfront.Origin:
     """The bucket under its regional name: under its global one a new bucket redirects for hours. An identity that is
     there and empty is how access control replaces it. [UG CloudFront; API S3OriginConfig]
     """
@@ -159,7 +159,7 @@ def _missing_pages() -> list[cloudfront.CustomErrorResponse]:
     ]
 
 
-def _viewer_certificate(site: Site) -> cloudfront.ViewerCertificate:
+def _viewer_certificate(site: SiteContent) -> cloudfront.ViewerCertificate:
     """With a certificate of ACM the two others must be given too. [API ViewerCertificate]"""
     if site.certificate is None:
         return cloudfront.ViewerCertificate(CloudFrontDefaultCertificate=True)
@@ -168,14 +168,14 @@ def _viewer_certificate(site: Site) -> cloudfront.ViewerCertificate:
     )
 
 
-def _protect(stack: StackBuilder, site: Site, target: Any, config: cloudfront.DistributionConfig) -> None:
+def _protect(stack: StackBuilder, site: SiteContent, target: Any, config: cloudfront.DistributionConfig) -> None:
     if site.web_acl is not None:
         config.WebACLId = site.web_acl
     else:
         skip(target, "CKV_AWS_68", f"security.waf is off in {stack.env.name}.")
 
 
-def _log(stack: StackBuilder, site: Site, target: Any, config: cloudfront.DistributionConfig) -> None:
+def _log(stack: StackBuilder, site: SiteContent, target: Any, config: cloudfront.DistributionConfig) -> None:
     """CloudFront writes its logs with an ACL, which it adds to the bucket itself: a bucket without ACLs is refused.
     So this one prefers the owner instead of enforcing it. Only S3's own keys. [UG CloudFront AccessLogs]
     """

@@ -10,11 +10,11 @@ from opsctl.config import naming
 from opsctl.config.application import Job
 from opsctl.config.schedule import expression
 from opsctl.stacks.parts.alarms import alarm
-from opsctl.stacks.parts.base import StackBuilder, arn
+from opsctl.stacks.parts.base import StackBuilder, arn, named
 from opsctl.stacks.parts.network_inputs import private_subnets
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, allow, document, trust
 from opsctl.stacks.parts.queues import dead_letter_queue, may_send
-from opsctl.stacks.parts.tasks import Task, task
+from opsctl.stacks.parts.tasks import TaskParts, task
 
 
 def job(stack: StackBuilder, name: str) -> None:
@@ -26,7 +26,7 @@ def job(stack: StackBuilder, name: str) -> None:
         _schedule(stack, name, block, made)
 
 
-def _schedule(stack: StackBuilder, name: str, block: Job, made: Task) -> None:
+def _schedule(stack: StackBuilder, name: str, block: Job, made: TaskParts) -> None:
     """Start the task by the job's schedule. A start that fails leaves one trace only, the dead-letter queue, so a
     message in it is an alarm. Named by CloudFormation: Name is create-only. [API Scheduler; Schema]
     """
@@ -66,9 +66,9 @@ def _schedule(stack: StackBuilder, name: str, block: Job, made: Task) -> None:
     _alarm(stack, name, missed)
 
 
-def _role(stack: StackBuilder, name: str, made: Task, missed: sqs.Queue) -> iam.Role:
+def _role(stack: StackBuilder, name: str, made: TaskParts, missed: sqs.Queue) -> iam.Role:
     """A missing PassRole, on either of the task's roles, would fail at run time only. [UG ECS EventBridge role]"""
-    stack.output_of("platform", "ClusterName")
+    cluster = named(stack.output_of("platform", "ClusterName"))
     on_cluster: dict[str, Any] = {"ArnEquals": {"ecs:cluster": stack.output_of("platform", "ClusterArn")}}
     statements = [
         # Any revision: the schedule and this policy change one after the other when a release brings a new one.
@@ -76,7 +76,7 @@ def _role(stack: StackBuilder, name: str, made: Task, missed: sqs.Queue) -> iam.
         allow(
             "TagWhatStarts",
             "ecs:TagResource",
-            arn("ecs", "task/${ClusterName}/*"),
+            arn("ecs", f"task/{cluster}/*"),
             condition={"StringEquals": {"ecs:CreateAction": "RunTask"}},
         ),
         allow(

@@ -7,7 +7,7 @@ from typing import Any
 from troposphere import Join, Ref, Sub, ecs
 from troposphere import applicationautoscaling as scaling
 
-from opsctl.stacks.parts.base import StackBuilder
+from opsctl.stacks.parts.base import StackBuilder, named
 
 SCALE_OUT_SECONDS = 60
 SCALE_IN_SECONDS = 300
@@ -19,14 +19,14 @@ def autoscaling(stack: StackBuilder, service: ecs.Service) -> None:
     The target's id names the service by GetAtt, so it comes after the service. No RoleARN: the service-linked role is
     used whatever stands there. [API RegisterScalableTarget]
     """
-    stack.output_of("platform", "ClusterName")
+    cluster = named(stack.output_of("platform", "ClusterName"))
     web = stack.env.application.web
     target = stack.add(
         scaling.ScalableTarget(
             "ScalableTarget",
             ServiceNamespace="ecs",
             ScalableDimension="ecs:service:DesiredCount",
-            ResourceId=Sub(f"service/${{ClusterName}}/${{{service.title}.Name}}"),
+            ResourceId=Sub(f"service/{cluster}/${{{service.title}.Name}}"),
             MinCapacity=web.count[0],
             MaxCapacity=web.count[1],
         )

@@ -17,7 +17,7 @@ from troposphere import GetAtt, Ref, Sub, ecs, iam
 from opsctl.config import naming
 from opsctl.config.application import Application, Job, Process, Release, Web, Worker
 from opsctl.config.models import Environment
-from opsctl.stacks.parts.base import StackBuilder, arn, skip
+from opsctl.stacks.parts.base import StackBuilder, arn, named, skip
 from opsctl.stacks.parts.image import image
 from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, document, objects_in, trust
 from opsctl.stacks.parts.variables import Variables, login_user, variables
@@ -36,7 +36,7 @@ _NAMES = {"web": "service", "release": "migrate"}
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TaskParts:
     """A rendered task definition and what someone who starts it must be allowed to pass on."""
 
     definition: ecs.TaskDefinition
@@ -55,7 +55,7 @@ def rollout_parameter(process: str) -> str:
     return f"{naming.part_id(container_name(process))}Rollout"
 
 
-def task(stack: StackBuilder, process: str) -> Task:
+def task(stack: StackBuilder, process: str) -> TaskParts:
     """Add `<Name>TaskDefinition`, `<Name>ExecutionRole` and `<Name>TaskRole` of one process of the application.
 
     Every property of a task definition is create-only: a change makes the next revision of its family. [Schema]
@@ -88,7 +88,7 @@ def task(stack: StackBuilder, process: str) -> Task:
     if not stack.env.security.read_only_root:
         skip(definition, "CKV_AWS_336", "security.read_only_root is off: most projects write beside their code.")
     stack.add(definition)
-    return Task(definition, family, execution_role, task_role)
+    return TaskParts(definition, family, execution_role, task_role)
 
 
 def command_of(process: Process) -> tuple[str, ...]:
@@ -125,8 +125,8 @@ def connect_to_database(stack: StackBuilder, user: str, *, replica: bool = False
     instances = {"Database": "DatabaseResourceId", **({"Replica": "ReplicaResourceId"} if replica else {})}
     statements = []
     for name, output in instances.items():
-        stack.output_of("upkeep" if name == "Replica" else "data", output)
-        resource = arn("rds-db", f"dbuser:${{{output}}}/{user}")
+        instance = named(stack.output_of("upkeep" if name == "Replica" else "data", output))
+        resource = arn("rds-db", f"dbuser:{instance}/{user}")
         statements.append(allow(f"ConnectTo{name}", "rds-db:connect", resource))
     return tuple(statements)
 
@@ -214,8 +214,7 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
 
     Its policy is part of the role: as a resource of its own it could be deleted before what uses it. [UG CFN]
     """
-    group = _log_group(block)
-    stack.output_of("platform", group)
+    group = named(stack.output_of("platform", _log_group(block)))
     statements = [
         # Names no repository: there is nothing narrower than `*` for it. [service authorization reference, ECR]
         allow("LogInToRegistry", "ecr:GetAuthorizationToken", "*"),
@@ -223,7 +222,7 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
         allow(
             "WriteLog",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
-            arn("logs", f"log-group:${{{group}}}:log-stream:*"),
+            arn("logs", f"log-group:{group}:log-stream:*"),
         ),
     ]
     if found.arns:
@@ -285,8 +284,7 @@ def _bucket_rights(stack: StackBuilder, process: str) -> tuple[Statement, ...]:
         if bucket.processes is not None and process not in bucket.processes:
             continue
         title = naming.part_id(name)
-        stack.output_of("platform", f"{title}BucketName")
-        place = f"arn:${{AWS::Partition}}:s3:::${{{title}BucketName}}"
+        place = f"arn:${{AWS::Partition}}:s3:::{named(stack.output_of('platform', f'{title}BucketName'))}"
         rights += [
             allow(f"List{title}Bucket", ["s3:GetBucketLocation", "s3:ListBucket"], Sub(place)),
             allow(f"Use{title}Bucket", BUCKET_OBJECTS, Sub(f"{place}/*")),

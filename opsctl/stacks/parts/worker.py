@@ -7,7 +7,7 @@ from troposphere import applicationautoscaling as scaling
 
 from opsctl.config import naming
 from opsctl.config.application import Worker
-from opsctl.stacks.parts.base import StackBuilder
+from opsctl.stacks.parts.base import StackBuilder, named
 from opsctl.stacks.parts.scaling import track
 from opsctl.stacks.parts.tasks import task
 from opsctl.stacks.parts.web_service import new_deployment, rolling, task_network
@@ -54,13 +54,13 @@ def _one_at_a_time() -> ecs.DeploymentConfiguration:
 
 
 def _scale(stack: StackBuilder, title: str, block: Worker, service: ecs.Service) -> None:
-    stack.output_of("platform", "ClusterName")
+    cluster = named(stack.output_of("platform", "ClusterName"))
     target = stack.add(
         scaling.ScalableTarget(
             f"{title}ScalableTarget",
             ServiceNamespace="ecs",
             ScalableDimension="ecs:service:DesiredCount",
-            ResourceId=Sub(f"service/${{ClusterName}}/${{{service.title}.Name}}"),
+            ResourceId=Sub(f"service/{cluster}/${{{service.title}.Name}}"),
             MinCapacity=block.count[0],
             MaxCapacity=block.count[1],
         )

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names its class in lower case
 
+from opsctl.dbroles.login_secret import SecretsManagerStore
 from opsctl.dbroles.model import RoleModel
 from opsctl.dbroles.report import Report, RotationReport
 from opsctl.dbroles.service import initialize, rotate
@@ -22,7 +23,7 @@ LOGIN_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:login-AbCdEf"
 
 
 @dataclass
-class FakeStore:
+class FakeStore(SecretsManagerStore):
     """A secret in memory. `before` and `after` are called around each access, and may raise."""
 
     versions: list[tuple[str, str]] = field(default_factory=list)

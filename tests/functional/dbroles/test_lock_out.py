@@ -37,15 +37,14 @@ def counting_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @dataclass
-class OpenerWithEvent:
+class OpenerWithEvent(MasterOpener):
     """Opens as usual; after the first connection something happens on the server."""
 
-    opener: MasterOpener
-    event: Callable[[], None]
+    event: Callable[[], None] = lambda: None
     opened: list[Connection] = field(default_factory=list)
 
     def __call__(self, deadline: Deadline, patience: float | None = None) -> Connection:
-        connection = self.opener(deadline, patience)
+        connection = super().__call__(deadline, patience)
         if not self.opened:
             self.event()
         self.opened.append(connection)
@@ -85,7 +84,7 @@ def test_it_takes_rds_iam_back_when_the_master_was_locked_out(counting_server: S
         # Before 16 a creator isn't made a member, so somebody has done it by hand.
         counting_server.run(f"CREATE ROLE {site.model.user} LOGIN")
         event = f"GRANT {site.model.user} TO {site.master}"
-    opener = OpenerWithEvent(MasterOpener(site.settings), lambda: counting_server.run(event))
+    opener = OpenerWithEvent(site.settings, event=lambda: counting_server.run(event))
     with pytest.raises(MasterLockedOutError, match="rds_iam was taken back from them") as caught:
         initialize(site.settings, site.model, opener=opener)
     assert "above its rule for +rds_iam" in caught.value.hint
@@ -135,7 +134,7 @@ def test_it_says_so_when_rds_iam_could_not_be_taken_back(counting_server: Server
                 )
             return super().__call__(deadline, patience)
 
-    opener = Breaking(MasterOpener(site.settings), lambda: counting_server.run(event))
+    opener = Breaking(site.settings, event=lambda: counting_server.run(event))
     with pytest.raises(MasterLockedOutError, match="taking it back failed") as caught:
         initialize(site.settings, site.model, opener=opener)
     assert caught.value.hint.startswith("Run REVOKE rds_iam FROM")

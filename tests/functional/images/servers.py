@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.images.auth import Login
+from opsctl.images.auth import RegistryLogin
 from opsctl.images.names import ImageName
 from opsctl.images.registry import Repository
 from opsctl.images.transport import Transport
@@ -56,7 +56,7 @@ class Registry:
     """A running registry; `login` is None where anybody may write."""
 
     port: int
-    login: Login | None
+    login: RegistryLogin | None
 
     @property
     def host(self) -> str:
@@ -104,7 +104,7 @@ def registry(folder: Path, *, protected: bool = True, read_only: bool = False) -
         child = subprocess.Popen(
             [program("docker-registry"), "serve", str(file)], stdout=log, stderr=log, env=environment
         )
-    running = Registry(port, Login(USER, PASSWORD) if protected else None)
+    running = Registry(port, RegistryLogin(USER, PASSWORD) if protected else None)
     try:
         for _ in range(200):
             if running.answers():

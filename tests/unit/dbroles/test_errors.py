@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from opsctl.dbroles.bounded import TookTooLong, run_bounded
+from opsctl.dbroles.bounded import UnfinishedError, run_bounded
 from opsctl.dbroles.connection import Credentials, parse_secret
 from opsctl.dbroles.deadline import Deadline
 from opsctl.dbroles.errors import BadSecretError, DbRolesError, OutOfTimeError
@@ -119,6 +119,6 @@ def test_bounded_work_is_left_when_its_time_is_over() -> None:
     from threading import Event
 
     released = Event()
-    with pytest.raises(TookTooLong):
+    with pytest.raises(UnfinishedError):
         run_bounded(lambda: released.wait(30), 0.01)
     released.set()

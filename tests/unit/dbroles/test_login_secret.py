@@ -13,11 +13,11 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from opsctl.dbroles.errors import BadSecretError
-from opsctl.dbroles.login_secret import Login, SecretsManagerStore, make_password, parse_login
+from opsctl.dbroles.login_secret import DatabaseLogin, SecretsManagerStore, make_password, parse_login
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:login-AbCdEf"
 USERS = ("app_user_a", "app_user_b")
-LOGIN = Login("db.example.org", 5432, "appdb", "app_user_a", "pa55word")
+LOGIN = DatabaseLogin("db.example.org", 5432, "appdb", "app_user_a", "pa55word")
 VERSION = "5f0f3c5e-3f0b-4d0e-9a54-3b1f0c8f0f11"
 
 
@@ -64,7 +64,7 @@ def test_it_takes_nothing_else_for_a_login(text: str | None) -> None:
 @pytest.mark.parametrize("port", [None, "x", "٣", "123456", [1]])
 def test_a_login_with_a_bad_address_is_one_that_leads_nowhere(port: object) -> None:
     text = json.dumps({"username": "app_user_b", "password": "x", "port": port})
-    assert parse_login(text, USERS) == Login("None", 0, "None", "app_user_b", "x")
+    assert parse_login(text, USERS) == DatabaseLogin("None", 0, "None", "app_user_b", "x")
 
 
 def test_its_password_shows_up_nowhere() -> None:

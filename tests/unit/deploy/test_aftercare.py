@@ -127,13 +127,13 @@ def test_logs_of_instances_that_are_gone_go_too_and_those_of_others_stay() -> No
     names = ["/aws/rds/instance/db-1/postgresql", "/aws/rds/instance/db-1/upgrade", "/aws/rds/instance/db-10/upgrade"]
     groups = FakeLogs(known={name: LogGroup(14, None) for name in names})
     events: list[Event] = []
-    aftercare.forget_logs(groups, "db-1", events.append)
+    aftercare.delete_logs(groups, "db-1", events.append)
     assert (set(groups.known), events) == ({"/aws/rds/instance/db-10/upgrade"}, [])
 
 
 def test_logs_that_may_not_be_deleted_are_noted() -> None:
     events: list[Event] = []
-    aftercare.forget_logs(FakeLogs(denied=DENIED), "db-1", events.append)
+    aftercare.delete_logs(FakeLogs(denied=DENIED), "db-1", events.append)
     assert notes(events) == ["Not looked after (logs of db-1): AWS denied it."]
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from opsctl.images.answer import Answer
-from opsctl.images.auth import Authenticator, Login
+from opsctl.images.auth import Authenticator, RegistryLogin
 from opsctl.images.logins import stored_login
 
 REGISTRY = "registry.example.com:5000"
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def login(home: Path, config: object, registry: str = REGISTRY) -> Login | None:
+def login(home: Path, config: object, registry: str = REGISTRY) -> RegistryLogin | None:
     (home / ".docker" / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
     return stored_login(registry, {"HOME": str(home)})
 
@@ -45,7 +45,7 @@ def helper(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
     f"https://{REGISTRY}/v2/", f"https://{REGISTRY}/v1", f"https://{REGISTRY}/v2",
 ])  # fmt: skip
 def test_a_registry_is_found_however_its_key_is_written(home: Path, key: str) -> None:
-    assert login(home, {"auths": {key: auth()}}) == Login("ann", "pass:word")
+    assert login(home, {"auths": {key: auth()}}) == RegistryLogin("ann", "pass:word")
 
 
 @pytest.mark.parametrize("key", [
@@ -58,7 +58,7 @@ def test_another_registrys_key_is_not_taken_for_it(home: Path, key: str) -> None
 
 @pytest.mark.parametrize("key", ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"])
 def test_docker_hub_is_found_under_all_its_names(home: Path, key: str) -> None:
-    assert login(home, {"auths": {key: auth()}}, "docker.io") == Login("ann", "pass:word")
+    assert login(home, {"auths": {key: auth()}}, "docker.io") == RegistryLogin("ann", "pass:word")
 
 
 BROKEN: list[Any] = [
@@ -92,7 +92,7 @@ def test_a_helper_that_fails_has_no_login_whatever_it_prints(home: Path, monkeyp
 
 def test_what_no_helper_knows_the_file_may_still_hold(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     helper(home, monkeypatch, "null")
-    assert login(home, {"credsStore": "tests", "auths": {REGISTRY: auth()}}) == Login("ann", "pass:word")
+    assert login(home, {"credsStore": "tests", "auths": {REGISTRY: auth()}}) == RegistryLogin("ann", "pass:word")
 
 
 @pytest.mark.parametrize(("registry", "asked"), [(REGISTRY, REGISTRY), ("docker.io", "https://index.docker.io/v1/")])
@@ -100,12 +100,12 @@ def test_a_helper_is_asked_as_docker_asks_it(
     home: Path, registry: str, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     helper(home, monkeypatch, '{"ServerURL": "x", "Username": "ann", "Secret": "s"}')
-    assert login(home, {"credHelpers": {f"https://{registry}/v2/": "tests"}}, registry) == Login("ann", "s")
+    assert login(home, {"credHelpers": {f"https://{registry}/v2/": "tests"}}, registry) == RegistryLogin("ann", "s")
     assert (home / "asked").read_text() == asked
 
 
 def test_an_identity_token_stands_for_user_and_password(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = Login("", "", identity_token="refresh-me")
+    token = RegistryLogin("", "", identity_token="refresh-me")
     assert login(home, {"auths": {REGISTRY: {**auth("ann:"), "identitytoken": "refresh-me"}}}) == token
     helper(home, monkeypatch, '{"Username": "<token>", "Secret": "refresh-me"}')
     assert login(home, {"credsStore": "tests"}) == token
@@ -119,7 +119,7 @@ def test_an_identity_token_is_exchanged_at_the_token_service_and_sent_nowhere_el
         asked.append((url, dict(headers), dict(form) if form else None))
         return Answer(200, {}, b'{"access_token": "new"}', url)
 
-    authenticator = Authenticator(lambda: Login("", "", identity_token="refresh-me"), fetch)
+    authenticator = Authenticator(lambda: RegistryLogin("", "", identity_token="refresh-me"), fetch)
     challenge = 'Bearer realm="https://auth.example.com/token",service="registry.example.com"'
     assert authenticator.answer(challenge, "repository:a:pull", refused=None) == "Bearer new"
     assert asked == [("https://auth.example.com/token", {}, {
@@ -138,7 +138,9 @@ def test_user_and_password_are_sent_as_before() -> None:
         return Answer(200, {}, b'{"token": "new"}', url)
 
     challenge = 'Bearer realm="https://auth.example.com/token?x=1",service="s"'
-    assert Authenticator(lambda: Login("ann", "p"), fetch).answer(challenge, "scope", refused=None) == "Bearer new"
+    assert (
+        Authenticator(lambda: RegistryLogin("ann", "p"), fetch).answer(challenge, "scope", refused=None) == "Bearer new"
+    )
     ((url, headers),) = asked
     assert parse_qs(url.partition("?")[2]) == {"x": ["1"], "service": ["s"], "scope": ["scope"]}
-    assert headers == {"Authorization": Login("ann", "p").basic}
+    assert headers == {"Authorization": RegistryLogin("ann", "p").basic}

@@ -141,7 +141,7 @@ def carry_out(store: Store, plan: PublishPlan = PLAN) -> list[Event]:
         Path("folder"),
         cast("S3", store),
         "site",
-        forget=lambda paths: store.done.append(f"forget {' '.join(paths)}"),
+        invalidate=lambda paths: store.done.append(f"forget {' '.join(paths)}"),
         emit=events.append,
     )
     return events

@@ -20,7 +20,7 @@ from opsctl.cli.commands import dashboard
 from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate import site
-from opsctl.operate.site import Site
+from opsctl.operate.site import DeployedSite
 
 
 @dataclass
@@ -46,9 +46,9 @@ class Edge:
         self.forgotten.append((distribution_id, *paths))
         return f"I{len(self.forgotten)}"
 
-    def site(self, distribution: str = "E1") -> Site:
+    def site(self, distribution: str = "E1") -> DeployedSite:
         aws: Any = SimpleNamespace(s3=self, cloudfront=self)
-        return Site(aws, "bucket", distribution, "https://site/")
+        return DeployedSite(aws, "bucket", distribution, "https://site/")
 
 
 @pytest.fixture
