@@ -112,6 +112,11 @@ class Process(Section):
     )
     stop_timeout: int = Field(120, ge=2, le=120, description="Seconds from SIGTERM to SIGKILL; Fargate gives 120.")
 
+    @property
+    def alone(self) -> bool:
+        """Whether the start program looks first for another task that does the same."""
+        return False
+
 
 class Health(Section):
     """How the load balancer finds out that a task serves. AWS advises 5 s twice for a service that starts quickly."""
@@ -184,6 +189,12 @@ class Job(Process):
     schedule: str | None = Field(None, description="Five fields as in crontab, or AWS's cron(…) or rate(…).")
     timezone: str = Field("UTC", description="IANA name of the schedule's time zone.")
     timeout: Duration | None = Field(None, description="Seconds, or such as 2h, after which it is ended.")
+    overlap: bool = Field(False, description="Start it although its last task still runs.")
+
+    @property
+    def alone(self) -> bool:
+        """Unless it says that its tasks may overlap."""
+        return not self.overlap
 
 
 class Bucket(Section):

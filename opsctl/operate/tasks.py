@@ -17,7 +17,7 @@ from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_ta
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.target import run_id
-from opsctl.stacks.parts.tasks import START, TIMED_OUT, timed
+from opsctl.stacks.parts.tasks import TIMED_OUT, started, timed
 
 if TYPE_CHECKING:
     from opsctl.aws.ecs import Task
@@ -100,7 +100,8 @@ def run_job(target: Target, name: str, arguments: tuple[str, ...], emit: Emit) -
     state = state_of(target)
     require_outputs(target, state, "app", f"{naming.part_id(name)}TaskDefinitionArn")
     job = jobs[name]
-    command = whole_command(target, timed((*job.command, *arguments), job.timeout)) if arguments else None
+    words = timed((*job.command, *arguments), job.timeout)
+    command = started(target.env.application, job, words) if arguments else None
     try:
         task = run_one_off(
             target,
@@ -127,7 +128,10 @@ def run_once(target: Target, command: tuple[str, ...], passed: tuple[str, ...], 
     require_outputs(target, state, "jobs", "MigrateTaskDefinitionArn")
     words = _words(command)
     request = release_task(
-        state.outputs, whole_command(target, words), name="run", environment=tuple(_variables(passed).items())
+        state.outputs,
+        started(target.env.application, target.env.application.release, words),
+        name="run",
+        environment=tuple(_variables(passed).items()),
     )
     found = {"environment": target.env.name, "command": list(words)}
     try:
@@ -173,11 +177,6 @@ def _with_terminal(target: Target, definition: str, words: tuple[str, ...], pass
         return target.aws.secrets.read(value_from) or ""
 
     return interactive.run(StateDir.of(target.workspace.root), found, words, {**where, **passed}, secret)
-
-
-def whole_command(target: Target, words: tuple[str, ...]) -> tuple[str, ...]:
-    """A command as a task definition would have it: by the start program where that writes files."""
-    return (*START, *words) if target.env.application.files else words
 
 
 def _words(command: tuple[str, ...]) -> tuple[str, ...]:

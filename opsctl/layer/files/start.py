@@ -1,5 +1,7 @@
 """The start program of an image: writes files, then becomes the command, or a web server that fits the project.
 
+A job that runs already ends here, with exit code 75 (EX_TEMPFAIL).
+
     python /opt/opsctl/start.py [COMMAND...]
 
 Standard library only, Python 3.8 and later. What it can't do is one sentence on stderr and exit code 78 (EX_CONFIG).
@@ -20,9 +22,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-WRONG_CONFIGURATION = 78
+BUSY, WRONG_CONFIGURATION = 75, 78
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 FILES, FILES_VARIABLES = "OPSCTL_FILES", "OPSCTL_FILES_VARIABLES"
+ALONE = "OPSCTL_ALONE"
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  gunicorn's heartbeat file on a disk can stop a worker for seconds
 NUMBERS = {
     "PORT": 8000,
@@ -47,6 +50,7 @@ def main(arguments: list[str]) -> NoReturn:
     """Write the files, then become the command."""
     try:
         write_files(os.environ)
+        be_alone(os.environ)
         _import_from_here()
         execute(arguments or web_command(os.environ))
     except StartError as error:
@@ -64,6 +68,24 @@ def write_files(environ: MutableMapping[str, str]) -> None:
         raise StartError(f"{FILES_VARIABLES} names {', '.join(missing)}, which the environment does not hold.")
     for path, content in _parsed(text).items():
         _write(Path(path), fill(content, values))
+
+
+def be_alone(environ: MutableMapping[str, str]) -> None:
+    """End here when OPSCTL_ALONE is set and another task of this job still runs."""
+    if environ.pop(ALONE, "") != "1":
+        return
+    import alone  # type: ignore[import-not-found]  # beside this program
+
+    try:
+        other = alone.other_task(environ)
+    except alone.UnansweredError as error:
+        raise StartError(
+            f"ECS does not say whether this job runs already, so it was not started: {error}. "
+            "With `overlap: true` it starts in any case.",
+            BUSY,
+        ) from None
+    if other is not None:
+        raise StartError(f"This job still runs as task {other.rpartition('/')[2]}, so it was not started again.", BUSY)
 
 
 def _import_from_here() -> None:

@@ -109,6 +109,11 @@ def timed(command: tuple[str, ...], seconds: int | None) -> tuple[str, ...]:
     return command if seconds is None else ("timeout", "-k", "30", str(seconds), *command)
 
 
+def started(application: Application, process: Process, command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command by way of the start program, where that has something to do before it."""
+    return (*START, *command) if command and (application.files or process.alone) else command
+
+
 def _in_order(commands: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     """One command as it is; several one after the other, until one fails."""
     if len(commands) == 1:
@@ -148,7 +153,8 @@ def _container(stack: StackBuilder, block: Process, name: str, found: Variables)
     if found.secrets:
         # By ARN; read once, when the task starts: a new value needs a new deployment. [UG ECS]
         container.Secrets = [ecs.Secret(Name=each, ValueFrom=value) for each, value in found.secrets.items()]
-    _command(stack.env.application, container, command_of(block), is_web=isinstance(block, Web))
+    command = started(stack.env.application, block, command_of(block))
+    _command(stack.env.application, container, command, is_web=isinstance(block, Web))
     if isinstance(block, Web):
         container.PortMappings = [ecs.PortMapping(ContainerPort=block.port, Protocol="tcp")]
     if block.scratch is not None:
@@ -177,8 +183,8 @@ def _command(
         container.User = USER
     if not command and not (is_web and made_here):
         return
-    if application.files or not command:
-        command = (*START, *command)
+    if not command:
+        command = START
     if not made_here:
         container.EntryPoint = ["/usr/bin/env"]
     container.Command = list(command)
@@ -267,6 +273,7 @@ def _task_role(stack: StackBuilder, process: str, block: Process, title: str, na
         *connect_to_database(stack, user, replica=found.replica and stack.env.rds.enable_replica),
         *_bucket_rights(stack, process),
         *_source_rights(block),
+        *_alone_rights(stack, block),
     )
     role = iam.Role(
         f"{title}TaskRole",
@@ -292,6 +299,20 @@ def _bucket_rights(stack: StackBuilder, process: str) -> tuple[Statement, ...]:
     if rights and stack.env.security.customer_managed_keys:
         rights.append(use_data_key(stack, "s3", "kms:Decrypt", "kms:GenerateDataKey"))
     return tuple(rights)
+
+
+def _alone_rights(stack: StackBuilder, block: Process) -> tuple[Statement, ...]:
+    """What the start program of a job asks: ListTasks names no task, so the cluster alone narrows it. [service
+    authorization reference, ECS]
+    """
+    if not block.alone:
+        return ()
+    condition = {"ArnEquals": {"ecs:cluster": stack.output_of("platform", "ClusterArn")}}
+    tasks = arn("ecs", f"task/{named(stack.output_of('platform', 'ClusterName'))}/*")
+    return (
+        allow("ListTasks", "ecs:ListTasks", "*", condition=condition),
+        allow("SeeTasks", "ecs:DescribeTasks", tasks, condition=condition),
+    )
 
 
 def _source_rights(block: Process) -> tuple[Statement, ...]:

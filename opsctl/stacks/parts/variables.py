@@ -100,7 +100,7 @@ def _own(stack: StackBuilder, name: str, process: Process) -> dict[str, Any]:
     """What opsctl says to every process, and to the web about the load balancer in front of it."""
     env = stack.env
     on_aws = env.target == "aws"
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"OPSCTL_ALONE": "1"} if process.alone else {}
     settings = process.settings or env.application.settings
     if settings is not None:
         values["DJANGO_SETTINGS_MODULE"] = settings

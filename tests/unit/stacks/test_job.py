@@ -111,3 +111,18 @@ def test_under_a_customer_key_it_may_use_the_key_through_s3() -> None:
 def test_it_has_a_size_of_its_own() -> None:
     definition = build("prd")["DatasetTaskDefinition"]
     assert (definition["Cpu"], definition["Memory"]) == ("1024", "2048")
+
+
+def test_it_looks_for_another_of_its_tasks_first_unless_they_may_overlap() -> None:
+    stack = build("prd", application__jobs__dataset__overlap=False)
+    container = stack["DatasetTaskDefinition"]["ContainerDefinitions"][0]
+    assert container["Command"][:2] == ["python", "/opt/opsctl/start.py"]
+    assert {"Name": "OPSCTL_ALONE", "Value": "1"} in container["Environment"]
+    given = rights(stack, "DatasetTaskRole")
+    on_cluster = {"ArnEquals": {"ecs:cluster": ref("ClusterArn")}}
+    assert (given["ListTasks"]["Action"], given["ListTasks"]["Resource"]) == ("ecs:ListTasks", "*")
+    assert given["SeeTasks"]["Action"] == "ecs:DescribeTasks"
+    assert given["ListTasks"]["Condition"] == given["SeeTasks"]["Condition"] == on_cluster
+    before = build("prd")
+    assert before["DatasetTaskDefinition"]["ContainerDefinitions"][0]["Command"][0] == "python"
+    assert "ListTasks" not in rights(before, "DatasetTaskRole")
