@@ -111,6 +111,10 @@ class Process(Section):
         (), max_length=20, description="S3 buckets of others, or `bucket/prefix`, that it may read."
     )
     stop_timeout: int = Field(120, ge=2, le=120, description="Seconds from SIGTERM to SIGKILL; Fargate gives 120.")
+    connections: int | None = Field(
+        None, ge=1, le=1000,
+        description="Connections to the database that one task may open: default 2, of the web workers x threads.",
+    )  # fmt: skip
 
     @property
     def alone(self) -> bool:
@@ -142,6 +146,8 @@ class Web(Process):
     """What answers visitors, behind the load balancer."""
 
     command: Command | None = Field(None, description="Default: gunicorn with workers that fit WSGI or ASGI.")
+    workers: int = Field(2, ge=1, le=64, description="Processes of the server in a task (WEB_CONCURRENCY).")
+    threads: int = Field(4, ge=1, le=64, description="Threads of each: requests that it answers at once.")
     port: int = Field(8000, ge=1, le=65535, description="Where the process listens.")
     domains: tuple[Domain, ...] = Field((), max_length=10, description="Names under which it is reached.")
     redirect: bool = Field(False, description="Send visitors of the other names to the first.")

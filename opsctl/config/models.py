@@ -142,7 +142,9 @@ class Rds(Section):
     admin_user: str = Field("opsctl_master", pattern=r"^[a-z][a-z0-9_]{0,15}$")
     app_user: RoleName = "app_user"
     app_user_writer: bool = Field(False, description="Let the service's role write, not only read.")
-    app_user_connection_limit: int = Field(60, ge=1, le=5000)
+    app_user_connection_limit: int | None = Field(
+        None, ge=1, le=5000, description="Connections of the service's role; default: what its tasks may open, and ten."
+    )
     roles: DatabaseRoles = DatabaseRoles()
     backup_days: int = Field(1, ge=0, le=35, description="Days of automatic backups; 0 turns them off.")
     enable_replica: bool = Field(
@@ -258,6 +260,14 @@ class Environment(Section):
         if self.target == "local":
             return "trust"
         return "password" if database.owner else "iam"
+
+    def login_role(self, process: str) -> str:
+        """Which of the database's roles a process logs in as, by its purpose (a key of rds.roles, or `user`)."""
+        if self.application.database.owner:
+            return "user"
+        return dict(self.application.processes())[process].database_role or (
+            "migrator" if process == "release" else "user"
+        )
 
     @model_validator(mode="before")
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from opsctl.config.connections import user_connection_limit
+
 if TYPE_CHECKING:
     from opsctl.config.models import Environment
 
@@ -119,7 +121,7 @@ def role_mapping(env: Environment) -> dict[str, Any]:
         "user": env.rds.app_user,
         "readonly": given.readonly,
         "user_writer": env.rds.app_user_writer,
-        "user_connection_limit": env.rds.app_user_connection_limit,
+        "user_connection_limit": user_connection_limit(env),
         **({"owner_login": True} if database.owner else {}),
         **({"extensions": list(database.extensions)} if database.extensions else {}),
     }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from opsctl.config import application_rules, naming
 from opsctl.config.application import Web
+from opsctl.config.connections import connections
 from opsctl.config.located import KeyPath
 from opsctl.config.models import LOG_RETENTION_DAYS, Environment, SiteAddress
 from opsctl.config.problem import Problem
@@ -319,6 +320,6 @@ def local_name(env: Environment) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (
-    subnets_fit, zones_are_distinct, egress, image_tag, https, domains, database, role_names, observability, tags,
-    name_lengths, local_name, local_repository, *application_rules.RULES,
+    subnets_fit, zones_are_distinct, egress, image_tag, https, domains, database, connections, role_names,
+    observability, tags, name_lengths, local_name, local_repository, *application_rules.RULES,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from config.json_log import logging_config
 
 workers = env_int("WEB_CONCURRENCY", 2, low=1, high=64)
 worker_class = "gthread"
-threads = 4
+threads = env_int("OPSCTL_THREADS", 4, low=1, high=64)
 # Longer than the load balancer's idle timeout of 60 s, so that it never reuses a connection we have just closed.
 keepalive = 75
 timeout = 30

@@ -72,10 +72,7 @@ def template_source(stack: StackBuilder) -> Source:
 
 def login_user(env: Environment, name: str) -> str:
     """The database role that a process logs in as."""
-    process = dict(env.application.processes())[name]
-    if env.application.database.owner:
-        return env.rds.app_user
-    role = process.database_role or ("migrator" if name == "release" else "user")
+    role = env.login_role(name)
     return env.rds.app_user if role == "user" else str(getattr(env.rds.roles, role))
 
 
@@ -132,6 +129,12 @@ def _behind_the_load_balancer(stack: StackBuilder, web: Web) -> dict[str, Any]:
         values |= {"OPSCTL_HEALTH_PATH": web.health.path, "OPSCTL_HEALTH_HOST": host(template_source(stack))}
     if web.command is None:
         values |= {"PORT": str(web.port), "OPSCTL_TIMEOUT": str(web.timeout)}
+    # A server of the project's own has its own numbers, unless it is told others.
+    given = {"workers", "threads"} if web.command is None else web.model_fields_set
+    if "workers" in given:
+        values["WEB_CONCURRENCY"] = str(web.workers)
+    if "threads" in given:
+        values["OPSCTL_THREADS"] = str(web.threads)
     return values
 
 

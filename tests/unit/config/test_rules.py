@@ -37,6 +37,9 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "fargate memory": ({"ecs": {"cpu": 256, "memory": 4096}}, "application.web.memory", "Write 512, 1024 or 2048."),
     "fargate cpu": ({"ecs": {"cpu": 300}}, "application.web.cpu", "Write one of 256, 512"),
     "fargate step": ({"ecs": {"cpu": 8192, "memory": 17000}}, "application.web.memory", "in steps of 4096"),
+    "connections": (
+        {"application": {"web": {"count": (1, 20)}}}, "rds.instance_class", "lower application.web.count",
+    ),
     "cidr too small": ({"vpc": {"cidr": "10.0.0.0/22"}}, "vpc.cidr", "Write a /20 or larger."),
     "cidr host bits": ({"vpc": {"cidr": "10.0.0.1/16"}}, "vpc.cidr", "Write 10.0.0.0/16."),
     "cidr nonsense": ({"vpc": {"cidr": "ten"}}, "vpc.cidr", "such as 10.20.0.0/16"),

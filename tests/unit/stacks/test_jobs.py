@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opsctl.config.connections import user_connection_limit
 from opsctl.config.naming import role_mapping
 from opsctl.dbroles.model import RoleModel
 from opsctl.stacks import functions, jobs
@@ -49,7 +50,7 @@ def test_the_role_mapping_is_what_the_handler_reads(name: str) -> None:
     assert model.user == env.rds.app_user
     assert model.migrator == env.rds.roles.migrator
     assert model.user_writer is env.rds.app_user_writer
-    assert model.user_connection_limit == env.rds.app_user_connection_limit
+    assert model.user_connection_limit == user_connection_limit(env)
     assert set(role_mapping(env)) <= {*RoleModel.__dataclass_fields__}
 
 

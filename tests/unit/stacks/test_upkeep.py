@@ -8,7 +8,6 @@ import pytest
 
 from opsctl.config import naming
 from opsctl.stacks import app, catalog, data, jobs, upkeep
-from opsctl.stacks.parts.database_alarms import max_connections
 from tests.unit.stacks.reading import NAMES, Stack, environment, ref
 
 
@@ -130,15 +129,3 @@ def test_cpu_storage_and_connections_are_watched_on_every_instance() -> None:
         source = "Replica" if name.startswith("Replica") else "DatabaseIdentifier"
         assert alarm["Dimensions"] == [{"Name": "DBInstanceIdentifier", "Value": ref(source)}]
     assert alarms["DatabaseStorageAlarm"]["ComparisonOperator"] == "LessThanThreshold"
-
-
-@pytest.mark.parametrize(
-    ("instance_class", "least", "most"),
-    [
-        ("db.t4g.micro", 80, 112), ("db.t4g.small", 170, 225), ("db.t4g.medium", 340, 450),
-        ("db.m8g.large", 700, 900), ("db.r8g.xlarge", 2800, 3600), ("db.m8g.16xlarge", 5000, 5000),
-        ("db.z9.odd", 100, 225),
-    ],
-)  # fmt: skip
-def test_the_connection_limit_follows_the_memory_of_the_class(instance_class: str, least: int, most: int) -> None:
-    assert least <= max_connections(instance_class) <= most

@@ -190,7 +190,7 @@ def test_several_commands_of_a_release_run_in_order_and_a_job_has_its_time() -> 
     assert command[4:6] == ["/bin/sh", "-ec"]
     assert command[6] == "python manage.py migrate\necho 'it'\"'\"'s done'"
     report = container(env, "Report")
-    assert report["Command"] == ["timeout", "-k", "30", "7200", "python", "r"]
+    assert report["Command"] == ["python", "/opt/opsctl/start.py", "timeout", "-k", "30", "7200", "python", "r"]
     assert report["StopTimeout"] == 30
 
 
