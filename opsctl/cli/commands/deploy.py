@@ -65,6 +65,7 @@ def deploy(
     It can be interrupted at any moment; the next deploy finishes the work. A stack that is up to date costs no write.
     """
     from opsctl.cli import output, render
+    from opsctl.cli.checkout import deploy_notes
     from opsctl.cli.context import open_workspace
     from opsctl.cli.execution import execute
     from opsctl.cli.progress import listening
@@ -81,6 +82,8 @@ def deploy(
         "refresh_nat_image": refresh_nat_image,
         "timeout_minutes": timeout,
     }
+    for note in deploy_notes(target, image_tag):
+        output.note(note)
     if dry_run:
         plan = deployment(target, silent, consent=consent, **options).plan()
         output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
