@@ -10,9 +10,11 @@ from opsctl.cli import output
 from opsctl.operate.target import Workspace
 
 
-def open_workspace(config: Path | None, *, locked: bool | None = None) -> Workspace:
+def open_workspace(config: Path | None, *, locked: bool | None = None, checkout: bool = False) -> Workspace:
     """The configuration, for whoever typed this command."""
-    return Workspace.open(config, ask=ask_code, tell=output.note, command=command_line(), locked=locked)
+    return Workspace.open(
+        config, checkout=checkout, ask=ask_code, tell=output.note, command=command_line(), locked=locked
+    )
 
 
 def ask_code(question: str) -> str | None:

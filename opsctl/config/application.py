@@ -144,7 +144,7 @@ class Web(Process):
     hosted_zone_name: DomainName | None = None
     certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate of the ALB's region.")
     health: Annotated[Health, BeforeValidator(_health)] = Health()
-    timeout: int = Field(60, ge=1, le=4000, description="Seconds a request may take: load balancer and server.")
+    timeout: Duration = Field(60, ge=1, le=4000, description="Seconds a request may take: load balancer and server.")
     drain: int = Field(
         20, ge=0, le=3600, description="Seconds that an old task may still take for its requests: your longest."
     )

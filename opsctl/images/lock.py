@@ -126,7 +126,7 @@ def _inputs(project: Project) -> list[Path]:
         raise BuildError(
             f"{', '.join(missing)} is not there, and application.requirements names it.",
             code="requirements-missing",
-            hint=f"Write paths below {project.application.path}.",
+            hint=f"Name a file that is there; names count from application.path, `{project.application.path}`.",
         )
     return [project.folder / name for name in given]
 

@@ -47,7 +47,7 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
 
-    configuration = open_workspace(config).configuration
+    configuration = open_workspace(config, checkout=True).configuration
     names = list(configuration.environments)
     text = f"{configuration.path} is valid: {', '.join(names)}."
     for note in configuration.notes:
