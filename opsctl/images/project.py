@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from opsctl.config.application import Application
+from opsctl.config.schema import SCHEMA_FILE
 from opsctl.images.errors import BuildError
 from opsctl.images.source import (
     SourceVersion,
@@ -19,7 +20,7 @@ from opsctl.images.source import (
 )
 from opsctl.paths import portable
 
-OWN_FILES = ("environments.yaml", "environments.schema.json", "opsctl.lock")
+OWN_FILES = ("environments.yaml", SCHEMA_FILE, "opsctl.lock")
 
 
 @dataclass(frozen=True)
