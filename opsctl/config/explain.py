@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.config.located import KeyPath
 from opsctl.config.models import Environment
 from opsctl.config.nearest import nearest
@@ -40,7 +41,7 @@ SHAPES = {
     "extensions": "Write names such as [pg_trgm].",
     "files": "Write an absolute path as key, and the text as value.",
     "path": "Write a path such as /up for a health check, a folder below this file for the application.",
-    "python": 'Write major and minor version in quotes, such as "3.13".',
+    "python": f'Write a version from "3.{OLDEST_PYTHON}" to "3.{NEWEST_PYTHON}", in quotes.',
     "reads": "Write bucket or bucket/prefix, without wildcards.",
     "requirements": "Write a file, a list of files, or uv.lock.",
     "scratch": "Write an absolute path such as /data.",

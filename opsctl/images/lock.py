@@ -213,7 +213,7 @@ def _uv(project: Project, arguments: list[str], cwd: Path | None = None) -> str:
     if _SOURCE_ONLY.search(text):
         name = found[1] if (found := _PACKAGE.search(text)) else "a package"
         raise BuildError(
-            f"{name} comes as source code only, and nothing is compiled here.",
+            f"{name} has no wheel for Python {python_version(project)}, and nothing is compiled here.",
             code="no-wheel",
             hint=_way_out(name),
             detail=lines[-15:],
