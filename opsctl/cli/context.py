@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,4 +30,4 @@ def ask_code(question: str) -> str | None:
 
 def command_line() -> str:
     """The command as typed."""
-    return " ".join(["opsctl", *sys.argv[1:]])
+    return shlex.join(["opsctl", *sys.argv[1:]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def run_job(target: Target, name: str, arguments: tuple[str, ...], emit: Emit) -
             job_task(state.outputs, name, command),
             emit,
             command=f"opsctl job run {name}",
-            text=" ".join((*job.command, *arguments)),
+            text=shlex.join((*job.command, *arguments)),
             done="done",
         )
     except TaskFailedError as error:
@@ -141,7 +142,7 @@ def run_once(target: Target, command: tuple[str, ...], passed: tuple[str, ...], 
     found = {"environment": target.env.name, "command": list(words)}
     try:
         task = run_one_off(
-            target, request, emit, command=f"opsctl run -- {' '.join(command)}", text=" ".join(words), done="done"
+            target, request, emit, command=f"opsctl run -- {shlex.join(command)}", text=shlex.join(words), done="done"
         )
     except TaskFailedError as error:
         if error.ended is None or error.ended.exit_code is None:
