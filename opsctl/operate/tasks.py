@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Event, LogLine, Note, Outcome, StepFinished, StepStarted
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_task, release_task
 from opsctl.errors import OpsctlError, UsageError
@@ -77,6 +77,22 @@ def run_migrations(target: Target, emit: Emit) -> dict[str, Any]:
         done="migrations are applied",
     )
     return {"environment": target.env.name, "task": task.arn, "exit_code": task.exit_code}
+
+
+class UnmigratedModels:
+    """Hears, in the log of a release, what Django says of models that changed without a migration."""
+
+    def __init__(self) -> None:
+        self.said = ""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, LogLine) and "not yet reflected in a migration" in event.text:
+            self.said = event.text.strip()
+
+    def repeat(self, emit: Emit) -> None:
+        """Say it again, where nothing follows that would hide it."""
+        if self.said:
+            emit(Note(f"{self.said} Run `manage.py makemigrations`, commit what it writes, and deploy again."))
 
 
 def explained(error: TaskFailedError) -> TaskFailedError:
