@@ -63,6 +63,12 @@ def note(text: str) -> None:
         streams.discard(sys.stderr)
 
 
+def notes(texts: Sequence[str]) -> None:
+    """Several notes, a line each."""
+    for text in texts:
+        note(text)
+
+
 def failure(error: OpsctlError, *, as_json: bool) -> None:
     """An error: its details, then the sentence that counts, then what to do, last on the screen."""
     message, hint = _one_line(error.message), _one_line(error.hint)

@@ -107,11 +107,14 @@ def local_text(status: LocalStatus) -> str:
     ]
     rows += [("load balancer", url, "") for url in status.urls]
     rows += [(f"container {each.name}", each.image, each.status) for each in status.containers]
-    recorded = textwrap.fill(
-        f"Only recorded, without effect here: {', '.join(status.record_only)}.",
-        output.WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-    return f"{output.table(('WHAT', 'WHERE', 'STATE'), rows)}\n{recorded}"
+    recorded = [
+        textwrap.fill(
+            each, output.WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for each in status.record_only
+    ]  # fmt: skip
+    return "\n".join([output.table(("WHAT", "WHERE", "STATE"), rows), "Only recorded, without effect here:", *recorded])
 
 
 def status_text(model: dict[str, Any]) -> str:

@@ -82,12 +82,15 @@ def deploy(
         "refresh_nat_image": refresh_nat_image,
         "timeout_minutes": timeout,
     }
-    for note in deploy_notes(target, image_tag):
-        output.note(note)
+    notes = deploy_notes(target, image_tag)
     if dry_run:
         plan = deployment(target, silent, consent=consent, **options).plan()
+        output.notes(notes)
         output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
         return
-    result = execute(target, consent, listening, as_json=as_json, yes=yes, **options)
+    try:
+        result = execute(target, consent, listening, as_json=as_json, yes=yes, **options)
+    finally:  # last, since what stayed behind may be why it failed
+        output.notes(notes)
     result.url = service_url(target, result.outputs.get("front", {}))
     output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)

@@ -61,8 +61,7 @@ def build(
     from opsctl.operate.image import run_build
 
     target = open_workspace(config, locked=locked).target(env)
-    for note in checkout_notes(target.project):
-        output.note(note)
+    output.notes(checkout_notes(target.project))
     with listening(as_json=as_json) as emit:
         built = run_build(target, tag=tag, platform=platform, engine=engine, base=base, test=test, emit=emit)
     output.result(built.to_dict(), built_text(built), as_json=as_json)
