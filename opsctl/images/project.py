@@ -55,9 +55,8 @@ class Project:
         """Files below the folder that would be shipped if git tracked them, relative to it."""
         if self.application.dockerfile is not None or self.application.image is not None:
             return []
-        shipped = {name for name, _ in self.files}
-        left_out = (*self.application.exclude, *self._own_files, ".gitignore")  # of no use in an image
-        return [name for name in untracked_files(self.folder) if name not in shipped and not _among(name, left_out)]
+        elsewhere = (*self.application.exclude, *self.application.include, *self._own_files, ".gitignore")
+        return [name for name in untracked_files(self.folder) if not _among(name, elsewhere)]
 
     @property
     def _own_files(self) -> tuple[str, ...]:

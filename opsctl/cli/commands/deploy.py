@@ -82,7 +82,7 @@ def deploy(
         "refresh_nat_image": refresh_nat_image,
         "timeout_minutes": timeout,
     }
-    notes = deploy_notes(target, image_tag)
+    notes = [] if stacks else deploy_notes(target, image_tag)
     if dry_run:
         plan = deployment(target, silent, consent=consent, **options).plan()
         output.notes(notes)

@@ -285,7 +285,9 @@ def test_what_a_laptop_keeps_for_itself_is_shipped_only_when_git_tracks_it(
 
 
 def test_a_new_file_is_not_shipped_before_git_tracks_it_and_is_named(checkout: Path) -> None:
-    project = Project(checkout, Application.model_validate({"path": "service", "exclude": ("notes",)}))
+    block = {"path": "service", "exclude": ("notes",), "include": ("built",)}
+    (checkout / "service" / "built").mkdir()
+    project = Project(checkout, Application.model_validate(block))
     before, applied = project.files, project.migrations
     for name in ("shop/models.py", "shop/migrations/0001_shop.py", "notes/today.txt", ".env", ".opsctl/state"):
         (checkout / "service" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -293,6 +295,9 @@ def test_a_new_file_is_not_shipped_before_git_tracks_it_and_is_named(checkout: P
     project = Project(checkout, project.application)
     assert (project.files, project.migrations) == (before, applied)
     assert project.untracked == ["shop/migrations/0001_shop.py", "shop/models.py"]
+    (checkout / "service" / "built" / "app.css").touch()
+    assert project.untracked == ["shop/migrations/0001_shop.py", "shop/models.py"]
+    (checkout / "service" / "built" / "app.css").unlink()
     git(checkout, "add", "--", "service/shop")
     project = Project(checkout, project.application)
     assert {name for name, _ in project.files} - {name for name, _ in before} == {
