@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from opsctl.cli import output
 from opsctl.operate.target import Workspace
 
 
-def open_workspace(config: Path | None, *, locked: bool | None = None) -> Workspace:
+def open_workspace(config: Path | None, *, locked: bool | None = None, checkout: bool = False) -> Workspace:
     """The configuration, for whoever typed this command."""
-    return Workspace.open(config, ask=ask_code, tell=output.note, command=command_line(), locked=locked)
+    return Workspace.open(
+        config, checkout=checkout, ask=ask_code, tell=output.note, command=command_line(), locked=locked
+    )
 
 
 def ask_code(question: str) -> str | None:
@@ -27,4 +30,4 @@ def ask_code(question: str) -> str | None:
 
 def command_line() -> str:
     """The command as typed."""
-    return " ".join(["opsctl", *sys.argv[1:]])
+    return shlex.join(["opsctl", *sys.argv[1:]])

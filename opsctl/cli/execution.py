@@ -16,7 +16,7 @@ from opsctl.deploy.preflight import PreflightError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.operate.assembly import deployment
 from opsctl.operate.target import Target
-from opsctl.operate.tasks import explained
+from opsctl.operate.tasks import UnmigratedModels, explained
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
@@ -45,11 +45,14 @@ def execute(
     elif plan.expected is not None:
         output.note(render.expected_text(plan.expected))
     journal = Journal(target.workspace.root, target.env.name, work.run.id)
-    with listening(journal, as_json=as_json) as emit:
+    unmigrated = UnmigratedModels()
+    with listening(journal, unmigrated, as_json=as_json) as emit:
         try:
             return work.execute(plan, emit, consent)
         except TaskFailedError as error:
             raise explained(error) from error
+        finally:
+            unmigrated.repeat(emit)
 
 
 def refuse(plan: Plan, consent: Consent) -> None:

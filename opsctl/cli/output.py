@@ -13,6 +13,8 @@ from typing import Any, TextIO
 from opsctl.cli import streams
 from opsctl.errors import ExitCode, OpsctlError
 
+WIDTH = 80
+"""Characters of a line that every terminal shows."""
 # Control characters, a terminal's own among them, and bytes that are no UTF-8.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -61,6 +63,12 @@ def note(text: str) -> None:
         streams.discard(sys.stderr)
 
 
+def notes(texts: Sequence[str]) -> None:
+    """Several notes, a line each."""
+    for text in texts:
+        note(text)
+
+
 def failure(error: OpsctlError, *, as_json: bool) -> None:
     """An error: its details, then the sentence that counts, then what to do, last on the screen."""
     message, hint = _one_line(error.message), _one_line(error.hint)
@@ -88,13 +96,18 @@ def style(text: str, code: str) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest value, two blanks apart; the same on every terminal and in a pipe."""
+    """Columns as wide as their widest value, two blanks apart; the same on every terminal and in a pipe.
+
+    The last value of a row that would be wider than WIDTH stands whole on a line of its own.
+    """
     widths = [max(len(row[index]) for row in [header, *rows]) for index in range(len(header))]
-    lines = [
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    ]
-    return "\n".join(lines)
+    return "\n".join(_row(row, widths) for row in [header, *rows])
+
+
+def _row(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [value.ljust(width) for value, width in zip(row, widths, strict=True)]
+    line = "  ".join(cells).rstrip()
+    return line if len(line) <= WIDTH else f"{'  '.join(cells[:-1]).rstrip()}\n    {row[-1]}"
 
 
 def confirm(question: str, *, yes: bool, as_json: bool, flag: str = "--yes") -> None:

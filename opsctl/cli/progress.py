@@ -86,7 +86,8 @@ class _Row:
 class Tree:
     """Steps with their resources in progress or failed; finished steps fold to one line.
 
-    A failed resource stays, whatever the rollback makes of it: it is why the step failed.
+    A failed resource stays, whatever the rollback makes of it: it is why the step failed. Long lines of steps at work
+    are cut, so that the tree keeps its height; notes and failed steps are read to their end, and wrapped.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -136,15 +137,17 @@ class Tree:
         row.resources[event.logical_id] = (event.status, event.resource_type, started, ended)
 
     def __rich__(self) -> RenderableType:
+        from rich.console import Group
         from rich.text import Text
 
-        text = Text(no_wrap=True, overflow="ellipsis")
-        for note in list(self._notes):
-            text.append(f"{note}\n", style="dim")
+        parts = [Text(note, style="dim", overflow="fold") for note in list(self._notes)]
         for name, row in list(self._rows.items()):
+            failed = row.outcome == "failed"
+            text = Text(no_wrap=not failed, overflow="fold" if failed else "ellipsis")
             self._draw_row(text, name, row)
-        text.rstrip()
-        return text
+            text.rstrip()
+            parts.append(text)
+        return Group(*parts)
 
     def _draw_row(self, text: Text, name: str, row: _Row) -> None:
         styles = {"done": "green", "unchanged": "dim", "failed": "red", "detached": "yellow", "": "bold"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
@@ -105,13 +107,19 @@ def local_text(status: LocalStatus) -> str:
     ]
     rows += [("load balancer", url, "") for url in status.urls]
     rows += [(f"container {each.name}", each.image, each.status) for each in status.containers]
-    text = output.table(("WHAT", "WHERE", "STATE"), rows)
-    return f"{text}\nOnly recorded, without effect here: {', '.join(status.record_only)}."
+    recorded = [
+        textwrap.fill(
+            each, output.WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for each in status.record_only
+    ]  # fmt: skip
+    return "\n".join([output.table(("WHAT", "WHERE", "STATE"), rows), "Only recorded, without effect here:", *recorded])
 
 
 def status_text(model: dict[str, Any]) -> str:
     """An environment at a glance."""
-    rows = [(item["stack"], item["status"], item["updated"][:19], item["reason"][:60]) for item in model["stacks"]]
+    rows = [(item["stack"], item["status"], item["updated"][:19], item["reason"]) for item in model["stacks"]]
     lines = [output.table(("STACK", "STATUS", "UPDATED", "REASON"), rows)]
     if service := model["service"]:
         lines.append(
@@ -125,3 +133,31 @@ def status_text(model: dict[str, Any]) -> str:
     if model["url"]:
         lines.append(f"URL: {model['url']}")
     return "\n".join(lines)
+
+
+def secrets_text(found: list[dict[str, Any]]) -> str:
+    """Which secrets have a value, and who gives them one."""
+    rows = [
+        (each["name"], "is there" if each["there"] else "not set yet", each["changed"][:19] or "-", _giver(each))
+        for each in found
+    ]
+    return (
+        output.table(("SECRET", "VALUE", "CHANGED", "COMES FROM"), rows)
+        if rows
+        else "The application names no secrets."
+    )
+
+
+def _giver(secret: dict[str, Any]) -> str:
+    known = {"set": f"opsctl secret set {secret['name']}", "generate": "opsctl deploy makes it"}
+    return str(secret["note"] or known.get(secret["source"], secret["source"]))
+
+
+def jobs_text(found: list[dict[str, Any]]) -> str:
+    """When each job runs, and what."""
+    rows = [
+        (each["name"], f"{each['schedule']} ({each['timezone']})" if each["schedule"] else "by hand",
+         shlex.join(each["command"]))
+        for each in found
+    ]  # fmt: skip
+    return output.table(("JOB", "SCHEDULE", "COMMAND"), rows) if rows else "The application has no jobs."

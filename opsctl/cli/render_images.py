@@ -9,6 +9,9 @@ from opsctl.images.listener import megabytes
 from opsctl.images.push import Pushed
 from opsctl.images.workshop import Built
 
+# Of an image for several platforms, and of the emulator's, registries count the manifest alone: that is no size.
+_MANIFEST = 10_000
+
 
 def built_text(built: Built) -> str:
     """For people."""
@@ -33,8 +36,8 @@ def images_text(rows: list[dict[str, Any]]) -> str:
     return output.table(
         ("TAGS", "DIGEST", "SIZE", "TIME"),
         [
-            (", ".join(row["tags"]) or "-", row["digest"][:19], megabytes(row["size"]) if row["size"] else "-",
-             row["time"] or "-")
+            (", ".join(row["tags"]) or "-", row["digest"][:19],
+             megabytes(row["size"]) if row["size"] > _MANIFEST else "-", row["time"][:19] or "-")
             for row in rows
         ],
     )  # fmt: skip

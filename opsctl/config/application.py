@@ -18,6 +18,9 @@ DatabaseRole = Literal["user", "migrator", "loader", "reader", "writer"]
 HEALTH_PATH = "/-/health"
 """Where opsctl answers by itself when the project names no path of its own."""
 
+OLDEST_PYTHON, NEWEST_PYTHON = 9, 14
+"""Minor versions of Python 3 that images are made with; beyond them there are no wheels."""
+
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=30)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
@@ -29,6 +32,8 @@ Domain = Annotated[
     str,
     StringConstraints(pattern=r"^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"),
 ]
+_MINORS = "|".join(str(minor) for minor in range(OLDEST_PYTHON, NEWEST_PYTHON + 1))
+PythonVersion = Annotated[str, StringConstraints(pattern=rf"^3\.({_MINORS})$")]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^(?!/)[^\0\\]{1,400}$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/(?!.*(^|/)\.\.(/|$))[^\0]{1,400}[^/\0]$")]
 SecretArn = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+"
@@ -155,7 +160,7 @@ class Web(Process):
     hosted_zone_name: DomainName | None = None
     certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate of the ALB's region.")
     health: Annotated[Health, BeforeValidator(_health)] = Health()
-    timeout: int = Field(60, ge=1, le=4000, description="Seconds a request may take: load balancer and server.")
+    timeout: Duration = Field(60, ge=1, le=4000, description="Seconds a request may take: load balancer and server.")
     drain: int = Field(
         20, ge=0, le=3600, description="Seconds that an old task may still take for its requests: your longest."
     )
@@ -252,9 +257,7 @@ class Application(Section):
 
     path: RelativePath = Field(".", description="The project's folder in the repository.")
     settings: ModuleName | None = Field(None, description="DJANGO_SETTINGS_MODULE; default: as manage.py says.")
-    python: Annotated[str, StringConstraints(pattern=r"^3\.\d{1,2}$")] | None = Field(
-        None, description="Python of the image, such as 3.13."
-    )
+    python: PythonVersion | None = Field(None, description="Python of the image, such as 3.13.")
     requirements: Annotated[tuple[RelativePath, ...], BeforeValidator(_listed)] | None = Field(
         None, min_length=1, max_length=20, description="A file, a list of files, or uv.lock, below `path`."
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
 
 from opsctl.config import placeholder
 from opsctl.config.located import KeyPath
-from opsctl.config.nearest import nearest
+from opsctl.config.nearest import near, nearest
 from opsctl.config.placeholder import Placeholder, PlaceholderError
 from opsctl.config.problem import Problem
 from opsctl.config.schedule import ScheduleError, expression, is_timezone
@@ -261,7 +262,8 @@ def schedules(env: Environment) -> Iterator[Problem]:
                     (*path, "schedule"), f"{job.schedule!r} {error}", 'Write "15 4 * * *", or cron(15 4 * * ? *).'
                 )
         if not is_timezone(job.timezone):
-            yield Problem((*path, "timezone"), f"there is no time zone {job.timezone!r}", "Write one such as UTC.")
+            fix = near(job.timezone, available_timezones()) or "Write one such as UTC or Europe/Berlin."
+            yield Problem((*path, "timezone"), f"there is no time zone {job.timezone!r}", fix)
 
 
 def database_roles(env: Environment) -> Iterator[Problem]:

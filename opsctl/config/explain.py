@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.config.located import KeyPath
 from opsctl.config.models import Environment
 from opsctl.config.nearest import nearest
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # By field name: what a value that does not match its pattern should look like.
 SHAPES = {
+    "add": "Write a list such as [gunicorn].",
     "account_id": "Write the 12 digits in quotes.",
     "alert_email": "Write an address such as oncall@example.com.",
     "availability_zones": "Write letters from a to f, such as [a, b].",
@@ -39,7 +41,7 @@ SHAPES = {
     "extensions": "Write names such as [pg_trgm].",
     "files": "Write an absolute path as key, and the text as value.",
     "path": "Write a path such as /up for a health check, a folder below this file for the application.",
-    "python": 'Write major and minor version in quotes, such as "3.13".',
+    "python": f'Write a version from "3.{OLDEST_PYTHON}" to "3.{NEWEST_PYTHON}", in quotes.',
     "reads": "Write bucket or bucket/prefix, without wildcards.",
     "requirements": "Write a file, a list of files, or uv.lock.",
     "scratch": "Write an absolute path such as /data.",
@@ -47,8 +49,19 @@ SHAPES = {
     "settings": "Write a module such as config.settings.production.",
     "timeout": "Write seconds, or a time such as 90s, 30m or 2h.",
     "region": "Write a region such as us-east-1.",
+    "release": "Write a command as a list of words, such as [python, manage.py, migrate], or several.",
     "repository_name": "Write lower-case letters and digits, with / . _ - between them.",
     "service": "Write lower-case letters, digits and single hyphens, from 2 characters on, a letter first.",
+}
+# By field name: what a block with names that people choose looks like.
+BLOCKS = {
+    "args": "NAME: value",
+    "buckets": "media: {}",
+    "environment": "NAME: value",
+    "files": "/etc/shop.cfg: text",
+    "jobs": "refresh: {command: [python, manage.py, refresh]}",
+    "tags": "team: shop",
+    "workers": "queue: {command: [celery, -A, shop, worker]}",
 }
 ROLE_SHAPE = (
     "Write lower-case letters, digits and _, at most 63, not starting with pg_ or rds, and not a reserved name."
@@ -66,16 +79,29 @@ def explain(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
 
 
 def _type(kind: str, given: object, path: KeyPath) -> tuple[str, str] | None:
+    name = str(path[-1])
     if kind in {"int_type", "int_from_float", "int_parsing"}:
-        return f"{_show(given)} is not a whole number", "Write a number without quotes."
+        return f"{_show(given)} is not a whole number", SHAPES.get(name) or "Write a number without quotes and unit."
     if kind == "bool_type":
         return f"{_show(given)} is neither true nor false", "Write true or false."
     if kind == "string_type":
-        return f"{_show(given)} is not text", _shape(path) or f'Put it in quotes: "{given}".'
-    if kind in {"model_type", "model_attributes_type", "dict_type", "tuple_type"}:
-        wanted = "a list" if kind == "tuple_type" else "a block of `key: value` lines"
-        return f"{_show(given)} is not {wanted}", f"Write {wanted}."
+        return f"{_show(given)} is not text", _text(given, path)
+    if kind == "tuple_type":
+        return f"{_show(given)} is not a list", SHAPES.get(name) or "Write a list."
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        block = f"such as `{BLOCKS[name]}`" if name in BLOCKS else "of `key: value` lines"
+        return f"{_show(given)} is not a block", SHAPES.get(name) or f"Write a block below it, {block}."
     return None
+
+
+def _text(given: object, path: KeyPath) -> str:
+    """How to write a text that YAML took for another kind."""
+    named = len(path) > 1 and str(path[-2]) in BLOCKS
+    if shape := "" if named else _shape(path):
+        return shape
+    if given is None:
+        return 'Write "" for an empty text.'
+    return "Write one text." if isinstance(given, tuple | dict) else f'Put it in quotes: "{_show(given)}".'
 
 
 def _bounds(kind: str, given: object, context: dict[str, Any], path: KeyPath) -> tuple[str, str]:
@@ -101,15 +127,14 @@ def _shape(path: KeyPath) -> str:
     if names[-2:-1] in (["jobs"], ["workers"], ["buckets"]):
         return "Name it in lower-case letters, digits and single hyphens, a letter first."
     if names[-2:-1] == ["environment"]:
-        return (
-            "Name it in letters, digits and _; its value is text, in quotes where YAML would take it for another kind."
-        )
+        return "Name it in letters, digits and _, no digit first."
     return next((SHAPES[name] for name in reversed(names[-2:]) if name in SHAPES), "") if names else ""
 
 
 def _show(given: object) -> str:
     words = {True: "true", False: "false"}
-    text = words[given] if isinstance(given, bool) else "null" if given is None else repr(given)
+    written = list(given) if isinstance(given, tuple) else given
+    text = words[given] if isinstance(given, bool) else "null" if given is None else repr(written)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsctl.config import located, rules, sharing
+from opsctl.config import located, on_disk, rules, sharing
 from opsctl.config.located import KeyPath, Located
 from opsctl.config.models import Environment
 from opsctl.config.moved import move
-from opsctl.config.nearest import nearest
+from opsctl.config.nearest import near, nearest
 from opsctl.config.problem import Problem
 from opsctl.config.regions import region_problems
 from opsctl.errors import ConfigError, UsageError
@@ -79,12 +79,13 @@ class Configuration:
         return self.environments[wanted]
 
 
-def load(path: Path, *, regions: Collection[str] = ()) -> Configuration:
+def load(path: Path, *, regions: Collection[str] = (), checkout: bool = False) -> Configuration:
     """Read and check the file. Raises ConfigError; every problem found is in its detail.
 
-    `regions` are the names of AWS's regions; without them an unknown one is not noticed here.
+    `regions` are the names of AWS's regions; without them an unknown one is not noticed here. With `checkout` the notes
+    also tell what the project lacks that the file names.
     """
-    return _Loader(path, regions).load()
+    return _Loader(path, regions, checkout=checkout).load()
 
 
 def problems(environment: Environment, regions: Collection[str]) -> Iterator[Problem]:
@@ -95,9 +96,10 @@ def problems(environment: Environment, regions: Collection[str]) -> Iterator[Pro
 
 
 class _Loader:
-    def __init__(self, path: Path, regions: Collection[str]) -> None:
+    def __init__(self, path: Path, regions: Collection[str], *, checkout: bool) -> None:
         self._path = path
         self._regions = regions
+        self._checkout = checkout
         self._issues: dict[tuple[int, str, str], Issue] = {}
         self._notes: dict[tuple[int, KeyPath], str] = {}
 
@@ -142,6 +144,8 @@ class _Loader:
             )
         if environments is None or not isinstance(environments.value, dict) or not environments.value:
             line = environments.line if environments else root.line
+            if any(near(key, ["environments"]) for key in root.value if key not in TOP_LEVEL):
+                return {}  # it is there under a name that was told already
             self._issue(
                 line,
                 "environments",
@@ -165,7 +169,7 @@ class _Loader:
 
     def _default(self, root: Located, names: list[str]) -> str | None:
         node = root.value.get("default_environment") if isinstance(root.value, dict) else None
-        if node is None:
+        if node is None or not names:
             return None
         if node.value not in names:
             self._issue(
@@ -186,7 +190,7 @@ class _Loader:
         for path, place in moved.doubles:
             self._add(block, path, f"{place} is set as well", f"Remove it: {place} is its home now.")
         for path, what in moved.notes:
-            self._note(block, path, what)
+            self._note(block, path, f" {what}.")
         wrong: set[KeyPath] = set()
         environment: Environment | None = None
         # Each round removes the values that were wrong; a handful suffices, as sections have at most four levels.
@@ -210,15 +214,17 @@ class _Loader:
         for problem in problems(environment, self._regions):
             if not any(_overlap(path, bad) for path in (problem.path, *problem.also) for bad in wrong):
                 self._add(block, moved.written(problem.path), problem.what, problem.fix)
+        for problem in on_disk.missing(self._path.parent, environment.application) if self._checkout else ():
+            self._note(block, problem.path, f": {problem.what}. {problem.fix}")
         return environment
 
     def _add(self, block: Located, path: KeyPath, what: str, fix: str) -> None:
         line, written = block.locate(path)
         self._issue(line, ".".join(str(part) for part in written), what, fix)
 
-    def _note(self, block: Located, path: KeyPath, what: str) -> None:
+    def _note(self, block: Located, path: KeyPath, said: str) -> None:
         line, written = block.locate(path)
-        self._notes.setdefault((line, path), f"{self._path}:{line}: {'.'.join(str(part) for part in written)} {what}.")
+        self._notes.setdefault((line, path), f"{self._path}:{line}: {'.'.join(str(part) for part in written)}{said}")
 
     def _issue(self, line: int, path: str, what: str, fix: str) -> None:
         # A mistake in `defaults` shows in every environment; its line makes it one.

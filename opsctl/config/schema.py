@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 from opsctl.config.models import Environment
 
-SCHEMA_PATH = "docs/environments.schema.json"
+SCHEMA_FILE = "environments.schema.json"
+"""What `opsctl init` calls it, beside environments.yaml and committed with it, so that editors of a clone find it."""
+_NAMED = re.compile(r"# yaml-language-server: \$schema=([\w.-][^:\s]*)$", re.MULTILINE)
+
+
+def schema_path(config: Path) -> Path:
+    """The file that environments.yaml names as its schema, else the one beside it."""
+    found = _NAMED.search(config.read_text(encoding="utf-8", errors="replace")) if config.is_file() else None
+    return config.parent / (found[1] if found else SCHEMA_FILE)
 
 
 def schema_text() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from opsctl.config import placeholder
 from opsctl.config.application import Application
 from opsctl.config.placeholder import Placeholder
 from opsctl.images import contract
-from opsctl.images.errors import BuildError
+from opsctl.images.errors import BuildError, last_words
 from opsctl.images.layers import Entry
 from opsctl.images.project import Project
 
@@ -132,7 +133,7 @@ def run_commands(
     static = folder / PurePosixPath(contract.STATIC_ROOT).relative_to("/app")
     variables = {**build_environment(project.application), "OPSCTL_STATIC_ROOT": str(static)}
     for command in build_commands(project.application):
-        tell(f"running {' '.join(command)}"[:200])
+        tell(f"running {shlex.join(command)}"[:200])
         run(list(command), folder / project.manage, variables)
 
 
@@ -163,7 +164,7 @@ def failed(command: Sequence[str], code: int, output: str) -> BuildError:
     """A build command's failure, with its last lines and, where the reason is known, what to do."""
     lines = [line for line in output.splitlines() if line.strip()]
     return BuildError(
-        f"The build command `python {' '.join(command[:3])}` failed with {code}{': ' + lines[-1] if lines else ''}.",
+        f"The build command `python {shlex.join(command[:3])}` failed with {code}{last_words(lines)}.",
         code="build-command",
         hint="Build commands get a harmless value for every variable; application.build.environment sets others, "
         "application.build.commands: [] runs none.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from opsctl.errors import ExitCode, OpsctlError
 
 
@@ -28,3 +30,8 @@ class RegistryRefusedError(RegistryError):
 
     code = "registry-refused"
     exit_code = ExitCode.AWS_REFUSED
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """The end of a sentence that ends with what a program said last; its full stop is the sentence's."""
+    return f": {lines[-1].rstrip('.')}" if lines else ""

@@ -9,6 +9,7 @@ same for all processors, so images for others are compiled with it too.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -18,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from opsctl.images.base import Base, clean
 from opsctl.images.caching import whole_folder
-from opsctl.images.errors import BuildError
+from opsctl.images.errors import BuildError, last_words
 
 _LOADERS = {"linux/amd64": "lib64/ld-linux-x86-64.so.2", "linux/arm64": "lib/ld-linux-aarch64.so.1"}
 _TRIPLES = {"linux/amd64": "x86_64-linux-gnu", "linux/arm64": "aarch64-linux-gnu"}
@@ -79,8 +80,8 @@ class Interpreter:
         if done.returncode:
             lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
             raise BuildError(
-                f"`python {' '.join(arguments[:3])}` of the base image failed with {done.returncode}"
-                f"{': ' + lines[-1] if lines else ''}.",
+                f"`python {shlex.join(arguments[:3])}` of the base image failed with {done.returncode}"
+                f"{last_words(lines)}.",
                 detail=tuple(lines[-15:]),
             )
         return done.stdout

@@ -59,5 +59,5 @@ class ByteCounter:
 
 
 def megabytes(count: int) -> str:
-    """`12.3 MB` (millions of bytes)."""
-    return f"{count / 1e6:.1f} MB"
+    """`12.3 MB` (millions of bytes), or kilobytes where that would be none."""
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

@@ -126,7 +126,7 @@ def _inputs(project: Project) -> list[Path]:
         raise BuildError(
             f"{', '.join(missing)} is not there, and application.requirements names it.",
             code="requirements-missing",
-            hint=f"Write paths below {project.application.path}.",
+            hint=f"Name a file that is there; names count from application.path, `{project.application.path}`.",
         )
     return [project.folder / name for name in given]
 
@@ -213,7 +213,7 @@ def _uv(project: Project, arguments: list[str], cwd: Path | None = None) -> str:
     if _SOURCE_ONLY.search(text):
         name = found[1] if (found := _PACKAGE.search(text)) else "a package"
         raise BuildError(
-            f"{name} comes as source code only, and nothing is compiled here.",
+            f"{name} has no wheel for Python {python_version(project)}, and nothing is compiled here.",
             code="no-wheel",
             hint=_way_out(name),
             detail=lines[-15:],

@@ -8,11 +8,19 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from opsctl.config.application import Application
+from opsctl.config.schema import SCHEMA_FILE
 from opsctl.images.errors import BuildError
-from opsctl.images.source import SourceVersion, content_digest, git_version, migration_ids, source_files
+from opsctl.images.source import (
+    SourceVersion,
+    content_digest,
+    git_version,
+    migration_ids,
+    source_files,
+    untracked_files,
+)
 from opsctl.paths import portable
 
-OWN_FILES = ("environments.yaml", "opsctl.lock")
+OWN_FILES = ("environments.yaml", SCHEMA_FILE, "opsctl.lock")
 
 
 @dataclass(frozen=True)
@@ -31,17 +39,24 @@ class Project:
     def files(self) -> list[tuple[str, Path]]:
         """`(path in the image's working folder, file)` of everything that is shipped, sorted.
 
-        What git knows below the folder, what `include` names, without what `exclude` names. What lies outside of the
+        What git tracks below the folder, what `include` names, without what `exclude` names. What lies outside of the
         folder keeps its path from the root. Raises BuildError when something included is missing.
         """
-        found = {portable(path, self.folder): path for path in source_files(self.folder)}
+        # A Dockerfile copies from the folder as it lies there.
+        there = source_files(self.folder, new=self.application.dockerfile is not None)
+        found = {portable(path, self.folder): path for path in there}
         for name in self.application.include:
             found |= dict(self._included(name))
         left_out = (*self.application.exclude, *self._own_files)
-        return sorted(
-            (name, path) for name, path in found.items()
-            if not any(name == each or name.startswith(f"{each.rstrip('/')}/") for each in left_out)
-        )  # fmt: skip
+        return sorted((name, path) for name, path in found.items() if not _among(name, left_out))
+
+    @property
+    def untracked(self) -> list[str]:
+        """Files below the folder that would be shipped if git tracked them, relative to it."""
+        if self.application.dockerfile is not None or self.application.image is not None:
+            return []
+        elsewhere = (*self.application.exclude, *self.application.include, *self._own_files, ".gitignore")
+        return [name for name in untracked_files(self.folder) if not _among(name, elsewhere)]
 
     @property
     def _own_files(self) -> tuple[str, ...]:
@@ -50,8 +65,8 @@ class Project:
 
     @property
     def migrations(self) -> str:
-        """An id of each migration in the project."""
-        return migration_ids(self.folder)
+        """An id of each migration that is shipped."""
+        return migration_ids(self.files)
 
     @property
     def version(self) -> SourceVersion:
@@ -86,6 +101,10 @@ class Project:
             code="assets-missing",
             hint="Make it first (in this repository: make setup), or take it out of application.include.",
         )
+
+
+def _among(name: str, places: tuple[str, ...]) -> bool:
+    return any(name == each or name.startswith(f"{each.rstrip('/')}/") for each in places)
 
 
 def _depth(name: str) -> tuple[int, str]:

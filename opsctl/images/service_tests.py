@@ -129,7 +129,7 @@ def image_python(store: ImageStore, layers: list[Descriptor]) -> str:
 
 
 def _sources(root: Path) -> list[Entry]:
-    files = [root / "pyproject.toml", *(root / "tests").glob("*.py"), *source_files(root / _TESTS)]
+    files = [root / "pyproject.toml", *(root / "tests").glob("*.py"), *source_files(root / _TESTS, new=True)]
     copied = [Entry(f"{_PLACE}/{path.relative_to(root).as_posix()}", source=path) for path in files]
     links = {"service": "/app", "data": "/app/data"}
     return [*copied, *(Entry(f"{_PLACE}/{name}", 0o777, link=target) for name, target in links.items())]

@@ -7,10 +7,9 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from opsctl.images import git
-from opsctl.paths import portable
 
 # What `git clean` would remove, for trees without git.
 _IGNORED_DIRS = {
@@ -66,22 +65,33 @@ def content_digest(files: Iterable[tuple[str, Path]]) -> str:
     return digest.hexdigest()
 
 
-def source_files(folder: Path) -> list[Path]:
-    """Files of a source folder in a stable order: what git tracks or would track, else all but caches.
+def source_files(folder: Path, *, new: bool = False) -> list[Path]:
+    """Files of a source folder in a stable order: what git tracks, else all but caches.
 
-    What git doesn't track is left out when it is a cache, a SQLite file or a `.env`, where a laptop keeps its secrets.
+    `new` adds what git would track; where it tracks nothing yet, that is all there is. What git doesn't track is left
+    out when it is a cache, a SQLite file or a `.env`, where a laptop keeps its secrets.
     """
     if not folder.is_dir():
         return []
-    tracked, new = git.files(folder) or ([], [])
-    if tracked or new:
-        shipped = {*tracked, *(name for name in new if not _stays_behind(name))}
+    tracked, others = git.files(folder) or ([], [])
+    if tracked or others:
+        shipped = {*tracked, *(_would_be_shipped(others) if new or not tracked else ())}
         return sorted(path for name in shipped if (path := folder / name).is_file() and not _is_ours(name))
     found = []
     for directory, names, files in os.walk(folder):
         names[:] = [name for name in names if name not in _IGNORED_DIRS]
         found += [Path(directory, name) for name in files if not _stays_behind(name)]
     return sorted(found)
+
+
+def untracked_files(folder: Path) -> list[str]:
+    """What git would track below the folder and does not yet, so that it is not shipped: relative paths, sorted."""
+    tracked, others = git.files(folder) or ([], [])
+    return sorted(name for name in _would_be_shipped(others) if not _is_ours(name)) if tracked else []
+
+
+def _would_be_shipped(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not _stays_behind(name)]
 
 
 def _is_ours(name: str) -> bool:
@@ -96,13 +106,15 @@ def _stays_behind(path: str) -> bool:
     return dotenv or name.endswith(_IGNORED_SUFFIXES) or name in _IGNORED_NAMES
 
 
-def migration_ids(service: Path) -> str:
-    """An id of each migration file, by name and content, with blanks between: what one lacks, another may bring."""
+def migration_ids(files: Iterable[tuple[str, Path]]) -> str:
+    """An id of each migration among what is shipped, by name and content, with blanks between: what one lacks, another
+    may bring.
+    """
     found = []
-    for path in sorted(service.rglob("migrations/*.py")):
-        if path.name != "__init__.py":
-            name = f"{portable(path, service)}\0".encode()
-            found.append(hashlib.sha256(name + path.read_bytes()).hexdigest()[:12])
+    for name, path in files:
+        place = PurePosixPath(name)
+        if place.parent.name == "migrations" and place.suffix == ".py" and place.name != "__init__.py":
+            found.append(hashlib.sha256(f"{name}\0".encode() + path.read_bytes()).hexdigest()[:12])
     return " ".join(found)
 
 

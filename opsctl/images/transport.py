@@ -75,7 +75,7 @@ class Backoff:
         self.tried += 1
         if self.tried >= self.attempts:
             raise RegistryError(
-                f"{self.what} failed {self.tried} times in a row; the last time: {failure.reason}.",
+                f"{self.what} failed {self.tried} times in a row; the last time: {failure.reason.rstrip('.')}.",
                 code=failure.code,
                 hint="Run it again when the registry answers: what is there already is not sent twice.",
             ) from failure

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.images.errors import BuildError
 from opsctl.images.lock import Locked, Tell, run_uv
 
@@ -62,6 +63,15 @@ def find_python(version: str) -> str | None:
     return None
 
 
+def _nearest(version: str) -> tuple[str, str]:
+    """The version on this machine that is nearest to one which is not, the older of two, and its program."""
+    wanted = int(version.partition(".")[2])
+    minors = sorted(range(OLDEST_PYTHON, NEWEST_PYTHON + 1), key=lambda minor: (abs(minor - wanted), minor))
+    found = ((f"3.{minor}", find_python(f"3.{minor}")) for minor in minors)
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return next(((name, program) for name, program in found if program is not None), (own, sys.executable))
+
+
 def _is(program: str, version: str) -> bool:
     """Whether it runs: pyenv puts a name on the PATH for every version that it knows, chosen or not."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -87,9 +97,9 @@ def _make(locked: Locked, target: Path, python: Path, tell: Tell) -> None:
     wanted = find_python(locked.python) or locked.python
     made = run_uv(["venv", "--quiet", "--python", wanted, str(target)], cwd=target.parent)
     if made.returncode:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        version, nearest = _nearest(locked.python)
         tell(f"Python {locked.python} is not on this machine; processes run under {version} here, the image does not")
-        made = run_uv(["venv", "--quiet", "--python", sys.executable, str(target)], cwd=target.parent)
+        made = run_uv(["venv", "--quiet", "--python", nearest, str(target)], cwd=target.parent)
     if made.returncode == 0:
         made = run_uv(
             ["pip", "install", "--quiet", "--compile-bytecode", "--no-deps", "--require-hashes", "--only-binary",

@@ -58,12 +58,14 @@ class Workspace:
     locked: bool | None = None
 
     @classmethod
-    def open(cls, config: Path | None, **person: Any) -> Workspace:
-        """Load and check the file. `person` is who may be asked and told, and what was typed."""
+    def open(cls, config: Path | None, *, checkout: bool = False, **person: Any) -> Workspace:
+        """Load and check the file, with `checkout` beside what the project has. `person` is who may be asked and told,
+        and what was typed.
+        """
         from opsctl.aws.regions import commercial_regions
         from opsctl.config.loader import load
 
-        return cls(load(find_config(config), regions=commercial_regions()), **person)
+        return cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
 
     @property
     def root(self) -> Path:

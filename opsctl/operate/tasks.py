@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.events import Emit
+from opsctl.deploy.events import Emit, Event, LogLine, Note
 from opsctl.deploy.step import step
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_task, release_task
@@ -69,6 +70,22 @@ def run_migrations(target: Target, emit: Emit) -> dict[str, Any]:
     return {"environment": target.env.name, "task": task.arn, "exit_code": task.exit_code}
 
 
+class UnmigratedModels:
+    """Hears, in the log of a release, what Django says of models that changed without a migration."""
+
+    def __init__(self) -> None:
+        self.said = ""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, LogLine) and "not yet reflected in a migration" in event.text:
+            self.said = event.text.strip()
+
+    def repeat(self, emit: Emit) -> None:
+        """Say it again, where nothing follows that would hide it."""
+        if self.said:
+            emit(Note(f"{self.said} Run `manage.py makemigrations`, commit what it writes, and deploy again."))
+
+
 def explained(error: TaskFailedError) -> TaskFailedError:
     """A release's failure, with the key to write where a migration wants an extension that is not there."""
     from opsctl.dbroles.missing_extension import missing_extension
@@ -108,7 +125,7 @@ def run_job(target: Target, name: str, arguments: tuple[str, ...], emit: Emit) -
             job_task(state.outputs, name, command),
             emit,
             command=f"opsctl job run {name}",
-            text=" ".join((*job.command, *arguments)),
+            text=shlex.join((*job.command, *arguments)),
             done="done",
         )
     except TaskFailedError as error:
@@ -136,7 +153,7 @@ def run_once(target: Target, command: tuple[str, ...], passed: tuple[str, ...], 
     found = {"environment": target.env.name, "command": list(words)}
     try:
         task = run_one_off(
-            target, request, emit, command=f"opsctl run -- {' '.join(command)}", text=" ".join(words), done="done"
+            target, request, emit, command=f"opsctl run -- {shlex.join(command)}", text=shlex.join(words), done="done"
         )
     except TaskFailedError as error:
         if error.ended is None or error.ended.exit_code is None:

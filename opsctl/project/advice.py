@@ -35,6 +35,7 @@ def advise(findings: Findings) -> Advice:
     _basics(settings, advice)
     _database(settings, advice)
     _static(findings, advice)
+    _search(findings, advice)
     if settings.imports_os is False and any("os.environ" in each for each in advice.missing):
         advice.missing.insert(0, f"{settings.files[-1]} does not import os, which the lines below need: import os")
     _media(settings, advice)
@@ -96,6 +97,15 @@ def _static(findings: Findings, advice: Advice) -> None:
         advice.collects = False
         return
     advice.assumed.append(f"opsctl collects and serves static files, as {settings.files[-1]} sets no STATIC_ROOT")
+
+
+def _search(findings: Findings, advice: Advice) -> None:
+    """Wagtail's own search is that of the database, and PostgreSQL's needs an application of Django's."""
+    apps = findings.settings.strings("APPS")
+    if any(name.startswith("wagtail") for name in apps) and "django.contrib.postgres" not in apps:
+        advice.warnings.append(
+            'Wagtail searches in PostgreSQL with "django.contrib.postgres" among INSTALLED_APPS only: add it.'
+        )
 
 
 def _media(settings: Settings, advice: Advice) -> None:

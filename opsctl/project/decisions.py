@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.config.application_rules import TAKEN_NAMES
 from opsctl.config.schedule import ScheduleError, expression
 from opsctl.images.lock import DEFAULT_PYTHON, INSTEAD
@@ -14,7 +17,7 @@ from opsctl.project.advice import Advice, advise
 from opsctl.project.filling import Fill, fills, is_sqlite_only
 from opsctl.project.findings import Fact, Findings, Process
 
-_OLDEST, _NEWEST = 9, 14
+_PYTHONS = {f"3.{minor}" for minor in range(OLDEST_PYTHON, NEWEST_PYTHON + 1)}
 # Packages that bring a worker with a command of its own, and that command.
 _QUEUES = {
     "django-q2": ("qcluster", ("python", "manage.py", "qcluster")),
@@ -139,29 +142,26 @@ def python_of(findings: Findings) -> str:
 
 
 def _python(made: Decisions, findings: Findings) -> None:
-    image, said = findings.image, findings.dependencies.python
-    for fact in (said, image.python if image else None):
-        if fact is not None and _OLDEST <= int(fact.value.partition(".")[2]) <= _NEWEST:
+    """The version that a file names, if images are made with it; else the newest that the project allows."""
+    image, oldest = findings.image, findings.oldest_python
+    wished = [fact for fact in (findings.dependencies.python, image.python if image else None) if fact is not None]
+    if oldest is not None:
+        wished.append(Fact(_allowed(oldest.value), oldest.source))
+    for fact in wished:
+        if fact.value in _PYTHONS:
             made.python = fact.value
             made.because("python", f"Python {fact.value}", fact.source)
             return
-        if fact is not None:
-            made.warnings.append(
-                f"{fact.source} wants Python {fact.value}, which is not among 3.{_OLDEST} to 3.{_NEWEST}."
-            )
+        made.warnings.append(
+            f"{fact.source} wants Python {fact.value}, and images are made with 3.{OLDEST_PYTHON} to 3.{NEWEST_PYTHON}."
+        )
     made.python = DEFAULT_PYTHON
-    oldest = findings.oldest_python
-    if oldest is None:
-        made.assumed.append(f"Python {DEFAULT_PYTHON}, as no file names a version")
-        return
-    made.python = _allowed(oldest.value)
-    made.because("python", f"Python {made.python}", oldest.source)
+    why = "opsctl's default" if wished else "as no file names a version"
+    made.assumed.append(f"Python {DEFAULT_PYTHON}, {why}")
 
 
 def _allowed(wish: str) -> str:
     """The default if the range allows it, else the newest below its end, or its start."""
-    import re
-
     default = int(DEFAULT_PYTHON.partition(".")[2])
     lows = [int(each) for each in re.findall(r"(?:>=|\^|~=|==|~|>)\s*3\.(\d{1,2})", wish)] or [default]
     highs = [int(each) - 1 for each in re.findall(r"<\s*3\.(\d{1,2})", wish)]
@@ -238,7 +238,7 @@ def _web(made: Decisions, findings: Findings) -> None:
             made.assumed.append(f"opsctl's own gunicorn command, which does what {told.web.source} says")
         else:
             made.web = told.web.command
-            made.because("web", f"web runs `{' '.join(told.web.command)}`", told.web.source)
+            made.because("web", f"web runs `{shlex.join(told.web.command)}`", told.web.source)
     elif module and said not in settings.assigned and module != f"{own}.{'asgi' if findings.asgi else 'wsgi'}":
         worker = ("-k", "uvicorn_worker.UvicornWorker") if findings.asgi else ()
         made.web = shell.reachable(("gunicorn", f"{module}:application", *worker))
@@ -253,7 +253,7 @@ def _release(made: Decisions, findings: Findings) -> None:
         made.release = tuple(each.command for each in told)
         made.because(
             "release",
-            f"the release runs {' and '.join('`' + ' '.join(each) + '`' for each in made.release)}",
+            f"the release runs {' and '.join(f'`{shlex.join(each)}`' for each in made.release)}",
             told[0].source,
         )
     elif "DATABASES" not in findings.settings.assigned and not any(
@@ -285,7 +285,8 @@ def _processes(made: Decisions, findings: Findings) -> None:
     taken: set[str] = set()
     made.workers = tuple(_named(each, taken) for each in workers)
     for each in made.workers:
-        made.assumed.append(f"worker {each.name} runs `{' '.join(each.command)}` (from {each.source})")
+        called = each.name if "worker" in each.name else f"worker {each.name}"
+        made.assumed.append(f"{called} runs `{shlex.join(each.command)}` (from {each.source})")
     jobs = []
     for each in findings.told.jobs:
         job = _named(each, taken)
@@ -296,7 +297,8 @@ def _processes(made: Decisions, findings: Findings) -> None:
             )
             job = replace(job, schedule="")
         jobs.append(job)
-        made.assumed.append(f"job {job.name} runs `{' '.join(job.command)}` (from {job.source})")
+        called = job.name if "job" in job.name else f"job {job.name}"
+        made.assumed.append(f"{called} runs `{shlex.join(job.command)}` (from {job.source})")
     made.jobs = tuple(jobs)
 
 

@@ -6,6 +6,7 @@ Nothing is written over, nothing printed, nothing asked.
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from opsctl.config import schema
 from opsctl.errors import ConfigError, OpsctlError
 from opsctl.project.decisions import Decisions, decide
 from opsctl.project.findings import Findings
-from opsctl.project.propose import SCHEMA_FILE, propose
+from opsctl.project.propose import propose
 from opsctl.project.reading import Reader
 from opsctl.project.recipe import IGNORE_FILE, recipe
 from opsctl.project.survey import survey
@@ -81,7 +82,7 @@ def initialise(root: Path, *, dockerfile: bool = False, project: str | None = No
         assumed=tuple(made.assumed),
         missing=tuple(made.missing),
         warnings=tuple(made.warnings),
-        next_steps=tuple(_next(made, written)),
+        next_steps=tuple(_next(root, made, written)),
     )
 
 
@@ -100,8 +101,7 @@ def _write(root: Path, findings: Findings, made: Decisions, *, dockerfile: bool)
             written = [f"{folder}/{name}" if folder else name for name in written]
         if _ignore(root / ".gitignore", made):
             written.append(".gitignore")
-        (root / SCHEMA_FILE).parent.mkdir(exist_ok=True)
-        _replace(root / SCHEMA_FILE, schema_text.encode())
+        _replace(root / schema.SCHEMA_FILE, schema_text.encode())
         if not _create(root / FILE, text):
             raise UnwritableError(
                 f"{FILE} appeared while opsctl looked at the project.", hint="Look at it, then try again."
@@ -111,7 +111,7 @@ def _write(root: Path, findings: Findings, made: Decisions, *, dockerfile: bool)
             f"The project's folder can't be written: {error.strerror or error}.",
             hint="Check whose it is, and whether its disk is full.",
         ) from None
-    return [FILE, *written, SCHEMA_FILE]
+    return [FILE, schema.SCHEMA_FILE, *written]
 
 
 def _create(path: Path, text: str) -> bool:
@@ -177,14 +177,19 @@ def _complaints(path: Path) -> list[str]:
     return []
 
 
-def _next(made: Decisions, written: list[str]) -> list[str]:
+def _dotenv(root: Path, made: Decisions) -> list[str]:
+    """The `.env` file of the repository or the project, if there is one."""
+    names = dict.fromkeys((".env", os.path.normpath(f"{made.path}/.env")))
+    return [name for name in names if (root / name).is_file()][:1]
+
+
+def _next(root: Path, made: Decisions, written: list[str]) -> list[str]:
     steps = []
     if made.missing:
         steps.append("Settle what is missing, above.")
     if any(each.way == "secret" for each in made.fills):
-        steps.append("opsctl secret set --from-file .env --env local")
+        steps += [f"opsctl secret set --from-file {shlex.quote(name)} --env local" for name in _dotenv(root, made)]
     steps.append("opsctl deploy --env local")
-    kept = [name for name in written if name != SCHEMA_FILE]
-    steps.append(f"git add {' '.join(kept)}")
+    steps.append(f"git add {shlex.join(written)}")
     steps.append(f"Before the first deploy to AWS, write who gets alarms (observability.alert_email) in {FILE}.")
     return steps

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from opsctl.config.schema import SCHEMA_FILE
 from opsctl.project.decisions import Decisions
 from opsctl.project.filling import Fill
 from opsctl.project.findings import Process
 from opsctl.project.yaml_text import block, comment, flow, scalar, value
 
-SCHEMA_FILE = ".opsctl/environments.schema.json"
 _HEAD = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
 # What opsctl deploys, per environment. Written by `opsctl init`, which read this project's files; it is yours to edit.

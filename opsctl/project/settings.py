@@ -35,6 +35,15 @@ def find(reader: Reader, manage: str, told: Fact | None) -> Settings:
     )  # fmt: skip
 
 
+def read(reader: Reader, manage: str, module: str) -> Settings:
+    """What one module of settings holds, whatever other files name."""
+    files = tuple(_followed(reader, manage, module))
+    return Settings(
+        module, Source(files[-1] if files else ""), files=files, variables=_variables(reader, files),
+        assigned=_assigned(reader, files),
+    )  # fmt: skip
+
+
 def _imports_os(reader: Reader, files: tuple[str, ...]) -> bool:
     """Whether the module itself, the last of the files, can say `os.environ`."""
     tree = reader.python(files[-1]) if files else None

@@ -16,7 +16,6 @@ from opsctl.config.application import Application
 from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError
 from opsctl.images.project import Project
-from opsctl.images.source import migration_ids
 from opsctl.operate.publishing import site_files
 from opsctl.operate.raw_files import sync
 from opsctl.paths import below, portable
@@ -67,7 +66,7 @@ def project(tmp_path: Path) -> Path:
 
 READERS: dict[str, Callable[[Path], object]] = {
     "content digest": lambda root: project_of(root).version,
-    "migrations": lambda root: migration_ids(root / "service"),
+    "migrations": lambda root: project_of(root).migrations,
     "image": shipped_files,
     "local image": lambda root: snapshot_image(root / "service", root),
     "raw files": lambda root: sync(Bucket(), "b", root / "data" / "raw", silent),

@@ -47,7 +47,7 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
 
-    configuration = open_workspace(config).configuration
+    configuration = open_workspace(config, checkout=True).configuration
     names = list(configuration.environments)
     text = f"{configuration.path} is valid: {', '.join(names)}."
     for note in configuration.notes:
@@ -57,23 +57,23 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("schema")
 def schema(
-    check: Annotated[bool, typer.Option("--check", help="Exit 3 when docs/environments.schema.json differs.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Write docs/environments.schema.json.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 3 when the file is out of date.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the file that environments.yaml names.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Print the JSON Schema of environments.yaml, with which editors complete and check it."""
     from opsctl.cli import output
-    from opsctl.config.schema import SCHEMA_PATH, schema_text
+    from opsctl.config.schema import schema_path, schema_text
     from opsctl.operate.target import find_config
 
     text = schema_text()
     if not check and not write:
         output.result(None, text, as_json=False)
         return
-    path = find_config(config).resolve().parent / SCHEMA_PATH
+    path = schema_path(find_config(config))
     if write:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-        output.note(f"{SCHEMA_PATH} is out of date. Run `opsctl env schema --write`.")
+        output.note(f"{path} is out of date. Run `opsctl env schema --write`.")
         raise typer.Exit(int(ExitCode.DIFFERS))

@@ -14,13 +14,12 @@ app = typer.Typer(name="job", help="The application's jobs.", no_args_is_help=Tr
 @app.command("list")
 def list_jobs(env: EnvOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the jobs, their schedules and commands."""
-    from opsctl.cli import output
+    from opsctl.cli import output, render
     from opsctl.cli.context import open_workspace
     from opsctl.operate.tasks import listed_jobs
 
     found = listed_jobs(open_workspace(config).target(env))
-    lines = [f"{each['name']:<20} {each['schedule'] or 'by hand':<32} {' '.join(each['command'])}" for each in found]
-    output.result(found, "\n".join(lines) or "The application has no jobs.", as_json=as_json)
+    output.result(found, render.jobs_text(found), as_json=as_json)
 
 
 @app.command("run", context_settings={"allow_interspersed_args": False})

@@ -53,17 +53,12 @@ def list_secrets(
     env: EnvOption = None, region: RegionOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show which secrets there are and when they changed, without their values."""
-    from opsctl.cli import output
+    from opsctl.cli import output, render
     from opsctl.cli.context import open_workspace
     from opsctl.operate import secrets
 
     found = secrets.list_secrets(open_workspace(config).target(env, region))
-    lines = [
-        f"{each['name']:<30} {'there' if each['there'] else 'missing':<8} {each['changed'] or '-':<26} "
-        f"{each['note'] or each['source']}".rstrip()
-        for each in found
-    ]
-    output.result(found, "\n".join(lines) or "The application names no secrets.", as_json=as_json)
+    output.result(found, render.secrets_text(found), as_json=as_json)
 
 
 @app.command("remove")

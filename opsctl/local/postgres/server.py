@@ -181,5 +181,5 @@ class PostgresServer:
                     return
             except psycopg2.OperationalError:
                 time.sleep(0.05)
-        said = "".join(f": {line}" for line in tail(self._files.log, 1))
+        said = "".join(f": {line.rstrip('.')}" for line in tail(self._files.log, 1))
         raise PostgresError(f"PostgreSQL did not answer on port {self.port}{said}.", hint=f"Read {self._files.log}.")

@@ -77,6 +77,24 @@ def test_the_committed_schema_is_the_one_that_is_printed() -> None:
     assert opsctl("env", "schema", "--check", cwd=ROOT).code == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "place"),
+    [
+        ("# yaml-language-server: $schema=docs/shape.json", "docs/shape.json"),
+        ("# yaml-language-server: $schema=https://example.com/shape.json", "environments.schema.json"),
+        ("# yaml-language-server: $schema=/shape.json", "environments.schema.json"),
+        ("", "environments.schema.json"),
+    ],
+)
+def test_the_schema_is_written_where_the_file_names_it(project: Path, first: str, place: str) -> None:
+    config = project / "environments.yaml"
+    config.write_text(f"{first}\n" + config.read_text().partition("\n")[2])
+    assert opsctl("env", "schema", "--check", cwd=project).code == 3
+    assert opsctl("env", "schema", "--write", cwd=project).code == 0
+    assert json.loads((project / place).read_text())["title"] == "environments.yaml of opsctl"
+    assert opsctl("env", "schema", "--check", cwd=project).code == 0
+
+
 def test_the_schema_accepts_the_committed_file_and_refuses_an_unknown_key() -> None:
     import yaml
 

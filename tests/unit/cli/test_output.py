@@ -77,6 +77,17 @@ def test_columns_are_as_wide_as_their_widest_value_and_lines_have_no_tail() -> N
     assert output.table(("A", "B"), []) == "A  B"
 
 
+def test_a_value_that_is_too_long_for_its_row_stands_whole_on_the_next_line() -> None:
+    arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/shop-dev-acme-release:1"
+    rows = [("jobs", "MigrateTaskDefinitionArn", arn), ("app", "Url", "http://a")]
+    assert output.table(("STACK", "OUTPUT", "VALUE"), rows).splitlines() == [
+        "STACK  OUTPUT                    VALUE",
+        "jobs   MigrateTaskDefinitionArn",
+        f"    {arn}",
+        "app    Url                       http://a",
+    ]
+
+
 def asked(
     answer: str, monkeypatch: pytest.MonkeyPatch, *, terminal: bool = True, yes: bool = False, as_json: bool = False
 ) -> str:

@@ -246,6 +246,18 @@ def test_a_long_line_is_cut_so_that_the_tree_keeps_its_height(clock: Clock) -> N
     assert line.endswith("…")
 
 
+def test_a_failed_step_and_a_note_are_wrapped_and_keep_every_word(clock: Clock) -> None:
+    tree, words = Tree(clock), [f"word{number}" for number in range(30)]
+    tree(Note(" ".join(words)))
+    tree(StepStarted("migrate", "apply"))
+    tree(LogLine("migrate", " ".join(words)))
+    tree(StepFinished("migrate", "failed", " ".join([*words, "x" * 90]), 1.0))
+    text = drawn(tree)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert [text.split().count(word) for word in words] == [3] * 30
+    assert text.count("x") == 90
+
+
 def test_text_of_a_log_is_never_taken_for_markup(clock: Clock) -> None:
     assert "| [red]a[/red]" in feed(Tree(clock), StepStarted("m", ""), LogLine("m", "[red]a[/red]"))
 

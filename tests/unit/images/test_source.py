@@ -19,6 +19,7 @@ from opsctl.images.source import (
     source_files,
     tagged_commit,
 )
+from opsctl.paths import portable
 
 
 def source_version(root: Path) -> SourceVersion:
@@ -266,8 +267,8 @@ def test_caches_are_no_content(tree: Path) -> None:
         (".env.production", False, False),
         ("config/.env", False, False),
         ("db.sqlite3", False, False),
-        (".env.example", False, True),
-        ("environ.py", False, True),
+        (".env.example", False, False),
+        ("environ.py", False, False),
         (".env", True, True),
         ("db.sqlite3", True, True),
     ],
@@ -281,6 +282,44 @@ def test_what_a_laptop_keeps_for_itself_is_shipped_only_when_git_tracks_it(
     if tracked:
         git(checkout, "add", "--force", str(path))
     assert (path in source_files(checkout / "service")) is shipped
+
+
+def test_a_new_file_is_not_shipped_before_git_tracks_it_and_is_named(checkout: Path) -> None:
+    block = {"path": "service", "exclude": ("notes",), "include": ("built",)}
+    (checkout / "service" / "built").mkdir()
+    project = Project(checkout, Application.model_validate(block))
+    before, applied = project.files, project.migrations
+    for name in ("shop/models.py", "shop/migrations/0001_shop.py", "notes/today.txt", ".env", ".opsctl/state"):
+        (checkout / "service" / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / "service" / name).write_text("x = 1\n")
+    project = Project(checkout, project.application)
+    assert (project.files, project.migrations) == (before, applied)
+    assert project.untracked == ["shop/migrations/0001_shop.py", "shop/models.py"]
+    (checkout / "service" / "built" / "app.css").touch()
+    assert project.untracked == ["shop/migrations/0001_shop.py", "shop/models.py"]
+    (checkout / "service" / "built" / "app.css").unlink()
+    git(checkout, "add", "--", "service/shop")
+    project = Project(checkout, project.application)
+    assert {name for name, _ in project.files} - {name for name, _ in before} == {
+        "shop/migrations/0001_shop.py",
+        "shop/models.py",
+    }
+    assert set(applied.split()) < set(project.migrations.split())
+    assert project.untracked == []
+
+
+def test_where_git_tracks_nothing_yet_everything_is_shipped(tree: Path) -> None:
+    git(tree, "init", "--quiet")
+    project = Project(tree, Application.model_validate({"path": "service"}))
+    assert [name for name, _ in project.files] == ["manage.py", "salaries/migrations/0001_initial.py"]
+    assert project.untracked == []
+
+
+def test_a_dockerfile_copies_new_files_as_well(checkout: Path) -> None:
+    (checkout / "service" / "new.py").write_text("new\n")
+    project = Project(checkout, Application.model_validate({"path": "service", "dockerfile": "Dockerfile"}))
+    assert "new.py" in {name for name, _ in project.files}
+    assert project.untracked == []
 
 
 @pytest.mark.parametrize("name", [".env", ".env.local", "config/.env"])
@@ -297,15 +336,19 @@ def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
 
 def test_each_migration_has_an_id_of_its_own_that_its_content_decides(tree: Path) -> None:
     service, second = tree / "service", tree / "service" / "salaries" / "migrations" / "0002_more.py"
-    before = set(migration_ids(service).split())
+
+    def found() -> set[str]:
+        return set(migration_ids((portable(path, service), path) for path in source_files(service)).split())
+
+    before = found()
     (service / "manage.py").write_text("other\n")
     second.with_name("__init__.py").write_text("")
-    assert set(migration_ids(service).split()) == before
+    assert found() == before
     second.write_text("two\n")
-    more = set(migration_ids(service).split())
+    more = found()
     assert before < more
     second.write_text("another two\n")
-    assert set(migration_ids(service).split()) & more == before
+    assert found() & more == before
 
 
 def test_a_default_tag_names_its_commit() -> None:

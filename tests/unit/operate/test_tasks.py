@@ -11,9 +11,10 @@ import pytest
 from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
 from opsctl.cli.progress import listening
+from opsctl.deploy.events import Event, LogLine, Note
 from opsctl.deploy.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest
-from opsctl.operate.tasks import run_one_off
+from opsctl.operate.tasks import UnmigratedModels, run_one_off
 
 REQUEST = TaskRequest("migrate", "c", "definition:1", ("subnet",), ("group",), "/log", "migrate")
 
@@ -77,3 +78,15 @@ def test_what_comes_before_belongs_to_the_step(capsys: pytest.CaptureFixture[str
     done: list[str] = []
     run(0, before=lambda emit: done.append("sent"))
     assert done == ["sent"]
+
+
+def test_models_without_a_migration_are_said_again_at_the_end() -> None:
+    heard, told = UnmigratedModels(), list[Event]()
+    heard(LogLine("migrate", "  No migrations to apply."))
+    heard.repeat(told.append)
+    assert told == []
+    words = "Your models in app(s): 'shop' have changes that are not yet reflected in a migration."
+    heard(LogLine("migrate", f"  {words}"))
+    heard(LogLine("migrate", "  Run 'manage.py makemigrations' to make new migrations"))
+    heard.repeat(told.append)
+    assert told == [Note(f"{words} Run `manage.py makemigrations`, commit what it writes, and deploy again.")]

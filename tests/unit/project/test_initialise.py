@@ -12,20 +12,44 @@ import jsonschema
 import pytest
 import yaml
 
-from opsctl.config.schema import schema_text
+from opsctl.config.schema import SCHEMA_FILE, schema_text
 from opsctl.errors import OpsctlError
 from opsctl.images.building import COLLECT
 from opsctl.project.decisions import Decisions
 from opsctl.project.initialise import FILE, initialise
-from opsctl.project.propose import SCHEMA_FILE, propose
+from opsctl.project.propose import propose
 from opsctl.project.yaml_text import scalar
 from tests.unit.project.trees import COMPLETE, django, environment, init, shop, write
 
 
 def test_the_file_names_its_schema_which_is_beside_it(tmp_path: Path) -> None:
     done = init(tmp_path, shop())
-    assert done.text.splitlines()[0] == "# yaml-language-server: $schema=.opsctl/environments.schema.json"
+    assert done.text.splitlines()[0] == "# yaml-language-server: $schema=environments.schema.json"
     assert (tmp_path / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
+
+
+def test_the_schema_is_committed_so_that_editors_of_a_clone_find_it(tmp_path: Path) -> None:
+    write(tmp_path, shop())
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (add,) = [step for step in initialise(tmp_path).next_steps if step.startswith("git add ")]
+    assert add == f"git add {FILE} {SCHEMA_FILE} .gitignore"
+    subprocess.run(add.split(), cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("files", "step"),
+    [
+        ({".env": "A_TOKEN=x\n"}, ["opsctl secret set --from-file .env --env local"]),
+        ({"app/.env": "A_TOKEN=x\n"}, ["opsctl secret set --from-file app/.env --env local"]),
+        ({".env.example": "A_TOKEN=x\n"}, []),
+    ],
+)
+def test_secrets_are_taken_from_a_dotenv_file_only_where_there_is_one(
+    tmp_path: Path, files: dict[str, str], step: list[str]
+) -> None:
+    project = {f"app/{name}": text for name, text in shop('X = env("A_TOKEN")\n').items()}
+    steps = init(tmp_path, {**project, **files}).said.next_steps
+    assert [each for each in steps if "secret set" in each] == step
 
 
 def test_an_editor_with_the_schema_finds_nothing_to_underline(tmp_path: Path) -> None:
@@ -116,7 +140,7 @@ def test_only_what_is_said_was_written_and_nothing_is_left_over(tmp_path: Path) 
     said = initialise(tmp_path)
     after = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert {path.relative_to(tmp_path).as_posix() for path in after - before} == set(said.written)
-    assert said.written == (FILE, ".gitignore", SCHEMA_FILE)
+    assert said.written == (FILE, SCHEMA_FILE, ".gitignore")
 
 
 def test_written_files_have_the_rights_of_any_new_file(tmp_path: Path) -> None:
@@ -150,7 +174,7 @@ def test_a_file_that_appears_meanwhile_is_not_written_over(tmp_path: Path, monke
 
 def test_a_folder_that_takes_no_files_is_said(tmp_path: Path) -> None:
     write(tmp_path, shop())
-    (tmp_path / ".opsctl").write_text("a file, not a folder", encoding="utf-8")
+    (tmp_path / SCHEMA_FILE).mkdir()
     with pytest.raises(OpsctlError, match="can't be written"):
         initialise(tmp_path)
     assert not (tmp_path / FILE).exists()
@@ -164,7 +188,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 def test_the_result_is_plain_data(tmp_path: Path) -> None:
     said = init(tmp_path, shop()).said.to_dict()
     assert json.loads(json.dumps(said)) == said
-    assert said["written"] == [FILE, ".gitignore", SCHEMA_FILE]
+    assert said["written"] == [FILE, SCHEMA_FILE, ".gitignore"]
     assert "opsctl deploy --env local" in said["next_steps"]
 
 

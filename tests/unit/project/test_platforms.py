@@ -313,7 +313,30 @@ def test_python_is_what_a_file_says(tmp_path: Path, files: dict[str, str], expec
 def test_an_old_python_is_said_and_not_written(tmp_path: Path) -> None:
     done = init(tmp_path, {**shop(), "runtime.txt": "python-3.6.1\n"})
     assert done.env.application.python == "3.13"
-    assert any("runtime.txt:1 wants Python 3.6" in line for line in done.said.warnings)
+    assert "runtime.txt:1 wants Python 3.6, and images are made with 3.9 to 3.14." in done.said.warnings
+    assert "Python 3.13, opsctl's default" in done.said.assumed
+
+
+@pytest.mark.parametrize("wish", [">=3.99", "==3.8.*"])
+def test_a_range_without_a_python_that_images_are_made_with_is_said(tmp_path: Path, wish: str) -> None:
+    done = init(tmp_path, {**shop(), "pyproject.toml": f'[project]\nname = "x"\nrequires-python = "{wish}"\n'})
+    assert done.env.application.python == "3.13"
+    assert any(line.startswith("pyproject.toml:3 wants Python 3.") for line in done.said.warnings)
+
+
+@pytest.mark.parametrize(
+    ("apps", "said"),
+    [('"wagtail.search"', True), ('"wagtail.search", "django.contrib.postgres"', False), ('"blog"', False)],
+)
+def test_wagtails_search_needs_an_application_of_djangos(tmp_path: Path, apps: str, said: bool) -> None:
+    done = init(tmp_path, shop(SETTINGS + f"INSTALLED_APPS += [{apps}]\n"))
+    needed = 'Wagtail searches in PostgreSQL with "django.contrib.postgres" among INSTALLED_APPS only: add it.'
+    assert (needed in done.said.warnings) == said
+
+
+def test_commands_are_told_as_a_shell_takes_them(tmp_path: Path) -> None:
+    done = init(tmp_path, {**shop(), "Procfile": "mail: python manage.py send --to 'a b'\n"})
+    assert "worker mail runs `python manage.py send --to 'a b'` (from Procfile:1)" in done.said.assumed
 
 
 def test_celery_without_any_platform_gets_its_workers(tmp_path: Path) -> None:
@@ -324,7 +347,7 @@ def test_celery_without_any_platform_gets_its_workers(tmp_path: Path) -> None:
     workers = done.env.application.workers
     assert workers["worker"].command == ("celery", "-A", "shop", "worker", "--loglevel", "info")
     assert workers["beat"].singleton
-    assert "worker worker runs `celery -A shop worker --loglevel info` (from shop/celery.py:2)" in done.said.assumed
+    assert "worker runs `celery -A shop worker --loglevel info` (from shop/celery.py:2)" in done.said.assumed
 
 
 def test_names_that_opsctl_keeps_for_itself_are_changed(tmp_path: Path) -> None:

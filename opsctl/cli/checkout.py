@@ -1,0 +1,49 @@
+"""What of the checkout a person should know before an image is made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opsctl.project import settings
+from opsctl.project.filling import is_sqlite_only
+from opsctl.project.reading import Reader
+
+if TYPE_CHECKING:
+    from opsctl.images.project import Project
+    from opsctl.operate.target import Target
+
+_SHOWN = 5
+
+
+def deploy_notes(target: Target, image_tag: str | None) -> list[str]:
+    """The same where a deploy makes the image; of one that is there already nothing is known."""
+    here = image_tag is None and (target.is_local or target.env.ecs.build_on_deploy)
+    return checkout_notes(target.project) if here else []
+
+
+def checkout_notes(project: Project) -> list[str]:
+    """Files that stay behind, and a database that would. Nothing of the project is run."""
+    if project.application.image is not None:
+        return []
+    return [*_left_out(project.untracked), *_sqlite(project)]
+
+
+def _left_out(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [
+        f"Not in the image, since git tracks none of them: {', '.join(names[:_SHOWN])}{more}. "
+        "`git add` includes what belongs to the application."
+    ]
+
+
+def _sqlite(project: Project) -> list[str]:
+    reader, module = Reader(project.folder), project.application.settings
+    found = settings.read(reader, project.manage, module) if module else settings.find(reader, project.manage, None)
+    if not is_sqlite_only(found):
+        return []
+    return [
+        f"The project keeps its data in SQLite ({found.assigned['DATABASES'].source}), in a file that the next deploy "
+        "throws away. Take the database from variables: PGHOST and its like are there; ${database.url} is a URL."
+    ]

@@ -1,0 +1,63 @@
+"""States and lists as people read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from opsctl.cli.render import jobs_text, local_text, secrets_text
+from opsctl.cli.render_images import images_text
+from opsctl.local.target import LocalEndpoints, LocalStatus
+
+
+def secret(name: str, source: str, *, there: bool = False, changed: str = "", note: str = "") -> dict[str, Any]:
+    return {"name": name, "source": source, "there": there, "changed": changed, "note": note}
+
+
+def test_secrets_are_a_table_of_what_has_a_value_and_who_gives_it() -> None:
+    found = [
+        secret("SENTRY_DSN", "set"),
+        secret("SALT", "generate", there=True, changed="2026-03-01T10:00:00.123456+00:00"),
+        secret("OLD", "", there=True, note="environments.yaml does not name it"),
+    ]
+    assert secrets_text(found).splitlines() == [
+        "SECRET      VALUE        CHANGED              COMES FROM",
+        "SENTRY_DSN  not set yet  -                    opsctl secret set SENTRY_DSN",
+        "SALT        is there     2026-03-01T10:00:00  opsctl deploy makes it",
+        "OLD         is there     -                    environments.yaml does not name it",
+    ]
+    assert secrets_text([]) == "The application names no secrets."
+
+
+def test_jobs_are_a_table_with_commands_as_a_shell_takes_them() -> None:
+    daily = {"name": "report", "schedule": "15 4 * * *", "timezone": "America/Sao_Paulo"}
+    found = [
+        {**daily, "command": ["sh", "-c", "exit 7"]},
+        {"name": "x", "schedule": "", "timezone": "UTC", "command": ["a"]},
+    ]
+    assert jobs_text(found).splitlines() == [
+        "JOB     SCHEDULE                        COMMAND",
+        "report  15 4 * * * (America/Sao_Paulo)  sh -c 'exit 7'",
+        "x       by hand                         a",
+    ]
+    assert jobs_text([]) == "The application has no jobs."
+
+
+def test_what_only_records_is_wrapped_and_named_whole() -> None:
+    kinds = [f"AWS::Service{number}::Resource: " + "nothing of it is done " * 4 for number in range(12)]
+    ends = LocalEndpoints("http://127.0.0.1:4566", "1" * 12, "us-east-1", "key", "secret", "127.0.0.1", 5432)
+    text = local_text(LocalStatus(True, Path(), ends, 1, 2, (), (), 0.0, tuple(kinds), "processes", ()))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    recorded = text.partition("without effect here:\n")[2]
+    assert recorded.split() == " ".join(kinds).split()
+    assert [line.split()[0] for line in recorded.splitlines() if line[2] != " "] == [each.split()[0] for each in kinds]
+
+
+def test_the_size_of_a_manifest_is_not_told_as_an_images() -> None:
+    row = {"tags": ["a"], "digest": "sha256:0123456789abcdef", "time": "2026-11-29T16:54:19+00:00"}
+    shown = [images_text([{**row, "size": size}]).splitlines()[1] for size in (0, 1_200, 30_000_000)]
+    assert shown == [
+        "a     sha256:0123456789ab  -     2026-11-29T16:54:19",
+        "a     sha256:0123456789ab  -     2026-11-29T16:54:19",
+        "a     sha256:0123456789ab  30.0 MB  2026-11-29T16:54:19",
+    ]
