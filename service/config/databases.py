@@ -14,6 +14,9 @@ from config.env import EnvironmentVariableError, env_choice, env_file, env_int, 
 # A connection is kept between requests; with IAM a token is checked at connect only, so age does not matter to it.
 CONN_MAX_AGE_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 5
+# A peer that vanished is found out within some ten seconds, in the middle of a question and between two.
+# https://www.postgresql.org/docs/current/libpq-connect.html
+KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
 def databases(*, local: bool, data_dir: Path) -> dict[str, dict[str, Any]]:
@@ -49,7 +52,11 @@ def _sqlite(data_dir: Path) -> dict[str, Any]:
 
 def _postgres(host: str, *, local: bool) -> dict[str, Any]:
     auth = env_choice("DB_AUTH", ("iam", "trust", "password"), "iam")
-    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "opsctl-service"}
+    options: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": "opsctl-service",
+        **KEEPALIVE,
+    }
     settings: dict[str, Any] = {
         "ENGINE": "config.db.postgres_iam",
         "NAME": env_str("DB_NAME"),

@@ -48,6 +48,21 @@ class PostgresServer:
             "OPTIONS": {"connect_timeout": 5},
         }
 
+    def variables(self) -> dict[str, str]:
+        """What the service is told of an empty database of this server."""
+        name = str(self.new_database()["NAME"])
+        where = {"DB_HOST": "127.0.0.1", "DB_PORT": str(self.port), "DB_AUTH": "trust"}
+        return {**where, "DB_NAME": name, "DB_USER": self.user}
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop every process of the server where it is: its connections stay, and nothing answers on them."""
+        self.process.signal_all(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.signal_all(signal.SIGCONT)
+
     def crash(self) -> None:
         """Stop at once, as when power fails, and start again: the server recovers from its log."""
         self.process.stop(signal.SIGQUIT)
@@ -71,6 +86,13 @@ class _Process:
     def stop(self, how: signal.Signals) -> None:
         self._running.send_signal(how)
         self._running.wait(timeout=60)
+
+    def signal_all(self, how: signal.Signals) -> None:
+        """To the server and to its children, which it does not stop itself."""
+        children = Path(f"/proc/{self._running.pid}/task/{self._running.pid}/children").read_text().split()
+        for pid in [self._running.pid, *map(int, children)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how)
 
     def wait_until_ready(self, port: int) -> None:
         for _ in range(600):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +23,19 @@ class Served:
     port: int
     log: Path
     process: subprocess.Popen[bytes]
+    variables: Mapping[str, str]
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Served]:
-    """Migrate a SQLite database in `folder`, load the sample data, serve with one worker, and stop it afterwards."""
+def serving(folder: Path, **variables: str) -> Iterator[Served]:
+    """Migrate a SQLite database in `folder`, or the one that `variables` name, load the sample data, serve with one
+    worker, and stop it afterwards.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {"PATH": os.environ["PATH"], "DEPLOY_ENV": "local", "DATA_DIR": str(folder), "PORT": str(port)}
-    environment |= {"BIND_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
+    environment |= {"BIND_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1", **variables}
     manage = [sys.executable, "manage.py"]
     for command in (["migrate", "--no-input"], ["refresh_salary_dataset"]):
         subprocess.run([*manage, *command], cwd=SERVICE, env=environment, check=True, capture_output=True)
@@ -43,7 +46,7 @@ def serving(folder: Path) -> Iterator[Served]:
         )
     try:
         _wait(port, process)
-        yield Served(port, log, process)
+        yield Served(port, log, process, environment)
     finally:
         process.terminate()
         process.wait(timeout=40)

@@ -100,6 +100,7 @@ def command_of(process: Process) -> tuple[str, ...]:
     return (process.command or ()) if isinstance(process, Web | Worker) else ()
 
 
+_TCP = {"tcp_keepalive_time": "30", "tcp_keepalive_intvl": "10", "tcp_keepalive_probes": "3", "tcp_retries2": "8"}
 # What `timeout` ends with: 124, or 137 when SIGKILL was needed.
 TIMED_OUT = (124, 137)
 
@@ -149,6 +150,9 @@ def _container(stack: StackBuilder, block: Process, name: str, found: Variables)
         StopTimeout=block.stop_timeout,
         Environment=[ecs.Environment(Name=each, Value=value) for each, value in found.plain.items()],
         LogConfiguration=_logging(stack, block, name),
+        # A database whose host vanished is found out in a minute, not after hours (keepalive) or a quarter of one
+        # (a question under way). Of the task's own network, so any client of the project has them. [API SystemControl]
+        SystemControls=[ecs.SystemControl(Namespace=f"net.ipv4.{key}", Value=value) for key, value in _TCP.items()],
     )
     if found.secrets:
         # By ARN; read once, when the task starts: a new value needs a new deployment. [UG ECS]

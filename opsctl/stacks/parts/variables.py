@@ -111,6 +111,7 @@ def _own(stack: StackBuilder, name: str, process: Process) -> dict[str, Any]:
         "PGDATABASE": stack.output_of("data", "DatabaseName"),
         "PGSSLMODE": "verify-full" if on_aws else "prefer",
         "PGAPPNAME": f"{env.service}-{name}",
+        "PGCONNECT_TIMEOUT": "10",  # libpq waits for ever otherwise
     }
     if on_aws:
         values["PGSSLROOTCERT"] = CA_BUNDLE

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 from collections.abc import Callable
 from typing import Any
 
+from config.outage import OUTAGE, RETRY_AFTER_SECONDS
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -18,13 +21,14 @@ from salaries.api.answers import Answer
 from salaries.api.bodies import BODIES
 from salaries.api.encoding import json_text
 from salaries.api.params import ParameterError, Query
-from salaries.selectors.releases import active_release
+from salaries.selectors.releases import release_to_answer_from
 
 # Raise it whenever the same release and query would be answered with other bytes.
 ANSWERS_REVISION = 1
 _METHODS = "GET, HEAD, OPTIONS"
 _GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins like this
 _COMPRESS_FROM = 860  # below the size of one network packet compression saves nothing
+_log = logging.getLogger("salaries.api")
 View = Callable[[HttpRequest], HttpResponse]
 
 
@@ -41,15 +45,24 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
             query = parse(request.GET)
         except ParameterError as error:
             return JsonResponse({"error": str(error)}, status=400)
-        release = active_release()
+        try:
+            return reply(request, query)
+        except (OperationalError, InterfaceError) as error:
+            return _unavailable(error)
+
+    def reply(request: HttpRequest, query: Query) -> HttpResponse:
+        release, stale = release_to_answer_from()
         zipped = accepts_gzip(request)
         tag = _tag(request.path, query, release.tag if release else "none", zipped=zipped)
         headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if stale:
+            headers["Warning"] = '110 - "Response is Stale"'
         if _matches(request, tag):
             return HttpResponseNotModified(headers=headers)
         body = BODIES.get(tag)
         if body is None:
-            body = answer(release, query)
+            with OUTAGE.asked():
+                body = answer(release, query)
             if zipped and len(body) >= _COMPRESS_FROM:
                 body = gzip.compress(body, compresslevel=5, mtime=0)
             BODIES.put(tag, body)
@@ -58,6 +71,16 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
         return HttpResponse(body, content_type="application/json", headers=headers)
 
     return view
+
+
+def _unavailable(error: Exception) -> HttpResponse:
+    """Answer 503: the database is away, or took too long. The reason is for the log alone."""
+    _log.warning("answered 503: %s", (str(error).strip() or type(error).__name__).splitlines()[0])
+    body = {"error": "The database does not answer at the moment; try again in some seconds."}
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
+    response = JsonResponse(body, status=503, headers=headers)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # else Django adds a line of its own
+    return response
 
 
 def refused_method(request: HttpRequest) -> HttpResponse | None:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from config.outage import OUTAGE, is_away
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from salaries.models import ActiveRelease, DatasetRelease
 
@@ -59,6 +60,48 @@ def active_release() -> Release | None:
         POINTER.release = _read_pointer(reads_alias())
         POINTER.seen_at = now
     return POINTER.release
+
+
+# For this long an answer of the release that was active is better than none.
+STALE_SECONDS = 600.0
+
+
+class LastKnown:
+    """The release that this process saw last, whichever thread did."""
+
+    def __init__(self) -> None:
+        self.clock: Callable[[], float] = time.monotonic
+        self._seen: tuple[Release | None, float] | None = None
+
+    def note(self, release: Release | None) -> None:
+        """It is active now."""
+        self._seen = release, self.clock()
+
+    def recent(self) -> Release | None:
+        """What was active within the last minutes."""
+        release, at = self._seen or (None, float("-inf"))
+        return release if self.clock() - at < STALE_SECONDS else None
+
+
+LAST_KNOWN = LastKnown()
+
+
+def release_to_answer_from() -> tuple[Release | None, bool]:
+    """Return the active release; while the database is away the one it was before, and True.
+
+    Raises:
+        DatabaseError: it is away, and there was none within the last ten minutes.
+    """
+    try:
+        with OUTAGE.asked():
+            release = active_release()
+    except DatabaseError as error:
+        last = LAST_KNOWN.recent() if is_away(error) else None
+        if last is None:
+            raise
+        return last, True
+    LAST_KNOWN.note(release)
+    return release, False
 
 
 def _read_pointer(using: str) -> Release | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING, Any
 
+from opsctl_admission import Admission, Limited  # type: ignore[import-not-found]
 from opsctl_hook import complain  # type: ignore[import-not-found]
 from opsctl_requests import (  # type: ignore[import-not-found]
     Options,
@@ -27,10 +29,10 @@ class Wsgi:
     def __init__(self, application: Any, options: Options | None = None) -> None:
         self.application = application
         self._options = options or Options.read()
-        self._inner = application
+        self._inner = _limited(application, self._options)
         files = _static_files(self._options)
         if files is not None:
-            files.application = application
+            files.application = self._inner
             self._inner = files
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -75,6 +77,14 @@ class Asgi:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__.get("application"), name)
+
+
+def _limited(application: Any, options: Options) -> Any:
+    """The application behind an admission where the server's threads are known; its own health check always passes."""
+    admission = Admission.of(os.environ)
+    if admission is None:
+        return application
+    return Limited(application, admission, lambda path: bool(options.probe_path) and path == options.probe_path)
 
 
 def adjust_router(module: ModuleType) -> None:

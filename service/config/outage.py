@@ -1,0 +1,73 @@
+"""Whether the database is away: then it is asked by one request at a time, and the others do without it.
+
+A frozen database would otherwise hold every thread for as long as each is ready to wait, again and again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+ASK_AGAIN_SECONDS = 2.0
+RETRY_AFTER_SECONDS = 5
+
+
+class DatabaseAwayError(OperationalError):
+    """It did not answer a moment ago, so it was not asked."""
+
+
+class Outage:
+    """What this process knows of the database; `clock` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed_at: float | None = None
+        self._asking = False
+
+    def reset(self) -> None:
+        """Know nothing."""
+        self.__init__(self._clock)  # type: ignore[misc]
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Around a question. Raises DatabaseAwayError where it is not worth asking yet, or somebody else is asking."""
+        if not self._may_ask():
+            raise DatabaseAwayError("the database did not answer a moment ago")
+        try:
+            yield
+        except DatabaseError as error:
+            self._end(failed=is_away(error))
+            raise
+        except BaseException:
+            self._end(failed=False)
+            raise
+        self._end(failed=False)
+
+    def _may_ask(self) -> bool:
+        with self._lock:
+            if self._failed_at is None:
+                return True
+            if self._asking or self._clock() - self._failed_at < ASK_AGAIN_SECONDS:
+                return False
+            self._asking = True
+            return True
+
+    def _end(self, *, failed: bool) -> None:
+        with self._lock:
+            self._asking = False
+            self._failed_at = self._clock() if failed else None
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the connection failed, and not the statement: one that took too long says nothing about the next."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    return getattr(error.__cause__, "pgcode", None) is None
+
+
+OUTAGE = Outage()
