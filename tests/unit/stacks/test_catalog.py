@@ -1,4 +1,4 @@
-"""Which stacks an environment has, and in which order."""
+"""Which stacks an environment has, what each waits for, and what belongs to a stack beside its template."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ import pytest
 from opsctl.config import naming
 from opsctl.deploy.destroy import REST, WITHOUT_DATA
 from opsctl.stacks import catalog
-from opsctl.stacks.model import FromOutput
+from opsctl.stacks.model import FromContext, FromOutput
 from tests.unit.stacks.reading import NAMES, Stack, environment
 
 
 def names(name: str, **settings: object) -> list[str]:
     return [template.stack for template in catalog.templates(environment(name, **settings))]
-
-
-def test_an_environment_has_the_stacks_it_wants() -> None:
-    base = ["bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app"]
-    assert names("local") == base
-    assert names("dev") == [*base, "dashboard"]
-    assert names("prd") == [*base, "edge", "dashboard"]
 
 
 def test_edge_is_left_out_when_cloudfront_needs_nothing_of_us_east_1() -> None:
@@ -36,6 +29,46 @@ def test_every_stack_comes_after_those_it_depends_on(name: str) -> None:
     for template in catalog.templates(environment(name)):
         assert set(template.depends_on) <= seen, template.stack
         seen.add(template.stack)
+
+
+# In prd, which has every stack. What takes minutes (egress, data, functions, front, upkeep) is made side by side.
+WAITS_FOR = {
+    "bootstrap": set(),
+    "platform": {"bootstrap"},
+    "network": set(),
+    "egress": {"bootstrap", "platform", "network"},
+    "data": {"platform", "network"},
+    "functions": {"bootstrap", "platform", "network"},
+    "front": {"bootstrap", "network"},
+    # Secrets Manager tries the rotation's function when the schedule is made.
+    "upkeep": {"platform", "network", "egress", "data"},
+    "jobs": {"platform", "egress", "data", "functions"},
+    "app": {"platform", "network", "data", "front", "upkeep", "jobs"},
+    "edge": set(),
+    "dashboard": {"bootstrap", "edge"},
+}
+
+
+def test_no_stack_waits_for_more_than_it_needs() -> None:
+    found = {template.stack: set(template.depends_on) for template in catalog.templates(environment("prd"))}
+    assert found == WAITS_FOR
+
+
+def test_only_these_values_come_from_the_deploy() -> None:
+    found = {
+        (template.stack, parameter, source.key)
+        for template in catalog.templates(environment("dev"))
+        for parameter, source in template.parameters.items()
+        if isinstance(source, FromContext)
+    }
+    assert found == {
+        ("bootstrap", "GuardDuty", "guardduty"),
+        ("egress", "NatImageId", "nat_image_id"),
+        ("functions", "DbInitBundleKey", "db_init_bundle_key"),
+        ("jobs", "ImageUri", "image_uri"),
+        ("app", "ImageUri", "image_uri"),
+        ("app", "ServiceRollout", "rollout:web"),
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,15 +113,16 @@ def test_only_what_people_or_policies_type_has_a_name_of_ours(name: str) -> None
     naming = {
         "AliasName", "BucketName", "ClusterName", "DBInstanceIdentifier", "DBParameterGroupName", "DBSubnetGroupName",
         "GroupName", "InstanceProfileName", "LogGroupName", "Name", "RepositoryName", "RoleName", "SubscriptionName",
-        "TopicName", "AlarmName",
+        "TopicName", "AlarmName", "QueueName", "FunctionName", "ServiceName",
     }  # fmt: skip
     allowed = {
         ("AWS::ECS::Cluster", "ClusterName"), ("AWS::ECR::Repository", "RepositoryName"),
         ("AWS::KMS::Alias", "AliasName"), ("AWS::Logs::LogGroup", "LogGroupName"),
+        ("AWS::ECS::Service", "ServiceName"), ("AWS::Route53::RecordSet", "Name"),
     }  # fmt: skip
     found = {
         (resource["Type"], key)
-        for template in catalog.templates(environment(name))[:5]  # those that hold data, and what they need
+        for template in catalog.templates(environment(name))
         for resource in Stack(template).resources.values()
         for key, value in resource.get("Properties", {}).items()
         if key in naming and isinstance(value, str)
