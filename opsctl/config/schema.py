@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from opsctl.config.models import Environment
 SCHEMA_PATH = "docs/environments.schema.json"
 
 
+@functools.cache
 def schema_text() -> str:
     """The schema as committed: draft 2020-12, two blanks of indentation."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
