@@ -8,7 +8,7 @@ from opsctl.config import naming
 from opsctl.deploy.destroy import REST, WITHOUT_DATA
 from opsctl.stacks import catalog
 from opsctl.stacks.model import FromContext, FromOutput
-from tests.unit.stacks.reading import NAMES, Stack, environment
+from tests.unit.stacks.reading import NAMES, environment, stacks
 
 
 def names(name: str, **settings: object) -> list[str]:
@@ -26,9 +26,9 @@ def test_edge_is_left_out_when_cloudfront_needs_nothing_of_us_east_1() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_stack_comes_after_those_it_depends_on(name: str) -> None:
     seen: set[str] = set()
-    for template in catalog.templates(environment(name)):
-        assert set(template.depends_on) <= seen, template.stack
-        seen.add(template.stack)
+    for stack in stacks(name):
+        assert set(stack.template.depends_on) <= seen, stack.template.stack
+        seen.add(stack.template.stack)
 
 
 # In prd, which has every stack. What takes minutes (egress, data, functions, front, upkeep) is made side by side.
@@ -73,17 +73,17 @@ def test_only_these_values_come_from_the_deploy() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_value_that_is_passed_on_is_an_output_of_its_stack(name: str) -> None:
-    stacks = {template.stack: Stack(template) for template in catalog.templates(environment(name))}
-    for stack in stacks.values():
+    outputs = {stack.template.stack: stack.outputs for stack in stacks(name)}
+    for stack in stacks(name):
         for parameter, source in stack.template.parameters.items():
             if isinstance(source, FromOutput):
-                assert source.output in stacks[source.stack].outputs, f"{stack.template.stack}: {parameter}"
+                assert source.output in outputs[source.stack], f"{stack.template.stack}: {parameter}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_has_a_source_and_no_source_lacks_its_parameter(name: str) -> None:
-    for template in catalog.templates(environment(name)):
-        assert set(template.parameters) == set(Stack(template).document.get("Parameters", {}))
+    for stack in stacks(name):
+        assert set(stack.template.parameters) == set(stack.document.get("Parameters", {}))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,11 +101,10 @@ def test_what_holds_data_is_declared_and_kept(name: str) -> None:
         "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::ECR::Repository",
         "AWS::Logs::LogGroup", "AWS::EC2::VPC",
     }  # fmt: skip
-    for template in catalog.templates(environment(name)):
-        stack = Stack(template)
+    for stack in stacks(name):
         found = {logical for logical, resource in stack.resources.items() if resource["Type"] in holds_data}
         primary = {logical for logical in stack.of_type("AWS::RDS::DBInstance") if logical != "Replica"}
-        assert found | primary <= set(template.stateful)
+        assert found | primary <= set(stack.template.stateful)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,8 +121,8 @@ def test_only_what_people_or_policies_type_has_a_name_of_ours(name: str) -> None
     }  # fmt: skip
     found = {
         (resource["Type"], key)
-        for template in catalog.templates(environment(name))
-        for resource in Stack(template).resources.values()
+        for stack in stacks(name)
+        for resource in stack.resources.values()
         for key, value in resource.get("Properties", {}).items()
         if key in naming and isinstance(value, str)
     }
