@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -20,6 +21,7 @@ def schema_path(config: Path) -> Path:
     return config.parent / (found[1] if found else SCHEMA_FILE)
 
 
+@functools.cache
 def schema_text() -> str:
     """The schema as committed: draft 2020-12, two blanks of indentation."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

@@ -8,8 +8,8 @@ import pytest
 from cfnlint.config import ConfigMixIn
 from cfnlint.runner import Runner
 
-from opsctl.stacks import catalog, synth
-from tests.unit.stacks.reading import NAMES, ROOT, Stack, environment, environments
+from opsctl.stacks import synth
+from tests.unit.stacks.reading import NAMES, ROOT, environment, environments, stacks
 
 TEMPLATES = ROOT / "templates"
 # CloudFormation's limits. [UG CFN quotas]
@@ -45,9 +45,9 @@ def test_no_template_names_what_only_a_deploy_knows(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_template_stays_within_cloudformations_limits(name: str) -> None:
-    for template in catalog.templates(environment(name)):
-        document = Stack(template).document
-        assert len(template.body.encode()) <= MAX_BYTES
+    for stack in stacks(name):
+        document = stack.document
+        assert len(stack.template.body.encode()) <= MAX_BYTES
         assert len(document["Resources"]) <= MAX_RESOURCES
         assert len(document.get("Parameters", {})) <= MAX_PARAMETERS
         assert len(document.get("Outputs", {})) <= MAX_OUTPUTS
@@ -66,10 +66,10 @@ def test_cfn_lint_finds_nothing_in_any_template() -> None:
 
 def test_no_other_lint_rule_is_left_out() -> None:
     ignored = {
-        (name, rule)
-        for env in environments().values()
-        for template in catalog.templates(env)
-        for name, resource in Stack(template).resources.items()
+        (logical, rule)
+        for name in NAMES
+        for stack in stacks(name)
+        for logical, resource in stack.resources.items()
         for rule in resource.get("Metadata", {}).get("cfn-lint", {}).get("config", {}).get("ignore_checks", [])
     }
     assert ignored <= {("Database", "W3691"), ("Replica", "E3020")}

@@ -51,8 +51,7 @@ def test_a_frozen_database_takes_no_liveness_and_no_stored_answer_away(server: P
     slowest = 0.0
     with server.frozen():
         askers = [
-            threading.Thread(target=lambda n=number: answers.append(get(port, f"{OTHER}l{n}")))  # type: ignore[misc]
-            for number in range(24)
+            threading.Thread(target=lambda n=number: answers.append(get(port, f"{OTHER}l{n}"))) for number in range(24)
         ]
         for asker in askers:
             asker.start()

@@ -100,7 +100,7 @@ def command_of(process: Process) -> tuple[str, ...]:
     return (process.command or ()) if isinstance(process, Web | Worker) else ()
 
 
-_TCP = {"tcp_keepalive_time": "30", "tcp_keepalive_intvl": "10", "tcp_keepalive_probes": "3", "tcp_retries2": "8"}
+_TCP = {"tcp_keepalive_time": "30", "tcp_keepalive_intvl": "10", "tcp_keepalive_probes": "3", "tcp_retries2": "7"}
 # What `timeout` ends with: 124, or 137 when SIGKILL was needed.
 TIMED_OUT = (124, 137)
 

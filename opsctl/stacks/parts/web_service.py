@@ -55,7 +55,8 @@ def rolling() -> ecs.DeploymentConfiguration:
     without the breaker it would hold the stack for hours.
 
     A deployment is done when all new tasks are healthy. The old ones are drained and end in the background, so that a
-    release does not wait for the slowest of them. [UG ECS early-success-criteria]
+    release does not wait for the slowest of them. [UG ECS early-success-criteria] No alarms take part: they would
+    need a bake time.
 
     The breaker trips after failures of half the desired count, bounded to 3-200: three of them for a service of one
     task. ResetOnHealthyTask defaults to true, which lets a release that flaps start tasks for ever. Rebalancing between

@@ -13,12 +13,7 @@ from opsctl.aws.errors import AwsRefusedError
 from .clients import client, stubbed
 
 
-@mock_aws
-def test_the_zones_are_those_of_the_region() -> None:
-    assert {"us-east-1a", "us-east-1b"} <= set(Account(client).zones())
-
-
-def test_zones_that_are_not_available_and_local_zones_are_left_out() -> None:
+def test_the_zones_are_those_of_the_region_but_for_local_ones_and_those_not_available() -> None:
     sent = {"Filters": [{"Name": "zone-type", "Values": ["availability-zone"]}]}
     zones = [
         {"ZoneName": "us-east-1a", "ZoneId": "use1-az6", "State": "available"},

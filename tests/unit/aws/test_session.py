@@ -65,11 +65,14 @@ def test_an_unknown_profile_is_refused_before_any_call(monkeypatch: pytest.Monke
         Aws("us-east-1").client("sts")
 
 
-def test_an_endpoint_where_nobody_listens_is_one_sentence() -> None:
+def test_an_endpoint_where_nobody_listens_is_tried_again_and_then_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
     aws = Aws("us-east-1", Endpoint("http://127.0.0.1:9", "1"))
     with pytest.raises(AwsError, match="can't be reached") as caught:
         aws.cloudformation.stacks()
     assert caught.value.exit_code == ExitCode.FAILED
+    assert len(waits) == 2
 
 
 def test_every_service_is_reached_through_the_session() -> None:

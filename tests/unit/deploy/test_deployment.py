@@ -10,6 +10,7 @@ import pytest
 
 from opsctl.aws.ecs import Task
 from opsctl.aws.s3 import StoredObject
+from opsctl.deploy import stackrun
 from opsctl.deploy.deployment import DeployResult
 from opsctl.deploy.events import Emit, Event, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
@@ -310,7 +311,8 @@ def test_once_the_lock_is_lost_nothing_more_is_written(step: str, call: tuple[st
     assert CURRENT not in world.aws.s3.objects
 
 
-def test_what_another_deploy_did_between_plan_and_lock_is_not_done_again() -> None:
+def test_what_another_deploy_did_between_plan_and_lock_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stackrun, "_OVERTAKEN_SECONDS", 0.0)
     world = World()
     late = world.deployment()
     plan = late.plan()

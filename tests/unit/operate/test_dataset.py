@@ -80,7 +80,7 @@ class Desk:
             aws=regional,
             env=environment("dev"),
             is_local=True,
-            poll_seconds=0.1,
+            poll_seconds=0.0,
             workspace=SimpleNamespace(root=self.root),
             templates=tuple(template(stack) for stack in OUTPUTS),
             unwanted=(),

@@ -11,6 +11,7 @@ import yaml
 
 from opsctl.config import loader
 from opsctl.config.models import Environment
+from opsctl.stacks import catalog
 from opsctl.stacks.model import StackTemplate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -100,6 +101,12 @@ class Stack:
     def outputs(self) -> dict[str, Any]:
         """Name -> value."""
         return {name: output["Value"] for name, output in self.document.get("Outputs", {}).items()}
+
+
+@functools.cache
+def stacks(name: str) -> tuple[Stack, ...]:
+    """All stacks of a committed environment, in order, rendered once: to be read, not changed."""
+    return tuple(Stack(template) for template in catalog.templates(environment(name)))
 
 
 def statements(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

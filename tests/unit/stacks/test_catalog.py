@@ -1,4 +1,4 @@
-"""Which stacks an environment has, and in which order."""
+"""Which stacks an environment has, what each waits for, and what belongs to a stack beside its template."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ import pytest
 from opsctl.config import naming
 from opsctl.deploy.destroy import REST, WITHOUT_DATA
 from opsctl.stacks import catalog
-from opsctl.stacks.model import FromOutput
-from tests.unit.stacks.reading import NAMES, Stack, environment
+from opsctl.stacks.model import FromContext, FromOutput
+from tests.unit.stacks.reading import NAMES, environment, stacks
 
 
 def names(name: str, **settings: object) -> list[str]:
     return [template.stack for template in catalog.templates(environment(name, **settings))]
-
-
-def test_an_environment_has_the_stacks_it_wants() -> None:
-    base = ["bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app"]
-    assert names("local") == base
-    assert names("dev") == [*base, "dashboard"]
-    assert names("prd") == [*base, "edge", "dashboard"]
 
 
 def test_edge_is_left_out_when_cloudfront_needs_nothing_of_us_east_1() -> None:
@@ -33,24 +26,64 @@ def test_edge_is_left_out_when_cloudfront_needs_nothing_of_us_east_1() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_stack_comes_after_those_it_depends_on(name: str) -> None:
     seen: set[str] = set()
-    for template in catalog.templates(environment(name)):
-        assert set(template.depends_on) <= seen, template.stack
-        seen.add(template.stack)
+    for stack in stacks(name):
+        assert set(stack.template.depends_on) <= seen, stack.template.stack
+        seen.add(stack.template.stack)
+
+
+# In prd, which has every stack. What takes minutes (egress, data, functions, front, upkeep) is made side by side.
+WAITS_FOR = {
+    "bootstrap": set(),
+    "platform": {"bootstrap"},
+    "network": set(),
+    "egress": {"bootstrap", "platform", "network"},
+    "data": {"platform", "network"},
+    "functions": {"bootstrap", "platform", "network"},
+    "front": {"bootstrap", "network"},
+    # Secrets Manager tries the rotation's function when the schedule is made.
+    "upkeep": {"platform", "network", "egress", "data"},
+    "jobs": {"platform", "egress", "data", "functions"},
+    "app": {"platform", "network", "data", "front", "upkeep", "jobs"},
+    "edge": set(),
+    "dashboard": {"bootstrap", "edge"},
+}
+
+
+def test_no_stack_waits_for_more_than_it_needs() -> None:
+    found = {template.stack: set(template.depends_on) for template in catalog.templates(environment("prd"))}
+    assert found == WAITS_FOR
+
+
+def test_only_these_values_come_from_the_deploy() -> None:
+    found = {
+        (template.stack, parameter, source.key)
+        for template in catalog.templates(environment("dev"))
+        for parameter, source in template.parameters.items()
+        if isinstance(source, FromContext)
+    }
+    assert found == {
+        ("bootstrap", "GuardDuty", "guardduty"),
+        ("egress", "NatImageId", "nat_image_id"),
+        ("functions", "DbInitBundleKey", "db_init_bundle_key"),
+        ("jobs", "ImageUri", "image_uri"),
+        ("app", "ImageUri", "image_uri"),
+        ("app", "ServiceRollout", "rollout:web"),
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_value_that_is_passed_on_is_an_output_of_its_stack(name: str) -> None:
-    stacks = {template.stack: Stack(template) for template in catalog.templates(environment(name))}
-    for stack in stacks.values():
+    outputs = {stack.template.stack: stack.outputs for stack in stacks(name)}
+    for stack in stacks(name):
         for parameter, source in stack.template.parameters.items():
             if isinstance(source, FromOutput):
-                assert source.output in stacks[source.stack].outputs, f"{stack.template.stack}: {parameter}"
+                assert source.output in outputs[source.stack], f"{stack.template.stack}: {parameter}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_has_a_source_and_no_source_lacks_its_parameter(name: str) -> None:
-    for template in catalog.templates(environment(name)):
-        assert set(template.parameters) == set(Stack(template).document.get("Parameters", {}))
+    for stack in stacks(name):
+        assert set(stack.template.parameters) == set(stack.document.get("Parameters", {}))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,11 +101,10 @@ def test_what_holds_data_is_declared_and_kept(name: str) -> None:
         "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::ECR::Repository",
         "AWS::Logs::LogGroup", "AWS::EC2::VPC",
     }  # fmt: skip
-    for template in catalog.templates(environment(name)):
-        stack = Stack(template)
+    for stack in stacks(name):
         found = {logical for logical, resource in stack.resources.items() if resource["Type"] in holds_data}
         primary = {logical for logical in stack.of_type("AWS::RDS::DBInstance") if logical != "Replica"}
-        assert found | primary <= set(template.stateful)
+        assert found | primary <= set(stack.template.stateful)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,16 +112,17 @@ def test_only_what_people_or_policies_type_has_a_name_of_ours(name: str) -> None
     naming = {
         "AliasName", "BucketName", "ClusterName", "DBInstanceIdentifier", "DBParameterGroupName", "DBSubnetGroupName",
         "GroupName", "InstanceProfileName", "LogGroupName", "Name", "RepositoryName", "RoleName", "SubscriptionName",
-        "TopicName", "AlarmName",
+        "TopicName", "AlarmName", "QueueName", "FunctionName", "ServiceName",
     }  # fmt: skip
     allowed = {
         ("AWS::ECS::Cluster", "ClusterName"), ("AWS::ECR::Repository", "RepositoryName"),
         ("AWS::KMS::Alias", "AliasName"), ("AWS::Logs::LogGroup", "LogGroupName"),
+        ("AWS::ECS::Service", "ServiceName"), ("AWS::Route53::RecordSet", "Name"),
     }  # fmt: skip
     found = {
         (resource["Type"], key)
-        for template in catalog.templates(environment(name))[:5]  # those that hold data, and what they need
-        for resource in Stack(template).resources.values()
+        for stack in stacks(name)
+        for resource in stack.resources.values()
         for key, value in resource.get("Properties", {}).items()
         if key in naming and isinstance(value, str)
     }

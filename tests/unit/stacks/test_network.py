@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from itertools import combinations
 from typing import Any
 
@@ -10,22 +11,11 @@ import pytest
 
 from opsctl.stacks import network
 from opsctl.stacks.parts.subnets import address_plan
-from tests.unit.stacks.reading import NAMES, Stack, environment, ref, sub
+from tests.unit.stacks.reading import NAMES, Stack, environment, ref
 
 
 def build(name: str, **settings: Any) -> Stack:
     return Stack(network.build(environment(name, **settings)))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_zone_has_one_public_and_one_private_subnet(name: str) -> None:
-    stack = build(name)
-    for letter in environment(name).vpc.availability_zones:
-        public, private = stack[f"Public{letter.upper()}Subnet"], stack[f"Private{letter.upper()}Subnet"]
-        assert public["AvailabilityZone"] == private["AvailabilityZone"] == sub(f"${{AWS::Region}}{letter}")
-        assert public["CidrBlock"].endswith("/26")
-        assert private["CidrBlock"].endswith("/22")
-        assert public["MapPublicIpOnLaunch"] is private["MapPublicIpOnLaunch"] is False
 
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/16", "10.0.0.0/18", "10.0.0.0/20", "172.16.128.0/19"])
@@ -43,38 +33,39 @@ def test_adding_a_zone_moves_no_other_zones_addresses() -> None:
     assert set(two) < set(four)
 
 
-def test_private_subnets_each_have_a_route_table() -> None:
-    associations = build("prd").of_type("AWS::EC2::SubnetRouteTableAssociation")
-    tables = [one["RouteTableId"]["Ref"] for one in associations.values()]
-    assert sorted(tables) == [
-        "PrivateARouteTable", "PrivateBRouteTable", "PrivateCRouteTable", *["PublicRouteTable"] * 3
-    ]  # fmt: skip
+def other_sides(stack: Stack, direction: str, group: str) -> set[tuple[str, int, int]]:
+    """(other group, first port, last port) of a group's `Ingress` or `Egress` rules."""
+    side = {"Ingress": "SourceSecurityGroupId", "Egress": "DestinationSecurityGroupId"}[direction]
+    return {
+        (rule[side]["Ref"], rule["FromPort"], rule["ToPort"])
+        for rule in stack.of_type(f"AWS::EC2::SecurityGroup{direction}").values()
+        if rule["GroupId"] == ref(group)
+    }
 
 
-def test_the_route_to_the_internet_waits_for_the_gateways_attachment() -> None:
-    assert build("dev").attribute("PublicDefaultRoute", "DependsOn") == "InternetGatewayAttachment"
+def test_the_service_is_reached_on_its_port_by_the_load_balancer_only() -> None:
+    stack = build("dev", application__web__port=9000)
+    assert other_sides(stack, "Ingress", "ServiceSecurityGroup") == {("LoadBalancerSecurityGroup", 9000, 9000)}
+    assert other_sides(stack, "Egress", "LoadBalancerSecurityGroup") == {("ServiceSecurityGroup", 9000, 9000)}
 
 
-def test_the_vpc_counts_as_something_that_must_not_be_replaced_by_chance() -> None:
-    assert build("dev").template.stateful == ("Vpc",)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"application__web__allow": ("203.0.113.0/24", "2001:db8::/32")}, {"security__egress": (443, 587)},
+     {"security__egress": None}],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["dev", "prd"])
+def test_every_rule_says_what_it_is_for_in_characters_that_ec2_takes(name: str, settings: dict[str, Any]) -> None:
+    stack = build(name, **settings)
+    rules = [rule for group in stack.of_type("AWS::EC2::SecurityGroup").values() for rule in group["SecurityGroupEgress"]]  # noqa: E501  # fmt: skip
+    for direction in ("Ingress", "Egress"):
+        rules += stack.of_type(f"AWS::EC2::SecurityGroup{direction}").values()
+    # [API AuthorizeSecurityGroupIngress]
+    assert all(re.fullmatch(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}", rule["Description"]) for rule in rules)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_has_the_agreed_outputs(name: str) -> None:
-    outputs = build(name).outputs
-    groups = ("LoadBalancer", "Service", "Jobs", "DbInit", "Database", "Rotation")
-    for group in groups:
-        assert outputs[f"{group}SecurityGroupId"] == {"Fn::GetAtt": [f"{group}SecurityGroup", "GroupId"]}
-    letters = environment(name).vpc.availability_zones
-    for output, kind, what in (
-        ("PublicSubnetIds", "Public", "Subnet"),
-        ("PrivateSubnetIds", "Private", "Subnet"),
-        ("PrivateRouteTableIds", "Private", "RouteTable"),
-    ):
-        expected = [",", [ref(f"{kind}{letter.upper()}{what}") for letter in letters]]
-        assert outputs[output] == {"Fn::Join": expected}
-    assert ("EndpointSecurityGroupId" in outputs) == environment(name).vpc.interface_endpoints
-
-
-def test_it_waits_for_no_other_stack() -> None:
-    assert build("prd").template.depends_on == ()
+def test_groups_have_no_names_and_fixed_descriptions_so_that_no_setting_replaces_them() -> None:
+    groups = [build(name).of_type("AWS::EC2::SecurityGroup") for name in NAMES]
+    for name in groups[0]:
+        assert len({str(found[name]["GroupDescription"]) for found in groups}) == 1
+    assert not any("GroupName" in group for found in groups for group in found.values())

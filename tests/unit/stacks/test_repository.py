@@ -43,28 +43,6 @@ def test_the_policy_is_small_enough_for_ecr() -> None:
     assert len(lifecycle_text(tuple(f"environment-{number}" for number in range(20)))) < 30_720
 
 
-def test_tags_are_immutable_and_images_are_scanned() -> None:
-    for name in ("dev", "hml"):
-        stack = Stack(platform.build(environment(name)))
-        assert stack["Repository"]["ImageTagMutability"] == "IMMUTABLE"
-        assert stack["Repository"]["ImageScanningConfiguration"] == {"ScanOnPush": True}
-        assert "EmptyOnDelete" not in stack["Repository"]
-        assert stack.attribute("Repository", "DeletionPolicy") == "RetainExceptOnCreate"
-        assert "Repository" in stack.template.stateful
-
-
-def test_only_the_managing_environment_makes_it() -> None:
-    assert "Repository" not in Stack(platform.build(environment("prd"))).resources
-
-
-def test_customer_keys_encrypt_it() -> None:
-    strict = Stack(platform.build(environment("hml")))["Repository"]["EncryptionConfiguration"]
-    assert strict == {"EncryptionType": "KMS", "KmsKey": {"Fn::GetAtt": ["DataKey", "Arn"]}}
-    relaxed = Stack(platform.build(environment("dev")))
-    assert relaxed["Repository"]["EncryptionConfiguration"] == {"EncryptionType": "AES256"}
-    assert relaxed.skips("Repository") == {"CKV_AWS_136"}
-
-
 def test_other_accounts_pull_and_tag_but_upload_nothing() -> None:
     policy = reader_policy(("111122223333",))
     actions = {action for one in policy["Statement"] for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])}  # noqa: E501  # fmt: skip
