@@ -38,9 +38,9 @@ class Project:
         """Run the command line here."""
         return opsctl(*arguments, cwd=self.root, timeout=timeout)
 
-    def deploy(self, *arguments: str) -> Ran:
+    def deploy(self, *arguments: str, timeout: float = 300) -> Ran:
         """Deploy, and fail the test with everything that was printed when it does not succeed."""
-        ran = self.opsctl("deploy", "--env", "local", "--json", *arguments)
+        ran = self.opsctl("deploy", "--env", "local", "--json", *arguments, timeout=timeout)
         assert ran.code == 0, ran.err
         return ran
 

@@ -19,6 +19,7 @@ from .strangers import Stranger, create_superuser, reads_the_environment, startp
 # Packages and engines take about a minute for each of them.
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres, pytest.mark.soak]
 TOKEN = "token-4c81ab-secret"
+BUSY = 900  # seconds for an image with forty packages where others work as well
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def press(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert [line.partition(" (")[0] for line in said["missing"]] == ["The secret PAYMENT_TOKEN"]
     try:
         assert made.opsctl("secret", "set", "PAYMENT_TOKEN", stdin=TOKEN).code == 0
-        made.deploy()
+        made.deploy(timeout=BUSY)
         yield made
     finally:
         made.target.reset()
@@ -129,7 +130,7 @@ def magazine(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iter
     # The base of these tests has another Python than the template's Dockerfile.
     file.write_text(re.sub(r'python: "3.\d+"', 'python: "3.13"', file.read_text()))
     try:
-        made.deploy("--runtime", "containers")
+        made.deploy("--runtime", "containers", timeout=BUSY)
         yield made
     finally:
         made.target.reset()
