@@ -181,8 +181,21 @@ class Target:
         from opsctl.local.settings import LocalSettings
         from opsctl.local.target import LocalTarget
 
-        settings = LocalSettings.from_environment(region=self.env.region, runtime=self.runtime)
+        runtime = self.runtime or self._only_runtime
+        settings = LocalSettings.from_environment(region=self.env.region, runtime=runtime)
         return LocalTarget(self.workspace.root, settings=settings)
+
+    @property
+    def _only_runtime(self) -> Runtime | None:
+        """Containers for a new target whose image alone says how the web starts: a process would have no command."""
+        from opsctl.local.runtime import recorded
+        from opsctl.local.state import StateDir
+
+        application = self.env.application
+        made_elsewhere = application.dockerfile is not None or application.image is not None
+        if not made_elsewhere or application.web.command or recorded(StateDir.of(self.workspace.root)) is not None:
+            return None
+        return "containers"
 
     @cached_property
     def endpoints(self) -> LocalEndpoints:

@@ -24,8 +24,8 @@ class Advice:
     fills: list[Fill] = field(default_factory=list)
 
 
-def advise(findings: Findings) -> Advice:
-    """What the settings leave open."""
+def advise(findings: Findings, dockerfile: str) -> Advice:
+    """What the settings leave open. `dockerfile`: what the image is built from, if not by opsctl."""
     settings, advice = findings.settings, Advice()
     if not settings.module:
         advice.missing.append("No file names the settings module: write it as application.settings.")
@@ -34,7 +34,7 @@ def advise(findings: Findings) -> Advice:
         return advice
     _basics(settings, advice)
     _database(settings, advice)
-    _static(findings, advice)
+    _static(findings, advice, dockerfile)
     _search(findings, advice)
     if settings.imports_os is False and any("os.environ" in each for each in advice.missing):
         advice.missing.insert(0, f"{settings.files[-1]} does not import os, which the lines below need: import os")
@@ -89,12 +89,18 @@ def _database(settings: Settings, advice: Advice) -> None:
         advice.missing.append(f"The database is written out at {item.source}. Write: {_POSTGRESQL}")
 
 
-def _static(findings: Findings, advice: Advice) -> None:
+def _static(findings: Findings, advice: Advice, dockerfile: str) -> None:
     settings = findings.settings
     if "STATIC_ROOT" in settings.assigned:
         return
     if "django.contrib.staticfiles" not in settings.strings("APPS"):
         advice.collects = False
+        return
+    if dockerfile:
+        advice.missing.append(
+            f"{settings.files[-1]} sets no STATIC_ROOT, into which {dockerfile} has to collect static files. "
+            'Write: STATIC_ROOT = BASE_DIR / "staticfiles"'
+        )
         return
     advice.assumed.append(f"opsctl collects and serves static files, as {settings.files[-1]} sets no STATIC_ROOT")
 

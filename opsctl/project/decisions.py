@@ -92,7 +92,7 @@ def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
                 f"static files that `{findings.frontend.script}` builds before the deploy",
                 findings.frontend.source,
             )
-    advice = advise(findings)
+    advice = advise(findings, made.dockerfile)
     made.collects = advice.collects
     _web(made, findings)
     _release(made, findings)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from opsctl.local.target import LocalTarget
@@ -37,9 +38,9 @@ class Project:
         """Run the command line here."""
         return opsctl(*arguments, cwd=self.root, timeout=timeout)
 
-    def deploy(self, *arguments: str) -> Ran:
+    def deploy(self, *arguments: str, timeout: float = 300) -> Ran:
         """Deploy, and fail the test with everything that was printed when it does not succeed."""
-        ran = self.opsctl("deploy", "--env", "local", "--json", *arguments)
+        ran = self.opsctl("deploy", "--env", "local", "--json", *arguments, timeout=timeout)
         assert ran.code == 0, ran.err
         return ran
 
@@ -67,6 +68,15 @@ class Project:
         command = [str(tool("awscli", "aws")), "--endpoint-url", endpoint, "--output", "json", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
+
+    def client(self, name: str) -> Any:
+        """A client of the emulator."""
+        found = self.target.ensure_started()
+        return boto3.client(
+            name,  # type: ignore[call-overload]
+            endpoint_url=found.endpoint_url, region_name=found.region,
+            aws_access_key_id=found.access_key, aws_secret_access_key=found.secret_key,
+        )  # fmt: skip
 
 
 def make_project(folder: Path) -> Project:

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from opsctl.images.layers import Entry, Layer, compress, entries_of, write_layer
@@ -51,19 +49,10 @@ class ContainerProject(Project):
         found = self.target.status().containers
         return [each for each in found if f"-{kind}" in each.name and each.status.startswith("Up")]
 
-    def client(self, name: str) -> Any:
-        """A client of the emulator."""
-        found = self.target.ensure_started()
-        return boto3.client(
-            name,  # type: ignore[call-overload]
-            endpoint_url=found.endpoint_url, region_name=found.region,
-            aws_access_key_id=found.access_key, aws_secret_access_key=found.secret_key,
-        )  # fmt: skip
-
 
 @contextmanager
-def container_project(folder: Path) -> Iterator[ContainerProject]:
-    """A checkout that was never deployed; podman and the base are at hand as long as it is, docker is not."""
+def container_machine(folder: Path) -> Iterator[Engines]:
+    """A machine on which podman and the base are at hand, and docker is not; commands that are run there find both."""
     program("podman")
     with registry(folder / "registry", protected=False) as running, engines(folder / "engines") as tools:
         tools.trust(running.host)
@@ -73,11 +62,18 @@ def container_project(folder: Path) -> Iterator[ContainerProject]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
-            project = ContainerProject(make_project(folder / "project").root, tools)
-            try:
-                yield project
-            finally:
-                project.target.reset()
+            yield tools
+
+
+@contextmanager
+def container_project(folder: Path) -> Iterator[ContainerProject]:
+    """A checkout that was never deployed, on a machine with containers."""
+    with container_machine(folder) as tools:
+        project = ContainerProject(make_project(folder / "project").root, tools)
+        try:
+            yield project
+        finally:
+            project.target.reset()
 
 
 def _serve_images(running: Registry, store: ImageStore) -> str:

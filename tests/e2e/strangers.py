@@ -77,14 +77,44 @@ class Browser:
 
     def log_in(self, path: str, user: str, password: str) -> str:
         """The page after the login form."""
-        token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(path)[1])[0]
+        token = self._token(path)
         form = {"csrfmiddlewaretoken": token, "username": user, "password": password}
+        return self._post(path, urllib.parse.urlencode(form).encode(), "application/x-www-form-urlencoded")
+
+    def upload(self, path: str, fields: dict[str, str], file: tuple[str, bytes]) -> str:
+        """The page after a form with one file, whose field is `file`."""
+        token = self._token(path)
+        name, content = file
+        parts = [
+            f'Content-Disposition: form-data; name="{each}"\r\n\r\n{value}'.encode()
+            for each, value in {"csrfmiddlewaretoken": token, **fields}.items()
+        ]
+        head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'
+        body = b"".join(b"--limit\r\n" + each + b"\r\n" for each in [*parts, head.encode() + content])
+        return self._post(path, body + b"--limit--\r\n", "multipart/form-data; boundary=limit")
+
+    def _token(self, path: str) -> str:
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(path)[1])
+        assert found, f"{path} shows no form"
+        return found[1]
+
+    def _post(self, path: str, body: bytes, kind: str) -> str:
         request = urllib.request.Request(  # noqa: S310
-            self.url + path, urllib.parse.urlencode(form).encode(), {"Referer": self.url + path}
+            self.url + path, body, {"Referer": self.url + path, "Content-Type": kind}
         )
-        with self._opener.open(request, timeout=20) as answer:
-            body: str = answer.read().decode()
-        return body
+        with self._opener.open(request, timeout=60) as answer:
+            text: str = answer.read().decode()
+        return text
+
+
+def create_superuser(project: Stranger, user: str, password: str) -> None:
+    """`createsuperuser` as a one-off task; the password is on no command line."""
+    made = project.opsctl(
+        "run", "--pass", "DJANGO_SUPERUSER_PASSWORD", "--json", "--", "manage.py", "createsuperuser", "--no-input",
+        "--username", user, "--email", f"{user}@example.com",
+        env={"DJANGO_SUPERUSER_PASSWORD": password},
+    )  # fmt: skip
+    assert (made.code, made.json["exit_code"]) == (0, 0), made.err
 
 
 def startproject(folder: Path) -> Stranger:

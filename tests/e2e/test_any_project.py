@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .strangers import Stranger, reads_the_environment, startproject
+from .strangers import Stranger, create_superuser, reads_the_environment, startproject
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 CANARY = "canary-7f3a91-secret"
@@ -33,11 +33,7 @@ def test_a_new_site_answers_with_its_admin_and_a_superuser_logs_in(shop: Strange
     assert status == 200
     assert "csrfmiddlewaretoken" in page
     assert browser.get("/static/admin/css/base.css")[0] == 200
-    made = shop.opsctl(
-        "run", "--pass", "DJANGO_SUPERUSER_PASSWORD", "--json", "--", "manage.py", "createsuperuser", "--no-input",
-        "--username", "ann", "--email", "ann@example.com", env={"DJANGO_SUPERUSER_PASSWORD": "a-long-password"},
-    )  # fmt: skip
-    assert (made.code, made.json["exit_code"]) == (0, 0), made.err
+    create_superuser(shop, "ann", "a-long-password")
     assert "Products" in browser.log_in("/admin/login/?next=/admin/", "ann", "a-long-password")
     assert shop.deploy().json["changed"] is False
     assert shop.opsctl("init", "--json").json["already_initialised"]

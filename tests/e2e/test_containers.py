@@ -213,6 +213,7 @@ def test_a_machine_without_an_engine_is_told_and_nothing_is_started(
     assert ran.code == 1
     assert ran.err.splitlines() == [
         "Error: No container engine answers on this machine (docker is not installed; podman is not installed).",
-        "Next: Start docker or install podman, or leave --runtime away: processes need no engine.",
+        "Next: Start docker or install podman, or leave --runtime away: processes need no engine, "
+        "and a command of application.web in place of the image's own.",
     ]
     assert not new_project.target.status().running

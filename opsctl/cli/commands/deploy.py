@@ -51,7 +51,7 @@ def deploy(
         str | None,
         typer.Option(
             "--runtime", metavar="KIND", show_default=False,
-            help="Local environments: processes (a new one's default) or containers (docker or podman).",
+            help="Local environments: processes or containers (docker or podman); kept from the first start on.",
         ),
     ] = None,
     locked: LockedOption = None,

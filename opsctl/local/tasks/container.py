@@ -204,7 +204,7 @@ def task_environment(launch: Launch) -> dict[str, str]:
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
         **({"PORT": str(launch.settings.ports[0])} if launch.settings.ports else {}),
     }
-    return {**base, **given, "BIND_HOST": launch.address}
+    return {**base, **given, "BIND_HOST": launch.address, "OPSCTL_LISTEN_ADDRESS": launch.address}
 
 
 def process_environment(launch: Launch, state: StateDir, start: Start, image: Path) -> dict[str, str]:

@@ -168,5 +168,6 @@ def find_engine(state: StateDir) -> ContainerEngine:
     raise EngineError(
         f"No container engine answers on this machine ({'; '.join(reasons)}).",
         code="no-container-engine",
-        hint="Start docker or install podman, or leave --runtime away: processes need no engine.",
+        hint="Start docker or install podman, or leave --runtime away: processes need no engine, "
+        "and a command of application.web in place of the image's own.",
     )

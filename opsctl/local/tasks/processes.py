@@ -15,6 +15,7 @@ network interfaces do.
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import random
 import secrets
@@ -214,7 +215,7 @@ class ProcessContainers:
             environment=options.get("environment") or {},
             labels=labels,
             settings=settings,
-            address=_free_address(settings.ports),
+            address=free_address(settings.ports),
             directory=self._state.tasks / container_id[:16],
         )
 
@@ -272,8 +273,9 @@ def pause_after(crashes: int) -> float:
     return 0.0 if crashes < 2 else float(min(0.5 * 2 ** (crashes - 2), 10.0))
 
 
-def _free_address(ports: Sequence[int]) -> str:
+def free_address(ports: Sequence[int]) -> str:
     """A loopback address on which all of `ports` are free."""
+    taken = False
     for _ in range(50):
         address = str(ipaddress.IPv4Address(_FIRST_ADDRESS + random.randrange(_ADDRESSES)))
         with contextlib.ExitStack() as stack:
@@ -281,9 +283,16 @@ def _free_address(ports: Sequence[int]) -> str:
                 for port in ports or (0,):
                     probe = stack.enter_context(socket.socket())
                     probe.bind((address, port))
-            except OSError:
+            except OSError as error:
+                taken = taken or error.errno == errno.EADDRINUSE
                 continue
             return address
+    if taken:
+        raise OpsctlError(
+            f"Port {' or '.join(map(str, ports))} is taken at every loopback address of this machine.",
+            code="port-taken",
+            hint="End what listens at 0.0.0.0, or give application.web another port.",
+        )
     raise OpsctlError(
         "This system answers for 127.0.0.1 only, and the local target gives each task a loopback address of its own.",
         code="no-loopback-addresses",

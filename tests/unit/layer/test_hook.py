@@ -160,3 +160,20 @@ def test_a_django_that_looks_different_is_told(project: Path) -> None:
     out, err = run("from django.core import wsgi; print(wsgi.other)", project, OPSCTL_PROXY="1")
     assert out == "1"
     assert err.startswith("opsctl: the hook could not change django.core.wsgi: AttributeError")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("0.0.0.0", "127.64.0.9"), ("", "127.64.0.9"), ("127.0.0.1", "127.0.0.1")],  # noqa: S104
+)
+def test_what_would_listen_everywhere_listens_at_the_tasks_address(asked: str, found: str) -> None:
+    code = (
+        "import socket; probe = socket.socket(); probe.bind(('127.64.0.9', 0)); port = probe.getsockname()[1]\n"
+        f"probe.close(); server = socket.socket(); server.bind(({asked!r}, port)); print(server.getsockname()[0])"
+    )
+    assert run(code, OPSCTL_LISTEN_ADDRESS="127.64.0.9") == (found, "")
+
+
+def test_who_binds_to_no_port_in_particular_is_left_alone() -> None:
+    code = "import socket; client = socket.socket(); client.bind(('', 0)); print(client.getsockname()[0])"
+    assert run(code, OPSCTL_LISTEN_ADDRESS="127.64.0.9") == ("0.0.0.0", "")  # noqa: S104

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
+from opsctl.errors import OpsctlError
 from opsctl.local.state import StateDir
 from opsctl.local.tasks.container import process_environment
 from opsctl.local.tasks.images import Start
-from opsctl.local.tasks.processes import ProcessContainers, pause_after
+from opsctl.local.tasks.processes import ProcessContainers, free_address, pause_after
 from tests.unit.local.launches import launch
 
 
@@ -34,6 +36,7 @@ def test_it_overrides_where_a_task_listens_and_writes() -> None:
     found = environment({"BIND_HOST": "0.0.0.0", "DATA_DIR": "/data"})  # noqa: S104
 
     assert (found["BIND_HOST"], found["DATA_DIR"]) == ("127.64.0.9", "/state/volumes/app")
+    assert found["OPSCTL_LISTEN_ADDRESS"] == "127.64.0.9"
 
 
 def test_it_names_the_region_of_the_task() -> None:
@@ -63,3 +66,11 @@ def test_it_waits_longer_after_each_crash_in_a_row() -> None:
 )
 def test_it_knows_the_addresses_of_tasks(address: str, ours: bool) -> None:
     assert ProcessContainers.is_task(address) is ours
+
+
+def test_a_port_that_is_taken_everywhere_is_told() -> None:
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))  # noqa: S104  nothing listens there
+        with pytest.raises(OpsctlError, match=f"Port {other.getsockname()[1]} is taken at every loopback") as caught:
+            free_address([other.getsockname()[1]])
+    assert caught.value.code == "port-taken"

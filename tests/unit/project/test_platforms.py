@@ -374,3 +374,16 @@ def test_a_package_json_without_such_a_build_counts_for_nothing(tmp_path: Path, 
     done = init(tmp_path, {**shop(), "package.json": f'{{"scripts": {scripts}}}'})
     assert done.env.application.include == ()
     assert "package.json" not in done.text
+
+
+def test_an_image_of_their_own_needs_a_place_for_static_files(tmp_path: Path) -> None:
+    """opsctl collects into a place of its own, which a Dockerfile can't know of."""
+    files = {**shop(), "requirements.txt": "django\n", "Dockerfile": "FROM python:3.13-slim\nCMD gunicorn shop.wsgi\n"}
+    files["shop/settings.py"] = files["shop/settings.py"].replace("STATIC_ROOT", "OTHER")
+    wanted = "sets no STATIC_ROOT, into which Dockerfile has to collect"
+    native = init(tmp_path / "native", files)
+    assert any(line.startswith("opsctl collects and serves") for line in native.said.assumed)
+    assert not any(wanted in line for line in native.said.missing)
+    docker = init(tmp_path / "docker", {**files, "heroku.yml": "build: {docker: {web: Dockerfile}}"})
+    assert any(wanted in line for line in docker.said.missing)
+    assert not any("opsctl collects" in line for line in docker.said.assumed)

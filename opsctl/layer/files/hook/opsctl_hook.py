@@ -1,10 +1,12 @@
 """Waits for the modules that make a Django application, and wraps what they make.
 
-Only this much is loaded at start-up, so it imports `sys` alone; what handles requests is imported when Django is.
+Only this much is loaded at start-up, so it imports what every process has; what handles requests is imported when
+Django is.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False  # typing's own takes ten milliseconds to import
@@ -99,6 +101,24 @@ def _wrap_router(module: ModuleType) -> None:
     opsctl_applications.adjust_router(module)
 
 
+def _listen_at_one_address(module: ModuleType) -> None:
+    """Tasks on one machine share its ports: what would listen at all addresses listens at the task's own."""
+    own, kind = os.environ.get("OPSCTL_LISTEN_ADDRESS"), module.__dict__["socket"]
+    bind = kind.bind
+    if not own or hasattr(bind, "opsctl_hook"):
+        return
+
+    def bind_at_own(self: Any, address: Any) -> None:
+        # Port 0 is asked for by clients, which may have to reach other networks.
+        if isinstance(address, tuple) and address[0] in {"", EVERYWHERE} and address[1]:
+            address = (own, *address[1:])
+        bind(self, address)
+
+    bind_at_own.__dict__.update(opsctl_hook=True)
+    kind.bind = bind_at_own
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104  what is replaced
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "django.core.wsgi": lambda module: _wrap_result(
         module, "get_wsgi_application", lambda applications: applications.Wsgi
@@ -107,4 +127,5 @@ PATCHES: dict[str, Callable[[ModuleType], None]] = {
         module, "get_asgi_application", lambda applications: applications.Asgi
     ),
     "channels.routing": _wrap_router,
+    "socket": _listen_at_one_address,
 }

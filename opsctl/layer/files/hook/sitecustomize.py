@@ -8,9 +8,8 @@ import sys
 
 
 def _start() -> None:
-    if not any(
-        os.environ.get(name) for name in ("OPSCTL_HEALTH", "OPSCTL_HEALTH_HOST", "OPSCTL_PROXY", "OPSCTL_STATIC")
-    ):
+    names = ("OPSCTL_HEALTH", "OPSCTL_HEALTH_HOST", "OPSCTL_PROXY", "OPSCTL_STATIC", "OPSCTL_LISTEN_ADDRESS")
+    if not any(os.environ.get(name) for name in names):
         return
     try:
         import opsctl_hook  # type: ignore[import-not-found]
