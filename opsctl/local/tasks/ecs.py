@@ -141,8 +141,10 @@ def _real_exit_codes(ecs: Any, engine: Engine) -> None:
 # -- CloudFormation's AWS::ECS::Service ------------------------------------------------------------------------------
 
 
-def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
-    """Make CloudFormation wait until a service is steady, and fail when its circuit breaker trips."""
+def install_service_type(provisioners: Any, ecs: Any, records: Any) -> None:
+    """Make CloudFormation wait until a service is steady, and fail when its circuit breaker trips; `records` is
+    ministack's store of stacks.
+    """
     _whole_container_definitions(provisioners)
     handler = provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"]
     create_service, update_service = handler["create"], handler["update"]
@@ -151,7 +153,7 @@ def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
         props = _with_numbers(props)
         arn, attributes = create_service(logical_id, props, stack_name)
         _copy_settings(ecs, arn, props)
-        _wait_steady(ecs, arn, stacks, stack_name)
+        _wait_steady(ecs, arn, records, stack_name)
         return arn, attributes
 
     def update(physical_id: str, old: Json, new: Json, stack_name: str) -> tuple[str, Json]:
@@ -161,7 +163,7 @@ def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
             cluster, name = arn.rsplit("/", 2)[-2:]
             ecs._update_service({"cluster": cluster, "service": name, "forceNewDeployment": True})
         _copy_settings(ecs, arn, new)
-        _wait_steady(ecs, arn, stacks, stack_name)
+        _wait_steady(ecs, arn, records, stack_name)
         return arn, attributes
 
     handler["create"], handler["update"] = create, update
@@ -225,7 +227,7 @@ def _copy_settings(ecs: Any, arn: str, props: Json) -> None:
             service[field] = props[property_name]
 
 
-def _wait_steady(ecs: Any, arn: str, stacks: Any, stack_name: str) -> None:
+def _wait_steady(ecs: Any, arn: str, records: Any, stack_name: str) -> None:
     service = _service(ecs, arn)
     primary = ecs._primary_deployment(service) if service else None
     if primary is None:
@@ -241,7 +243,7 @@ def _wait_steady(ecs: Any, arn: str, stacks: Any, stack_name: str) -> None:
                 'Resource handler returned message: "Error occurred during operation '
                 "'ECS Deployment Circuit Breaker was triggered'.\""
             )
-        if (stacks.get(stack_name) or {}).get("_cancel_requested"):
+        if (records.get(stack_name) or {}).get("_cancel_requested"):
             raise ValueError("Resource update cancelled")
         time.sleep(0.1)
     raise ValueError(f"Resource handler returned message: service {arn.rsplit('/', 1)[-1]} did not become steady")
