@@ -15,7 +15,7 @@ import pytest
 from opsctl.local.tasks.images import push_image
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.snapshots import snapshot_image
-from tests.functional.local.stacks import deploy, outputs, reasons, service_template
+from tests.functional.local.stacks import deploy, outputs, reasons, service_template, settle
 from tests.functional.local.tiny_service import write_service
 
 pytestmark = pytest.mark.emulator
@@ -197,3 +197,6 @@ def test_it_fails_a_first_release_that_never_gets_healthy(sandbox: Sandbox) -> N
 
     assert status == "ROLLBACK_COMPLETE"
     assert any("Circuit Breaker" in each for each in reasons(cloudformation, "other"))
+    cloudformation.delete_stack(StackName="other")
+    assert settle(cloudformation, "other") == "GONE"
+    assert deploy(cloudformation, "other", template, {"Image": image(sandbox, "works-at-last")}) == "CREATE_COMPLETE"
