@@ -190,6 +190,7 @@ def test_it_fails_a_first_release_that_never_gets_healthy(sandbox: Sandbox) -> N
     template = service_template()
     template["Resources"]["Cluster"]["Properties"]["ClusterName"] = "other"
     template["Resources"]["Logs"]["Properties"]["LogGroupName"] = "/other/service"
+    template["Resources"]["Service"]["Properties"]["HealthCheckGracePeriodSeconds"] = 45
 
     status = deploy(
         cloudformation, "other", template, {"Image": image(sandbox, "crashes-at-first", crash=True)}, wait=120
@@ -200,3 +201,5 @@ def test_it_fails_a_first_release_that_never_gets_healthy(sandbox: Sandbox) -> N
     cloudformation.delete_stack(StackName="other")
     assert settle(cloudformation, "other") == "GONE"
     assert deploy(cloudformation, "other", template, {"Image": image(sandbox, "works-at-last")}) == "CREATE_COMPLETE"
+    services = sandbox.client("ecs").describe_services(cluster="other", services=["tiny"])["services"]
+    assert services[0]["healthCheckGracePeriodSeconds"] == 45
