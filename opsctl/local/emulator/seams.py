@@ -21,8 +21,6 @@ from typing import Any, Literal
 from opsctl.local.settings import LocalTargetError
 
 PINNED = "1.5.33"  # by pyproject.toml; the table was written for it
-
-
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -284,8 +282,8 @@ def load(import_one: Callable[[str], Any] = import_module, version_of: Callable[
             differing += _differing(name, operations, SimpleNamespace(**handlers.get(name, {})))
     if differing:
         raise LocalTargetError(
-            f"The installed ministack {version_of('ministack')} is not the {PINNED} that the local target extends: "
-            f"{', '.join(differing)}.",
+            f"The local target extends ministack {PINNED}, and the installed {version_of('ministack')} differs in what "
+            f"it builds on: {', '.join(differing)}.",
             hint="Run `pip install 'opsctl[local]'`, which installs the version that fits.",
         )
     return Modules(**found)

@@ -124,7 +124,7 @@ def test_it_names_both_versions_and_everything_that_is_missing() -> None:
     del ministack.modules["services.cloudformation.provisioners"]._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"]
 
     assert refusal(ministack) == (
-        f"The installed ministack 1.6.0 is not the {PINNED} that the local target extends: "
+        f"The local target extends ministack {PINNED}, and the installed 1.6.0 differs in what it builds on: "
         "services.ecs._make_deployment is missing, services.ecs._tasks._data is missing, services.waf is missing, "
         "AWS::S3::Bucket.delete is missing."
     )
@@ -134,7 +134,7 @@ def test_it_takes_the_installed_version_from_its_package() -> None:
     ministack = Ministack()
     del ministack.modules["services.ecr"]._images
 
-    with pytest.raises(LocalTargetError, match=f"The installed ministack {version('ministack')} is not"):
+    with pytest.raises(LocalTargetError, match=f"and the installed {version('ministack')} differs"):
         load(ministack.import_one)
 
 
@@ -152,7 +152,7 @@ def test_it_refuses_other_parameters(path: str, name: str, parameters: tuple[str
     ministack = Ministack()
     setattr(ministack.modules[path], name, function(*parameters))
 
-    assert refusal(ministack).endswith(f" extends: {path}.{name} takes other parameters.")
+    assert refusal(ministack).endswith(f" builds on: {path}.{name} takes other parameters.")
 
 
 def test_it_refuses_a_value_where_a_function_was() -> None:
