@@ -134,6 +134,21 @@ def test_it_rolls_to_a_new_release_without_a_failed_request(sandbox: Sandbox, ur
     assert (releases[0], releases[-1]) == ("one", "two")
 
 
+def test_it_starts_the_tasks_of_an_unchanged_release_anew(sandbox: Sandbox, url: str) -> None:
+    ecs, release = sandbox.client("ecs"), fetch(url)["release"]
+    before = ecs.list_tasks(cluster="tiny")["taskArns"]
+    template = service_template()
+    forced = {"EnableForceNewDeployment": True, "ForceNewDeploymentNonce": "again"}
+    template["Resources"]["Service"]["Properties"]["ForceNewDeployment"] = forced
+
+    parameters = {"Image": image(sandbox, release), "Count": "2"}
+
+    assert deploy(sandbox.client("cloudformation"), "tiny", template, parameters) == "UPDATE_COMPLETE"
+    after = ecs.list_tasks(cluster="tiny")["taskArns"]
+    assert len(after) == 2
+    assert not set(after) & set(before)
+
+
 @pytest.mark.parametrize(
     ("release", "options"),
     [("crashes", {"crash": True}), ("unhealthy", {"health": 500})],
