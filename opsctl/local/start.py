@@ -36,6 +36,7 @@ def spawn_emulator(state: StateDir, settings: LocalSettings, engine: ContainerEn
         "--state", str(state.path), "--port", str(emulator), "--postgres-port", str(postgres),
         "--region", settings.region, "--account", settings.account_id, "--lifetime", str(settings.lifetime_seconds),
     ]  # fmt: skip
+    state.refusal.unlink(missing_ok=True)
     log = state.logs / "emulator.log"
     mode = "ab" if log.exists() and log.stat().st_size < _LOG_LIMIT else "wb"
     with log.open(mode) as output:

@@ -45,6 +45,11 @@ class StateDir:
         return self.path / "emulator.json"
 
     @property
+    def refusal(self) -> Path:
+        """`{"message", "hint"}`: why the emulator that was started last ended at once, written by itself."""
+        return self.path / "refusal.json"
+
+    @property
     def postgres(self) -> Path:
         """`{"pid", "started"}` of the first PostgreSQL server."""
         return self.path / "postgres.json"

@@ -38,6 +38,7 @@ LOOPBACK = "127.0.0.1"
 _START_SECONDS = 90.0
 _SETTLE_SECONDS = 30.0
 _FAILING_SECONDS = 4.0
+_START_FAILED = "local-start-failed"
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ class LocalTarget:
         return ran or bool(leftovers)
 
     def _wait_ready(self) -> bool:
-        """Whether it answers that all is ready; False as soon as its process is gone.
+        """Whether it answers that all is ready; False as soon as its process is gone and didn't say why.
 
         A failure has to last to count: the emulator tries again, and a PostgreSQL whose predecessor was just killed
         may need a second try.
@@ -304,6 +305,8 @@ class LocalTarget:
             if health.get("ready"):
                 return True
             if not self._usable():
+                if refusal := read_json(self.state.refusal):
+                    raise LocalTargetError(**refusal, code=_START_FAILED)
                 return False
             failing_since = (failing_since or time.monotonic()) if health.get("failure") else None
             if failing_since and time.monotonic() - failing_since > _FAILING_SECONDS:
@@ -329,7 +332,7 @@ class LocalTarget:
 
         return LocalTargetError(
             message,
-            code="local-start-failed",
+            code=_START_FAILED,
             detail=tuple(tail(self.state.logs / "emulator.log", 15)),
             hint=f"Read {self.state.logs}; `opsctl local reset` starts from nothing and deletes local data.",
         )

@@ -75,29 +75,27 @@ class CallCounter:
             }
 
 
-def install(app_module: Any, counter: CallCounter) -> None:
+def install(app: Any, iam_actions: Any, counter: CallCounter) -> None:
     """Count what ministack dispatches to a service."""
-    dispatch = app_module._dispatch_service_request
+    dispatch = app._dispatch_service_request
 
     async def counted(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
         counter.touch()
-        counter.record(action_of(app_module, method, path, headers, body, query), headers.get("user-agent", ""))
+        counter.record(action_of(app, iam_actions, method, path, headers, body, query), headers.get("user-agent", ""))
         try:
             return await dispatch(method, path, headers, body, query, request_id)
         finally:
             counter.changed()
 
-    app_module._dispatch_service_request = counted
+    app._dispatch_service_request = counted
 
 
-def action_of(app_module: Any, method: str, path: str, headers: Any, body: bytes, query: Any) -> str:
+def action_of(app: Any, iam_actions: Any, method: str, path: str, headers: Any, body: bytes, query: Any) -> str:
     """`service:Action` of a request, as IAM would name it; `service:GET` and the like when ministack can't tell."""
-    from ministack.core.iam_actions import extract_iam_action
-
-    params = app_module._routing_params(method, path, headers, body, query)
-    service = app_module.detect_service(method, path, headers, params)
+    params = app._routing_params(method, path, headers, body, query)
+    service = app.detect_service(method, path, headers, params)
     try:
-        action = extract_iam_action(service, method, path, headers, body, params)
+        action = iam_actions.extract_iam_action(service, method, path, headers, body, params)
     except Exception:  # ministack raises whatever its parser met; an odd request is still a request
         action = None
     if action and not action.endswith("*"):

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
 
 
-def install(provisioners: Any, secrets: Any, s3: Any) -> None:
+def install(modules: Modules) -> None:
     """Correct the registered handlers, and what CloudFront gets of S3, in place."""
-    _secret_ref_is_its_arn(provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"], secrets)
-    _failed_service_leaves_nothing(provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"], provisioners._ecs)
-    balancers = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]
-    _protected_load_balancer_stays(balancers, provisioners._alb)
-    _access_logs_begin_with_a_test_object(balancers, provisioners._alb, s3)
-    _filled_bucket_stays(provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"], s3)
-    _missing_object_is_404_to_who_may_list(s3)
+    handlers = modules.provisioners._RESOURCE_HANDLERS
+    _secret_ref_is_its_arn(handlers["AWS::SecretsManager::Secret"], modules.secretsmanager)
+    _failed_service_leaves_nothing(handlers["AWS::ECS::Service"], modules.ecs)
+    balancers = handlers["AWS::ElasticLoadBalancingV2::LoadBalancer"]
+    _protected_load_balancer_stays(balancers, modules.alb)
+    _access_logs_begin_with_a_test_object(balancers, modules.alb, modules.s3)
+    _filled_bucket_stays(handlers["AWS::S3::Bucket"], modules.s3)
+    _missing_object_is_404_to_who_may_list(modules.s3, modules.iam_evaluator)
 
 
-def _secret_ref_is_its_arn(handler: Json, secrets: Any) -> None:
+def _secret_ref_is_its_arn(handler: Json, secretsmanager: Any) -> None:
     """`Ref` of a secret is its ARN; ministack answers its name, which ECS then takes for an SSM parameter."""
     create, update, delete = handler["create"], handler["update"], handler["delete"]
 
     def name_of(physical_id: str) -> str:
-        key, secret = secrets._resolve(physical_id)
+        key, secret = secretsmanager._resolve(physical_id)
         return str(key if secret else physical_id)
 
     def create_by_arn(logical_id: str, props: Json, stack_name: str) -> tuple[str, Json]:
@@ -110,7 +112,7 @@ def _access_logs_begin_with_a_test_object(handler: Json, alb: Any, s3: Any) -> N
     handler.update(create=create_and_log)
 
 
-def _missing_object_is_404_to_who_may_list(s3: Any) -> None:
+def _missing_object_is_404_to_who_may_list(s3: Any, iam_evaluator: Any) -> None:
     """S3 tells whoever may list a bucket that an object is missing, others 403; ministack tells CloudFront 403 always.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
@@ -121,24 +123,24 @@ def _missing_object_is_404_to_who_may_list(s3: Any) -> None:
                      ) -> Any:  # fmt: skip
         answer = fetch(bucket_name, key, method, headers, source_arn=source_arn, oai_id=oai_id)
         bucket = s3._ensure_bucket(bucket_name)
-        if answer[0] != 403 or bucket is None or key in bucket["objects"] or not _may_list(s3, bucket_name, source_arn):
+        if answer[0] != 403 or bucket is None or key in bucket["objects"]:
+            return answer
+        if not _may_list(s3, iam_evaluator, bucket_name, source_arn):
             return answer
         return s3._error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket_name}/{key}")
 
     s3.serve_cloudfront_origin_fetch = fetch_object
 
 
-def _may_list(s3: Any, bucket_name: str, source_arn: str) -> bool:
+def _may_list(s3: Any, iam_evaluator: Any, bucket_name: str, source_arn: str) -> bool:
     """Whether the bucket's policy lets CloudFront, for this distribution, list the bucket."""
-    from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
-
     policy = s3._bucket_policies.get_scoped(s3._bucket_owner_account(bucket_name), None, bucket_name)
     if not policy or not source_arn:
         return False
-    context = EvalContext(
+    context = iam_evaluator.EvalContext(
         principal_arn="*", principal_type="Service", principal_account="", action="s3:ListBucket",
         resource_arn=f"arn:aws:s3:::{bucket_name}", region=s3.get_region(),
         service_context={"aws:sourcearn": source_arn},
     )  # fmt: skip
-    allowed: bool = evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com").decision == "Allow"
-    return allowed
+    answer = iam_evaluator.evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com")
+    return bool(answer.decision == "Allow")

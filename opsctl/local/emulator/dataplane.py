@@ -15,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from opsctl.local import ports
+from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json, StateDir, read_json, write_json
 from opsctl.local.tasks.health import HealthMonitor
 
@@ -98,13 +98,13 @@ def _describe_health(alb: Any, health: HealthMonitor) -> None:
 class Listeners:
     """Keeps one server a listener; `reconcile` is called in the event loop a few times a second."""
 
-    def __init__(
-        self, state: StateDir, app_module: Any, alb: Any, request_scope: Any, touch: Callable[[], None]
-    ) -> None:
+    def __init__(self, state: StateDir, modules: Modules, touch: Callable[[], None]) -> None:
         self._state = state
-        self._app = app_module
-        self._alb = alb
-        self._scope = request_scope
+        self._app = modules.app
+        self._alb = modules.alb
+        self._cloudfront = modules.cloudfront
+        self._iam_evaluator = modules.iam_evaluator
+        self._scope = modules.responses.request_scope
         self._touch = touch
         self._ports: dict[str, int] = {name: int(port) for name, port in read_json(state.listeners).items()}
         self._servers: dict[_Key, tuple[asyncio.Event, asyncio.Task[None]]] = {}
@@ -130,9 +130,7 @@ class Listeners:
         return wanted
 
     def _wanted_distributions(self) -> dict[_Key, str]:
-        # Imported on its first use, or when there is state of it: not here, as it is large.
-        cloudfront = sys.modules.get("ministack.services.cloudfront")
-        found = list(cloudfront._distributions._data.items()) if cloudfront else []
+        found = list(self._cloudfront._distributions._data.items())
         return {
             (account, "us-east-1", number): f"{item['DomainName'].lower()}:443" for (account, number), item in found
         }
@@ -189,19 +187,16 @@ class Listeners:
         await self._app._send_if_handled(send, response, receive, head=scope["method"] == "HEAD")
 
     async def _respond_at_edge(self, key: _Key, scope: Scope, receive: Receive, send: Send) -> None:
-        from ministack.core.iam_evaluator import pin_request_origin
-
         # Or a bucket that refuses plain HTTP would refuse the edge.
-        pin_request_origin(_client(scope), True)
-        cloudfront = self._app._get_module("cloudfront")
-        distribution = cloudfront._distributions.get(key[2])
+        self._iam_evaluator.pin_request_origin(_client(scope), True)
+        distribution = self._cloudfront._distributions.get(key[2])
         if not distribution:
             await self._app._send_response(send, 503, {"Content-Type": "text/plain"}, b"No such distribution\n")
             return
         query = scope.get("query_string", b"").decode("latin-1")
         headers = {**_headers(scope), "host": distribution["DomainName"], "x-forwarded-proto": "https"}
         body = await self._app._read_request_body(receive, scope["method"], headers)
-        response = await cloudfront.handle_viewer_request(
+        response = await self._cloudfront.handle_viewer_request(
             distribution, scope["method"], scope["path"], _raw_path(scope), query, headers, body,
             parse_qs(query, keep_blank_values=True), _client(scope),
         )  # fmt: skip

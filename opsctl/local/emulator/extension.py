@@ -1,8 +1,4 @@
-"""Put everything of this package into ministack, in one place and in order.
-
-ministack's modules are imported inside the functions: it reads its settings from the environment when it is imported,
-and `emulator.configure_ministack` sets them first.
-"""
+"""Put everything of this package into ministack, in one place and in order."""
 
 from __future__ import annotations
 
@@ -10,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.local.emulator import calls, corrections, dataplane, recovery, retention
+from opsctl.local.emulator import calls, corrections, dataplane, recovery, retention, seams
 from opsctl.local.emulator.calls import CallCounter
 from opsctl.local.emulator.persistence import Snapshots
 from opsctl.local.emulator.recovery import Recovery
 from opsctl.local.emulator.resources import RECORD_ONLY, ResourceTypes
+from opsctl.local.emulator.seams import Modules
 from opsctl.local.postgres.instances import Servers
 from opsctl.local.postgres.rds import DbInstances
 from opsctl.local.state import StateDir
@@ -55,40 +52,35 @@ def extend_ministack(
     state: StateDir, servers: Servers, spawner: Spawner, counter: CallCounter, backend: Backend
 ) -> Extension:
     """Extend ministack in this process; call it once, before it serves."""
-    from ministack import app
-    from ministack.core.responses import request_scope
-    from ministack.services import alb, cloudwatch_logs, ecs, rds
-    from ministack.services.cloudformation import provisioners
-
-    containers, health = _extend_ecs(state, servers, spawner, backend)
-    dataplane.install(alb, health)
-    record_only = _extend_types()
-    databases = DbInstances(rds, provisioners, servers, request_scope)
+    modules = seams.load()
+    containers, health = _extend_ecs(modules, state, servers, spawner, backend)
+    dataplane.install(modules.alb, health)
+    record_only = _extend_types(modules)
+    databases = DbInstances(modules.rds, modules.provisioners, servers, modules.responses.request_scope)
     databases.install()
-    stack_recovery = _extend_operations()
-    calls.install(app, counter)
-    recovery.note_changes(ecs, counter.changed, counter.logged)
+    recovery.run_blocking_types_off_the_loop(modules.stacks)
+    stack_recovery = Recovery(modules)
+    stack_recovery.install()
+    calls.install(modules.app, modules.iam_actions, counter)
+    recovery.note_changes(modules.ecs, counter.changed, counter.logged)
     return Extension(
-        app=app,
+        app=modules.app,
         containers=containers,
         health=health,
-        listeners=dataplane.Listeners(state, app, alb, request_scope, counter.touch),
+        listeners=dataplane.Listeners(state, modules, counter.touch),
         databases=databases,
         recovery=stack_recovery,
-        snapshots=_snapshots(state, counter, stack_recovery),
+        snapshots=_snapshots(modules, state, counter, stack_recovery),
         record_only=record_only,
-        trim=lambda: retention.trim(ecs, cloudwatch_logs),
+        trim=lambda: retention.trim(modules.ecs, modules.cloudwatch_logs),
     )
 
 
 def _extend_ecs(
-    state: StateDir, servers: Servers, spawner: Spawner, backend: Backend
+    modules: Modules, state: StateDir, servers: Servers, spawner: Spawner, backend: Backend
 ) -> tuple[ProcessContainers, HealthMonitor]:
-    from ministack.core.responses import request_scope
-    from ministack.services import alb, ecs
-    from ministack.services.cloudformation import _stacks, provisioners
-
-    runner, images = _runner(state, backend)
+    ecs = modules.ecs
+    runner, images = _runner(modules.ecr, state, backend)
     containers = ProcessContainers(
         state,
         runner,
@@ -98,15 +90,13 @@ def _extend_ecs(
         wait_database=lambda: servers.wait_running(60),
     )
     engine = ProcessEngine(containers, images)
-    health = HealthMonitor(ecs, alb, request_scope, engine, containers)
+    health = HealthMonitor(ecs, modules.alb, modules.responses.request_scope, engine, containers)
     ecs_extension.install(ecs, engine, health)
-    ecs_extension.install_service_type(provisioners, ecs, _stacks)
+    ecs_extension.install_service_type(modules.provisioners, ecs, modules.cloudformation._stacks)
     return containers, health
 
 
-def _runner(state: StateDir, backend: Backend) -> tuple[Runner, Images]:
-    from ministack.services import ecr
-
+def _runner(ecr: Any, state: StateDir, backend: Backend) -> tuple[Runner, Images]:
     not_found, digest_of_tag = provide_docker_errors(), ecs_extension.digest_of_tag(ecr)
     if backend.engine is None:
         sources = ProcessImages(state, digest_of_tag, not_found)
@@ -115,36 +105,18 @@ def _runner(state: StateDir, backend: Backend) -> tuple[Runner, Images]:
     return ContainerRunner(backend.engine, images), images
 
 
-def _extend_types() -> tuple[str, ...]:
+def _extend_types(modules: Modules) -> tuple[str, ...]:
     """Register what CloudFormation lacks; answers `type: what it doesn't do` of those that only record."""
-    from ministack import app
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import s3, secretsmanager
-    from ministack.services.cloudformation import provisioners
-
-    registered = ResourceTypes(provisioners, app._get_module, get_account_id, get_region).install()
-    corrections.install(provisioners, secretsmanager, s3)
+    registered = ResourceTypes(modules).install()
+    corrections.install(modules)
     return tuple(f"{name}: {RECORD_ONLY[name]}" for name in registered if name in RECORD_ONLY)
 
 
-def _extend_operations() -> Recovery:
-    from ministack.core.responses import request_scope
-    from ministack.services.cloudformation import _stacks, stacks
-
-    recovery.run_blocking_types_off_the_loop(stacks)
-    stack_recovery = Recovery(stacks, _stacks, request_scope)
-    stack_recovery.install()
-    return stack_recovery
-
-
-def _snapshots(state: StateDir, counter: CallCounter, stack_recovery: Recovery) -> Snapshots:
-    from ministack import app
-    from ministack.core import persistence
-
+def _snapshots(modules: Modules, state: StateDir, counter: CallCounter, stack_recovery: Recovery) -> Snapshots:
     return Snapshots(
         state.aws,
-        app,
-        persistence,
+        modules.app,
+        modules.persistence,
         changes=lambda: counter.changes,
         lines=lambda: counter.lines,
         busy=stack_recovery.busy,

@@ -33,16 +33,16 @@ class Snapshots:
     def __init__(
         self,
         directory: Path,
-        app_module: Any,
-        format_of: Any,
+        app: Any,
+        persistence: Any,
         *,
         changes: Callable[[], int],
         lines: Callable[[], int],
         busy: Callable[[], bool],
     ) -> None:
         self._directory = directory
-        self._app = app_module
-        self._format = format_of
+        self._app = app
+        self._persistence = persistence
         self._changes = changes
         self._lines = lines
         self._busy = busy
@@ -76,8 +76,8 @@ class Snapshots:
                 state = get_state()
                 if state is None:
                     return None
-                document = {"__ministack_format__": self._format._state_format_version(name), "payload": state}
-                return json.dumps(document, default=self._format._json_default).encode()
+                document = {"__ministack_format__": self._persistence._state_format_version(name), "payload": state}
+                return json.dumps(document, default=self._persistence._json_default).encode()
             except RuntimeError:
                 # A dictionary grew while it was copied: another thread is at work in this service.
                 time.sleep(0.02 * (attempt + 1))

@@ -5,7 +5,8 @@ replaced, or when nobody has used it for its lifetime. What it starts (the Postg
 ends with it, however it ends.
 
 ministack is extended before it serves its first request, by replacing functions of its modules; each replacement is
-in the module of this package that is named for it. It is pinned to one exact version for that reason.
+in the module of this package that is named for it. It is pinned to one exact version for that reason, and `seams`
+refuses another that differs in what is replaced.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -32,7 +34,8 @@ from opsctl.local.emulator.guard import refusal
 from opsctl.local.postgres.instances import Servers
 from opsctl.local.procs import end_all, marked
 from opsctl.local.runtime import engine_of
-from opsctl.local.state import Json, StateDir
+from opsctl.local.settings import LocalTargetError
+from opsctl.local.state import Json, StateDir, write_json
 from opsctl.local.tasks.container_engine import ContainerEngine
 from opsctl.local.tasks.spawner import Spawner
 from opsctl.local.version import code_version
@@ -285,7 +288,12 @@ def main(arguments: list[str] | None = None) -> None:
     configure_ministack(options)
     logging.basicConfig(format="%(asctime)s %(levelname)s [%(name)s] %(message)s", level=logging.INFO)
     logging.Formatter.converter = time.gmtime
-    Emulator(options, engine).run()
+    try:
+        Emulator(options, engine).run()
+    except LocalTargetError as error:
+        # Nobody can ask us any more: whoever started us reads it there.
+        write_json(options.state.refusal, {"message": error.message, "hint": error.hint})
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

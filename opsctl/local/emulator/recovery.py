@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
 
 logger = logging.getLogger("opsctl.recovery")
@@ -30,29 +31,30 @@ def run_blocking_types_off_the_loop(stacks: Any) -> None:
 
 def note_changes(ecs: Any, changed: Callable[[], None], logged: Callable[[], None]) -> None:
     """Tasks change, and log, without any request: those changes are worth a snapshot as well."""
-    for name, note in (("_bump_task_version", changed), ("_emit_awslogs_event", logged)):
-        original = getattr(ecs, name)
+    ecs._bump_task_version = _noting(ecs._bump_task_version, changed)
+    ecs._emit_awslogs_event = _noting(ecs._emit_awslogs_event, logged)
 
-        def noting(*arguments: Any, _original: Any = original, _note: Callable[[], None] = note) -> Any:
-            _note()
-            return _original(*arguments)
 
-        setattr(ecs, name, noting)
+def _noting(original: Callable[..., Any], note: Callable[[], None]) -> Callable[..., Any]:
+    def noting(*arguments: Any) -> Any:
+        note()
+        return original(*arguments)
+
+    return noting
 
 
 class Recovery:
-    """`records` is ministack's store of stacks."""
+    """Works on ministack's store of stacks."""
 
-    def __init__(self, stacks: Any, records: Any, request_scope: Any) -> None:
-        self._stacks = stacks
-        self._records = records
-        self._scope = request_scope
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._stacks = modules.stacks
+        self._records = modules.cloudformation._stacks
+        self._scope = modules.responses.request_scope
         self._tasks: set[asyncio.Task[None]] = set()
 
     def install(self) -> None:
         """Remember on the stack what an update has to go back to."""
-        from ministack.services.cloudformation import changesets, handlers
-
         deploy = self._stacks._deploy_stack_async
 
         async def remembering(stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> None:
@@ -64,8 +66,9 @@ class Recovery:
             finally:
                 stack.pop(_PREVIOUS, None)
 
-        for module in (self._stacks, changesets, handlers):
-            module._deploy_stack_async = remembering
+        self._stacks._deploy_stack_async = remembering
+        # Both have the function by an import of their own.
+        self._modules.changesets._deploy_stack_async = self._modules.handlers._deploy_stack_async = remembering
 
     def busy(self) -> bool:
         """Whether a stack operation is running, so that its progress is worth writing."""
@@ -113,12 +116,10 @@ class Recovery:
         await self._stacks._roll_back_operation(name, stack["StackId"], stack, operation, _REASON)
 
     def _template(self, stack: Json) -> Json:
-        from ministack.services.cloudformation import engine
-
         template = stack.get("_template")
         if template:
             return dict(template)
-        parsed: Json = engine._parse_template(stack.get("_template_body") or "{}")
+        parsed: Json = self._modules.handlers._parse_template(stack.get("_template_body") or "{}")
         return parsed
 
     def _finish(self, name: str, stack: Json, status: str) -> None:

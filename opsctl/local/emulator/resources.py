@@ -11,9 +11,9 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
+from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
 
 RECORD_ONLY: dict[str, str] = {
@@ -47,15 +47,14 @@ _Delete = Callable[[str, Json], None]
 
 
 class ResourceTypes:
-    """Registers the missing types. `services` answers ministack's module of a service by name."""
+    """Registers the missing types."""
 
-    def __init__(
-        self, provisioners: Any, services: Callable[[str], Any], account: Callable[[], str], region: Callable[[], str]
-    ):
-        self._provisioners = provisioners
-        self._services = services
-        self._account = account
-        self._region = region
+    def __init__(self, modules: Modules) -> None:
+        self._provisioners = modules.provisioners
+        self._ec2 = modules.ec2
+        self._iam = modules.iam
+        self._waf = modules.waf
+        self._responses = modules.responses
 
     def install(self) -> tuple[str, ...]:
         """Register what is missing; answers the names registered."""
@@ -139,22 +138,21 @@ class ResourceTypes:
             case "AWS::ApplicationAutoScaling::ScalingPolicy":
                 return {"Arn": physical_id}
             case "AWS::CloudFront::VpcOrigin":
-                arn = f"arn:aws:cloudfront::{self._account()}:vpcorigin/{physical_id}"
+                arn = f"arn:aws:cloudfront::{self._responses.get_account_id()}:vpcorigin/{physical_id}"
                 return {"Arn": arn, "Id": physical_id, "Status": "Deployed"}
             case _:
                 return {"Id": physical_id}
 
     def _arn(self, service: str) -> str:
-        return f"arn:aws:{service}:{self._region()}:{self._account()}"
+        return f"arn:aws:{service}:{self._responses.get_region()}:{self._responses.get_account_id()}"
 
     # -- through ministack's own API -----------------------------------------------------------------------------
 
-    def _ec2(self, action: str, **params: str) -> str:
+    def _call_ec2(self, action: str, **params: str) -> str:
         """Call an EC2 action as a client would; raises ValueError with its message on an error."""
-        module = self._services("ec2")
-        module._ensure_defaults_initialized()
+        self._ec2._ensure_defaults_initialized()
         query = {name.replace("_", "."): [value] for name, value in params.items()}
-        status, _headers, body = module._ACTION_MAP[action](query)
+        status, _headers, body = self._ec2._ACTION_MAP[action](query)
         text = body.decode() if isinstance(body, bytes) else str(body)
         if status >= 400:
             raise ValueError(_between(text, "Message") or text)
@@ -162,31 +160,31 @@ class ResourceTypes:
 
     def _ec2_delete(self, action: str, parameter: str) -> _Delete:
         def delete(physical_id: str, _props: Json) -> None:
-            self._ec2(action, **{parameter.replace(".", "_"): physical_id})
+            self._call_ec2(action, **{parameter.replace(".", "_"): physical_id})
 
         return delete
 
     def _tag(self, resource_id: str, props: Json) -> None:
         if props.get("Tags"):
-            self._services("ec2")._tags[resource_id] = list(props["Tags"])
+            self._ec2._tags[resource_id] = list(props["Tags"])
 
     def _address(self, _logical_id: str, props: Json, _stack_name: str) -> _Made:
-        text = self._ec2("AllocateAddress", Domain=str(props.get("Domain", "vpc")))
+        text = self._call_ec2("AllocateAddress", Domain=str(props.get("Domain", "vpc")))
         allocation, address = _between(text, "allocationId"), _between(text, "publicIp")
         self._tag(allocation, props)
         if props.get("InstanceId"):
-            self._ec2("AssociateAddress", AllocationId=allocation, InstanceId=str(props["InstanceId"]))
+            self._call_ec2("AssociateAddress", AllocationId=allocation, InstanceId=str(props["InstanceId"]))
         # Ref is the address itself; the id that NAT gateways want is an attribute.
         return _Made(address, {"AllocationId": allocation, "PublicIp": address})
 
     def _release(self, physical_id: str, _props: Json) -> None:
-        addresses = self._services("ec2")._addresses
+        addresses = self._ec2._addresses
         for allocation, address in list(addresses.items()):
             if address.get("PublicIp") == physical_id:
-                self._ec2("ReleaseAddress", AllocationId=allocation)
+                self._call_ec2("ReleaseAddress", AllocationId=allocation)
 
     def _nat_gateway(self, _logical_id: str, props: Json, _stack_name: str) -> _Made:
-        text = self._ec2(
+        text = self._call_ec2(
             "CreateNatGateway",
             SubnetId=str(props.get("SubnetId", "")),
             AllocationId=str(props.get("AllocationId", "")),
@@ -200,7 +198,7 @@ class ResourceTypes:
         params = {
             name: str(props[name]) for name in ("ImageId", "InstanceType", "SubnetId", "UserData") if props.get(name)
         }
-        text = self._ec2("RunInstances", MinCount="1", MaxCount="1", **params)
+        text = self._call_ec2("RunInstances", MinCount="1", MaxCount="1", **params)
         instance = _between(text, "instanceId")
         self._tag(instance, props)
         private = _between(text, "privateIpAddress") or "10.0.0.10"
@@ -210,13 +208,13 @@ class ResourceTypes:
                 "InstanceId": instance,
                 "PrivateIp": private,
                 "PublicIp": _between(text, "ipAddress"),
-                "AvailabilityZone": _between(text, "availabilityZone") or f"{self._region()}a",
+                "AvailabilityZone": _between(text, "availabilityZone") or f"{self._responses.get_region()}a",
                 "VpcId": _between(text, "vpcId"),
             },
         )
 
     def _flow_log(self, _logical_id: str, props: Json, _stack_name: str) -> _Made:
-        text = self._ec2(
+        text = self._call_ec2(
             "CreateFlowLogs",
             ResourceId_1=str(props.get("ResourceId", "")),
             ResourceType=str(props.get("ResourceType", "VPC")),
@@ -233,7 +231,7 @@ class ResourceTypes:
         def create(_logical_id: str, props: Json, _stack_name: str) -> _Made:
             rule, group = self._permission(props)
             group[kind].append(rule)
-            rule_id = self._services("ec2")._sg_rule_id(props["GroupId"], kind == "IpPermissionsEgress", rule)
+            rule_id = self._ec2._sg_rule_id(props["GroupId"], kind == "IpPermissionsEgress", rule)
             return _Made(rule_id, {"Id": rule_id})
 
         return create
@@ -244,13 +242,12 @@ class ResourceTypes:
                 rule, group = self._permission(props)
             except ValueError:
                 return  # the group went first, and its rules with it
-            match = self._services("ec2")._rules_match
-            group[kind] = [each for each in group[kind] if not match(rule, each)]
+            group[kind] = [each for each in group[kind] if not self._ec2._rules_match(rule, each)]
 
         return delete
 
     def _permission(self, props: Json) -> tuple[Json, Json]:
-        group = self._services("ec2")._security_groups.get(props.get("GroupId"))
+        group = self._ec2._security_groups.get(props.get("GroupId"))
         if group is None:
             raise ValueError(f"The security group '{props.get('GroupId')}' does not exist")
         return self._provisioners._ec2_sg_permissions([props])[0], group
@@ -262,7 +259,7 @@ class ResourceTypes:
             ("ThumbprintList", props.get("ThumbprintList")),
         ):
             params.update({f"{name}.member.{n}": [str(value)] for n, value in enumerate(values or [], start=1)})
-        status, _headers, body = self._services("iam")._create_oidc_provider(params)
+        status, _headers, body = self._iam._create_oidc_provider(params)
         text = body.decode() if isinstance(body, bytes) else str(body)
         if status >= 400:
             raise ValueError(_between(text, "Message") or text)
@@ -270,17 +267,17 @@ class ResourceTypes:
         return _Made(arn, {"Arn": arn})
 
     def _delete_oidc_provider(self, physical_id: str, _props: Json) -> None:
-        self._services("iam")._oidc_providers.pop(physical_id, None)
+        self._iam._oidc_providers.pop(physical_id, None)
 
     def _associate(self, _logical_id: str, props: Json, _stack_name: str) -> _Made:
         data = {"WebACLArn": props.get("WebACLArn", ""), "ResourceArn": props.get("ResourceArn", "")}
-        status, _headers, body = self._services("waf")._associate_web_acl(data)
+        status, _headers, body = self._waf._associate_web_acl(data)
         if status >= 400:
             raise ValueError(json.loads(body).get("message", "AssociateWebACL failed"))
         return _Made(urlencode(data), {})
 
     def _disassociate(self, _physical_id: str, props: Json) -> None:
-        self._services("waf")._disassociate_web_acl({"ResourceArn": props.get("ResourceArn", "")})
+        self._waf._disassociate_web_acl({"ResourceArn": props.get("ResourceArn", "")})
 
 
 _THROUGH_API = frozenset(

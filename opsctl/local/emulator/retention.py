@@ -13,11 +13,11 @@ KEPT_TASKS = 200
 _SLACK = 1.2  # trim only when this much too long, so that most calls cost nothing
 
 
-def trim(ecs: Any, logs: Any) -> None:
+def trim(ecs: Any, cloudwatch_logs: Any) -> None:
     """Keep the newest events of each log stream and the newest stopped tasks."""
-    for _key, group in list(logs._log_groups.all_items()):
+    for _key, group in list(cloudwatch_logs._log_groups.all_items()):
         for stream in list(group["streams"].values()):
-            with logs._log_events_lock:
+            with cloudwatch_logs._log_events_lock:
                 if len(stream["events"]) > KEPT_EVENTS * _SLACK:
                     del stream["events"][:-KEPT_EVENTS]
     stopped = [(key, task) for key, task in list(ecs._tasks._data.items()) if task.get("lastStatus") == "STOPPED"]

@@ -71,7 +71,6 @@ def install(ecs: Any, engine: Engine, health: HealthMonitor) -> None:
     """Put the engine and the wrappers in place."""
     ecs._docker = engine
     _first_deployment_is_a_rollout(ecs)
-    _forget_failed_deployments(ecs)
     _only_healthy_tasks_are_stable(ecs, health)
     _real_exit_codes(ecs, engine)
 
@@ -87,26 +86,6 @@ def _first_deployment_is_a_rollout(ecs: Any) -> None:
         return deployment
 
     ecs._make_deployment = make
-
-
-def _forget_failed_deployments(ecs: Any) -> None:
-    """NOTE: ministack lists failed deployments for ever; ECS drops them. Here they go when the next one begins."""
-    update = ecs._update_service
-
-    def forget_then_update(data: Json) -> Any:
-        for (_account, _region, key), service in list(ecs._services.all_items()):
-            if key.endswith("/" + str(data.get("service", "")).rsplit("/", 1)[-1]):
-                service["deployments"] = [
-                    each
-                    for each in service.get("deployments", [])
-                    if each.get("rolloutState") != "FAILED"
-                    or each.get("runningCount")
-                    or each.get("status") == "PRIMARY"
-                ]
-        return update(data)
-
-    ecs._update_service = forget_then_update
-    ecs._ACTION_MAP["UpdateService"] = forget_then_update
 
 
 def _only_healthy_tasks_are_stable(ecs: Any, health: HealthMonitor) -> None:
@@ -141,8 +120,10 @@ def _real_exit_codes(ecs: Any, engine: Engine) -> None:
 # -- CloudFormation's AWS::ECS::Service ------------------------------------------------------------------------------
 
 
-def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
-    """Make CloudFormation wait until a service is steady, and fail when its circuit breaker trips."""
+def install_service_type(provisioners: Any, ecs: Any, records: Any) -> None:
+    """Make CloudFormation wait until a service is steady, and fail when its circuit breaker trips; `records` is
+    ministack's store of stacks.
+    """
     _whole_container_definitions(provisioners)
     handler = provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"]
     create_service, update_service = handler["create"], handler["update"]
@@ -150,8 +131,8 @@ def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
     def create(logical_id: str, props: Json, stack_name: str) -> tuple[str, Json]:
         props = _with_numbers(props)
         arn, attributes = create_service(logical_id, props, stack_name)
-        _copy_settings(ecs, arn, props)
-        _wait_steady(ecs, arn, stacks, stack_name)
+        _keep_grace_period(ecs, arn, props)
+        _wait_steady(ecs, arn, records, stack_name)
         return arn, attributes
 
     def update(physical_id: str, old: Json, new: Json, stack_name: str) -> tuple[str, Json]:
@@ -160,8 +141,7 @@ def install_service_type(provisioners: Any, ecs: Any, stacks: Any) -> None:
         if _is_restart(old, new):
             cluster, name = arn.rsplit("/", 2)[-2:]
             ecs._update_service({"cluster": cluster, "service": name, "forceNewDeployment": True})
-        _copy_settings(ecs, arn, new)
-        _wait_steady(ecs, arn, stacks, stack_name)
+        _wait_steady(ecs, arn, records, stack_name)
         return arn, attributes
 
     handler["create"], handler["update"] = create, update
@@ -174,12 +154,11 @@ def _is_restart(old: Json, new: Json) -> bool:
 
 
 _CAMEL_CASE = ("secrets", "healthCheck", "dependsOn", "ulimits", "linuxParameters", "repositoryCredentials")
-_NUMBERS = ("cpu", "memory", "memoryReservation", "stopTimeout", "startTimeout")
 
 
 def _whole_container_definitions(provisioners: Any) -> None:
     """NOTE: ministack leaves nested names as templates write them (`ValueFrom`), where its ECS looks for `valueFrom`:
-    a task from a template got none of its secrets. Numbers that came through parameters are text as well.
+    a task from a template got none of its secrets.
     """
     normalize, camel = provisioners._normalize_container_defs, provisioners._pascal_to_camel
 
@@ -187,11 +166,6 @@ def _whole_container_definitions(provisioners: Any) -> None:
         result: list[Json] = normalize(definitions)
         for container in result:
             container.update({name: camel(container[name]) for name in _CAMEL_CASE if name in container})
-            container.update({name: int(container[name]) for name in _NUMBERS if name in container})
-            for mapping in container.get("portMappings") or []:
-                mapping.update({name: int(mapping[name]) for name in ("containerPort", "hostPort") if name in mapping})
-            if "essential" in container:
-                container["essential"] = str(container["essential"]).lower() == "true"
         return result
 
     provisioners._normalize_container_defs = whole
@@ -209,23 +183,14 @@ def _service(ecs: Any, arn: str) -> Json | None:
     return found
 
 
-def _copy_settings(ecs: Any, arn: str, props: Json) -> None:
-    """Properties that ministack's create handler drops."""
+def _keep_grace_period(ecs: Any, arn: str, props: Json) -> None:
+    """NOTE: ministack's create handler drops it; its update handler does not."""
     service = _service(ecs, arn)
-    if service is None:
-        return
-    names = {
-        "HealthCheckGracePeriodSeconds": "healthCheckGracePeriodSeconds",
-        "EnableExecuteCommand": "enableExecuteCommand",
-        "PropagateTags": "propagateTags",
-        "PlatformVersion": "platformVersion",
-    }
-    for property_name, field in names.items():
-        if property_name in props:
-            service[field] = props[property_name]
+    if service is not None:
+        service["healthCheckGracePeriodSeconds"] = props.get("HealthCheckGracePeriodSeconds", 0)
 
 
-def _wait_steady(ecs: Any, arn: str, stacks: Any, stack_name: str) -> None:
+def _wait_steady(ecs: Any, arn: str, records: Any, stack_name: str) -> None:
     service = _service(ecs, arn)
     primary = ecs._primary_deployment(service) if service else None
     if primary is None:
@@ -241,7 +206,7 @@ def _wait_steady(ecs: Any, arn: str, stacks: Any, stack_name: str) -> None:
                 'Resource handler returned message: "Error occurred during operation '
                 "'ECS Deployment Circuit Breaker was triggered'.\""
             )
-        if (stacks.get(stack_name) or {}).get("_cancel_requested"):
+        if (records.get(stack_name) or {}).get("_cancel_requested"):
             raise ValueError("Resource update cancelled")
         time.sleep(0.1)
     raise ValueError(f"Resource handler returned message: service {arn.rsplit('/', 1)[-1]} did not become steady")

@@ -127,10 +127,10 @@ def snapshot_image(source: Source, start: Start, root: Path) -> str:
     return digest
 
 
-def push_image(ecr: EcrPutImage, *, root: Path, repository: str, tag: str, digest: str) -> None:
+def push_image(client: EcrPutImage, *, root: Path, repository: str, tag: str, digest: str) -> None:
     """Register a snapshot in the emulator's ECR under `repository:tag`. Errors are the client's own."""
     text = _directory(StateDir.of(root), digest).with_suffix(".json").read_text(encoding="utf-8")
-    ecr.put_image(repositoryName=repository, imageManifest=text, imageManifestMediaType=MANIFEST_TYPE, imageTag=tag)
+    client.put_image(repositoryName=repository, imageManifest=text, imageManifestMediaType=MANIFEST_TYPE, imageTag=tag)
 
 
 def find_snapshot(state: StateDir, digest: str) -> Path | None:

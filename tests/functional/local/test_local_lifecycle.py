@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.errors import ExitCode
+from opsctl.local import start
 from opsctl.local.procs import ProcessId, marked
 from opsctl.local.settings import LocalSettings, LocalTargetError
 from opsctl.local.target import LocalTarget
@@ -150,6 +152,27 @@ def test_it_says_why_it_does_not_start(target: LocalTarget) -> None:
         target.ensure_started()
 
     assert "opsctl local reset" in caught.value.hint
+
+
+def test_it_refuses_a_ministack_that_lacks_what_it_extends(
+    target: LocalTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    lines = "from ministack.core import persistence\ndel persistence._json_default\n"
+    (other / "sitecustomize.py").write_text(lines, encoding="ascii")
+    environment = start._environment(target.state)
+    environment["PYTHONPATH"] += f":{other}"
+    with monkeypatch.context() as changed:
+        changed.setattr(start, "_environment", lambda _state: environment)
+        with pytest.raises(LocalTargetError, match=r"persistence\._json_default is missing") as caught:
+            target.ensure_started()
+
+    assert caught.value.code == "local-start-failed"
+    assert caught.value.exit_code == ExitCode.FAILED
+    assert "pip install 'opsctl[local]'" in caught.value.hint
+    assert wait_for_the_end(target, [])
+    assert target.ensure_started()
 
 
 # -- with one shared target ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from opsctl.local.tasks.images import push_image
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.snapshots import snapshot_image
-from tests.functional.local.stacks import deploy, outputs, reasons, service_template
+from tests.functional.local.stacks import deploy, outputs, reasons, service_template, settle
 from tests.functional.local.tiny_service import write_service
 
 pytestmark = pytest.mark.emulator
@@ -134,6 +134,21 @@ def test_it_rolls_to_a_new_release_without_a_failed_request(sandbox: Sandbox, ur
     assert (releases[0], releases[-1]) == ("one", "two")
 
 
+def test_it_starts_the_tasks_of_an_unchanged_release_anew(sandbox: Sandbox, url: str) -> None:
+    ecs, release = sandbox.client("ecs"), fetch(url)["release"]
+    before = ecs.list_tasks(cluster="tiny")["taskArns"]
+    template = service_template()
+    forced = {"EnableForceNewDeployment": True, "ForceNewDeploymentNonce": "again"}
+    template["Resources"]["Service"]["Properties"]["ForceNewDeployment"] = forced
+
+    parameters = {"Image": image(sandbox, release), "Count": "2"}
+
+    assert deploy(sandbox.client("cloudformation"), "tiny", template, parameters) == "UPDATE_COMPLETE"
+    after = ecs.list_tasks(cluster="tiny")["taskArns"]
+    assert len(after) == 2
+    assert not set(after) & set(before)
+
+
 @pytest.mark.parametrize(
     ("release", "options"),
     [("crashes", {"crash": True}), ("unhealthy", {"health": 500})],
@@ -190,6 +205,7 @@ def test_it_fails_a_first_release_that_never_gets_healthy(sandbox: Sandbox) -> N
     template = service_template()
     template["Resources"]["Cluster"]["Properties"]["ClusterName"] = "other"
     template["Resources"]["Logs"]["Properties"]["LogGroupName"] = "/other/service"
+    template["Resources"]["Service"]["Properties"]["HealthCheckGracePeriodSeconds"] = 45
 
     status = deploy(
         cloudformation, "other", template, {"Image": image(sandbox, "crashes-at-first", crash=True)}, wait=120
@@ -197,3 +213,8 @@ def test_it_fails_a_first_release_that_never_gets_healthy(sandbox: Sandbox) -> N
 
     assert status == "ROLLBACK_COMPLETE"
     assert any("Circuit Breaker" in each for each in reasons(cloudformation, "other"))
+    cloudformation.delete_stack(StackName="other")
+    assert settle(cloudformation, "other") == "GONE"
+    assert deploy(cloudformation, "other", template, {"Image": image(sandbox, "works-at-last")}) == "CREATE_COMPLETE"
+    services = sandbox.client("ecs").describe_services(cluster="other", services=["tiny"])["services"]
+    assert services[0]["healthCheckGracePeriodSeconds"] == 45

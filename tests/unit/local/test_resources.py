@@ -5,22 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from opsctl.local.emulator.resources import RECORD_ONLY, ResourceTypes
-
-
-class Provisioners:
-    """The part of ministack's module that registration touches."""
-
-    def __init__(self, known: dict[str, Any]) -> None:
-        self._RESOURCE_HANDLERS = known
+from tests.unit.local.ministack import Ministack
 
 
 def registered(known: dict[str, Any] | None = None) -> tuple[dict[str, Any], tuple[str, ...]]:
     handlers = dict(known or {})
+    ministack = Ministack()
+    ministack.modules["services.cloudformation.provisioners"]._RESOURCE_HANDLERS = handlers
 
-    def no_module(name: str) -> Any:
-        raise AssertionError(f"registration must not call {name}")
-
-    names = ResourceTypes(Provisioners(handlers), no_module, lambda: "000000000000", lambda: "us-east-1").install()
+    names = ResourceTypes(ministack.whole).install()
     return handlers, names
 
 
