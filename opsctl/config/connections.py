@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 GIB = 1024**3
 SHARE = 0.8
 """Of what a database takes: the rest is for people, for RDS itself, and for the moment when an alarm is read."""
+_NAMED = 4
 _RESERVE = 10  # of a role, for a shell or a probe that comes on top of the tasks
 # GiB of memory of a class's smallest sizes; from `large` on each step doubles. [RDS instance class tables]
 _SMALL = {"nano": 0.5, "micro": 1.0, "small": 2.0, "medium": 4.0}
@@ -43,6 +44,13 @@ def _multiple(size: str) -> int:
     """8 of `8xlarge`; 0 of anything else."""
     digits = size.removesuffix("xlarge")
     return int(digits) if digits.isdigit() else 0
+
+
+def class_for(needed: int, least: str = "micro") -> str:
+    """The smallest burstable class from `least` on that takes so many connections, or the largest that there is."""
+    sizes = ("micro", "small", "medium", "large", "xlarge", "2xlarge")
+    found = [f"db.t4g.{size}" for size in sizes[sizes.index(least) :]]
+    return next((each for each in found if needed <= int((max_connections(each) or 0) * SHARE)), found[-1])
 
 
 def per_task(process: Process) -> int:
@@ -97,7 +105,7 @@ def connections(env: Environment) -> Iterator[Problem]:
             ("rds", "instance_class"),
             f"{env.rds.instance_class} takes {takes} connections, and the tasks may open {total} while a deploy rolls "
             f"({_sum(env)}), which is more than {SHARE:.0%} of them ({room})",
-            "Choose a larger class, or lower application.web.count, workers or threads.",
+            "Choose a larger class, or lower counts, workers or threads.",
             (("application", "web", "count"),),
         )
     elif limited and given is not None and given > room:
@@ -111,12 +119,12 @@ def connections(env: Environment) -> Iterator[Problem]:
 
 
 def _sum(env: Environment, role: str | None = None) -> str:
-    """`web 2 × 12 tasks × 8, report 2`."""
-    return ", ".join(
-        f"{name} {_product(process)}"
-        for name, process in env.application.processes()
-        if role is None or env.login_role(name) == role
-    )
+    """`web 2 × 12 tasks × 8, report 2`: the largest first, the rest as one."""
+    processes = [each for each in env.application.processes() if role is None or env.login_role(each[0]) == role]
+    processes.sort(key=lambda each: -most(each[1]))
+    parts = [f"{name} {_product(process)}" for name, process in processes[:_NAMED]]
+    rest = sum(most(process) for _, process in processes[_NAMED:])
+    return ", ".join([*parts, f"{rest} of {len(processes) - _NAMED} others"] if rest else parts)
 
 
 def _product(process: Process) -> str:

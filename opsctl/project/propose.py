@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from opsctl.config.connections import class_for
 from opsctl.config.schema import SCHEMA_FILE
 from opsctl.project.decisions import Decisions
 from opsctl.project.filling import Fill
@@ -37,7 +38,7 @@ environments:
     nat:
       use_nat_instance: true
     rds:
-      instance_class: db.t4g.micro
+      instance_class: {dev_class}
       backup_days: 1
     ecs:
       build_on_deploy: true
@@ -56,7 +57,7 @@ environments:
       availability_zones: [a, b]
       nat_gateways: 2
     rds:
-      instance_class: db.t4g.medium
+      instance_class: {prd_class}
       max_allocated_storage: 100
       multi_az: true
       backup_days: 14
@@ -81,7 +82,12 @@ environments:
 def propose(made: Decisions) -> str:
     """The file's text."""
     lines = block("defaults", _defaults(made))
-    return f"{_HEAD}\n" + "\n".join(lines) + "\n\n" + _ENVIRONMENTS.format(name=made.service)
+    # Web: 2 x tasks x 2 workers x 4 threads; each worker twice 2 while a deploy rolls; jobs and release 2 each.
+    others = 4 * len(made.workers) + 2 * (len(made.jobs) + 1)
+    environments = _ENVIRONMENTS.format(
+        name=made.service, dev_class=class_for(16 + others), prd_class=class_for(96 + others, "medium")
+    )
+    return f"{_HEAD}\n" + "\n".join(lines) + "\n\n" + environments
 
 
 def _defaults(made: Decisions) -> Iterator[str]:

@@ -174,6 +174,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
     },
     "services.ecs": {
         "resource_lock": _call("scope key"),
+        "_ACTION_MAP": READ,
         "_ImagePullError": READ,
         "_bump_task_version": _replace("task"),
         "_cleanup_task_resources": _replace("task docker_client extra_container"),
@@ -192,7 +193,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_task_ip": _call("task"),
         "_tasks": READ,
         "_tasks._data": READ,
-        "_update_service": _call("data"),
+        "_update_service": _replace("data"),
     },
     "services.iam": {
         "_create_oidc_provider": _call("p"),

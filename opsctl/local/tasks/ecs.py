@@ -71,6 +71,7 @@ def install(ecs: Any, engine: Engine, health: HealthMonitor) -> None:
     """Put the engine and the wrappers in place."""
     ecs._docker = engine
     _first_deployment_is_a_rollout(ecs)
+    _forget_failed_deployments(ecs)
     _only_healthy_tasks_are_stable(ecs, health)
     _real_exit_codes(ecs, engine)
 
@@ -86,6 +87,27 @@ def _first_deployment_is_a_rollout(ecs: Any) -> None:
         return deployment
 
     ecs._make_deployment = make
+
+
+def _forget_failed_deployments(ecs: Any) -> None:
+    """NOTE: ministack lists failed deployments for ever, and a waiter for a stable service would never end; ECS drops
+    them. Here they go when the next one begins.
+    """
+    update = ecs._update_service
+
+    def forget_then_update(data: Json) -> Any:
+        for (_account, _region, key), service in list(ecs._services.all_items()):
+            if key.endswith("/" + str(data.get("service", "")).rsplit("/", 1)[-1]):
+                service["deployments"] = [each for each in service.get("deployments", []) if not _is_over(each)]
+        return update(data)
+
+    ecs._update_service = forget_then_update
+    ecs._ACTION_MAP["UpdateService"] = forget_then_update
+
+
+def _is_over(deployment: Json) -> bool:
+    failed = deployment.get("rolloutState") == "FAILED" and deployment.get("status") != "PRIMARY"
+    return failed and not deployment.get("runningCount")
 
 
 def _only_healthy_tasks_are_stable(ecs: Any, health: HealthMonitor) -> None:

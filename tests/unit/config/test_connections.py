@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.config.connections import connections, max_connections, user_connection_limit
+from opsctl.config.connections import class_for, connections, max_connections, user_connection_limit
 from opsctl.config.models import Environment
 from opsctl.config.naming import role_mapping
 
@@ -98,3 +98,17 @@ def test_a_limit_that_no_database_of_the_class_can_give_is_told() -> None:
 ])  # fmt: skip
 def test_no_role_with_a_limit_and_no_rds_no_rule(env: Environment) -> None:
     assert told(env) == []
+
+
+def test_of_many_processes_the_largest_are_named() -> None:
+    workers = {f"w{number}": {"command": ("work",)} for number in range(30)}
+    ((_, what),) = told(environment(workers=workers))
+    assert "(web 2 × 1 task × 8, w0 2 × 1 task × 2, w1 2 × 1 task × 2, w2 2 × 1 task × 2, 110 of 28 others)" in what
+
+
+@pytest.mark.parametrize(
+    ("needed", "least", "found"),
+    [(18, "micro", "micro"), (81, "micro", "small"), (98, "medium", "medium"), (400, "medium", "large")],
+)
+def test_the_smallest_class_that_takes_them(needed: int, least: str, found: str) -> None:
+    assert class_for(needed, least) == f"db.t4g.{found}"

@@ -38,7 +38,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "fargate cpu": ({"ecs": {"cpu": 300}}, "application.web.cpu", "Write one of 256, 512"),
     "fargate step": ({"ecs": {"cpu": 8192, "memory": 17000}}, "application.web.memory", "in steps of 4096"),
     "connections": (
-        {"application": {"web": {"count": (1, 20)}}}, "rds.instance_class", "lower application.web.count",
+        {"application": {"web": {"count": (1, 20)}}}, "rds.instance_class", "Choose a larger class",
     ),
     "cidr too small": ({"vpc": {"cidr": "10.0.0.0/22"}}, "vpc.cidr", "Write a /20 or larger."),
     "cidr host bits": ({"vpc": {"cidr": "10.0.0.1/16"}}, "vpc.cidr", "Write 10.0.0.0/16."),
