@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -310,9 +312,17 @@ class Deployment:
             ending.text = "migrations are applied" if migrates else "the release's commands ran"
 
     def _database(self) -> str:
-        """Identifies the database: its stack's id and its own, as either changes when it is made again."""
-        data = self._situation.state.stacks.get("data")
-        return f"{data.id} {data.outputs.get('DatabaseResourceId', '')}" if data else ""
+        """Identifies the database: its stack's id and its own, as either changes when it is made again, and how the
+        release is told of it: before that, the project may have migrated another, such as a file.
+        """
+        data, application = self._situation.state.stacks.get("data"), self._env.application
+        if data is None:
+            return ""
+        told = {
+            name: text for name, text in application.variables(application.release).items() if "${database." in text
+        }
+        way = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        return f"{data.id} {data.outputs.get('DatabaseResourceId', '')} {way}"
 
     def _record(self, plan: Plan) -> int | None:
         # A release is an image that the service runs and whose migrations ran: `opsctl deploy jobs` makes none.

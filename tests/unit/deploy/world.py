@@ -286,6 +286,7 @@ class World:
     bundle: FakeBundle = field(default_factory=FakeBundle)
     stacks: tuple[StackTemplate, ...] = STACKS
     on: str = "local"
+    variables: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -295,7 +296,15 @@ class World:
         """What a command line with these stacks would run."""
         self.runs += 1
         situation = Situation(
-            Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme", "target": self.on}),
+            Environment.model_validate(
+                {
+                    "name": "dev",
+                    "service": "salaries",
+                    "client": "acme",
+                    "target": self.on,
+                    "application": {"environment": self.variables},
+                }
+            ),
             self.stacks,
             cast("Aws", self.aws),
             image=self.image,
