@@ -48,8 +48,9 @@ class Settler:
     def settle(self, template: StackTemplate, stack: Stack, action: Action) -> Stack | None:
         """Bring a stack that can't be updated into a status from which it can; answers the stack as it then is."""
         if action is Action.REFUSE:
+            reason = (stack.reason or "no reason given").rstrip(".")
             raise StackFailedError(
-                f"{stack.name} is {stack.status}, from which no call leads on: {stack.reason or 'no reason given'}.",
+                f"{stack.name} is {stack.status}, from which no call leads on: {reason}.",
                 hint=f"Repair it by hand: `aws cloudformation describe-stack-events --stack-name {stack.name}`.",
             )
         if action is Action.FOLLOW:

@@ -227,10 +227,10 @@ class TaskRunner:
 
 
 def how_it_ended(task: Task) -> str:
-    """Exit code, or why it never started, in words."""
+    """Exit code, or why it never started, in words, without a full stop."""
     if task.exit_code is not None and task.stop_code in {"EssentialContainerExited", ""}:
         return f"exit code {task.exit_code}"
-    reason = task.container_reason or task.reason
+    reason = (task.container_reason or task.reason).rstrip(".")
     return f"{task.stop_code or task.status}: {reason}" if reason else (task.stop_code or task.status)
 
 
