@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 # Loaded for its memory: workers are forked from this process, and so share the tokens that one of them made.
@@ -10,7 +11,8 @@ from config.env import env_int
 from config.json_log import logging_config
 
 workers = env_int("WEB_CONCURRENCY", 2, low=1, high=64)
-worker_class = "gthread"
+# The worker of opsctl's layer, where that is there: slow clients hold no thread of it.
+worker_class = "opsctl_gunicorn.Worker" if find_spec("opsctl_gunicorn") else "gthread"
 threads = 4
 # Longer than the load balancer's idle timeout of 60 s, so that it never reuses a connection we have just closed.
 keepalive = 75

@@ -26,13 +26,16 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Served]:
-    """Migrate a SQLite database in `folder`, load the sample data, serve with one worker, and stop it afterwards."""
+def serving(folder: Path, **variables: str) -> Iterator[Served]:
+    """Migrate a SQLite database in `folder`, load the sample data, serve with one worker, and stop it afterwards.
+
+    `variables` are added to the environment.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {"PATH": os.environ["PATH"], "DEPLOY_ENV": "local", "DATA_DIR": str(folder), "PORT": str(port)}
-    environment |= {"BIND_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
+    environment |= {"BIND_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1", **variables}
     manage = [sys.executable, "manage.py"]
     for command in (["migrate", "--no-input"], ["refresh_salary_dataset"]):
         subprocess.run([*manage, *command], cwd=SERVICE, env=environment, check=True, capture_output=True)

@@ -99,6 +99,12 @@ def _wrap_router(module: ModuleType) -> None:
     opsctl_applications.adjust_router(module)
 
 
+def _hide_server(module: ModuleType) -> None:
+    """The worker of opsctl's own command for ASGI answers without naming its server."""
+    worker = module.UvicornWorker
+    worker.CONFIG_KWARGS = {**worker.CONFIG_KWARGS, "server_header": False}
+
+
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "django.core.wsgi": lambda module: _wrap_result(
         module, "get_wsgi_application", lambda applications: applications.Wsgi
@@ -107,4 +113,6 @@ PATCHES: dict[str, Callable[[ModuleType], None]] = {
         module, "get_asgi_application", lambda applications: applications.Asgi
     ),
     "channels.routing": _wrap_router,
+    "uvicorn_worker": _hide_server,
+    "uvicorn.workers": _hide_server,
 }
