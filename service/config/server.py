@@ -25,8 +25,10 @@ limit_request_line = 8190
 # Heartbeat files belong in memory; the root file system is read-only.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
-# The load balancer is the only peer, and its address is not known beforehand; it sets X-Forwarded-Proto itself.
-forwarded_allow_ips = "*"
+# Nobody's headers are believed here, be it SCRIPT_NAME or X-Forwarded-Ssl: Django reads what the load balancer sets.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 # The service writes its own access log, with request ids.
 accesslog = None
 logconfig_dict = logging_config("INFO")

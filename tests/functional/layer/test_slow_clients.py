@@ -84,5 +84,17 @@ def test_no_raw_request_is_taken_for_two_or_breaks_anything(running: Running) ->
         assert f'"GET {raw_requests.SMUGGLED}' not in log
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SCRIPT_NAME", "/healthz"), ("SCRIPT_NAME", "/evil"), ("PATH_INFO", "/healthz"), ("Script-Name", "/healthz")],
+)
+def test_nobody_moves_a_path_by_a_header(running: Running, name: str, value: str) -> None:
+    def status(path: str, header: str = "") -> list[int]:
+        return raw_requests.send(running.port, raw_requests.get(path.encode(), header.encode()), quiet=0.2).statuses
+
+    assert status("/healthz/api/filters/", f"{name}: {value}\r\n") == status("/healthz/api/filters/")
+    assert status(running.health, f"{name}: {value}\r\n") == [200]
+
+
 def test_no_answer_names_its_server(running: Running) -> None:
     assert raw_requests.headers(running.port, running.health).get("Server") is None
