@@ -63,12 +63,18 @@ def request_log(get_response: GetResponse) -> GetResponse:
                 "path": request.get_full_path(),
                 "status": response.status_code,
                 "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-                "remote": request.META.get("HTTP_X_FORWARDED_FOR") or request.META.get("REMOTE_ADDR"),
+                "remote": _client(request),
             }
             access_log.info("request", extra=fields)
         return response
 
     return middleware
+
+
+def _client(request: HttpRequest) -> str:
+    """The address that the load balancer appended: what stands before it anybody may have written."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+    return str(forwarded or request.META.get("REMOTE_ADDR", ""))
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import JsonResponse
+
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -35,13 +38,14 @@ def not_ready_reason(using: str = "default") -> str | None:
 
 
 def readiness_response() -> JsonResponse:
-    """Return 200 `{"status": "ready"}` or 503 with the reason."""
+    """Return 200 `{"status": "ready"}` or 503 with the kind of reason, since anybody may ask; the log has the rest."""
     from django.conf import settings
 
     for using in settings.DATABASES:
         reason = not_ready_reason(using)
         if reason:
-            return JsonResponse({"status": "not ready", "reason": reason}, status=503)
+            log.error("not ready: %s", reason)
+            return JsonResponse({"status": "not ready", "reason": reason.partition(":")[0]}, status=503)
     return JsonResponse({"status": "ready"}, headers={"Cache-Control": "no-store"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 # Loaded for its memory: workers are forked from this process, and so share the tokens that one of them made.
@@ -10,7 +11,8 @@ from config.env import env_int
 from config.json_log import logging_config
 
 workers = env_int("WEB_CONCURRENCY", 2, low=1, high=64)
-worker_class = "gthread"
+# The worker of opsctl's layer, where that is there: slow clients hold no thread of it.
+worker_class = "opsctl_gunicorn.Worker" if find_spec("opsctl_gunicorn") else "gthread"
 threads = env_int("OPSCTL_THREADS", 4, low=1, high=64)
 # Longer than the load balancer's idle timeout of 60 s, so that it never reuses a connection we have just closed.
 keepalive = 75
@@ -23,8 +25,10 @@ limit_request_line = 8190
 # Heartbeat files belong in memory; the root file system is read-only.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
-# The load balancer is the only peer, and its address is not known beforehand; it sets X-Forwarded-Proto itself.
-forwarded_allow_ips = "*"
+# Nobody's headers are believed here, be it SCRIPT_NAME or X-Forwarded-Ssl: Django reads what the load balancer sets.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 # The service writes its own access log, with request ids.
 accesslog = None
 logconfig_dict = logging_config("INFO")

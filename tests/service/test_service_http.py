@@ -92,6 +92,15 @@ def test_every_answer_carries_security_headers_and_a_request_id(database: str, c
     assert client.get("/api/filters/", headers={"X-Request-Id": "bad id\n"})["X-Request-Id"] != "bad id\n"
 
 
+def test_the_access_log_names_the_client_that_the_load_balancer_saw(
+    data_dir: object, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "access")
+    client.get("/nothing/", headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.7"})
+    client.get("/nothing/")
+    assert [record.__dict__["remote"] for record in caplog.records] == ["203.0.113.7", "127.0.0.1"]
+
+
 def test_an_unknown_path_is_404_as_json_below_api(data_dir: object, client: Client) -> None:
     assert set(json.loads(client.get("/api/nothing/").content)) == {"error"}
     assert client.get("/api/nothing/").status_code == client.get("/nothing/").status_code == 404

@@ -141,7 +141,7 @@ def web_command(environ: Mapping[str, str]) -> list[str]:
         raise StartError("gunicorn is not installed: write `add: [gunicorn]`, or a `web.command` of the project's own.")
     settings = read_settings(module)
     asgi = is_asgi(settings, environ.get("OPSCTL_ASGI", ""))
-    worker = uvicorn_worker() if asgi else "gthread"
+    worker = uvicorn_worker() if asgi else threads_worker()
     options = [f"--worker-class={worker}", *server_options(environ, asgi)]
     return [sys.executable, "-m", "gunicorn", application(module, settings, asgi), *options]
 
@@ -187,6 +187,11 @@ def uvicorn_worker() -> str:
     if find_spec("uvicorn") is not None and find_spec("uvicorn.workers") is not None:
         return "uvicorn.workers.UvicornWorker"
     raise StartError("This is an ASGI project, and there is no worker for it: write `add: [gunicorn, uvicorn-worker]`.")
+
+
+def threads_worker() -> str:
+    """The class of gunicorn's worker for WSGI: the hook's, when the processes to come will find it."""
+    return "opsctl_gunicorn.Worker" if find_spec("opsctl_gunicorn") is not None else "gthread"
 
 
 def server_options(environ: Mapping[str, str], asgi: bool) -> list[str]:

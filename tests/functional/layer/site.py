@@ -49,6 +49,7 @@ URLS = """
 from django.contrib import admin
 from django.http import HttpResponse, JsonResponse
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
 def who(request):
     seen = {name: request.META.get(name) for name in ("REMOTE_ADDR", "SERVER_PORT", "HTTP_X_FORWARDED_SSL")}
@@ -57,7 +58,11 @@ def who(request):
 def up(request):
     return HttpResponse(request.get_host())
 
-urlpatterns = [path("admin/", admin.site.urls), path("who", who), path("up", up)]
+@csrf_exempt
+def size(request):
+    return HttpResponse(len(request.body))
+
+urlpatterns = [path("admin/", admin.site.urls), path("who", who), path("up", up), path("size", size)]
 """
 ROUTES = """
 import json

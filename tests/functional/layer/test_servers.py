@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from opsctl.layer import contents
-from tests.functional.layer.site import HOST, PASSWORD, Server, environment, free_port, make_site, serving
+from tests.functional.layer.site import HOST, PASSWORD, Server, free_port, serving
 
 OPTIONS = {
     "OPSCTL_HEALTH": "/-/health", "OPSCTL_HEALTH_PATH": "/up", "OPSCTL_HEALTH_HOST": HOST, "OPSCTL_TLS": "True",
@@ -27,26 +27,6 @@ SERVERS = {
         "--die-on-term",
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def venv() -> Path:
-    """Django and the servers."""
-    return environment()
-
-
-@pytest.fixture(scope="session")
-def site(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with the admin."""
-    folder = tmp_path_factory.mktemp("site")
-    make_site(folder, venv)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is /opt/opsctl in an image."""
-    return contents.unpack(tmp_path_factory.mktemp("layer"), None)
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -110,6 +90,11 @@ def test_the_health_check_is_answered_while_the_project_refuses_the_address(serv
     assert (answer.status, answer.body, answer.headers["Cache-Control"]) == (200, b"ok", "no-store")
     assert server.ask("/-/health", "HEAD").status == 200
     assert server.ask("/up").status == 400
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "gunicorn+uvicorn"], indirect=True)
+def test_opsctls_own_command_does_not_name_its_server(server: Server) -> None:
+    assert "Server" not in server.ask("/-/health").headers
 
 
 def test_a_probe_of_the_projects_own_path_is_let_in(server: Server) -> None:

@@ -12,7 +12,10 @@ import pytest
 
 from opsctl.layer import contents
 
-OWN = {"opsctl_hook", "opsctl_applications", "opsctl_requests", "opsctl_static"}
+OWN = {
+    "alone", "opsctl_applications", "opsctl_clients", "opsctl_gunicorn", "opsctl_hook", "opsctl_requests",
+    "opsctl_static",
+}  # fmt: skip
 SOURCES = sorted((Path(contents.__file__).parent / "files").rglob("*.py"))
 
 
@@ -106,5 +109,5 @@ def test_the_files_are_python_3_8_and_import_the_standard_library_alone(path: Pa
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
-    allowed = sys.stdlib_module_names | OWN | {"django", "whitenoise"}
+    allowed = sys.stdlib_module_names | OWN | {"django", "gunicorn", "whitenoise"}
     assert {name.partition(".")[0] for name in names} <= allowed

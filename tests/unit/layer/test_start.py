@@ -214,6 +214,16 @@ def test_the_newer_worker_is_taken_when_it_is_there(
     assert start.uvicorn_worker() == worker
 
 
+@pytest.mark.parametrize(
+    ("found", "worker"), [({"opsctl_gunicorn"}, "opsctl_gunicorn.Worker"), (set[str](), "gthread")]
+)
+def test_the_hooks_worker_is_taken_where_gunicorn_will_find_it(
+    found: set[str], worker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "find_spec", lambda name: name if name in found else None)
+    assert start.threads_worker() == worker
+
+
 @pytest.mark.parametrize("installed", [set[str](), {"uvicorn"}])
 def test_without_a_worker_it_says_what_to_write(installed: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "find_spec", lambda name: name if name in installed else None)

@@ -119,6 +119,14 @@ def _listen_at_one_address(module: ModuleType) -> None:
 
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  what is replaced
+
+
+def _hide_server(module: ModuleType) -> None:
+    """The worker of opsctl's own command for ASGI answers without naming its server."""
+    worker = module.UvicornWorker
+    worker.CONFIG_KWARGS = {**worker.CONFIG_KWARGS, "server_header": False}
+
+
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "django.core.wsgi": lambda module: _wrap_result(
         module, "get_wsgi_application", lambda applications: applications.Wsgi
@@ -128,4 +136,6 @@ PATCHES: dict[str, Callable[[ModuleType], None]] = {
     ),
     "channels.routing": _wrap_router,
     "socket": _listen_at_one_address,
+    "uvicorn_worker": _hide_server,
+    "uvicorn.workers": _hide_server,
 }

@@ -1,0 +1,267 @@
+"""The worker in front of gunicorn's threads: whatever way a request arrives, its answer is the one it had without."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.functional.layer.site import CACHE, free_port
+from tests.soak import WHOLE
+
+# As locked, and what strangers may have: gunicorn handed connections to threads in three ways since.
+VERSIONS = ["27.0.1", "23.0.0", *(["22.0.0", "24.1.1", "25.3.0", "26.2.0"] if WHOLE else [])]
+APPLICATION = """
+import hashlib
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/raw":
+        connection = environ["gunicorn.socket"]
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n" + connection.recv(9)[::-1])
+        raise StopIteration
+    body = b"" if path == "/unread" else environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 10**9))
+    answer = f"{path} {len(body)} {hashlib.sha256(body).hexdigest()}".encode()
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+"""
+
+
+class Gunicorn(NamedTuple):
+    """A running server."""
+
+    port: int
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def connect(self) -> socket.socket:
+        """A connection to it."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+
+def installed(version: str) -> Path:
+    """A folder with this gunicorn, made once."""
+    folder = CACHE / f"gunicorn-{version}"
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").is_file():
+            pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--upgrade"]
+            subprocess.run([*pip, "--target", str(folder), f"gunicorn=={version}"], check=True)
+            (folder / "complete").touch()
+    return folder
+
+
+@contextlib.contextmanager
+def serving(version: str, folder: Path, layer: Path, *options: str) -> Iterator[Gunicorn]:
+    """One worker of two threads unless `options` say otherwise."""
+    (folder / "app.py").write_text(APPLICATION)
+    port = free_port()
+    control = ["--no-control-socket"] if int(version.partition(".")[0]) >= 25 else []
+    command = [
+        sys.executable, "-m", "gunicorn", "app", f"--bind=127.0.0.1:{port}", "--threads=2", "--keep-alive=20",
+        "--worker-class=opsctl_gunicorn.Worker", "--graceful-timeout=25", *control, *options,
+    ]  # fmt: skip
+    path = os.pathsep.join([str(folder), str(installed(version)), str(layer / "hook")])
+    log = folder / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=folder, env={"PATH": os.environ["PATH"], "PYTHONPATH": path}, stdout=stream, stderr=stream
+        )
+    served = Gunicorn(port, log, process)
+    try:
+        for _ in range(100):
+            assert process.poll() is None, log.read_text()
+            with contextlib.suppress(OSError), served.connect():
+                break
+            time.sleep(0.1)
+        yield served
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def gunicorn(
+    request: pytest.FixtureRequest, layer: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gunicorn]:
+    """Each version, with the worker; nothing goes wrong in it."""
+    with serving(request.param, tmp_path_factory.mktemp("gunicorn"), layer) as served:
+        yield served
+        assert "Traceback" not in served.log.read_text()
+
+
+def get(path: str) -> bytes:
+    """A request without a body."""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+def post(path: str, body: bytes, headers: str = "") -> bytes:
+    """A request with one."""
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def said(path: str, body: bytes = b"") -> bytes:
+    """What the application answers to it."""
+    return f"{path} {len(body)} {hashlib.sha256(body).hexdigest()}".encode()
+
+
+def answer(connection: socket.socket) -> bytes:
+    """The body of the next answer, or its status line when there is none."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte:
+            return head
+        head += byte
+    length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0)
+    body = b""
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return body or head.partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("body", [b"", b"a" * 10_000])
+def test_a_request_may_come_in_parts(gunicorn: Gunicorn, body: bytes) -> None:
+    request = post("/a", body)
+    with gunicorn.connect() as connection:
+        for start in (0, 1, 20, len(request) - len(body) - 1, len(request) - 1):
+            for part in (request[:start], request[start:]):
+                connection.sendall(part)
+                time.sleep(0.05)
+            assert answer(connection) == said("/a", body)
+
+
+def test_requests_may_come_at_once(gunicorn: Gunicorn) -> None:
+    with gunicorn.connect() as connection:
+        connection.sendall(get("/a") + post("/b", b"body") + post("/unread", b"none") + get("/c") + get("/d")[:9])
+        expected = [said("/a"), said("/b", b"body"), said("/unread"), said("/c")]
+        assert [answer(connection) for _ in expected] == expected
+        connection.sendall(get("/d")[9:])
+        assert answer(connection) == said("/d")
+
+
+def test_half_a_head_behind_a_request_holds_no_thread(gunicorn: Gunicorn) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            connection = stack.enter_context(gunicorn.connect())
+            connection.sendall(get("/a") + get("/b")[:-2])
+            assert answer(connection) == said("/a")
+        time.sleep(0.3)
+        started = time.monotonic()
+        other = stack.enter_context(gunicorn.connect())
+        other.sendall(get("/c"))
+        assert answer(other) == said("/c")
+        assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("size", [65_000, 70_000, 5_000_000])
+def test_a_large_body_arrives_whole_and_the_next_request_after_it(gunicorn: Gunicorn, size: int) -> None:
+    body = os.urandom(size)
+    with gunicorn.connect() as connection:
+        connection.sendall(post("/a", body) + get("/b"))
+        assert answer(connection) == said("/a", body)
+        assert answer(connection) == said("/b")
+
+
+def test_a_body_in_chunks_arrives_whole(gunicorn: Gunicorn) -> None:
+    with gunicorn.connect() as connection:
+        for _ in range(3):
+            connection.sendall(b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+            time.sleep(0.1)
+            connection.sendall(b"2\r\nde\r\n0\r\n\r\n")
+            assert answer(connection) == said("/a", b"abcde")
+
+
+def test_a_client_that_asks_whether_to_go_on_is_told(gunicorn: Gunicorn) -> None:
+    head, body = post("/a", b"body", "Expect: 100-continue\r\n").split(b"\r\n\r\n")
+    with gunicorn.connect() as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        assert answer(connection).endswith(b"100 Continue")
+        connection.sendall(body)
+        assert answer(connection) == said("/a", b"body")
+
+
+def test_a_body_that_nobody_reads_is_not_taken_for_a_request(gunicorn: Gunicorn) -> None:
+    for size in (10_000, 500_000):
+        with gunicorn.connect() as connection, contextlib.suppress(ConnectionError):
+            connection.sendall(post("/unread", get("/inner") * (size // 30)) + get("/a"))
+            assert answer(connection) == said("/unread")
+            assert answer(connection) in {said("/a"), b""}
+
+
+def test_an_application_may_take_the_connection_over(gunicorn: Gunicorn) -> None:
+    with gunicorn.connect() as connection:
+        connection.sendall(b"GET /raw HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+        time.sleep(0.3)
+        connection.sendall(b"backwards")
+        assert answer(connection).endswith(b"101 Switching Protocols")
+        assert connection.recv(9) == b"sdrawkcab"
+
+
+def test_a_head_has_five_seconds_and_64_kib(gunicorn: Gunicorn) -> None:
+    started = time.monotonic()
+    with gunicorn.connect() as slow, gunicorn.connect() as wide, gunicorn.connect() as gone:
+        slow.sendall(get("/a")[:-2])
+        gone.sendall(get("/a")[:-2])
+        gone.shutdown(socket.SHUT_WR)
+        assert gone.recv(1) == b""
+        assert time.monotonic() - started < 1
+        wide.sendall(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 12_000)
+        with contextlib.suppress(ConnectionError):
+            assert answer(wide).startswith(b"HTTP/1.1 431 ")
+        assert answer(slow).startswith(b"HTTP/1.1 408 ")
+        assert 5 <= time.monotonic() - started < 7
+        assert slow.recv(1) == b""
+
+
+def test_a_large_body_that_stops_ends_after_five_seconds_and_another_waits_for_its_turn(gunicorn: Gunicorn) -> None:
+    body = os.urandom(100_000)
+    with gunicorn.connect() as first, gunicorn.connect() as second, gunicorn.connect() as other:
+        first.sendall(post("/a", body)[:-1])
+        time.sleep(0.3)
+        started = time.monotonic()
+        second.sendall(post("/b", body))
+        other.sendall(get("/c"))
+        assert answer(other) == said("/c")
+        assert time.monotonic() - started < 1
+        # One of two threads may have a large body, and the first had it.
+        assert answer(second) == said("/b", body)
+        assert 4 < time.monotonic() - started < 8
+        with contextlib.suppress(ConnectionError):
+            assert first.recv(9) == b""
+
+
+def test_clients_that_say_nothing_do_not_keep_a_worker_from_stopping(layer: Path, tmp_path: Path) -> None:
+    with serving(VERSIONS[0], tmp_path, layer) as served, served.connect(), served.connect() as kept:
+        kept.sendall(get("/a"))
+        assert answer(kept) == said("/a")
+        started = time.monotonic()
+        served.process.terminate()
+        assert served.process.wait(30) == 0
+        assert time.monotonic() - started < 5
+
+
+def test_a_gunicorn_of_another_kind_serves_without_and_says_so_once(layer: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(
+        "import opsctl_gunicorn\nfrom opsctl_gunicorn import Worker\nopsctl_gunicorn.PARTS = ('accept', 'no_more')\n"
+    )
+    with serving(VERSIONS[0], tmp_path, layer, "--worker-class=other.Worker") as served:
+        for _ in range(2):
+            with served.connect() as connection:
+                connection.sendall(get("/a"))
+                assert answer(connection) == said("/a")
+        log = served.log.read_text()
+    assert (
+        log.count("opsctl: ") == log.count("a slow client can hold a thread of this server, since its gunicorn is") == 1
+    )
