@@ -47,12 +47,13 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
         headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
         if _matches(request, tag):
             return HttpResponseNotModified(headers=headers)
-        body = BODIES.get(tag)
-        if body is None:
+
+        def coded() -> bytes:
             body = answer(release, query)
-            if zipped and len(body) >= _COMPRESS_FROM:
-                body = gzip.compress(body, compresslevel=5, mtime=0)
-            BODIES.put(tag, body)
+            small = not zipped or len(body) < _COMPRESS_FROM
+            return body if small else gzip.compress(body, compresslevel=5, mtime=0)
+
+        body = BODIES.get_or_make(tag, coded)
         if body.startswith(_GZIP_MAGIC):
             headers["Content-Encoding"] = "gzip"
         return HttpResponse(body, content_type="application/json", headers=headers)
