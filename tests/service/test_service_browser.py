@@ -124,6 +124,16 @@ def test_an_empty_answer_is_not_shown_for_another_question(live: str, page: Any)
     assert page.is_hidden("#empty")
 
 
+def test_a_page_that_the_browser_holds_works_again(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre")
+    again = page.reload()
+    settled(page)
+    # What a browser tells of an answer 304 is the page that it held; little came over the wire.
+    assert again.request.sizes()["responseBodySize"] == 0
+    assert page.is_visible("#figures")
+    assert page.problems == []
+
+
 def test_pictures_show_the_figures_of_the_api_in_the_datas_currency(live: str, page: Any, client: Client) -> None:
     opened(page, f"{live}/?role=sre&compare=sre&compare=data_engineer&lang=pt-BR")
     pictures = page.evaluate(PICTURES)

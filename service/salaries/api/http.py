@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
@@ -23,7 +24,7 @@ from salaries.selectors.releases import active_release
 # Raise it whenever the same release and query would be answered with other bytes.
 ANSWERS_REVISION = 1
 _METHODS = "GET, HEAD, OPTIONS"
-_GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins like this
+_GZIP_MAGIC = b"\x1f\x8b"  # no JSON and no HTML begins like this
 _COMPRESS_FROM = 860  # below the size of one network packet compression saves nothing
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -42,23 +43,49 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
         except ParameterError as error:
             return JsonResponse({"error": str(error)}, status=400)
         release = active_release()
-        zipped = accepts_gzip(request)
-        tag = _tag(request.path, query, release.tag if release else "none", zipped=zipped)
-        headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-        if _matches(request, tag):
-            return HttpResponseNotModified(headers=headers)
-
-        def coded() -> bytes:
-            body = answer(release, query)
-            small = not zipped or len(body) < _COMPRESS_FROM
-            return body if small else gzip.compress(body, compresslevel=5, mtime=0)
-
-        body = BODIES.get_or_make(tag, coded)
-        if body.startswith(_GZIP_MAGIC):
-            headers["Content-Encoding"] = "gzip"
-        return HttpResponse(body, content_type="application/json", headers=headers)
+        identity = _identity(request.path, query, release.tag if release else "none")
+        return _respond(request, identity, lambda: answer(release, query), {"Content-Type": "application/json"})
 
     return view
+
+
+def constant(content: Callable[[], bytes], headers: Callable[[], dict[str, str]]) -> View:
+    """Return the view that answers what this process never changes."""
+
+    @cache
+    def prepared() -> tuple[bytes, str, dict[str, str]]:
+        body = content()
+        return body, hashlib.sha256(body).hexdigest()[:32], headers()
+
+    @csrf_exempt
+    def view(request: HttpRequest) -> HttpResponse:
+        refused = refused_method(request)
+        if refused is not None:
+            return refused
+        body, identity, own = prepared()
+        return _respond(request, identity, lambda: body, own)
+
+    return view
+
+
+def _respond(request: HttpRequest, identity: str, make: Callable[[], bytes], headers: dict[str, str]) -> HttpResponse:
+    """Answer with the body that `identity` names, or with 304 to a client that holds it."""
+    zipped = accepts_gzip(request)
+    tag = f'"{identity}{"-gz" if zipped else ""}"'
+    # NOTE: all on a 304 too, as a browser replaces the headers it holds by those: the page's policy would be lost.
+    headers = {**headers, "ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if _matches(request, tag):
+        return HttpResponseNotModified(headers=headers)
+
+    def coded() -> bytes:
+        body = make()
+        small = not zipped or len(body) < _COMPRESS_FROM
+        return body if small else gzip.compress(body, compresslevel=5, mtime=0)
+
+    body = BODIES.get_or_make(tag, coded)
+    if body.startswith(_GZIP_MAGIC):
+        headers["Content-Encoding"] = "gzip"
+    return HttpResponse(body, headers=headers)
 
 
 def refused_method(request: HttpRequest) -> HttpResponse | None:
@@ -84,10 +111,10 @@ def accepts_gzip(request: HttpRequest) -> bool:
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
-def _tag(path: str, query: Query, release: str, *, zipped: bool) -> str:
+def _identity(path: str, query: Query, release: str) -> str:
     about = json_text([ANSWERS_REVISION, path, query.roles, query.filters])
     digest = hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f'"{release}-{digest}{"-gz" if zipped else ""}"'
+    return f"{release}-{digest}"
 
 
 def _matches(request: HttpRequest, tag: str) -> bool:
