@@ -134,6 +134,18 @@ def test_a_page_that_the_browser_holds_works_again(live: str, page: Any) -> None
     assert page.problems == []
 
 
+def test_the_page_asks_for_what_it_shows_alone(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&compare=sre&compare=qa_engineer")
+    asked = [url.removeprefix(live) for url in page.requested if url.startswith(live)]
+    assert sorted(asked) == [
+        "/?role=sre&compare=sre&compare=qa_engineer",
+        "/api/filters/",
+        "/api/salaries/?role=sre&lists=currencies%2Clevels",
+        "/api/salaries/comparison/?role=sre&role=qa_engineer&lists=currencies",
+        "/api/salaries/insights/?role=sre",
+    ]
+
+
 def test_pictures_show_the_figures_of_the_api_in_the_datas_currency(live: str, page: Any, client: Client) -> None:
     opened(page, f"{live}/?role=sre&compare=sre&compare=data_engineer&lang=pt-BR")
     pictures = page.evaluate(PICTURES)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from salaries.api.encoding import json_text
-from salaries.api.params import Query
+from salaries.api.params import LISTS, Query
 from salaries.selectors.aggregates import Kind, stored_answers
 from salaries.selectors.facets import filters_payload
 from salaries.selectors.insights import insights_payload, quartiles_by_role, ranked_by_role
@@ -20,7 +20,7 @@ Answer = Callable[[Release | None, Query], bytes]
 
 def summary_answer(release: Release | None, query: Query) -> bytes:
     """Return the `/api/salaries/` body of the query's one role."""
-    return _summaries(release, query)[query.roles[0]]
+    return _with_lists(_summaries(release, query)[query.roles[0]], query)
 
 
 def insights_answer(release: Release | None, query: Query) -> bytes:
@@ -41,7 +41,8 @@ def comparison_answer(release: Release | None, query: Query) -> bytes:
     """Return the `/api/salaries/comparison/` body: the summaries of all roles, joined as they are."""
     bodies = _summaries(release, query)
     echo = json_text({"roles": query.roles, **query.filters}).encode()
-    return b'{"filters":' + echo + b',"roles":[' + b",".join(bodies[role] for role in query.roles) + b"]}"
+    joined = b'{"filters":' + echo + b',"roles":[' + b",".join(bodies[role] for role in query.roles) + b"]}"
+    return _with_lists(joined, query)
 
 
 def facets_answer(release: Release | None, _query: Query) -> bytes:
@@ -80,6 +81,17 @@ def _stored(release: Release, query: Query, kind: Kind) -> tuple[dict[str, bytes
                 echo = {"role": role, "filters": filters_echo(role=role, filters=query.filters)}
                 bodies[role] = json_text({**json.loads(found[stored]), **echo}).encode()
     return bodies, condition.without(bodies)
+
+
+def _with_lists(body: bytes, query: Query) -> bytes:
+    """Return a summary or a comparison with the lists that the query names, or with all."""
+    if not query.lists:
+        return body
+    left_out = set(LISTS).difference(query.lists)
+    kept = json.loads(
+        body, object_hook=lambda found: {name: part for name, part in found.items() if name not in left_out}
+    )
+    return json_text(kept).encode()
 
 
 def _merged(by_role: dict[str, list[Any]]) -> list[Any]:

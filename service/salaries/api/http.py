@@ -112,7 +112,8 @@ def accepts_gzip(request: HttpRequest) -> bool:
 
 
 def _identity(path: str, query: Query, release: str) -> str:
-    about = json_text([ANSWERS_REVISION, path, query.roles, query.filters])
+    lists = [query.lists] if query.lists else []
+    about = json_text([ANSWERS_REVISION, path, query.roles, query.filters, *lists])
     digest = hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return f"{release}-{digest}"
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpR
 from salaries.api import answers
 from salaries.api.encoding import json_text
 from salaries.api.http import constant, endpoint
-from salaries.api.params import Query, one_role, several_roles
+from salaries.api.params import Query, one_role, one_summary, several_roles
 from salaries.api.schema import openapi_document
 from salaries.dashboard import live_page, live_policy
 
@@ -16,7 +16,7 @@ def _no_parameters(_params: QueryDict) -> Query:
     return Query([], {})
 
 
-summary = endpoint(one_role, answers.summary_answer)
+summary = endpoint(one_summary, answers.summary_answer)
 insights = endpoint(one_role, answers.insights_answer)
 comparison = endpoint(several_roles, answers.comparison_answer)
 facets = endpoint(_no_parameters, answers.facets_answer)
