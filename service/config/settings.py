@@ -49,13 +49,12 @@ DATASET_RELEASES_KEPT = 3
 # A release switch is seen by every worker within a second; half of that leaves room for a slow request.
 RELEASE_CACHE_SECONDS = 0.5
 
-INSTALLED_APPS = ["django.contrib.staticfiles", "salaries"]
+INSTALLED_APPS = ["salaries"]
 MIDDLEWARE = [
     "config.middleware.probes",
     "config.middleware.request_log",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.middleware.content_security_policy",
+    "config.middleware.security_headers",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -76,18 +75,6 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
-
-STATIC_URL = "/static/"
-STATIC_ROOT = Path(env_str("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
-_COLLECTED = (STATIC_ROOT / "staticfiles.json").is_file()
-STORAGES = {
-    "staticfiles": {
-        "BACKEND": "config.static_storage.HashedStaticFiles"
-        if _COLLECTED or not LOCAL
-        else "django.contrib.staticfiles.storage.StaticFilesStorage"
-    },
-}
-WHITENOISE_USE_FINDERS = LOCAL and not _COLLECTED
 
 LOG_LEVEL = env_choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOGGING = logging_config(LOG_LEVEL)

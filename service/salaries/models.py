@@ -89,6 +89,8 @@ class SalaryObservation(models.Model):
 class SalaryFacet(models.Model):
     """A distinct value of a filterable column, with its case-folded form.
 
+    In a field `only COLUMN` it is a role, with the folded value of the column that every row of the role has.
+
     Case is folded in Python when a release is made, because databases disagree about it (SQLite folds ASCII only,
     PostgreSQL by locale); rows then need no folded copies and a filter becomes `column IN (values)`.
     """

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from salaries import dashboard
 from salaries.api import views
 
 urlpatterns = [
-    path("", dashboard.page),
-    path("dashboard/", dashboard.page),
+    path("", views.page),
+    path("dashboard/", views.page),
     path("api/salaries/", views.summary),
     path("api/salaries/insights/", views.insights),
     path("api/salaries/comparison/", views.comparison),

@@ -1,15 +1,20 @@
-"""What a bad release must not touch: people who ask for pages while it is deployed."""
+"""What no release may touch, bad or good: people who ask for pages while it is deployed."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urljoin
+
+# What a browser asks for by itself when it shows a page.
+_FILES = re.compile(r'<(?:script|link|img)[^>]* (?:src|href)="(?!data:)([^"]+)"')
 
 
 class Visitors:
-    """Ask the service for a page until the block ends, and count what did not answer 200."""
+    """Ask the service for a page, and for the files it names, until the block ends; note what did not answer 200."""
 
     def __init__(self, url: str, *, people: int = 1) -> None:
         self._url = url
@@ -18,6 +23,7 @@ class Visitors:
         self._lock = threading.Lock()
         self.asked = 0
         self.failed: list[str] = []
+        self.seen: set[str] = set()
 
     def __enter__(self) -> Visitors:
         for each in self._threads:
@@ -36,18 +42,26 @@ class Visitors:
 
     def _visit(self) -> None:
         while not self._end.wait(0.02):
-            problem = self._problem()
+            problems: list[str] = []
+            page = _get(self._url, problems)
+            for name in _FILES.findall(page):
+                _get(urljoin(self._url, name), problems)
             with self._lock:
                 self.asked += 1
-                if problem:
-                    self.failed.append(problem)
+                self.failed += problems
+                self.seen.add(page)
 
-    def _problem(self) -> str:
-        try:
-            with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310
-                return "" if answer.status == 200 else str(answer.status)
-        except OSError as error:
-            return repr(error)
+
+def _get(url: str, problems: list[str]) -> str:
+    """The body of `url`; what was wrong with the answer is added to `problems`."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+            if answer.status != 200:
+                problems.append(f"{url}: {answer.status}")
+            return str(answer.read().decode())
+    except OSError as error:
+        problems.append(f"{url}: {error!r}")
+        return ""
 
 
 def broken(path: Path, text: str) -> str:

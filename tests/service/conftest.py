@@ -20,7 +20,6 @@ _ENVIRONMENT = {
     "DATA_DIR": tempfile.mkdtemp(prefix="service-tests-"),
     "ALLOWED_HOSTS": "testserver",
     "LOG_LEVEL": "ERROR",
-    "STATIC_ROOT": tempfile.mkdtemp(prefix="service-static-"),
 }
 _TAKEN_AWAY = ("DB_HOST", "DB_REPLICA_HOST", "DATASET_BUCKET", "TLS", "DJANGO_SECRET_KEY", "SALARY_SOURCES")
 
@@ -174,11 +173,11 @@ def live(loaded: str, live_empty: str) -> str:
 @pytest.fixture
 def live_empty(database: str, settings: Any) -> Iterator[str]:
     """The address of a running service without data."""
-    from django.contrib.staticfiles.handlers import StaticFilesHandler
     from django.test.testcases import LiveServerThread
 
     settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
-    server = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    # Nothing serves static files: the page carries its own.
+    server = LiveServerThread("127.0.0.1", lambda application: application)  # type: ignore[arg-type]
     server.daemon = True
     server.start()
     server.is_ready.wait(10)

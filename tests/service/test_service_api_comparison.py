@@ -24,6 +24,15 @@ def test_it_answers_the_summary_of_each_role_sorted_and_distinct(
     assert answer["roles"] == [expected_summary(ROWS, role, filters) for role in roles]
 
 
+def test_it_sends_the_lists_that_are_asked_for(loaded: str, client: Client) -> None:
+    asked = {"roles": "sre,nobody", "lists": "currencies"}
+    answer = client.get(URL, asked).json()
+    for role in answer["roles"]:
+        assert list(role) == ["role", "filters", "total_observations", "currencies"]
+    assert answer["roles"][1]["currencies"][0]["total_compensation"]
+    assert "sources" not in answer["roles"][1]["currencies"][0]
+
+
 def test_ten_roles_cost_three_queries(loaded: str, client: Client) -> None:
     # The active release, the facets, the figures of all roles.
     roles = ",".join(["sre", "qa_engineer", "data_engineer", *(f"role{number}" for number in range(7))])

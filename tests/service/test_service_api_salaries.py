@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from salaries.services.releases import release_load
 
-from tests.service.datasets import ROWS, expected_summary
+from tests.service.datasets import ROWS, Row, expected_summary, write_canonical
 
 URL = "/api/salaries/"
 
@@ -98,3 +102,32 @@ def test_a_stored_answer_costs_two_queries_at_most(loaded: str, client: Client) 
     with CaptureQueriesContext(connection) as queries:
         client.get(URL, {"role": "sre"})
     assert len(queries) <= 2
+
+
+def test_lists_that_are_not_asked_for_are_not_sent(loaded: str, client: Client) -> None:
+    for filters in ({}, {"state": "SP"}):
+        whole = client.get(URL, {"role": "sre", **filters})
+        for lists in ("currencies,levels", " Levels , currencies,of_tomorrow"):
+            part = client.get(URL, {"role": "sre", "lists": lists, **filters})
+            expected = json.loads(whole.content)
+            del expected["states"], expected["work_models"]
+            for block in [*expected["currencies"], *(each for row in expected["levels"] for each in row["currencies"])]:
+                del block["sources"]
+            assert json.dumps(part.json()) == json.dumps(expected)
+            assert part["ETag"] != whole["ETag"]
+        for lists in ("", " ", "of_tomorrow"):
+            assert client.get(URL, {"role": "sre", "lists": lists, **filters}).content == whole.content
+
+
+def test_at_four_hundred_states_the_page_asks_for_little(database: str, data_dir: Path, client: Client) -> None:
+    rows: list[Row] = [
+        (source, "sre", level, "", f"state {state}", "Brazil", "BRL", "remoto", "1.00", "2.00", f"{state}.00", "")
+        for state in range(400) for source in ("alpha", "beta", "gamma") for level in ("junior", "senior")
+    ]  # fmt: skip
+    release_load(canonical=write_canonical(data_dir / "c.csv", rows), append=False, allow_shrink=False)
+    assert len(client.get(URL, {"role": "sre"}).content) > 100_000
+    assert len(client.get(URL, {"role": "sre", "lists": "currencies,levels"}).content) < 1_000
+
+
+def test_a_list_name_is_checked_like_any_text(loaded: str, client: Client) -> None:
+    assert client.get(URL, {"role": "sre", "lists": "x" * 101}).status_code == 400

@@ -93,6 +93,59 @@ def test_empty_and_failed_answers_say_so_and_the_page_recovers(live: str, page: 
     assert page.is_visible("#figures")
 
 
+def test_after_a_failure_nothing_of_the_role_before_is_shown(live: str, page: Any, client: Client) -> None:
+    opened(page, f"{live}/?role=sre&compare=sre")
+    page.route("**/api/salaries/**", lambda route: route.fulfill(status=503, json={"error": "down for a test"}))
+    page.select_option("#role", "qa_engineer")
+    settled(page)
+    assert page.is_visible("#failure")
+    assert page.is_hidden("#figures")
+    assert page.inner_text("#comparison") == ""
+    assert page.locator("#comparison canvas").count() == 0
+    assert page.is_hidden("#comparison-range")
+    assert page.inner_text("#status") == ""
+    assert page.title() == "Tech Salary Insights"
+    page.emulate_media(color_scheme="dark")  # redraws what is shown
+    assert page.is_hidden("#figures")
+    page.unroute("**/api/salaries/**")
+    page.click("#retry")
+    settled(page)
+    check_figures(page, client, "qa_engineer", {})
+    assert page.locator("#comparison tbody tr").count() == 2
+
+
+def test_an_empty_answer_is_not_shown_for_another_question(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&state=XX")
+    assert page.is_visible("#empty")
+    page.route("**/api/salaries/**", lambda route: route.abort())
+    page.click("#reset")
+    settled(page)
+    assert page.is_visible("#failure")
+    assert page.is_hidden("#empty")
+
+
+def test_a_page_that_the_browser_holds_works_again(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre")
+    again = page.reload()
+    settled(page)
+    # What a browser tells of an answer 304 is the page that it held; little came over the wire.
+    assert again.request.sizes()["responseBodySize"] == 0
+    assert page.is_visible("#figures")
+    assert page.problems == []
+
+
+def test_the_page_asks_for_what_it_shows_alone(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&compare=sre&compare=qa_engineer")
+    asked = [url.removeprefix(live) for url in page.requested if url.startswith(live)]
+    assert sorted(asked) == [
+        "/?role=sre&compare=sre&compare=qa_engineer",
+        "/api/filters/",
+        "/api/salaries/?role=sre&lists=currencies%2Clevels",
+        "/api/salaries/comparison/?role=sre&role=qa_engineer&lists=currencies",
+        "/api/salaries/insights/?role=sre",
+    ]
+
+
 def test_pictures_show_the_figures_of_the_api_in_the_datas_currency(live: str, page: Any, client: Client) -> None:
     opened(page, f"{live}/?role=sre&compare=sre&compare=data_engineer&lang=pt-BR")
     pictures = page.evaluate(PICTURES)

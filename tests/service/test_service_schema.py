@@ -9,9 +9,13 @@ from django.test import Client
 from jsonschema import Draft202012Validator
 
 PATHS = {
-    "/api/salaries/": ["?role=sre", "?role=sre&state=SP", "?role=nobody"],
+    "/api/salaries/": ["?role=sre", "?role=sre&state=SP", "?role=nobody", "?role=sre&lists=levels"],
     "/api/salaries/insights/": ["?role=sre", "?role=sre&currency=USD", "?role=nobody"],
-    "/api/salaries/comparison/": ["?roles=sre,qa_engineer", "?roles=nobody&level=junior"],
+    "/api/salaries/comparison/": [
+        "?roles=sre,qa_engineer",
+        "?roles=nobody&level=junior",
+        "?roles=sre&lists=currencies",
+    ],
     "/api/filters/": [""],
     "/readyz": [""],
 }

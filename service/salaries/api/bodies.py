@@ -7,6 +7,8 @@ What nobody asked for the longest makes room.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
 from threading import Lock
 
 BYTES_LIMIT = 32 << 20
@@ -18,6 +20,7 @@ class BodyCache:
     def __init__(self, limit: int = BYTES_LIMIT) -> None:
         self._limit = limit
         self._lock = Lock()
+        self._making: dict[str, Future[bytes]] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -32,6 +35,28 @@ class BodyCache:
             if body is not None:
                 self._bodies.move_to_end(tag)
             return body
+
+    def get_or_make(self, tag: str, make: Callable[[], bytes]) -> bytes:
+        """Return the body of `tag`; whoever asks while it is being made waits for it, and shares its failure."""
+        body = self.get(tag)
+        if body is not None:
+            return body
+        own: Future[bytes] = Future()
+        with self._lock:
+            making = self._making.setdefault(tag, own)
+        if making is not own:
+            return making.result()
+        try:
+            body = make()
+            self.put(tag, body)
+            own.set_result(body)
+        except BaseException as error:
+            own.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._making[tag]
+        return body
 
     def put(self, tag: str, body: bytes) -> None:
         """Keep `body`, unless it alone would take an eighth of the room."""

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from config.outage import OUTAGE, RETRY_AFTER_SECONDS
@@ -21,13 +22,14 @@ from salaries.api.answers import Answer
 from salaries.api.bodies import BODIES
 from salaries.api.encoding import json_text
 from salaries.api.params import ParameterError, Query
-from salaries.selectors.releases import release_to_answer_from
+from salaries.selectors.releases import Release, release_to_answer_from
 
 # Raise it whenever the same release and query would be answered with other bytes.
 ANSWERS_REVISION = 1
 _METHODS = "GET, HEAD, OPTIONS"
-_GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins like this
+_GZIP_MAGIC = b"\x1f\x8b"  # no JSON and no HTML begins like this
 _COMPRESS_FROM = 860  # below the size of one network packet compression saves nothing
+_STALE = '110 - "Response is Stale"'
 _log = logging.getLogger("salaries.api")
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -46,29 +48,16 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
         except ParameterError as error:
             return JsonResponse({"error": str(error)}, status=400)
         try:
-            return reply(request, query)
+            release, stale = release_to_answer_from()
+            identity = _identity(request.path, query, release.tag if release else "none")
+            headers = {"Content-Type": "application/json", **({"Warning": _STALE} if stale else {})}
+            return _respond(request, identity, lambda: _ask(release, query), headers)
         except (OperationalError, InterfaceError) as error:
             return _unavailable(error)
 
-    def reply(request: HttpRequest, query: Query) -> HttpResponse:
-        release, stale = release_to_answer_from()
-        zipped = accepts_gzip(request)
-        tag = _tag(request.path, query, release.tag if release else "none", zipped=zipped)
-        headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-        if stale:
-            headers["Warning"] = '110 - "Response is Stale"'
-        if _matches(request, tag):
-            return HttpResponseNotModified(headers=headers)
-        body = BODIES.get(tag)
-        if body is None:
-            with OUTAGE.asked():
-                body = answer(release, query)
-            if zipped and len(body) >= _COMPRESS_FROM:
-                body = gzip.compress(body, compresslevel=5, mtime=0)
-            BODIES.put(tag, body)
-        if body.startswith(_GZIP_MAGIC):
-            headers["Content-Encoding"] = "gzip"
-        return HttpResponse(body, content_type="application/json", headers=headers)
+    def _ask(release: Release | None, query: Query) -> bytes:
+        with OUTAGE.asked():
+            return answer(release, query)
 
     return view
 
@@ -81,6 +70,45 @@ def _unavailable(error: Exception) -> HttpResponse:
     response = JsonResponse(body, status=503, headers=headers)
     response._has_been_logged = True  # type: ignore[attr-defined]  # else Django adds a line of its own
     return response
+
+
+def constant(content: Callable[[], bytes], headers: Callable[[], dict[str, str]]) -> View:
+    """Return the view that answers what this process never changes."""
+
+    @cache
+    def prepared() -> tuple[bytes, str, dict[str, str]]:
+        body = content()
+        return body, hashlib.sha256(body).hexdigest()[:32], headers()
+
+    @csrf_exempt
+    def view(request: HttpRequest) -> HttpResponse:
+        refused = refused_method(request)
+        if refused is not None:
+            return refused
+        body, identity, own = prepared()
+        return _respond(request, identity, lambda: body, own)
+
+    return view
+
+
+def _respond(request: HttpRequest, identity: str, make: Callable[[], bytes], headers: dict[str, str]) -> HttpResponse:
+    """Answer with the body that `identity` names, or with 304 to a client that holds it."""
+    zipped = accepts_gzip(request)
+    tag = f'"{identity}{"-gz" if zipped else ""}"'
+    # NOTE: all on a 304 too, as a browser replaces the headers it holds by those: the page's policy would be lost.
+    headers = {**headers, "ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if _matches(request, tag):
+        return HttpResponseNotModified(headers=headers)
+
+    def coded() -> bytes:
+        body = make()
+        small = not zipped or len(body) < _COMPRESS_FROM
+        return body if small else gzip.compress(body, compresslevel=5, mtime=0)
+
+    body = BODIES.get_or_make(tag, coded)
+    if body.startswith(_GZIP_MAGIC):
+        headers["Content-Encoding"] = "gzip"
+    return HttpResponse(body, headers=headers)
 
 
 def refused_method(request: HttpRequest) -> HttpResponse | None:
@@ -106,10 +134,11 @@ def accepts_gzip(request: HttpRequest) -> bool:
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
-def _tag(path: str, query: Query, release: str, *, zipped: bool) -> str:
-    about = json_text([ANSWERS_REVISION, path, query.roles, query.filters])
+def _identity(path: str, query: Query, release: str) -> str:
+    lists = [query.lists] if query.lists else []
+    about = json_text([ANSWERS_REVISION, path, query.roles, query.filters, *lists])
     digest = hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f'"{release}-{digest}{"-gz" if zipped else ""}"'
+    return f"{release}-{digest}"
 
 
 def _matches(request: HttpRequest, tag: str) -> bool:

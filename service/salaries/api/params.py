@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
@@ -10,6 +10,8 @@ from salaries.models import TEXT_LIMIT
 from salaries.selectors.rows import FILTERS
 
 ROLES_LIMIT = 10
+# The lists of a summary, which make most of it.
+LISTS = ("currencies", "levels", "states", "work_models", "sources")
 Filters = dict[str, str | None]
 
 
@@ -19,10 +21,11 @@ class ParameterError(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A checked request: stripped, lower-cased roles and filters."""
+    """A checked request: stripped, lower-cased roles and filters; of a summary's lists those named, or all for none."""
 
     roles: list[str]
     filters: Filters
+    lists: tuple[str, ...] = ()
 
     @property
     def unfiltered(self) -> bool:
@@ -38,6 +41,11 @@ def one_role(params: QueryDict) -> Query:
     return Query([role], _filters(params))
 
 
+def one_summary(params: QueryDict) -> Query:
+    """Return the query of the summary: one role, and the lists to send."""
+    return replace(one_role(params), lists=_lists(params))
+
+
 def several_roles(params: QueryDict) -> Query:
     """Return the query of the comparison: `roles=a,b` and repeated `role=`, sorted and distinct."""
     given = [part for value in params.getlist("roles") for part in value.split(",")] + params.getlist("role")
@@ -46,11 +54,17 @@ def several_roles(params: QueryDict) -> Query:
         raise ParameterError("The query parameter 'roles' is required: role names separated by commas.")
     if len(roles) > ROLES_LIMIT:
         raise ParameterError(f"At most {ROLES_LIMIT} roles can be compared; {len(roles)} were given.")
-    return Query(roles, _filters(params))
+    return Query(roles, _filters(params), _lists(params))
 
 
 def _filters(params: QueryDict) -> Filters:
     return {name: _clean(name, params.get(name) or "") for name in FILTERS}
+
+
+def _lists(params: QueryDict) -> tuple[str, ...]:
+    """Return the lists that are wanted. An unknown name is passed over: a newer client may know more of them."""
+    given = (_clean("lists", params.get("lists") or "") or "").split(",")
+    return tuple(name for name in LISTS if name in (each.strip() for each in given))
 
 
 def _clean(name: str, value: str) -> str | None:

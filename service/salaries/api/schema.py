@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from salaries.api.params import ROLES_LIMIT
+from salaries.api.params import LISTS, ROLES_LIMIT
 from salaries.models import TEXT_LIMIT
 from salaries.selectors.rows import FILTERS
 
@@ -17,6 +17,11 @@ _ERROR: Schema = {"type": "object", "required": ["error"], "properties": {"error
 
 def _object(**properties: Schema) -> Schema:
     return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _with_lists(**properties: Schema) -> Schema:
+    """An object that may lack what the parameter `lists` does not name."""
+    return {**_object(**properties), "required": [name for name in properties if name not in LISTS]}
 
 
 def _list(items: Schema, **more: Any) -> Schema:
@@ -36,7 +41,7 @@ _NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
 
 
 def _grouped(column: str) -> Schema:
-    return _list(_object(**{column: _TEXT}, observations=_COUNT, currencies=_list(_ref("CurrencyBlock"))))
+    return _list(_with_lists(**{column: _TEXT}, observations=_COUNT, currencies=_list(_ref("CurrencyBlock"))))
 
 
 def _top(column: str) -> Schema:
@@ -50,14 +55,14 @@ def _schemas() -> dict[str, Schema]:
         "Error": _ERROR,
         "Filters": _object(role=_TEXT, **filters),
         "Percentiles": percentiles,
-        "CurrencyBlock": _object(
+        "CurrencyBlock": _with_lists(
             currency=_TEXT,
             observations=_COUNT,
             base_salary=_object(min=_MONEY, max=_MONEY, average_min=_MONEY, average_max=_MONEY),
             total_compensation=_object(min=_MONEY, max=_MONEY, average=_MONEY),
             sources=_list(_object(name=_TEXT, observations=_COUNT, average_total_compensation=_MONEY)),
         ),
-        "Summary": _object(
+        "Summary": _with_lists(
             role=_TEXT,
             filters=_ref("Filters"),
             total_observations=_COUNT,
@@ -96,6 +101,7 @@ _ROLE = f"^[^\\u0000]*[^{_BLANK}][^\\u0000]*$"
 _ROLES = f"^(?=[^\\u0000]*[^,{_BLANK}])[^\\u0000,]{{0,100}}(,[^\\u0000,]{{0,100}}){{0,{ROLES_LIMIT - 1}}}$"
 
 
+_LISTS_HELP = f"Only these lists, of {', '.join(LISTS)}, separated by commas; without it all. Other names are ignored."
 _ROLES_HELP = f"At most {ROLES_LIMIT} roles, separated by commas or given one each by repeated `role` parameters."
 
 
@@ -135,6 +141,7 @@ def openapi_document() -> Schema:
     """Return the document. Parameters not listed are ignored."""
     filters = [_parameter(name, f"Only rows with this {name}, whatever its case.") for name in FILTERS]
     role = _parameter("role", "The role asked about.", required=True, minLength=1, pattern=_ROLE)
+    lists = _parameter("lists", _LISTS_HELP)
     roles = _parameter("roles", _ROLES_HELP, required=True)
     roles["schema"] = {"type": "string", "minLength": 1, "pattern": _ROLES}
     text_answer = {"200": {"description": "Alive.", "content": {"text/plain": {"schema": _TEXT}}}}
@@ -146,13 +153,13 @@ def openapi_document() -> Schema:
         "info": {"title": "Tech salaries", "version": "1", "description": "Salary figures of one dataset release."},
         "paths": {
             "/api/salaries/": _operation(
-                "summary", "Counts, ranges and averages of a role", "Summary", [role, *filters]
+                "summary", "Counts, ranges and averages of a role", "Summary", [role, *filters, lists]
             ),
             "/api/salaries/insights/": _operation(
                 "insights", "Percentiles and rankings of a role", "Insights", [role, *filters]
             ),
             "/api/salaries/comparison/": _operation(
-                "comparison", "Several roles side by side", "Comparison", [roles, *filters]
+                "comparison", "Several roles side by side", "Comparison", [roles, *filters, lists]
             ),
             "/api/filters/": _operation("facets", "Distinct values in the data", "Facets", []),
             **{path: _plain("The dashboard", page) for path in ("/", "/dashboard/")},

@@ -1,38 +1,30 @@
-"""The endpoints and the error pages of everything under `/api/`."""
+"""The endpoints, the dashboard's page, and the error pages."""
 
 from __future__ import annotations
 
-import hashlib
-
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound, JsonResponse, QueryDict
-from django.views.decorators.csrf import csrf_exempt
 
 from salaries.api import answers
 from salaries.api.encoding import json_text
-from salaries.api.http import endpoint, refused_method
-from salaries.api.params import Query, one_role, several_roles
+from salaries.api.http import constant, endpoint
+from salaries.api.params import Query, one_role, one_summary, several_roles
 from salaries.api.schema import openapi_document
+from salaries.dashboard import live_page, live_policy
 
 
 def _no_parameters(_params: QueryDict) -> Query:
     return Query([], {})
 
 
-summary = endpoint(one_role, answers.summary_answer)
+summary = endpoint(one_summary, answers.summary_answer)
 insights = endpoint(one_role, answers.insights_answer)
 comparison = endpoint(several_roles, answers.comparison_answer)
 facets = endpoint(_no_parameters, answers.facets_answer)
-
-
-@csrf_exempt
-def schema(request: HttpRequest) -> HttpResponse:
-    """Return the OpenAPI document of the service."""
-    refused = refused_method(request)
-    if refused is not None:
-        return refused
-    body = json_text(openapi_document()).encode()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return HttpResponse(body, content_type="application/json", headers={"ETag": tag, "Cache-Control": "no-cache"})
+schema = constant(lambda: json_text(openapi_document()).encode(), lambda: {"Content-Type": "application/json"})
+page = constant(
+    live_page,
+    lambda: {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": live_policy()},
+)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001

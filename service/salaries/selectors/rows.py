@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Container
 from dataclasses import dataclass
 
 from django.db import connections
@@ -21,14 +22,45 @@ def folded(field: str, text: str) -> str:
     return unicodedata.normalize("NFC", text.lower() if field == "role" else text.casefold())
 
 
+def shared(field: str) -> str:
+    """Return the facet field that holds, by role, the one value of `field` that every row of the role has."""
+    return f"only {field}"
+
+
 @dataclass(frozen=True)
 class Condition:
-    """A WHERE clause with its parameters; `roles` maps each role asked for to the stored role it names."""
+    """A WHERE clause: the values that columns may have.
 
-    sql: str
-    parameters: tuple[str | int, ...]
+    `roles` maps each role asked for to the stored role it names; `whole` are those that the filters leave whole.
+    """
+
+    columns: tuple[tuple[str, tuple[str | int, ...]], ...]
     roles: dict[str, str]
-    empty: bool
+    whole: frozenset[str]
+
+    @property
+    def sql(self) -> str:
+        """Return the clause with a mark for each parameter."""
+        return " AND ".join(f"{column} IN ({', '.join(['%s'] * len(values))})" for column, values in self.columns)
+
+    @property
+    def parameters(self) -> list[str | int]:
+        """Return the values of the marks."""
+        return [value for _, values in self.columns for value in values]
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether no row can meet it."""
+        return any(not values for _, values in self.columns)
+
+    def without(self, roles: Container[str]) -> Condition:
+        """Return the same condition for the other roles."""
+        kept = {asked: stored for asked, stored in self.roles.items() if asked not in roles}
+        columns = {**dict(self.columns), "role": tuple(sorted(set(kept.values())))}
+        return Condition(tuple(columns.items()), kept, self.whole)
+
+
+NO_ROWS = Condition((("role", ()),), {}, frozenset())
 
 
 def condition_for(*, release: Release, roles: list[str], filters: dict[str, str | None]) -> Condition:
@@ -39,34 +71,41 @@ def condition_for(*, release: Release, roles: list[str], filters: dict[str, str 
         roles: roles asked for, stripped.
         filters: a value or None for each of `FILTERS`.
     """
-    asked = [(name, value) for name, value in filters.items() if value]
-    wanted = [(name, folded(name, value)) for name, value in [*(("role", role) for role in roles), *asked]]
-    found = _facet_values(release, wanted)
-    by_role = {role: found[key][0] for role in roles if (key := ("role", folded("role", role))) in found}
-    columns = [("role", sorted(set(by_role.values())))]
-    columns += [(name, found.get((name, folded(name, value)), [])) for name, value in asked]
-    clauses: list[str] = ["release_id = %s"]
-    parameters: list[str | int] = [release.id]
-    for column, values in columns:
-        clauses.append(f"{column} IN ({', '.join(['%s'] * len(values))})")
-        parameters += values
-    empty = any(not values for _, values in columns)
-    return Condition(" AND ".join(clauses), tuple(parameters), by_role, empty)
+    by_fold = {role: folded("role", role) for role in roles}
+    asked = {name: folded(name, value) for name, value in filters.items() if value}
+    found = _facet_values(release, sorted(set(by_fold.values())), asked)
+    by_role = {role: found["role", fold][0] for role, fold in by_fold.items() if ("role", fold) in found}
+    whole = frozenset(
+        role
+        for role, stored in by_role.items()
+        if all(stored in found.get((shared(name), fold), ()) for name, fold in asked.items())
+    )
+    columns: dict[str, tuple[str | int, ...]] = {"release_id": (release.id,)}
+    columns["role"] = tuple(sorted(set(by_role.values())))
+    columns |= {name: tuple(found.get((name, fold), ())) for name, fold in asked.items()}
+    return Condition(tuple(columns.items()), by_role, whole)
 
 
 def whole_release(release: Release) -> Condition:
     """Return the condition that holds for every row of `release`, as the aggregates need it."""
-    return Condition("release_id = %s", (release.id,), {}, empty=False)
+    return Condition((("release_id", (release.id,)),), {}, frozenset())
 
 
-def _facet_values(release: Release, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
-    clause = " OR ".join(["(field = %s AND folded = %s)"] * len(wanted))
+def _facet_values(release: Release, roles: list[str], asked: dict[str, str]) -> dict[tuple[str, str], list[str]]:
+    """Return the stored values by field and folded form: of the roles and filters, and what the roles' rows share."""
+    wanted = [("role", role) for role in roles] + list(asked.items())
+    clauses = ["(field = %s AND folded = %s)"] * len(wanted)
     parameters = [part for pair in wanted for part in pair]
+    if asked:
+        # A role is stored in its folded form.
+        marks = [", ".join(["%s"] * len(each)) for each in (asked, roles)]
+        clauses.append(f"(field IN ({marks[0]}) AND value IN ({marks[1]}))")
+        parameters += [*map(shared, asked), *roles]
     found: dict[tuple[str, str], list[str]] = {}
     with connections[release.using].cursor() as cursor:
         cursor.execute(
             "SELECT field, folded, value FROM salaries_salaryfacet "  # noqa: S608
-            f"WHERE release_id = %s AND ({clause}) ORDER BY value",
+            f"WHERE release_id = %s AND ({' OR '.join(clauses)}) ORDER BY value",
             [release.id, *parameters],
         )
         for name, fold, value in cursor.fetchall():

@@ -1,6 +1,11 @@
-"""The stored answers of a release: two texts a role, computed in a handful of statements for all roles."""
+"""The stored answers of a release: two texts a role, computed in a handful of statements for all roles.
+
+With them goes what tells a filter that leaves nothing out, and is answered by the same texts.
+"""
 
 from __future__ import annotations
+
+from itertools import chain
 
 from django.db import connections
 
@@ -10,6 +15,7 @@ from salaries.selectors.insights import insights_payload, locations_by_role, qua
 from salaries.selectors.releases import Release
 from salaries.selectors.rows import FILTERS, whole_release
 from salaries.selectors.summary import summary_buckets, summary_payload
+from salaries.services.shared import shared_values_rebuild
 
 _BATCH = 500
 # The planner knows nothing yet of rows that this transaction wrote, and expects few. Quartiles need their rows sorted,
@@ -46,6 +52,7 @@ def rebuild_aggregates(*, release: Release) -> int:
     )
     manager = SalaryRoleAggregate.objects.using(release.using)
     manager.filter(release_id=release.id).delete()
+    shared_values_rebuild(release=release, buckets=chain(*buckets.values()), locations=chain(*locations.values()))
     return len(manager.bulk_create(rows, batch_size=_BATCH))
 
 

@@ -16,10 +16,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from django.contrib.staticfiles import finders
 from django.db import connections
 
-from salaries.dashboard import CHART_SCRIPT, SCRIPTS, STYLE, render_page
+from salaries.dashboard import CHART_SCRIPT, SCRIPTS, STYLE, has_chart_script, page_file, render_page
 from salaries.ingest.errors import IngestError
 from salaries.selectors.facets import filters_payload
 from salaries.selectors.releases import Release
@@ -74,8 +73,8 @@ def dashboard_export(*, release: Release, target: Path, filename: str, limit: in
     index = {"release": release.tag, "facets": facets, "files": list(files.items()), "left_out": left_out}
     script = f"window.salaryIndex={_script_json(index)};\n".encode()
     scripts = [_place(fresh, "data/index", ".js", script)]
-    if finders.find(CHART_SCRIPT):
-        scripts.append(_place(fresh, "chart", ".js", _without_source_map(_static(CHART_SCRIPT))))
+    if has_chart_script():
+        scripts.append(_place(fresh, "chart", ".js", _static(CHART_SCRIPT)))
     scripts.append(_place(fresh, "dashboard", ".js", b"".join(_static(name) for name in SCRIPTS)))
     style = _place(fresh, "dashboard", ".css", _static(STYLE))
     page = render_page(style=style, scripts=scripts, mode="static").encode()
@@ -170,11 +169,7 @@ def _place(folder: Path, stem: str, suffix: str, body: bytes) -> str:
 
 
 def _static(name: str) -> bytes:
-    found = finders.find(name)
-    if not isinstance(found, str):
-        raise IngestError(f"The static file {name} is missing from this installation.")
-    return Path(found).read_bytes()
-
-
-def _without_source_map(script: bytes) -> bytes:
-    return script.partition(b"//# sourceMappingURL=")[0]
+    try:
+        return page_file(name)
+    except OSError as error:
+        raise IngestError(f"The file {name} is missing from this installation.") from error

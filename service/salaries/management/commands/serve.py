@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from config.env import EnvironmentVariableError, env_int, env_str
 from config.readiness import not_ready_reason
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
@@ -35,26 +33,8 @@ class Command(BaseCommand):
             address = f"{env_str('BIND_HOST', '0.0.0.0')}:{env_int('PORT', 8000, low=1, high=65535)}"  # noqa: S104
         except EnvironmentVariableError as error:
             raise CommandError(str(error), returncode=4) from error
-        if settings.LOCAL:
-            _collect_static_files()
         config = settings.BASE_DIR / "config" / "server.py"
         command = [sys.executable, "-m", "gunicorn", "--config", str(config), "--bind", address]
         self.stdout.write(f"serving on http://{address}")
         self.stdout.flush()
         os.execv(sys.executable, [*command, "config.wsgi:application"])  # noqa: S606
-
-
-def _collect_static_files() -> None:
-    """Collect static files into a folder of this port, as the image does when it is built.
-
-    Two local processes may start at once, so they must not share the folder.
-    """
-    root = Path(
-        os.environ.get("STATIC_ROOT") or settings.DATA_DIR / "static" / str(env_int("PORT", 8000, low=1, high=65535))
-    )
-    from django.test.utils import override_settings
-
-    storages = {"staticfiles": {"BACKEND": "config.static_storage.HashedStaticFiles"}}
-    with override_settings(STATIC_ROOT=root, STORAGES=storages):
-        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
-    os.environ["STATIC_ROOT"] = str(root)

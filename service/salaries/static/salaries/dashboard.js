@@ -83,6 +83,16 @@
     drawComparison(comparison);
   }
 
+  // After a failure nothing may stand under the filters of now that was an answer to those of before.
+  function clear() {
+    shown = null;
+    ["empty", "figures", "comparison-range"].forEach((id) => { at(id).hidden = true; });
+    app.rangeChart(at("comparison"), "", []);
+    at("comparison").replaceChildren();
+    at("status").textContent = "";
+    document.title = at("title").textContent;
+  }
+
   function drawFigures(summary, insights) {
     const { money, rough, number } = app.formats(state.lang), currency = insights.currency;
     const main = summary.currencies.find((block) => block.currency === currency), base = main.base_salary;
@@ -209,8 +219,7 @@
       draw();
     } catch (error) {
       if (running !== own) { return; }
-      at("figures").hidden = shown === null;
-      at("status").textContent = "";
+      clear();
       at("failure-text").textContent = say(exported ? "failed_export" : "failed", { reason: error.message });
       at("failure").hidden = false;
     }

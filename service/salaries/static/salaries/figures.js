@@ -143,13 +143,14 @@
       return body;
     };
     const about = (role, filters) => [["role", role], ...Object.entries(filters)];
+    const only = (...lists) => ["lists", lists.join(",")]; // the rest of a summary is many times as long
     return {
       leftOut: [],
       facets: (signal) => get("/api/filters/", [], signal),
-      summary: (role, filters, signal) => get("/api/salaries/", about(role, filters), signal),
+      summary: (role, filters, signal) => get("/api/salaries/", [...about(role, filters), only("currencies", "levels")], signal),
       insights: (role, filters, signal) => get("/api/salaries/insights/", about(role, filters), signal),
       comparison: (roles, filters, signal) => (
-        get("/api/salaries/comparison/", [...roles.map((role) => ["role", role]), ...Object.entries(filters)], signal)
+        get("/api/salaries/comparison/", [...roles.map((role) => ["role", role]), ...Object.entries(filters), only("currencies")], signal)
       )
     };
   };
