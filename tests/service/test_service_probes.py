@@ -54,7 +54,10 @@ def test_readiness_names_the_pending_migrations(database: str) -> None:
         cursor.execute("DELETE FROM django_migrations")
     answer = Client().get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not ready", "reason": "migrations not applied: salaries.0001_initial"}
+    assert answer.json() == {
+        "status": "not ready",
+        "reason": "migrations not applied: salaries.0001_initial, salaries.0002_activations",
+    }
 
 
 def test_readiness_says_that_the_database_is_unreachable(data_dir: object, django_db_blocker: Any) -> None:

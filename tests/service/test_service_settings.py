@@ -93,7 +93,10 @@ def test_a_laptop_may_ask_for_a_password_or_none(
 def test_serve_refuses_to_start_without_its_tables_in_one_line(tmp_path: Path) -> None:
     done = manage({"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path)}, "serve")
     assert done.returncode == 1
-    assert done.stderr.strip() == "CommandError: not starting: migrations not applied: salaries.0001_initial"
+    assert (
+        done.stderr.strip()
+        == "CommandError: not starting: migrations not applied: salaries.0001_initial, salaries.0002_activations"
+    )
 
 
 def test_serve_refuses_to_start_without_its_database_in_one_line(tmp_path: Path) -> None:
