@@ -13,8 +13,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from salaries.ingest.build import CANONICAL_NAME
 from salaries.ingest.errors import IngestError
+from salaries.ingest.runs import RunFolder
+from salaries.selectors.releases import releases_list
 from salaries.services.locks import BusyError
-from salaries.services.releases import LoadRefusedError, LoadResult, RolledBackError, release_load
+from salaries.services.releases import LoadRefusedError, LoadResult, RolledBackError, build_report, release_load
 from salaries.wording import counted
 
 ROLLED_BACK = 6
@@ -54,6 +56,14 @@ class Command(BaseCommand):
         except (IngestError, LoadRefusedError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(describe(result))
+        runs = RunFolder.of_settings()
+        if runs and build_report(canonical):
+            kept = {release.id for release, _ in releases_list()}
+            try:
+                runs.put_release(canonical.parent, release_id=result.release_id, kept=kept)
+            except IngestError as error:
+                # The release is active, so this is no failure of the load.
+                self.stderr.write(f"warning: `opsctl dataset rejects {result.release_id}` will not find them. {error}")
 
 
 class StepTimes:

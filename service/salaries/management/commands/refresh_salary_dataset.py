@@ -37,7 +37,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--append", action="store_true", help="keep the active rows and add new ones")
         parser.add_argument(
-            "--strict", action="store_true", help="fail when any source fails"
+            "--strict", action="store_true", help="fail when any source fails, or any raw file holds no rows"
         )
         parser.add_argument("--allow-http", action="store_true", help="accept plain http sources")
         parser.add_argument("--allow-private", action="store_true", help="accept addresses that are not public")
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         except IngestError as error:
             raise CommandError(str(error)) from error
         if "build" in steps:
-            call_command("build_salary_dataset", stdout=self.stdout)
+            call_command("build_salary_dataset", strict=options["strict"], stdout=self.stdout)
         if "load" in steps:
             handed_on = {name: options[name] for name in ("append", "allow_shrink", "allow_rolled_back")}
             call_command("load_salary_dataset", **handed_on, stdout=self.stdout)
