@@ -51,7 +51,12 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
     name, _, key = wanted.archive.partition("/")
     bucket = bucket_of(target, state, name)
     typed, text = "opsctl dashboard export", "export the dashboard of the active release"
-    _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job)
+    hint = (
+        f"Nothing was written here; correct what the error names and run `{typed}` again. A release is made by "
+        f"`opsctl dataset refresh --env {target.env.name}`, and options of the export stand in "
+        f"application.jobs.{wanted.job}.command."
+    )
+    _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job, if_it_fails=hint)
     stored = target.aws.s3.get(bucket, key)
     if stored is None:
         raise OpsctlError(f"The task ended well, but s3://{bucket}/{key} is not there.", code="no-bundle")

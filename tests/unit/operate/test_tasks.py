@@ -71,9 +71,3 @@ def test_ctrl_c_leaves_the_task_and_says_how_to_follow_it(capsys: pytest.Capture
         run(None)
     assert "opsctl db migrate" in caught.value.hint
     assert steps(capsys) == [("step-started", ""), ("step-finished", "detached")]
-
-
-def test_what_comes_before_belongs_to_the_step(capsys: pytest.CaptureFixture[str]) -> None:
-    done: list[str] = []
-    run(0, before=lambda emit: done.append("sent"))
-    assert done == ["sent"]
