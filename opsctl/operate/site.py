@@ -103,8 +103,8 @@ def publish_folder(site: DeployedSite, folder: Path, emit: Emit) -> dict[str, An
 def summary(plan: PublishPlan) -> str:
     """What publishing does, in one line."""
     if not plan.upload and not plan.delete:
-        return f"all {plan.unchanged} files are there already"
-    return f"{len(plan.upload)} uploaded, {plan.unchanged} unchanged, {len(plan.delete)} removed"
+        return f"all {plan.unchanged:,} files are there already"
+    return f"{len(plan.upload):,} uploaded, {plan.unchanged:,} unchanged, {len(plan.delete):,} removed"
 
 
 def named_site(bucket: str, distribution: str, *, region: str | None, ask: Callable[[str], str | None]) -> DeployedSite:

@@ -72,6 +72,13 @@ def test_a_rollback_undoes_the_last_activation_and_not_the_next_lower_number(dat
     ]  # fmt: skip
 
 
+def test_a_rollback_without_a_number_never_goes_to_what_was_rolled_back_from(database: str, data_dir: Path) -> None:
+    numbers = [load(data_dir, ROWS[:size])[0] for size in (40, 42, 44, 46)]
+    for number in (numbers[1], numbers[3], numbers[2]):
+        release_rollback(to=number)
+    assert release_rollback().id == numbers[1], "the fourth was active just before, and was rolled back from"
+
+
 def test_the_release_that_a_rollback_would_go_to_is_kept(database: str, data_dir: Path) -> None:
     numbers = [load(data_dir, ROWS[:size])[0] for size in (40, 42, 44, 46)]
     release_rollback(to=numbers[0])
