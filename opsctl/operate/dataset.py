@@ -60,7 +60,7 @@ def run_step(target: Target, step: Step, flags: Sequence[str], emit: Emit) -> di
     try:
         task, log = run_command(
             target, state, command, emit, typed=f"opsctl dataset {step}", text=_TEXTS[step],
-            if_it_fails=f"The active release stays; correct what the error names, then run `{again}` again.",
+            if_it_fails=f"Correct what the error names, then run `{again}` again; the active release stays.",
         )  # fmt: skip
     except TaskFailedError as error:
         if error.ended is None or error.ended.exit_code != ExitCode.ROLLED_BACK:
@@ -186,7 +186,7 @@ def roll_back(target: Target, release: int | None, emit: Emit) -> dict[str, Any]
     """Make an older release active; None undoes the last activation."""
     command = ["rollback_salary_release", *(["--to", str(release)] if release is not None else [])]
     typed, text = "opsctl dataset rollback", "make an older release active"
-    hint = f"The active release stays; `opsctl dataset releases --env {target.env.name}` lists what there is."
+    hint = f"`opsctl dataset releases --env {target.env.name}` lists what there is to go back to; the active one stays."
     task, log = run_command(target, state_of(target), command, emit, typed=typed, text=text, if_it_fails=hint)
     return {"environment": target.env.name, "task": task.arn, "log": log}
 

@@ -52,9 +52,8 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
     bucket = bucket_of(target, state, name)
     typed, text = "opsctl dashboard export", "export the dashboard of the active release"
     hint = (
-        f"Nothing was written here; correct what the error names and run `{typed}` again. A release is made by "
-        f"`opsctl dataset refresh --env {target.env.name}`, and options of the export stand in "
-        f"application.jobs.{wanted.job}.command."
+        f"Correct what the error names, then run `{typed}` again; a release is made by `opsctl dataset refresh --env "
+        f"{target.env.name}`, and options of the export stand in application.jobs.{wanted.job}.command."
     )
     _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job, if_it_fails=hint)
     stored = target.aws.s3.get(bucket, key)
