@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     DIFFERS = 3
     INVALID_CONFIG = 4
     AWS_REFUSED = 5
+    ROLLED_BACK = 6  # the load would bring back what was rolled back from
     BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later
     INTERRUPTED = 130  # 128 + SIGINT
 
@@ -28,6 +29,7 @@ class OpsctlError(Exception):
     `code` is kebab-case and stable: scripts match it in `--json` output.
     `message` says what happened and why; `hint` says what to run or write next.
     `detail` holds lines to show above the message, such as the tail of a log.
+    `brief` says it in a few words where the message follows all the same, such as in a list of steps.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -41,11 +43,13 @@ class OpsctlError(Exception):
         code: str | None = None,
         exit_code: ExitCode | None = None,
         detail: tuple[str, ...] = (),
+        brief: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.detail = detail
+        self.brief = brief or message
         if code is not None:
             self.code = code
         if exit_code is not None:

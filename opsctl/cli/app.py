@@ -51,8 +51,8 @@ def build() -> typer.Typer:
     )
 
     @app.callback(
-        epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 differs, 4 configuration, 5 AWS refused, 75 busy, "
-        "130 interrupted."
+        epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 differs, 4 configuration, 5 AWS refused, 6 rolled back from, "
+        "75 busy, 130 interrupted."
     )
     def root(
         version: bool = typer.Option(

@@ -71,7 +71,7 @@ def notes(texts: Sequence[str]) -> None:
 
 def failure(error: OpsctlError, *, as_json: bool) -> None:
     """An error: its details, then the sentence that counts, then what to do, last on the screen."""
-    message, hint = _one_line(error.message), _one_line(error.hint)
+    message, hint = one_line(error.message), one_line(error.hint)
     for line in error.detail:
         note(f"  {line}")
     note(f"{style('Error:', '1;31')} {message}")
@@ -83,8 +83,8 @@ def failure(error: OpsctlError, *, as_json: bool) -> None:
             result(model, "", as_json=True)
 
 
-def _one_line(text: str) -> str:
-    """Messages repeat what was typed, which may hold anything."""
+def one_line(text: str) -> str:
+    """`text` with what a terminal would act on escaped: messages repeat what was typed, which may hold anything."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

@@ -22,6 +22,8 @@ from opsctl.deploy.events import (
     StepFinished,
     StepStarted,
 )
+from opsctl.deploy.tasks import TaskFailedError
+from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,16 +34,75 @@ _MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
 
 
 @contextmanager
+def printing(*, as_json: bool) -> Iterator[Emit]:
+    """As `listening`, for commands whose result for people is what a task prints: it goes to stdout, and only there."""
+    if as_json:
+        with listening(as_json=True) as emit:
+            yield emit
+        return
+    lines = _Lines()
+    try:
+        with _shown_beside(lines) as emit:
+            yield emit
+    except TaskFailedError as error:
+        error.detail = ()  # the log's tail, which was printed
+        raise
+    finally:
+        lines.write_held()
+    if lines.refused is not None:
+        raise lines.refused
+
+
+@contextmanager
+def _shown_beside(lines: _Lines) -> Iterator[Emit]:
+    if not _draws():
+        yield Emitter(lambda event: lines(event) if isinstance(event, LogLine) else _plain_line(event))
+        return
+    lines.hold = True
+    tree = Tree(keeps_lines=False)
+    with tree.shown():
+        yield Emitter(tree, lines)
+
+
+class _Lines:
+    """Writes the lines of a task to stdout: as they come, or with `hold` when nothing is drawn any more."""
+
+    def __init__(self) -> None:
+        self.hold = False
+        self.refused: OpsctlError | None = None  # what a task prints may not be taken, and the task goes on
+        self._held: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, LogLine):
+            self._held.append(event.text + "\n")
+            if not self.hold:
+                self.write_held()
+
+    def write_held(self) -> None:
+        text = "".join(self._held)
+        self._held.clear()
+        if text and self.refused is None:
+            try:
+                output.write(text)
+            except OpsctlError as error:
+                self.refused = error
+
+
+@contextmanager
 def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
     if as_json:
         yield Emitter(_json_line, *others)
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and streams.takes(sys.stderr, _DRAWN):
+    elif _draws():
         tree = Tree()
         with tree.shown():
             yield Emitter(tree, *others)
     else:
         yield Emitter(_plain_line, *others)
+
+
+def _draws() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and streams.takes(sys.stderr, _DRAWN)
 
 
 def _json_line(event: Event) -> None:
@@ -90,8 +151,10 @@ class Tree:
     are cut, so that the tree keeps its height; notes and failed steps are read to their end, and wrapped.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, keeps_lines: bool = True) -> None:
+        """`keeps_lines`: whether the last lines of a step that failed stay, where nothing else shows them."""
         self._clock = clock
+        self._keeps_lines = keeps_lines
         self._rows: dict[str, _Row] = {}
         self._notes: deque[str] = deque(maxlen=3)
 
@@ -163,7 +226,7 @@ class Tree:
             lasted = (self._clock() if ended is None else ended) - started
             style = "red" if "FAILED" in status else "yellow" if "ROLLBACK" in status else ""
             text.append(f"    {status:<24} {_duration(lasted):>6}  {logical_id}  {kind}\n", style=style)
-        for line in list(row.lines):
+        for line in list(row.lines) if self._keeps_lines or not row.outcome else ():
             text.append(f"    | {line}\n", style="dim")
         if row.progress is not None:
             text.append(f"    {_bar(row.progress.done, row.progress.total)}{row.progress.text}\n", style="dim")

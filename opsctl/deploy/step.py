@@ -35,6 +35,6 @@ def step(emit: Emit, name: str, text: str, *, clock: Callable[[], float] = time.
         finish("detached", error.message)
         raise
     except OpsctlError as error:
-        finish("failed", error.message)
+        finish("failed", error.brief)
         raise
     finish("done" if ending.changed else "unchanged", ending.text)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html (eventual consistency)
 _UNKNOWN_SECONDS = 60.0
 
+REASON = "CommandError: "
+"""How the line begins in which a management command says why it stopped."""
 _STAYS = "What it changed before it failed stays."
 # Outputs by stack.
 Outputs = Callable[[str], Mapping[str, str]]
@@ -33,6 +35,7 @@ class TaskFailedError(OpsctlError):
 
     code = "task-failed"
     ended: Task | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +161,15 @@ class TaskRunner:
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:
+            reason = _reason(lines)
             failure = TaskFailedError(
-                f"{request.name} failed: {how_it_ended(ended)}. {_reason(lines)}".rstrip(),
+                f"{request.name} failed: {how_it_ended(ended)}. {reason}".rstrip(),
                 detail=tuple(lines[-20:]),
                 hint=request.if_it_fails,
+                brief=how_it_ended(ended),
                 exit_code=ExitCode.BUSY if ended.exit_code == ExitCode.BUSY else None,
             )
-            failure.ended = ended
+            failure.ended, failure.reason = ended, reason
             raise failure
         return ended
 
@@ -236,5 +241,4 @@ def how_it_ended(task: Task) -> str:
 
 def _reason(lines: Sequence[str]) -> str:
     """The last sentence in which a management command says why it stopped; "" when there is none."""
-    mark = "CommandError: "
-    return next((line.removeprefix(mark) for line in reversed(lines) if line.startswith(mark)), "")
+    return next((line.removeprefix(REASON) for line in reversed(lines) if line.startswith(REASON)), "")

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.events import Emit, Emitter, Event, LogLine
-from opsctl.deploy.tasks import job_task
-from opsctl.errors import OpsctlError
+from opsctl.deploy.events import Emit, Event, LogLine
+from opsctl.deploy.tasks import REASON, TaskFailedError, job_task
+from opsctl.errors import ExitCode, OpsctlError
 from opsctl.operate.deployed import require_outputs, state_of
-from opsctl.operate.raw_files import Synced, releases_in, sync
+from opsctl.operate.raw_files import releases_in, sync
 from opsctl.operate.tasks import run_one_off
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from opsctl.aws.ecs import Task
     from opsctl.config.application import Job
@@ -28,36 +30,42 @@ if TYPE_CHECKING:
 SOURCES = Path("data", "salary_sources.json")
 JOB = BUCKET = "dataset"
 """Names in `application.jobs` and `application.buckets`: a project that calls its own so can use these commands."""
-_IF_IT_FAILS = "The active dataset release is as it was before."
+_RECORD = '{"time": '
 _S3_HOST = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com"
 )
 Step = Literal["refresh", "fetch", "build", "load"]
 _TEXTS: dict[Step, str] = {
-    "refresh": "sync raw files, then fetch, build and load",
-    "fetch": "sync raw files, then fetch",
-    "build": "sync raw files, then build",
-    "load": "sync raw files, then build and load",
+    "refresh": "fetch, build and load",
+    "fetch": "fetch the sources",
+    "build": "build, without loading",
+    "load": "build and load",
 }
 
 
 def run_step(target: Target, step: Step, flags: Sequence[str], emit: Emit) -> dict[str, Any]:
-    """Sync the raw files of this checkout and run one step, or all, to its end; its log is shown as it comes."""
+    """Sync the raw files of this checkout and run one step, or all, to its end; its log is shown as it comes.
+
+    Raises TaskFailedError, with an exit code of its own when the rows are some that were rolled back from.
+    """
     if step in {"refresh", "fetch"}:
         refuse_closed_sources(target)
     state = state_of(target)
     bucket = bucket_of(target, state, BUCKET)
-    synced = Synced(0, 0)
-
-    def send(emit: Emit) -> None:
-        nonlocal synced
-        synced = sync(target.aws.s3, bucket, target.workspace.root / "data" / "raw", emit)
-
+    require_job(target, state, JOB)
+    synced = sync(target.aws.s3, bucket, raw_folder(target), emit)
     words = [*([] if step == "refresh" else ["--only", step]), *flags]
     command = ["refresh_salary_dataset", *words] if words else None
-    task, log = run_command(
-        target, state, command, emit, typed=f"opsctl dataset {step}", text=_TEXTS[step], before=send
-    )
+    again = f"opsctl dataset {step} --env {target.env.name}"
+    try:
+        task, log = run_command(
+            target, state, command, emit, typed=f"opsctl dataset {step}", text=_TEXTS[step],
+            if_it_fails=f"Correct what the error names, then run `{again}` again; the active release stays.",
+        )  # fmt: skip
+    except TaskFailedError as error:
+        if error.ended is None or error.ended.exit_code != ExitCode.ROLLED_BACK:
+            raise
+        raise _rolled_back(target, error, again) from error
     return {
         "environment": target.env.name,
         "task": task.arn,
@@ -65,6 +73,22 @@ def run_step(target: Target, step: Step, flags: Sequence[str], emit: Emit) -> di
         "unchanged": synced.unchanged,
         "log": log,
     }
+
+
+def _rolled_back(target: Target, error: TaskFailedError, again: str) -> TaskFailedError:
+    return TaskFailedError(
+        error.reason or error.message,
+        code="rolled-back",
+        exit_code=ExitCode.ROLLED_BACK,
+        detail=error.detail,
+        hint=f"`opsctl dataset raw remove NAME --env {target.env.name}` takes a bad raw file out (`raw list` shows "
+        f"them); or `{again} --allow-rolled-back`.",
+    )
+
+
+def raw_folder(target: Target) -> Path:
+    """Where raw files lie in this checkout."""
+    return target.workspace.root / "data" / "raw"
 
 
 def job_of(target: Target, name: str) -> Job:
@@ -149,18 +173,28 @@ def opens(location: str, bucket: str, key: str) -> bool:
 
 
 def list_releases(target: Target, emit: Emit) -> dict[str, Any]:
-    """The kept dataset releases, newest first."""
-    typed, text = "opsctl dataset releases", "list the dataset releases"
-    _, log = run_command(target, state_of(target), ["salary_releases", "--json"], emit, typed=typed, text=text)
-    return {"environment": target.env.name, "releases": releases_in(log)}
+    """The kept dataset releases and the last activations, newest first."""
+    _, log = run_command(
+        target, state_of(target), ["salary_releases", "--json"], emit,
+        typed="opsctl dataset releases", text="list the dataset releases", shown=False,
+        if_it_fails=f"`opsctl status --env {target.env.name}` tells how the environment is.",
+    )  # fmt: skip
+    return {"environment": target.env.name, **releases_in(log)}
 
 
 def roll_back(target: Target, release: int | None, emit: Emit) -> dict[str, Any]:
-    """Make an older release active; None stands for the one before the active."""
+    """Make an older release active; None undoes the last activation."""
     command = ["rollback_salary_release", *(["--to", str(release)] if release is not None else [])]
     typed, text = "opsctl dataset rollback", "make an older release active"
-    task, log = run_command(target, state_of(target), command, emit, typed=typed, text=text)
+    hint = f"`opsctl dataset releases --env {target.env.name}` lists what there is to go back to; the active one stays."
+    task, log = run_command(target, state_of(target), command, emit, typed=typed, text=text, if_it_fails=hint)
     return {"environment": target.env.name, "task": task.arn, "log": log}
+
+
+def require_job(target: Target, state: RemoteState, job: str) -> None:
+    """Raise OpsctlError when the application has no such job, or the deployed stacks do not have it yet."""
+    job_of(target, job)
+    require_outputs(target, state, "app", f"{naming.part_id(job)}TaskDefinitionArn")
 
 
 def run_command(
@@ -171,26 +205,48 @@ def run_command(
     *,
     typed: str,
     text: str,
+    if_it_fails: str,
     job: str = JOB,
-    before: Callable[[Emit], None] = lambda _: None,
+    shown: bool = True,
 ) -> tuple[Task, list[str]]:
-    """Run a management command as the task of a job (None: its own); returns the task and what it printed."""
-    job_of(target, job)
-    require_outputs(target, state, "app", f"{naming.part_id(job)}TaskDefinitionArn")
+    """Run a management command as the task of a job (None: its own); returns the task and what it printed.
+
+    Args:
+        typed: what a person types to follow it again.
+        text: what it does.
+        if_it_fails: what to do then.
+        shown: whether what it prints is for people.
+    """
+    require_job(target, state, job)
     log: list[str] = []
 
     def hear(event: Event) -> None:
-        # Records of the service's own log stand between what the command prints.
-        if isinstance(event, LogLine) and not event.text.startswith('{"time": '):
+        if not isinstance(event, LogLine):
+            emit(event)
+        elif event.text.startswith(_RECORD):
+            if told := _told(event.text):
+                emit(replace(event, text=told))
+        elif not event.text.startswith(REASON):  # the failure says it
             log.append(event.text)
+            if shown:
+                emit(event)
 
+    words = ("python", "manage.py", *command) if command else None
     task = run_one_off(
         target,
-        job_task(state.outputs, job, ("python", "manage.py", *command) if command else None, if_it_fails=_IF_IT_FAILS),
-        Emitter(emit, hear),
+        job_task(state.outputs, job, words, if_it_fails=if_it_fails),
+        hear,
         command=typed,
         text=text,
         done="done",
-        before=before,
     )
     return task, log
+
+
+def _told(record: str) -> str:
+    """A record of the service's own log, which stands between what a command prints; "" for what only logs are for."""
+    with suppress(ValueError):
+        found = json.loads(record)
+        if found.get("level") in {"WARNING", "ERROR", "CRITICAL"}:
+            return f"{found['level'].lower()}: {found.get('message', '')}"
+    return ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.s3 import file_sha256
 from opsctl.deploy.events import Emit, Progress
+from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError
 from opsctl.paths import portable
 
@@ -41,30 +42,38 @@ def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
 
     A listing tells sizes; only for an object of the same size is its digest asked for.
     """
-    there = store.sizes(bucket, PREFIX)
-    uploaded = unchanged = 0
-    files = list(raw_files(folder))
-    for path in files:
-        key = PREFIX + portable(path, folder)
-        if there.get(key) == path.stat().st_size and store.digest(bucket, key) == file_sha256(path):
-            unchanged += 1
-        else:
-            store.upload(bucket, key, path)
-            uploaded += 1
-        emit(Progress("sync", key, uploaded + unchanged, len(files), "files"))
+    with step(emit, "sync", "data/raw/ to the dataset bucket") as ending:
+        there = store.sizes(bucket, PREFIX)
+        uploaded = unchanged = 0
+        files = list(raw_files(folder))
+        for path in files:
+            key = PREFIX + portable(path, folder)
+            if is_same(store, bucket, key, there.get(key), path):
+                unchanged += 1
+            else:
+                store.upload(bucket, key, path)
+                uploaded += 1
+            emit(Progress("sync", key, uploaded + unchanged, len(files), "files"))
+        ending.changed, ending.text = uploaded > 0, f"{uploaded:,} uploaded, {unchanged:,} there already"
     return Synced(uploaded, unchanged)
 
 
-def releases_in(log: Sequence[str]) -> list[dict[str, Any]]:
-    """What `salary_releases --json` printed, out of its task's log.
+def is_same(store: S3, bucket: str, key: str, size: int | None, path: Path) -> bool:
+    """Whether an object of this size (None: there is none) holds what the file does."""
+    return size == path.stat().st_size and store.digest(bucket, key) == file_sha256(path)
+
+
+def releases_in(log: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Releases and activations that `salary_releases --json` printed, out of its task's log.
 
     Lines are joined from where it begins: a log driver may cut a long line into pieces.
     """
     start = next((at for at, line in enumerate(log) if line.startswith('{"releases":')), None)
     if start is not None:
         with suppress(ValueError):
-            found: list[dict[str, Any]] = json.JSONDecoder().raw_decode("".join(log[start:]))[0]["releases"]
-            return found
+            found = json.JSONDecoder().raw_decode("".join(log[start:]))[0]
+            # A service that was deployed before there was a history tells none.
+            return {"releases": found["releases"], "activations": found.get("activations", [])}
     raise OpsctlError(
         "The task ended well, but its list of releases is not in the log yet.",
         code="log-incomplete",

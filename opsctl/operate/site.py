@@ -51,7 +51,11 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
     name, _, key = wanted.archive.partition("/")
     bucket = bucket_of(target, state, name)
     typed, text = "opsctl dashboard export", "export the dashboard of the active release"
-    _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job)
+    hint = (
+        f"Correct what the error names, then run `{typed}` again; a release is made by `opsctl dataset refresh --env "
+        f"{target.env.name}`, and options of the export stand in application.jobs.{wanted.job}.command."
+    )
+    _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job, if_it_fails=hint)
     stored = target.aws.s3.get(bucket, key)
     if stored is None:
         raise OpsctlError(f"The task ended well, but s3://{bucket}/{key} is not there.", code="no-bundle")
@@ -98,8 +102,8 @@ def publish_folder(site: DeployedSite, folder: Path, emit: Emit) -> dict[str, An
 def summary(plan: PublishPlan) -> str:
     """What publishing does, in one line."""
     if not plan.upload and not plan.delete:
-        return f"all {plan.unchanged} files are there already"
-    return f"{len(plan.upload)} uploaded, {plan.unchanged} unchanged, {len(plan.delete)} removed"
+        return f"all {plan.unchanged:,} files are there already"
+    return f"{len(plan.upload):,} uploaded, {plan.unchanged:,} unchanged, {len(plan.delete):,} removed"
 
 
 def named_site(bucket: str, distribution: str, *, region: str | None, ask: Callable[[str], str | None]) -> DeployedSite:

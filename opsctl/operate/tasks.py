@@ -6,7 +6,6 @@ import os
 import shlex
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
@@ -33,9 +32,8 @@ def run_one_off(
     command: str,
     text: str,
     done: str,
-    before: Callable[[Emit], None] = lambda _: None,
 ) -> Task:
-    """Do `before`, run the task to its end and emit its log. `command` is what a person types to follow it again.
+    """Run the task to its end and emit its log. `command` is what a person types to follow it again.
 
     Raises TaskFailedError with the log's tail, and DetachedError on Ctrl-C.
     """
@@ -45,7 +43,6 @@ def run_one_off(
     )  # fmt: skip
     with step(emit, request.name, text) as ending:
         try:
-            before(emit)
             task = runner.run(request, token=f"{run_id()}-{request.name}")
         except KeyboardInterrupt:
             raise DetachedError(

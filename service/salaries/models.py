@@ -54,6 +54,35 @@ class ActiveRelease(models.Model):
         return f"active: r{self.release_id}"
 
 
+class DatasetActivation(models.Model):
+    """One flip of the pointer. It outlives the releases that it names: rows that were rolled back from stay known."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    how = models.CharField(max_length=10)  # load, append or rollback
+    # NOTE: numbers, not foreign keys, as old releases are deleted.
+    release_number = models.BigIntegerField()
+    checksum = models.CharField(max_length=64)
+    # What was active before; null for the first.
+    left_number = models.BigIntegerField(null=True)
+    left_checksum = models.CharField(max_length=64, null=True)
+    left_row_count = models.BigIntegerField(null=True)
+
+    class Meta:
+        """Newest first, as a history is read."""
+
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        """Return what was activated, and how."""
+        return f"r{self.release_number} by {self.how}"
+
+    @property
+    def gave_up(self) -> bool:
+        """Tell whether what was active before was rolled back from; going forward again gives nothing up."""
+        return self.how == "rollback" and self.left_number is not None and self.left_number > self.release_number
+
+
 class SalaryObservation(models.Model):
     """One salary, in cents. `position` is its place in the release's sorted rows."""
 

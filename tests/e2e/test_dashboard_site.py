@@ -71,9 +71,41 @@ def test_a_rollback_asks_and_is_seen_at_once(site: Project) -> None:
     assert "astronaut" not in site.get("/api/filters/")[1]
     run(site, "dataset", "rollback", "2", "--yes")
     assert releases(site) == [(2, True, 171), (1, False, 170)]
+    history = run(site, "dataset", "releases")["activations"]
+    assert [(flip["release"], flip["how"]) for flip in history] == [
+        (2, "rollback"), (1, "rollback"), (2, "load"), (1, "load")
+    ]  # fmt: skip
     unknown = site.opsctl("dataset", "rollback", "9", "--yes", "--env", "local")
     assert unknown.code == 1
     assert "There is no release 9 to go back to; kept releases: 2, 1." in unknown.err
+
+
+def test_what_was_rolled_back_from_stays_away_until_its_file_is_gone(site: Project) -> None:
+    bad = site.root / "data" / "raw" / "bad.csv"
+    bad.write_text("cargo,salary,uf\nghost,1,sp\nghost,never,sp\n")
+    run(site, "dataset", "load")
+    run(site, "dataset", "rollback", "--yes")
+    bad.unlink()
+    refused = site.opsctl("dataset", "refresh", "--env", "local")
+    assert refused.code == 6
+    assert refused.err.count("The rows are those of release r3, which was rolled back from on ") == 1
+    assert "ghost" not in site.get("/api/filters/")[1]
+    found = {file["name"]: file["place"] for file in run(site, "dataset", "raw", "list")["files"]}
+    assert found["bad.csv"] == "bucket"
+    asked = site.opsctl("dataset", "raw", "remove", "bad.csv", "--env", "local")
+    assert (asked.code, "--yes" in asked.err) == (2, True)
+    assert "bad.csv" not in run(site, "dataset", "raw", "remove", "bad.csv", "--yes")["remaining"]
+    assert "already active" in "".join(run(site, "dataset", "refresh")["log"])
+    assert [row["value"] for row in run(site, "dataset", "rejects", "3")["rows"]] == ["never"]
+    assert run(site, "dataset", "rejects")["rejected"] == 0
+
+
+def test_what_a_task_prints_is_on_the_screen_once(site: Project) -> None:
+    ran = site.opsctl("dataset", "releases", "--env", "local")
+    assert (ran.code, '{"' in ran.out + ran.err) == (0, False)
+    ran = site.opsctl("dataset", "build", "--env", "local")
+    assert (ran.out + ran.err).count("171 rows in = 171 rows out") == 1
+    assert "Found endpoint" not in ran.out + ran.err
 
 
 def test_an_export_is_the_environments_data_in_a_folder(site: Project, tmp_path: Path) -> None:

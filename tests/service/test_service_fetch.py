@@ -155,10 +155,10 @@ def test_each_broken_source_says_what_is_wrong_and_keeps_the_last_good_file(
         "not utf-8: wrong byte near position 8"
     )
     assert failure(web.serve("/hash", CSV), sha256="0" * 64).startswith("wrong sha256")
-    assert failure(web.serve("/big", b"x" * 10_001)) == "10001 bytes announced; the limit is 10000"
+    assert failure(web.serve("/big", b"x" * 10_001)) == "10,001 bytes announced; the limit is 10,000"
     assert failure(web.serve("/bomb", gzip.compress(b"0" * 90_000))) == "unpacks to more than 50 times its size"
     assert (
-        failure(web.serve("/bomb2", gzip.compress(bytes(range(256)) * 500))) == "more than 100000 bytes when unpacked"
+        failure(web.serve("/bomb2", gzip.compress(bytes(range(256)) * 500))) == "more than 100,000 bytes when unpacked"
     )
     assert failure(web.serve("/cut", gzip.compress(CSV)[:-9])).startswith("damaged archive")
     assert (

@@ -21,10 +21,19 @@ from tests.service.commands import command_environment, start_command
 from tests.service.datasets import HEADER, ROWS, Row, write_canonical
 
 
-def load(data_dir: Path, rows: list[Row], *, append: bool = False, allow_shrink: bool = False) -> tuple[int, bool]:
+def load(
+    data_dir: Path,
+    rows: list[Row],
+    *,
+    append: bool = False,
+    allow_shrink: bool = False,
+    allow_rolled_back: bool = False,
+) -> tuple[int, bool]:
     """Load `rows`; return the active release's number and whether it is new."""
     canonical = write_canonical(data_dir / "salaries.csv", rows)
-    result = release_load(canonical=canonical, append=append, allow_shrink=allow_shrink)
+    result = release_load(
+        canonical=canonical, append=append, allow_shrink=allow_shrink, allow_rolled_back=allow_rolled_back
+    )
     return result.release_id, result.created
 
 

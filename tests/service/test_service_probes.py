@@ -57,7 +57,7 @@ def test_readiness_says_that_migrations_are_pending_and_the_log_which(
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"status": "not ready", "reason": "migrations not applied"}
-    assert "not ready: migrations not applied: salaries.0001_initial" in caplog.text
+    assert "not ready: migrations not applied: salaries.0001_initial, salaries.0002_activations" in caplog.text
 
 
 def test_readiness_tells_nobody_where_the_database_is_but_the_log(

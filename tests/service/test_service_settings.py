@@ -93,7 +93,10 @@ def test_a_laptop_may_ask_for_a_password_or_none(
 def test_serve_refuses_to_start_without_its_tables_in_one_line(tmp_path: Path) -> None:
     done = manage({"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path)}, "serve")
     assert done.returncode == 1
-    assert done.stderr.strip() == "CommandError: not starting: migrations not applied: salaries.0001_initial"
+    assert (
+        done.stderr.strip()
+        == "CommandError: not starting: migrations not applied: salaries.0001_initial, salaries.0002_activations"
+    )
 
 
 def test_serve_refuses_to_start_without_its_database_in_one_line(tmp_path: Path) -> None:
@@ -101,4 +104,14 @@ def test_serve_refuses_to_start_without_its_database_in_one_line(tmp_path: Path)
     done = manage(environment | {"DB_NAME": "x", "DB_USER": "x", "DB_AUTH": "trust"}, "serve")
     assert done.returncode == 1
     assert done.stderr.startswith("CommandError: not starting: database unreachable: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "PORT"])
+def test_serve_refuses_a_number_that_it_can_not_work_with_in_one_line(tmp_path: Path, name: str) -> None:
+    environment = {"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path)}
+    assert manage(environment, "migrate").returncode == 0
+    done = manage(environment | {name: "0"}, "serve")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(f"CommandError: {name} is '0'; it must be a whole number from 1 to ")
     assert len(done.stderr.strip().splitlines()) == 1

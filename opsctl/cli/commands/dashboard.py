@@ -29,13 +29,13 @@ def export(
     """
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate import site
 
     target = open_workspace(config).target(env, region)
-    with listening(as_json=as_json) as emit:
+    with printing(as_json=as_json) as emit:
         result = site.export(target, output_dir, filename, emit)
-    output.result(result, "\n".join([*result["log"], f"Page: {result['page']}"]), as_json=as_json)
+    output.result(result, f"Page: {result['page']}", as_json=as_json)
 
 
 @app.command("publish")
@@ -65,10 +65,10 @@ def publish(
     """Sync the exported dashboard to its site: only what changed, the page last; CloudFront forgets the old page."""
     from opsctl.cli import output
     from opsctl.cli.context import ask_code, open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate import site
 
-    with listening(as_json=as_json) as emit:
+    with printing(as_json=as_json) as emit:
         if bucket is not None:
             named = site.named_site(bucket, distribution, region=region, ask=ask_code)
             result = site.publish_folder(named, site.required(folder), emit)
@@ -99,7 +99,7 @@ def open_(
 def _published_text(result: dict[str, Any]) -> str:
     """What publishing did, for people."""
     forgotten = f" CloudFront forgets {' '.join(result['invalidate'])}." if result["invalidation"] else ""
-    return "\n".join([*result.get("log", []), f"{result['summary']}.{forgotten}", result["url"]]).rstrip()
+    return "\n".join([f"{result['summary']}.{forgotten}", result["url"]]).rstrip()
 
 
 def _show(url: str) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opsctl.cli.commands import raw
 from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, YesOption
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from opsctl.operate.dataset import Step
 
 app = typer.Typer(
@@ -20,11 +20,20 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(raw.app)
+
+_SHOWN_REJECTS = 1000
 AllowShrinkOption = Annotated[
     bool, typer.Option("--allow-shrink", help="Accept a dataset of less than half the rows, in all or of one source.")
 ]
+AllowRolledBackOption = Annotated[
+    bool, typer.Option("--allow-rolled-back", help="Accept the rows of a release that was rolled back from.")
+]
 AppendOption = Annotated[bool, typer.Option("--append", help="Keep the active rows and add those that are new.")]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Fail when any source fails, not only when all do.")]
+StrictOption = Annotated[
+    bool,
+    typer.Option("--strict", help="Fail when any source fails or any raw file holds no rows, not only when all do."),
+]
 AllowHttpOption = Annotated[bool, typer.Option("--allow-http", help="Accept sources with plain http.")]
 
 
@@ -32,6 +41,7 @@ AllowHttpOption = Annotated[bool, typer.Option("--allow-http", help="Accept sour
 def refresh(
     env: EnvOption = None,
     allow_shrink: AllowShrinkOption = False,
+    allow_rolled_back: AllowRolledBackOption = False,
     strict: StrictOption = False,
     allow_http: AllowHttpOption = False,
     region: RegionOption = None,
@@ -39,8 +49,8 @@ def refresh(
     as_json: JsonOption = False,
 ) -> None:
     """Sync data/raw/ to the environment, then fetch, build and load there: the task that the schedule runs as well."""
-    flags = {"--allow-shrink": allow_shrink, "--strict": strict, "--allow-http": allow_http}
-    _run("refresh", flags, env, region, config, as_json)
+    refusals = {"--allow-shrink": allow_shrink, "--allow-rolled-back": allow_rolled_back}
+    _run("refresh", {**refusals, "--strict": strict, "--allow-http": allow_http}, env, region, config, as_json)
 
 
 @app.command("fetch")
@@ -62,6 +72,7 @@ def fetch(
 @app.command("build")
 def build(
     env: EnvOption = None,
+    strict: StrictOption = False,
     region: RegionOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -70,7 +81,7 @@ def build(
 
     A rehearsal of `load`, which builds from the same raw files.
     """
-    _run("build", {}, env, region, config, as_json)
+    _run("build", {"--strict": strict}, env, region, config, as_json)
 
 
 @app.command("load")
@@ -78,12 +89,15 @@ def load(
     env: EnvOption = None,
     append: AppendOption = False,
     allow_shrink: AllowShrinkOption = False,
+    allow_rolled_back: AllowRolledBackOption = False,
+    strict: StrictOption = False,
     region: RegionOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sync data/raw/ to the environment, then build and load there, without fetching: a refresh of what is there."""
-    _run("load", {"--append": append, "--allow-shrink": allow_shrink}, env, region, config, as_json)
+    refusals = {"--allow-shrink": allow_shrink, "--allow-rolled-back": allow_rolled_back}
+    _run("load", {"--append": append, **refusals, "--strict": strict}, env, region, config, as_json)
 
 
 @app.command("releases")
@@ -93,23 +107,25 @@ def releases(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the kept dataset releases, newest first; the active one is marked."""
+    """List the kept dataset releases, newest first, the active one marked, and the history of activations."""
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate.dataset import list_releases
 
     target = open_workspace(config).target(env, region)
-    with listening(as_json=as_json) as emit:
+    with printing(as_json=as_json) as emit:
         result = list_releases(target, emit)
-    output.result(result, _releases_text(result["releases"]), as_json=as_json)
+    output.result(result, _releases_text(result), as_json=as_json)
 
 
 @app.command("rollback")
 def rollback(
     release: Annotated[
         int | None,
-        typer.Argument(help="Number of the release; default: the one before the active.", min=1, show_default=False),
+        typer.Argument(
+            help="Number of the release; default: the one that was active before.", min=1, show_default=False
+        ),
     ] = None,
     env: EnvOption = None,
     yes: YesOption = False,
@@ -117,18 +133,44 @@ def rollback(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an older dataset release active again; readers see it within a second."""
+    """Make an older dataset release active again: without a number, undo the last activation.
+
+    Readers see it within a second. Rows that were rolled back from are refused when a load brings them again.
+    """
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate.dataset import roll_back
 
     target = open_workspace(config).target(env, region)
-    which = "the release before the active one" if release is None else f"release {release}"
+    which = "the release that was active before" if release is None else f"release {release}"
     output.confirm(f"Make {which} the active dataset of {target.env.name}?", yes=yes, as_json=as_json)
-    with listening(as_json=as_json) as emit:
+    with printing(as_json=as_json) as emit:
         result = roll_back(target, release, emit)
-    output.result(result, "\n".join(result["log"]), as_json=as_json)
+    output.result(result, "", as_json=as_json)
+
+
+@app.command("rejects")
+def rejects(
+    release: Annotated[
+        int | None, typer.Argument(help="Number of a release; default: the last build.", min=1, show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write all of them to this CSV file.", dir_okay=False, show_default=False),
+    ] = None,
+    env: EnvOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the rows that the build of a release, or the last build, rejected: file, line, reason and value."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.operate.bucket_files import read_rejects
+
+    result = read_rejects(open_workspace(config).target(env, region), release, out)
+    output.result(result, _rejects_text(result), as_json=as_json)
 
 
 def _run(
@@ -136,24 +178,49 @@ def _run(
 ) -> None:
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate.dataset import run_step
 
     wanted = [flag for flag, given in flags.items() if given]
     target = open_workspace(config).target(env, region)
-    with listening(as_json=as_json) as emit:
+    with printing(as_json=as_json) as emit:
         result = run_step(target, step, wanted, emit)
-    output.result(result, "\n".join(result["log"]), as_json=as_json)
+    output.result(result, "", as_json=as_json)
 
 
-def _releases_text(found: list[dict[str, Any]]) -> str:
+def _releases_text(result: dict[str, Any]) -> str:
     from opsctl.cli import output
 
-    if not found:
+    if not result["releases"]:
         return "There is no dataset release yet; `opsctl dataset refresh` makes one."
     rows = [
         ["*" if item["active"] else "", str(item["release"]), item["created_at"], item["kind"], f"{item['rows']:,}",
-         "" if item["rejected"] is None else f"{item['rejected']:,}", item["checksum"][:12]]
-        for item in found
+         "" if item["rejected"] is None else f"{item['rejected']:,}", item["checksum"][:12],
+         "rolled back" if item.get("rolled_back") else ""]
+        for item in result["releases"]
     ]  # fmt: skip
-    return output.table(["", "release", "created", "kind", "rows", "rejected", "checksum"], rows)
+    listed = output.table(["", "release", "created", "kind", "rows", "rejected", "checksum", ""], rows)
+    flips = [
+        [flip["at"], str(flip["release"]), flip["how"], "" if flip["instead_of"] is None else str(flip["instead_of"])]
+        for flip in result["activations"]
+    ]
+    history = output.table(["activated", "release", "by", "instead of"], flips)
+    return f"{listed}\n\n{history}" if flips else listed
+
+
+def _rejects_text(result: dict[str, Any]) -> str:
+    from opsctl.cli import output
+
+    whose = "The last build" if result["release"] is None else f"The build of release {result['release']}"
+    count = result["rejected"]
+    lines = [f"{whose} rejected {count:,} {'row' if count == 1 else 'rows'}."]
+    lines += [f"  {number:,} × {reason}" for reason, number in result["reasons"].items()]
+    if "file" in result:
+        return "\n".join([*lines, f"All of them: {result['file']}"])
+    shown = result["rows"][:_SHOWN_REJECTS]
+    rows = [[row["file"], str(row["line"]), row["reason"], output.one_line(row["value"])] for row in shown]
+    if rows:
+        lines.append(output.table(["file", "line", "reason", "value"], rows))
+    if count > len(shown):
+        lines.append(f"… and {count - len(shown):,} more; --out FILE writes all of them.")
+    return "\n".join(lines)

@@ -6,15 +6,41 @@ do: it is the MD5 only of what was put in one piece and is not encrypted with a 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from salaries.ingest.errors import IngestError
+from salaries.wording import counted
 
 PREFIX = "raw/"
 DIGEST = "sha256"
+
+
+def s3_of_settings() -> tuple[str, Any] | None:
+    """Return the configured bucket and a client for it, or None where there is none (a laptop)."""
+    from django.conf import settings
+
+    if not settings.DATASET_BUCKET:
+        return None
+    import boto3
+
+    return settings.DATASET_BUCKET, boto3.client("s3")
+
+
+@contextlib.contextmanager
+def s3_errors(bucket: str) -> Iterator[None]:
+    """Tell what S3 refuses as a failure of the pipeline."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (Boto3Error, BotoCoreError, ClientError) as error:
+        raise IngestError(f"Bucket {bucket} can't be synced: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -23,19 +49,14 @@ class BucketFolder:
 
     bucket: str
     client: Any
-    # Names that this run got from the bucket.
-    _pulled: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    # Names that this run got from the bucket, with the SHA-256 of what it got.
+    _pulled: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of_settings(cls) -> BucketFolder | None:
-        """Return the configured bucket, or None where there is none (a laptop)."""
-        from django.conf import settings
-
-        if not settings.DATASET_BUCKET:
-            return None
-        import boto3
-
-        return cls(settings.DATASET_BUCKET, boto3.client("s3"))
+        """Return that of the configured bucket, or None where there is none (a laptop)."""
+        found = s3_of_settings()
+        return cls(*found) if found else None
 
     def pull(self, raw_dir: Path) -> str:
         """Make `raw_dir` hold what the bucket holds, and nothing else; return a line that says what was done.
@@ -43,30 +64,24 @@ class BucketFolder:
         Raises:
             IngestError: the bucket can't be read, or holds a key that would leave `raw_dir`.
         """
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
-
         raw_dir.mkdir(parents=True, exist_ok=True)
-        try:
+        with s3_errors(self.bucket):
             remote = self._listing()
             for name, size in remote.items():
                 target, digest = self._place(raw_dir, name), self._digest(name)
-                self._pulled.add(name)
                 if not (target.is_file() and target.stat().st_size == size and _sha256(target) == digest):
                     self._download(name, target, digest)
-        except (Boto3Error, BotoCoreError, ClientError) as error:
-            raise IngestError(f"Bucket {self.bucket} can't be synced: {error}") from error
+                self._pulled[name] = digest
         stale = [path for path in _files(raw_dir) if path.relative_to(raw_dir).as_posix() not in remote]
         for path in stale:
             path.unlink()
-        return f"{len(remote)} raw files from s3://{self.bucket}/{PREFIX}, {len(stale)} local ones removed"
+        removed = f", {counted(len(stale), 'local one')} removed" if stale else ""
+        raw = [name for name in remote if "/." not in f"/{name}"]
+        return f"{counted(len(raw), 'raw file')} from s3://{self.bucket}/{PREFIX}{removed}"
 
     def push(self, raw_dir: Path) -> str:
         """Upload what fetching changed, and remove what it replaced; return a line that says what was done."""
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with s3_errors(self.bucket):
             remote = self._listing()
             local = {path.relative_to(raw_dir).as_posix(): path for path in _files(raw_dir)}
             changed = [name for name, path in sorted(local.items()) if not self._holds(remote, name, path)]
@@ -74,15 +89,17 @@ class BucketFolder:
                 noted = {"Metadata": {DIGEST: _sha256(local[name])}}
                 self.client.upload_file(str(local[name]), self.bucket, PREFIX + name, ExtraArgs=noted)
             # Only what this run was given: somebody may have put more there meanwhile.
-            replaced = sorted(self._pulled & remote.keys() - local.keys())
+            replaced = sorted(self._pulled.keys() & remote.keys() - local.keys())
             for name in replaced:
                 self.client.delete_object(Bucket=self.bucket, Key=PREFIX + name)
-        except (Boto3Error, BotoCoreError, ClientError) as error:
-            raise IngestError(f"Bucket {self.bucket} can't be synced: {error}") from error
-        return f"{len(changed)} changed files to s3://{self.bucket}/{PREFIX}, {len(replaced)} replaced ones removed"
+        removed = f", {counted(len(replaced), 'replaced one')} removed" if replaced else ""
+        return f"{counted(len(changed), 'changed file')} to s3://{self.bucket}/{PREFIX}{removed}"
 
     def _holds(self, remote: dict[str, int], name: str, path: Path) -> bool:
-        return remote.get(name) == path.stat().st_size and self._digest(name) == _sha256(path)
+        """Tell whether the bucket needs no copy: it has this one, or somebody removed it since the pull."""
+        if name in remote:
+            return remote[name] == path.stat().st_size and self._digest(name) == _sha256(path)
+        return self._pulled.get(name) == _sha256(path)
 
     def _digest(self, name: str) -> str:
         """What whoever put the object there noted; "" for one that was put there by other means."""

@@ -21,8 +21,8 @@ from salaries.ingest.columns import ALIASES
 from salaries.ingest.engine import batches, engine, quoted, quoted_file, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspect import RawFile, glance_at, look_through
-from salaries.ingest.ledger import Account, Ledger
-from salaries.ingest.rewrite import rewrite_plain
+from salaries.ingest.ledger import Account, Ledger, Reject
+from salaries.ingest.rewrite import NOT_IN_ENCODING, rewrite_plain
 from salaries.ingest.workspace import exclusive, replace_file, scratch, sha256_of
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
@@ -35,7 +35,11 @@ _READ_BUFFER = 8 << 20
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did. `files` maps a raw file's name to its SHA-256 and rows."""
+    """What a build did. `files` maps a raw file's name to its SHA-256 and rows.
+
+    `samples` are the first rejects by reason, `unusable` says of files that gave no row why, and `misread` counts the
+    rows of a file that are not in its encoding.
+    """
 
     rows_in: int
     rows_out: int
@@ -47,13 +51,16 @@ class BuildReport:
     checksum: str
     country: str
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    samples: dict[str, list[Reject]] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+    misread: dict[str, int] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
         """Return the sum every row is part of, as it is printed."""
         return (
-            f"{self.rows_in} rows in = {self.rows_out} rows out + {self.duplicates} duplicates + "
-            f"{self.other_country} of other countries + {self.rejected} rejected"
+            f"{self.rows_in:,} rows in = {self.rows_out:,} rows out + {self.duplicates:,} duplicates + "
+            f"{self.other_country:,} of other countries + {self.rejected:,} rejected"
         )
 
     def holds(self) -> bool:
@@ -98,7 +105,7 @@ def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) ->
     raw_dir = data_dir / "raw"
     paths = raw_files(raw_dir)
     if not paths:
-        raise IngestError(f"There is no CSV under {raw_dir}; run fetch_salary_sources or put files there first.")
+        raise IngestError(f"There is no CSV under {raw_dir}; fetch the sources or put files there first.")
     with (
         exclusive(data_dir / ".build.lock"),
         scratch(data_dir, "build") as folder,
@@ -106,17 +113,36 @@ def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) ->
     ):
         _define_rules(db, country=country)
         ledger = Ledger(db, canonical=folder / CANONICAL_NAME, rejects=folder / REJECTS_NAME)
-        account = Account()
-        files: dict[str, dict[str, Any]] = {}
+        seen = _Seen()
         for path in paths:
             name = path.relative_to(raw_dir).as_posix()
             with ThreadPoolExecutor(max_workers=1) as beside:
                 checksum = beside.submit(sha256_of, path)
                 raw = glance_at(path, name=name, encoding=encodings.get(name, "utf-8"))
                 found = _write_rows(db, raw, ledger=ledger, folder=folder)
-            account.add(found)
-            files[name] = {"sha256": checksum.result(), "rows": found.rows}
-        return _finish(ledger, account, files=files, data_dir=data_dir, folder=folder, country=country)
+            seen.note(raw, checksum.result(), found)
+        if len(seen.unusable) == len(paths):
+            told = "; ".join(f"{name} {what}" for name, what in seen.unusable.items())
+            raise IngestError(f"No raw file holds rows: {told}.")
+        return _finish(ledger, seen, data_dir=data_dir, folder=folder, country=country)
+
+
+@dataclass
+class _Seen:
+    """What the raw files held, so far: the account of all rows, and what a report says of each file."""
+
+    account: Account = field(default_factory=Account)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+    misread: dict[str, int] = field(default_factory=dict)
+
+    def note(self, raw: RawFile, checksum: str, found: Account) -> None:
+        self.account.add(found)
+        self.files[raw.name] = {"sha256": checksum, "rows": found.rows}
+        if raw.trouble or not found.rows:
+            self.unusable[raw.name] = raw.trouble or "holds no row below its header"
+        elif wrong := found.reasons[NOT_IN_ENCODING]:
+            self.misread[raw.name] = wrong
 
 
 def _define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
@@ -145,7 +171,7 @@ def _write_rows(db: duckdb.DuckDBPyConnection, raw: RawFile, *, ledger: Ledger, 
     rows = rewrite_plain(raw, rewritten)
     found = ledger.write(_judged(db, raw, _rewritten_view(raw, rewritten)), name=raw.name)
     if found.rows != rows:
-        raise IngestError(f"{raw.name} could not be read completely: some of its {rows} rows got lost on the way.")
+        raise IngestError(f"{raw.name} could not be read completely: some of its {rows:,} rows got lost on the way.")
     return found
 
 
@@ -202,12 +228,10 @@ def _first_value(header: tuple[str, ...], name: str) -> str:
     return f"coalesce({', '.join(f'clean({column})' for column in columns)})" if columns else "NULL::VARCHAR"
 
 
-def _finish(
-    ledger: Ledger, account: Account, *, files: dict[str, dict[str, Any]], data_dir: Path, folder: Path, country: str
-) -> BuildReport:
-    closed = ledger.close()
+def _finish(ledger: Ledger, seen: _Seen, *, data_dir: Path, folder: Path, country: str) -> BuildReport:
+    closed, account = ledger.close(), seen.account
     report = BuildReport(
-        rows_in=sum(file["rows"] for file in files.values()),
+        rows_in=sum(file["rows"] for file in seen.files.values()),
         rows_out=account.kept - closed.duplicates,
         duplicates=closed.duplicates,
         other_country=account.elsewhere,
@@ -216,12 +240,18 @@ def _finish(
         unreadable_dates=closed.undated,
         checksum=closed.checksum,
         country=country,
-        files=files,
+        files=seen.files,
+        samples=account.samples,
+        unusable=seen.unusable,
+        misread=seen.misread,
     )
     if not report.holds():
         raise IngestError(f"The account of rows does not add up, so nothing was replaced: {report.identity}.")
+    samples = {reason: [each._asdict() for each in rejects] for reason, rejects in account.samples.items()}
     written = folder / REPORT_NAME
-    written.write_text(json.dumps(asdict(report), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    written.write_text(
+        json.dumps(asdict(report) | {"samples": samples}, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
     for name in (REJECTS_NAME, CANONICAL_NAME, REPORT_NAME):
         replace_file(folder / name, data_dir / name)
     return report

@@ -19,10 +19,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from salaries.ingest.columns import ALIASES
 from salaries.ingest.errors import IngestError
 
 # The reader's own limit of 128 KiB would end the build at one long text instead of rejecting it.
 csv.field_size_limit(1 << 30)
+ZIP_START = b"PK\x03\x04"
+_KNOWN_NAMES = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 _GLANCE = 1 << 20
 _CHUNK = 1 << 17
 _DELIMITERS = (",", ";", "\t", "|")
@@ -57,6 +60,7 @@ class RawFile:
     plain: bool
     tidy: bool
     rows: int
+    trouble: str = ""  # why it can hold no row of the dataset, whatever its lines are
 
     def bears_out(self, guess: RawFile) -> bool:
         """Tell whether the file is at least as plain and tidy as was guessed."""
@@ -90,7 +94,23 @@ def glance_at(path: Path, *, name: str, encoding: str) -> RawFile:
     look = _Look(delimiter)
     look.feed(first)
     plain = codec == "utf-8-sig" and look.plain and bool(header)
-    return RawFile(path, name, codec, delimiter, header, plain, look.tidy, rows=0)
+    return RawFile(path, name, codec, delimiter, header, plain, look.tidy, rows=0, trouble=_trouble(first, header))
+
+
+def foreign_kind(first: bytes) -> str:
+    """Return what a file is that begins with `first` and is no CSV; nothing for one that may be."""
+    start = first.lstrip(codecs.BOM_UTF8 + b" \t\r\n")
+    if start.startswith(b"<"):
+        return "HTML or XML"
+    return "a packed file, such as a renamed xlsx" if start.startswith(ZIP_START) else ""
+
+
+def _trouble(first: bytes, header: tuple[str, ...]) -> str:
+    if kind := foreign_kind(first):
+        return f"is {kind}, not a CSV"
+    if not header:
+        return "is empty"
+    return "" if _KNOWN_NAMES & {*header} else "names none of the known columns in its first line"
 
 
 def look_through(raw: RawFile) -> RawFile:

@@ -32,18 +32,39 @@ _FIRST_LINE = 2  # of a raw file's rows, below the header
 _KEPT, _UNDATED, _ELSEWHERE, _REJECTED = (bytes([number]) for number in range(4))
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _BLOCK_BYTES = 1 << 20
+_SAMPLES = 3  # of each reason
 _NOTED_AT_ONCE = 8  # batches, of about 2 MB each
 _key = operator.itemgetter(*(CANONICAL.index(name) for name in DUPLICATE_KEY))
 
 
+class Reject(NamedTuple):
+    """A rejected row as the list of rejects has it; the texts stand as they are safe in a spreadsheet."""
+
+    file: str
+    line: int
+    reason: str
+    value: str
+
+
 @dataclass
 class Account:
-    """How many rows went where; `elsewhere` are those of other countries."""
+    """How many rows went where; `elsewhere` are those of other countries, `samples` the first rejects by reason."""
 
     rows: int = 0
     kept: int = 0
     elsewhere: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    samples: dict[str, list[Reject]] = field(default_factory=dict)
+
+    def note_reject(self, reject: Reject) -> None:
+        """Count a rejected row, and keep it if it is among the first of its reason."""
+        self.reasons[reject.reason] += 1
+        self._keep(reject)
+
+    def _keep(self, reject: Reject) -> None:
+        kept = self.samples.setdefault(reject.reason, [])
+        if len(kept) < _SAMPLES:
+            kept.append(reject)
 
     def add(self, other: Account) -> None:
         """Take the rows of `other` in."""
@@ -51,6 +72,9 @@ class Account:
         self.kept += other.kept
         self.elsewhere += other.elsewhere
         self.reasons += other.reasons
+        for rejects in other.samples.values():
+            for reject in rejects:
+                self._keep(reject)
 
 
 class Place(NamedTuple):
@@ -86,7 +110,7 @@ class Ledger:
         self._canonical.write(_HEADER)
         self._rejects = rejects.open("w", encoding="utf-8", newline="")
         self._rejected = csv.writer(self._rejects, lineterminator="\n")
-        self._rejected.writerow(("file", "line", "reason", "value"))
+        self._rejected.writerow(Reject._fields)
 
     def place(self) -> Place:
         """Return where the next row goes, for `rewind`."""
@@ -116,9 +140,9 @@ class Ledger:
             for match in re.finditer(_REJECTED, fates):
                 index = match.start()
                 where = numbers[index] or account.rows + index + _FIRST_LINE
-                reason, value = _text(problem, index), _text(detail, index)
-                self._rejected.writerow((name, where, reason, _for_spreadsheets(value)))
-                account.reasons[reason] += 1
+                reject = Reject(name, where, _text(problem, index), _for_spreadsheets(_text(detail, index)))
+                self._rejected.writerow(reject)
+                account.note_reject(reject)
             account.rows += len(batch)
             account.kept += fates.count(_KEPT) + fates.count(_UNDATED)
             account.elsewhere += fates.count(_ELSEWHERE)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from salaries.ingest.inspect import RawFile, open_raw
 
+NOT_IN_ENCODING = "not valid in the file's encoding"
 _REPLACEMENT = "\ufffd"
 # A quoted text longer than this many lines is a quote that was never closed.
 _LONGEST_RECORD_LINES = 100
@@ -104,7 +105,7 @@ def _problem(fields: list[str], width: int) -> str:
     if "\0" in joined:
         return "NUL character"
     if _REPLACEMENT in joined:
-        return "not valid in the file's encoding"
+        return NOT_IN_ENCODING
     if any(field.strip() for field in fields[width:]):
         return "more fields than the header"
     return ""

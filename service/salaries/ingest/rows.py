@@ -76,7 +76,7 @@ def prepare_rows(db: duckdb.DuckDBPyConnection, *, canonical: Path, live: Path |
     limits = {"currency_limit": CURRENCY_LIMIT, "text_limit": TEXT_LIMIT}
     broken = int(db.execute(sql_blocks("rows.sql")["broken"], limits).fetchall()[0][0])
     if broken:
-        raise IngestError(f"{canonical.name} holds {broken} rows that break the dataset's rules; build it again.")
+        raise IngestError(f"{canonical.name} holds {broken:,} rows that break the dataset's rules; build it again.")
     db.execute(sql_blocks("rows.sql")["sorted"])
     db.execute(f"CREATE TEMP MACRO null_mark() AS {quoted(NULL_MARK)}")
     db.execute(sql_blocks("rows.sql")["line macro"])

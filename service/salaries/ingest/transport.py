@@ -220,19 +220,19 @@ class Transport:
     ) -> None:
         limit = self._limits.transfer_bytes
         if expected is not None and expected > limit:
-            raise IngestError(f"{expected} bytes announced; the limit is {limit}")
+            raise IngestError(f"{expected:,} bytes announced; the limit is {limit:,}")
         received = 0
         while chunk := read(_CHUNK):
             received += len(chunk)
             if received > limit:
-                raise IngestError(f"more than {limit} bytes")
+                raise IngestError(f"more than {limit:,} bytes")
             self._check_time(deadline)
             sink.write(chunk)
             progress(received, expected)
         # A connection that was cut off looks like one that came to its end.
         self._check_time(deadline)
         if expected is not None and received != expected:
-            raise IngestError(f"cut short: {received} of {expected} bytes")
+            raise IngestError(f"cut short: {received:,} of {expected:,} bytes")
 
     def _check_time(self, deadline: float) -> None:
         if self._clock() > deadline:

@@ -12,11 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from salaries.ingest.errors import IngestError
-from salaries.ingest.inspect import ENCODINGS
+from salaries.ingest.inspect import ENCODINGS, ZIP_START, foreign_kind
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
-_ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def unpack(received: Path, *, keep_gzip: bool, encoding: str, folder: Path, limi
     if not magic:
         raise IngestError("the file is empty")
     try:
-        if magic == _ZIP:
+        if magic == ZIP_START:
             files = _unzip(received, folder, limits)
         elif magic[:2] == _GZIP:
             plain = folder / "unpacked.csv"
@@ -92,7 +91,7 @@ def _copy(packed: IO[bytes], target: Path, *, packed_bytes: int, room: int, limi
         while chunk := packed.read(_CHUNK):
             written += len(chunk)
             if written > room:
-                raise IngestError(f"more than {limits.unpacked_bytes} bytes when unpacked")
+                raise IngestError(f"more than {limits.unpacked_bytes:,} bytes when unpacked")
             if written > limits.ratio_from_bytes and written > limits.ratio * max(packed_bytes, 1):
                 raise IngestError(f"unpacks to more than {limits.ratio} times its size")
             sink.write(chunk)
@@ -110,8 +109,8 @@ def _check_csv(path: Path, encoding: str) -> None:
     codec = ENCODINGS[encoding]
     with path.open("rb") as handle:
         first = handle.read(_CHUNK)
-        if first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
-            raise IngestError("the file is HTML or XML, not a CSV")
+        if kind := foreign_kind(first):
+            raise IngestError(f"the file is {kind}, not a CSV")
         if not first.strip():
             raise IngestError("the file is empty")
         if codec == "utf-8-sig" and first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

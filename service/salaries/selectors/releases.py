@@ -11,7 +11,7 @@ from config.outage import OUTAGE, is_away
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from salaries.models import ActiveRelease, DatasetRelease
+from salaries.models import ActiveRelease, DatasetActivation, DatasetRelease
 
 
 @dataclass(frozen=True)
@@ -119,3 +119,18 @@ def releases_list(*, using: str = "default") -> list[tuple[DatasetRelease, bool]
     """Return every kept release, newest first, each with whether it is active."""
     active = ActiveRelease.objects.using(using).values_list("release_id", flat=True).first()
     return [(release, release.id == active) for release in DatasetRelease.objects.using(using)]
+
+
+def activations_list(*, limit: int, using: str = "default") -> list[DatasetActivation]:
+    """Return the last activations, newest first."""
+    return list(DatasetActivation.objects.using(using)[:limit])
+
+
+def given_up(*, using: str = "default") -> dict[str, DatasetActivation]:
+    """Return what was rolled back from and not made active again since: the rollback by the checksum of the rows."""
+    found: dict[str, DatasetActivation] = {}
+    for flip in DatasetActivation.objects.using(using).order_by("id"):
+        if flip.gave_up and flip.left_checksum:
+            found[flip.left_checksum] = flip
+        found.pop(flip.checksum, None)
+    return found

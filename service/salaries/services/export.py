@@ -22,6 +22,7 @@ from salaries.dashboard import CHART_SCRIPT, SCRIPTS, STYLE, has_chart_script, p
 from salaries.ingest.errors import IngestError
 from salaries.selectors.facets import filters_payload
 from salaries.selectors.releases import Release
+from salaries.wording import counted
 
 BYTES_LIMIT = 50_000_000
 # Left out in this order when the data would be larger than the limit.
@@ -49,7 +50,7 @@ class ExportResult:
 
     def describe(self) -> str:
         """Return the line that tells what an export wrote."""
-        line = f"release r{self.release}, {self.files} files, {self.size:,} bytes"
+        line = f"release r{self.release}, {counted(self.files, 'file')}, {self.size:,} bytes"
         if self.left_out:
             line += f"; left out to stay below the limit: filters {', '.join(self.left_out)}"
         return line
@@ -115,7 +116,9 @@ def _write_roles(release: Release, fresh: Path, limit: int) -> tuple[list[str], 
             return left_out, files
         shutil.rmtree(fresh / "data")
         (fresh / "data").mkdir()
-    raise IngestError(f"The data is above {limit} bytes even without any filter; raise --max-bytes.")
+    raise IngestError(
+        f"The data is above {limit:,} bytes even without any filter; export_dashboard takes a higher --max-bytes."
+    )
 
 
 def _role_data(release: Release, role: str, left_out: list[str]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
-from opsctl.cli.progress import Tree, listening, plain
+from opsctl.cli import output
+from opsctl.cli.progress import Tree, listening, plain, printing
 from opsctl.deploy.events import (
     Event,
     LogLine,
@@ -22,6 +23,8 @@ from opsctl.deploy.events import (
     StepFinished,
     StepStarted,
 )
+from opsctl.deploy.tasks import TaskFailedError
+from opsctl.errors import OpsctlError
 
 AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -119,6 +122,71 @@ def test_a_terminal_gets_the_tree_whose_last_picture_stays(monkeypatch: pytest.M
         emit(StepFinished("data", "done", "UPDATE_COMPLETE", 1.5))
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     assert shown.splitlines()[-1].strip() == "✓ data        1.5 s  UPDATE_COMPLETE"
+
+
+# -- what a task prints as the result ----------------------------------------------------------------------------------
+
+PRINTED = (StepStarted("dataset", "build"), LogLine("dataset", "170 rows"), LogLine("dataset", "release r1"))
+
+
+def test_in_a_pipe_the_lines_of_a_task_go_to_stdout_as_they_come_and_nowhere_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with printing(as_json=False) as emit:
+        for event in PRINTED[:2]:
+            emit(event)
+        assert capsys.readouterr() == ("170 rows\n", "dataset: build\n")
+        emit(PRINTED[2])
+    assert capsys.readouterr() == ("release r1\n", "")
+
+
+def test_on_a_terminal_they_follow_the_last_picture_even_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    error = TaskFailedError("dataset failed.", detail=("170 rows", "release r1"))
+
+    def fail() -> None:
+        with printing(as_json=False) as emit:
+            for event in PRINTED:
+                emit(event)
+            assert capsys.readouterr().out == ""
+            emit(StepFinished("dataset", "failed", "exit code 1", 1.5))
+            raise error
+
+    with pytest.raises(TaskFailedError):
+        fail()
+    assert capsys.readouterr().out == "170 rows\nrelease r1\n"
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert shown.splitlines()[-1].strip() == "✗ dataset     1.5 s  exit code 1"
+    assert error.detail == (), "the end of the log was printed already"
+
+
+def test_for_scripts_they_stay_events(capsys: pytest.CaptureFixture[str]) -> None:
+    with printing(as_json=True) as emit:
+        emit(PRINTED[1])
+    out, err = capsys.readouterr()
+    assert (out, json.loads(err)["text"]) == ("", "170 rows")
+
+
+def test_a_stdout_that_takes_no_more_is_told_when_the_task_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(text: str) -> bool:
+        raise OpsctlError("full")
+
+    monkeypatch.setattr(output, "write", refuse)
+    seen: list[str] = []
+
+    def print_all() -> None:
+        with printing(as_json=False) as emit:
+            for event in PRINTED:
+                emit(event)
+            seen.append("ended")
+
+    with pytest.raises(OpsctlError, match="full"):
+        print_all()
+    assert seen == ["ended"]
 
 
 # -- the tree ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
 from opsctl.config.models import Environment
-from opsctl.deploy.events import silent
+from opsctl.deploy.events import Event, LogLine, StepFinished, StepStarted, silent
+from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
 from opsctl.operate.dataset import Step, list_releases, opens, refuse_closed_sources, roll_back, run_step, s3_place
 from tests.unit.deploy.fakes import FakeCloudFormation, template
@@ -42,6 +43,7 @@ class Account:
 
     lines: tuple[str, ...] = ()
     command: tuple[str, ...] | None = ("nothing was started",)
+    exit_code: int = 0
 
     def run_task(self, *, command: tuple[str, ...] | None, **_: Any) -> Task:
         self.command = command
@@ -51,7 +53,7 @@ class Account:
         return []
 
     def task(self, cluster: str, arn: str) -> Task:
-        return Task(arn, "STOPPED", "EssentialContainerExited", "", 0)
+        return Task(arn, "STOPPED", "EssentialContainerExited", "", self.exit_code)
 
     def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
         return LogPage(() if token else self.lines, "end")
@@ -105,6 +107,7 @@ def desk(tmp_path: Path) -> Desk:
         ("build", [], "python manage.py refresh_salary_dataset --only build"),
         ("load", ["--append", "--allow-shrink"],
          "python manage.py refresh_salary_dataset --only load --append --allow-shrink"),
+        ("refresh", ["--allow-rolled-back"], "python manage.py refresh_salary_dataset --allow-rolled-back"),
     ],
 )  # fmt: skip
 def test_each_step_runs_its_part_of_the_refresh(desk: Desk, step: Step, flags: list[str], words: str | None) -> None:
@@ -113,9 +116,43 @@ def test_each_step_runs_its_part_of_the_refresh(desk: Desk, step: Step, flags: l
 
 
 def test_the_result_holds_what_the_task_printed_without_the_services_own_log(desk: Desk) -> None:
-    desk.account.lines = ('{"time": "now", "message": "found"}', "170 rows in = 170 rows out")
-    result = run_step(desk.target, "build", [], silent)
+    told: list[Event] = []
+    desk.account.lines = (
+        '{"time": "now", "level": "INFO", "message": "Found endpoint for s3"}',
+        '{"time": "now", "level": "WARNING", "message": "slow"}',
+        "170 rows in = 170 rows out",
+    )
+    result = run_step(desk.target, "build", [], told.append)
     assert result["log"] == ["170 rows in = 170 rows out"]
+    shown = [event.text for event in told if isinstance(event, LogLine)]
+    assert shown == ["warning: slow", "170 rows in = 170 rows out"]
+
+
+def test_raw_files_go_up_in_a_step_that_ends_before_the_task_begins(desk: Desk) -> None:
+    told: list[Event] = []
+    run_step(desk.target, "load", [], told.append)
+    steps = [(type(event).__name__, event.step) for event in told if isinstance(event, StepStarted | StepFinished)]
+    assert steps == [
+        ("StepStarted", "sync"), ("StepFinished", "sync"), ("StepStarted", "dataset"), ("StepFinished", "dataset")
+    ]  # fmt: skip
+
+
+def test_a_failure_is_told_once_and_says_what_to_do(desk: Desk) -> None:
+    told: list[Event] = []
+    desk.account.lines, desk.account.exit_code = ("CommandError: There is no CSV.",), 1
+    with pytest.raises(TaskFailedError, match=r"^dataset failed: exit code 1\. There is no CSV\.") as caught:
+        run_step(desk.target, "build", [], told.append)
+    assert not [event for event in told if "There is no CSV" in str(event)]
+    assert "run `opsctl dataset build --env dev` again" in caught.value.hint
+
+
+def test_rows_that_were_rolled_back_from_have_an_exit_code_and_a_way_out(desk: Desk) -> None:
+    desk.account.lines, desk.account.exit_code = ("CommandError: The rows are those of release r2.",), 6
+    with pytest.raises(TaskFailedError, match=r"^The rows are those of release r2\.") as caught:
+        run_step(desk.target, "refresh", [], silent)
+    assert (caught.value.code, caught.value.exit_code) == ("rolled-back", 6)
+    assert "opsctl dataset raw remove NAME --env dev" in caught.value.hint
+    assert "opsctl dataset refresh --env dev --allow-rolled-back" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -132,8 +169,11 @@ def test_a_rollback_names_the_release_when_one_was_given(desk: Desk, release: in
 
 def test_releases_come_out_of_the_log(desk: Desk) -> None:
     desk.account.lines = ('{"releases": [{"release": 1}]}',)
-    assert list_releases(desk.target, silent) == {"environment": "dev", "releases": [{"release": 1}]}
+    told: list[Event] = []
+    found = list_releases(desk.target, told.append)
+    assert found == {"environment": "dev", "releases": [{"release": 1}], "activations": []}
     assert desk.words == "python manage.py salary_releases --json"
+    assert not [event for event in told if isinstance(event, LogLine)], "a list is a table for people, and no JSON"
 
 
 def test_an_environment_that_is_not_deployed_starts_nothing(desk: Desk) -> None:

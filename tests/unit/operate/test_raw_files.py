@@ -130,11 +130,11 @@ LISTED = '{"releases": [{"release": 2, "active": true}, {"release": 1, "active":
     ],
 )
 def test_releases_are_found_in_a_log(log: list[str]) -> None:
-    assert releases_in(log) == [{"release": 2, "active": True}, {"release": 1, "active": False}]
+    assert releases_in(log)["releases"] == [{"release": 2, "active": True}, {"release": 1, "active": False}]
 
 
-def test_no_release_is_an_empty_list() -> None:
-    assert releases_in(['{"releases": []}']) == []
+def test_no_release_is_an_empty_list_and_a_service_of_before_has_no_history() -> None:
+    assert releases_in(['{"releases": []}']) == {"releases": [], "activations": []}
 
 
 @pytest.mark.parametrize("log", [[], ["hello"], [LISTED[:40]]])

@@ -74,12 +74,6 @@ def test_ctrl_c_leaves_the_task_and_says_how_to_follow_it(capsys: pytest.Capture
     assert steps(capsys) == [("step-started", ""), ("step-finished", "detached")]
 
 
-def test_what_comes_before_belongs_to_the_step(capsys: pytest.CaptureFixture[str]) -> None:
-    done: list[str] = []
-    run(0, before=lambda emit: done.append("sent"))
-    assert done == ["sent"]
-
-
 def test_models_without_a_migration_are_said_again_at_the_end() -> None:
     heard, told = UnmigratedModels(), list[Event]()
     heard(LogLine("migrate", "  No migrations to apply."))

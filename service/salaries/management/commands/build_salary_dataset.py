@@ -10,38 +10,61 @@ from django.core.management.base import BaseCommand, CommandError
 
 from salaries.ingest.build import REJECTS_NAME, BuildReport, build_dataset
 from salaries.ingest.errors import IngestError
+from salaries.ingest.runs import RunFolder
 from salaries.ingest.sources import declared_encodings
+from salaries.wording import counted
+
+_SHOWN = 60
 
 
 class Command(BaseCommand):
-    """`build_salary_dataset [--country NAME]`."""
+    """`build_salary_dataset [--country NAME] [--strict]`."""
 
     help = "Normalise every raw file into the canonical CSV, with an account of each row."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--country", default=settings.DATASET_COUNTRY, help="keep rows of this country")
+        parser.add_argument("--strict", action="store_true", help="fail when any raw file holds no rows")
 
     def handle(self, **options: Any) -> None:
-        """Build, and print the account of rows."""
+        """Build, leave the rejects where they can be read later, and print the account of rows."""
+        runs = RunFolder.of_settings()
         try:
             report = build_dataset(
                 data_dir=settings.DATA_DIR,
                 country=options["country"],
                 encodings=declared_encodings(settings.SALARY_SOURCES),
             )
+            if runs:
+                runs.put(settings.DATA_DIR)
         except IngestError as error:
             raise CommandError(str(error)) from error
-        for line in describe(report):
+        listed = "by `opsctl dataset rejects`" if runs else f"in {settings.DATA_DIR / REJECTS_NAME}"
+        for line in describe(report, listed=listed):
             self.stdout.write(line)
+        if options["strict"] and report.unusable:
+            raise CommandError(f"Not every raw file holds rows ({', '.join(report.unusable)}); nothing is loaded.")
 
 
-def describe(report: BuildReport) -> list[str]:
-    """Return the summary of a build, line by line."""
-    lines = [f"{report.identity} ({len(report.files)} files)"]
-    lines += [f"  rejected: {count} × {reason}" for reason, count in report.reasons.items()]
+def describe(report: BuildReport, *, listed: str) -> list[str]:
+    """Return the summary of a build, line by line; `listed` says where all rejects are."""
+    lines = [f"{report.identity} ({counted(len(report.files), 'file')})"]
+    for reason, count in report.reasons.items():
+        lines.append(f"  rejected: {count:,} × {reason}")
+        lines += [f"    {each.file}:{each.line}  {_shown(each.value)}".rstrip() for each in report.samples[reason]]
     if report.rejected:
-        lines.append(f"  every rejected row is listed in {settings.DATA_DIR / REJECTS_NAME}")
+        lines.append(f"  every rejected row is listed {listed}")
     if report.unreadable_dates:
-        lines.append(f"  note: {report.unreadable_dates} rows kept without their unreadable observed_at")
+        lines.append(f"  note: {counted(report.unreadable_dates, 'row')} kept without an unreadable observed_at")
+    lines += [f"  warning: {name} {what}" for name, what in report.unusable.items()]
+    lines += [
+        f"  warning: {name}: {counted(count, 'row')} not in the file's encoding; declare its `encoding` "
+        "(such as latin-1 or cp1252) in the list of sources, or save it as UTF-8"
+        for name, count in report.misread.items()
+    ]
     return lines
+
+
+def _shown(value: str) -> str:
+    return "".join(char if char.isprintable() else "\ufffd" for char in value[:_SHOWN])

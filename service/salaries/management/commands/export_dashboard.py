@@ -51,7 +51,7 @@ class Command(BaseCommand):
     def _export(self, target: Path, options: dict[str, Any]) -> ExportResult:
         release = active_release()
         if release is None:
-            raise CommandError("There is no dataset release to export; run refresh_salary_dataset first.")
+            raise CommandError("There is no dataset release to export; refresh the dataset first.")
         return dashboard_export(
             release=release, target=target, filename=options["filename"], limit=options["max_bytes"]
         )

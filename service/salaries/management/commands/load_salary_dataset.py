@@ -13,12 +13,18 @@ from django.core.management.base import BaseCommand, CommandError
 
 from salaries.ingest.build import CANONICAL_NAME
 from salaries.ingest.errors import IngestError
+from salaries.ingest.runs import RunFolder
+from salaries.selectors.releases import releases_list
 from salaries.services.locks import BusyError
-from salaries.services.releases import LoadRefusedError, LoadResult, release_load
+from salaries.services.releases import LoadRefusedError, LoadResult, RolledBackError, build_report, release_load
+from salaries.wording import counted
+
+ROLLED_BACK = 6
+"""The exit code that tells a refusal of what was rolled back from; `opsctl dataset` ends with it too."""
 
 
 class Command(BaseCommand):
-    """`load_salary_dataset [--append] [--allow-shrink] [--file PATH]`."""
+    """`load_salary_dataset [--append] [--allow-shrink] [--allow-rolled-back] [--file PATH]`."""
 
     help = "Load the canonical CSV as a new dataset release and make it the active one."
 
@@ -26,6 +32,9 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("--append", action="store_true", help="keep the active rows and add the file's new ones")
         parser.add_argument("--allow-shrink", action="store_true", help="accept less than half of the active rows")
+        parser.add_argument(
+            "--allow-rolled-back", action="store_true", help="accept the rows of a release that was rolled back from"
+        )
         parser.add_argument("--file", type=Path, default=None, help="canonical CSV (default: the one built last)")
 
     def handle(self, **options: Any) -> None:
@@ -34,13 +43,27 @@ class Command(BaseCommand):
         try:
             with StepTimes(self.stdout.write) as steps:
                 result = release_load(
-                    canonical=canonical, append=options["append"], allow_shrink=options["allow_shrink"], observer=steps
+                    canonical=canonical,
+                    append=options["append"],
+                    allow_shrink=options["allow_shrink"],
+                    allow_rolled_back=options["allow_rolled_back"],
+                    observer=steps,
                 )
         except BusyError as error:
             raise CommandError(str(error), returncode=75) from error
+        except RolledBackError as error:
+            raise CommandError(str(error), returncode=ROLLED_BACK) from error
         except (IngestError, LoadRefusedError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(describe(result))
+        runs = RunFolder.of_settings()
+        if runs and build_report(canonical):
+            kept = {release.id for release, _ in releases_list()}
+            try:
+                runs.put_release(canonical.parent, release_id=result.release_id, kept=kept)
+            except IngestError as error:
+                # The release is active, so this is no failure of the load.
+                self.stderr.write(f"warning: `opsctl dataset rejects {result.release_id}` will not find them. {error}")
 
 
 class StepTimes:
@@ -74,6 +97,6 @@ def describe(result: LoadResult) -> str:
     """Return the line that tells what a load did."""
     what = "loaded and active" if result.created else "already active, nothing to load; aggregates rebuilt"
     return (
-        f"release r{result.release_id}: {what} ({result.row_count} rows, {result.roles} roles, "
+        f"release r{result.release_id}: {what} ({counted(result.row_count, 'row')}, {counted(result.roles, 'role')}, "
         f"checksum {result.checksum[:12]})"
     )

@@ -36,11 +36,16 @@ class Command(BaseCommand):
             "--only", choices=list(STEPS), default="refresh", help="fetch; build; or load, which builds as well"
         )
         parser.add_argument("--append", action="store_true", help="keep the active rows and add new ones")
-        parser.add_argument("--strict", action="store_true", help="fail when any source fails")
+        parser.add_argument(
+            "--strict", action="store_true", help="fail when any source fails, or any raw file holds no rows"
+        )
         parser.add_argument("--allow-http", action="store_true", help="accept plain http sources")
         parser.add_argument("--allow-private", action="store_true", help="accept addresses that are not public")
         parser.add_argument("--timeout", type=float, default=Limits.seconds, help="seconds a source may take")
         parser.add_argument("--allow-shrink", action="store_true", help="accept less than half of the active rows")
+        parser.add_argument(
+            "--allow-rolled-back", action="store_true", help="accept the rows of a release that was rolled back from"
+        )
 
     def handle(self, **options: Any) -> None:
         """Run the steps; a failing one stops the rest, and the active release stays."""
@@ -56,9 +61,9 @@ class Command(BaseCommand):
         except IngestError as error:
             raise CommandError(str(error)) from error
         if "build" in steps:
-            call_command("build_salary_dataset", stdout=self.stdout)
+            call_command("build_salary_dataset", strict=options["strict"], stdout=self.stdout)
         if "load" in steps:
-            handed_on = {name: options[name] for name in ("append", "allow_shrink")}
+            handed_on = {name: options[name] for name in ("append", "allow_shrink", "allow_rolled_back")}
             call_command("load_salary_dataset", **handed_on, stdout=self.stdout)
 
     def _fetch(self, options: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Make an older dataset release active again."""
+"""Make an older dataset release active again: by default, undo the last activation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from salaries.services.locks import BusyError
 from salaries.services.releases import LoadRefusedError, release_rollback
+from salaries.wording import counted
 
 
 class Command(BaseCommand):
@@ -18,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("--to", type=int, default=None, help="release number (default: the one before the active)")
+        parser.add_argument("--to", type=int, default=None, help="release number (default: what was active before)")
 
     def handle(self, **options: Any) -> None:
         """Flip the pointer, and say to which release."""
@@ -28,4 +29,4 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=75) from error
         except LoadRefusedError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"release r{release.id} is active again ({release.row_count} rows)")
+        self.stdout.write(f"release r{release.id} is active again ({counted(release.row_count, 'row')})")

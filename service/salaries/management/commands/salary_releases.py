@@ -1,4 +1,4 @@
-"""List the kept dataset releases."""
+"""List the kept dataset releases, and the last times that one was made active."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from salaries.selectors.releases import releases_list
+from salaries.models import DatasetActivation
+from salaries.selectors.releases import activations_list, given_up, releases_list
+
+_ACTIVATIONS = 20
 
 
 class Command(BaseCommand):
@@ -21,7 +24,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print JSON, on one line")
 
     def handle(self, **options: Any) -> None:
-        """Print the releases."""
+        """Print the releases, and in JSON their history."""
+        bad = given_up()
         found = [
             {
                 "release": release.id,
@@ -32,18 +36,30 @@ class Command(BaseCommand):
                 "checksum": release.checksum,
                 "sources": release.sources,
                 "rejected": release.build.get("rejected"),
+                "rolled_back": release.checksum in bad,
             }
             for release, active in releases_list()
         ]
         if options["json"]:
             # One line, so that opsctl finds it in the log of a task.
-            self.stdout.write(json.dumps({"releases": found}))
+            history = [_flip(flip) for flip in activations_list(limit=_ACTIVATIONS)]
+            self.stdout.write(json.dumps({"releases": found, "activations": history}))
             return
         for entry in found:
             mark = "*" if entry["active"] else " "
+            note = "  rolled back from" if entry["rolled_back"] else ""
             self.stdout.write(
-                f"{mark} r{entry['release']}  {entry['created_at']}  {entry['kind']:<6}  {entry['rows']:>9} rows  "
-                f"{entry['checksum'][:12]}"
+                f"{mark} r{entry['release']}  {entry['created_at']}  {entry['kind']:<6}  {entry['rows']:>11,} rows  "
+                f"{entry['checksum'][:12]}{note}"
             )
         if not found:
             self.stdout.write("There is no dataset release yet; run refresh_salary_dataset.")
+
+
+def _flip(flip: DatasetActivation) -> dict[str, Any]:
+    return {
+        "at": flip.at.isoformat(timespec="seconds"),
+        "release": flip.release_number,
+        "how": flip.how,
+        "instead_of": flip.left_number,
+    }

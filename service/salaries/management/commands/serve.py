@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 from config.env import EnvironmentVariableError, env_int, env_str
@@ -30,6 +31,8 @@ class Command(BaseCommand):
                 raise CommandError(f"not starting: {reason}")
         connections.close_all()
         try:
+            # Read here as well, so that a bad value is one sentence: gunicorn would add a traceback.
+            import_module("config.server")
             address = f"{env_str('BIND_HOST', '0.0.0.0')}:{env_int('PORT', 8000, low=1, high=65535)}"  # noqa: S104
         except EnvironmentVariableError as error:
             raise CommandError(str(error), returncode=4) from error
