@@ -18,6 +18,8 @@ from scripts.bench.measure import ROOT
 from tests.service.postgres import start_postgres
 
 SERVICE = ROOT / "service"
+HOOK = ROOT / "opsctl" / "layer" / "files" / "hook"
+"""What an image has on its path."""
 _ENVIRONMENT = {"PATH": os.environ["PATH"], "DEPLOY_ENV": "local"}
 
 
@@ -86,7 +88,8 @@ def serving(environment: Mapping[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    surroundings = {**environment, "DJANGO_SETTINGS_MODULE": "scripts.bench.empty_site", "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(HOOK), str(ROOT)])
+    surroundings = {**environment, "DJANGO_SETTINGS_MODULE": "scripts.bench.empty_site", "PYTHONPATH": path}
     config = str(SERVICE / "config" / "server.py")
     command = [sys.executable, "-m", "gunicorn", "--config", config, "--bind", address, "config.wsgi:application"]
     with subprocess.Popen(

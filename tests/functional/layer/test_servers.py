@@ -140,6 +140,10 @@ def test_what_a_client_writes_about_itself_is_not_trusted(server: Server) -> Non
     assert server.ask("/up", **{**TLS, **spoofed, "X_Forwarded_Proto": "http"}).status == 301
 
 
+def test_a_client_does_not_say_where_the_application_begins(server: Server) -> None:
+    assert server.ask("/evil/up", Daphne_Root_Path="/evil", **TLS).status == 404
+
+
 @pytest.mark.parametrize("server", ["daphne"], indirect=True)
 def test_a_websocket_of_channels_is_adjusted_too(server: Server) -> None:
     seen = server.websocket(X_Forwarded_Proto="https", X_Forwarded_For="6.6.6.6, 203.0.113.7")

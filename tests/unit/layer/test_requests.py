@@ -108,6 +108,11 @@ def test_without_forwarded_headers_nothing_changes(make: Any, secure: tuple[str,
     assert adjusted(make(), secure=secure) == make()
 
 
+def test_a_foreign_header_alone_was_written_by_a_client() -> None:
+    assert adjusted(environ(HTTP_X_FORWARDED_SSL="on"), secure=FOREIGN) == environ()
+    assert adjusted(scope(("x-forwarded-ssl", "on")), secure=FOREIGN) == scope()
+
+
 def test_without_proxy_nothing_changes() -> None:
     headers = {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7", "HTTP_X_FORWARDED_SSL": "on"}
     assert adjusted(environ(**headers), Options(), FOREIGN) == environ(**headers)

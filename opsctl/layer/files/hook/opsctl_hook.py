@@ -127,6 +127,17 @@ def _hide_server(module: ModuleType) -> None:
     worker.CONFIG_KWARGS = {**worker.CONFIG_KWARGS, "server_header": False}
 
 
+def _hide_root(module: ModuleType) -> None:
+    """Daphne takes the path where the application begins from anybody's header: drop that first."""
+    process = module.WebRequest.process
+
+    def process_without_root(request: Any) -> Any:
+        request.requestHeaders.removeHeader(b"daphne-root-path")
+        return process(request)
+
+    module.WebRequest.process = process_without_root
+
+
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "django.core.wsgi": lambda module: _wrap_result(
         module, "get_wsgi_application", lambda applications: applications.Wsgi
@@ -136,6 +147,7 @@ PATCHES: dict[str, Callable[[ModuleType], None]] = {
     ),
     "channels.routing": _wrap_router,
     "socket": _listen_at_one_address,
+    "daphne.http_protocol": _hide_root,
     "uvicorn_worker": _hide_server,
     "uvicorn.workers": _hide_server,
 }

@@ -102,11 +102,11 @@ def adjust_environ(environ: MutableMapping[str, Any], options: Options, secure: 
         scheme = scheme_of(proto)
         if scheme:
             _set_environ_scheme(environ, scheme)
-        if secure and secure[0].startswith("HTTP_"):
-            environ.pop(secure[0], None)
-            value = secure_value(secure, environ["wsgi.url_scheme"])
-            if value is not None:
-                environ[secure[0]] = value
+    if secure and secure[0].startswith("HTTP_"):
+        environ.pop(secure[0], None)
+        value = None if proto is None else secure_value(secure, environ["wsgi.url_scheme"])
+        if value is not None:
+            environ[secure[0]] = value
     client = client_of(environ.get("HTTP_X_FORWARDED_FOR", ""))
     if client:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
@@ -134,10 +134,10 @@ def adjust_scope(scope: MutableMapping[str, Any], options: Options, secure: tupl
         scheme = scheme_of(proto)
         if scheme:
             _set_scope_scheme(scope, scheme)
-        if secure and secure[0].startswith("HTTP_"):
-            name = secure[0][len("HTTP_") :].lower().replace("_", "-").encode("latin-1")
-            scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
-            _set_scope_header(scope, name, secure_value(secure, scheme))
+    if secure and secure[0].startswith("HTTP_") and "headers" in scope:
+        name = secure[0][len("HTTP_") :].lower().replace("_", "-").encode("latin-1")
+        scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
+        _set_scope_header(scope, name, None if proto is None else secure_value(secure, scheme))
     client = client_of(scope_header(scope, b"x-forwarded-for") or "")
     if client:
         scope["client"] = client
