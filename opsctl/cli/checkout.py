@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opsctl.errors import OpsctlError
 from opsctl.project import settings
 from opsctl.project.filling import is_sqlite_only
 from opsctl.project.reading import Reader
@@ -18,7 +19,10 @@ _SHOWN = 5
 def deploy_notes(target: Target, image_tag: str | None) -> list[str]:
     """The same where a deploy makes the image; of one that is there already nothing is known."""
     here = image_tag is None and (target.is_local or target.env.ecs.build_on_deploy)
-    return checkout_notes(target.project) if here else []
+    try:
+        return checkout_notes(target.project) if here else []
+    except OpsctlError:  # told by the build, if the deploy comes to that
+        return []
 
 
 def checkout_notes(project: Project) -> list[str]:

@@ -37,7 +37,7 @@ def test_the_status_tells_drift_from_what_others_made(project: Project) -> None:
     status = project.opsctl("db", "status", "--env", "local")
     assert status.code == 0
     lines = status.out.splitlines()
-    assert any(line.startswith("To do: ") and "app_user" in line and "60 connections" in line for line in lines)
+    assert any(line.startswith("To do: ") and "app_user" in line and "42 connections" in line for line in lines)
     assert "Not made by opsctl: app_readonly has INSERT on table app.django_migrations; " in status.out
     assert lines[-1] == "The roles differ from the configuration. `opsctl db init` brings them in line."
     assert project.opsctl("db", "init", "--env", "local", "--check").code == 3

@@ -87,7 +87,7 @@ def test_a_dry_run_and_a_diff_create_nothing(project: Project) -> None:
         diff = project.opsctl("diff", "--env", "local", "--json")
         assert (dry.code, diff.code) == (0, 3)
         planned = {item["stack"]: item["action"] for item in diff.json["stacks"]}
-        assert planned == {**dict.fromkeys(STACKS, "unchanged"), "app": "update"}
+        assert planned == {**dict.fromkeys(STACKS, "unchanged"), "jobs": "update", "app": "update"}
         assert project.target.calls()["client"]["writes"] == 0
     finally:
         changed.write_text(text)

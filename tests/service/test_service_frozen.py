@@ -5,11 +5,14 @@ The service runs as an image runs it: with opsctl's hook, one worker of four thr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg2
@@ -105,3 +108,96 @@ def test_a_statement_that_takes_too_long_is_503_and_one_line(server: PostgresSer
     entries = [json.loads(line) for line in running.log.read_text().splitlines() if line.startswith("{")]
     told = [entry for entry in entries if entry["level"] not in ("INFO",)]
     assert [entry["message"] for entry in told] == ["answered 503: canceling statement due to statement timeout"]
+
+
+@dataclass
+class Address:
+    """One address of a database that fails over: new connections go to `leads_to`, old ones stay where they are."""
+
+    leads_to: int
+    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+
+    def serve(self) -> None:
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.leads_to))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _copy(one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_WR)
+
+
+@dataclass
+class Visitors:
+    """Who asks all the time; what they got, by second since the start."""
+
+    port: int
+    seen: list[tuple[float, int, bool]] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self, number: int) -> None:
+        count = 0
+        while not self.stop.is_set():
+            count += 1
+            path = STORED if count % 2 else f"{OTHER}v{number}-{count}"
+            with contextlib.suppress(OSError):
+                status, headers, _ = get(self.port, path)
+                self.seen.append((time.monotonic(), status, "warning" in headers))
+            time.sleep(0.05)
+
+
+@pytest.mark.soak
+def test_a_fail_over_to_another_server_is_ridden_out(server: PostgresServer, tmp_path: Path) -> None:
+    """The old server freezes with its connections open; twenty seconds later its address leads to the new one."""
+    with start_postgres() as standby:
+        first, second = server.variables(), standby.variables()
+        name = first["DB_NAME"]
+        connection = psycopg2.connect(host="127.0.0.1", port=standby.port, user=standby.user, dbname="postgres")
+        connection.autocommit = True
+        connection.cursor().execute(f"ALTER DATABASE {second['DB_NAME']} RENAME TO {name}_copy")
+        connection.close()
+        address = Address(standby.port)
+        threading.Thread(target=address.serve, daemon=True).start()
+        port = str(address.listener.getsockname()[1])
+        # Both hold the same data, as a standby does: it is loaded through the one address, first there, then here.
+        with serving(tmp_path, **HOOK, **second, DB_NAME=f"{name}_copy", DB_PORT=port):
+            pass
+        connection = psycopg2.connect(host="127.0.0.1", port=standby.port, user=standby.user, dbname="postgres")
+        connection.autocommit = True
+        connection.cursor().execute(f"ALTER DATABASE {name}_copy RENAME TO {name}")
+        connection.close()
+        address.leads_to = server.port
+        with serving(tmp_path, **{**HOOK, **first, "DB_PORT": port}) as served:
+            visitors = Visitors(served.port)
+            askers = [threading.Thread(target=visitors.ask, args=(number,)) for number in range(6)]
+            for asker in askers:
+                asker.start()
+            time.sleep(5)
+            with server.frozen():
+                frozen = time.monotonic()
+                time.sleep(20)
+                address.leads_to = standby.port
+                over = time.monotonic()
+                time.sleep(15)
+                visitors.stop.set()
+                for asker in askers:
+                    asker.join(timeout=30)
+        address.listener.close()
+    during = [each for each in visitors.seen if frozen < each[0] < over]
+    good = next(at for at, status, stale in visitors.seen if at > over and status == 200 and not stale)
+    late = [status for at, status, _ in visitors.seen if at > over + 10]
+    refused = sum(status != 200 for _, status, _ in during)
+    print(f"\n  {len(during)} answers in 20 s, {refused} of them 503; good again after {good - over:.1f} s", end="")  # noqa: T201
+    assert {status for _, status, _ in visitors.seen} <= {200, 503}
+    assert any(status == 200 and stale for _, status, stale in during)
+    assert good - over < 10
+    assert set(late) == {200}

@@ -28,7 +28,7 @@ def secrets(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretStore
 def test_the_function_checks_then_makes_then_finds_nothing_to_do(desk: Desk) -> None:
     desk.opsctl("init")
     desk.site.server.run("ALTER ROLE app_user CONNECTION LIMIT 3")
-    change = "give role app_user a limit of 60 connections\n"
+    change = "give role app_user a limit of 42 connections\n"
     checked = desk.opsctl("init", "--check")
     assert (checked.code, checked.out) == (3, f"would {change}"), checked.err
     assert desk.opsctl("status", "--json").json["pending"] == [change.strip()]
@@ -37,7 +37,7 @@ def test_the_function_checks_then_makes_then_finds_nothing_to_do(desk: Desk) -> 
     again = desk.opsctl("init", "--check", "--json")
     assert (again.code, again.json["changes"], again.json["master"]) == (0, [], MASTER)
     status = desk.opsctl("status")
-    assert "app_user      with a token  60     app_reader" in status.out
+    assert "app_user      with a token  42     app_reader" in status.out
     assert status.out.endswith("The roles are as configured.\n")
 
 

@@ -13,8 +13,8 @@ import pytest
 from opsctl.layer import contents
 
 OWN = {
-    "alone", "opsctl_applications", "opsctl_clients", "opsctl_gunicorn", "opsctl_hook", "opsctl_requests",
-    "opsctl_static",
+    "alone", "opsctl_admission", "opsctl_applications", "opsctl_clients", "opsctl_gunicorn", "opsctl_hook",
+    "opsctl_requests", "opsctl_static",
 }  # fmt: skip
 SOURCES = sorted((Path(contents.__file__).parent / "files").rglob("*.py"))
 
