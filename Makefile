@@ -39,8 +39,9 @@ stop: ## Stop what demo started
 image: setup ## Build the service's image (no container engine needed)
 	$(BIN)/opsctl image build --env $(ENV)
 
+# Three at once on two cores: many tests wait for servers that they started.
 test: setup ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadfile -m "not soak" tests
+	$(BIN)/pytest -n 3 --dist loadfile -m "not soak" tests
 
 # Another Python of those that opsctl supports, where one is: named, on the PATH, or kept by pyenv.
 OTHER ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python /usr/bin/python3.13 /usr/local/bin/python3.13))
