@@ -60,6 +60,7 @@ def identifiers(project: Project) -> dict[str, str]:
     return {name: outputs[stack][name] for stack, wanted in names.items() for name in wanted}
 
 
+@pytest.mark.soak
 def test_what_an_earlier_commit_deployed_is_updated_without_touching_what_holds_data(old: Project) -> None:
     old.deploy()
     assert old.opsctl("dataset", "refresh", "--env", "local").code == 0

@@ -16,7 +16,7 @@ _OPERATIONS_WITH_PARAMETERS = 3
 
 
 def test_no_request_breaks_the_service_or_its_schema(tmp_path: Path) -> None:
-    cases = rounds(sample=1_000, whole=10_000)
+    cases = rounds(sample=300, whole=10_000)
     with serving(tmp_path) as served:
         options = ["--max-examples", str(cases // _OPERATIONS_WITH_PARAMETERS), "--continue-on-failure"]
         options += ["--phases", "coverage,fuzzing", "--suppress-health-check", "all", "--seed", "1"]

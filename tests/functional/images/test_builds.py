@@ -281,6 +281,7 @@ def test_all_of_the_services_tests_pass_inside_the_image(site: Site, engine: str
     assert built["tested"] == count_collected(checkout) > 300
 
 
+@pytest.mark.soak
 def test_an_image_in_which_a_test_is_left_out_gets_no_name(site: Site) -> None:
     with one_more_test(site, LEFT_OUT):
         ran = site.try_build("one", "--tag", "bad", "--test")
