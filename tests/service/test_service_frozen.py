@@ -169,7 +169,7 @@ def test_a_fail_over_to_another_server_is_ridden_out(server: PostgresServer, tmp
         threading.Thread(target=address.serve, daemon=True).start()
         port = str(address.listener.getsockname()[1])
         # Both hold the same data, as a standby does: it is loaded through the one address, first there, then here.
-        with serving(tmp_path, **HOOK, **second, DB_NAME=f"{name}_copy", DB_PORT=port):
+        with serving(tmp_path, **{**HOOK, **second, "DB_NAME": f"{name}_copy", "DB_PORT": port}):
             pass
         connection = psycopg2.connect(host="127.0.0.1", port=standby.port, user=standby.user, dbname="postgres")
         connection.autocommit = True
