@@ -46,14 +46,14 @@ MUTANTS = (
     ),
     Mutant(
         STACKRUN,
-        "        self._check(template, change_set, arn)\n",
+        "        self._refuse_loss(template, change_set, arn)\n",
         "",
         "what CloudFormation would replace is not compared with what was allowed",
     ),
     Mutant(
         STACKRUN,
-        "if not holds or change.logical_id in self._consent.allow_replace:",
-        "if not holds or True:",
+        "if change.logical_id in self._consent.allow_replace:",
+        "if True:",
         "losing data needs no consent",
     ),
     Mutant(STACKRUN, "followed.stack.status not in SETTLED", "False", "a failed operation counts as done"),
