@@ -22,7 +22,7 @@ from opsctl.stacks.model import FromContext, StackTemplate
 from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
-    from opsctl.deploy.lock import Lock
+    from opsctl.deploy.lock import Lock, Run
     from opsctl.deploy.state import RemoteState
     from opsctl.operate.target import Target
 
@@ -36,15 +36,16 @@ def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any
                 f"{target.env.name} has no service `{name}`.", code="unknown-service", hint=nearest(name, services)
             )
     chosen = names or services
-    with lock_of(target, state_of(target), this_run(target)) as lock:
+    run = this_run(target)
+    with lock_of(target, state_of(target), run) as lock:
         state = state_of(target, bodies=True)
         values = {name: _next(deployed_value(state, name)) for name in chosen}
-        roll_out(target, state, values, emit, lock, text=f"restart {', '.join(chosen)}")
+        roll_out(target, state, values, emit, lock, run, text=f"restart {', '.join(chosen)}")
     return {"environment": target.env.name, "restarted": list(chosen)}
 
 
 def roll_out(
-    target: Target, state: RemoteState, values: Mapping[str, str], emit: Emit, lock: Lock, *, text: str
+    target: Target, state: RemoteState, values: Mapping[str, str], emit: Emit, lock: Lock, run: Run, *, text: str
 ) -> None:
     """Give services another value of what makes them start anew, and follow until they are steady.
 
@@ -69,7 +70,7 @@ def roll_out(
             )
         context[name] = value
     with step(emit, "app", text) as ending:
-        _runner(target, emit, bucket, lock).run(template, state, context)
+        _runner(target, emit, bucket, lock, run).run(template, state, context)
         ending.text = "new tasks serve"
 
 
@@ -84,7 +85,7 @@ def _next(value: str) -> str:
     return f"{stamp or '0'}.{int(count) + 1 if count.isdecimal() else 1}"
 
 
-def _runner(target: Target, emit: Emit, bucket: str, lock: Lock) -> StackRunner:
+def _runner(target: Target, emit: Emit, bucket: str, lock: Lock, run: Run) -> StackRunner:
     aws = target.aws
     follower = Follower(
         aws.cloudformation, emit, pace(target), clock=time.time, detach=threading.Event(), follow_by="opsctl status"
@@ -94,6 +95,6 @@ def _runner(target: Target, emit: Emit, bucket: str, lock: Lock) -> StackRunner:
         aws, follower, emit, poll_seconds=target.poll_seconds, clock=time.time, before_write=lock.ensure
     )
     return StackRunner(
-        aws, follower, remover, emit, run_id=this_run(target).id, consent=Consent(), clock=time.time,
+        aws, follower, remover, emit, run_id=run.id, consent=Consent(), clock=time.time,
         upload=partial(upload_template, aws.s3, bucket), before_write=lock.ensure,
     )  # fmt: skip

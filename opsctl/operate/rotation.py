@@ -28,7 +28,8 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
             hint="application.database.auth: password has one.",
         )
     services = ("web", *target.env.application.workers)
-    with lock_of(target, state_of(target), this_run(target)) as lock:
+    run = this_run(target)
+    with lock_of(target, state_of(target), run) as lock:
         state = state_of(target, bodies=True)
         secrets = ApplicationSecrets(target.env, target.aws)
         digest = digest_of(state.parameter("app", "ImageUri"))
@@ -46,7 +47,7 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
         stamp = secrets.stamp(state, digest) or "0"
         if "app" in state.stacks:
             values = {name: _with_stamp(deployed_value(state, name), stamp) for name in services}
-            roll_out(target, state, values, emit, lock, text="start the tasks anew, with the new password")
+            roll_out(target, state, values, emit, lock, run, text="start the tasks anew, with the new password")
     return {"environment": target.env.name, "login": answer["login"], "previous": answer["previous"]}
 
 

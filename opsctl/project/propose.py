@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from opsctl.config.connections import class_for
+from opsctl.config.application import Job, Release, Web, Worker
+from opsctl.config.connections import class_for, most
 from opsctl.config.schema import SCHEMA_FILE
 from opsctl.project.decisions import Decisions
 from opsctl.project.filling import Fill
 from opsctl.project.findings import Process
 from opsctl.project.yaml_text import block, comment, flow, scalar, value
 
+_DEV_TASKS, _PRD_TASKS = (1, 1), (2, 6)
+_ANY = ("python",)
 _HEAD = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
 # What opsctl deploys, per environment. Written by `opsctl init`, which read this project's files; it is yours to edit.
@@ -46,7 +49,7 @@ environments:
       manage_repository: true
     application:
       web:
-        count: 1
+        count: {dev_tasks}
 
   # For visitors: two zones with a way out each, a database with a standby, protection against deletion.
   prd:
@@ -71,7 +74,7 @@ environments:
       web:
         cpu: 512
         memory: 1024
-        count: [2, 6]
+        count: {prd_tasks}
         # HTTPS and a name of your own: fill these in, and set security.enforce_tls to true.
         # domains: [{name}.example.com]
         # hosted_zone_id: Z0123456789EXAMPLE
@@ -82,10 +85,13 @@ environments:
 def propose(made: Decisions) -> str:
     """The file's text."""
     lines = block("defaults", _defaults(made))
-    # Web: 2 x tasks x 2 workers x 4 threads; each worker twice 2 while a deploy rolls; jobs and release 2 each.
-    others = 4 * len(made.workers) + 2 * (len(made.jobs) + 1)
+    others = most(Release()) + len(made.workers) * most(Worker(command=_ANY)) + len(made.jobs) * most(Job(command=_ANY))
     environments = _ENVIRONMENTS.format(
-        name=made.service, dev_class=class_for(16 + others), prd_class=class_for(96 + others, "medium")
+        name=made.service,
+        dev_class=class_for(most(Web(count=_DEV_TASKS)) + others),
+        prd_class=class_for(most(Web(count=_PRD_TASKS)) + others, "medium"),
+        dev_tasks=_DEV_TASKS[1],
+        prd_tasks=list(_PRD_TASKS),
     )
     return f"{_HEAD}\n" + "\n".join(lines) + "\n\n" + environments
 

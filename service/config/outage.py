@@ -29,10 +29,6 @@ class Outage:
         self._failed_at: float | None = None
         self._asking = False
 
-    def reset(self) -> None:
-        """Know nothing."""
-        self.__init__(self._clock)  # type: ignore[misc]
-
     @contextmanager
     def asked(self) -> Iterator[None]:
         """Around a question. Raises DatabaseAwayError where it is not worth asking yet, or somebody else is asking."""

@@ -10,6 +10,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import JsonResponse
 
+from config.failures import first_line
+
 log = logging.getLogger(__name__)
 
 
@@ -26,10 +28,10 @@ def not_ready_reason(using: str = "default") -> str | None:
         connection = connections[using]
         applied = MigrationRecorder(connection).applied_migrations()
     except DatabaseError as error:
-        return f"database unreachable: {_first_line(error)}"
+        return f"database unreachable: {first_line(error)}"
     except Exception as error:
         # Signing a token can fail in ways that are no DatabaseError; a probe must say so, not crash.
-        return f"database login failed: {_first_line(error)}"
+        return f"database login failed: {first_line(error)}"
     pending = sorted(_migrations_on_disk() - set(applied))
     if pending:
         names = ", ".join(f"{app}.{name}" for app, name in pending)
@@ -47,7 +49,3 @@ def readiness_response() -> JsonResponse:
             log.error("not ready: %s", reason)
             return JsonResponse({"status": "not ready", "reason": reason.partition(":")[0]}, status=503)
     return JsonResponse({"status": "ready"}, headers={"Cache-Control": "no-store"})
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from config.failures import first_line
 from config.outage import OUTAGE, RETRY_AFTER_SECONDS
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
@@ -64,7 +65,7 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
 
 def _unavailable(error: Exception) -> HttpResponse:
     """Answer 503: the database is away, or took too long. The reason is for the log alone."""
-    _log.warning("answered 503: %s", (str(error).strip() or type(error).__name__).splitlines()[0])
+    _log.warning("answered 503: %s", first_line(error))
     body = {"error": "The database does not answer at the moment; try again in some seconds."}
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
     response = JsonResponse(body, status=503, headers=headers)
