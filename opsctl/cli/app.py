@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     import typer
 
 
-def build() -> typer.Typer:
-    """The whole command tree. Command modules import nothing heavy before a command runs."""
+def build(first: str = "") -> typer.Typer:
+    """The command tree, or what a line that begins with `first` needs of it: typer reads signatures for as long as it
+    takes to import the rest. Command modules import nothing heavy before a command runs.
+    """
     import typer
 
     from opsctl.cli.commands import (
@@ -61,10 +63,18 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for module in (init, bootstrap, deploy, diff, status, outputs, run, restart, destroy, unlock, synth):
-        module.register(app)
-    for group in (env, secret, job, image, db, dataset, dashboard, local):
-        app.add_typer(group.app, name=group.app.info.name)
+    commands = (init, bootstrap, deploy, diff, status, outputs, run, restart, destroy, unlock, synth)
+    by_name = {module.__name__.rpartition(".")[2]: module.register for module in commands}
+    groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}
+    known = first in by_name or first in groups
+    for name, register in by_name.items():
+        if not known or name == first:
+            register(app)
+    for name, group in groups.items():
+        if first in ("--help", "-h"):  # one line each: their own commands are not named
+            app.add_typer(typer.Typer(help=group.info.help, rich_markup_mode=None), name=name)
+        elif not known or name == first:
+            app.add_typer(group, name=name)
     return app
 
 
@@ -97,7 +107,7 @@ def run(arguments: list[str]) -> int:
 
     as_json = "--json" in arguments
     try:
-        result = build()(args=arguments, standalone_mode=False, prog_name="opsctl")
+        result = build(*arguments[:1])(args=arguments, standalone_mode=False, prog_name="opsctl")
     except OpsctlError as error:
         return _failed(error, as_json=as_json)
     except typer.Exit as leave:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opsctl.errors import OpsctlError
-from opsctl.project import settings
-from opsctl.project.filling import is_sqlite_only
-from opsctl.project.reading import Reader
 
 if TYPE_CHECKING:
     from opsctl.images.project import Project
@@ -16,20 +13,29 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def deploy_notes(target: Target, image_tag: str | None) -> list[str]:
-    """The same where a deploy makes the image; of one that is there already nothing is known."""
-    here = image_tag is None and (target.is_local or target.env.ecs.build_on_deploy)
-    try:
-        return checkout_notes(target.project) if here else []
-    except OpsctlError:  # told by the build, if the deploy comes to that
-        return []
+def makes_image(target: Target, image_tag: str | None) -> bool:
+    """Whether a deploy makes its image of the checkout; of one that is there already nothing is known."""
+    return image_tag is None and (target.is_local or target.env.ecs.build_on_deploy)
 
 
-def checkout_notes(project: Project) -> list[str]:
-    """Files that stay behind, and a database that would. Nothing of the project is run."""
+def untracked_notes(project: Project) -> list[str]:
+    """Files that stay behind."""
     if project.application.image is not None:
         return []
-    return [*_left_out(project.untracked), *_sqlite(project)]
+    try:
+        return _left_out(project.untracked)
+    except OpsctlError:  # told by the build, if it comes to that
+        return []
+
+
+def database_notes(project: Project) -> list[str]:
+    """A database that would stay behind. Reads all files of the settings; nothing of the project is run."""
+    if project.application.image is not None:
+        return []
+    try:
+        return _sqlite(project)
+    except OpsctlError:
+        return []
 
 
 def _left_out(names: list[str]) -> list[str]:
@@ -43,6 +49,10 @@ def _left_out(names: list[str]) -> list[str]:
 
 
 def _sqlite(project: Project) -> list[str]:
+    from opsctl.project import settings  # a deploy that changes nothing needs none of this
+    from opsctl.project.filling import is_sqlite_only
+    from opsctl.project.reading import Reader
+
     reader, module = Reader(project.folder), project.application.settings
     found = settings.read(reader, project.manage, module) if module else settings.find(reader, project.manage, None)
     if not is_sqlite_only(found):

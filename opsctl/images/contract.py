@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
-from opsctl.images.base import Base
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import Entry
 from opsctl.layer import contents
 from opsctl.paths import certificates
+
+if TYPE_CHECKING:
+    from opsctl.images.base import Base
 
 USER_ID = 10001
 ENVIRONMENT = {

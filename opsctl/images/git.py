@@ -17,6 +17,9 @@ _ELSEWHERE = (
     "GIT_IMPLICIT_WORK_TREE",
 )  # fmt: skip
 
+Listed = tuple[list[str], list[str]]
+"""Files that git tracks, and those that it would."""
+
 
 class ForeignCheckoutError(ImageError):
     """The checkout is another user's, so git tells nothing about it."""
@@ -41,11 +44,11 @@ def is_dirty(root: Path, folders: Sequence[str]) -> bool:
     return status != b"" or _hidden_changes(root, folders)
 
 
-def files(folder: Path) -> tuple[list[str], list[str]] | None:
-    """What git tracks below `folder` and what it would track, relative to it; None outside a checkout."""
+def files(folder: Path) -> Listed:
+    """What git tracks below `folder` and what it would track, relative to it; nothing of either outside a checkout."""
     tracked = ask(folder, "ls-files", "--cached", "-z")
     new = ask(folder, "ls-files", "--others", "--exclude-standard", "-z")
-    return None if tracked is None or new is None else (_names(tracked), _names(new))
+    return ([], []) if tracked is None or new is None else (_names(tracked), _names(new))
 
 
 def _names(listed: bytes) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from opsctl.config.application import Application
 from opsctl.config.schema import SCHEMA_FILE
+from opsctl.images import git
 from opsctl.images.errors import BuildError
 from opsctl.images.source import (
     SourceVersion,
@@ -43,7 +44,7 @@ class Project:
         folder keeps its path from the root. Raises BuildError when something included is missing.
         """
         # A Dockerfile copies from the folder as it lies there.
-        there = source_files(self.folder, new=self.application.dockerfile is not None)
+        there = source_files(self.folder, new=self.application.dockerfile is not None, listed=self._listed)
         found = {portable(path, self.folder): path for path in there}
         for name in self.application.include:
             found |= dict(self._included(name))
@@ -56,7 +57,11 @@ class Project:
         if self.application.dockerfile is not None or self.application.image is not None:
             return []
         elsewhere = (*self.application.exclude, *self.application.include, *self._own_files, ".gitignore")
-        return [name for name in untracked_files(self.folder) if not _among(name, elsewhere)]
+        return [name for name in untracked_files(self._listed) if not _among(name, elsewhere)]
+
+    @cached_property
+    def _listed(self) -> git.Listed:
+        return git.files(self.folder)
 
     @property
     def _own_files(self) -> tuple[str, ...]:

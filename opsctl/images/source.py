@@ -65,15 +65,16 @@ def content_digest(files: Iterable[tuple[str, Path]]) -> str:
     return digest.hexdigest()
 
 
-def source_files(folder: Path, *, new: bool = False) -> list[Path]:
+def source_files(folder: Path, *, new: bool = False, listed: git.Listed | None = None) -> list[Path]:
     """Files of a source folder in a stable order: what git tracks, else all but caches.
 
-    `new` adds what git would track; where it tracks nothing yet, that is all there is. What git doesn't track is left
-    out when it is a cache, a SQLite file or a `.env`, where a laptop keeps its secrets.
+    `listed` is what git said of the folder, where it was asked before. `new` adds what git would track; where it tracks
+    nothing yet, that is all there is. What git doesn't track is left out when it is a cache, a SQLite file or a `.env`,
+    where a laptop keeps its secrets.
     """
     if not folder.is_dir():
         return []
-    tracked, others = git.files(folder) or ([], [])
+    tracked, others = listed or git.files(folder)
     if tracked or others:
         shipped = {*tracked, *(_would_be_shipped(others) if new or not tracked else ())}
         return sorted(path for name in shipped if (path := folder / name).is_file() and not _is_ours(name))
@@ -84,9 +85,9 @@ def source_files(folder: Path, *, new: bool = False) -> list[Path]:
     return sorted(found)
 
 
-def untracked_files(folder: Path) -> list[str]:
-    """What git would track below the folder and does not yet, so that it is not shipped: relative paths, sorted."""
-    tracked, others = git.files(folder) or ([], [])
+def untracked_files(listed: git.Listed) -> list[str]:
+    """What git would track below a folder and does not yet, so that it is not shipped: relative paths, sorted."""
+    tracked, others = listed
     return sorted(name for name in _would_be_shipped(others) if not _is_ours(name)) if tracked else []
 
 

@@ -15,8 +15,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from packaging.markers import Marker
-
 from opsctl.images.caching import whole_folder
 from opsctl.images.errors import BuildError
 
@@ -63,6 +61,8 @@ def locked_wheels(
 
 def wanted_lines(text: str, platform: str, python: str) -> str:
     """The lock without what is for other systems: pip judges markers by the machine that it runs on."""
+    from packaging.markers import Marker
+
     environment = {
         "python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux", "os_name": "posix",
         "platform_system": "Linux", "platform_machine": _MACHINES.get(platform, ""), "implementation_name": "cpython",

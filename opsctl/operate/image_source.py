@@ -55,7 +55,7 @@ class LocalImage:
     def _locked(self) -> Locked:
         from opsctl.images.lock import read_lock
 
-        return read_lock(self.target.project, frozen=self.target.workshop.frozen, tell=self.target.workspace.tell)
+        return read_lock(self.target.project, frozen=self.target.frozen, tell=self.target.workspace.tell)
 
     @cached_property
     def _digest(self) -> str:

@@ -153,13 +153,18 @@ class Target:
 
         return Project(self.workspace.root, self.env.application)
 
+    @property
+    def frozen(self) -> bool:
+        """Whether what was locked is taken as it is: as `--locked` says, else wherever CI is set."""
+        locked = self.workspace.locked
+        return bool(os.environ.get("CI")) if locked is None else locked
+
     @cached_property
     def workshop(self) -> Workshop:
-        """Where its images are built. With CI set, what was locked is taken as it is."""
+        """Where its images are built."""
         from opsctl.images.workshop import Workshop
 
-        locked = self.workspace.locked
-        return Workshop(self.project, frozen=bool(os.environ.get("CI")) if locked is None else locked)
+        return Workshop(self.project, frozen=self.frozen)
 
     @cached_property
     def templates(self) -> tuple[StackTemplate, ...]:

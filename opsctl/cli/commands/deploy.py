@@ -65,7 +65,7 @@ def deploy(
     It can be interrupted at any moment; the next deploy finishes the work. A stack that is up to date costs no write.
     """
     from opsctl.cli import output, render
-    from opsctl.cli.checkout import deploy_notes
+    from opsctl.cli.checkout import database_notes, makes_image, untracked_notes
     from opsctl.cli.context import open_workspace
     from opsctl.cli.execution import execute
     from opsctl.cli.progress import listening
@@ -77,15 +77,18 @@ def deploy(
     target = open_workspace(config, locked=locked).target(env, region, runtime)
     consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
     request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout)
-    notes = [] if stacks else deploy_notes(target, image_tag)
+    made_here = not stacks and makes_image(target, image_tag)
+    notes = untracked_notes(target.project) if made_here else []
     if dry_run:
         plan = deployment(target, request).plan()
-        output.notes(notes)
+        output.notes([*notes, *(database_notes(target.project) if made_here else [])])
         output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
         return
+    changed = True
     try:
         result = execute(target, request, consent, listening, as_json=as_json, yes=yes)
+        changed = result.changed
     finally:  # last, since what stayed behind may be why it failed
-        output.notes(notes)
+        output.notes([*notes, *(database_notes(target.project) if made_here and changed else [])])
     result.url = service_url(target, result.outputs.get("front", {}))
     output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)

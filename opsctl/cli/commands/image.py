@@ -54,14 +54,14 @@ def build(
 ) -> None:  # fmt: skip
     """Build the service's image from this checkout into .opsctl/images, with a bill of materials beside it."""
     from opsctl.cli import output
-    from opsctl.cli.checkout import checkout_notes
+    from opsctl.cli.checkout import database_notes, untracked_notes
     from opsctl.cli.context import open_workspace
     from opsctl.cli.progress import listening
     from opsctl.cli.render_images import built_text
     from opsctl.operate.image import run_build
 
     target = open_workspace(config, locked=locked).target(env)
-    output.notes(checkout_notes(target.project))
+    output.notes([*untracked_notes(target.project), *database_notes(target.project)])
     with listening(as_json=as_json) as emit:
         built = run_build(target, tag=tag, platform=platform, engine=engine, base=base, test=test, emit=emit)
     output.result(built.to_dict(), built_text(built), as_json=as_json)

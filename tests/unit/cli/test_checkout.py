@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.cli.checkout import checkout_notes
+from opsctl.cli.checkout import database_notes, untracked_notes
 from opsctl.config.application import Application
 from opsctl.images.project import Project
 from tests.unit.project.trees import ENVIRONMENT_SETTINGS, write
@@ -24,7 +24,7 @@ def project(root: Path, text: str, **block: object) -> Project:
 
 
 def test_data_in_sqlite_is_said_to_go(tmp_path: Path) -> None:
-    (said,) = checkout_notes(project(tmp_path, SQLITE))
+    (said,) = database_notes(project(tmp_path, SQLITE))
     assert said.startswith(
         "The project keeps its data in SQLite (shop/local.py:1), in a file that the next deploy throws away. "
     )
@@ -37,7 +37,7 @@ def test_data_in_sqlite_is_said_to_go(tmp_path: Path) -> None:
 def test_nothing_is_said_of_a_database_that_stays_or_is_not_known(
     tmp_path: Path, text: str, block: dict[str, object]
 ) -> None:
-    assert checkout_notes(project(tmp_path, text, **block)) == []
+    assert database_notes(project(tmp_path, text, **block)) == []
 
 
 def test_files_that_git_does_not_track_are_named_up_to_five(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_files_that_git_does_not_track_are_named_up_to_five(tmp_path: Path) -> N
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     subprocess.run(["git", "-C", str(tmp_path), "add", "."], check=True)
     write(tmp_path, {f"polls/{number}.py": "" for number in range(7)} | {".gitignore": ".opsctl/\n"})
-    assert checkout_notes(Project(tmp_path, made.application)) == [
+    assert untracked_notes(Project(tmp_path, made.application)) == [
         "Not in the image, since git tracks none of them: polls/0.py, polls/1.py, polls/2.py, polls/3.py, polls/4.py "
         "and 2 more. `git add` includes what belongs to the application."
     ]
