@@ -89,7 +89,9 @@ def serving(environment: Mapping[str, str]) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     path = os.pathsep.join([str(HOOK), str(ROOT)])
-    surroundings = {**environment, "DJANGO_SETTINGS_MODULE": "scripts.bench.empty_site", "PYTHONPATH": path}
+    surroundings = {
+        **environment, "DJANGO_SETTINGS_MODULE": "scripts.bench.empty_site", "PYTHONPATH": path, "OPSCTL_THREADS": "4",
+    }  # fmt: skip
     config = str(SERVICE / "config" / "server.py")
     command = [sys.executable, "-m", "gunicorn", "--config", config, "--bind", address, "config.wsgi:application"]
     with subprocess.Popen(

