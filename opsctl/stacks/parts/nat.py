@@ -14,9 +14,9 @@ from troposphere import Base64, GetAtt, Ref, Select, Sub, ec2, iam
 from troposphere.policies import CreationPolicy, ResourceSignal
 
 from opsctl.stacks.parts.alarms import alarm
-from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
+from opsctl.stacks.parts.base import StackBuilder, arn, skip
 from opsctl.stacks.parts.network_inputs import private_route_tables, public_subnets, vpc
-from opsctl.stacks.parts.policies import trust
+from opsctl.stacks.parts.policies import allow, document, trust
 from opsctl.stacks.parts.security_groups import ANYWHERE, forwarded_ports, no_default_egress, way_out
 from opsctl.stacks.parts.subnets import name_tag
 
@@ -237,12 +237,23 @@ def _group(stack: StackBuilder) -> Any:
 
 
 def _profile(stack: StackBuilder) -> Any:
-    """Session Manager instead of keys and an SSH port. cfn-signal needs no rights: it proves itself by its identity."""
+    """Session Manager instead of keys and an SSH port. cfn-signal needs no rights: it proves itself by its identity.
+
+    The rights of a session and of the agent's registration, no more: AWS's own policy for instances reads every
+    parameter of the account besides. The agent asks for work of other kinds, too, is refused, and notes it. [UG Systems
+    Manager getting-started-create-iam-instance-profile; amazon-ssm-agent#419]
+    """
+    session = [f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")]
+    rights = document(
+        allow("Register", "ssm:UpdateInstanceInformation", arn("ec2", "instance/*")),
+        allow("HoldSessions", session, "*"),  # they know no resource [service authorization reference, ssmmessages]
+    )
     role = stack.add(
         iam.Role(
             "NatRole",
+            # EC2 names no source when it takes a role; iam:PassRole keeps a role in its account. [prowler#2810]
             AssumeRolePolicyDocument=trust("ec2.amazonaws.com"),
-            ManagedPolicyArns=[managed_policy("AmazonSSMManagedInstanceCore")],
+            Policies=[iam.Policy(PolicyName="session-manager", PolicyDocument=rights)],
         )
     )
     return stack.add(iam.InstanceProfile("NatInstanceProfile", Roles=[Ref(role)]))

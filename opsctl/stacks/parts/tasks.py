@@ -246,7 +246,7 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
         iam.Role(
             f"{title}ExecutionRole",
             Description=f"Starts {name} tasks of {stack.env.service} in {stack.env.name}",
-            AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com"),
+            AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com", condition=SAME_ACCOUNT),
             Policies=[iam.Policy(PolicyName="start", PolicyDocument=document(*statements))],
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.golden.controls.expectations import absent, equals, never_mentions, text
+from tests.golden.controls.expectations import absent, equals, never_mentions, one_of, text
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
@@ -24,13 +24,18 @@ from tests.golden.controls.language import (
     one,
     ref,
     skipped,
+    sub,
 )
+from tests.golden.controls.policies import contains_statement
 
 GROUP = "AWS::EC2::SecurityGroup"
 INGRESS, EGRESS = "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"
 ANYWHERE = "0.0.0.0/0"
 PUBLIC = "LoadBalancerFromAnywhere.*"
 NAT = one("NatInstance[0-9a-f]{8}", "AWS::EC2::Instance")
+NAT_ROLE = one("NatRole", "AWS::IAM::Role")
+# What a session of Session Manager needs, besides the agent's registration.
+SESSION = [f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")]
 CLIENTS = ("Service", "Jobs", "DbInit", "Rotation")
 # Those of the application, and those that use S3.
 APPLICATION, S3_CLIENTS = ("Service", "Jobs"), ("Service", "Jobs", "DbInit")
@@ -199,7 +204,8 @@ CONTROLS: tuple[Control, ...] = (
         "nat-instance",
         "Security",
         "The NAT instance takes connections from the VPC only, has the second version of the metadata service, an "
-        "encrypted disk and no key. Its public address and forwarding are what it is for.",
+        "encrypted disk and no key. Its role holds sessions and reads nothing. Its public address and forwarding are "
+        "what it is for.",
         check(
             "EC2.8 EC2.170 CKV_AWS_79 CIS-5.7", "egress", NAT, "MetadataOptions/HttpTokens", equals("required"), on=DEV
         ),
@@ -213,6 +219,31 @@ CONTROLS: tuple[Control, ...] = (
         check("EC2.180", "egress", NAT, "SourceDestCheck", equals(False), on=DEV),
         check("CKV_AWS_88", "egress", NAT, "NetworkInterfaces[*]/AssociatePublicIpAddress", equals(True), on=DEV),
         skipped("CKV_AWS_88", "egress", NAT),
+        *(
+            check(
+                "EC2.8",
+                "egress",
+                NAT_ROLE,
+                "Policies/0/PolicyDocument/Statement",
+                contains_statement({"Effect": "Allow", "Action": actions, "Resource": where}),
+                on=DEV,
+            )
+            for actions, where in (
+                (
+                    "ssm:UpdateInstanceInformation",
+                    sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"),
+                ),
+                (SESSION, "*"),
+            )
+        ),
+        check(
+            "EC2.8",
+            "egress",
+            NAT_ROLE,
+            "Policies[*]/PolicyDocument/Statement[*]/Action",
+            one_of(("ssm:UpdateInstanceInformation", SESSION)),
+            on=DEV,
+        ),
         none("EC2.8 EC2.180 CIS-5.7 CKV_AWS_79 CKV_AWS_88", ANY_STACK, no("AWS::EC2::Instance"), on=STRICT),
         none("EC2.170", ANY_STACK, no("AWS::EC2::LaunchTemplate")),
         dev="on; public address (skip) and forwarding as it must be",
