@@ -185,6 +185,15 @@ def test_an_object_that_would_be_another_file_is_refused(raw: Path, name: str, w
     assert (raw / "a1.csv").read_bytes() == b"role,salary\nother,2\n"
 
 
+def test_a_name_that_is_too_long_for_the_disk_is_the_disk_s_refusal(tmp_path: Path) -> None:
+    """A command tells it in a sentence, as a full disk; fetching tells it of the one source."""
+    (tmp_path / "received").write_bytes(archive("x" * 300 + ".csv"))
+    with pytest.raises(OSError, match="File name too long"):
+        unpack(tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
+    with pytest.raises(OSError, match="File name too long"):
+        BucketFolder("b", Bucket({f"raw/{'x' * 300}.csv": b"1"})).pull(tmp_path / "raw")
+
+
 def test_a_source_is_not_stored_under_a_name_that_ends_builds(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text('{"sources": [{"name": "a", "url": "a.csv", "dest": "x\\ny.csv"}]}')
     with pytest.raises(IngestError, match="holds a control character"):
