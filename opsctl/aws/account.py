@@ -70,6 +70,15 @@ class Account:
             )
         return {str(item["ServiceName"]): frozenset(item["AvailabilityZones"]) for item in answer["ServiceDetails"]}
 
+    def s3_addresses(self, region: str) -> str:
+        """The id of AWS's list of S3's addresses in the region, such as pl-63a5400a; it never changes."""
+        name = f"com.amazonaws.{region}.s3"
+        with translated():
+            answer = self._client("ec2").describe_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": [name]}])
+        if not answer["PrefixLists"]:
+            raise AwsError(f"EC2 knows no list of addresses {name}.")
+        return str(answer["PrefixLists"][0]["PrefixListId"])
+
     def instance_type_zones(self, instance_type: str) -> frozenset[str]:
         """The zones, such as us-east-1a, in which EC2 starts instances of this type."""
         with translated():

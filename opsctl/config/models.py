@@ -92,7 +92,8 @@ class Vpc(Section):
     )
     nat_gateways: int = Field(0, ge=0, le=6, description="Managed NAT gateways, at most one per zone.")
     interface_endpoints: bool = Field(
-        False, description="Interface endpoints for ECR, CloudWatch Logs and Secrets Manager."
+        False,
+        description="Interface endpoints for what tasks call: ECR, CloudWatch Logs, Secrets Manager, perhaps ECS.",
     )
 
 

@@ -11,7 +11,7 @@ from opsctl.config.application import Web
 from opsctl.config.models import Environment, SiteAddress
 from opsctl.deploy.events import Emit, Note
 from opsctl.errors import OpsctlError
-from opsctl.stacks.egress import INTERFACE_SERVICES
+from opsctl.stacks.parts.endpoints import interface_services
 
 if TYPE_CHECKING:
     from opsctl.aws.account import Account
@@ -54,7 +54,7 @@ def endpoint_zones(env: Environment, account: Account) -> Iterator[str]:
     """An interface endpoint needs a subnet in a zone that its service is in, and has one in every private subnet."""
     if not env.vpc.interface_endpoints:
         return
-    services = [f"com.amazonaws.{env.region}.{name}" for name in INTERFACE_SERVICES.values()]
+    services = [f"com.amazonaws.{env.region}.{name}" for name in interface_services(env).values()]
     found = account.endpoint_zones(services)
     common = frozenset.intersection(*(found.get(service, frozenset()) for service in services))
     for service in services:

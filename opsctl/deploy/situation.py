@@ -226,6 +226,9 @@ class Situation:
             context["db_init_bundle_key"] = self.bundle.key
         if "nat_image_id" in wanted:
             context["nat_image_id"] = self._nat_image(self.templates["egress"])
+        if "s3_prefix_list_id" in wanted:
+            kept = self.deployed("network", "S3PrefixListId")
+            context["s3_prefix_list_id"] = kept or self.aws.account.s3_addresses(self.env.region)
         self.context = context
         context |= self.rollouts(wanted)
         if "guardduty" in wanted:

@@ -75,11 +75,13 @@ def check_tag(tag: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` or `host:port` is this machine."""
-    name = re.sub(r":\d+$", "", host).strip("[]")
+    """Whether `host` or `host:port` is this machine. What leads through NAT64 or a tunnel leaves it, wherever to."""
+    bare = host.count(":") > 1 and not host.startswith("[")
+    name = host if bare else re.sub(r":\d+$", "", host).strip("[]")
     if name == "localhost":
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

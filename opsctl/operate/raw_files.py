@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 PREFIX = "raw/"
 _SUFFIXES = (".csv", ".csv.gz", ".zip")
+# Control characters, line and paragraph separators.
+_CONTROLS = {"Cc", "Zl", "Zp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,8 @@ def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
     with step(emit, "sync", "data/raw/ to the dataset bucket") as ending:
         there = store.sizes(bucket, PREFIX)
         uploaded = unchanged = 0
-        files = list(raw_files(folder))
-        for path in files:
-            key = PREFIX + portable(path, folder)
+        files = {_key(path, folder): path for path in raw_files(folder)}
+        for key, path in files.items():
             if is_same(store, bucket, key, there.get(key), path):
                 unchanged += 1
             else:
@@ -56,6 +58,18 @@ def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
             emit(Progress("sync", key, uploaded + unchanged, len(files), "files"))
         ending.changed, ending.text = uploaded > 0, f"{uploaded:,} uploaded, {unchanged:,} there already"
     return Synced(uploaded, unchanged)
+
+
+def _key(path: Path, folder: Path) -> str:
+    """Refuses what the task would: a name that could write lines of its own into a log ends every build."""
+    name = portable(path, folder)
+    if not _CONTROLS.isdisjoint(map(unicodedata.category, name)):
+        raise OpsctlError(
+            f"The name of the raw file {name!a} holds a control character.",
+            code="name-with-control-character",
+            hint="Rename it.",
+        )
+    return PREFIX + name
 
 
 def is_same(store: S3, bucket: str, key: str, size: int | None, path: Path) -> bool:

@@ -6,13 +6,12 @@ service ends up open to any host. Nothing here may import Django: settings are b
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import TypeVar
 
 _Choice = TypeVar("_Choice", bound=str)
-
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class EnvironmentVariableError(Exception):
@@ -69,5 +68,9 @@ def env_file(name: str) -> Path:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` names this machine only."""
-    return host.lower() in LOOPBACK_HOSTS or host.startswith("127.")
+    """Tell whether `host` names this machine only; `127.example.org` is a name like any other."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

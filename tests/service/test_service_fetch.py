@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import ipaddress
 import json
 import zipfile
 from collections.abc import Callable
@@ -221,6 +222,53 @@ def test_the_cloud_s_own_addresses_are_refused_even_when_private_ones_are_allowe
 def test_public_addresses_are_public() -> None:
     assert is_public("93.184.216.34")
     assert is_public("2606:2800:220:1::1")
+
+
+# How an IPv4 address is written inside an IPv6 one, for its upper and its lower half.
+EMBEDDED = {
+    "compatible": "::{0:x}:{1:x}",
+    "mapped": "::ffff:{0:x}:{1:x}",
+    "translated": "::ffff:0:{0:x}:{1:x}",
+    "NAT64": "64:ff9b::{0:x}:{1:x}",
+    "6to4": "2002:{0:x}:{1:x}::1",
+    "Teredo": "2001:0:4136:e378:8000:63bf:{2:x}:{3:x}",
+}
+LOCAL_NAT64 = {
+    "/48": "64:ff9b:1:{0:x}:{h1:x}:{l1:x}00:5db8:d822",
+    "/56": "64:ff9b:1:{h0:x}:{l0:x}:{1:x}:5db8:d822",
+    "/64": "64:ff9b:1:0:{h0:x}:{l0:02x}{h1:02x}:{l1:02x}b8:d822",
+    "/96": "64:ff9b:1::{0:x}:{1:x}",
+}
+
+
+def embedded(form: str, inside: str) -> str:
+    high, low = divmod(int(ipaddress.IPv4Address(inside)), 1 << 16)
+    octets = {"h0": high >> 8, "l0": high & 255, "h1": low >> 8, "l1": low & 255}
+    return form.format(high, low, high ^ 0xFFFF, low ^ 0xFFFF, **octets)
+
+
+@pytest.mark.parametrize("form", EMBEDDED)
+def test_an_address_counts_as_the_one_inside_it(form: str) -> None:
+    def inside(address: str) -> str:
+        return embedded(EMBEDDED[form], address)
+
+    assert is_public(inside("93.184.216.34"))
+    assert not is_link_local(inside("93.184.216.34"))
+    for private in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "100.64.0.1", "224.0.0.1", "169.254.169.254"):
+        assert not is_public(inside(private)), private
+    assert is_link_local(inside("169.254.169.254"))
+
+
+@pytest.mark.parametrize("form", LOCAL_NAT64)
+def test_behind_a_network_s_own_nat64_every_place_counts(form: str) -> None:
+    assert is_link_local(embedded(LOCAL_NAT64[form], "169.254.1.2"))
+    assert not is_public(embedded(LOCAL_NAT64[form], "10.1.2.3"))
+    assert not is_public(embedded(LOCAL_NAT64[form], "93.184.216.34"))
+
+
+@pytest.mark.parametrize("address", ["fec0::1", "4000::1", "100::1", "2001:db8::1", "ff0e::1", "::", "::1"])
+def test_what_is_no_global_unicast_address_is_not_public(address: str) -> None:
+    assert not is_public(address)
 
 
 def test_a_slow_source_is_given_up(web: Web, fetch: Fetch) -> None:

@@ -61,6 +61,8 @@ def test_a_complete_production_environment_passes_the_deploy_check(tmp_path: Pat
         ({"DB_AUTH": "trust"}, "DB_AUTH=trust is refused"),
         ({"DB_AUTH": "trust", "DB_HOST": "127.0.0.1"}, "DB_AUTH=trust is refused"),
         ({"DB_AUTH": "trust", "DEPLOY_ENV": "local"}, "DB_AUTH=trust is refused"),
+        ({"DB_AUTH": "trust", "DB_HOST": "127.example.org", "DEPLOY_ENV": "local"}, "DB_AUTH=trust is refused"),
+        ({"DB_AUTH": "trust", "DB_HOST": "64:ff9b::7f00:1", "DEPLOY_ENV": "local"}, "DB_AUTH=trust is refused"),
         ({"DB_SSL_ROOT_CERT": "/nowhere.pem"}, "DB_SSL_ROOT_CERT is '/nowhere.pem'"),
         ({"AWS_REGION": ""}, "AWS_REGION is required"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'"),

@@ -14,9 +14,9 @@ from troposphere import AWSObject, GetAtt, Ref, awslambda, iam
 from troposphere.validators import integer
 
 from opsctl.config import naming
-from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
+from opsctl.stacks.parts.base import StackBuilder, arn, named, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
-from opsctl.stacks.parts.policies import allow, document, trust
+from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, deny, document, trust
 from opsctl.stacks.parts.queues import may_send
 from opsctl.stacks.parts.tasks import decrypt_secrets, use_data_key
 
@@ -25,6 +25,9 @@ FUNCTION_SECONDS = 120
 # the time an event may wait (60 s) and one whole run. [CFN CustomResource]
 SERVICE_SECONDS = 180
 MAX_EVENT_AGE_SECONDS = 60
+MAKE_INTERFACES = "ec2:CreateNetworkInterface"
+KEEP_INTERFACES = ["ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"]
+LIST_INTERFACES = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
 ARCHITECTURES = {"X86_64": "x86_64", "ARM64": "arm64"}
 
 
@@ -178,16 +181,35 @@ def _role(stack: StackBuilder, failed: Any) -> iam.Role:
     # What it writes is the application's login, where that has a password.
     writes = env.security.customer_managed_keys and env.database_auth == "password"
     keys = (use_data_key(stack, "secretsmanager", "kms:Decrypt", "kms:GenerateDataKey"),) if writes else None
-    statements = [*(keys or decrypt_secrets(stack)), may_send(failed)]
+    statements = [*_network_and_log(stack), *(keys or decrypt_secrets(stack)), may_send(failed)]
     if env.security.customer_managed_keys:
         statements.append(use_data_key(stack, "lambda", "kms:Decrypt"))
     return stack.add(
         iam.Role(
             "DbInitRole",
             Description=f"Sets up the database roles of {env.service} in {env.name}",
-            AssumeRolePolicyDocument=trust("lambda.amazonaws.com"),
-            # Network interfaces and logs: written inline, these rights have no narrower resource than `*`.
-            ManagedPolicyArns=[managed_policy("service-role/AWSLambdaVPCAccessExecutionRole")],
+            # As AWS's own templates have it. [aws/agent-toolkit-for-aws lambda-trust-policy; prowler#2314]
+            AssumeRolePolicyDocument=trust("lambda.amazonaws.com", condition=SAME_ACCOUNT),
             Policies=[iam.Policy(PolicyName="work", PolicyDocument=document(*statements))],
         )
+    )
+
+
+def _network_and_log(stack: StackBuilder) -> tuple[Statement, ...]:
+    """What Lambda does with the function's role: interfaces in this account's subnets, and lines to the one log group.
+
+    Deleting has to be allowed for all interfaces, whose ids nobody knows yet; listing knows no resource at all. The
+    function's own code is refused all of it, as AWS advises. [Lambda DG configuration-vpc]
+    """
+    group = named(stack.output_of("platform", "FunctionLogGroupName"))
+    interfaces, places = arn("ec2", "network-interface/*"), [arn("ec2", "subnet/*"), arn("ec2", "security-group/*")]
+    function = {"ArnLike": {"lambda:SourceFunctionArn": arn("lambda", "function:*")}}
+    return (
+        allow("MakeInterfaces", MAKE_INTERFACES, [interfaces, *places]),
+        allow("KeepInterfaces", KEEP_INTERFACES, interfaces),
+        allow("ListInterfaces", LIST_INTERFACES, "*"),
+        deny("NotByItsCode", [MAKE_INTERFACES, *KEEP_INTERFACES, *LIST_INTERFACES], "*", condition=function),
+        allow(
+            "WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", f"log-group:{group}:log-stream:*")
+        ),
     )

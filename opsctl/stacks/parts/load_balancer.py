@@ -90,7 +90,8 @@ def _log_attributes(stack: StackBuilder, balancer: elb.LoadBalancer) -> dict[str
 
 def _takes_access_logs(prefix: str) -> Statement:
     """The service principal, in every region: the accounts per region that older pages list are the legacy way.
-    (`delivery.logs.amazonaws.com` is for network load balancers.)
+    (`delivery.logs.amazonaws.com` is for network load balancers.) It tells no source account that a condition could
+    name; the path holds the account whose load balancer it is.
     [UG ALB enable-access-logging; ansible-collections/amazon.aws#2845; trussworks/terraform-aws-logs#332]
     """
     return allow(

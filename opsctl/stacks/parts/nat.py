@@ -14,10 +14,10 @@ from troposphere import Base64, GetAtt, Ref, Select, Sub, ec2, iam
 from troposphere.policies import CreationPolicy, ResourceSignal
 
 from opsctl.stacks.parts.alarms import alarm
-from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
+from opsctl.stacks.parts.base import StackBuilder, arn, skip
 from opsctl.stacks.parts.network_inputs import private_route_tables, public_subnets, vpc
-from opsctl.stacks.parts.policies import trust
-from opsctl.stacks.parts.security_groups import ANYWHERE, no_default_egress, way_out
+from opsctl.stacks.parts.policies import allow, document, trust
+from opsctl.stacks.parts.security_groups import ANYWHERE, forwarded_ports, no_default_egress, way_out
 from opsctl.stacks.parts.subnets import name_tag
 
 # AL2023 ships no iptables, so it is installed over the network; on 512 MB that was killed for want of memory, and
@@ -190,14 +190,14 @@ def _alarm_when_down(stack: StackBuilder, instance: Any) -> None:
     )
 
 
-def _ports(stack: StackBuilder) -> tuple[int | None, ...]:
-    """What is forwarded: what the groups of the private subnets may send. None stands for everything."""
-    ports = stack.env.security.egress
-    return (None,) if ports is None else tuple(sorted({443, *ports}))
+def _ports(stack: StackBuilder) -> dict[int | None, bool]:
+    """What goes out, None for everything; and whether it is forwarded, as HTTPS may be the instance's own only."""
+    forwarded = forwarded_ports(stack.env)
+    return {None: True} if forwarded is None else {port: port in forwarded for port in sorted({443, *forwarded})}
 
 
 def _rule_names(stack: StackBuilder) -> list[str]:
-    return [name for port in _ports(stack) for name in _rule_pair(port)]
+    return [name for port, forwarded in _ports(stack).items() for name in _rule_pair(port)[0 if forwarded else 1 :]]
 
 
 def _rule_pair(port: int | None) -> tuple[str, str]:
@@ -216,31 +216,44 @@ def _group(stack: StackBuilder) -> Any:
             Tags=name_tag(stack.env, "nat-sg"),
         )
     )
-    for port in _ports(stack):
+    for port, forwarded in _ports(stack).items():
         ingress, egress = _rule_pair(port)
         what = {None: "Everything", 443: "HTTPS"}.get(port, f"Port {port}")
         span = {"IpProtocol": "-1"} if port is None else {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}
-        stack.add(
-            ec2.SecurityGroupIngress(
-                ingress,
-                GroupId=Ref(group),
-                CidrIp=stack.env.vpc.cidr,
-                Description=f"{what} of the private subnets, to be forwarded",
-                **span,
+        if forwarded:
+            stack.add(
+                ec2.SecurityGroupIngress(
+                    ingress,
+                    GroupId=Ref(group),
+                    CidrIp=stack.env.vpc.cidr,
+                    Description=f"{what} of the private subnets, to be forwarded",
+                    **span,
+                )
             )
-        )
-        own = "; packages; Session Manager" if port in {None, 443} else ""
-        stack.add(way_out(egress, group, port, f"{what} forwarded to the internet{own}"))
+        reasons = ["forwarded to the internet"] if forwarded else []
+        reasons += ["packages", "Session Manager"] if port in {None, 443} else []
+        stack.add(way_out(egress, group, port, f"{what} {'; '.join(reasons)}"))
     return group
 
 
 def _profile(stack: StackBuilder) -> Any:
-    """Session Manager instead of keys and an SSH port. cfn-signal needs no rights: it proves itself by its identity."""
+    """Session Manager instead of keys and an SSH port. cfn-signal needs no rights: it proves itself by its identity.
+
+    The rights of a session and of the agent's registration, no more: AWS's own policy for instances reads every
+    parameter of the account besides. The agent asks for work of other kinds, too, is refused, and notes it. [UG Systems
+    Manager getting-started-create-iam-instance-profile; amazon-ssm-agent#419]
+    """
+    session = [f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")]
+    rights = document(
+        allow("Register", "ssm:UpdateInstanceInformation", arn("ec2", "instance/*")),
+        allow("HoldSessions", session, "*"),  # they know no resource [service authorization reference, ssmmessages]
+    )
     role = stack.add(
         iam.Role(
             "NatRole",
+            # EC2 names no source when it takes a role; iam:PassRole keeps a role in its account. [prowler#2810]
             AssumeRolePolicyDocument=trust("ec2.amazonaws.com"),
-            ManagedPolicyArns=[managed_policy("AmazonSSMManagedInstanceCore")],
+            Policies=[iam.Policy(PolicyName="session-manager", PolicyDocument=rights)],
         )
     )
     return stack.add(iam.InstanceProfile("NatInstanceProfile", Roles=[Ref(role)]))

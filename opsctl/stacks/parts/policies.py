@@ -8,7 +8,12 @@ from typing import Any
 from troposphere import Sub
 
 Statement = dict[str, Any]
-SAME_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+_ACCOUNT = {"Ref": "AWS::AccountId"}
+# A service that acts for this account.
+SAME_ACCOUNT = {"StringEquals": {"aws:SourceAccount": _ACCOUNT}}
+# Roles of this account; and those, on what this account has.
+OWN_PRINCIPAL = {"StringEquals": {"aws:PrincipalAccount": _ACCOUNT}}
+OWN = {"StringEquals": {"aws:PrincipalAccount": _ACCOUNT, "aws:ResourceAccount": _ACCOUNT}}
 
 
 def document(*statements: Statement) -> dict[str, Any]:

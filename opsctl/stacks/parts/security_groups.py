@@ -36,6 +36,8 @@ _DESCRIPTIONS: dict[GroupName, str] = {
 }
 # Who runs the application's code, and so opens what connections it likes, as far as `security.egress` says.
 _APPLICATION: tuple[GroupName, ...] = ("Service", "Jobs")
+# Who uses S3: tasks for image layers and the application's buckets, the function to answer CloudFormation.
+_S3_CLIENTS: tuple[GroupName, ...] = (*_APPLICATION, "DbInit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,7 @@ def add_security_groups(stack: StackBuilder, vpc: Any) -> dict[GroupName, Any]:
     for flow in flows(stack.env):
         _flow(stack, groups, flow)
     for client, what in DATABASE_CLIENTS.items():
-        ports = stack.env.security.egress if client in _APPLICATION else ()
-        _way_out(stack, groups[client], what, ports)
+        _ways_out(stack, groups[client], client, what)
     return groups
 
 
@@ -138,19 +139,43 @@ def _flow(stack: StackBuilder, groups: dict[GroupName, Any], flow: Flow) -> None
     )
 
 
-def _way_out(stack: StackBuilder, group: Any, what: str, ports: tuple[int, ...] | None) -> None:
-    """HTTPS to AWS APIs and to S3 through its gateway endpoint, which has no group to name; and further ports, or all.
-
-    The addresses behind them change, so the port is what is named; routes decide how far it gets.
+def forwarded_ports(env: Environment) -> tuple[int, ...] | None:
+    """What private subnets send to anywhere; None for everything. HTTPS always, unless AWS's services have endpoints
+    in the VPC: their addresses change, so that the port is all that a rule could name.
     """
-    title = group.title.removesuffix("SecurityGroup")
+    ports = env.security.egress
+    always = () if env.vpc.interface_endpoints else (443,)
+    return None if ports is None else tuple(sorted({*always, *ports}))
+
+
+def _ways_out(stack: StackBuilder, group: Any, client: GroupName, what: str) -> None:
+    """Of the application: what `security.egress` says. Of everybody: AWS's services, by HTTPS to anywhere or, where
+    these have endpoints, to S3 by its list of addresses, since a gateway endpoint has no group to name.
+    """
+    endpoints = stack.env.vpc.interface_endpoints
+    ports = forwarded_ports(stack.env) if client in _APPLICATION else () if endpoints else (443,)
     if ports is None:
-        stack.add(way_out(f"{title}ToAnywhereEgress", group, None, f"Whatever {what} connect to"))
+        stack.add(way_out(f"{client}ToAnywhereEgress", group, None, f"Whatever {what} connect to"))
         return
-    for port in sorted({443, *ports}):
-        name, to = ("Https", "HTTPS of") if port == 443 else (f"Port{port}", f"Port {port} of")
-        text = f"{to} {what} to AWS APIs and S3" if port == 443 else f"{to} {what}"
-        stack.add(way_out(f"{title}To{name}Egress", group, port, text))
+    if endpoints and client in _S3_CLIENTS:
+        stack.add(_to_s3(stack, group, client, what))
+    for port in ports:
+        name = "Https" if port == 443 else f"Port{port}"
+        aws = "" if endpoints or port != 443 else ", AWS APIs and S3 among it"
+        stack.add(way_out(f"{client}To{name}Egress", group, port, f"Port {port} of {what}{aws}"))
+
+
+def _to_s3(stack: StackBuilder, group: Any, client: GroupName, what: str) -> Any:
+    addresses = stack.context("S3PrefixListId", "s3_prefix_list_id", "AWS's list of the addresses of S3 in this region")
+    return ec2.SecurityGroupEgress(
+        f"{client}ToS3Egress",
+        GroupId=Ref(group),
+        IpProtocol="tcp",
+        FromPort=443,
+        ToPort=443,
+        DestinationPrefixListId=addresses,
+        Description=f"S3 through its gateway endpoint for {what}",
+    )
 
 
 def way_out(title: str, group: Any, port: int | None, what: str) -> Any:

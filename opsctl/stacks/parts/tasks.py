@@ -236,7 +236,7 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
         ),
     ]
     if found.arns:
-        places = [_readable(place) for place in found.arns]
+        places = [readable(place) for place in found.arns]
         statements.append(
             allow("ReadSecret", "secretsmanager:GetSecretValue", places[0] if len(places) == 1 else places)
         )
@@ -246,7 +246,7 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
         iam.Role(
             f"{title}ExecutionRole",
             Description=f"Starts {name} tasks of {stack.env.service} in {stack.env.name}",
-            AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com"),
+            AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com", condition=SAME_ACCOUNT),
             Policies=[iam.Policy(PolicyName="start", PolicyDocument=document(*statements))],
         )
     )
@@ -262,7 +262,7 @@ def _foreign_keys(places: list[Any]) -> list[Statement]:
     return [allow("DecryptForeignSecrets", "kms:Decrypt", arn("kms", "key/*"), condition=condition)]
 
 
-def _readable(place: Any) -> Any:
+def readable(place: Any) -> Any:
     """The resource of a policy: an ARN that opsctl wrote lacks the six characters that Secrets Manager adds."""
     if isinstance(place, Sub):
         return Sub(f"{place.data['Fn::Sub']}-??????")
@@ -277,7 +277,7 @@ def _task_role(stack: StackBuilder, process: str, block: Process, title: str, na
         *connect_to_database(stack, user, replica=found.replica and stack.env.rds.enable_replica),
         *_bucket_rights(stack, process),
         *_source_rights(block),
-        *_alone_rights(stack, block),
+        *(ask_for_tasks(stack) if block.alone else ()),
     )
     role = iam.Role(
         f"{title}TaskRole",
@@ -305,12 +305,10 @@ def _bucket_rights(stack: StackBuilder, process: str) -> tuple[Statement, ...]:
     return tuple(rights)
 
 
-def _alone_rights(stack: StackBuilder, block: Process) -> tuple[Statement, ...]:
+def ask_for_tasks(stack: StackBuilder) -> tuple[Statement, ...]:
     """What the start program of a job asks: ListTasks names no task, so the cluster alone narrows it. [service
     authorization reference, ECS]
     """
-    if not block.alone:
-        return ()
     condition = {"ArnEquals": {"ecs:cluster": stack.output_of("platform", "ClusterArn")}}
     tasks = arn("ecs", f"task/{named(stack.output_of('platform', 'ClusterName'))}/*")
     return (

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from salaries.ingest.errors import IngestError
+from salaries.ingest.workspace import name_trouble
 from salaries.wording import counted
 
 PREFIX = "raw/"
@@ -62,7 +63,7 @@ class BucketFolder:
         """Make `raw_dir` hold what the bucket holds, and nothing else; return a line that says what was done.
 
         Raises:
-            IngestError: the bucket can't be read, or holds a key that would leave `raw_dir`.
+            IngestError: the bucket can't be read, or holds a key that is no name of one file in `raw_dir`.
         """
         raw_dir.mkdir(parents=True, exist_ok=True)
         with s3_errors(self.bucket):
@@ -129,9 +130,14 @@ class BucketFolder:
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
     def _place(self, raw_dir: Path, name: str) -> Path:
+        if trouble := name_trouble(name):
+            raise IngestError(f"The key {PREFIX + name!a} of bucket {self.bucket} {trouble}; remove the object.")
         target = (raw_dir / name).resolve()
         if not target.is_relative_to(raw_dir.resolve()):
             raise IngestError(f"The key {PREFIX + name!r} of bucket {self.bucket} would leave {raw_dir}.")
+        # `a//x.csv` and `b/../a/x.csv` would be the file of `a/x.csv`: one object could stand in for another.
+        if Path(name).as_posix() != name or ".." in name.split("/"):
+            raise IngestError(f"The key {PREFIX + name!r} of bucket {self.bucket} is no plain path; remove the object.")
         return target
 
 

@@ -18,12 +18,12 @@ import duckdb
 import nanoarrow
 
 from salaries.ingest.columns import ALIASES
-from salaries.ingest.engine import batches, engine, quoted, quoted_file, sql_blocks
+from salaries.ingest.engine import batches, csv_rows, engine, quoted, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspect import RawFile, glance_at, look_through
 from salaries.ingest.ledger import Account, Ledger, Reject
 from salaries.ingest.rewrite import NOT_IN_ENCODING, rewrite_plain
-from salaries.ingest.workspace import exclusive, replace_file, scratch, sha256_of
+from salaries.ingest.workspace import exclusive, name_trouble, replace_file, scratch, sha256_of
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
 CANONICAL_NAME = "salaries.csv"
@@ -72,7 +72,8 @@ def raw_files(raw_dir: Path) -> list[Path]:
     """Return every CSV under `raw_dir`, subfolders included, ordered by path. Hidden files are the pipeline's own.
 
     Raises:
-        IngestError: a name is not UTF-8, so neither the list of rejects nor DuckDB could hold it.
+        IngestError: a name is not UTF-8, so the list of rejects could not hold it, or holds a control character, with
+            which it could write lines of its own into a log.
     """
     found = [
         path
@@ -81,14 +82,10 @@ def raw_files(raw_dir: Path) -> list[Path]:
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(raw_dir).parts)
     ]
-    unnamable = next((path for path in found if not _is_text(str(path))), None)
-    if unnamable is not None:
-        raise IngestError(f"The name of the raw file {str(unnamable)!a} is not valid UTF-8; rename it.")
+    for path in found:
+        if trouble := name_trouble(str(path.relative_to(raw_dir))):
+            raise IngestError(f"The name of the raw file {str(path)!a} {trouble}; rename it.")
     return sorted(found, key=lambda path: path.relative_to(raw_dir).as_posix())
-
-
-def _is_text(name: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) -> BuildReport:
@@ -118,13 +115,21 @@ def build_dataset(*, data_dir: Path, country: str, encodings: dict[str, str]) ->
             name = path.relative_to(raw_dir).as_posix()
             with ThreadPoolExecutor(max_workers=1) as beside:
                 checksum = beside.submit(sha256_of, path)
-                raw = glance_at(path, name=name, encoding=encodings.get(name, "utf-8"))
+                raw = glance_at(_under_plain_name(path, folder), name=name, encoding=encodings.get(name, "utf-8"))
                 found = _write_rows(db, raw, ledger=ledger, folder=folder)
             seen.note(raw, checksum.result(), found)
         if len(seen.unusable) == len(paths):
             told = "; ".join(f"{name} {what}" for name, what in seen.unusable.items())
             raise IngestError(f"No raw file holds rows: {told}.")
         return _finish(ledger, seen, data_dir=data_dir, folder=folder, country=country)
+
+
+def _under_plain_name(path: Path, folder: Path) -> Path:
+    """Return a link to `path` for DuckDB, which takes backslashes and brackets together for no name of a file."""
+    link = folder / ("raw.csv.gz" if path.suffix.lower() == ".gz" else "raw.csv")
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.absolute())
+    return link
 
 
 @dataclass
@@ -198,20 +203,14 @@ def _judged(db: duckdb.DuckDBPyConnection, raw: RawFile, view: str) -> Iterator[
 def _plain_view(raw: RawFile) -> str:
     columns = {f"c{index}": "VARCHAR" for index in range(len(raw.header))}
     # A lone text column would lose its empty lines to the reader; such a file has no figures anyway.
-    source = (
-        f"read_csv({quoted_file(raw.path)}, header = true, auto_detect = false, delim = {quoted(raw.delimiter)}, "
-        f"quote = '\"', escape = '\"', columns = {columns!r}, "
-        f"null_padding = true, max_line_size = 1048576, buffer_size = {_READ_BUFFER})"
-    )
+    options = f", null_padding = true, max_line_size = 1048576, buffer_size = {_READ_BUFFER}"
+    source = csv_rows(raw.path, columns, delimiter=raw.delimiter, options=options)
     return _view(raw, f"SELECT NULL::BIGINT AS line, '' AS problem, * FROM {source}")  # noqa: S608
 
 
 def _rewritten_view(raw: RawFile, path: Path) -> str:
     columns = {"line": "BIGINT", "problem": "VARCHAR"} | {f"c{i}": "VARCHAR" for i in range(len(raw.header))}
-    source = (
-        f"read_csv({quoted_file(path)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"columns = {columns!r}, parallel = false, max_line_size = 4194304)"
-    )
+    source = csv_rows(path, columns, options=", parallel = false, max_line_size = 4194304")
     return _view(raw, f"SELECT * REPLACE (coalesce(problem, '') AS problem) FROM {source}")  # noqa: S608
 
 

@@ -75,6 +75,17 @@ def quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def quoted_file(path: Path) -> str:
-    """Return `path` as an SQL string literal that names this one file, for functions that take patterns of files."""
+def csv_rows(
+    path: Path, columns: dict[str, str], *, header: bool = True, delimiter: str = ",", options: str = ""
+) -> str:
+    """Return the SQL that reads this one CSV file: nothing in its path is a pattern, and no folder `k=v` a column."""
+    named = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in columns.items())
+    return (
+        f"read_csv({_quoted_file(path)}, hive_partitioning = false, auto_detect = false, "
+        f"header = {str(header).lower()}, delim = {quoted(delimiter)}, quote = '\"', escape = '\"', "
+        f"columns = {{{named}}}{options})"
+    )
+
+
+def _quoted_file(path: Path) -> str:
     return quoted(re.sub(r"[*?\[]", r"[\g<0>]", str(path)))

@@ -130,7 +130,7 @@ class Ledger:
 
         When they fail or end early, what was written so far stays until `rewind`.
         """
-        account = Account()
+        account, shown = Account(), _for_spreadsheets(name)
         for batch in rows:
             line, mark, number, problem, detail, fate = batch.iter_children()
             self._note_kept(line, mark, fate)
@@ -140,7 +140,7 @@ class Ledger:
             for match in re.finditer(_REJECTED, fates):
                 index = match.start()
                 where = numbers[index] or account.rows + index + _FIRST_LINE
-                reject = Reject(name, where, _text(problem, index), _for_spreadsheets(_text(detail, index)))
+                reject = Reject(shown, where, _text(problem, index), _for_spreadsheets(_text(detail, index)))
                 self._rejected.writerow(reject)
                 account.note_reject(reject)
             account.rows += len(batch)

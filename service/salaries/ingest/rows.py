@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from salaries.ingest.columns import CANONICAL, MONEY_COLUMNS
-from salaries.ingest.engine import batches, fetched, quoted, quoted_file, sql_blocks
+from salaries.ingest.engine import batches, csv_rows, fetched, quoted, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
@@ -111,10 +111,7 @@ def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: st
         dict.fromkeys(CANONICAL, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "DECIMAL(12, 2)") | {"observed_at": "DATE"}
     )
     columns = {name: types.get(name, "VARCHAR") for name in header}
-    source = (
-        f"read_csv({quoted_file(canonical)}, header = true, auto_detect = false, delim = ',', quote = '\"', "
-        f"escape = '\"', dateformat = '%Y-%m-%d', columns = {columns!r})"
-    )
+    source = csv_rows(canonical, columns, options=", dateformat = '%Y-%m-%d'")
     try:
         db.execute(f"CREATE TABLE {table} AS SELECT {sql_blocks('rows.sql')['columns']} FROM {source}")  # noqa: S608
     except duckdb.Error as error:
@@ -123,10 +120,7 @@ def _read_canonical(db: duckdb.DuckDBPyConnection, canonical: Path, *, table: st
 
 def _read_live(db: duckdb.DuckDBPyConnection, live: Path) -> None:
     columns = dict.fromkeys(TEXT_COLUMNS, "VARCHAR") | dict.fromkeys(MONEY_COLUMNS, "BIGINT") | {"observed_at": "DATE"}
-    source = (
-        f"read_csv({quoted_file(live)}, header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"columns = {columns!r})"
-    )
+    source = csv_rows(live, columns, header=False)
     money = ", ".join(
         f"({name}::DECIMAL(14, 0) * 0.01::DECIMAL(2, 2))::DECIMAL(12, 2) AS {name}" for name in MONEY_COLUMNS
     )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspect import ENCODINGS
+from salaries.ingest.workspace import name_trouble
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS = {"name", "url", "dest", "headers", "sha256", "enabled", "encoding"}
@@ -100,6 +101,8 @@ def _dest(dest: str, name: str) -> str:
     path = PurePosixPath(dest.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or any(part.startswith(".") for part in path.parts) or ":" in dest:
         raise IngestError(f"The 'dest' {dest!r} of source {name!r} must be a plain path under raw/.")
+    if trouble := name_trouble(dest):
+        raise IngestError(f"The 'dest' {dest!a} of source {name!r} {trouble}.")
     if not path.name.lower().endswith(_SUFFIXES):
         raise IngestError(f"The 'dest' {dest!r} of source {name!r} must end in .csv or .csv.gz.")
     return path.as_posix()

@@ -31,6 +31,11 @@ _DENIED = (
     "ecs.dataset_sources"
 )
 _METADATA = (ipaddress.ip_address("fd00:ec2::254"),)
+# Whose last 32 bits are an IPv4 address: compatible, mapped, translated [RFC 2765], behind NAT64 [RFC 6052].
+_LAST_BITS = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
@@ -241,21 +246,39 @@ class Transport:
 
 def is_public(address: str) -> bool:
     """Tell whether `address` is a public one; an IPv4 address inside an IPv6 one is looked at itself."""
-    parsed = _innermost(address)
-    return parsed.is_global and not parsed.is_multicast
+    return all(
+        each.is_global and not each.is_multicast and (each.version == 4 or each in _GLOBAL_UNICAST)
+        for each in _meant(address)
+    )
 
 
 def is_link_local(address: str) -> bool:
     """Tell whether `address` is one that the machine's cloud answers at, such as 169.254.169.254 and fd00:ec2::254."""
-    parsed = _innermost(address)
-    return parsed.is_link_local or parsed in _METADATA
+    return any(each.is_link_local or each in _METADATA for each in _meant(address))
 
 
-def _innermost(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def _meant(address: str) -> tuple[_Address, ...]:
+    """Return the address, or the IPv4 address that it leads to; several where only its network knows which.
+
+    Where the bits lie behind a network's own NAT64 prefix is that network's choice [RFC 6052, 2.2; RFC 8215]; the
+    prefix itself is nobody's on the internet, so it stays among them.
+    """
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return parsed.ipv4_mapped or parsed.sixtofour or parsed
-    return parsed
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return (parsed,)
+    bits = int(parsed)
+    if any(parsed in network for network in _LAST_BITS):
+        return (_ipv4(bits),)
+    if parsed in _LOCAL_NAT64:
+        short = (bits >> 64) << 16 | bits >> 40 & 0xFFFF
+        middle = (bits >> 64) << 24 | bits >> 32 & 0xFFFFFF
+        return (parsed, _ipv4(short), _ipv4(middle), _ipv4(bits >> 24), _ipv4(bits))
+    client = parsed.teredo[1] if parsed.teredo else None
+    return (parsed.sixtofour or client or parsed,)
+
+
+def _ipv4(bits: int) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(bits & 0xFFFFFFFF)
 
 
 @contextlib.contextmanager

@@ -13,9 +13,14 @@ from typing import IO
 
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspect import ENCODINGS, ZIP_START, foreign_kind
+from salaries.ingest.workspace import name_trouble
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
+# UnicodeDecodeError: a name that is said to be UTF-8 and is not.
+_DAMAGED = (
+    gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, UnicodeDecodeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def unpack(received: Path, *, keep_gzip: bool, encoding: str, folder: Path, limi
             files = {"": plain}
         else:
             files = {"": received}
-    except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise IngestError(f"damaged archive: {error}") from error
     for path in files.values():
         _check_csv(path, encoding)
@@ -75,6 +80,8 @@ def _unzip(received: Path, folder: Path, limits: UnpackLimits) -> dict[str, Path
             name = PurePosixPath(info.filename.replace("\\", "/")).name
             if info.is_dir() or name.startswith(".") or not name.lower().endswith(".csv"):
                 continue
+            if trouble := name_trouble(name):
+                raise IngestError(f"the name {name!a} in the archive {trouble}")
             # Only base names are used, so a member can't name a place; equal ones are told apart by number.
             place = f"{len(files):03d}-{name}"
             files[place] = folder / place

@@ -1,4 +1,4 @@
-"""Scratch files under DATA_DIR and files that are replaced whole.
+"""Scratch files under DATA_DIR, files that are replaced whole, and names that files may have.
 
 A killed process may leave scratch behind; the next run sweeps it. Readers only ever see the old or the new file.
 """
@@ -11,10 +11,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 _SCRATCH = "tmp"
+# Control characters, line and paragraph separators; what stands for a byte that is not UTF-8.
+_CONTROLS, _NOT_UTF8 = ("Cc", "Zl", "Zp"), "Cs"
 
 
 @contextlib.contextmanager
@@ -61,6 +64,14 @@ def exclusive(path: Path) -> Iterator[None]:
     with path.open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def name_trouble(name: str) -> str:
+    """Return why nobody could tell, log or list a file of this name, as the end of a sentence; "" when one can."""
+    kinds = {unicodedata.category(character) for character in name}
+    if _NOT_UTF8 in kinds:
+        return "is not valid UTF-8"
+    return "" if kinds.isdisjoint(_CONTROLS) else "holds a control character"
 
 
 def sha256_of(path: Path) -> str:

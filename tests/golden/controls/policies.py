@@ -137,3 +137,38 @@ class named_principal(Expectation):  # noqa: N801
 
     def wrong(self, value: Any, part: Location) -> Iterable[Any]:
         return (EVERYTHING, {"AWS": EVERYTHING}, {**value, "AWS": [EVERYTHING]}, {})
+
+
+@dataclass(frozen=True)
+class for_this_account(Expectation):  # noqa: N801
+    """A statement by which a service acts for this account only, or for one of the `unnamed`, which tell no source."""
+
+    unnamed: tuple[Any, ...] = field(hash=False)
+
+    def holds(self, value: Any) -> bool:
+        who = _service(value)
+        return who is None or who in self.unnamed or any("AWS::AccountId" in str(each) for each in _sources(value))
+
+    def parts(self, value: Any) -> Iterable[Location]:
+        if _service(value) is not None:
+            yield ("Principal", "Service")
+        if _sources(value):
+            yield ("Condition", "StringEquals")
+
+    def wrong(self, value: Any, part: Location) -> Iterable[Any]:
+        if part[0] == "Condition":
+            return ({}, {"aws:SourceAccount": "999999999999"}, {"aws:SourceArn": "arn:aws:s3:::another"})
+        return () if _sources(value) else ("another.amazonaws.com",)
+
+    def needed(self, part: Location) -> bool:
+        return part[0] == "Condition"
+
+
+def _service(statement: Any) -> Any:
+    principal = statement.get("Principal") if isinstance(statement, dict) else None
+    return principal.get("Service") if isinstance(principal, dict) else None
+
+
+def _sources(statement: dict[str, Any]) -> list[Any]:
+    exactly = statement.get("Condition", {}).get("StringEquals", {})
+    return [value for key, value in exactly.items() if key.lower() in {"aws:sourceaccount", "aws:sourcearn"}]

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from opsctl.aws.account import Account, Database, DatabaseOffer, LambdaConcurrency
-from opsctl.aws.errors import AwsRefusedError
+from opsctl.aws.errors import AwsError, AwsRefusedError
 
 from .clients import client, stubbed
 
@@ -37,6 +37,16 @@ def test_the_zones_of_endpoints_are_asked_for_by_service_and_an_unknown_service_
         stub.add_response("describe_vpc_endpoint_services", {"ServiceDetails": details}, sent)
         found = Account(lambda _: made).endpoint_zones(services)
     assert found == {services[0]: frozenset({"us-east-1a", "us-east-1b"})}
+
+
+def test_the_addresses_of_s3_are_a_list_of_the_region() -> None:
+    sent = {"Filters": [{"Name": "prefix-list-name", "Values": ["com.amazonaws.eu-west-1.s3"]}]}
+    with stubbed("ec2") as (made, stub):
+        stub.add_response("describe_prefix_lists", {"PrefixLists": [{"PrefixListId": "pl-6da54004"}]}, sent)
+        assert Account(lambda _: made).s3_addresses("eu-west-1") == "pl-6da54004"
+        stub.add_response("describe_prefix_lists", {"PrefixLists": []}, sent)
+        with pytest.raises(AwsError, match=r"EC2 knows no list of addresses com\.amazonaws\.eu-west-1\.s3"):
+            Account(lambda _: made).s3_addresses("eu-west-1")
 
 
 def test_the_zones_of_an_instance_type_are_those_in_which_it_is_sold() -> None:

@@ -99,6 +99,27 @@ def test_where_the_stack_does_not_change_nothing_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kept", "used", "asked"), [(None, "pl-new", [("s3_addresses", "us-east-1")]), ("pl-1", "pl-1", [])]
+)
+def test_the_list_of_s3_s_addresses_is_asked_for_once(
+    kept: str | None, used: str, asked: list[tuple[str, str]]
+) -> None:
+    body = "Parameters: {S3PrefixListId: {Type: String}}\nResources: {T: {Type: AWS::SNS::Topic}}\n"
+    network = template("network", body, parameters={"S3PrefixListId": FromContext("s3_prefix_list_id")})
+    aws = FakeAws()
+    if kept is not None:
+        aws.cloudformation.put(network, "UPDATE_COMPLETE", parameters={"S3PrefixListId": kept})
+    env = Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme"})
+    situation = Situation(
+        env, (network, template("app")), cast("Aws", aws), image=FakeImage(), bundle=FakeBundle(),
+        request=Request(("network",)),
+    )  # fmt: skip
+    situation.plan()
+    assert situation.context["s3_prefix_list_id"] == used
+    assert [each for each in aws.account.asked if each[0] == "s3_addresses"] == asked
+
+
+@pytest.mark.parametrize(
     ("wanted", "kind", "image"),
     [
         (egress(name="Nat2"), "t3.micro", "ami-2"),

@@ -143,6 +143,10 @@ class FakeAccount:
     def fargate_vcpus(self) -> float:
         return 100.0
 
+    def s3_addresses(self, region: str) -> str:
+        self.asked.append(("s3_addresses", region))
+        return "pl-new"
+
     def image_exists(self, image: str) -> bool:
         self.asked.append(("image_exists", image))
         return image in self.images

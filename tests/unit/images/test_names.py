@@ -61,3 +61,9 @@ def test_latest_is_no_tag() -> None:
 def test_hosts_that_only_look_like_loopback_are_none() -> None:
     assert [host for host in ("127.0.0.1:1", "localhost", "[::1]:80", "127.evil.com", "127.0.0.1.evil.com:80")
             if is_loopback(host)] == ["127.0.0.1:1", "localhost", "[::1]:80"]  # fmt: skip
+
+
+def test_a_mapped_loopback_address_is_this_machine_and_one_that_leaves_it_is_not() -> None:
+    hosts = ("::1", "::ffff:127.0.0.1", "[::ffff:7f00:1]:80", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::1",
+             "2001:0:4136:e378:8000:63bf:80ff:fffe", "::ffff:10.0.0.1")  # fmt: skip
+    assert [host for host in hosts if is_loopback(host)] == ["::1", "::ffff:127.0.0.1", "[::ffff:7f00:1]:80"]

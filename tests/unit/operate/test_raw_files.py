@@ -66,6 +66,17 @@ def test_links_are_not_followed(raw: Path, tmp_path: Path) -> None:
     assert "link.csv" not in [path.name for path in raw_files(raw)]
 
 
+@pytest.mark.parametrize("name", ["z\nforged.csv", "z\x1b[2J.csv", "z\u2028.csv", "z\x7f/a.csv"])
+def test_a_name_with_a_control_character_is_refused_before_anything_goes_up(raw: Path, name: str) -> None:
+    (raw / name).parent.mkdir(exist_ok=True)
+    (raw / name).write_text("z")
+    store = Store()
+    with pytest.raises(OpsctlError, match="holds a control character") as refused:
+        sync(store, "b", raw, lambda event: None)
+    assert refused.value.message.isprintable()
+    assert store.uploaded == []
+
+
 def test_a_folder_that_is_not_there_has_nothing_to_sync(tmp_path: Path) -> None:
     assert sync(Store(), "b", tmp_path / "nothing", lambda event: None) == Synced(0, 0)
 

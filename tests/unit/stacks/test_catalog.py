@@ -54,14 +54,18 @@ def test_no_stack_waits_for_more_than_it_needs() -> None:
     assert found == WAITS_FOR
 
 
-def test_only_these_values_come_from_the_deploy() -> None:
-    found = {
+def from_the_deploy(name: str) -> set[tuple[str, str, str]]:
+    return {
         (template.stack, parameter, source.key)
-        for template in catalog.templates(environment("dev"))
+        for template in catalog.templates(environment(name))
         for parameter, source in template.parameters.items()
         if isinstance(source, FromContext)
     }
-    assert found == {
+
+
+def test_only_these_values_come_from_the_deploy() -> None:
+    assert from_the_deploy("prd") - from_the_deploy("dev") == {("network", "S3PrefixListId", "s3_prefix_list_id")}
+    assert from_the_deploy("dev") == {
         ("bootstrap", "GuardDuty", "guardduty"),
         ("egress", "NatImageId", "nat_image_id"),
         ("functions", "DbInitBundleKey", "db_init_bundle_key"),

@@ -30,6 +30,47 @@ def test_only_burstable_types_are_kept_from_running_up_a_bill() -> None:
     assert "CreditSpecification" not in instance
 
 
+def test_the_nat_instance_forwards_what_the_groups_send_and_has_https_for_itself() -> None:
+    stack = build("dev", vpc__interface_endpoints=True, security__egress=(587,))
+    rules = {
+        name: resource["Properties"]["FromPort"]
+        for name, resource in stack.resources.items()
+        if resource["Type"].startswith("AWS::EC2::SecurityGroup") and "FromPort" in resource["Properties"]
+    }
+    assert rules == {"NatToHttpsEgress": 443, "NatPort587FromVpcIngress": 587, "NatToPort587Egress": 587}
+    (instance,) = (each for each in stack.resources.values() if each["Type"] == "AWS::EC2::Instance")
+    assert sorted(instance["DependsOn"]) == sorted(rules)
+
+
+def passing(service: str, **settings: Any) -> dict[str, Any]:
+    return statements(build("prd", **settings)[f"{service}Endpoint"]["PolicyDocument"])
+
+
+def test_a_job_that_asks_for_its_other_tasks_has_an_endpoint_to_ask_through() -> None:
+    assert "EcsEndpoint" not in build("prd").resources
+    opened = passing("Ecs", application__jobs__dataset__overlap=False)
+    assert {each["Action"] for each in opened.values()} == {"ecs:ListTasks", "ecs:DescribeTasks"}
+    for statement in opened.values():
+        assert statement["Principal"] == "*"
+        assert statement["Condition"] == {
+            "ArnEquals": {"ecs:cluster": {"Ref": "ClusterArn"}},
+            "StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}},
+        }
+
+
+def test_a_secret_that_the_configuration_takes_from_elsewhere_passes_and_no_other_of_its_account() -> None:
+    place = "arn:aws:secretsmanager:us-east-1:111122223333:secret:licence"
+    opened = passing("SecretsManager", application__secrets={"SENTRY_DSN": "set", "LICENCE": place})
+    through = opened.pop("ReadNamedSecrets")
+    assert (through["Action"], through["Resource"]) == ("secretsmanager:GetSecretValue", [f"{place}-??????"])
+    assert through["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+    assert opened == passing("SecretsManager")
+
+
+def test_who_may_connect_to_everything_may_use_everybody_s_buckets() -> None:
+    assert set(passing("S3", security__egress=None)) == {"UseS3"}
+
+
 LISTED = ["open-data", "others/salaries/2026"]
 LISTED_OBJECTS = [sub(f"arn:${{AWS::Partition}}:s3:::{each}*") for each in ("open-data/", "others/salaries/2026")]
 

@@ -49,6 +49,51 @@ def test_the_service_is_reached_on_its_port_by_the_load_balancer_only() -> None:
     assert other_sides(stack, "Egress", "LoadBalancerSecurityGroup") == {("ServiceSecurityGroup", 9000, 9000)}
 
 
+ANYWHERE, S3 = "0.0.0.0/0", "S3PrefixListId"
+WITH_ENDPOINTS = {"vpc__interface_endpoints": True}
+
+
+def ways_out(group: str, **settings: Any) -> set[tuple[str, int | None]]:
+    """(addresses, port) of what a group sends to addresses; None for every port."""
+    return {
+        (rule.get("CidrIp") or rule["DestinationPrefixListId"]["Ref"], rule.get("FromPort"))
+        for rule in build("dev", **settings).of_type("AWS::EC2::SecurityGroupEgress").values()
+        if rule["GroupId"] == ref(f"{group}SecurityGroup") and "DestinationSecurityGroupId" not in rule
+    }
+
+
+@pytest.mark.parametrize("group", ["Service", "Jobs", "DbInit", "Rotation"])
+def test_without_endpoints_https_is_the_way_to_aws_s_services(group: str) -> None:
+    further = {(ANYWHERE, 587)} if group in {"Service", "Jobs"} else set()
+    assert ways_out(group, security__egress=()) == {(ANYWHERE, 443)}
+    assert ways_out(group, security__egress=(587,)) == {(ANYWHERE, 443)} | further
+
+
+@pytest.mark.parametrize("ports", [(), (443,), (443, 587), None])
+def test_with_endpoints_the_functions_send_to_nobody_else_whatever_the_application_may(
+    ports: tuple[int, ...] | None,
+) -> None:
+    settings = {**WITH_ENDPOINTS, "security__egress": ports}
+    assert ways_out("DbInit", **settings) == {(S3, 443)}
+    assert ways_out("Rotation", **settings) == set()
+
+
+@pytest.mark.parametrize("group", ["Service", "Jobs"])
+@pytest.mark.parametrize(
+    ("ports", "ways"),
+    [
+        ((), {(S3, 443)}),
+        ((587, 587), {(S3, 443), (ANYWHERE, 587)}),
+        ((443,), {(S3, 443), (ANYWHERE, 443)}),
+        (None, {(ANYWHERE, None)}),
+    ],
+)
+def test_with_endpoints_tasks_send_to_what_the_setting_says(
+    group: str, ports: tuple[int, ...] | None, ways: set[tuple[str, int | None]]
+) -> None:
+    assert ways_out(group, **WITH_ENDPOINTS, security__egress=ports) == ways
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"application__web__allow": ("203.0.113.0/24", "2001:db8::/32")}, {"security__egress": (443, 587)},

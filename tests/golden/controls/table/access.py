@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.golden.controls.expectations import absent, equals, items, one_of, only
 from tests.golden.controls.language import (
     ANY_STACK,
@@ -24,11 +26,14 @@ from tests.golden.controls.language import (
     sub,
 )
 from tests.golden.controls.policies import (
+    contains_statement,
+    for_this_account,
     named_actions,
     named_principal,
     scoped,
     without_actions,
 )
+from tests.golden.controls.table.network import SESSION
 
 ROLE, KEY, GROUP = "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Logs::LogGroup"
 FUNCTION = one("DbInitFunction", "AWS::Lambda::Function")
@@ -44,16 +49,56 @@ STACKS = (
 )  # fmt: skip
 UNRESERVED: tuple[EnvironmentName, ...] = ("dev", "hml")
 
+INTERFACES = [
+    "ec2:CreateNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+]  # fmt: skip
+LISTS = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
 # Actions that know no narrower resource than `*`, and why.
-ON_EVERYTHING = {"ecr:GetAuthorizationToken": "It logs in to the registry and names no repository."}
+ON_EVERYTHING = {
+    "ecr:GetAuthorizationToken": "It logs in to the registry and names no repository.",
+    **dict.fromkeys(INTERFACES, "Lambda makes and removes interfaces whose ids nobody knows before."),
+    **dict.fromkeys(LISTS, "Lists know no resource."),
+    "ssm:UpdateInstanceInformation": "The instance's id is not known when its role is made.",
+    **dict.fromkeys(SESSION, "Channels of Session Manager know no resource."),
+}
 # Policies that AWS writes, and why they are used.
 MANAGED_POLICIES = {
-    "service-role/AWSLambdaVPCAccessExecutionRole": (
-        "Network interfaces of a function in a VPC: AWS knows no narrower resource for them."
+    "service-role/AmazonRDSEnhancedMonitoringRole": (
+        "What enhanced monitoring asks for, and nothing else: lines to log groups called RDS*."
     ),
-    "service-role/AmazonRDSEnhancedMonitoringRole": "What enhanced monitoring asks for, and nothing else.",
-    "AmazonSSMManagedInstanceCore": "Session Manager on the NAT instance, instead of a key and an SSH port.",
 }
+_HERE = "${AWS::Region}:${AWS::AccountId}"
+# What Lambda does with the role of the function, which its code may not.
+NETWORK_AND_LOG: tuple[dict[str, Any], ...] = (
+    {
+        "Effect": "Allow",
+        "Action": INTERFACES[0],
+        "Resource": [
+            sub(f"arn:${{AWS::Partition}}:ec2:{_HERE}:{kind}/*")
+            for kind in ("network-interface", "subnet", "security-group")
+        ],
+    },
+    {
+        "Effect": "Allow",
+        "Action": INTERFACES[1:],
+        "Resource": sub(f"arn:${{AWS::Partition}}:ec2:{_HERE}:network-interface/*"),
+    },
+    {"Effect": "Allow", "Action": LISTS, "Resource": "*"},
+    {
+        "Effect": "Deny",
+        "Action": [*INTERFACES, *LISTS],
+        "Resource": "*",
+        "Condition": {
+            "ArnLike": {"lambda:SourceFunctionArn": sub(f"arn:${{AWS::Partition}}:lambda:{_HERE}:function:*")}
+        },
+    },
+    {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": sub(f"arn:${{AWS::Partition}}:logs:{_HERE}:log-group:${{FunctionLogGroupName}}:log-stream:*"),
+    },
+)
 # Services that may take a role.
 TRUSTED = (
     "ec2.amazonaws.com",
@@ -63,6 +108,10 @@ TRUSTED = (
     "scheduler.amazonaws.com",
     "vpc-flow-logs.amazonaws.com",
 )
+STATEMENTS = "PolicyDocument/Statement[*]"
+EC2, RDS = "ec2.amazonaws.com", "events.rds.amazonaws.com"
+BALANCERS = "logdelivery.elasticloadbalancing.amazonaws.com"
+LOGS = sub("logs.${AWS::Region}.${AWS::URLSuffix}")
 # A key policy names these families as AWS does: data keys with and without plain text, re-encryption from and to.
 KEY_FAMILIES = ("kms:GenerateDataKey*", "kms:ReEncrypt*")
 
@@ -165,13 +214,6 @@ CONTROLS: tuple[Control, ...] = (
             "AssumeRolePolicyDocument/Statement[*]/Action",
             equals("sts:AssumeRole"),
         ),
-        check(
-            "CKV_AWS_60",
-            ANY_STACK,
-            every(ROLE, name=".*TaskRole|DatasetScheduleRole|FlowLogRole|DatabaseMonitoringRole"),
-            "AssumeRolePolicyDocument/Statement[*]/Condition",
-            equals({"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}),
-        ),
         check("CKV_AWS_61", ANY_STACK, every(ROLE), "AssumeRolePolicyDocument/Statement[*]/Principal/AWS", absent()),
         check(
             "CKV_AWS_111",
@@ -183,9 +225,19 @@ CONTROLS: tuple[Control, ...] = (
         check(
             "CKV_AWS_111",
             ANY_STACK,
-            every(ROLE),
+            every(ROLE, but="DbInitRole"),
             f"{OWN_STATEMENTS}/Action",
-            without_actions("ec2:CreateNetworkInterface"),
+            without_actions("ec2:"),
+        ),
+        *(
+            check(
+                "CKV_AWS_111",
+                "functions",
+                one("DbInitRole", ROLE),
+                "Policies/0/PolicyDocument/Statement",
+                contains_statement(statement),
+            )
+            for statement in NETWORK_AND_LOG
         ),
         *(
             check("IAM.21", ANY_STACK, every(kind), f"{ALLOWED}/Action", named_actions())
@@ -202,6 +254,27 @@ CONTROLS: tuple[Control, ...] = (
                 "AWS::IAM::AccessKey",
             )
         ),
+        dev="on",
+        prd="on",
+    ),
+    control(
+        "source-accounts",
+        "Security",
+        "A service uses a role, a topic, a bucket or a key for this account only. Four tell no source: EC2, which "
+        "takes roles of its own account only; RDS at a key, where the topic says the account; CloudWatch Logs at a "
+        "key, where the log group does; and load balancers, whose path in the bucket does.",
+        check(
+            "own:source-account",
+            ANY_STACK,
+            every(ROLE),
+            "AssumeRolePolicyDocument/Statement[*]",
+            for_this_account((EC2,)),
+        ),
+        check("own:source-account", ANY_STACK, every("AWS::SNS::TopicPolicy"), STATEMENTS, for_this_account(())),
+        check(
+            "own:source-account", ANY_STACK, every("AWS::S3::BucketPolicy"), STATEMENTS, for_this_account((BALANCERS,))
+        ),
+        check("own:source-account", ANY_STACK, every(KEY), "KeyPolicy/Statement[*]", for_this_account((RDS, LOGS))),
         dev="on",
         prd="on",
     ),

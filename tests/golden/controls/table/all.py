@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.golden.controls.language import Control
-from tests.golden.controls.table import access, database, keys, network, service, site, storage
+from tests.golden.controls.table import access, database, endpoints, keys, network, service, site, storage
 
 CONTROLS: tuple[Control, ...] = (
     *database.CONTROLS,
@@ -11,6 +11,7 @@ CONTROLS: tuple[Control, ...] = (
     *site.CONTROLS,
     *storage.CONTROLS,
     *network.CONTROLS,
+    *endpoints.CONTROLS,
     *keys.CONTROLS,
     *access.CONTROLS,
 )

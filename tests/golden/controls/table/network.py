@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.golden.controls.expectations import absent, contains, equals, never_mentions, text
+from typing import Any
+
+from tests.golden.controls.expectations import absent, equals, never_mentions, one_of, text
 from tests.golden.controls.language import (
     ANY_STACK,
     DEV,
@@ -24,16 +26,20 @@ from tests.golden.controls.language import (
     skipped,
     sub,
 )
-from tests.golden.controls.policies import named_actions, scoped
+from tests.golden.controls.policies import contains_statement
 
 GROUP = "AWS::EC2::SecurityGroup"
 INGRESS, EGRESS = "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"
-ENDPOINT = "AWS::EC2::VPCEndpoint"
 ANYWHERE = "0.0.0.0/0"
 PUBLIC = "LoadBalancerFromAnywhere.*"
 NAT = one("NatInstance[0-9a-f]{8}", "AWS::EC2::Instance")
+NAT_ROLE = one("NatRole", "AWS::IAM::Role")
+# What a session of Session Manager needs, besides the agent's registration.
+SESSION = [f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")]
 CLIENTS = ("Service", "Jobs", "DbInit", "Rotation")
-INTERFACES = {"EcrApi": "ecr.api", "EcrDkr": "ecr.dkr", "Logs": "logs", "SecretsManager": "secretsmanager"}
+# Those of the application, and those that use S3.
+APPLICATION, S3_CLIENTS = ("Service", "Jobs"), ("Service", "Jobs", "DbInit")
+FUNCTIONS = ("DbInit", "Rotation")
 
 
 def _public_rule(name: str, port: int, on: tuple[EnvironmentName, ...]) -> list[Assertion]:
@@ -60,17 +66,11 @@ def _rule_to(client: str, port: int, target: str, on: tuple[EnvironmentName, ...
     ]
 
 
-def _https_out(client: str) -> list[Assertion]:
-    chosen = one(f"{client}ToHttpsEgress", EGRESS)
-    return [
-        check("own:egress", "network", chosen, key, equals(value))
-        for key, value in (
-            ("GroupId", ref(f"{client}SecurityGroup")),
-            ("FromPort", 443),
-            ("ToPort", 443),
-            ("CidrIp", ANYWHERE),
-        )
-    ]
+def _https_out(client: str, name: str, to: tuple[str, Any], on: tuple[EnvironmentName, ...]) -> list[Assertion]:
+    """HTTPS to addresses, not to a group."""
+    chosen = one(f"{client}To{name}Egress", EGRESS)
+    expected = (("GroupId", ref(f"{client}SecurityGroup")), ("FromPort", 443), ("ToPort", 443), to)
+    return [check("own:egress", "network", chosen, key, equals(value), on=on) for key, value in expected]
 
 
 def _groups_given(
@@ -106,7 +106,7 @@ CONTROLS: tuple[Control, ...] = (
         ),
         *(
             _groups_given("egress", f"{name}Endpoint", "SecurityGroupIds", [ref("EndpointSecurityGroupId")], on=STRICT)
-            for name in INTERFACES
+            for name in ("EcrApi", "EcrDkr", "Logs", "SecretsManager")
         ),
         check("EC2.2", "egress", NAT, "NetworkInterfaces[*]/GroupSet", equals([ref("NatSecurityGroup")]), on=DEV),
         *(
@@ -146,7 +146,8 @@ CONTROLS: tuple[Control, ...] = (
         "rules",
         "Security",
         "Only the load balancer takes connections from anywhere, on 80 and 443. Every rule says what it is for. Each "
-        "group sends only what a rule names: to the database, to the endpoints, and HTTPS.",
+        "group sends only what a rule names: to the database, to the endpoints, to S3, and, of the application, to the "
+        "ports of `security.egress`. Where there are no interface endpoints, HTTPS is the way to AWS's services.",
         check(
             "EC2.19 CKV_AWS_24 CKV_AWS_25 CIS-5.3",
             ANY_STACK,
@@ -177,7 +178,22 @@ CONTROLS: tuple[Control, ...] = (
             check("own:egress", ANY_STACK, every(EGRESS, name=".*ToHttpsEgress"), port, equals(443))
             for port in ("FromPort", "ToPort")
         ),
-        *(_https_out(client) for client in CLIENTS),
+        check("own:egress", ANY_STACK, every(EGRESS, but=".*ToS3Egress"), "DestinationPrefixListId", absent()),
+        *(_https_out(client, "Https", ("CidrIp", ANYWHERE), DEV) for client in CLIENTS),
+        *(_https_out(client, "Https", ("CidrIp", ANYWHERE), STRICT) for client in APPLICATION),
+        *(
+            _https_out(client, "S3", ("DestinationPrefixListId", ref("S3PrefixListId")), STRICT)
+            for client in S3_CLIENTS
+        ),
+        *(none("own:egress", "network", no(EGRESS, name=f"{client}ToHttpsEgress"), on=STRICT) for client in FUNCTIONS),
+        check(
+            "own:egress",
+            "network",
+            WHOLE,
+            "Stack/Parameters/S3PrefixListId",
+            equals("context.s3_prefix_list_id"),
+            on=STRICT,
+        ),
         *(_rule_to(client, 5433, "Database", EVERYWHERE) for client in CLIENTS),
         *(_rule_to(client, 443, "Endpoint", STRICT) for client in CLIENTS),
         _rule_to("LoadBalancer", 8000, "Service", EVERYWHERE),
@@ -188,7 +204,8 @@ CONTROLS: tuple[Control, ...] = (
         "nat-instance",
         "Security",
         "The NAT instance takes connections from the VPC only, has the second version of the metadata service, an "
-        "encrypted disk and no key. Its public address and forwarding are what it is for.",
+        "encrypted disk and no key. Its role holds sessions and reads nothing. Its public address and forwarding are "
+        "what it is for.",
         check(
             "EC2.8 EC2.170 CKV_AWS_79 CIS-5.7", "egress", NAT, "MetadataOptions/HttpTokens", equals("required"), on=DEV
         ),
@@ -202,79 +219,34 @@ CONTROLS: tuple[Control, ...] = (
         check("EC2.180", "egress", NAT, "SourceDestCheck", equals(False), on=DEV),
         check("CKV_AWS_88", "egress", NAT, "NetworkInterfaces[*]/AssociatePublicIpAddress", equals(True), on=DEV),
         skipped("CKV_AWS_88", "egress", NAT),
+        *(
+            check(
+                "EC2.8",
+                "egress",
+                NAT_ROLE,
+                "Policies/0/PolicyDocument/Statement",
+                contains_statement({"Effect": "Allow", "Action": actions, "Resource": where}),
+                on=DEV,
+            )
+            for actions, where in (
+                (
+                    "ssm:UpdateInstanceInformation",
+                    sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"),
+                ),
+                (SESSION, "*"),
+            )
+        ),
+        check(
+            "EC2.8",
+            "egress",
+            NAT_ROLE,
+            "Policies[*]/PolicyDocument/Statement[*]/Action",
+            one_of(("ssm:UpdateInstanceInformation", SESSION)),
+            on=DEV,
+        ),
         none("EC2.8 EC2.180 CIS-5.7 CKV_AWS_79 CKV_AWS_88", ANY_STACK, no("AWS::EC2::Instance"), on=STRICT),
         none("EC2.170", ANY_STACK, no("AWS::EC2::LaunchTemplate")),
         dev="on; public address (skip) and forwarding as it must be",
         prd="not used: managed gateways",
-    ),
-    control(
-        "endpoints",
-        "Security",
-        "S3 is reached without leaving AWS, and through that endpoint only the buckets that are needed; on hml and prd "
-        "ECR, CloudWatch Logs and Secrets Manager as well. EC2.10 and EC2.57 name the APIs of EC2 and Systems Manager: "
-        "nothing in the private subnets calls these, so what it does call has its endpoints instead.",
-        check("EC2.10", "egress", one("S3Endpoint", ENDPOINT), "VpcEndpointType", equals("Gateway")),
-        check(
-            "EC2.10",
-            "egress",
-            one("S3Endpoint", ENDPOINT),
-            "ServiceName",
-            equals(sub("com.amazonaws.${AWS::Region}.s3")),
-        ),
-        check(
-            "EC2.10",
-            "egress",
-            one("S3Endpoint", ENDPOINT),
-            "RouteTableIds",
-            equals({"Fn::Split": [",", ref("PrivateRouteTableIds")]}),
-        ),
-        check(
-            "EC2.10", "egress", WHOLE, "Stack/Parameters/PrivateRouteTableIds", equals("network.PrivateRouteTableIds")
-        ),
-        check(
-            "EC2.10",
-            "network",
-            WHOLE,
-            "Outputs/PrivateRouteTableIds/Value/Fn::Join/1",
-            contains((ref("PrivateARouteTable"), ref("PrivateBRouteTable"))),
-        ),
-        check(
-            "EC2.10",
-            "network",
-            WHOLE,
-            "Outputs/PrivateRouteTableIds/Value/Fn::Join/1",
-            contains((ref("PrivateCRouteTable"),)),
-            on=PRD,
-        ),
-        check("EC2.10", "egress", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]", scoped(())),
-        check("EC2.10", "egress", one("S3Endpoint", ENDPOINT), "PolicyDocument/Statement[*]/Action", named_actions()),
-        *(
-            check(ids, "egress", one(f"{name}Endpoint", ENDPOINT), key, equals(value), on=STRICT)
-            for name, ids in (
-                ("EcrApi", "EC2.55"),
-                ("EcrDkr", "EC2.56"),
-                ("Logs", "EC2.57"),
-                ("SecretsManager", "EC2.57"),
-            )
-            for key, value in (
-                ("VpcEndpointType", "Interface"),
-                ("ServiceName", sub(f"com.amazonaws.${{AWS::Region}}.{INTERFACES[name]}")),
-                ("PrivateDnsEnabled", True),
-            )
-        ),
-        *(
-            check(
-                "EC2.10",
-                "egress",
-                one(f"{name}Endpoint", ENDPOINT),
-                "SubnetIds",
-                equals({"Fn::Split": [",", ref("PrivateSubnetIds")]}),
-                on=STRICT,
-            )
-            for name in INTERFACES
-        ),
-        none("EC2.55 EC2.56 EC2.57", "egress", no(ENDPOINT, name=".*", but="S3Endpoint"), on=DEV),
-        dev="S3 (free)",
-        prd="all",
     ),
 )

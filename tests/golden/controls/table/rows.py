@@ -43,6 +43,7 @@ ROWS: dict[str, str] = {
         "IAM.1 IAM.21 KMS.1 KMS.2 CKV_AWS_107 CKV_AWS_108 CKV_AWS_109 CKV_AWS_110 CKV_AWS_111 "
         "CKV_AWS_60 CKV_AWS_61 CKV_AWS_62 CKV_AWS_63"
     ),
+    "source-accounts": "own:source-account",
     "pass-role": "own:pass-role",
     "default-group": "EC2.2 CIS-5.5",
     "flow-logs": "EC2.6 CIS-3.7",
