@@ -16,7 +16,7 @@ from troposphere.validators import integer
 from opsctl.config import naming
 from opsctl.stacks.parts.base import StackBuilder, arn, named, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
-from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, deny, document, trust
+from opsctl.stacks.parts.policies import SAME_ACCOUNT_IF_TOLD, Statement, allow, deny, document, trust
 from opsctl.stacks.parts.queues import may_send
 from opsctl.stacks.parts.tasks import decrypt_secrets, use_data_key
 
@@ -188,8 +188,8 @@ def _role(stack: StackBuilder, failed: Any) -> iam.Role:
         iam.Role(
             "DbInitRole",
             Description=f"Sets up the database roles of {env.service} in {env.name}",
-            # As AWS's own templates have it. [aws/agent-toolkit-for-aws lambda-trust-policy; prowler#2314]
-            AssumeRolePolicyDocument=trust("lambda.amazonaws.com", condition=SAME_ACCOUNT),
+            # A template of AWS's own demands it, its guide says nothing. [aws/agent-toolkit-for-aws]
+            AssumeRolePolicyDocument=trust("lambda.amazonaws.com", condition=SAME_ACCOUNT_IF_TOLD),
             Policies=[iam.Policy(PolicyName="work", PolicyDocument=document(*statements))],
         )
     )

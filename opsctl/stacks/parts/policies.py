@@ -11,6 +11,8 @@ Statement = dict[str, Any]
 _ACCOUNT = {"Ref": "AWS::AccountId"}
 # A service that acts for this account.
 SAME_ACCOUNT = {"StringEquals": {"aws:SourceAccount": _ACCOUNT}}
+# The same of a service that is not documented to say for whom it acts: demanding it might keep out the service itself.
+SAME_ACCOUNT_IF_TOLD = {"StringEqualsIfExists": {"aws:SourceAccount": _ACCOUNT}}
 # Roles of this account; and those, on what this account has.
 OWN_PRINCIPAL = {"StringEquals": {"aws:PrincipalAccount": _ACCOUNT}}
 OWN = {"StringEquals": {"aws:PrincipalAccount": _ACCOUNT, "aws:ResourceAccount": _ACCOUNT}}

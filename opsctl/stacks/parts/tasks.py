@@ -19,7 +19,15 @@ from opsctl.config.application import Application, Job, Process, Release, Web, W
 from opsctl.config.models import Environment
 from opsctl.stacks.parts.base import StackBuilder, arn, named, skip
 from opsctl.stacks.parts.image import image
-from opsctl.stacks.parts.policies import SAME_ACCOUNT, Statement, allow, document, objects_in, trust
+from opsctl.stacks.parts.policies import (
+    SAME_ACCOUNT,
+    SAME_ACCOUNT_IF_TOLD,
+    Statement,
+    allow,
+    document,
+    objects_in,
+    trust,
+)
 from opsctl.stacks.parts.variables import Variables, login_user, variables
 
 LogGroupOutput = Literal["ServiceLogGroupName", "JobsLogGroupName", "WorkersLogGroupName"]
@@ -246,7 +254,8 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
         iam.Role(
             f"{title}ExecutionRole",
             Description=f"Starts {name} tasks of {stack.env.service} in {stack.env.name}",
-            AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com", condition=SAME_ACCOUNT),
+            # Its guide names the condition for the task's own role only.
+            AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com", condition=SAME_ACCOUNT_IF_TOLD),
             Policies=[iam.Policy(PolicyName="start", PolicyDocument=document(*statements))],
         )
     )

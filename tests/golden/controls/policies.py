@@ -153,7 +153,7 @@ class for_this_account(Expectation):  # noqa: N801
         if _service(value) is not None:
             yield ("Principal", "Service")
         if _sources(value):
-            yield ("Condition", "StringEquals")
+            yield ("Condition", _operator(value))
 
     def wrong(self, value: Any, part: Location) -> Iterable[Any]:
         if part[0] == "Condition":
@@ -169,6 +169,17 @@ def _service(statement: Any) -> Any:
     return principal.get("Service") if isinstance(principal, dict) else None
 
 
+def _operator(statement: dict[str, Any]) -> str:
+    """Lambda and ECS's agent are not documented to tell an account: if they do, it has to be this one."""
+    perhaps = _service(statement) in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com")
+    return "StringEqualsIfExists" if perhaps and "StringEqualsIfExists" in _conditions(statement) else "StringEquals"
+
+
+def _conditions(statement: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = statement.get("Condition", {})
+    return found
+
+
 def _sources(statement: dict[str, Any]) -> list[Any]:
-    exactly = statement.get("Condition", {}).get("StringEquals", {})
+    exactly = _conditions(statement).get(_operator(statement), {})
     return [value for key, value in exactly.items() if key.lower() in {"aws:sourceaccount", "aws:sourcearn"}]

@@ -260,7 +260,8 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "source-accounts",
         "Security",
-        "A service uses a role, a topic, a bucket or a key for this account only. Four tell no source: EC2, which "
+        "A service uses a role, a topic, a bucket or a key for this account only; Lambda, and ECS when it starts a "
+        "task, only if they say for whom, which their guides leave open. Four tell no source: EC2, which "
         "takes roles of its own account only; RDS at a key, where the topic says the account; CloudWatch Logs at a "
         "key, where the log group does; and load balancers, whose path in the bucket does.",
         check(
