@@ -7,7 +7,7 @@ import time
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import ProgrammingError, connection, connections, migrations, models
+from django.db import Error, ProgrammingError, connection, connections, migrations, models
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 from salaries.migration_lint import migration_problems
@@ -136,6 +136,29 @@ def test_a_migration_that_cannot_ask_for_the_lock_fails_at_once(database: str) -
     with connection.cursor() as cursor:
         cursor.execute("DROP OWNED BY no_owner")
         cursor.execute("DROP ROLE no_owner")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_migration_that_loses_its_connection_while_it_waits_fails_at_once(database: str) -> None:
+    slept: list[float] = []
+
+    def cut(seconds: float) -> None:
+        slept.append(seconds)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND query = 'ROLLBACK'"
+            )
+            assert cursor.fetchall() == [(True,)]
+
+    with (
+        migration_lock("default"),
+        pytest.raises(Error),
+        migration_lock("default", sleep=cut),
+    ):
+        raise AssertionError
+    assert slept == [1]
 
 
 @pytest.mark.postgres

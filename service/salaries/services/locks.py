@@ -22,7 +22,6 @@ MIGRATION_TABLE = MigrationRecorder.Migration._meta.db_table
 # Both conflict with themselves and let others read; the second also lets the migrating connection write its rows.
 _DATASET_MODE = "SHARE ROW EXCLUSIVE"
 _MIGRATION_MODE = "SHARE UPDATE EXCLUSIVE"
-_LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -131,10 +130,8 @@ def _hold(holder: BaseDatabaseWrapper) -> bool:
     try:
         with holder.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {MIGRATION_TABLE} IN {_MIGRATION_MODE} MODE NOWAIT")
-    except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) != _LOCK_NOT_AVAILABLE:
-            raise
-        holder.rollback()
+    except OperationalError:
+        holder.rollback()  # raises when it was the connection that failed
         return False
     return True
 
