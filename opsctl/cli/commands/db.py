@@ -160,5 +160,5 @@ def rotate(
 
 def _report_text(report: Mapping[str, Any], check: bool) -> str:
     lines = [f"{'would ' if check else ''}{change}" for change in report["changes"]]
-    notes = [f"note: {each}" for each in (*report["findings"], *report["left_open"])]
+    notes = [f"note: {finding}" for finding in report["findings"]]
     return "\n".join([*(lines or ["The roles are as configured; nothing changed."]), *notes])

@@ -18,8 +18,8 @@ the table that the tests try. `login` is the application's with `owner: true`; â
 """
 _OPEN = """
 `db init` revokes what the master may revoke. PostgreSQL's own functions belong to AWS's superuser on RDS: a REVOKE is a
-mere warning there. What stays open is named by `db init` and `db status` (`left_open`). The alarm on free storage
-notices it; on RDS `temp_file_limit` in a parameter group limits the temporary files of everybody.
+mere warning there. What stays open is named by `db status`. The alarm on free storage notices it; on RDS
+`temp_file_limit` in a parameter group limits the temporary files of everybody.
 
 What PostgreSQL lets every login do, and what limits it:
 
