@@ -80,9 +80,29 @@ class Extension:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """Another database of the server in which PUBLIC has rights. `owned`: the connected user may take them away."""
+
+    name: str
+    owned: bool
+
+
+@dataclass(frozen=True)
+class ServerFunction:
+    """A function of PostgreSQL's own. `owned`: the connected user may revoke it; `grantees` may execute it."""
+
+    name: str
+    arguments: tuple[str, ...]
+    owned: bool
+    grantees: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Catalog:
     """Everything the planner looks at. `settings` maps role -> setting -> value as stored, for this database alone.
 
+    `settings_everywhere` is what holds in every database, which a role may set for itself. `functions` are those of the
+    server that write without a table; `limits_temp_files` says whether the connected user may set such a limit.
     `extensions` holds those that the model wants. `strays` counts the owner's relations in `public`.
     `default_acl` holds the default privileges of the model's owner role, for every schema (the built-in ones where none
     are stored); it is empty while that role doesn't exist. `narrow_default_acl`: schemas with entries of their own.
@@ -102,8 +122,12 @@ class Catalog:
     default_acl: Mapping[DefaultKind, Acl] = field(default_factory=dict)
     narrow_default_acl: frozenset[str] = frozenset()
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    settings_everywhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     extensions: Mapping[str, Extension] = field(default_factory=dict)
     strays: int = 0
+    neighbours: tuple[Neighbour, ...] = ()
+    functions: tuple[ServerFunction, ...] = ()
+    limits_temp_files: bool = False
 
     def membership(self, role: str, member: str) -> Membership | None:
         """The membership of `member` in `role`, or None."""

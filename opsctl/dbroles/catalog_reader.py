@@ -19,12 +19,14 @@ from opsctl.dbroles.catalog import (
     DefaultKind,
     Extension,
     Membership,
+    Neighbour,
     Relation,
     RelationKind,
     Role,
     Schema,
+    ServerFunction,
 )
-from opsctl.dbroles.model import APP_SCHEMA, PUBLIC_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
+from opsctl.dbroles.model import APP_SCHEMA, PUBLIC_SCHEMA, RDS_IAM, STAGE_SCHEMA, WRITING_FUNCTIONS, RoleModel
 
 _DATABASE = """
 SELECT d.datname, pg_get_userbyid(d.datdba), current_user,
@@ -96,6 +98,11 @@ SELECT r.rolname, unnest(s.setconfig)
 FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole JOIN pg_database d ON d.oid = s.setdatabase
 WHERE d.datname = current_database() AND r.rolname = ANY(%s)
 """
+_SETTINGS_EVERYWHERE = """
+SELECT r.rolname, unnest(s.setconfig)
+FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+WHERE s.setdatabase = 0 AND r.rolname = ANY(%s)
+"""
 _EXTENSIONS = """
 SELECT a.name, v.schema, n.nspname
 FROM pg_available_extensions a
@@ -109,6 +116,23 @@ SELECT count(*) FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = ANY(ARRAY['r','p','v','m','f']::"char"[])
   AND pg_get_userbyid(c.relowner) = %s
 """
+_NEIGHBOURS = """
+SELECT d.datname, pg_has_role(current_user, d.datdba, 'USAGE')
+FROM pg_database d
+WHERE d.datallowconn AND d.datname <> current_database()
+  AND EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE a.grantee = 0)
+ORDER BY d.datname
+"""
+_FUNCTIONS = """
+SELECT p.proname, ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS a(t, n) ORDER BY n),
+       pg_has_role(current_user, p.proowner, 'USAGE'), array_agg(coalesce(g.rolname, '')::text)
+FROM pg_proc p
+CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
+LEFT JOIN pg_roles g ON g.oid = e.grantee
+WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = ANY(%s)
+GROUP BY p.oid ORDER BY 1, 2
+"""
+_LIMITS_TEMP_FILES = "SELECT has_parameter_privilege('temp_file_limit', 'SET')"
 
 _Row = tuple[Any, ...]
 
@@ -137,8 +161,12 @@ def read_catalog(connection: Connection, model: RoleModel) -> Catalog:
         default_acl=_default_acl(_rows(connection, _DEFAULT_ACL, (model.owner,))),
         narrow_default_acl=frozenset(row[0] for row in _rows(connection, _NARROW_DEFAULT_ACL, (model.owner,))),
         settings=_settings(_rows(connection, _SETTINGS, (every,))),
+        settings_everywhere=_settings(_rows(connection, _SETTINGS_EVERYWHERE, (every,))),
         extensions={row[0]: Extension(*row) for row in _rows(connection, _EXTENSIONS, (list(model.extensions),))},
         strays=_rows(connection, _STRAYS, (PUBLIC_SCHEMA, model.owner))[0][0],
+        neighbours=tuple(Neighbour(*row) for row in _rows(connection, _NEIGHBOURS, ())),
+        functions=_functions(_rows(connection, _FUNCTIONS, (list(WRITING_FUNCTIONS),))),
+        limits_temp_files=_rows(connection, _LIMITS_TEMP_FILES, ())[0][0],
     )
 
 
@@ -170,6 +198,13 @@ def _relations(rows: Sequence[_Row]) -> tuple[Relation, ...]:
     for schema, name, kind, owner, *entry in rows:
         grouped[schema, name, cast(RelationKind, kind), owner].append(tuple(entry))
     return tuple(Relation(*key, _acl(entries)) for key, entries in sorted(grouped.items()))
+
+
+def _functions(rows: Sequence[_Row]) -> tuple[ServerFunction, ...]:
+    return tuple(
+        ServerFunction(name, tuple(arguments), owned, frozenset(grantee or PUBLIC for grantee in grantees))
+        for name, arguments, owned, grantees in rows
+    )
 
 
 def _default_acl(rows: Sequence[_Row]) -> dict[DefaultKind, Acl]:

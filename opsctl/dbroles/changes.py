@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from opsctl.dbroles.catalog import DefaultKind, RelationKind
+from opsctl.dbroles.catalog import DefaultKind, RelationKind, ServerFunction
 
 RoleOption = Literal["LOGIN", "NOLOGIN", "INHERIT", "NOCREATEDB", "NOCREATEROLE"]
 
@@ -198,6 +198,47 @@ class GrantOnRelations:
 
 
 @dataclass(frozen=True)
+class RevokeOnTable:
+    """Take back what one role may do on one table."""
+
+    schema: str
+    table: str
+    privileges: tuple[str, ...]
+    role: str
+
+    @property
+    def sentence(self) -> str:
+        return f"revoke {', '.join(self.privileges)} on table {self.table} in schema {self.schema} from {self.role}"
+
+
+@dataclass(frozen=True)
+class CloseFunctions:
+    """Revoke EXECUTE on functions of the server from PUBLIC, in this database."""
+
+    functions: tuple[ServerFunction, ...]
+
+    @property
+    def sentence(self) -> str:
+        return f"revoke EXECUTE on {_names(self.functions)} from PUBLIC"
+
+
+@dataclass(frozen=True)
+class GrantFunctions:
+    """Let one role execute functions of the server, in this database."""
+
+    functions: tuple[ServerFunction, ...]
+    role: str
+
+    @property
+    def sentence(self) -> str:
+        return f"grant EXECUTE on {_names(self.functions)} to {self.role}"
+
+
+def _names(functions: tuple[ServerFunction, ...]) -> str:
+    return ", ".join(dict.fromkeys(one.name for one in functions))
+
+
+@dataclass(frozen=True)
 class GrantByDefault:
     """Grant privileges on what `owner` will create."""
 
@@ -265,6 +306,9 @@ Change = (
     | CreateExtension
     | GrantOnSchema
     | GrantOnRelations
+    | RevokeOnTable
+    | CloseFunctions
+    | GrantFunctions
     | GrantByDefault
     | CloseFunctionsByDefault
     | SetInDatabase

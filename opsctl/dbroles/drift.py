@@ -139,9 +139,11 @@ def _defaults(model: RoleModel, catalog: Catalog) -> Iterator[str]:
 
 def _settings(model: RoleModel, catalog: Catalog) -> Iterator[str]:
     for role in model.names:
-        known = model.settings(role) if role in model.login_roles else {}
+        known = wanted_settings(model, catalog, role) if role in model.login_roles else {}
         stored = catalog.settings.get(role, {})
         pending = {one.setting for one in leave_settings(model, catalog) if one.role == role}
         for setting, value in sorted(stored.items()):
             if setting not in known and setting not in pending:
                 yield f"{role} has {setting} = {value} in database {catalog.database}; opsctl did not set that."
+        for setting, value in sorted(catalog.settings_everywhere.get(role, {}).items()):
+            yield f"{role} has {setting} = {value} in every database; opsctl did not set that."

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from opsctl.dbroles.catalog import Catalog
 from opsctl.dbroles.changes import Change, GiveSchema, ResetInDatabase, RevokeOnDatabase, RevokeRole
-from opsctl.dbroles.model import APP_SCHEMA, PUBLIC_SCHEMA, RDS_IAM, RoleModel
+from opsctl.dbroles.model import APP_SCHEMA, PUBLIC_SCHEMA, RDS_IAM, TEMP_FILE_LIMIT, RoleModel
 
 OWNER_RIGHTS = ("CONNECT", "CREATE", "TEMPORARY")
 """What an application's owner may do on the database: schemas, trusted extensions and temporary tables of its own."""
@@ -22,10 +22,15 @@ DATABASE_OWNER = "pg_database_owner"
 
 
 def wanted_settings(model: RoleModel, catalog: Catalog, role: str) -> dict[str, tuple[str, ...]]:
-    """The model's settings; an owner's login goes on finding, and making, its tables in `app` where seven roles did."""
+    """The model's settings, as far as the connected user may make them.
+
+    An owner's login goes on finding, and making, its tables in `app` where seven roles did.
+    """
     values = model.settings(role)
     if model.owner_login and _made_by_seven(model, catalog):
         values["search_path"] = (APP_SCHEMA, *values["search_path"])
+    if role in model.limited_roles and catalog.limits_temp_files:
+        values["temp_file_limit"] = (TEMP_FILE_LIMIT,)
     return values
 
 
@@ -37,7 +42,7 @@ def leave_settings(model: RoleModel, catalog: Catalog) -> Iterator[ResetInDataba
             continue
         stored = catalog.settings.get(role, {})
         known = model.settings(role)
-        for setting, value in other.settings(role).items():
+        for setting, value in wanted_settings(other, catalog, role).items():
             if setting not in known and stored.get(setting) == ", ".join(value):
                 yield ResetInDatabase(role, catalog.database, setting)
 

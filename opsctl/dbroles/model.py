@@ -20,13 +20,28 @@ from typing import Literal
 
 from opsctl.dbroles.errors import BadModelError
 
-PLANNER_VERSION = 1
+PLANNER_VERSION = 2
 """Raise it when the planner makes something else of the same model: DbInit then runs again on the next deploy."""
 
 RDS_IAM = "rds_iam"
 APP_SCHEMA = "app"
 STAGE_SCHEMA = "stage"
 PUBLIC_SCHEMA = "public"
+
+MIGRATIONS_TABLE = "django_migrations"
+"""Says which code the schema fits; only whoever migrates writes it."""
+
+SERVER_DATABASES = ("postgres", "template1")
+"""The databases of every new server, which anybody may use; on RDS they belong to the master."""
+
+WRITING_FUNCTIONS = (
+    "lo_creat", "lo_create", "lo_from_bytea", "lo_put", "lo_truncate", "lo_truncate64", "lowrite",
+    "pg_logical_emit_message",
+)  # fmt: skip
+"""PostgreSQL's functions that fill the disk without a right on any table: large objects, messages in the log."""
+
+TEMP_FILE_LIMIT = "256MB"
+"""Of one session of the service or of people: far more than a statement sorts within its time."""
 
 Auth = Literal["iam", "password", "trust"]
 """How the login roles log in; how the master does is its secret's affair."""

@@ -1,9 +1,9 @@
 """Compare the model with the catalog: a pure function from a `Catalog` to the changes that remain, in their order.
 
 The order matters and is fixed: roles, the master's membership in the owner (16+ gives a role's creator ADMIN alone,
-which neither creates a schema for the owner nor sets its default privileges), memberships, rds_iam, the database,
-schemas, extensions, what exists, what will exist, settings. What opsctl did not make is left alone: where it stands in
-the way the planner raises ConflictError, everything else is `drift.find_drift`'s to report.
+which neither creates a schema for the owner nor sets its default privileges), memberships, rds_iam, the databases, the
+server's functions, schemas, extensions, what exists, what will exist, settings. What opsctl did not make is left alone:
+where it stands in the way the planner raises ConflictError, everything else is `drift.find_drift`'s to report.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from opsctl.dbroles.catalog import PUBLIC, Catalog, DefaultKind, RelationKind, Role
+from opsctl.dbroles.catalog import PUBLIC, Catalog, DefaultKind, Relation, RelationKind, Role
 from opsctl.dbroles.changes import (
     AlterRole,
     Change,
     CloseDatabase,
+    CloseFunctions,
     CloseFunctionsByDefault,
     CloseSchema,
     CreateExtension,
@@ -24,11 +25,13 @@ from opsctl.dbroles.changes import (
     GiveSchema,
     GrantByDefault,
     GrantConnect,
+    GrantFunctions,
     GrantOnDatabase,
     GrantOnRelations,
     GrantOnSchema,
     GrantRole,
     LimitConnections,
+    RevokeOnTable,
     RevokeRole,
     RoleOption,
     SetInDatabase,
@@ -46,7 +49,15 @@ from opsctl.dbroles.mode_switch import (
     leave_settings,
     wanted_settings,
 )
-from opsctl.dbroles.model import APP_SCHEMA, PUBLIC_SCHEMA, RDS_IAM, STAGE_SCHEMA, RoleModel
+from opsctl.dbroles.model import (
+    APP_SCHEMA,
+    MIGRATIONS_TABLE,
+    PUBLIC_SCHEMA,
+    RDS_IAM,
+    SERVER_DATABASES,
+    STAGE_SCHEMA,
+    RoleModel,
+)
 
 TABLE_WRITES = ("INSERT", "UPDATE", "DELETE")
 SEQUENCE_USE = ("USAGE", "SELECT")
@@ -66,6 +77,8 @@ def plan(model: RoleModel, catalog: Catalog) -> tuple[Change, ...]:
         *_roles(model, catalog),
         *_memberships(model, catalog),
         *_database(model, catalog),
+        *_neighbours(catalog),
+        *_functions(model, catalog),
         *_schemas(model, catalog),
         *_extensions(model, catalog),
         *_existing(model, catalog),
@@ -209,6 +222,23 @@ def _database(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
     yield from leave_ownership(model, catalog)
 
 
+def _neighbours(catalog: Catalog) -> Iterator[Change]:
+    """Close what came with the server: there a login has no time-outs, and could make temporary tables."""
+    for one in catalog.neighbours:
+        if one.owned and one.name in SERVER_DATABASES:
+            yield CloseDatabase(one.name)
+
+
+def _functions(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    owned = [one for one in catalog.functions if one.owned]
+    opened = tuple(one for one in owned if PUBLIC in one.grantees)
+    if opened:
+        yield CloseFunctions(opened)
+    missing = tuple(one for one in owned if model.owner not in one.grantees)
+    if missing:
+        yield GrantFunctions(missing, model.owner)
+
+
 def _schemas(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
     public = catalog.schemas.get(PUBLIC_SCHEMA)
     if public and (PUBLIC, "CREATE") in public.acl:
@@ -246,11 +276,26 @@ def _existing(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
         for relation in catalog.relations:
             if relation.kind != kind or relation.owner != model.owner:
                 continue
+            if role == model.writer and _tells_migrations(relation):
+                continue
             missing = tuple(one for one in privileges if (role, one) not in relation.acl)
             if missing:
                 gathered[relation.schema, kind, missing, role].append(relation.name)
     for (schema, kind, missing, role), names in gathered.items():
         yield GrantOnRelations(schema, kind, tuple(names), missing, role)
+    yield from _withheld(model, catalog)
+
+
+def _tells_migrations(relation: Relation) -> bool:
+    return (relation.schema, relation.name) == (APP_SCHEMA, MIGRATIONS_TABLE)
+
+
+def _withheld(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
+    """Take back what default privileges gave on the table of migrations: no load has to write there."""
+    for relation in catalog.relations:
+        given = tuple(one for one in TABLE_WRITES if (model.writer, one) in relation.acl)
+        if given and _tells_migrations(relation) and relation.owner == model.owner and not model.owner_login:
+            yield RevokeOnTable(relation.schema, relation.name, given, model.writer)
 
 
 def _future(model: RoleModel, catalog: Catalog) -> Iterator[Change]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from opsctl.dbroles.catalog import Catalog
 from opsctl.dbroles.drift import find_drift
+from opsctl.dbroles.left_open import find_left_open
 from opsctl.dbroles.model import RDS_IAM, Auth, RoleModel
 
 
@@ -14,7 +15,7 @@ class Report:
     """The result of `initialize`.
 
     `changes` holds one sentence each: what was done, or with `checked` what would be. `findings` is what opsctl did not
-    make and left alone.
+    make and left alone, `left_open` what every login may do because the master can't forbid it.
     """
 
     database: str
@@ -24,6 +25,7 @@ class Report:
     checked: bool
     changes: tuple[str, ...]
     findings: tuple[str, ...]
+    left_open: tuple[str, ...]
 
     @property
     def changed(self) -> bool:
@@ -73,6 +75,7 @@ class StatusReport:
     default_privileges: tuple[str, ...]
     pending: tuple[str, ...]
     findings: tuple[str, ...]
+    left_open: tuple[str, ...]
 
     @property
     def drifted(self) -> bool:
@@ -134,6 +137,7 @@ def build_status(model: RoleModel, catalog: Catalog, auth: Auth, pending: tuple[
         default_privileges=tuple(defaults),
         pending=pending,
         findings=find_drift(model, catalog, auth),
+        left_open=find_left_open(model, catalog),
     )
 
 

@@ -16,6 +16,7 @@ from opsctl.dbroles.errors import (
     MissingPrivilegeError,
     UnavailableExtensionError,
 )
+from opsctl.dbroles.left_open import find_left_open
 from opsctl.dbroles.login_keeper import Rotated, keeper_of
 from opsctl.dbroles.login_secret import SecretsManagerStore
 from opsctl.dbroles.model import RoleModel
@@ -62,6 +63,7 @@ def initialize(
         checked=check,
         changes=(*(change.sentence for change in changes), *login),
         findings=find_drift(model, catalog, settings.auth),
+        left_open=find_left_open(model, catalog),
     )
 
 

@@ -7,11 +7,12 @@ from typing import assert_never
 
 from psycopg2 import sql
 
-from opsctl.dbroles.catalog import DefaultKind, RelationKind
+from opsctl.dbroles.catalog import DefaultKind, RelationKind, ServerFunction
 from opsctl.dbroles.changes import (
     AlterRole,
     Change,
     CloseDatabase,
+    CloseFunctions,
     CloseFunctionsByDefault,
     CloseSchema,
     CreateExtension,
@@ -20,6 +21,7 @@ from opsctl.dbroles.changes import (
     GiveSchema,
     GrantByDefault,
     GrantConnect,
+    GrantFunctions,
     GrantOnDatabase,
     GrantOnRelations,
     GrantOnSchema,
@@ -27,13 +29,15 @@ from opsctl.dbroles.changes import (
     LimitConnections,
     ResetInDatabase,
     RevokeOnDatabase,
+    RevokeOnTable,
     RevokeRole,
     SetInDatabase,
 )
 
 _ATTRIBUTES = ("LOGIN", "NOLOGIN", "INHERIT", "NOCREATEDB", "NOCREATEROLE")
 _PRIVILEGES = ("USAGE", "CREATE", "SELECT", "INSERT", "UPDATE", "DELETE", "CONNECT", "TEMPORARY")
-_KEYWORDS = frozenset({*_ATTRIBUTES, *_PRIVILEGES})
+_TYPES = ("oid", "integer", "bigint", "bytea", "text", "boolean")  # of arguments of the server's functions
+_KEYWORDS = frozenset({*_ATTRIBUTES, *_PRIVILEGES, *_TYPES})
 _RELATION_WORD: dict[RelationKind, str] = {"table": "TABLE", "sequence": "SEQUENCE"}
 _DEFAULT_WORD: dict[DefaultKind, str] = {"tables": "TABLES", "sequences": "SEQUENCES", "functions": "FUNCTIONS"}
 _LIST_SETTINGS = frozenset({"search_path"})
@@ -55,7 +59,11 @@ def render(change: Change) -> sql.Composed:
         case CreateExtension(name, schema):
             place = sql.SQL(" SCHEMA {}").format(_name(schema)) if schema else sql.SQL("")
             return sql.SQL("CREATE EXTENSION IF NOT EXISTS {}{} CASCADE").format(_name(name), place)
-        case GrantOnRelations() | GrantByDefault() | CloseFunctionsByDefault():
+        case CloseFunctions(functions):
+            return sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(_functions(functions))
+        case GrantFunctions(functions, role):
+            return sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(_functions(functions), _name(role))
+        case GrantOnRelations() | RevokeOnTable() | GrantByDefault() | CloseFunctionsByDefault():
             return _render_grant(change)
         case SetInDatabase():
             return _render_setting(change)
@@ -67,6 +75,12 @@ def render(change: Change) -> sql.Composed:
 
 def _name(name: str) -> sql.Identifier:
     return sql.Identifier(name)
+
+
+def _functions(functions: Sequence[ServerFunction]) -> sql.Composed:
+    return sql.SQL(", ").join(
+        [sql.SQL("{}({})").format(sql.Identifier("pg_catalog", one.name), _words(one.arguments)) for one in functions]
+    )
 
 
 def _words(words: Sequence[str], separator: str = ", ") -> sql.Composed:
@@ -120,12 +134,18 @@ def _render_schema(change: CloseSchema | CreateSchema | GiveSchema | GrantOnSche
             assert_never(change)
 
 
-def _render_grant(change: GrantOnRelations | GrantByDefault | CloseFunctionsByDefault) -> sql.Composed:
+def _render_grant(
+    change: GrantOnRelations | RevokeOnTable | GrantByDefault | CloseFunctionsByDefault,
+) -> sql.Composed:
     match change:
         case GrantOnRelations(schema, kind, names, privileges, role):
             relations = sql.SQL(", ").join([sql.Identifier(schema, name) for name in names])
             return sql.SQL("GRANT {} ON {} {} TO {}").format(
                 _words(privileges), sql.SQL(_RELATION_WORD[kind]), relations, _name(role)
+            )
+        case RevokeOnTable(schema, table, privileges, role):
+            return sql.SQL("REVOKE {} ON TABLE {} FROM {}").format(
+                _words(privileges), sql.Identifier(schema, table), _name(role)
             )
         case GrantByDefault(owner, default_kind, privileges, role):
             return sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT {} ON {} TO {}").format(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opsctl.local.ports import LOOPBACK
-from opsctl.local.postgres.files import MAJOR
+from opsctl.local.postgres.files import MAJOR, SUPERUSER
 from opsctl.local.postgres.instances import Servers
 from opsctl.local.postgres.server import PostgresServer
 from opsctl.local.state import Json
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("opsctl.rds")
 
+_SERVER_DATABASES = ("postgres", "template1")
 _OWNER = "opsctl-local db instance "
 
 
@@ -41,6 +42,7 @@ def ensure_master(server: PostgresServer, master: Master) -> None:
     """Make the master and its database, or bring its password in step. Raises ValueError when a name is taken."""
     with server.connect() as cursor:
         _ensure_role(cursor, master)
+        _give_server_databases(cursor, master.name)
         if master.database:
             _ensure_database(cursor, master, master.database)
 
@@ -58,9 +60,17 @@ def drop_master(server: PostgresServer, instance: str) -> None:
                 "WHERE creator.rolname = %s AND m.admin_option AND made.rolname NOT LIKE 'pg\\_%%'",
                 (master,),
             )
-            for role in [*(row[0] for row in cursor.fetchall()), master]:
+            made = [row[0] for row in cursor.fetchall()]
+            _give_server_databases(cursor, SUPERUSER)
+            for role in [*made, master]:
                 cursor.execute(_sql("DROP OWNED BY {} CASCADE", role))
                 cursor.execute(_sql("DROP ROLE IF EXISTS {}", role))
+
+
+def _give_server_databases(cursor: Cursor, role: str) -> None:
+    """On RDS they belong to the master."""
+    for database in _SERVER_DATABASES:
+        cursor.execute(_sql("ALTER DATABASE {} OWNER TO {}", database, role))
 
 
 def _sql(text: str, *names: str) -> Any:

@@ -58,6 +58,11 @@ def test_it_says_that_nothing_changed_beside_what_others_made(server: Server) ->
         "The roles are as configured; nothing changed.",
         "note: somebody is a member of app_reader; opsctl did not grant that.",
     ]
+    # What the server does not let this master forbid: the same at every run, so only the status and the reports tell.
+    status = db("status", "--dsn", dsn, password=PASSWORD)
+    assert "Left open: Every login may fill the disk by lo_creat, lo_create" in status.out
+    reports = [db(name, "--json", "--dsn", dsn, password=PASSWORD) for name in ("init", "status")]
+    assert [len(report.json["left_open"]) for report in reports] == [2, 2]
     server.run("DROP ROLE somebody")
 
 

@@ -25,6 +25,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names its class in lower case
 
 SUPERUSER = "postgres"
+SERVER_DATABASES = ("postgres", "template1")
 
 DEFAULT_HBA = (
     "host all postgres 127.0.0.1/32 trust",
@@ -190,6 +191,8 @@ def run_server(
         server = Server(port, installation.major, data, owner)
         _wait_until_ready(server, process, scratch / "log")
         server.run("CREATE ROLE test_masters", "CREATE ROLE rds_iam")
+        # On RDS the databases that come with a server belong to its master.
+        server.run(*(f"ALTER DATABASE {name} OWNER TO test_masters" for name in SERVER_DATABASES))
         yield server
     finally:
         if process:

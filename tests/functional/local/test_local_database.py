@@ -329,6 +329,9 @@ def test_it_drops_what_the_instance_made_and_nothing_else(sandbox: Sandbox, stac
     with connected(stack, user="opsctl_admin", password="x") as cursor:
         cursor.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1")
         assert [row[0] for row in cursor.fetchall()] == ["postgres", "salaries"]
+        # As on RDS, what came with the server is the master's.
+        cursor.execute("SELECT DISTINCT pg_get_userbyid(datdba) FROM pg_database WHERE datname <> 'template0'")
+        assert cursor.fetchall() == [("opsctl_admin",)]
         cursor.execute("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1")
         assert [row[0] for row in cursor.fetchall()] == ["opsctl_admin", "opsctl_superuser"]
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'made'")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from psycopg2 import sql
 
+from opsctl.dbroles.catalog import ServerFunction
 from opsctl.dbroles.changes import (
     AlterRole,
     Change,
     CloseDatabase,
+    CloseFunctions,
     CloseFunctionsByDefault,
     CloseSchema,
     CreateExtension,
@@ -17,6 +19,7 @@ from opsctl.dbroles.changes import (
     GiveSchema,
     GrantByDefault,
     GrantConnect,
+    GrantFunctions,
     GrantOnDatabase,
     GrantOnRelations,
     GrantOnSchema,
@@ -24,10 +27,14 @@ from opsctl.dbroles.changes import (
     LimitConnections,
     ResetInDatabase,
     RevokeOnDatabase,
+    RevokeOnTable,
     RevokeRole,
     SetInDatabase,
 )
 from opsctl.dbroles.sql import render
+
+PUT = ServerFunction("lo_put", ("oid", "bytea"), True, frozenset())
+NONE = ServerFunction("f", (), True, frozenset())
 
 
 def text(composed: sql.Composable) -> str:
@@ -54,6 +61,15 @@ def text(composed: sql.Composable) -> str:
         (CloseDatabase("d"), 'REVOKE ALL ON DATABASE "d" FROM PUBLIC'),
         (GrantOnDatabase("d", ("CREATE", "TEMPORARY"), "a"), 'GRANT CREATE, TEMPORARY ON DATABASE "d" TO "a"'),
         (RevokeOnDatabase("d", ("CONNECT",), "a"), 'REVOKE CONNECT ON DATABASE "d" FROM "a"'),
+        (
+            RevokeOnTable("app", "t", ("INSERT", "UPDATE"), "a"),
+            'REVOKE INSERT, UPDATE ON TABLE "app"."t" FROM "a"',
+        ),
+        (
+            CloseFunctions((PUT, NONE)),
+            'REVOKE EXECUTE ON FUNCTION "pg_catalog"."lo_put"(oid, bytea), "pg_catalog"."f"() FROM PUBLIC',
+        ),
+        (GrantFunctions((PUT,), "a"), 'GRANT EXECUTE ON FUNCTION "pg_catalog"."lo_put"(oid, bytea) TO "a"'),
         (GiveSchema("public", "a"), 'ALTER SCHEMA "public" OWNER TO "a"'),
         (
             CreateExtension("uuid-ossp", "public"),
