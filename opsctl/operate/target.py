@@ -212,7 +212,8 @@ class Target:
             if self.env.account_id is not None:
                 _refuse_other_account(self.env, aws)
             return aws
-        return Aws(self.env.region, Endpoint(self.endpoints.endpoint_url, self.endpoints.access_key))
+        url, key = self.endpoints.endpoint_url, self.local.key
+        return Aws(self.env.region, Endpoint(url, key.id, key.secret))
 
 
 def _refuse_other_account(env: Environment, aws: Aws) -> None:

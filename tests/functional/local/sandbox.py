@@ -36,6 +36,6 @@ class Sandbox:
             name,  # type: ignore[call-overload]
             endpoint_url=self.endpoints.endpoint_url,
             region_name=self.endpoints.region,
-            aws_access_key_id=self.endpoints.access_key,
-            aws_secret_access_key=self.endpoints.secret_key,
+            aws_access_key_id=self.target.key.id,
+            aws_secret_access_key=self.target.key.secret,
         )
