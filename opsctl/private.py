@@ -51,10 +51,15 @@ def replace_file(path: Path, data: bytes) -> None:
 def tighten(folder: Path, *, but: frozenset[str] = frozenset()) -> None:
     """Take others' rights from a folder and all in it; of those called as in `but`, from the folder alone."""
     for path in (folder, *_below(folder, but)):
-        with contextlib.suppress(OSError):  # gone by now, or another user's, who has to see to it
-            mode = path.lstat().st_mode
-            if mode & _OTHERS and not stat.S_ISLNK(mode):
-                path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+        close(path)
+
+
+def close(path: Path) -> None:
+    """Take others' rights from a file or folder, if it is there; what lies in a folder is out of their reach then."""
+    with contextlib.suppress(OSError):  # gone by now, or another user's, who has to see to it
+        mode = path.lstat().st_mode
+        if mode & _OTHERS and not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
 
 
 def _below(folder: Path, but: frozenset[str]) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opsctl import private
 from opsctl.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class Workspace:
         from opsctl.aws.regions import commercial_regions
         from opsctl.config.loader import load
 
-        return cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
+        opened = cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
+        private.close(opened.root / ".opsctl")  # whichever part of opsctl, or an earlier version, made it
+        return opened
 
     @property
     def root(self) -> Path:

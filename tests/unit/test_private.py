@@ -67,3 +67,8 @@ def test_what_lies_open_is_closed_and_nothing_outside(tmp_path: Path) -> None:
     assert mode(state / "logs" / "file") == 0o700
     assert mode(state / "images" / "1" / "file") == 0o755
     assert mode(outside) == 0o644
+
+
+def test_what_is_not_there_is_no_mistake(tmp_path: Path) -> None:
+    private.close(tmp_path / "gone")
+    private.tighten(tmp_path / "gone")
