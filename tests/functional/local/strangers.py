@@ -6,7 +6,7 @@ import http.client
 import multiprocessing
 import os
 import pwd
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -40,11 +40,11 @@ def _attempt(sender: Any, attempt: Callable[[], Any]) -> None:
         sender.send((None, error))
 
 
-def status(address: str, method: str, path: str, body: bytes = b"", **headers: str) -> int:
-    """The status of an answer; names of headers with underscores."""
+def status(address: str, method: str, path: str, headers: Mapping[str, str] | None = None) -> int:
+    """The status of an answer."""
     connection = http.client.HTTPConnection(address, timeout=10)
     try:
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(method, path, headers=headers or {})
         return connection.getresponse().status
     finally:
         connection.close()

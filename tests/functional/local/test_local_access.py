@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,14 @@ from botocore.exceptions import ClientError
 from opsctl.local.keys import AccessKey
 from opsctl.local.postgres.files import SUPERUSER, ServerFiles
 from opsctl.local.target import LocalTarget
+from tests.functional.cli import ROOT, opsctl
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.strangers import as_stranger, status
 
 pytestmark = pytest.mark.emulator
 
 ROLES = ("app_user", "app_migrator")
-SECRET = {"X_Amz_Target": "secretsmanager.ListSecrets", "Content_Type": "application/x-amz-json-1.1"}
+SECRET = {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,12 @@ def address(sandbox: Sandbox) -> str:
 @pytest.fixture(scope="module")
 def server(sandbox: Sandbox) -> dict[str, Any]:
     """The database, with roles as `auth: trust` makes them."""
-    where = {"host": "127.0.0.1", "port": sandbox.endpoints.postgres_port, "dbname": "postgres", "connect_timeout": 5}
+    where: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": sandbox.endpoints.postgres_port,
+        "dbname": "postgres",
+        "connect_timeout": 5,
+    }
     password = ServerFiles(sandbox.target.state, "postgres").password.read_text()
     connection = psycopg2.connect(**where, user=SUPERUSER, password=password)
     with connection, connection.cursor() as cursor:
@@ -90,25 +98,25 @@ def client_of(sandbox: Sandbox, key: AccessKey) -> Any:
     ],
 )
 def test_an_unsigned_call_is_refused(address: str, method: str, path: str, headers: dict[str, str]) -> None:
-    assert as_stranger(lambda: status(address, method, path, **headers)) == 403
+    assert as_stranger(lambda: status(address, method, path, headers)) == 403
 
 
 def test_a_random_path_covers_nothing_else(address: str) -> None:
     """What a task may ask of its metadata, nobody may ask of ECS beside it."""
     path = "/v4/" + "a" * 43
-    assert as_stranger(lambda: status(address, "GET", f"{path}?Action=ListTopics&Version=2010-03-31", **SECRET)) == 404
+    assert as_stranger(lambda: status(address, "GET", f"{path}?Action=ListTopics&Version=2010-03-31", SECRET)) == 404
 
 
 @pytest.mark.parametrize("login", ["AWS:ministack-auth-token", "AWS:", ""])
 @pytest.mark.parametrize("path", ["/v2/", "/v2/_catalog", "/v2/app/manifests/1", "/v2/app/blobs/uploads/"])
 def test_the_registry_asks_for_its_password(address: str, path: str, login: str) -> None:
     basic = f"Basic {base64.b64encode(login.encode()).decode()}"
-    assert as_stranger(lambda: status(address, "GET", path, Authorization=basic)) == 401
+    assert as_stranger(lambda: status(address, "GET", path, {"Authorization": basic})) == 401
 
 
 def test_ecr_hands_out_the_password_of_the_registry(sandbox: Sandbox, address: str) -> None:
     token = sandbox.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    assert status(address, "GET", "/v2/", Authorization=f"Basic {token}") == 200
+    assert status(address, "GET", "/v2/", {"Authorization": f"Basic {token}"}) == 200
 
 
 @pytest.mark.parametrize("key_id", ["000000000000", "test", "right"])
@@ -134,10 +142,10 @@ def test_a_signed_url_is_good_for_what_was_signed(sandbox: Sandbox, address: str
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.amazonaws.com", "x.cloudfront.net", "media.localhost"])
 def test_a_foreign_name_is_refused(address: str, balancer: tuple[str, str], host: str) -> None:
-    assert as_stranger(lambda: status(address, "GET", "/", Host=host)) == 403
+    assert as_stranger(lambda: status(address, "GET", "/", {"Host": host})) == 403
     listener, name = balancer
-    assert status(listener, "GET", "/", Host=host) == 421
-    assert status(listener, "GET", "/") == status(listener, "GET", "/", Host=name) == 202
+    assert status(listener, "GET", "/", {"Host": host}) == 421
+    assert status(listener, "GET", "/") == status(listener, "GET", "/", {"Host": name}) == 202
 
 
 @pytest.mark.parametrize("role", [*ROLES, SUPERUSER, "kept", "app_owner"])
@@ -163,6 +171,22 @@ def test_a_role_that_has_a_password_or_does_not_log_in_is_left_alone(
 ) -> None:
     assert sandbox.target.database_login(server["port"], role) == {}
     psycopg2.connect(**server, user="kept", password="of its own").close()
+
+
+def test_a_shell_gets_what_the_aws_cli_needs(sandbox: Sandbox, tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "environments.yaml", sandbox.root / "environments.yaml")
+    printed = opsctl("local", "env", cwd=sandbox.root)
+    assert printed.code == 0, printed.err
+    shell = (
+        f'{printed.out}\necho "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_REGION $AWS_PROFILE"'
+    )
+    done = subprocess.run(["sh", "-c", shell], env={"AWS_PROFILE": "mine"}, capture_output=True, text=True, check=True)
+    key = sandbox.target.key
+    assert done.stdout.split() == [sandbox.endpoints.endpoint_url, key.id, key.secret, "us-east-1"]
+    status = opsctl("local", "status", "--json", cwd=sandbox.root)
+    assert key.secret not in status.out
+    shutil.copyfile(ROOT / "environments.yaml", tmp_path / "environments.yaml")
+    assert opsctl("local", "env", "--json", cwd=tmp_path).json["error"]["code"] == "emulator-down"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="its owner may read it; the modes are looked at below")
