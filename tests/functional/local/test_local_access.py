@@ -141,9 +141,14 @@ def test_a_signed_url_is_good_for_what_was_signed(sandbox: Sandbox, address: str
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.amazonaws.com", "x.cloudfront.net", "media.localhost"])
-def test_a_foreign_name_is_refused(address: str, balancer: tuple[str, str], host: str) -> None:
-    assert as_stranger(lambda: status(address, "GET", "/", {"Host": host})) == 403
+def test_a_foreign_name_is_refused_whoever_asks(
+    sandbox: Sandbox, address: str, balancer: tuple[str, str], host: str
+) -> None:
+    path = "/?Action=ListTopics&Version=2010-03-31"
     listener, name = balancer
+    assert status(address, "GET", path, sandbox.signed(host, path, "sns")) == 403
+    assert status(address, "GET", path, sandbox.signed(address, path, "sns")) == 200
+    assert status(address, "GET", path, sandbox.signed(name, path, "sns")) != 403
     assert status(listener, "GET", "/", {"Host": host}) == 421
     assert status(listener, "GET", "/") == status(listener, "GET", "/", {"Host": name}) == 202
 
