@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from opsctl.local.state import StateDir, read_json, write_json
 
+_PROOF_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class AccessKey:
@@ -30,10 +32,18 @@ class AccessKey:
         """A password for one purpose, which tells nothing of the secret."""
         return derived(self.secret, purpose)
 
-    @property
-    def bearer(self) -> str:
-        """What opsctl's own questions to the emulator carry in `Authorization`."""
-        return f"Bearer {self.derived('opsctl')}"
+    def proof(self, method: str, path: str, at: int) -> str:
+        """What opsctl's own question to the emulator, asked at this time, carries in `Authorization`: good for this
+        question alone, should another program sit at the emulator's port.
+        """
+        return f"{at}:{self.derived(f'{method} {path} {at}')}"
+
+    def proves(self, given: str, method: str, path: str, now: float) -> bool:
+        """Whether this is the proof of such a question, of the last minute."""
+        at, _, _ = given.partition(":")
+        if not at.isdecimal() or abs(now - int(at)) > _PROOF_SECONDS:
+            return False
+        return hmac.compare_digest(given.encode(), self.proof(method, path, int(at)).encode())
 
     @property
     def registry_password(self) -> str:

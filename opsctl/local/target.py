@@ -242,7 +242,7 @@ class LocalTarget:
     def _request(self, method: str, path: str, timeout: float = 30.0) -> Json:
         port = int(read_json(self.state.ports).get("emulator", 0))
         try:
-            return _http_json(port, method, path, self.key.bearer, timeout)
+            return _http_json(port, method, path, self.key.proof(method, path, int(time.time())), timeout)
         except (OSError, ValueError) as error:
             raise LocalTargetError(
                 f"The local emulator does not answer on {LOOPBACK}:{port} ({error}).",

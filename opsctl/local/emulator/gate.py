@@ -2,7 +2,7 @@
 
 | path | who may |
 |---|---|
-| `/_opsctl/…` | opsctl, by a word that is derived from the target's key |
+| `/_opsctl/…` | opsctl, by a proof that is derived from the target's key |
 | `/v2/…` of the registry | an engine, with ECR's login |
 | `/v2/credentials/…` | a task, with the token that ECS gave it |
 | `/v4/…`, `/_ministack/cfn-response/…` | whoever was told the random path: a task, a custom resource |
@@ -15,6 +15,7 @@ import base64
 import hmac
 import json
 import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -66,7 +67,8 @@ class Gate:
     async def _admit(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         path, authorization = scope["path"], headers.get("authorization", "")
         if path.startswith("/_opsctl/"):
-            known = _same(authorization, self._own.bearer)
+            asked = raw_path(scope) + (f"?{query}" if (query := scope["query_string"].decode("latin-1")) else "")
+            known = self._own.proves(authorization, scope["method"], asked, time.time())
             await self._send_json(send, *(await self._answer(scope) if known else _unknown()))
         elif path.startswith("/v2/credentials/"):
             found = self._tasks.answer(path, authorization)
