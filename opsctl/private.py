@@ -23,7 +23,9 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 def make_folder(path: Path) -> Path:
     """The folder, made with those above it that are missing, 0700 each. One that was there stays as it is."""
-    if not path.is_dir():
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
         make_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
     return path

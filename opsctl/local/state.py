@@ -101,6 +101,7 @@ class StateDir:
 
     def create(self) -> None:
         """Make the directory."""
+        private.make_folder(self.path)  # by itself: a refusal names it, not what would lie in it
         for each in (self.logs, self.aws, self.objects, self.images, self.volumes, self.tasks, self.temporary):
             private.make_folder(each)
 
