@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An emulator: its URL, and the access key that is the account's number."""
+    """An emulator: its URL, and the access key that it asks for."""
 
     url: str
     access_key: str
-    secret_key: str = "local"  # noqa: S105  (the emulator takes any)
+    secret_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

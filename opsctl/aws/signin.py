@@ -17,6 +17,7 @@ import botocore.session
 from botocore.credentials import create_credential_resolver
 from botocore.utils import JSONFileCache, parse_timestamp
 
+from opsctl import private
 from opsctl.aws.credentials import profile
 from opsctl.aws.errors import AwsRefusedError
 
@@ -54,7 +55,7 @@ class RoleSessions(JSONFileCache):
 
     def __setitem__(self, cache_key: str, value: Any) -> None:
         with contextlib.suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_folder(self._folder)
             super().__setitem__(cache_key, value)
 
 

@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from opsctl import __version__
+from opsctl import __version__, private
 from opsctl.cli import system
 from opsctl.errors import OpsctlError
 from opsctl.operate.target import FILE_NAME
@@ -48,7 +48,7 @@ def _write(text: str) -> Path | None:
     for folder in (*_state_folder(), Path(tempfile.gettempdir())):
         path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.log"
         try:
-            folder.mkdir(exist_ok=True)
+            private.make_folder(folder)
             # O_EXCL: a link that somebody put there is not followed.
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
                 file.write(about)

@@ -117,6 +117,12 @@ def local_text(status: LocalStatus) -> str:
     return "\n".join([output.table(("WHAT", "WHERE", "STATE"), rows), "Only recorded, without effect here:", *recorded])
 
 
+def exports(variables: dict[str, str]) -> str:
+    """Variables for a POSIX shell; what would count before them is unset."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN"])
+
+
 def status_text(model: dict[str, Any]) -> str:
     """An environment at a glance."""
     rows = [(item["stack"], item["status"], item["updated"][:19], item["reason"]) for item in model["stacks"]]

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from opsctl import private
 from opsctl.deploy.events import Event
 
 KEEP = 50
@@ -21,10 +22,10 @@ class Journal:
         line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **event.to_dict()})
         try:
             if not self.path.exists():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                private.make_folder(self.path.parent)
                 self._prune()
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with private.open_file(self.path, "a") as file:
+                file.write(f"{line}\n".encode())
         except OSError:
             return
 

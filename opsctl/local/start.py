@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import opsctl
-from opsctl.local import ports
+from opsctl import private
+from opsctl.local import keys, ports
 from opsctl.local.procs import MARKER, ProcessId
 from opsctl.local.state import StateDir, read_json, write_json
 from opsctl.local.version import code_version
@@ -27,6 +28,8 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV
 
 def spawn_emulator(state: StateDir, settings: LocalSettings, engine: ContainerEngine | None) -> None:
     """Start the emulator's process in a session of its own and record it; call this under the target's lock."""
+    state.tighten()
+    keys.ensure(state)
     kept = read_json(state.ports)
     emulator = ports.choose(kept.get("emulator"))
     postgres = ports.choose(kept.get("postgres"), taken=(emulator,))
@@ -38,8 +41,7 @@ def spawn_emulator(state: StateDir, settings: LocalSettings, engine: ContainerEn
     ]  # fmt: skip
     state.refusal.unlink(missing_ok=True)
     log = state.logs / "emulator.log"
-    mode = "ab" if log.exists() and log.stat().st_size < _LOG_LIMIT else "wb"
-    with log.open(mode) as output:
+    with private.open_file(log, "a" if log.exists() and log.stat().st_size < _LOG_LIMIT else "w") as output:
         # NOTE: the child is recorded here, not by itself, so that a second starter can't miss it while it loads.
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",

@@ -7,12 +7,14 @@ of the target stops when it vanishes. Standard library only: `target` imports th
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opsctl import private
+
 Json = dict[str, Any]
+_MANY_FILES = frozenset({"images", "environments", "layers", "cache"})
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class StateDir:
     def ports(self) -> Path:
         """`{"emulator": port, "postgres": port}`, written by the starter and kept for the next start."""
         return self.path / "ports.json"
+
+    @property
+    def key(self) -> Path:
+        """`{"id", "secret"}` of the access key that the emulator asks for; see `keys`."""
+        return self.path / "key.json"
 
     @property
     def runtime(self) -> Path:
@@ -93,10 +100,17 @@ class StateDir:
         return self.path / "tmp"
 
     def create(self) -> None:
-        """Make the directory; mode 0700, since the emulator's state holds generated passwords."""
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Make the directory."""
+        private.make_folder(self.path)  # by itself: a refusal names it, not what would lie in it
         for each in (self.logs, self.aws, self.objects, self.images, self.volumes, self.tasks, self.temporary):
-            each.mkdir(exist_ok=True, mode=0o700)
+            private.make_folder(each)
+
+    def tighten(self) -> None:
+        """Close what an earlier version left open to other users of this machine.
+
+        Images and environments are copies of what lies open in the checkout, and many files: their folders are closed.
+        """
+        private.tighten(self.path.parent, but=_MANY_FILES)
 
 
 def read_json(path: Path) -> Json:
@@ -109,18 +123,5 @@ def read_json(path: Path) -> Json:
 
 
 def write_json(path: Path, value: Json) -> None:
-    """Replace `path` in one step, readable by its owner only."""
-    write_bytes(path, json.dumps(value, sort_keys=True).encode())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace `path` in one step: a reader or a `kill -9` sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    """Replace `path` in one step."""
+    private.replace_file(path, json.dumps(value, sort_keys=True).encode())

@@ -21,9 +21,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlencode
 
+from opsctl import private
 from opsctl.errors import BusyError
+from opsctl.local.keys import AccessKey, load
 from opsctl.local.procs import ProcessId, end_all, marked
 from opsctl.local.runtime import Runtime, engine_of, recorded, refuse_switch, settle
 from opsctl.local.settings import LocalSettings, LocalTargetError
@@ -43,13 +46,11 @@ _START_FAILED = "local-start-failed"
 
 @dataclass(frozen=True)
 class LocalEndpoints:
-    """Where a started target answers. `access_key` and `secret_key` are good for this emulator only."""
+    """Where a started target answers, those who have its key (`LocalTarget.key`)."""
 
     endpoint_url: str
     account_id: str
     region: str
-    access_key: str
-    secret_key: str
     postgres_host: str
     postgres_port: int
 
@@ -205,6 +206,16 @@ class LocalTarget:
         """Write the emulator's state to disk now; it does so by itself within a second of every change."""
         self._request("POST", "/_opsctl/flush")
 
+    def database_login(self, port: int, role: str) -> dict[str, str]:
+        """The variables of libpq with which a role of the server at this port logs in."""
+        found = self._request("POST", f"/_opsctl/login?{urlencode({'port': port, 'role': role})}")["password"]
+        return {"PGPASSWORD": found} if found else {}
+
+    @property
+    def key(self) -> AccessKey:
+        """The access key that the emulator asks for, and its owner alone can read."""
+        return load(self.state)
+
     # -- parts -------------------------------------------------------------------------------------------------
 
     def _endpoints(self) -> LocalEndpoints:
@@ -213,8 +224,6 @@ class LocalTarget:
             endpoint_url=f"http://{LOOPBACK}:{ports['emulator']}",
             account_id=self.settings.account_id,
             region=self.settings.region,
-            access_key=self.settings.account_id,
-            secret_key="local",  # noqa: S106  the emulator accepts any
             postgres_host=LOOPBACK,
             postgres_port=int(ports["postgres"]),
         )
@@ -233,7 +242,7 @@ class LocalTarget:
     def _request(self, method: str, path: str, timeout: float = 30.0) -> Json:
         port = int(read_json(self.state.ports).get("emulator", 0))
         try:
-            return _http_json(port, method, path, timeout)
+            return _http_json(port, method, path, self.key.proof(method, path, int(time.time())), timeout)
         except (OSError, ValueError) as error:
             raise LocalTargetError(
                 f"The local emulator does not answer on {LOOPBACK}:{port} ({error}).",
@@ -251,7 +260,7 @@ class LocalTarget:
     def _lock(self, progress: Progress) -> Iterator[None]:
         """One starter or stopper at a time. The kernel lets go of the lock when its holder dies."""
         self.state.create()
-        with self.state.lock.open("w", encoding="utf-8") as file:
+        with private.open_file(self.state.lock, "w") as file:
             deadline = time.monotonic() + _START_SECONDS
             waiting = False
             while not _try_lock(file):
@@ -338,7 +347,7 @@ class LocalTarget:
         )
 
 
-def _try_lock(file: TextIO) -> bool:
+def _try_lock(file: IO[bytes]) -> bool:
     import fcntl
 
     try:
@@ -348,9 +357,10 @@ def _try_lock(file: TextIO) -> bool:
     return True
 
 
-def _http_json(port: int, method: str, path: str, timeout: float) -> Json:
+def _http_json(port: int, method: str, path: str, authorization: str, timeout: float) -> Json:
     """One request to the emulator over a plain socket; `http.client` alone would cost more than the request."""
-    request = f"{method} {path} HTTP/1.0\r\nHost: {LOOPBACK}:{port}\r\nContent-Length: 0\r\n\r\n"
+    headers = f"Host: {LOOPBACK}:{port}\r\nAuthorization: {authorization}\r\nContent-Length: 0"
+    request = f"{method} {path} HTTP/1.0\r\n{headers}\r\n\r\n"
     with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
         connection.sendall(request.encode("ascii"))
         answer = bytearray()

@@ -70,7 +70,7 @@ def rotate_login(target: Target) -> dict[str, Any]:
 
     if target.is_local:
         raise DatabaseError(
-            "The database of this machine lets its roles in without a password.",
+            "The application of this machine's database has no password of its own (database.auth: trust).",
             code="no-password",
             hint="Rotate in an environment on AWS.",
         )

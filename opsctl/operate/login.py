@@ -69,7 +69,7 @@ def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
     """A token for a role, with where and until when it is good."""
     if target.env.database_auth != "iam":
         raise OpsctlError(
-            f"{target.env.name} lets its roles in without a password (database.auth: trust), so there is no token.",
+            f"{target.env.name} knows no tokens: its application logs in by database.auth {target.env.database_auth}.",
             code="no-token",
             hint=f"Run `opsctl db shell --env {target.env.name}`.",
         )
@@ -98,19 +98,18 @@ def run_psql(target: Target, role: str, *, replica: bool, via: str | None, argum
     if not target.is_local:
         _require_way(target, via)
     to = login(target, role, replica=replica)
-    with _parameters(target, to, via) as (parameters, password):
+    with _parameters(target, to, via) as (parameters, login_variables):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        if password is not None:
-            environment["PGPASSWORD"] = password
-        return _wait_for([psql, "--dbname", conninfo(parameters), *arguments], environment)
+        command = [psql, "--dbname", conninfo(parameters), *arguments]
+        return _wait_for(command, {**environment, **login_variables})
 
 
 @contextmanager
-def _parameters(target: Target, to: RoleAddress, via: str | None) -> Iterator[tuple[dict[str, str], str | None]]:
-    """libpq's parameters and the password, as long as the way to the server is open."""
+def _parameters(target: Target, to: RoleAddress, via: str | None) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """libpq's parameters and the variables of the password, as long as the way to the server is open."""
     common = {"dbname": to.database, "user": to.role, "application_name": "opsctl db shell"}
     if target.is_local:
-        yield {**common, "host": to.host, "port": str(to.port)}, None
+        yield {**common, "host": to.host, "port": str(to.port)}, target.local.database_login(to.port, to.role)
         return
     assert via is not None
     bundle = certificates()
@@ -127,7 +126,7 @@ def _parameters(target: Target, to: RoleAddress, via: str | None) -> Iterator[tu
                 "sslmode": "verify-full",
                 "sslrootcert": str(bundle),
             },
-            target.aws.rds.login_token(to.host, to.port, to.role),
+            {"PGPASSWORD": target.aws.rds.login_token(to.host, to.port, to.role)},
         )
 
 

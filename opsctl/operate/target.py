@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opsctl import private
 from opsctl.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class Workspace:
         from opsctl.aws.regions import commercial_regions
         from opsctl.config.loader import load
 
-        return cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
+        opened = cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
+        private.close(opened.root / ".opsctl")  # whichever part of opsctl, or an earlier version, made it
+        return opened
 
     @property
     def root(self) -> Path:
@@ -217,7 +220,8 @@ class Target:
             if self.env.account_id is not None:
                 _refuse_other_account(self.env, aws)
             return aws
-        return Aws(self.env.region, Endpoint(self.endpoints.endpoint_url, self.endpoints.access_key))
+        url, key = self.endpoints.endpoint_url, self.local.key
+        return Aws(self.env.region, Endpoint(url, key.id, key.secret))
 
 
 def _refuse_other_account(env: Environment, aws: Aws) -> None:

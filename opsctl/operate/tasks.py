@@ -177,15 +177,18 @@ def _with_terminal(target: Target, definition: str, words: tuple[str, ...], pass
     from opsctl.local.state import StateDir
     from opsctl.local.tasks import interactive
 
-    client, endpoints = target.aws.client("ecs"), target.endpoints
+    client, key = target.aws.client("ecs"), target.local.key
     with translated():
         found = client.describe_task_definition(taskDefinition=definition)["taskDefinition"]
-    # What ECS tells every task, so that the application reaches the emulator.
+    # So that the application reaches the emulator and the database: as whoever sits at this terminal.
     where = {
-        "AWS_ENDPOINT_URL": endpoints.endpoint_url,
-        "AWS_ACCESS_KEY_ID": endpoints.access_key,
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ENDPOINT_URL": target.endpoints.endpoint_url,
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
     }
+    plain = {each["name"]: each["value"] for each in found["containerDefinitions"][0].get("environment") or []}
+    if {"PGPORT", "PGUSER"} <= plain.keys():
+        where |= target.local.database_login(int(plain["PGPORT"]), plain["PGUSER"])
 
     def secret(value_from: str) -> str:
         return target.aws.secrets.read(value_from) or ""

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+from opsctl.local.shell import aws_variables
 from opsctl.local.target import LocalTarget
 from scripts.tools import tool
 from tests.functional.cli import ROOT, Ran, opsctl
@@ -60,12 +61,9 @@ class Project:
 
     def aws(self, *arguments: str) -> Any:
         """The AWS CLI, a client that is not ours, against the emulator."""
-        endpoint = self.target.ensure_started().endpoint_url
-        environment = {
-            **os.environ, "AWS_ACCESS_KEY_ID": self.target.settings.account_id, "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }  # fmt: skip
-        command = [str(tool("awscli", "aws")), "--endpoint-url", endpoint, "--output", "json", *arguments]
+        self.target.ensure_started()
+        environment = {**os.environ, **aws_variables(self.target)}
+        command = [str(tool("awscli", "aws")), "--output", "json", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
@@ -75,7 +73,7 @@ class Project:
         return boto3.client(
             name,  # type: ignore[call-overload]
             endpoint_url=found.endpoint_url, region_name=found.region,
-            aws_access_key_id=found.access_key, aws_secret_access_key=found.secret_key,
+            aws_access_key_id=self.target.key.id, aws_secret_access_key=self.target.key.secret,
         )  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import boto3
 import psycopg2
 import pytest
 
@@ -46,12 +45,7 @@ class Rotation:
         return found
 
     def client(self, service: str) -> Any:
-        endpoint = self.project.target.ensure_started().endpoint_url
-        account = self.project.target.settings.account_id
-        return boto3.client(
-            service, region_name="us-east-1", endpoint_url=endpoint, aws_access_key_id=account,
-            aws_secret_access_key="x",
-        )  # type: ignore[call-overload]  # fmt: skip
+        return self.project.client(service)
 
     @property
     def arn(self) -> str:

@@ -29,6 +29,16 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     output.result(asdict(found), render.local_text(found), as_json=as_json)
 
 
+@app.command("env")
+def env(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print what the AWS CLI needs for the emulator, its key included: eval "$(opsctl local env)"."""
+    from opsctl.cli import output, render
+    from opsctl.local.shell import aws_variables
+
+    variables = aws_variables(_target(config))
+    output.result(variables, render.exports(variables), as_json=as_json)
+
+
 @app.command("logs")
 def logs(
     name: Annotated[str, typer.Argument(help="emulator, postgres, or a container such as service.")] = "service",

@@ -15,20 +15,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from opsctl.local import ports
+from opsctl.local.emulator.asgi import Receive, Scope, Send, headers_of, raw_path
+from opsctl.local.emulator.guard import foreign_host
+from opsctl.local.emulator.names import IssuedNames
 from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json, StateDir, read_json, write_json
 from opsctl.local.tasks.health import HealthMonitor
 
 logger = logging.getLogger("opsctl.dataplane")
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Json]]
-Send = Callable[[Json], Awaitable[None]]
 _Key = tuple[str, str, str]  # account, region, and the ARN of a listener or the id of a distribution
 _Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -98,8 +98,9 @@ def _describe_health(alb: Any, health: HealthMonitor) -> None:
 class Listeners:
     """Keeps one server a listener; `reconcile` is called in the event loop a few times a second."""
 
-    def __init__(self, state: StateDir, modules: Modules, touch: Callable[[], None]) -> None:
+    def __init__(self, state: StateDir, modules: Modules, names: IssuedNames, touch: Callable[[], None]) -> None:
         self._state = state
+        self._names = names
         self._app = modules.app
         self._alb = modules.alb
         self._cloudfront = modules.cloudfront
@@ -165,6 +166,9 @@ class Listeners:
                 await _lifespan(receive, send)
             elif scope["type"] == "http":
                 self._touch()
+                if foreign := foreign_host(headers_of(scope).get("host", ""), self._names.answers):
+                    await self._app._send_response(send, 421, {"Content-Type": "text/plain"}, f"{foreign}\n".encode())
+                    return
                 with self._scope(key[0], key[1]):
                     await respond(key, scope, receive, self._app._with_date_header(send))
 
@@ -177,12 +181,12 @@ class Listeners:
             await self._app._send_response(send, 503, {"Content-Type": "text/plain"}, b"No such load balancer\n")
             return
         query = scope.get("query_string", b"").decode("latin-1")
-        headers = _headers(scope)
+        headers = headers_of(scope)
         body = await self._app._read_request_body(receive, scope["method"], headers)
         response = await self._alb.dispatch_request(
             balancer, scope["method"], scope["path"], headers, body, parse_qs(query, keep_blank_values=True),
             listener.get("Port", 80), client_ip=_client(scope), raw_query_string=query,
-            raw_path=_raw_path(scope) or None,
+            raw_path=raw_path(scope) or None,
         )  # fmt: skip
         await self._app._send_if_handled(send, response, receive, head=scope["method"] == "HEAD")
 
@@ -194,10 +198,10 @@ class Listeners:
             await self._app._send_response(send, 503, {"Content-Type": "text/plain"}, b"No such distribution\n")
             return
         query = scope.get("query_string", b"").decode("latin-1")
-        headers = {**_headers(scope), "host": distribution["DomainName"], "x-forwarded-proto": "https"}
+        headers = {**headers_of(scope), "host": distribution["DomainName"], "x-forwarded-proto": "https"}
         body = await self._app._read_request_body(receive, scope["method"], headers)
         response = await self._cloudfront.handle_viewer_request(
-            distribution, scope["method"], scope["path"], _raw_path(scope), query, headers, body,
+            distribution, scope["method"], scope["path"], raw_path(scope), query, headers, body,
             parse_qs(query, keep_blank_values=True), _client(scope),
         )  # fmt: skip
         await self._app._send_if_handled(send, response, receive, head=scope["method"] == "HEAD")
@@ -205,20 +209,6 @@ class Listeners:
 
 def _client(scope: Scope) -> str:
     return str((scope.get("client") or (ports.LOOPBACK,))[0])
-
-
-def _raw_path(scope: Scope) -> str:
-    return str((scope.get("raw_path") or b"").decode("latin-1").partition("?")[0])
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope.get("headers", []):
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        if name in headers:
-            value = headers[name] + ("; " if name == "cookie" else ", ") + value
-        headers[name] = value
-    return headers
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.local.emulator import calls, corrections, dataplane, recovery, retention, seams
+from opsctl.local.emulator import calls, corrections, dataplane, logins, recovery, retention, seams
 from opsctl.local.emulator.calls import CallCounter
+from opsctl.local.emulator.gate import Answer, Gate
+from opsctl.local.emulator.names import IssuedNames
 from opsctl.local.emulator.persistence import Snapshots
 from opsctl.local.emulator.recovery import Recovery
 from opsctl.local.emulator.resources import RECORD_ONLY, ResourceTypes
 from opsctl.local.emulator.seams import Modules
+from opsctl.local.emulator.signatures import Verifier
+from opsctl.local.keys import Keys
 from opsctl.local.postgres.instances import Servers
 from opsctl.local.postgres.rds import DbInstances
 from opsctl.local.state import StateDir
@@ -19,6 +23,7 @@ from opsctl.local.tasks import ecs as ecs_extension
 from opsctl.local.tasks.container import Runner
 from opsctl.local.tasks.container_engine import ContainerEngine
 from opsctl.local.tasks.container_tasks import ContainerImages, ContainerRunner
+from opsctl.local.tasks.credentials import TaskCredentials
 from opsctl.local.tasks.engine import Images, provide_docker_errors
 from opsctl.local.tasks.health import HealthMonitor
 from opsctl.local.tasks.processes import ProcessContainers, ProcessEngine, ProcessImages, ProcessRunner
@@ -27,8 +32,13 @@ from opsctl.local.tasks.spawner import Spawner
 
 @dataclass(frozen=True)
 class Backend:
-    """What tasks run on: the engine, or None for processes. `registry` is where the emulated ECR answers."""
+    """Whose emulator this is, and what its tasks run on: the engine, or None for processes. `registry` is where the
+    emulated ECR answers.
+    """
 
+    account: str
+    region: str
+    keys: Keys
     engine: ContainerEngine | None
     registry: str
 
@@ -46,6 +56,7 @@ class Extension:
     snapshots: Snapshots
     record_only: tuple[str, ...]
     trim: Callable[[], None]
+    gate: Callable[[Answer], Gate]
 
 
 def extend_ministack(
@@ -53,7 +64,11 @@ def extend_ministack(
 ) -> Extension:
     """Extend ministack in this process; call it once, before it serves."""
     modules = seams.load()
-    containers, health = _extend_ecs(modules, state, servers, spawner, backend)
+    logins.install(modules, backend.keys)
+    credentials = TaskCredentials(backend.keys)
+    verifier = Verifier(modules, backend.keys, backend.account, backend.region)
+    names = IssuedNames(modules, backend.account, backend.region)
+    containers, health = _extend_ecs(modules, state, servers, spawner, backend, credentials)
     dataplane.install(modules.alb, health)
     record_only = _extend_types(modules)
     databases = DbInstances(modules.rds, modules.provisioners, servers, modules.responses.request_scope)
@@ -67,17 +82,23 @@ def extend_ministack(
         app=modules.app,
         containers=containers,
         health=health,
-        listeners=dataplane.Listeners(state, modules, counter.touch),
+        listeners=dataplane.Listeners(state, modules, names, counter.touch),
         databases=databases,
         recovery=stack_recovery,
         snapshots=_snapshots(modules, state, counter, stack_recovery),
         record_only=record_only,
         trim=lambda: retention.trim(modules.ecs, modules.cloudwatch_logs),
+        gate=lambda answer: Gate(modules, backend.keys, verifier, credentials, names, answer),
     )
 
 
 def _extend_ecs(
-    modules: Modules, state: StateDir, servers: Servers, spawner: Spawner, backend: Backend
+    modules: Modules,
+    state: StateDir,
+    servers: Servers,
+    spawner: Spawner,
+    backend: Backend,
+    credentials: TaskCredentials,
 ) -> tuple[ProcessContainers, HealthMonitor]:
     ecs = modules.ecs
     runner, images = _runner(modules.ecr, state, backend)
@@ -88,6 +109,8 @@ def _extend_ecs(
         settings_of=ecs_extension.settings_of(ecs),
         fail_pull=ecs_extension.fail_pull(ecs),
         wait_database=lambda: servers.wait_running(60),
+        database_login=servers.login,
+        credentials=credentials,
     )
     engine = ProcessEngine(containers, images)
     health = HealthMonitor(ecs, modules.alb, modules.responses.request_scope, engine, containers)
@@ -101,7 +124,10 @@ def _runner(ecr: Any, state: StateDir, backend: Backend) -> tuple[Runner, Images
     if backend.engine is None:
         sources = ProcessImages(state, digest_of_tag, not_found)
         return ProcessRunner(state, sources), sources
-    images = ContainerImages(backend.engine, backend.registry, digest_of_tag=digest_of_tag, not_found=not_found)
+    images = ContainerImages(
+        backend.engine, backend.registry, backend.keys.own.registry_password,
+        digest_of_tag=digest_of_tag, not_found=not_found,
+    )  # fmt: skip
     return ContainerRunner(backend.engine, images), images
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from opsctl.local.state import write_bytes
+from opsctl import private
 
 logger = logging.getLogger("opsctl.persistence")
 
@@ -67,7 +67,7 @@ class Snapshots:
                     continue
                 digest = hashlib.blake2b(data, digest_size=16).hexdigest()
                 if self._written.get(name) != digest:
-                    write_bytes(self._directory / f"{name}.json", data)
+                    private.replace_file(self._directory / f"{name}.json", data)
                     self._written[name] = digest
 
     def _serialise(self, name: str, get_state: Callable[[], Any]) -> bytes | None:

@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import json
 import logging
 import os
 import signal
@@ -26,11 +25,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
+from opsctl import private
 from opsctl.local import ports
+from opsctl.local.emulator.asgi import Scope
 from opsctl.local.emulator.calls import CallCounter
 from opsctl.local.emulator.extension import Backend, extend_ministack
-from opsctl.local.emulator.guard import refusal
+from opsctl.local.keys import Keys, load
 from opsctl.local.postgres.instances import Servers
 from opsctl.local.procs import end_all, marked
 from opsctl.local.runtime import engine_of
@@ -115,8 +117,10 @@ class Emulator:
     def run(self) -> None:
         _end_leftovers(self.state)
         threading.Thread(target=self._watch_postgres, daemon=True, name="opsctl-postgres").start()
-        backend = Backend(self.engine, ports.registry(self.options.port))
+        options, keys = self.options, Keys(load(self.state))
+        backend = Backend(options.account, options.region, keys, self.engine, ports.registry(options.port))
         self._parts = extend_ministack(self.state, self.postgres, self.spawner, self.calls, backend)
+        self._gate = self._parts.gate(self._answer)
         asyncio.run(self._serve())
 
     # -- serving -------------------------------------------------------------------------------------------------
@@ -175,18 +179,8 @@ class Emulator:
     async def _application(self, scope: Json, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._parts.app.app(scope, receive, self._noting_start(send))
-        elif reason := refusal(scope.get("headers", [])):
-            await self._refuse(scope, send, reason)
-        elif scope["type"] == "http" and scope["path"].startswith("/_opsctl/"):
-            await self._answer(scope, send)
         else:
-            await self._parts.app.app(scope, receive, send)
-
-    async def _refuse(self, scope: Json, send: Any, reason: str) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        else:
-            await self._parts.app._send_response(send, 403, {"Content-Type": "text/plain"}, f"{reason}\n".encode())
+            await self._gate(scope, receive, send)
 
     def _noting_start(self, send: Callable[[Json], Awaitable[None]]) -> Callable[[Json], Awaitable[None]]:
         async def noting(message: Json) -> None:
@@ -198,23 +192,24 @@ class Emulator:
 
         return noting
 
-    async def _answer(self, scope: Json, send: Any) -> None:
-        """opsctl's own questions. Only methods and paths of this table answer."""
+    async def _answer(self, scope: Scope) -> tuple[int, Json]:
+        """opsctl's own questions. Only methods and paths of this table are answered."""
         match scope["method"], scope["path"]:
             case "GET", "/_opsctl/health":
-                status, body = 200, self._report()
+                return 200, self._report()
             case "GET", "/_opsctl/calls":
-                status, body = 200, self.calls.report()
+                return 200, self.calls.report()
             case "DELETE", "/_opsctl/calls":
                 self.calls.reset()
-                status, body = 200, {}
             case "POST", "/_opsctl/flush":
                 await asyncio.to_thread(self._parts.snapshots.flush)
-                status, body = 200, {}
+            case "POST", "/_opsctl/login":
+                asked = dict(parse_qsl(scope["query_string"].decode()))
+                password = await asyncio.to_thread(self.postgres.let_in, int(asked["port"]), asked["role"])
+                return 200, {"password": password}
             case _:
-                status, body = 404, {"message": "unknown"}
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        await self._parts.app._send_response(send, status, headers, json.dumps(body).encode())
+                return 404, {"message": "unknown"}
+        return 200, {}
 
     def _report(self) -> Json:
         services = self._parts.health.services()
@@ -284,6 +279,7 @@ def _end_leftovers(state: StateDir) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
+    os.umask(private.UMASK)  # for the files of all that it starts, too
     engine = engine_of(options.state)  # with its user's environment, of which ministack's settings are no part
     configure_ministack(options)
     logging.basicConfig(format="%(asctime)s %(levelname)s [%(name)s] %(message)s", level=logging.INFO)

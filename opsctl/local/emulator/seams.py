@@ -78,7 +78,9 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "app": _call("scope receive send"),
         "detect_service": _call("method path headers query_params"),
         "_build_persistence_save_dict": _call(),
+        "_credential_failure": _call("service iam_action request_id denied headers"),
         "_dispatch_service_request": _replace("method path headers body query_params request_id"),
+        "_is_ecr_registry_path": _call("path"),
         "_read_request_body": _call("receive method headers"),
         "_routing_params": _call("method path headers body query_params"),
         "_send_if_handled": _call("send response receive", "head"),
@@ -95,6 +97,9 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "evaluate_resource_policy": _call("doc ctx", "service"),
         "pin_request_origin": _call("source_ip secure_transport"),
     },
+    "core.lambda_runtime": {
+        "execution_credentials": _replace("config"),
+    },
     "core.persistence": {
         "_json_default": _call("obj"),
         "_state_format_version": _call("service"),
@@ -103,6 +108,16 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "get_account_id": _call(),
         "get_region": _call(),
         "request_scope": _call("account_id region"),
+    },
+    "core.sigv4": {
+        "header_signature_failure": _call("signature secret method raw_path query_params headers body", "presigned"),
+        "parse_header_signature": _call("headers"),
+        "parse_query_signature": _call("query_params"),
+        "presigned_request_is_expired": _call("amz_date expires"),
+        "request_time_failure": _call("signature"),
+    },
+    "services.acm": {
+        "_certificates": READ,
     },
     "services.alb": {
         "dispatch_request": _call(
@@ -170,6 +185,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_tags": READ,
     },
     "services.ecr": {
+        "_get_authorization_token": _replace("data"),
         "_images": READ,
     },
     "services.ecs": {
@@ -199,6 +215,9 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_create_oidc_provider": _call("p"),
         "_oidc_providers": READ,
     },
+    "services.lambda_svc": {
+        "execution_credentials": _replace("config"),
+    },
     "services.rds": {
         "_delete_db_instance_impl": _replace("p"),
         "_instances": READ,
@@ -211,12 +230,17 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_bucket_has_versions": _call("name"),
         "_bucket_owner_account": _call("name"),
         "_bucket_policies": READ,
+        "_buckets": READ,
+        "_buckets._data": READ,
         "_ensure_bucket": _call("name"),
         "_error": _call("code message status resource"),
         "_put_object": _call("bucket_name key body headers"),
     },
     "services.secretsmanager": {
         "_resolve": _call("secret_id"),
+    },
+    "services.sts": {
+        "_sessions": READ,
     },
     "services.waf": {
         "_associate_web_acl": _call("data"),
@@ -241,8 +265,11 @@ class Modules:
     app: Any
     iam_actions: Any
     iam_evaluator: Any
+    lambda_runtime: Any
     persistence: Any
     responses: Any
+    sigv4: Any
+    acm: Any
     alb: Any
     cloudformation: Any
     changesets: Any
@@ -255,9 +282,11 @@ class Modules:
     ecr: Any
     ecs: Any
     iam: Any
+    lambda_svc: Any
     rds: Any
     s3: Any
     secretsmanager: Any
+    sts: Any
     waf: Any
 
 

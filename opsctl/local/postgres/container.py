@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterable
 
-from opsctl.local.postgres.files import HBA, INITDB, MAJOR, MASTERS, ServerFiles, masters_file
+from opsctl.local.postgres.files import HBA, INITDB, MAJOR, ServerFiles
 from opsctl.local.tasks.container_engine import ContainerEngine
 from opsctl.local.tasks.spawner import Spawner
 
 IMAGE = f"docker.io/library/postgres:{MAJOR}-alpine"
 _HOME = "/var/lib/postgresql"  # the image's own volume, which belongs to its user postgres
-_ACCESS = "/etc/opsctl"
 # The cluster is made beside its place and moved there, so that an interrupted run leaves none behind.
 _SCRIPT = f"""set -e
 cd {_HOME}
@@ -28,7 +26,9 @@ if [ ! -e data/PG_VERSION ]; then
   mv new data
 fi
 unset POSTGRES_PASSWORD
-exec postgres -D {_HOME}/data -c hba_file={_ACCESS}/pg_hba.conf "$@"
+cat >data/pg_hba.conf <<'END'
+{HBA}END
+exec postgres -D {_HOME}/data "$@"
 """
 
 
@@ -47,19 +47,10 @@ class ContainerCluster:
         self._engine.make_volume(self._name)
         self._files.make_password()
 
-    def write_access(self, masters: Iterable[str]) -> None:
-        """Names, no secrets: the image's user has to read them."""
-        folder = self._files.access
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
-        for name, text in (("pg_hba.conf", HBA), (MASTERS, masters_file(masters))):
-            (folder / name).write_text(text, encoding="utf-8")
-            (folder / name).chmod(0o644)
-
     def start(self, settings: list[str]) -> subprocess.Popen[bytes]:
         options = [
             "--user", "postgres", "--entrypoint", "sh", "--shm-size", "256m", "--security-opt", "label=disable",
-            "--volume", f"{self._name}:{_HOME}", "--volume", f"{self._files.access}:{_ACCESS}:ro",
+            "--volume", f"{self._name}:{_HOME}",
         ]  # fmt: skip
         command, environment = self._engine.run_command(
             self._name,

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from opsctl.local.state import StateDir, write_bytes
+from opsctl import private
+from opsctl.local.state import StateDir
 
 MAJOR = 18
 SUPERUSER = "opsctl_superuser"
-MASTERS = "opsctl_masters"  # a file beside pg_hba.conf: one role name a line
-HBA = f"""# Written by opsctl at every start. Masters and opsctl's superuser by password, all other roles by trust.
-host  all  @{MASTERS}  127.0.0.1/32  scram-sha-256
-host  all  @{MASTERS}  ::1/128       scram-sha-256
-host  all  all          127.0.0.1/32  trust
-host  all  all          ::1/128       trust
+HBA = """# Written by opsctl at every start. Loopback is every user's, so every role needs its password.
+host  all  all  127.0.0.1/32  scram-sha-256
+host  all  all  ::1/128       scram-sha-256
 """
 INITDB = (
     "-U", SUPERUSER, "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
 )  # fmt: skip
-
-
-def masters_file(masters: Iterable[str]) -> str:
-    """The roles that need their password."""
-    return "".join(f'"{name}"\n' for name in sorted({SUPERUSER, *masters}))
 
 
 @dataclass(frozen=True)
@@ -40,11 +32,6 @@ class ServerFiles:
     def data(self) -> Path:
         """Its cluster, unless a volume holds it."""
         return self.state.path / self.name
-
-    @property
-    def access(self) -> Path:
-        """Who may log in, for a server in a container."""
-        return self.state.path / f"{self.name}.access"
 
     @property
     def password(self) -> Path:
@@ -63,4 +50,4 @@ class ServerFiles:
     def make_password(self) -> None:
         """A password for a cluster that is about to be made; one that is there stays."""
         if not self.password.exists():
-            write_bytes(self.password, secrets.token_urlsafe(32).encode())
+            private.replace_file(self.password, secrets.token_urlsafe(32).encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Mapping
 
 from opsctl.local import ports
 from opsctl.local.postgres.container import ContainerCluster
@@ -87,6 +88,19 @@ class Servers:
             self._save()
         if server:
             server.delete()
+
+    def let_in(self, port: int, role: str) -> str | None:
+        """A password for a role of the server at this port, as `roles.let_in` says; None where there is no server."""
+        server = next((each for each in self._all() if each.port == port), None)
+        return server.let_in(role) if server else None
+
+    def login(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What a process with this environment needs besides to log in as its role."""
+        host, port, role = (environment.get(name, "") for name in ("PGHOST", "PGPORT", "PGUSER"))
+        if host != ports.LOOPBACK or not port.isdecimal() or environment.get("PGPASSWORD"):
+            return {}
+        password = self.let_in(int(port), role)
+        return {"PGPASSWORD": password} if password else {}
 
     def _all(self) -> list[PostgresServer]:
         with self._lock:

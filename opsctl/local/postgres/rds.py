@@ -211,7 +211,6 @@ class DbInstances:
             raise ValueError(f"The local PostgreSQL does not run: {server.failure or 'see its log'}")
         name, password = instance["MasterUsername"], instance["_MasterUserPassword"]
         ensure_master(server, Master(db_id, name, password, instance["_opsctl_database"] or None))
-        server.require_password({name})
         instance["Endpoint"].update(Address=LOOPBACK, Port=server.port)
 
     def _describe_as_replica(self, db_id: str, instance: Json, source_id: str) -> None:
@@ -238,7 +237,6 @@ class DbInstances:
         server = self._servers.of(arn)
         if server:
             drop_master(server, db_id)
-            server.require_password(set())
             self._servers.release(arn)
 
     def _wrap_delete_call(self) -> None:

@@ -1,9 +1,8 @@
 """A real PostgreSQL server on loopback, kept running by the emulator: what the emulated RDS hands out.
 
-Logins are as on RDS as far as a server without TLS can go. opsctl's own superuser (used here alone) and the masters
-of DB instances need their passwords (SCRAM); every other role is trusted, from loopback only, which stands in for
-IAM tokens and is why the service accepts `DB_AUTH=trust` for a loopback host only. There is no Unix socket: socket
-paths are limited to 107 bytes and a state directory may be deep.
+Every role logs in by its password (SCRAM): opsctl's own superuser (used here alone), the masters of DB instances, and
+those of the application (`roles`). There is no Unix socket: socket paths are limited to 107 bytes and a state directory
+may be deep.
 
 NOTE: databases have the built-in C.UTF-8 collation, which sorts by code point; RDS's default sorts by language
 rules.
@@ -17,12 +16,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.errors import OpsctlError
 from opsctl.local.logs import tail
 from opsctl.local.ports import LOOPBACK
+from opsctl.local.postgres import roles
 from opsctl.local.postgres.files import SUPERUSER, ServerFiles
 from opsctl.local.postgres.wheel import PostgresError
 from opsctl.local.procs import ProcessId
@@ -54,10 +54,6 @@ class Cluster(Protocol):
         """See to it that there is data, and that no other server uses it."""
         ...
 
-    def write_access(self, masters: Iterable[str]) -> None:
-        """Write down who may log in; a running server reads it again at SIGHUP."""
-        ...
-
     def start(self, settings: list[str]) -> subprocess.Popen[bytes]:
         """Start the server as a child, which passes signals on to it."""
         ...
@@ -82,7 +78,6 @@ class PostgresServer:
         self._child: subprocess.Popen[bytes] | None = None
         self._ready = threading.Event()
         self._lock = threading.RLock()
-        self._masters: set[str] = set()
         self._deleted = False
 
     @property
@@ -129,6 +124,10 @@ class PostgresServer:
             for path in (self._files.password, self._files.record):
                 path.unlink(missing_ok=True)
 
+    @property
+    def _superuser_password(self) -> str:
+        return self._files.password.read_text(encoding="ascii")
+
     @contextlib.contextmanager
     def connect(self, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:
         """A cursor of opsctl's superuser, each statement its own transaction (CREATE DATABASE needs that)."""
@@ -136,7 +135,7 @@ class PostgresServer:
 
         connection = psycopg2.connect(
             host=LOOPBACK, port=self.port, user=SUPERUSER, dbname=database, connect_timeout=5,
-            password=self._files.password.read_text(encoding="ascii"), application_name="opsctl-local",
+            password=self._superuser_password, application_name="opsctl-local",
         )  # fmt: skip
         try:
             connection.autocommit = True
@@ -145,21 +144,15 @@ class PostgresServer:
         finally:
             connection.close()
 
-    def require_password(self, masters: set[str]) -> None:
-        """Make these roles log in by password; the rest of the world stays `trust`."""
-        with self._lock:
-            if masters == self._masters:
-                return
-            self._masters = set(masters)
-            self._cluster.write_access(masters)
-            if self._child is not None and self._child.poll() is None:
-                self._child.send_signal(signal.SIGHUP)
+    def let_in(self, role: str) -> str | None:
+        """See `roles.let_in`."""
+        with self.connect() as cursor:
+            return roles.let_in(cursor, role, self._superuser_password)
 
     # -- parts -------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         self._cluster.prepare()
-        self._cluster.write_access(self._masters)
         settings = [f"{name}={value}" for name, value in {**_SETTINGS, "port": str(self.port)}.items()]
         self._child = self._cluster.start([part for each in settings for part in ("-c", each)])
         process = ProcessId.of(self._child.pid)

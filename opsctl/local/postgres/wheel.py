@@ -7,11 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 from opsctl.errors import OpsctlError
-from opsctl.local.postgres.files import HBA, INITDB, MAJOR, MASTERS, ServerFiles, masters_file
+from opsctl.local.postgres.files import HBA, INITDB, MAJOR, ServerFiles
 from opsctl.local.procs import MARKER
 from opsctl.local.tasks.spawner import Spawner
 
@@ -46,10 +45,7 @@ class WheelCluster:
         if not (self._files.data / "PG_VERSION").exists():
             self._initialise()
         self._refuse_other_major()
-
-    def write_access(self, masters: Iterable[str]) -> None:
         (self._files.data / "pg_hba.conf").write_text(HBA, encoding="utf-8")
-        (self._files.data / MASTERS).write_text(masters_file(masters), encoding="utf-8")
 
     def start(self, settings: list[str]) -> subprocess.Popen[bytes]:
         data = self._files.data

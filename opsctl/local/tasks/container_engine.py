@@ -110,25 +110,35 @@ class ContainerEngine:
         self._run("volume", "rm", "--force", name)
 
     def remove_all(self, registry: str) -> None:
-        """Remove containers, volumes, and the images that were pulled from `registry`."""
+        """Remove containers, volumes, the images that were pulled from `registry`, and the login there."""
         self.end_all()
         for name in self._volumes():
             self.call("volume", "rm", "--force", name)
         listed = self.call("images", "--digests", "--format", "{{.Repository}}@{{.Digest}}").splitlines()
         for name in {each for each in listed if each.startswith(f"{registry}/")}:
             self.call("rmi", name)
+        self._run("logout", registry)
 
     def has_image(self, name: str) -> bool:
         return self._run("image", "inspect", "--format", "{{.Id}}", name).returncode == 0
 
-    def pull(self, name: str) -> None:
-        """Fetch an image; a registry on loopback is spoken to without TLS, as docker does by itself."""
-        loopback = self.command != "docker" and name.startswith("127.")
-        self.call("pull", "--quiet", *(["--tls-verify=false"] if loopback else []), name)
+    def log_in(self, registry: str, password: str) -> None:
+        """Log in as ECR has one do it; the engine keeps the login where it keeps its user's others."""
+        self.call(
+            "login", "--username", "AWS", "--password-stdin", *self._without_tls(registry), registry, stdin=password
+        )
 
-    def call(self, *arguments: str) -> str:
+    def pull(self, name: str) -> None:
+        """Fetch an image."""
+        self.call("pull", "--quiet", *self._without_tls(name), name)
+
+    def _without_tls(self, name: str) -> list[str]:
+        """A registry on loopback is spoken to without TLS, as docker does by itself."""
+        return ["--tls-verify=false"] if self.command != "docker" and name.startswith("127.") else []
+
+    def call(self, *arguments: str, stdin: str = "") -> str:
         """Run the program to its end. Raises EngineError with what it said."""
-        done = self._run(*arguments)
+        done = self._run(*arguments, stdin=stdin)
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
             raise EngineError(f"`{self.command} {arguments[0]}` failed: {said[-1]}", detail=tuple(said[:-1]))
@@ -141,11 +151,11 @@ class ContainerEngine:
     def _volumes(self) -> list[str]:
         return self.call("volume", "ls", "--quiet", "--filter", f"label={self._label}").split()
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
                 [self.command, *arguments], capture_output=True, text=True, encoding="utf-8", errors="replace",
-                check=False, env=dict(self.environment), cwd="/", stdin=subprocess.DEVNULL, timeout=600,
+                check=False, env=dict(self.environment), cwd="/", input=stdin, timeout=600,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EngineError(f"`{self.command} {arguments[0]}` can't be run: {error}.") from error

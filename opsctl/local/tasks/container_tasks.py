@@ -40,18 +40,22 @@ def options_of(definition: Mapping[str, Any], container: Mapping[str, Any]) -> t
 
 
 class ContainerImages:
-    """See `engine.Images`. An ECR address leads to the emulator's registry on loopback, `registry`."""
+    """See `engine.Images`. An ECR address leads to the emulator's registry on loopback, `registry`, which asks for
+    `password`.
+    """
 
     def __init__(
         self,
         engine: ContainerEngine,
         registry: str,
+        password: str,
         *,
         digest_of_tag: Callable[[str], str],
         not_found: type[Exception],
     ) -> None:
         self._engine = engine
         self._registry = registry
+        self._password = password
         self._digest_of_tag = digest_of_tag
         self._not_found = not_found
 
@@ -75,6 +79,8 @@ class ContainerImages:
         """Pull it, unless it is there: a name with digest is always the same image."""
         local = self.local_name(name)
         if "@" not in name or not self._engine.has_image(local):
+            if local != name:
+                self._engine.log_in(self._registry, self._password)
             self._engine.pull(local)
 
 

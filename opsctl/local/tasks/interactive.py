@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from opsctl import private
 from opsctl.errors import OpsctlError
 from opsctl.local.state import StateDir
 from opsctl.local.tasks.container import LABEL, ContainerSettings, Launch, process_environment
@@ -49,7 +50,7 @@ def run(
         directory=state.tasks / run_id[:16],
     )
     start = start_of(image)
-    (launch.directory / "tmp").mkdir(parents=True)
+    private.make_folder(launch.directory / "tmp")
     try:
         return subprocess.run(
             start.words(words), env=process_environment(launch, state, start, image), cwd=image / start.folder,

@@ -61,8 +61,9 @@ def _drop_root(own: list[Path]) -> None:
     if enter_user_namespace(user):
         return
     for each in own:
-        # The state directory is closed to others; its owner's command only has to get through it.
-        each.parent.chmod(each.parent.stat().st_mode | stat.S_IXOTH)
+        # The state directory and .opsctl are closed to others; their owner's command only has to get through them.
+        for folder in (each.parent, each.parent.parent):
+            folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
         for path in (each, *each.rglob("*")):
             os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
     os.setgroups([])

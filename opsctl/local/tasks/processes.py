@@ -42,6 +42,7 @@ from opsctl.local.tasks.container import (
     Runner,
     process_environment,
 )
+from opsctl.local.tasks.credentials import TaskCredentials
 from opsctl.local.tasks.engine import Images, NotFound
 from opsctl.local.tasks.images import find_snapshot, start_of
 from opsctl.local.tasks.spawner import Spawner
@@ -135,6 +136,8 @@ class ProcessContainers:
         settings_of: SettingsOf,
         fail_pull: Callable[[str], NoReturn],
         wait_database: Callable[[], object],
+        database_login: Callable[[Mapping[str, str]], Mapping[str, str]],
+        credentials: TaskCredentials,
     ) -> None:
         self._state = state
         self._runner = runner
@@ -142,6 +145,8 @@ class ProcessContainers:
         self._settings_of = settings_of
         self._fail_pull = fail_pull
         self._wait_database = wait_database
+        self._database_login = database_login
+        self._credentials = credentials
         self._all: dict[str, ProcessContainer] = {}
         self._crashes: dict[str, int] = {}
         self._closed = False
@@ -175,14 +180,17 @@ class ProcessContainers:
             self._runner.require(image)
         except Exception as error:
             self._fail_pull(str(error))
-        launch = self._prepare(image, command or (), options)
         self._wait_database()
+        launch = self._prepare(image, command or (), options)
         time.sleep(pause_after(self._crashes.get(launch.family, 0)))
-        container = self._spawn(launch)
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._credentials.open(launch.environment))
+            container = self._spawn(launch)
+            ended = stack.pop_all()
         self._all[container.id] = container
         threading.Thread(
             target=self._watch,
-            args=(container, launch.family, time.monotonic()),
+            args=(container, launch.family, time.monotonic(), ended),
             daemon=True,
             name=f"opsctl-wait-{container.id[:8]}",
         ).start()
@@ -208,11 +216,12 @@ class ProcessContainers:
         container_id = secrets.token_hex(32)
         labels: Mapping[str, str] = options.get("labels") or {}
         settings = self._settings_of(labels)
+        environment: Mapping[str, str] = options.get("environment") or {}
         return Launch(
             id=container_id,
             image=image,
             command=command,
-            environment=options.get("environment") or {},
+            environment={**environment, **self._database_login(environment)},
             labels=labels,
             settings=settings,
             address=free_address(settings.ports),
@@ -243,8 +252,9 @@ class ProcessContainers:
             launch.id, launch.directory, launch.address, launch.labels, launch.settings, child, invocation.end
         )
 
-    def _watch(self, container: ProcessContainer, family: str, started: float) -> None:
-        code = container.wait()["StatusCode"]
+    def _watch(self, container: ProcessContainer, family: str, started: float, ended: contextlib.ExitStack) -> None:
+        with ended:
+            code = container.wait()["StatusCode"]
         container.kill()
         quick = code != 0 and time.monotonic() - started < 30 and not container.stopping
         self._crashes[family] = self._crashes.get(family, 0) + 1 if quick else 0

@@ -29,7 +29,7 @@ PROXIES = {"HTTP_PROXY": NOWHERE, "http_proxy": NOWHERE, "HTTPS_PROXY": NOWHERE,
 
 def identity(machine: Machine) -> str:
     machine.aws.answers[""] = WHO
-    aws = Aws("us-east-1", Endpoint(machine.aws.url, "000000000000"))
+    aws = Aws("us-east-1", Endpoint(machine.aws.url, "000000000000", "secret"))
     return aws.in_region("sa-east-1").identity().account_id
 
 
@@ -72,6 +72,6 @@ def test_what_the_emulators_registry_refuses_is_a_sentence(machine: Machine) -> 
     digest = snapshot_image(source, Start(), machine.home)
     refused = '{"__type": "ImageTagAlreadyExistsException", "message": "The tag is taken"}'
     machine.aws.answers[""] = Answer(400, refused, {"Content-Type": "application/x-amz-json-1.1"})
-    aws = Aws("us-east-1", Endpoint(machine.aws.url, "000000000000"))
+    aws = Aws("us-east-1", Endpoint(machine.aws.url, "000000000000", "secret"))
     with pytest.raises(AwsError, match="PutImage failed: The tag is taken"), translated():
         push_image(aws.client("ecr"), root=machine.home, repository="salaries", tag="content-1", digest=digest)

@@ -54,7 +54,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     local = LocalTarget(tmp_path_factory.mktemp("emulator"))
     found = local.ensure_started(lambda _: None)
     try:
-        yield Endpoint(found.endpoint_url, found.access_key)
+        yield Endpoint(found.endpoint_url, local.key.id, local.key.secret)
     finally:
         local.reset()
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from opsctl.local.procs import ProcessId
 from opsctl.local.settings import LocalSettings
@@ -36,6 +39,12 @@ class Sandbox:
             name,  # type: ignore[call-overload]
             endpoint_url=self.endpoints.endpoint_url,
             region_name=self.endpoints.region,
-            aws_access_key_id=self.endpoints.access_key,
-            aws_secret_access_key=self.endpoints.secret_key,
+            aws_access_key_id=self.target.key.id,
+            aws_secret_access_key=self.target.key.secret,
         )
+
+    def signed(self, host: str, path: str, service: str) -> dict[str, str]:
+        """Headers of a signed GET under this Host."""
+        request = AWSRequest("GET", f"http://{host}{path}", headers={"Host": host})
+        SigV4Auth(Credentials(self.target.key.id, self.target.key.secret), service, "us-east-1").add_auth(request)
+        return {name: str(value) for name, value in request.headers.items()}

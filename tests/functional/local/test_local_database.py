@@ -166,6 +166,14 @@ def connected(stack: dict[str, str], **options: Any) -> Iterator[Any]:
         connection.close()
 
 
+def app_login(sandbox: Sandbox, stack: dict[str, str]) -> dict[str, str]:
+    """How the owner of the state logs in as the application's role."""
+    return {
+        "user": "app_user",
+        "password": sandbox.target.database_login(int(stack["Port"]), "app_user")["PGPASSWORD"],
+    }
+
+
 def test_it_lets_a_custom_resource_connect_as_the_master(stack: dict[str, str]) -> None:
     assert stack["InitUser"] == "opsctl_admin"
 
@@ -199,8 +207,10 @@ def test_it_asks_masters_and_the_superuser_for_a_password(stack: dict[str, str],
         pass
 
 
-def test_it_trusts_other_roles_on_loopback(stack: dict[str, str]) -> None:
-    with connected(stack, user="app_user") as cursor:
+def test_it_lets_in_a_role_without_a_password_by_the_one_that_opsctl_keeps(
+    sandbox: Sandbox, stack: dict[str, str]
+) -> None:
+    with connected(stack, **app_login(sandbox, stack)) as cursor:
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == ("app_user",)
 
@@ -272,15 +282,16 @@ def test_it_gives_a_second_instance_a_server_of_its_own(sandbox: Sandbox, stack:
 
     sandbox.kill(sandbox.target.status().emulator_pid)
     sandbox.target.ensure_started()
-    with connected(second, user="app_user") as cursor:
+    login = app_login(sandbox, second)
+    with connected(second, **login) as cursor:
         cursor.execute("SELECT 1")
     cloudformation.delete_stack(StackName="second")
 
     assert settle(cloudformation, "second") in ("GONE", "DELETE_COMPLETE"), reasons(cloudformation, "second")
-    with pytest.raises(psycopg2.OperationalError), connected(second, user="app_user"):
+    with pytest.raises(psycopg2.OperationalError), connected(second, **login):
         pass
     assert not (sandbox.target.state.path / "postgres-2").exists()
-    with connected(stack, user="app_user") as cursor:
+    with connected(stack, **app_login(sandbox, stack)) as cursor:
         cursor.execute("SELECT 1")
 
 
@@ -317,8 +328,7 @@ def test_it_drops_what_the_instance_made_and_nothing_else(sandbox: Sandbox, stac
     rds.delete_db_instance(DBInstanceIdentifier=stack["Db"], FinalDBSnapshotIdentifier="last")
 
     assert "last" in [each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]]
-    with pytest.raises(psycopg2.OperationalError, match="does not exist"), connected(stack, user="app_user"):
-        pass
+    assert sandbox.target.database_login(int(stack["Port"]), "app_user") == {}
     db = {"Engine": "postgres", "MasterUsername": "opsctl_admin", "MasterUserPassword": "x", "DBName": "salaries"}
     body = {
         "Resources": {"Db": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot", "Properties": db}},

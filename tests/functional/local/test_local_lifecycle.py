@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 import socket
@@ -21,6 +20,7 @@ from opsctl.local.settings import LocalSettings, LocalTargetError
 from opsctl.local.target import LocalTarget
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.stacks import Template, deploy, outputs, settle
+from tests.functional.local.strangers import status
 
 pytestmark = pytest.mark.emulator
 
@@ -197,11 +197,12 @@ def test_it_counts_calls_by_kind(sandbox: Sandbox) -> None:
     "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
 )
 def test_it_does_not_answer_web_pages(sandbox: Sandbox, headers: dict[str, str]) -> None:
-    connection = http.client.HTTPConnection(sandbox.endpoints.endpoint_url.removeprefix("http://"), timeout=10)
+    """Not even what is signed, as a link to an object may be."""
+    address, path = sandbox.endpoints.endpoint_url.removeprefix("http://"), "/?Action=ListTopics&Version=2010-03-31"
+    signed = sandbox.signed(headers.get("Host", address), path, "sns")
 
-    connection.request("GET", "/?Action=ListTopics&Version=2010-03-31", headers=headers)
-
-    assert connection.getresponse().status == 403
+    assert status(address, "GET", path, signed) == (403 if "Host" in headers else 200)
+    assert status(address, "GET", path, signed | headers) == 403
 
 
 def slow_template(version: str, seconds: int) -> Template:

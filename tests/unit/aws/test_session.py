@@ -11,7 +11,7 @@ from opsctl.errors import ExitCode
 
 
 def test_an_emulator_gets_its_url_and_the_account_number_as_access_key() -> None:
-    aws = Aws("eu-west-1", Endpoint("http://127.0.0.1:4566", "000000000042"))
+    aws = Aws("eu-west-1", Endpoint("http://127.0.0.1:4566", "000000000042", "secret"))
     made = aws.client("s3")
     assert made.meta.endpoint_url == "http://127.0.0.1:4566"
     assert made.meta.region_name == "eu-west-1"
@@ -37,7 +37,7 @@ def test_a_client_is_made_once() -> None:
 
 
 def test_another_region_keeps_the_endpoint_and_the_same_region_is_itself() -> None:
-    endpoint = Endpoint("http://127.0.0.1:4566", "1")
+    endpoint = Endpoint("http://127.0.0.1:4566", "1", "secret")
     aws = Aws("sa-east-1", endpoint)
     assert aws.in_region("sa-east-1") is aws
     other = aws.in_region("us-east-1")
@@ -68,7 +68,7 @@ def test_an_unknown_profile_is_refused_before_any_call(monkeypatch: pytest.Monke
 def test_an_endpoint_where_nobody_listens_is_tried_again_and_then_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
-    aws = Aws("us-east-1", Endpoint("http://127.0.0.1:9", "1"))
+    aws = Aws("us-east-1", Endpoint("http://127.0.0.1:9", "1", "secret"))
     with pytest.raises(AwsError, match="can't be reached") as caught:
         aws.cloudformation.stacks()
     assert caught.value.exit_code == ExitCode.FAILED

@@ -45,7 +45,7 @@ def test_jobs_are_a_table_with_commands_as_a_shell_takes_them() -> None:
 
 def test_what_only_records_is_wrapped_and_named_whole() -> None:
     kinds = [f"AWS::Service{number}::Resource: " + "nothing of it is done " * 4 for number in range(12)]
-    ends = LocalEndpoints("http://127.0.0.1:4566", "1" * 12, "us-east-1", "key", "secret", "127.0.0.1", 5432)
+    ends = LocalEndpoints("http://127.0.0.1:4566", "1" * 12, "us-east-1", "127.0.0.1", 5432)
     text = local_text(LocalStatus(True, Path(), ends, 1, 2, (), (), 0.0, tuple(kinds), "processes", ()))
     assert max(len(line) for line in text.splitlines()) <= 80
     recorded = text.partition("without effect here:\n")[2]

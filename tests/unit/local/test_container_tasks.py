@@ -15,7 +15,7 @@ from tests.unit.local.launches import launch
 DIGEST = "sha256:" + "a" * 64
 ECR = f"000000000000.dkr.ecr.us-east-1.amazonaws.com/salaries@{DIGEST}"
 ENGINE = ContainerEngine("podman", StateDir(Path("/state")), {"PATH": "/bin", "HOME": "/home/me"})
-IMAGES = ContainerImages(ENGINE, "127.0.0.1:24000", digest_of_tag=lambda _: DIGEST, not_found=LookupError)
+IMAGES = ContainerImages(ENGINE, "127.0.0.1:24000", "password", digest_of_tag=lambda _: DIGEST, not_found=LookupError)
 
 
 def test_it_passes_on_how_a_task_is_locked_down() -> None:

@@ -42,3 +42,11 @@ def test_what_was_asked_for_or_runs_already_counts_first(tmp_path: Path) -> None
     settle(state, "processes", lambda _: None)
     kept = target(tmp_path, "dockerfile: Dockerfile").local
     assert (kept.runtime, kept.settings.runtime) == ("processes", None)
+
+
+def test_what_opsctl_keeps_is_closed_to_others_by_whatever_command_comes_first(tmp_path: Path) -> None:
+    kept = tmp_path / ".opsctl"
+    kept.mkdir()
+    kept.chmod(0o777)
+    target(tmp_path, "python: '3.13'")
+    assert kept.stat().st_mode & 0o777 == 0o700

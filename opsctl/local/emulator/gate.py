@@ -1,0 +1,121 @@
+"""What stands before ministack: who may ask what, and the few questions that are opsctl's own to answer.
+
+| path | who may |
+|---|---|
+| `/_opsctl/…` | opsctl, by a proof that is derived from the target's key |
+| `/v2/…` of the registry | an engine, with ECR's login |
+| `/v2/credentials/…` | a task, with the token that ECS gave it |
+| `/v4/…`, `/_ministack/cfn-response/…` | whoever was told the random path: a task, a custom resource |
+| everything else | who signs it with a key of the target |
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+from opsctl.local.emulator.asgi import Receive, Scope, Send, headers_of, raw_path, read_body, with_body
+from opsctl.local.emulator.guard import refusal
+from opsctl.local.emulator.names import IssuedNames
+from opsctl.local.emulator.request import Request
+from opsctl.local.emulator.seams import Modules
+from opsctl.local.emulator.signatures import Refusal, Verifier
+from opsctl.local.keys import Keys
+from opsctl.local.state import Json
+from opsctl.local.tasks.credentials import TaskCredentials
+
+Answer = Callable[[Scope], Awaitable[tuple[int, Json]]]
+
+# Whoever knows one was told. Nothing but the path gets through, so that nothing else is asked under its cover.
+_TOLD = {"GET": re.compile(r"/v4/[\w-]{40,}(/\w+)*"), "PUT": re.compile(r"/_ministack/cfn-response/[0-9a-f-]{36}")}
+_HARMLESS = ("host", "content-length", "content-type")
+
+
+class Gate:
+    """An ASGI application in front of ministack's; `answer` is asked what stands under `/_opsctl/`."""
+
+    def __init__(
+        self,
+        modules: Modules,
+        keys: Keys,
+        verifier: Verifier,
+        tasks: TaskCredentials,
+        names: IssuedNames,
+        answer: Answer,
+    ) -> None:
+        self._app = modules.app
+        self._own = keys.own
+        self._verifier = verifier
+        self._tasks = tasks
+        self._names = names
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = headers_of(scope)
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif reason := refusal(headers, self._names.answers):
+            await self._app._send_response(send, 403, {"Content-Type": "text/plain"}, f"{reason}\n".encode())
+        else:
+            await self._admit(scope, headers, receive, send)
+
+    async def _admit(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        path, authorization = scope["path"], headers.get("authorization", "")
+        if path.startswith("/_opsctl/"):
+            asked = raw_path(scope) + (f"?{query}" if (query := scope["query_string"].decode("latin-1")) else "")
+            known = self._own.proves(authorization, scope["method"], asked, time.time())
+            await self._send_json(send, *(await self._answer(scope) if known else _unknown()))
+        elif path.startswith("/v2/credentials/"):
+            found = self._tasks.answer(path, authorization)
+            await self._send_json(send, *((200, found) if found else _unknown()))
+        elif self._app._is_ecr_registry_path(path):
+            await self._admit_engine(scope, authorization, receive, send)
+        elif (told := _TOLD.get(scope["method"])) and told.fullmatch(path):
+            raw = [(name, value) for name, value in scope["headers"] if name.decode("latin-1").lower() in _HARMLESS]
+            await self._app.app({**scope, "headers": raw, "query_string": b""}, receive, send)
+        else:
+            await self._admit_signed(scope, headers, receive, send)
+
+    async def _admit_engine(self, scope: Scope, authorization: str, receive: Receive, send: Send) -> None:
+        login = base64.b64encode(f"AWS:{self._own.registry_password}".encode()).decode()
+        if _same(authorization, f"Basic {login}"):
+            await self._app.app(scope, receive, send)
+        else:
+            error = {"code": "UNAUTHORIZED", "message": "authentication required"}
+            await self._send_json(send, 401, {"errors": [error]}, {"WWW-Authenticate": 'Basic realm="opsctl local"'})
+
+    async def _admit_signed(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        body = await read_body(receive)
+        if body is None:
+            return
+        raw_query = scope["query_string"].decode("utf-8", "replace")
+        request = Request(scope["method"], raw_path(scope), raw_query, headers, body)
+        if refused := self._verifier.refusal(request):
+            await self._refuse(request, scope["path"], refused, send)
+            return
+        admitted, query = self._verifier.admitted(request)
+        raw = [(name.encode("latin-1"), value.encode()) for name, value in admitted.items()]
+        await self._app.app({**scope, "headers": raw, "query_string": query.encode()}, with_body(body, receive), send)
+
+    async def _refuse(self, request: Request, path: str, refused: Refusal, send: Send) -> None:
+        """In the form of the service that was meant."""
+        service = self._app.detect_service(request.method, path, request.headers, request.query)
+        answer = self._app._credential_failure(service, "", str(uuid.uuid4()), refused, request.headers)
+        await self._app._send_response(send, 403, *answer[1:])
+
+    async def _send_json(self, send: Send, status: int, value: Json, headers: dict[str, str] | None = None) -> None:
+        plain = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}
+        await self._app._send_response(send, status, plain, json.dumps(value).encode())
+
+
+def _unknown() -> tuple[int, Json]:
+    return 403, {"message": "Not with what stands in Authorization."}
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(), wanted.encode())

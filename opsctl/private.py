@@ -1,0 +1,70 @@
+"""Files that no other user of this machine may read, whatever the umask: those in `.opsctl` and `~/.aws`.
+
+Standard library only: the local target imports this on its fast path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Literal
+
+UMASK = 0o077
+"""For a process all of whose files are private."""
+
+Mode = Literal["w", "a"]
+
+_FLAGS = {"w": os.O_TRUNC, "a": os.O_APPEND}
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made with those above it that are missing, 0700 each. One that was there stays as it is."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def open_file(path: Path, mode: Mode) -> IO[bytes]:
+    """The file, opened to be written from its start or at its end, 0600 also when it was there with another mode."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _FLAGS[mode], 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, f"{mode}b")
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a file there in one step: a reader or a `kill -9` sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open_file(temporary, "w") as file:
+            file.write(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def tighten(folder: Path, *, but: frozenset[str] = frozenset()) -> None:
+    """Take others' rights from a folder and all in it; of those called as in `but`, from the folder alone."""
+    for path in (folder, *_below(folder, but)):
+        close(path)
+
+
+def close(path: Path) -> None:
+    """Take others' rights from a file or folder, if it is there; what lies in a folder is out of their reach then."""
+    with contextlib.suppress(OSError):  # gone by now, or another user's, who has to see to it
+        mode = path.lstat().st_mode
+        if mode & _OTHERS and not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+
+
+def _below(folder: Path, but: frozenset[str]) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        yield from (Path(place, name) for name in (*folders, *files))
+        folders[:] = [name for name in folders if name not in but]
