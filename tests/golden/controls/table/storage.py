@@ -193,7 +193,7 @@ CONTROLS: tuple[Control, ...] = (
                 REPOSITORY,
                 "LifecyclePolicy/LifecyclePolicyText",
                 matches(
-                    rf'"tagPrefixList": \[\s*"{name}-r"\s*\],\s*"countType": "imageCountMoreThan",\s*"countNumber": 30'
+                    rf'"tagPrefixList": \[\s*"{name}-r"\s*\],\s*"countType": "imageCountMoreThan",\s*"countNumber": 100000'
                 ),
                 on=on,
             )
