@@ -13,6 +13,7 @@ import pytest
 
 from opsctl.aws.session import Aws, Endpoint
 from opsctl.aws.tags import TagTakenError
+from opsctl.config.models import Images
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.image import PublishedImage
@@ -25,6 +26,7 @@ from opsctl.images.registry import MANIFEST
 from opsctl.images.workshop import BASE_VARIABLE
 from opsctl.local.target import LocalTarget
 from opsctl.operate.built_image import BuiltImage
+from opsctl.operate.image_checks import CheckedImage
 from opsctl.operate.image_source import image_source
 from opsctl.operate.repositories import repository_of
 from opsctl.operate.target import Target, Workspace
@@ -193,6 +195,29 @@ def test_what_was_pushed_before_is_compared_with_what_was_built_under_its_name(t
     target.workshop.store.name("v7", image(target.workshop.store, seed=2), engine="native")
     with pytest.raises(TagTakenError, match=foreign):
         image_source(target, "v7").plan(ACCOUNT)
+
+
+def test_a_tag_of_a_release_is_resolved_by_its_record(target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign, recorded = taken(target, "dev-r12"), "sha256:" + "5" * 64
+    asked: list[tuple[str, int]] = []
+
+    def record(_: Target, environment: str, number: int) -> str:
+        asked.append((environment, number))
+        return recorded
+
+    monkeypatch.setattr("opsctl.operate.image_checks.released_digest", record)
+    assert image_source(target, "dev-r12").plan(ACCOUNT).digest == recorded != foreign
+    assert asked == [("dev", 12)]
+
+
+@pytest.mark.parametrize("images", [{"verify": "alias/images"}, {"promoted_from": "hml"}])
+@pytest.mark.parametrize("tag", [None, "v7"])
+def test_what_an_environment_asks_of_images_is_asked_of_each(
+    images: dict[str, str], tag: str | None, target: EmulatedTarget
+) -> None:
+    env = target.env.model_copy(update={"images": Images.model_validate(images)})
+    asking = EmulatedTarget(target.workspace, env, target.configured, target.endpoint)
+    assert isinstance(image_source(asking, tag), CheckedImage)
 
 
 def test_a_checkout_without_its_assets_is_told_before_anything_is_done(target: EmulatedTarget) -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.models import Environment
-from opsctl.deploy.image import ImageRefusedError
+from opsctl.deploy.image import ImageMissingError, ImageRefusedError
 from opsctl.deploy.plan import ImagePlan
 from opsctl.deploy.release import Release
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, UsageError
 from opsctl.images.push import push
 from opsctl.images.signing import SignatureError
-from opsctl.operate.image import run_sign
+from opsctl.operate.image import Elsewhere, run_push, run_sign
 from opsctl.operate.image_checks import CheckedImage, check_image, released_digest
 from tests.functional.images.samples import image, new_store
 from tests.functional.images.servers import PASSWORD, USER, Registry
@@ -135,6 +135,27 @@ def test_only_what_the_key_signed_is_taken(protected: Registry, tmp_path: Path) 
     prd.aws.kms.key = THEIRS
     with pytest.raises(SignatureError, match="another key"):
         check_image(prd, digest)
+
+
+def test_a_push_to_the_environments_repository_signs(protected: Registry, tmp_path: Path) -> None:
+    prd = target(tmp_path, protected, "checks/push", verify=KEY)
+    store = prd.workshop.store
+    made = store.name("v1", image(store, layers=1, size=500), engine="native")
+    prd.workshop.find = store.find
+    elsewhere = Elsewhere(f"{protected.host}/checks/elsewhere", USER, PASSWORD)
+    assert not run_push(prd, tag="v1", elsewhere=elsewhere, emit=lambda _: None).signed
+    assert run_push(prd, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None).signed
+    check_image(prd, made.digest)
+
+
+def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="prd has no KMS key to sign with"):
+        run_sign(target(tmp_path, verify="images.pub"), None, lambda _: None)
+
+
+def test_an_image_that_is_not_there_is_not_signed(protected: Registry, tmp_path: Path) -> None:
+    with pytest.raises(ImageMissingError, match="There is no image checks/none:v1"):
+        run_sign(target(tmp_path, protected, "checks/none", verify=KEY), None, lambda _: None)
 
 
 def test_a_public_key_may_lie_beside_the_configuration(protected: Registry, tmp_path: Path) -> None:

@@ -193,7 +193,8 @@ CONTROLS: tuple[Control, ...] = (
                 REPOSITORY,
                 "LifecyclePolicy/LifecyclePolicyText",
                 matches(
-                    rf'"tagPrefixList": \[\s*"{name}-r"\s*\],\s*"countType": "imageCountMoreThan",\s*"countNumber": 100000'
+                    rf'"tagPrefixList": \[\s*"{name}-r"\s*\],\s*"countType": "imageCountMoreThan",'
+                    r'\s*"countNumber": 100000\b'
                 ),
                 on=on,
             )
