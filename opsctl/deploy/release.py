@@ -1,7 +1,7 @@
 """What was deployed: one numbered record per release, in the artifact bucket, newest also under `current`.
 
 Records say what a release ran. Its tag in the registry, `ENV-rNUMBER`, only keeps the image: ECR lets whoever may push
-write any tag (PutImage has no condition for it), so nothing is decided by what a tag says. [Service Authorization, ECR]
+write any tag (PutImage has no condition for it), so a tag decides nothing. [aws/containers-roadmap#2749]
 """
 
 from __future__ import annotations
