@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ _MANIFESTS = [
 
 
 _SCAN_SECONDS = 600.0
+_BATCH = 100  # images of one BatchDeleteImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,22 @@ class Ecr:
         except AwsError as error:
             if error.aws_code != "ImageAlreadyExistsException":
                 raise
+
+    def remove_tags(self, repository: str, tags: Sequence[str], *, registry: str | None = None) -> None:
+        """Take tags away; an image that loses its last one is deleted. A tag that is not there is no error."""
+        owner = {"registryId": registry} if registry else {}
+        for start in range(0, len(tags), _BATCH):
+            images = [{"imageTag": tag} for tag in tags[start : start + _BATCH]]
+            with translated():
+                answer = self._client.batch_delete_image(repositoryName=repository, imageIds=images, **owner)
+            # Answered with 200, like a success.
+            for failure in answer.get("failures", []):
+                if failure.get("failureCode") != "ImageNotFound":
+                    raise AwsError(
+                        f"{repository}:{failure.get('imageId', {}).get('imageTag')} could not be removed: "
+                        f"{failure.get('failureReason')}.",
+                        aws_code=str(failure.get("failureCode", "")),
+                    )
 
     def annotations(self, repository: str, digest: str, *, registry: str | None = None) -> dict[str, str]:
         """What the builder of an image noted in its manifest."""

@@ -17,6 +17,8 @@ _MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 _CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
 
+# Of an object that is read into memory; what a task writes there is no reason to run out of it.
+_LARGEST = 512 * 1024 * 1024
 # The metadata key of an object's SHA-256. The service's tasks read and write the same one in the dataset bucket.
 DIGEST = "sha256"
 
@@ -41,11 +43,14 @@ class S3:
         try:
             with translated():
                 answer = self._client.get_object(Bucket=bucket, Key=key)
-                return StoredObject(body=answer["Body"].read(), etag=answer["ETag"])
+                body = answer["Body"].read(_LARGEST + 1)
         except AwsError as error:
             if error.aws_code in _MISSING:
                 return None
             raise
+        if len(body) > _LARGEST:
+            raise AwsError(f"s3://{bucket}/{key} has more than {_LARGEST:,} bytes.", aws_code="ObjectTooLarge")
+        return StoredObject(body=body, etag=answer["ETag"])
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether the object is there."""

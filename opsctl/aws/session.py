@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.functions import Functions
     from opsctl.aws.guardduty import GuardDuty
+    from opsctl.aws.kms import Kms
     from opsctl.aws.load_balancers import LoadBalancers
     from opsctl.aws.logs import Logs
     from opsctl.aws.parameters import Parameters
@@ -182,6 +183,12 @@ class Aws:
         from opsctl.aws.functions import Functions
 
         return Functions(self.client("lambda"))
+
+    @cached_property
+    def kms(self) -> Kms:
+        from opsctl.aws.kms import Kms
+
+        return Kms(self.client("kms"))
 
     @cached_property
     def guardduty(self) -> GuardDuty:

@@ -111,7 +111,7 @@ class _Loader:
             environment = self._environment(name, block)
             if environment is not None:
                 environments[name] = environment
-        for name, problem in sharing.repositories(environments):
+        for name, problem in (*sharing.repositories(environments), *sharing.promotions(environments)):
             self._add(blocks[name], problem.path, problem.what, problem.fix)
         default = self._default(root, list(blocks))
         if self._issues:

@@ -188,6 +188,31 @@ class Ecs(Section):
     )
 
 
+class Images(Section):
+    """Which images an environment runs, beside that they are there."""
+
+    verify: str | None = Field(
+        None,
+        pattern=r"^(alias/[A-Za-z0-9/_-]{1,250}|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[A-Za-z0-9/_-]{1,250}"
+        r"|(?!/|arn:|alias/)(?!.*\.\.)[A-Za-z0-9._/-]{1,200}\.(pem|pub))$",
+        description="Run only what this key signed: a KMS key (alias/NAME or ARN; ECC_NIST_P256, SIGN_VERIFY), or the "
+        "file of a PEM public key beside environments.yaml.",
+    )
+    promoted_from: Slug | None = Field(
+        None, description="Run only what a release of this environment ran, by its release records."
+    )
+
+    @property
+    def kms_key(self) -> str | None:
+        """The key of `verify` when KMS has it, which can sign as well."""
+        return self.verify if self.verify is not None and self.verify.startswith(("alias/", "arn:")) else None
+
+    @property
+    def key_region(self) -> str | None:
+        """The region in an ARN; None where it goes without saying."""
+        return self.verify.split(":")[3] if self.verify is not None and self.verify.startswith("arn:") else None
+
+
 class AlbAccessLogs(Section):
     """Access logs of the load balancer, in a bucket of their own."""
 
@@ -238,6 +263,7 @@ class Environment(Section):
     nat: Nat = Nat()
     rds: Rds = Rds()
     ecs: Ecs = Ecs()
+    images: Images = Images()
     observability: Observability = Observability()
     # Its key is also the short name of its stack.
     site: SiteAddress = Field(SiteAddress(), alias="dashboard")

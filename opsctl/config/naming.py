@@ -22,6 +22,11 @@ MIGRATIONS_ANNOTATION = "dev.opsctl.migrations"
 """Written by builds, read by deploys: which migrations an image brings."""
 
 
+def signature_tag(digest: str) -> str:
+    """The tag that a registry has an image's signature under. [sigstore/cosign, SIGNATURE_SPEC.md]"""
+    return f"{digest.replace(':', '-')}.sig"
+
+
 def stack_name(env: Environment, stack: str) -> str:
     """`{env}-{service}-{stack}-{client}`; the bootstrap stack belongs to account and region, not to an environment.
 

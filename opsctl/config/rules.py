@@ -301,6 +301,26 @@ def name_lengths(env: Environment) -> Iterator[Problem]:
         )
 
 
+def images(env: Environment) -> Iterator[Problem]:
+    """What is built on a deploy must be signed by it, and was never run elsewhere before."""
+    if not env.ecs.build_on_deploy or env.target == "local":
+        return
+    if env.images.promoted_from is not None:
+        yield Problem(
+            ("images", "promoted_from"),
+            f"what {env.name} builds on a deploy never ran in {env.images.promoted_from}",
+            "Set ecs.build_on_deploy to false, or remove it.",
+            (("ecs", "build_on_deploy"),),
+        )
+    if env.images.verify is not None and env.images.kms_key is None:
+        yield Problem(
+            ("images", "verify"),
+            "a deploy that builds has to sign, and a public key can't",
+            "Write a KMS key, or set ecs.build_on_deploy to false.",
+            (("ecs", "build_on_deploy"),),
+        )
+
+
 def local_repository(env: Environment) -> Iterator[Problem]:
     """Each local target is an account of its own, in which nobody else could make the repository."""
     if env.target == "local" and not env.ecs.manage_repository:
@@ -321,5 +341,5 @@ def local_name(env: Environment) -> Iterator[Problem]:
 
 RULES: tuple[Rule, ...] = (
     subnets_fit, zones_are_distinct, egress, image_tag, https, domains, database, connections, role_names,
-    observability, tags, name_lengths, local_name, local_repository, *application_rules.RULES,
+    observability, tags, name_lengths, local_name, local_repository, images, *application_rules.RULES,
 )  # fmt: skip

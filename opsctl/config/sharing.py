@@ -40,6 +40,49 @@ def repositories(environments: dict[str, Environment]) -> Iterator[tuple[str, Pr
             )
 
 
+def promotions(environments: dict[str, Environment]) -> Iterator[tuple[str, Problem]]:
+    """An environment that takes another's releases can read its records, and finds their images."""
+    path = ("images", "promoted_from")
+    for env in environments.values():
+        named = env.images.promoted_from
+        if named is None or env.target == "local":
+            continue
+        other = environments.get(named)
+        if other is None or other.target == "local" or other is env:
+            others = ", ".join(name for name, each in environments.items() if each.target == "aws" and each is not env)
+            yield env.name, Problem(path, f"`{named}` is no other environment on AWS", f"Write one of {others}.")
+        elif other.ecs.repository_name != env.ecs.repository_name:
+            yield (
+                env.name,
+                Problem(
+                    path,
+                    f"{named} runs images of the repository `{other.ecs.repository_name}`, and {env.name} of "
+                    f"`{env.ecs.repository_name}`",
+                    "Give both the same ecs.repository_name.",
+                ),
+            )
+        elif len({env.account_id, other.account_id} - {None}) == 2:
+            yield (
+                env.name,
+                Problem(
+                    path,
+                    f"the release records of {named} lie in account {other.account_id}, where {env.name} reads nothing",
+                    "Use images.verify: a signature is read across accounts.",
+                ),
+            )
+        elif env.name in _before(env, environments):
+            yield env.name, Problem(path, f"{env.name} and {named} wait for each other", "Remove it from the first.")
+
+
+def _before(env: Environment, environments: dict[str, Environment]) -> set[str]:
+    """The environments that have to run an image before this one may."""
+    found, following = set[str](), env.images.promoted_from
+    while following is not None and following not in found:
+        found.add(following)
+        following = environments[following].images.promoted_from if following in environments else None
+    return found
+
+
 def _foreign_builders(envs: list[Environment], owner: Environment) -> Iterator[tuple[str, Problem]]:
     """Whoever builds on deploy pushes, and the other accounts may only pull."""
     for env in envs:

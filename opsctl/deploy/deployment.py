@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.cloudformation import Stack
+from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.deploy import planner
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.countdown import answer_limits
 from opsctl.deploy.diagnose import function_failure, service_failure
 from opsctl.deploy.durations import Stopwatch
-from opsctl.deploy.events import Emit, Emitter, Progress, silent
+from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -346,7 +347,17 @@ class Deployment:
             seconds=self._learned(),
         )
         self._releases.record(found)
+        self._tidy(plan.image)
         return found.number
+
+    def _tidy(self, image: ImagePlan) -> None:
+        """Let go of what older releases ran; another account's repository lets us tag, but not delete."""
+        if image.account != self._situation.account():
+            return
+        try:
+            self._releases.tidy(image)
+        except AwsError as error:
+            self._emit(Note(f"Images of old releases were not let go: {error.message}"))
 
     def _learned(self) -> dict[str, float]:
         """How long AWS takes here, as this deploy and those before it saw; on this machine nothing says that."""

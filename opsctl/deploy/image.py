@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from opsctl.aws.tags import BuiltHere, settled
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Emit
 from opsctl.deploy.plan import ImagePlan
-from opsctl.errors import OpsctlError
+from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
@@ -19,6 +20,13 @@ class ImageMissingError(OpsctlError):
     """The tag to deploy is not in the registry."""
 
     code = "image-missing"
+
+
+class ImageRefusedError(OpsctlError):
+    """An image is there, and the environment does not run it."""
+
+    code = "image-refused"
+    exit_code = ExitCode.AWS_REFUSED
 
 
 class ImageSource(Protocol):
@@ -53,6 +61,8 @@ class PublishedImage:
     """An image that somebody pushed before: `ecs.image_tag`, `--image-tag` or the commit names it.
 
     `own_migrations` are the checkout's, given when the tag is the checkout's: images of other tools tell nothing.
+    `built_here` is what this checkout has under the tag; `released`, the digest in the record of the release that the
+    tag is called after.
     """
 
     registry: Ecr
@@ -63,10 +73,16 @@ class PublishedImage:
     owner_account: str | None = None
     commit: str = ""
     own_migrations: str = ""
+    built_here: BuiltHere | None = None
+    released: str | None = None
 
     @cached_property
     def _digest(self) -> str | None:
-        return self.registry.digest(self.repository, self.tag, registry=self.owner_account)
+        if self.released is not None:
+            return self.released
+        there = self.registry.digest(self.repository, self.tag, registry=self.owner_account)
+        tag = settled(self.repository, self.tag, there, self.built_here)
+        return there if tag == self.tag else self.registry.digest(self.repository, tag, registry=self.owner_account)
 
     @cached_property
     def migrations(self) -> str:

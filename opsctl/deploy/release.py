@@ -1,15 +1,27 @@
-"""What was deployed: one numbered record per release, in the artifact bucket, newest also under `current`."""
+"""What was deployed: one numbered record per release, in the artifact bucket, newest also under `current`.
+
+Records say what a release ran. Its tag in the registry, `ENV-rNUMBER`, only keeps the image: ECR lets whoever may push
+write any tag (PutImage has no condition for it), so a tag decides nothing. [aws/containers-roadmap#2749]
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
+
+from opsctl.config.naming import signature_tag
+from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.s3 import S3
     from opsctl.deploy.plan import ImagePlan
+
+KEPT_RELEASES = 30
+"""Releases whose images stay, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,36 @@ class Release:
 
 def current(store: S3, bucket: str, environment: str) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
-    stored = store.get(bucket, f"releases/{environment}/current.json")
+    return _read(store, bucket, f"{_folder(environment)}/current.json")
+
+
+def numbered(store: S3, bucket: str, environment: str, number: int) -> Release | None:
+    """The record of one release; None where there is none that can be read."""
+    return _read(store, bucket, f"{_folder(environment)}/{number:06}.json")
+
+
+def kept(store: S3, bucket: str, environment: str) -> Iterator[Release]:
+    """The releases whose images stay, newest first."""
+    last = current(store, bucket, environment)
+    newest = last.number if last is not None else 0
+    for number in range(newest, max(newest - KEPT_RELEASES, 0), -1):
+        found = numbered(store, bucket, environment, number)
+        if found is not None:
+            yield found
+
+
+def release_number(tag: str, environment: str) -> int | None:
+    """The release that a tag of this environment's releases names; None for any other tag."""
+    found = re.fullmatch(rf"{re.escape(environment)}-r([1-9]\d*)(?:-[0-9a-f]{{12}})?(?:\.sig)?", tag)
+    return int(found[1]) if found else None
+
+
+def _folder(environment: str) -> str:
+    return f"releases/{environment}"
+
+
+def _read(store: S3, bucket: str, key: str) -> Release | None:
+    stored = store.get(bucket, key)
     if stored is None:
         return None
     try:
@@ -60,19 +101,46 @@ class Releases:
         self.number = self.last.number + 1 if self.last else 1
 
     def tag(self, plan: ImagePlan, digest: str) -> None:
-        """Tag the image after the release before anything runs it, so that the lifecycle policy keeps it.
+        """Tag image and signature after the release before anything runs them, so that the lifecycle keeps both.
 
-        A deploy that failed after this point left its tag, which can't be moved: the next number is free then.
+        A tag that somebody else took can't be moved: then the digest's beginning is part of it.
         """
-        while known := self._ecr.digest(plan.repository, self._tag, registry=plan.account):
-            if known == digest:
-                return
-            self.number += 1
-        self._ecr.add_tag(plan.repository, digest, self._tag, registry=plan.account)
+        name = f"{self._environment}-r{self.number}"
+        if self._ecr.digest(plan.repository, name, registry=plan.account) not in {None, digest}:
+            name = f"{name}-{digest[7:19]}"
+        self._give(plan, name, digest)
+        signature = self._ecr.digest(plan.repository, signature_tag(digest), registry=plan.account)
+        if signature is not None:
+            self._give(plan, f"{name}.sig", signature)
 
-    @property
-    def _tag(self) -> str:
-        return f"{self._environment}-r{self.number}"
+    def _give(self, plan: ImagePlan, tag: str, digest: str) -> None:
+        there = self._ecr.digest(plan.repository, tag, registry=plan.account)
+        if there is None:
+            self._ecr.add_tag(plan.repository, digest, tag, registry=plan.account)
+        elif there != digest:
+            raise OpsctlError(
+                f"{plan.repository}:{tag} is {there[:19]}, which no deploy of {self._environment} put there, so "
+                f"nothing would keep {digest[:19]} from the lifecycle.",
+                code="release-tag-taken",
+                exit_code=ExitCode.AWS_REFUSED,
+                hint="Find out who pushed it (CloudTrail, PutImage), remove the tag, and deploy again.",
+            )
+
+    def tidy(self, plan: ImagePlan) -> None:
+        """Take release tags of this environment from all images that none of its newest releases ran.
+
+        What has no tag left, or none of a release, is the lifecycle's to drop. Raises AwsError.
+        """
+        ran = {each.digest for each in kept(self._s3, self._bucket, self._environment)}
+        ours = {
+            tag: image.digest
+            for image in self._ecr.images(plan.repository, registry=plan.account)
+            for tag in image.tags
+            if release_number(tag, self._environment) is not None
+        }
+        stay = {tag for tag, digest in ours.items() if digest in ran}
+        gone = sorted(tag for tag in ours if tag.removesuffix(".sig") not in stay)
+        self._ecr.remove_tags(plan.repository, gone, registry=plan.account)
 
     def applied(self, database: str) -> set[str]:
         """Migrations that earlier releases brought to this database; none of one that was made again since."""
@@ -81,6 +149,6 @@ class Releases:
     def record(self, release: Release) -> None:
         """Write the numbered record first, so that `current` never names one that is not there."""
         body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
-        folder = f"releases/{self._environment}"
+        folder = _folder(self._environment)
         self._s3.put(self._bucket, f"{folder}/{release.number:06}.json", body)
         self._s3.put(self._bucket, f"{folder}/current.json", body)

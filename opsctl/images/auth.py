@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from opsctl.images.answer import Answer
 
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+# What may stand in a header [RFC 9110, token68]: a line's end would begin another one.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Authenticator:
         login = self._credentials()
         kind, _, rest = challenge.strip().partition(" ")
         if kind.lower() != "bearer":
-            return login.basic if login and not login.identity_token else None
+            known = kind.lower() in {"basic", ""}
+            return login.basic if known and login and not login.identity_token else None
         given = dict(_PARAMETER.findall(rest))
         realm, wanted = (
             given.get("realm", ""),
@@ -105,7 +108,7 @@ class Authenticator:
 def _token(body: bytes) -> str | None:
     try:
         values = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     found = values.get("token") or values.get("access_token") if isinstance(values, dict) else None
-    return str(found) if found else None
+    return found if isinstance(found, str) and _TOKEN.fullmatch(found) else None

@@ -5,30 +5,34 @@ from __future__ import annotations
 import re
 import sys
 import tarfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from gzip import GzipFile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from opsctl.images.errors import BuildError
+from opsctl.images.limits import ANSWER_LIMIT, Bounded, tar_stream, whole
 from opsctl.images.listener import ByteCounter, Listener
 from opsctl.images.names import ImageName
 from opsctl.images.registry import INDEX, INDEXES, MANIFEST, Manifest, Opener
 from opsctl.images.store import Descriptor, ImageStore, platform_name
 
 if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdFile
+    from compression.zstd import ZstdError, ZstdFile
 else:
-    from backports.zstd import ZstdFile
+    from backports.zstd import ZstdError, ZstdFile
 
 _DOCKER_LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.docker.image.rootfs.diff.tar.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
     "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
 }
+GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 KEPT_FILES = ("etc/passwd", "etc/group")
 """Files of a base that are read, not only seen."""
 _PYTHON = re.compile(r"usr/(?:local/)?bin/python3\.(\d+)")
@@ -83,7 +87,7 @@ class Base:
                     _apply(paths, path)
                     if path in KEPT_FILES and member.isfile():
                         stream = archive.extractfile(member)
-                        files[path] = stream.read() if stream else b""
+                        files[path] = whole(stream, path) if stream else b""
         return frozenset(paths), {path: data for path, data in files.items() if path in paths}
 
     def open(self, layer: Descriptor) -> AbstractContextManager[tarfile.TarFile]:
@@ -93,14 +97,18 @@ class Base:
 
 @contextmanager
 def open_layer(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
-    """A layer as a tar stream, however it is compressed: gzip, zstd or not at all."""
+    """A layer as a tar stream, to be read once from its start, however it is compressed: gzip, zstd or not at all."""
     path = store.blob(layer.digest)
-    if layer.media_type.endswith("zstd"):
-        with ZstdFile(path) as stream, tarfile.open(fileobj=stream) as archive:
-            yield archive
-    else:
-        with tarfile.open(path, "r:*") as archive:
-            yield archive
+    with path.open("rb") as packed:
+        start = packed.read(4)
+        packed.seek(0)
+        unpacked = ZstdFile(packed) if start == _ZSTD else GzipFile(fileobj=packed) if start[:2] == GZIP else packed
+        stream = Bounded(unpacked, f"A layer of {layer.size:,} bytes", packed=path.stat().st_size)
+        try:
+            with tar_stream(stream) as archive:
+                yield archive
+        except (tarfile.TarError, EOFError, OSError, zlib.error, ZstdError) as error:
+            raise BuildError(f"A layer can't be unpacked ({error}).", code="image-damaged") from error
 
 
 def pins_base(dockerfile: Path) -> bool:
@@ -134,8 +142,13 @@ def fetch_base(store: ImageStore, name: ImageName, platform: str, opener: Opener
     cached = _Fetcher(store, name, opener, listener)
     digest, manifest = cached.manifest(platform)
     values = manifest.json()
-    config = Descriptor.from_dict(values["config"])
-    layers = [Descriptor.from_dict(each) for each in values["layers"]]
+    try:
+        config = Descriptor.from_dict(values["config"])
+        layers = [Descriptor.from_dict(each) for each in values["layers"]]
+    except (KeyError, TypeError) as error:
+        raise BuildError(f"{name} names no configuration and layers.", code="image-damaged") from error
+    if config.size > ANSWER_LIMIT:
+        raise BuildError(f"The configuration of {name} has {config.size:,} bytes.", code="answer-too-long")
     cached.blobs([config, *layers])
     return Base(
         name, platform, digest, store.json(config.digest),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -18,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
+from opsctl.images.base import GZIP
 from opsctl.images.errors import BuildError
 from opsctl.images.layers import compress
+from opsctl.images.limits import Bounded, whole
 from opsctl.images.listener import Listener, Silent
 from opsctl.images.names import ImageName
 from opsctl.images.native import notes_of
@@ -148,10 +151,10 @@ def run_shown(command: list[str], listener: Listener) -> tuple[int, tuple[str, .
 
 def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mapping[str, str]) -> Descriptor:
     """Store an image that `docker save` (or podman, buildah) wrote, its layers compressed, with `notes` on it."""
-    with tarfile.open(archive) as tar:
+    with tarfile.open(archive, "r:") as tar:
         try:
-            image = json.loads(_member(tar, "manifest.json").read())[0]
-            config = _member(tar, image["Config"]).read()
+            image = json.loads(whole(_member(tar, "manifest.json"), "manifest.json"))[0]
+            config = whole(_member(tar, image["Config"]), "The configuration")
             known = store.layers_by_content()  # compressing is most of the work when little has changed
             layers = [
                 known.get(content) or _layer(store, _member(tar, name), content)
@@ -165,9 +168,11 @@ def import_archive(store: ImageStore, archive: Path, platform: str, notes: Mappi
 
 def _layer(store: ImageStore, stream: IO[bytes], content: str) -> Descriptor:
     """Store a layer whose plain bytes have the digest `content`; docker with containerd saves compressed ones."""
-    packed = stream.read(2) == b"\x1f\x8b"
+    packed = stream.read(2) == GZIP
+    size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    layer = compress(store, cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if packed else stream)
+    plain = Bounded(gzip.GzipFile(fileobj=stream) if packed else stream, "A layer", packed=size if packed else 0)
+    layer = compress(store, cast("IO[bytes]", plain))
     if layer.diff_id != content:
         raise ValueError(f"a layer is {layer.diff_id[:19]} instead of {content[:19]}")
     return layer.descriptor

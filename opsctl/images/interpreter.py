@@ -103,22 +103,43 @@ def _unpack(archive: tarfile.TarFile, root: Path) -> None:
     """What an interpreter needs of a layer. Nothing is written outside `root`, through links neither."""
     for member in archive:
         name = clean(member.name)
-        if not any(name == wanted or name.startswith(f"{wanted}/") for wanted in _WANTED) or ".." in name.split("/"):
+        if member.name.startswith("/") or ".." in name.split("/"):
+            raise _leads_out(member.name)
+        if not any(name == wanted or name.startswith(f"{wanted}/") for wanted in _WANTED):
             continue
         target = root / name
         if not target.parent.resolve().is_relative_to(root.resolve()):
-            raise BuildError(f"The base image holds {name}, which leads out of it.")
+            raise _leads_out(name)
         if target.name.startswith(".wh."):
-            gone = target.with_name(target.name.removeprefix(".wh."))
+            hidden = target.name.removeprefix(".wh.")
+            if hidden in {"", ".", ".."}:
+                raise _leads_out(name)
+            gone = target.with_name(hidden)
             shutil.rmtree(gone) if gone.is_dir() and not gone.is_symlink() else gone.unlink(missing_ok=True)
         elif member.isdir():
             target.mkdir(parents=True, exist_ok=True)
         elif member.issym():
-            _link(target, _inside(root, target, member.linkname))
+            _link(target, _inside(root, target, _within(name, member.linkname)))
         elif member.islnk():
-            _link(target, os.path.relpath(root / clean(member.linkname), target.parent))
+            _link(target, os.path.relpath(root / clean(_within(name, f"/{member.linkname}")), target.parent))
         elif member.isfile():
             _write(archive, member, target)
+        else:
+            raise BuildError(f"The base image holds {name}, which is a device or a pipe.", code="image-unsafe")
+
+
+def _within(name: str, link: str) -> str:
+    """A link's text, when it doesn't climb higher than the root that it lies in."""
+    depth = 0 if link.startswith("/") else name.count("/")
+    for part in link.split("/"):
+        depth += {"": 0, ".": 0, "..": -1}.get(part, 1)
+        if depth < 0:
+            raise _leads_out(f"{name} → {link}")
+    return link
+
+
+def _leads_out(name: str) -> BuildError:
+    return BuildError(f"The base image holds {name}, which leads out of it.", code="image-unsafe")
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:

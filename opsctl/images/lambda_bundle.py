@@ -26,6 +26,7 @@ from typing import Literal, assert_never
 
 import opsctl
 from opsctl.errors import OpsctlError
+from opsctl.images.limits import check_zip
 from opsctl.paths import certificates
 
 Target = Literal["aws", "local"]
@@ -187,6 +188,7 @@ def _locked_wheel(store: Path, locked: set[str]) -> Path | None:
 
 def _wheel_files(wheel: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(wheel) as archive:
+        check_zip(archive, wheel.name, wheel.stat().st_size)
         return {name: archive.read(name) for name in archive.namelist() if _belongs(name.rpartition("/")[2])}
 
 

@@ -13,7 +13,7 @@ _DOCKER_HUB_API = "registry-1.docker.io"
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REGISTRY = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ImageName:
         if registry == DOCKER_HUB and "/" not in repository:
             repository = f"library/{repository}"
         fits = _REGISTRY.fullmatch(registry) and _REPOSITORY.fullmatch(repository)
-        if not fits or (digest and not _DIGEST.fullmatch(digest)):
+        if not fits or (digest and not DIGEST.fullmatch(digest)):
             raise UsageError(f"`{text}` is not the name of an image.", hint="Write one such as registry/name:tag.")
         if tag:
             check_tag(tag)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from opsctl.images.errors import RegistryError
+from opsctl.aws.tags import BuiltHere, settled
 from opsctl.images.listener import ByteCounter, Listener, Silent
 from opsctl.images.registry import Repository
-from opsctl.images.store import Descriptor, ImageStore
+from opsctl.images.store import ENGINE, Descriptor, ImageStore
 from opsctl.images.upload import Blob, StoppedError, Uploader
 
 _WORKERS = 4
@@ -19,7 +19,9 @@ _WORKERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push did. `sent` and `present` count layers and configs; `size` is the bytes sent."""
+    """What a push did. `sent` and `present` count layers and configs; `size` is the bytes sent. `signed`: a signature
+    went with it.
+    """
 
     image: str
     tag: str
@@ -29,6 +31,7 @@ class Pushed:
     size: int
     requests: int
     seconds: float
+    signed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -43,19 +46,16 @@ def push(
     *,
     listener: Listener | None = None,
 ) -> Pushed:
-    """Push an image under a tag. One that is there already is left as it is; a tag never moves.
+    """Push an image under a tag, or one that says which it is (`tags.py`) where that one is taken; no tag moves.
 
-    Raises RegistryError; whatever arrived before stays, and is not sent again.
+    Raises RegistryError and TagTakenError; whatever arrived before stays, and is not sent again.
     """
     started = time.monotonic()
-    there = repository.digest(tag)
-    if there is not None and there != image.digest:
-        raise RegistryError(
-            f"{repository.name.repository}:{tag} is {there[:19]}… in the registry, and this image is "
-            f"{image.digest[:19]}…: a tag never moves, because somebody may run it.",
-            code="tag-taken",
-            hint="Push under another --tag.",
-        )
+    ours, there = built_here(image), repository.digest(tag)
+    own = settled(repository.name.repository, tag, there, ours)
+    if own != tag:
+        tag, there = own, repository.digest(own)
+        settled(repository.name.repository, tag, there, replace(ours, reproducible=True))
     manifests = store.platforms(image)
     blobs = _blobs(store, manifests)
     missing: list[Blob] = []
@@ -75,6 +75,11 @@ def push(
         requests=repository.transport.requests,
         seconds=time.monotonic() - started,
     )
+
+
+def built_here(image: Descriptor) -> BuiltHere:
+    """An image of the store beside what a registry may hold."""
+    return BuiltHere(image.digest, image.annotations.get(ENGINE, "native") == "native")
 
 
 def _blobs(store: ImageStore, manifests: list[Descriptor]) -> list[Blob]:

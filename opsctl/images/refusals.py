@@ -53,6 +53,6 @@ def reported(answer: Answer) -> tuple[set[str], str]:
         codes = {str(error.get("code", "")) for error in errors}
         words = "; ".join(str(error.get("message") or error.get("code", "")) for error in errors)
         return codes, words
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         text = answer.body[:200].decode(errors="replace").strip()
         return set(), "" if text.startswith("<") else text

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import urllib3
 
 from opsctl.images.answer import Answer
 from opsctl.images.errors import RegistryError
-from opsctl.images.names import ImageName
+from opsctl.images.limits import LAYER_LIMIT
+from opsctl.images.names import DIGEST, ImageName
 from opsctl.images.refusals import refusal
 from opsctl.images.transport import Body, TransientError, Transport
 
@@ -27,7 +28,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES = (INDEX, DOCKER_LIST)
 ACCEPT = ", ".join((INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
 _READ = 1024 * 1024
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PAGES = 1000  # a list of tags that goes on and on is no list
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,7 @@ class Manifest:
 
     def json(self) -> dict[str, Any]:
         """Its content. Raises RegistryError when it holds none."""
-        try:
-            values = json.loads(self.body)
-        except ValueError:
-            values = None
-        if not isinstance(values, dict):
-            raise RegistryError("The registry sent a manifest that is no JSON object.")
-        return values
+        return _object(self.body, "a manifest")
 
 
 class Repository:
@@ -75,7 +70,7 @@ class Repository:
         answer = self.request("HEAD", f"/manifests/{reference}", f"Asking for {reference}", headers={"Accept": ACCEPT})
         if answer.status == 404:
             return None
-        if answer.status == 200 and _DIGEST.fullmatch(answer.headers.get("docker-content-digest", "")):
+        if answer.status == 200 and DIGEST.fullmatch(answer.headers.get("docker-content-digest", "")):
             return answer.headers["docker-content-digest"]
         if answer.status != 200:
             raise refusal(answer, self.name, f"asking for {reference}")
@@ -90,7 +85,7 @@ class Repository:
             if answer.status != 200:
                 raise refusal(answer, self.name, f"reading the manifest {reference}")
             found = Manifest(answer.body, answer.headers.get("content-type", "").split(";")[0].strip() or MANIFEST)
-            said = reference if _DIGEST.fullmatch(reference) else answer.headers.get("docker-content-digest", "")
+            said = reference if DIGEST.fullmatch(reference) else answer.headers.get("docker-content-digest", "")
             if not said or said == found.digest:
                 return found
             backoff.failed(TransientError(f"the manifest has the digest {found.digest}, not {said}"))
@@ -102,23 +97,49 @@ class Repository:
             raise refusal(answer, self.name, f"asking for {digest[:19]}")
         return answer.status == 200
 
+    def blob(self, digest: str, size: int) -> bytes:
+        """A short blob, its size and digest checked."""
+        answer = self.request("GET", f"/blobs/{digest}", f"Fetching {digest[:19]}")
+        if answer.status != 200:
+            raise refusal(answer, self.name, f"fetching {digest[:19]}")
+        found = "sha256:" + hashlib.sha256(answer.body).hexdigest()
+        if (found, len(answer.body)) != (digest, size):
+            raise RegistryError(
+                f"The registry sent {len(answer.body):,} bytes of digest {found[:19]} for {digest[:19]} of {size:,}.",
+                code="registry-digest",
+            )
+        return answer.body
+
     def download(self, digest: str, size: int, target: Path, count: Callable[[int], None]) -> None:
-        """Fetch a blob; what was received before a cut connection is kept, and the digest checked at the end."""
+        """Fetch a blob of this size; what was received before a cut connection is kept. Nothing beyond its size is
+        read, and its digest is checked before it is there.
+        """
+        if not 0 <= size <= LAYER_LIMIT:
+            raise RegistryError(
+                f"{digest[:19]} of {self.name.repository} is said to have {size:,} bytes; more than "
+                f"{LAYER_LIMIT:,} are not fetched.",
+                code="answer-too-long",
+            )
         part = target.with_name(target.name + ".part")
         part.parent.mkdir(parents=True, exist_ok=True)
         backoff = self.transport.backoff(f"Fetching {digest[:19]}")
         part.unlink(missing_ok=True)
+        furthest = 0
         while True:
             try:
-                self._fetch(digest, part, size, count, backoff.succeeded)
+                self._fetch(digest, part, size, count)
                 got = _sha256(part)
                 if got == digest:
                     part.replace(target)
                     return
-                count(-part.stat().st_size)
+                count(-size)
                 part.unlink()
                 backoff.failed(TransientError(f"the bytes have the digest {got}"))
             except TransientError as failure:
+                have = part.stat().st_size if part.exists() else 0
+                if have >= furthest + _READ:  # the same bytes again are no progress
+                    furthest = have
+                    backoff.succeeded()
                 backoff.failed(failure)
 
     def put_manifest(self, reference: str, manifest: Manifest) -> None:
@@ -142,20 +163,21 @@ class Repository:
         """All tags, sorted; none when the repository is not there."""
         found: set[str] = set()
         path: str | None = "/tags/list?n=1000"
-        while path:
+        for _ in range(_PAGES):
+            if path is None:
+                break
             answer = self.request("GET", path, "Listing tags")
             if answer.status == 404:
                 return []
             if answer.status != 200:
                 raise refusal(answer, self.name, "listing tags")
-            found.update(json.loads(answer.body).get("tags") or [])
+            listed = _object(answer.body, "a list of tags").get("tags")
+            found.update(tag for tag in (listed if isinstance(listed, list) else ()) if isinstance(tag, str))
             following = re.match(r'<([^>]+)>;\s*rel="?next', answer.headers.get("link", ""))
             path = urljoin(answer.url, following[1]) if following else None
         return sorted(found)
 
-    def _fetch(
-        self, digest: str, part: Path, size: int, count: Callable[[int], None], progressed: Callable[[], None]
-    ) -> None:
+    def _fetch(self, digest: str, part: Path, size: int, count: Callable[[int], None]) -> None:
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
         with self.transport.stream("GET", self._url(f"/blobs/{digest}"), scope=self._scope, headers=headers) as answer:
@@ -169,9 +191,13 @@ class Repository:
             with part.open("ab" if have else "wb") as stream:
                 try:
                     for piece in answer.stream(_READ):
+                        if stream.tell() + len(piece) > size:
+                            raise RegistryError(
+                                f"The registry sends more of {digest[:19]} than the {size:,} bytes that it has.",
+                                code="answer-too-long",
+                            )
                         stream.write(piece)
                         count(len(piece))
-                        progressed()
                 except (urllib3.exceptions.HTTPError, OSError) as error:
                     raise TransientError(f"{type(error).__name__} after {stream.tell()} of {size} bytes") from error
         if part.stat().st_size < size:
@@ -179,10 +205,19 @@ class Repository:
 
     def _url(self, path: str) -> str:
         if "://" in path:
-            if urlsplit(path).scheme != "https" and urlsplit(self.transport.url).scheme == "https":
-                raise RegistryError(f"The registry sends uploads to {path}, which is not encrypted.")
             return path
         return f"{self.transport.url}{'' if path.startswith('/v2/') else self._root}{path}"
+
+
+def _object(body: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in an answer. Raises RegistryError for anything else, however deep it is."""
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise RegistryError(f"The registry sent {what} that is no JSON object.")
+    return values
 
 
 def _sha256(path: Path) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from opsctl.images.base import clean, open_layer
+from opsctl.images.limits import PACKAGES_LIMIT, whole
 from opsctl.images.store import Descriptor, ImageStore
 
 SPEC = "1.6"
@@ -76,7 +77,7 @@ def _collect(store: ImageStore, manifest: Descriptor) -> dict[str, bytes]:
                     found = {key: data for key, data in found.items() if not f"{key}/".startswith(f"{gone}/")}
                 elif member.isfile() and _names_packages(path):
                     stream = archive.extractfile(member)
-                    found[path] = stream.read() if stream else b""
+                    found[path] = whole(stream, path, PACKAGES_LIMIT) if stream else b""
     return found
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from opsctl.aws.ecr import is_attestation
 from opsctl.images.errors import ImageError
+from opsctl.images.names import DIGEST
 from opsctl.images.registry import INDEX, INDEXES, MANIFEST, Manifest
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -59,12 +60,16 @@ class Descriptor:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Descriptor:
-        """Read it from a manifest."""
-        platform = values.get("platform") or {}
-        return cls(
-            str(values.get("mediaType", "")), str(values["digest"]), int(values["size"]),
-            platform_name(platform) if platform else "", dict(values.get("annotations") or {}),
-        )  # fmt: skip
+        """Read it from a manifest. Raises ImageError: a digest becomes the name of a file."""
+        try:
+            digest, size = str(values["digest"]), int(values["size"])
+            platform = platform_name(values["platform"]) if values.get("platform") else ""
+            notes = dict(values.get("annotations") or {})
+        except (KeyError, TypeError, ValueError, AttributeError):
+            digest, size, platform, notes = "", 0, "", {}
+        if not DIGEST.fullmatch(digest):
+            raise ImageError("A manifest names something that is no digest and size.", code="image-damaged")
+        return cls(str(values.get("mediaType", "")), digest, size, platform, notes)
 
 
 def platform_name(values: Mapping[str, Any]) -> str:

@@ -1,5 +1,8 @@
 """HTTP to a registry: authentication as it asks for it, retries with backoff, redirects without credentials.
 
+Credentials go to the registry's own origin and to the token service that may have them (realms.py): not to where it
+redirects, not to where it has an upload sent, and never in the clear unless the registry is on this machine.
+
 `once` is one try, which raises `TransientError` when another one may succeed; `request` tries again. Uploads use
 `once`, because a layer whose answer was lost must not simply be sent again.
 """
@@ -21,7 +24,9 @@ import urllib3
 from opsctl.images.answer import Answer
 from opsctl.images.auth import Authenticator, Credentials
 from opsctl.images.errors import RegistryError
+from opsctl.images.limits import ANSWER_LIMIT, TOKEN_LIMIT
 from opsctl.images.names import is_loopback
+from opsctl.images.realms import check_realm, check_way, origin
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -32,7 +37,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_WAIT = 20.0
 _LONGEST_RETRY_AFTER = 60.0
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
-_BODY_LIMIT = 8 * 1024 * 1024
 # Bytes that a streamed body is read and written by; the 16 KiB that is the default halves the speed of a layer.
 _BLOCK = 256 * 1024
 
@@ -129,7 +133,7 @@ class Transport:
     ) -> Answer:
         """One try, and a second one when the registry wants to know (again) who asks."""
         with self.stream(method, path, scope=scope, headers=headers, body=body) as response:
-            return _read(response, method, urljoin(self.url, path), "the registry")
+            return _read(response, method, urljoin(self.url, path), "the registry", ANSWER_LIMIT)
 
     @contextmanager
     def stream(
@@ -143,21 +147,23 @@ class Transport:
     ) -> Iterator[BaseHTTPResponse]:
         """The answer with its body unread; statuses are the caller's to judge. Reading may raise urllib3's errors."""
         url = urljoin(self.url, path)
-        used = self._auth.header(scope)
-        response = self._send(method, url, {**(headers or {}), **_own(url, self.url, used)}, body)
-        if response.status == 401:
+        own = origin(url) == origin(self.url)
+        used = self._auth.header(scope) if own else None
+        response = self._send(method, url, {**(headers or {}), **_authorization(used)}, body)
+        # What another host asks for is no question of the registry's.
+        if response.status == 401 and own:
             challenge = response.headers.get("WWW-Authenticate", "")
-            response.drain_conn()
+            _discard(response)
             renewed = self._auth.answer(challenge, scope, refused=used)
             if renewed is not None:
                 if body is not None and not isinstance(body, bytes):
                     body.rewind()
-                response = self._send(method, url, {**(headers or {}), **_own(url, self.url, renewed)}, body)
+                response = self._send(method, url, {**(headers or {}), **_authorization(renewed)}, body)
         for _ in range(5):
             if response.status not in _REDIRECTS or method not in {"GET", "HEAD"}:
                 break
-            url = self._redirected(url, response.headers.get("Location", ""))
-            response.drain_conn()
+            url = urljoin(url, response.headers.get("Location", ""))
+            _discard(response)
             again = {key: value for key, value in (headers or {}).items() if key.lower() != "authorization"}
             response = self._send(method, url, again, None)
         try:
@@ -166,6 +172,7 @@ class Transport:
             response.close()
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> BaseHTTPResponse:
+        check_way(self.url, url)
         with self._lock:
             self.requests += 1
         with _transient(method):
@@ -176,23 +183,16 @@ class Transport:
 
     def _fetch_token(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Answer:
         """A token service's answer: asked outside `request`, since it is not the registry that answers."""
-        if urlsplit(self.url).scheme == "https" and urlsplit(url).scheme != "https":
-            raise RegistryError(f"The registry sends its users to {url}, which is not encrypted.")
+        if headers or form is not None:
+            check_realm(self.url, url)
         method, body = ("GET", None) if form is None else ("POST", urlencode(form).encode())
         sent = dict(headers) if form is None else {**headers, "Content-Type": "application/x-www-form-urlencoded"}
 
         def once() -> Answer:
             with closing(self._send(method, url, sent, body)) as response:
-                return _read(response, method, url, "the token service")
+                return _read(response, method, url, "the token service", TOKEN_LIMIT)
 
         return self._until_answered("Asking for a token", once)
-
-    @staticmethod
-    def _redirected(url: str, location: str) -> str:
-        target = urljoin(url, location)
-        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-            raise RegistryError(f"The registry redirects to {target}, which is not encrypted.")
-        return target
 
 
 @contextmanager
@@ -208,20 +208,29 @@ def _transient(method: str) -> Iterator[None]:
         raise TransientError(f"{method}: {type(error).__name__}: {error}") from error
 
 
-def _read(response: BaseHTTPResponse, method: str, url: str, who: str) -> Answer:
+def _read(response: BaseHTTPResponse, method: str, url: str, who: str, limit: int) -> Answer:
     """The whole answer. Raises TransientError for a status that may be another one in a moment."""
     with _transient(method):
-        data = response.read(_BODY_LIMIT)
+        data = response.read(limit + 1)
+    if len(data) > limit:
+        raise RegistryError(
+            f"The answer of {who} is longer than {limit:,} bytes, so it was not read.", code="answer-too-long"
+        )
     answer = Answer(response.status, _lower(response), data, response.geturl() or url)
     if answer.status in _RETRIED:
         raise TransientError(f"{who} answered {answer.status}", _retry_after(answer.headers))
     return answer
 
 
-def _own(url: str, root: str, header: str | None) -> dict[str, str]:
-    """Credentials go to the registry itself and to nobody it points at."""
-    same = urlsplit(url)[:2] == urlsplit(root)[:2]
-    return {"Authorization": header} if header and same else {}
+def _discard(response: BaseHTTPResponse) -> None:
+    """Read what is left so that the line can be used again, unless that is long."""
+    with _transient("GET"):
+        response.read(TOKEN_LIMIT)
+    response.close()
+
+
+def _authorization(header: str | None) -> dict[str, str]:
+    return {"Authorization": header} if header else {}
 
 
 def _lower(response: BaseHTTPResponse) -> dict[str, str]:

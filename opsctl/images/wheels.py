@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from opsctl.images.caching import whole_folder
 from opsctl.images.errors import BuildError
+from opsctl.images.limits import check_zip
 
 _SECONDS = 600
 # One requirement with the lines that belong to it.
@@ -110,6 +111,7 @@ def unpack(wheels: tuple[Path, ...], site: Path) -> None:
     made: set[Path] = set()
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
+            check_zip(archive, wheel.name, wheel.stat().st_size)
             for info in archive.infolist():
                 target = _place(info.filename)
                 if target is None or info.is_dir():

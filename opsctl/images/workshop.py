@@ -117,7 +117,7 @@ class Workshop:
         check_tag(tag)
         tests = self._service_tests(engine, platforms, listener) if test else None
         content = self.content_key(base, platforms, listener.line)
-        known = self._known(content) if engine == "native" else None
+        known = self.built(content, native=True) if engine == "native" else None
         image = known or self._make(platforms, engine, base, listener)
         manifests = self.store.platforms(image)
         tested = tests.run(manifests[platforms.index(host_platform())], host_platform()) if tests else None
@@ -154,9 +154,10 @@ class Workshop:
             )
         return found
 
-    def _known(self, content: str) -> Descriptor | None:
+    def built(self, content: str, *, native: bool) -> Descriptor | None:
+        """The newest image of this content that is here, of the native engine or of another."""
         for image in self.store.images():
-            same = image.annotations.get(CONTENT) == content and image.annotations.get(ENGINE) == "native"
+            same = image.annotations.get(CONTENT) == content and (image.annotations.get(ENGINE) == "native") == native
             if same and self._whole(image):
                 return image
         return None

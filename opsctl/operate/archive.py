@@ -7,10 +7,12 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl.errors import OpsctlError
+from opsctl.images.limits import check_zip
 from opsctl.operate.publishing import PAGE, is_hashed
 
 _NAME = re.compile(r"(data/)?[0-9a-z][0-9a-z.-]*")
@@ -41,8 +43,9 @@ def unpack(archive: bytes, folder: Path, filename: str = PAGE) -> Unpacked:
 def _bodies(archive: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as found:
+            check_zip(found, "The archive of the site", len(archive))
             bodies = {name: found.read(name) for name in found.namelist()}
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise _strange(str(error)) from error
     names = sorted(name for name in bodies if not _NAME.fullmatch(name))
     if names:

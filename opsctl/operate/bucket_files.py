@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from opsctl.config.nearest import nearest
 from opsctl.errors import OpsctlError, UsageError
+from opsctl.images.limits import gunzipped
 from opsctl.operate.dataset import BUCKET, bucket_of, raw_folder
 from opsctl.operate.deployed import state_of
 from opsctl.operate.raw_files import PREFIX, is_same, raw_files
@@ -101,7 +101,7 @@ def read_rejects(target: Target, release: int | None, out: Path | None) -> dict[
             hint=f"`opsctl dataset releases --env {target.env.name}` lists the releases that are kept; "
             f"`opsctl dataset build --env {target.env.name}` builds from the raw files that are there.",
         )
-    content = gzip.decompress(stored.body)
+    content = gunzipped(stored.body, "The list of rejected rows")
     rows = [{**row, "line": int(row["line"])} for row in csv.DictReader(io.StringIO(content.decode(), newline=""))]
     found = {
         "environment": target.env.name,

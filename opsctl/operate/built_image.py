@@ -1,7 +1,7 @@
 """`build_on_deploy`: the release's image comes from this checkout, and is built and pushed when the registry lacks it.
 
 The registry knows an image by its content as well as by its commit: a commit that changes nothing in the image finds
-the one that is there. A tag that is there is what it is: it never moves and is never built again.
+the one that is there. A tag that is there never moves and is never built again: it has to be what was built here.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from opsctl.aws.tags import settled
 from opsctl.deploy.events import Emit
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.plan import ImagePlan
 from opsctl.images.content import content_tag
-from opsctl.images.push import push
+from opsctl.images.push import built_here, push
+from opsctl.images.store import Descriptor
 from opsctl.images.workshop import Workshop
-from opsctl.operate.image import EventListener, default_engine, platforms_of, repository_of
+from opsctl.operate.image import EventListener, default_engine, platforms_of
+from opsctl.operate.image_checks import sign_image
+from opsctl.operate.repositories import repository_of
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -42,43 +46,56 @@ class BuiltImage:
         return self.target.workshop
 
     @cached_property
-    def _content_tag(self) -> str:
-        platforms = platforms_of(None, self.target)
-        return content_tag(self._workshop.content_key(self._workshop.base(), platforms))
+    def _content(self) -> str:
+        return self._workshop.content_key(self._workshop.base(), platforms_of(None, self.target))
+
+    @cached_property
+    def _built(self) -> Descriptor | None:
+        """What was built here of the checkout as it is now."""
+        shop = self._workshop
+        native = default_engine(self.target) == "native"
+        return shop.built(self._content, native=native) if shop.store.images() else None
+
+    def _there(self, tag: str, owner: str) -> tuple[str, str | None]:
+        """The tag for what was built here, and what the registry has under it. Raises TagTakenError."""
+        ecr, repository = self.target.aws.ecr, self.target.env.ecs.repository_name
+        found = ecr.digest(repository, tag, registry=owner)
+        ours = built_here(self._built) if found is not None and self._built is not None else None
+        own = settled(repository, tag, found, ours)
+        return own, found if own == tag else ecr.digest(repository, own, registry=owner)
 
     def plan(self, account: str) -> ImagePlan:
         """Ask the registry for the tag, then for the content; nothing is built here.
 
-        Raises BuildError when set-up has not been run.
+        Raises BuildError when set-up has not been run, TagTakenError when either is not what was built here.
         """
-        ecr, repository = self.target.aws.ecr, self.target.env.ecs.repository_name
+        repository = self.target.env.ecs.repository_name
         owner = self.target.repository_account or account
-        digest = ecr.digest(repository, self.tag, registry=owner)
-        if digest is None:
-            known = ecr.digest(repository, self._content_tag, registry=owner)
-            uri = image_uri(owner, self.target.env.region, repository, known) if known else None
-            return ImagePlan(owner, repository, self.tag, None, True, uri)
-        uri = image_uri(owner, self.target.env.region, repository, digest)
-        return ImagePlan(owner, repository, self.tag, digest, False, uri)
+        tag, digest = self._there(self.tag, owner)
+        known = digest or self._there(content_tag(self._content), owner)[1]
+        uri = image_uri(owner, self.target.env.region, repository, known) if known else None
+        return ImagePlan(owner, repository, tag, digest, digest is None, uri)
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:
         """Build and push what the registry lacks; content that it has gets the commit as one more tag."""
         if plan.digest is not None:
             return plan.digest
         ecr = self.target.aws.ecr
-        known = ecr.digest(plan.repository, self._content_tag, registry=plan.account)
-        if known is None:
-            known = self._build_and_push(emit)
+        known = self._there(content_tag(self._content), plan.account)[1] or self._build_and_push(emit)
         ecr.add_tag(plan.repository, known, plan.tag, registry=plan.account)
         return known
 
     def _build_and_push(self, emit: Emit) -> str:
         listener = EventListener(emit, "image")
+        image, tag = self._built or self._build(listener), content_tag(self._content)
+        push(self._workshop.store, image, repository_of(self.target, writable=True), tag, listener=listener)
+        sign_image(self.target, image.digest)
+        return image.digest
+
+    def _build(self, listener: EventListener) -> Descriptor:
         shop = self._workshop
-        base = shop.base(None, listener.line)
         built = shop.build(
-            self._content_tag, platforms_of(None, self.target), default_engine(self.target), base, listener
-        )
-        repository = repository_of(self.target, writable=True)
-        push(shop.store, shop.find(built.tag), repository, built.tag, listener=listener)
-        return built.digest
+            content_tag(self._content), platforms_of(None, self.target), default_engine(self.target),
+            shop.base(None, listener.line), listener,
+        )  # fmt: skip
+        return shop.find(built.tag)

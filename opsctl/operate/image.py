@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import urlsplit
 
+from opsctl.aws.tags import BuiltHere, settled
+from opsctl.config.naming import signature_tag
 from opsctl.deploy.events import Emit, LogLine, Progress
-from opsctl.deploy.image import image_uri
+from opsctl.deploy.image import ImageMissingError
 from opsctl.deploy.step import step
 from opsctl.errors import UsageError
-from opsctl.images.auth import RegistryLogin
 from opsctl.images.engines import Engine
-from opsctl.images.logins import stored_login
-from opsctl.images.names import ImageName
+from opsctl.images.names import DIGEST, check_tag
 from opsctl.images.push import Pushed, push
 from opsctl.images.registry import Repository
 from opsctl.images.store import CREATED, ENGINE, REF_NAME
-from opsctl.images.transport import Transport
 from opsctl.images.workshop import Built, Workshop
+from opsctl.operate.image_checks import sign_image
+from opsctl.operate.repositories import other_repository, repository_of
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -99,7 +99,32 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
     with step(emit, "push", f"{tag} to {repository.name.registry}/{repository.name.repository}") as ending:
         pushed = push(shop.store, shop.find(tag), repository, tag, listener=EventListener(emit, "push"))
         ending.changed, ending.text = bool(pushed.sent), pushed.digest[:19]
-    return pushed
+    if elsewhere.repository is not None:
+        return pushed
+    return replace(pushed, signed=sign_image(target, pushed.digest))
+
+
+def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any]:
+    """Sign an image of the environment's repository, by tag or digest, with the KMS key of `images.verify`."""
+    if target.env.images.kms_key is None:
+        raise UsageError(
+            f"{target.env.name} has no KMS key to sign with.", hint="Write one as images.verify in environments.yaml."
+        )
+    repository, reference = repository_of(target), reference or target.project.version.tag
+    digest = reference if DIGEST.fullmatch(reference) else repository.digest(check_tag(reference))
+    if digest is None or repository.digest(digest) is None:
+        raise ImageMissingError(
+            f"There is no image {repository.name.repository}:{reference}.",
+            hint=f"Push it with `opsctl image push --env {target.env.name}`, which signs it.",
+        )
+    found = target.workshop.store.find(reference)
+    if found is not None and digest != found.digest:
+        settled(repository.name.repository, reference, digest, BuiltHere(found.digest, reproducible=True))
+    with step(emit, "sign", f"{reference} with {target.env.images.kms_key}") as ending:
+        ending.changed = sign_image(target, digest)
+        ending.text = digest[:19]
+    image = f"{repository.name.registry}/{repository.name.repository}@{digest}"
+    return {"image": image, "tag": signature_tag(digest), "digest": digest, "signed": ending.changed}
 
 
 def built_here(target: Target) -> list[dict[str, Any]]:
@@ -155,34 +180,6 @@ class EventListener:
     def progress(self, text: str, done: int, total: int) -> None:
         """Bytes so far."""
         self.emit(Progress(self.step, text, done, total, "bytes"))
-
-
-def repository_of(target: Target, *, writable: bool = False) -> Repository:
-    """The environment's own image repository: ECR, or the emulator's."""
-    aws, env = target.aws, target.env
-
-    def login() -> RegistryLogin:
-        answer = aws.ecr.authorization()
-        return RegistryLogin(answer.user, answer.password)
-
-    if aws.endpoint is not None:
-        host = urlsplit(aws.endpoint.url).netloc
-    else:
-        account = target.repository_account or aws.identity().account_id
-        host = image_uri(account, env.region, env.ecs.repository_name, "").partition("/")[0]
-    name = ImageName(host, env.ecs.repository_name)
-    return Repository(name, Transport(name.url, login), push=writable)
-
-
-def other_repository(text: str, user: str | None, password: str | None) -> Repository:
-    """A repository that somebody named; the login is the one given, else the one that this machine keeps."""
-    name = ImageName.parse(text)
-    if name.tag or name.digest:
-        raise UsageError(f"`{text}` names an image, not a repository.", hint="Leave the tag away; --tag says it.")
-    if password is not None and not user:
-        raise UsageError("A password needs a user.", hint="Name one with --username.")
-    login = RegistryLogin(user, password or "") if user else stored_login(name.registry)
-    return Repository(name, Transport(name.url, lambda: login), push=True)
 
 
 def platforms_of(text: str | None, target: Target | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
 from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.release import release_number
 from opsctl.images.names import check_tag
 from opsctl.images.source import tagged_commit
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opsctl.aws.ecr import Ecr
+    from opsctl.aws.tags import BuiltHere
     from opsctl.images.lock import Locked
     from opsctl.local.tasks.images import Source
     from opsctl.operate.target import Target
@@ -32,17 +34,52 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.operate.built_image import BuiltImage  # what builds images takes longer to import
 
-        return BuiltImage(target, tag=tag, commit=tagged_commit(tag))
-    return PublishedImage(
-        registry=target.aws.ecr,
-        environment=env.name,
-        region=env.region,
-        repository=env.ecs.repository_name,
-        tag=tag,
-        owner_account=target.repository_account,
-        commit=tagged_commit(tag),
-        own_migrations=target.project.migrations if tag == version.tag else "",
+        return _checked(target, BuiltImage(target, tag=tag, commit=tagged_commit(tag)))
+    return _checked(
+        target,
+        PublishedImage(
+            registry=target.aws.ecr,
+            environment=env.name,
+            region=env.region,
+            repository=env.ecs.repository_name,
+            tag=tag,
+            owner_account=target.repository_account,
+            commit=tagged_commit(tag),
+            own_migrations=target.project.migrations if tag == version.tag else "",
+            built_here=_built_here(target, tag),
+            released=_released(target, tag),
+        ),
     )
+
+
+def _checked(target: Target, source: ImageSource) -> ImageSource:
+    wanted = target.env.images
+    if target.is_local or (wanted.verify is None and wanted.promoted_from is None):
+        return source
+    from opsctl.operate.image_checks import CheckedImage
+
+    return CheckedImage(source, target)
+
+
+def _built_here(target: Target, tag: str) -> BuiltHere | None:
+    """What this checkout has under the tag."""
+    if not (target.workspace.root / ".opsctl" / "images" / "index.json").is_file():
+        return None  # what reads images takes longer to import
+    from opsctl.images.push import built_here
+
+    found = target.workshop.store.find(tag)
+    return built_here(found) if found is not None else None
+
+
+def _released(target: Target, tag: str) -> str | None:
+    """What the release ran that the tag is called after, by its record; None for a tag of none."""
+    for name, other in target.workspace.configuration.environments.items():
+        number = release_number(tag, name) if other.ecs.repository_name == target.env.ecs.repository_name else None
+        if number is not None:
+            from opsctl.operate.image_checks import released_digest
+
+            return released_digest(target, name, number)
+    return None
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,30 @@ def push(
     output.result(pushed.to_dict(), pushed_text(pushed), as_json=as_json)
 
 
+@app.command("sign")
+def sign(
+    reference: Annotated[
+        str | None,
+        typer.Argument(metavar="REFERENCE", help="Tag or digest; default: the commit's tag.", show_default=False),
+    ] = None,
+    env: EnvOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign an image of the environment's repository with the KMS key of images.verify, as cosign does."""
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.cli.progress import listening
+    from opsctl.operate.image import run_sign
+
+    target = open_workspace(config).target(env, region)
+    with listening(as_json=as_json) as emit:
+        done = run_sign(target, reference, emit)
+    text = f"{done['image']} {'is signed' if done['signed'] else 'was signed already'}: {done['tag']}."
+    output.result(done, text, as_json=as_json)
+
+
 @app.command("list")
 def list_images(
     local: Annotated[bool, typer.Option("--local", help="The images built here instead.")] = False,

@@ -12,9 +12,10 @@ from opsctl.stacks.parts.base import StackBuilder, skip
 from opsctl.stacks.parts.kms import NO_CUSTOMER_KEYS
 from opsctl.stacks.parts.policies import allow, document
 
-KEPT_RELEASES = 30
-KEPT_IMAGES = 200
 UNTAGGED_DAYS = 7
+UNRELEASED_DAYS = 90
+# As many as a repository never holds: a rule has to say a number, and this one is there to expire nothing.
+_ALL = 100_000
 
 
 def repository(stack: StackBuilder, key: Any) -> None:
@@ -51,21 +52,22 @@ def sharing_environments(env: Environment) -> tuple[str, ...]:
 def lifecycle_text(environments: tuple[str, ...]) -> str:
     """Rules of what is kept, most valuable first: an image that matches a rule is never expired by a later one.
 
-    Each environment gets a rule of its own, as `tagPrefixList` matches only images that carry ALL its prefixes.
-    [UG ECR LifecyclePolicies] Environments are listed in the order of promotion, so the last one comes first: what prd
-    ran lately is safe from how often hml is deployed.
+    None counts images: whoever may push would push others out by it. What a release ran has a tag of its environment's
+    releases, and no rule expires it; a deploy takes the tag from what is old, by the release records. Everything else
+    goes by its age. Each environment gets a rule of its own, as `tagPrefixList` matches only images that carry ALL its
+    prefixes. [UG ECR LifecyclePolicies]
     """
     rules: list[dict[str, Any]] = [
         _rule(
-            f"Keep the last {KEPT_RELEASES} releases of {name}",
-            {"tagStatus": "tagged", "tagPrefixList": [f"{name}-r"], **_more_than(KEPT_RELEASES)},
+            f"Keep what releases of {name} ran: deploys let go of it",
+            {"tagStatus": "tagged", "tagPrefixList": [f"{name}-r"], "countType": "imageCountMoreThan",
+             "countNumber": _ALL},
         )
         for name in reversed(environments)
-    ]
-    untagged = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days"}
-    rules.append(_rule("Drop what lost its tag", {**untagged, "countNumber": UNTAGGED_DAYS}))
+    ]  # fmt: skip
+    rules.append(_rule("Drop what lost its tag", {"tagStatus": "untagged", **_older_than(UNTAGGED_DAYS)}))
     # A rule for `any` must have the highest number of all. [UG ECR]
-    rules.append(_rule("Limit images that no release uses", {"tagStatus": "any", **_more_than(KEPT_IMAGES)}))
+    rules.append(_rule("Drop what no release uses", {"tagStatus": "any", **_older_than(UNRELEASED_DAYS)}))
     numbered = [{"rulePriority": number, **rule} for number, rule in enumerate(rules, start=1)]
     return json.dumps({"rules": numbered}, indent=1)
 
@@ -86,8 +88,8 @@ def reader_policy(accounts: tuple[str, ...]) -> dict[str, Any]:
     return document(*statements)
 
 
-def _more_than(count: int) -> dict[str, Any]:
-    return {"countType": "imageCountMoreThan", "countNumber": count}
+def _older_than(days: int) -> dict[str, Any]:
+    return {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": days}
 
 
 def _rule(description: str, selection: dict[str, Any]) -> dict[str, Any]:

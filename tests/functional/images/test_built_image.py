@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from opsctl.aws.session import Aws, Endpoint
+from opsctl.aws.tags import TagTakenError
+from opsctl.config.models import Images
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.image import PublishedImage
@@ -24,13 +26,15 @@ from opsctl.images.registry import MANIFEST
 from opsctl.images.workshop import BASE_VARIABLE
 from opsctl.local.target import LocalTarget
 from opsctl.operate.built_image import BuiltImage
-from opsctl.operate.image import repository_of
+from opsctl.operate.image_checks import CheckedImage
 from opsctl.operate.image_source import image_source
+from opsctl.operate.repositories import repository_of
 from opsctl.operate.target import Target, Workspace
 from tests.functional.cli import ROOT
 from tests.functional.images.samples import image
 
 BASE = "python:3.13-slim@sha256:" + "a" * 64
+ACCOUNT = "000000000000"
 PLATFORM = ("linux/amd64",)
 INCLUDED = (
     "salaries/static/salaries/vendor/chart.umd.js", "../data/salary_sources.json", "../data/sample_salaries.csv",
@@ -148,6 +152,72 @@ def test_changed_content_is_another_image(target: EmulatedTarget) -> None:
     store_image(target, seed=2)
     second, _ = release(target, "commit-2")
     assert second != first
+
+
+def taken(target: Target, tag: str) -> str:
+    """A stranger's image under a tag; answers its digest."""
+    store = target.workshop.store
+    made = image(store, seed=66)
+    push(store, made, repository_of(target, writable=True), tag)
+    return made.digest
+
+
+@pytest.mark.parametrize("which", ["commit", "content"])
+def test_a_tag_that_a_stranger_took_first_is_refused_and_nothing_is_pushed(which: str, target: EmulatedTarget) -> None:
+    foreign = taken(target, "commit-1" if which == "commit" else content_tag(key(target)))
+    with pytest.raises(TagTakenError, match=foreign) as caught:
+        release(target, "commit-1")
+    assert caught.value.exit_code == 5
+    assert [each.digest for each in target.aws.ecr.images(target.env.ecs.repository_name)] == [foreign]
+
+
+@pytest.mark.parametrize("which", ["commit", "content"])
+def test_what_an_engine_built_here_is_run_and_not_the_strangers(
+    which: str, target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opsctl.operate.built_image.default_engine", lambda _: "docker")
+    store = target.workshop.store
+    ours = image(store, seed=7)
+    store.name("ours", ours, engine="podman", content=key(target))
+    foreign = taken(target, "commit-1" if which == "commit" else content_tag(key(target)))
+    digest, _ = release(target, "commit-1")
+    assert digest == ours.digest
+    tags = {tag: each.digest for each in target.aws.ecr.images(target.env.ecs.repository_name) for tag in each.tags}
+    assert foreign in tags.values()
+    suffix = f"-{ours.digest[7:19]}"
+    assert tags["commit-1" + (suffix if which == "commit" else "")] == ours.digest
+    assert tags[content_tag(key(target)) + (suffix if which == "content" else "")] == ours.digest
+
+
+def test_what_was_pushed_before_is_compared_with_what_was_built_under_its_name(target: EmulatedTarget) -> None:
+    foreign = taken(target, "v7")
+    assert image_source(target, "v7").plan(ACCOUNT).digest == foreign
+    target.workshop.store.name("v7", image(target.workshop.store, seed=2), engine="native")
+    with pytest.raises(TagTakenError, match=foreign):
+        image_source(target, "v7").plan(ACCOUNT)
+
+
+def test_a_tag_of_a_release_is_resolved_by_its_record(target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign, recorded = taken(target, "dev-r12"), "sha256:" + "5" * 64
+    asked: list[tuple[str, int]] = []
+
+    def record(_: Target, environment: str, number: int) -> str:
+        asked.append((environment, number))
+        return recorded
+
+    monkeypatch.setattr("opsctl.operate.image_checks.released_digest", record)
+    assert image_source(target, "dev-r12").plan(ACCOUNT).digest == recorded != foreign
+    assert asked == [("dev", 12)]
+
+
+@pytest.mark.parametrize("images", [{"verify": "alias/images"}, {"promoted_from": "hml"}])
+@pytest.mark.parametrize("tag", [None, "v7"])
+def test_what_an_environment_asks_of_images_is_asked_of_each(
+    images: dict[str, str], tag: str | None, target: EmulatedTarget
+) -> None:
+    env = target.env.model_copy(update={"images": Images.model_validate(images)})
+    asking = EmulatedTarget(target.workspace, env, target.configured, target.endpoint)
+    assert isinstance(image_source(asking, tag), CheckedImage)
 
 
 def test_a_checkout_without_its_assets_is_told_before_anything_is_done(target: EmulatedTarget) -> None:

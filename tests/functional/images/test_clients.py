@@ -171,6 +171,19 @@ def test_a_tag_never_moves(protected: Registry, tmp_path: Path) -> None:
     assert protected.repository("fixed").digest("v1") == first.digest
 
 
+def test_what_an_engine_built_goes_under_a_tag_of_its_own_where_another_is_taken(
+    protected: Registry, tmp_path: Path
+) -> None:
+    store = new_store(tmp_path)
+    push(store, image(store, 1), protected.repository("engine"), "v1")
+    made = store.name("v1", image(store, 2), engine="podman")
+    for _ in range(2):
+        pushed = push(store, made, protected.repository("engine"), "v1")
+        assert (pushed.tag, pushed.digest) == (f"v1-{made.digest[7:19]}", made.digest)
+    assert protected.repository("engine").digest(pushed.tag) == made.digest
+    assert protected.repository("engine").digest("v1") != made.digest
+
+
 def test_a_wrong_password_is_told_and_shows_nowhere(project: Path, protected: Registry) -> None:
     ran = opsctl(*pushing(project, protected.port, "secret"), cwd=project, stdin="not-the-password\n")
     assert ran.code == 5

@@ -50,6 +50,27 @@ def test_an_image_gets_one_more_tag_and_keeps_its_digest(registry: Any) -> None:
     assert ecr.digest("app", "dev-r1") == digest
 
 
+def test_a_tag_that_goes_leaves_the_image_to_its_others(registry: Any) -> None:
+    ecr = Ecr(registry)
+    digest = ecr.digest("app", "abc")
+    assert digest is not None
+    ecr.add_tag("app", digest, "dev-r1")
+    ecr.remove_tags("app", ["dev-r1"], registry=ACCOUNT)
+    assert (ecr.digest("app", "dev-r1"), ecr.digest("app", "abc")) == (None, digest)
+
+
+def test_tags_go_a_hundred_at_a_time_and_what_stays_is_an_error_although_the_answer_was_200() -> None:
+    tags = [f"dev-r{number}" for number in range(101)]
+    missing = {"imageId": {"imageTag": "dev-r1"}, "failureCode": "ImageNotFound", "failureReason": "none"}
+    kept = {"imageId": {"imageTag": "dev-r100"}, "failureCode": "ImageReferencedByManifestList", "failureReason": "no"}
+    with stubbed("ecr") as (made, stub):
+        for part, failure in ((tags[:100], missing), (tags[100:], kept)):
+            asked = {"repositoryName": "app", "imageIds": [{"imageTag": tag} for tag in part]}
+            stub.add_response("batch_delete_image", {"failures": [failure]}, asked)
+        with pytest.raises(AwsError, match=r"app:dev-r100 could not be removed: no\."):
+            Ecr(made).remove_tags("app", tags)
+
+
 def test_an_image_that_is_gone_can_not_be_tagged(registry: Any) -> None:
     with pytest.raises(AwsError, match="is not in the registry") as caught:
         Ecr(registry).add_tag("app", "sha256:" + "1" * 64, "dev-r1")

@@ -33,6 +33,14 @@ def test_what_was_put_is_read_with_its_etag(s3: S3) -> None:
     assert stored.etag == f'"{hashlib.md5(b"one", usedforsecurity=False).hexdigest()}"'
 
 
+def test_an_object_that_is_too_large_for_memory_is_an_error(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opsctl.aws.s3._LARGEST", 3)
+    s3.put(BUCKET, "a", b"four")
+    with pytest.raises(AwsError, match="s3://artifacts/a has more than 3 bytes") as caught:
+        s3.get(BUCKET, "a")
+    assert caught.value.aws_code == "ObjectTooLarge"
+
+
 def test_what_is_not_there_is_none_and_does_not_exist(s3: S3) -> None:
     assert s3.get(BUCKET, "a") is None
     assert s3.get("no-such-bucket", "a") is None

@@ -50,6 +50,13 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "no way out": ({"nat": {"use_nat_instance": False}}, "vpc.nat_gateways", "nat.use_nat_instance to true"),
     "gateways": ({"nat": {"use_nat_instance": False}, "vpc": {"nat_gateways": 3}}, "vpc.nat_gateways", "one per zone"),
     "counts": ({"ecs": {"min_count": 3, "max_count": 2}}, "application.web.count", "Write [2, 3]"),
+    "built and promoted": (
+        {"ecs": {"build_on_deploy": True}, "images": {"promoted_from": "hml"}}, "images.promoted_from",
+        "Set ecs.build_on_deploy to false",
+    ),
+    "built and not signed": (
+        {"ecs": {"build_on_deploy": True}, "images": {"verify": "keys/images.pub"}}, "images.verify", "Write a KMS key",
+    ),
     "local repository": (
         {"target": "local", "ecs": {"manage_repository": False}}, "ecs.manage_repository", "Set it to true.",
     ),
@@ -212,3 +219,60 @@ def test_an_environment_of_another_account_may_not_build_into_the_repository(acc
     builder = environment(account_id=account, ecs={"manage_repository": False, "build_on_deploy": True})
     found = list(sharing.repositories({"hml": owner, "dev": builder}))
     assert [(name, problem.path) for name, problem in found] == [("dev", ("ecs", "build_on_deploy"))] * count
+
+
+KMS_ARN = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(("key", "kms", "region"), [
+    ("alias/images", "alias/images", None), (KMS_ARN, KMS_ARN, "eu-west-1"), ("keys/images.pub", None, None),
+    ("images.pem", None, None), (None, None, None),
+])  # fmt: skip
+def test_a_key_is_in_kms_or_a_file(key: str | None, kms: str | None, region: str | None) -> None:
+    images = environment(images={"verify": key}).images
+    assert (images.kms_key, images.key_region) == (kms, region)
+
+
+@pytest.mark.parametrize("key", [
+    "", "/etc/key.pem", "../key.pem", "a/../../key.pem", "key", "alias/", "arn:aws:kms:x", "arn:aws:s3:::key.pem",
+])  # fmt: skip
+def test_what_is_no_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match=r"images\.verify"):
+        environment(images={"verify": key})
+
+
+def promoted(**others: Any) -> list[tuple[str, str]]:
+    """What is told of `dev`, which takes what `hml` ran, when `hml` is like this."""
+    envs = {
+        "dev": environment(ecs={"repository_name": "app"}, images={"promoted_from": "hml"}, account_id="1" * 12),
+        "hml": environment(name="hml", ecs={"repository_name": "app"}).model_copy(update=others),
+    }
+    return [(name, f"{problem.what}. {problem.fix}") for name, problem in sharing.promotions(envs)]
+
+
+def test_an_environment_takes_what_another_of_its_repository_ran() -> None:
+    assert promoted() == []
+    assert promoted(account_id="1" * 12) == []
+
+
+def test_one_that_is_not_there_or_itself_or_local_is_no_other() -> None:
+    alone = environment(images={"promoted_from": "dev"})
+    ((_, problem),) = sharing.promotions({"dev": alone})
+    assert problem.what == "`dev` is no other environment on AWS"
+    ((_, problem),) = sharing.promotions({"dev": environment(images={"promoted_from": "prd"})})
+    assert problem.what == "`prd` is no other environment on AWS"
+    assert "Write one of ." in promoted(target="local")[0][1]
+
+
+def test_its_repository_and_its_records_have_to_be_in_reach() -> None:
+    other = environment(ecs={"repository_name": "other"}).ecs
+    assert "runs images of the repository `other`, and dev of `app`" in promoted(ecs=other)[0][1]
+    assert "lie in account 222222222222" in promoted(account_id="2" * 12)[0][1]
+
+
+def test_no_two_wait_for_each_other() -> None:
+    waits = environment(images={"promoted_from": "dev"}).images
+    assert promoted(images=waits) == [
+        ("dev", "dev and hml wait for each other. Remove it from the first."),
+        ("hml", "hml and dev wait for each other. Remove it from the first."),
+    ]

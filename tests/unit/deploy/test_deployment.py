@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 
 from opsctl.aws.ecs import Task
+from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
+from opsctl.config.naming import signature_tag
 from opsctl.deploy import stackrun
 from opsctl.deploy.deployment import DeployResult
-from opsctl.deploy.events import Emit, Event, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Event, Note, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lock import LEASE_SECONDS, LockLostError, lock_key
 from opsctl.deploy.plan import ImagePlan
@@ -109,12 +111,75 @@ def test_the_jobs_wait_for_an_image_that_takes_longer_than_the_database() -> Non
     assert current(world).digest == FIRST
 
 
-def test_a_number_whose_tag_another_image_has_is_skipped() -> None:
+def test_a_release_whose_tag_a_stranger_took_has_its_number_all_the_same_and_a_tag_of_its_own() -> None:
     world = World()
-    world.aws.ecr.tags = {"dev-r1": SECOND, "dev-r2": SECOND}
-    result = world.deploy()
-    assert isinstance(result, DeployResult)
-    assert (result.release, current(world).number, world.aws.ecr.tags["dev-r3"]) == (3, 3, FIRST)
+    world.aws.ecr.tags = {"dev-r1": SECOND}
+    assert world.deploy().release == 1
+    assert world.aws.ecr.tags == {"dev-r1-111111111111": FIRST}
+    assert current(world).digest == FIRST
+
+
+def test_a_deploy_is_refused_when_nothing_could_keep_its_image() -> None:
+    world = World()
+    world.aws.ecr.tags = {"dev-r1": SECOND, "dev-r1-111111111111": SECOND}
+    with pytest.raises(OpsctlError, match="which no deploy of dev put there") as caught:
+        world.deploy()
+    assert (caught.value.code, caught.value.exit_code) == ("release-tag-taken", 5)
+
+
+def test_ten_thousand_tags_of_a_stranger_cost_a_deploy_two_questions() -> None:
+    world = World()
+    world.aws.ecr.tags = {f"dev-r{number}": SECOND for number in range(1, 10_000)}
+    assert world.deploy().release == 1
+    assert set(world.aws.ecr.tags.values()) == {FIRST}
+
+
+def test_an_image_goes_when_thirty_releases_did_not_run_it_and_others_keep_theirs() -> None:
+    world = World()
+    world.aws.ecr.tags = {"hml-r1": FIRST, "dev-r2-r1": FIRST, "abc": FIRST}
+    digests = [f"sha256:{number:064}" for number in range(1, 33)]
+    for digest in digests:
+        world.image.digest = digest
+        world.deploy()
+    left = {tag for tag in world.aws.ecr.tags if tag.startswith("dev-r") and tag != "dev-r2-r1"}
+    assert left == {f"dev-r{number}" for number in range(3, 33)}
+    assert {"hml-r1", "dev-r2-r1", "abc"} <= set(world.aws.ecr.tags)
+
+
+def test_what_still_runs_stays_although_its_tag_is_older_than_thirty_releases() -> None:
+    world = World()
+    for number in range(1, 35):
+        world.stacks = tuple(
+            replace(item, tags={"team": str(number)}) if item.stack == "platform" else item for item in STACKS
+        )
+        world.deploy()
+    assert current(world).number == 34
+    assert world.aws.ecr.tags == {"dev-r1": FIRST}
+
+
+def test_the_signature_of_what_is_released_is_kept_and_let_go_with_it() -> None:
+    world = World()
+    world.aws.ecr.tags = {signature_tag(FIRST): "sha256:" + "a" * 64}
+    world.deploy()
+    assert world.aws.ecr.tags["dev-r1.sig"] == "sha256:" + "a" * 64
+    for number in range(2, 32):
+        world.image.digest = f"sha256:{number:064}"
+        world.deploy()
+    assert "dev-r1" not in world.aws.ecr.tags
+    assert "dev-r1.sig" not in world.aws.ecr.tags
+
+
+def test_a_deploy_that_may_not_delete_images_says_so_and_is_done() -> None:
+    world = World()
+
+    def refuse(repository: str, tags: object, *, registry: str | None = None) -> None:
+        raise AwsError("You may not.", aws_code="AccessDeniedException")
+
+    world.aws.ecr.remove_tags = refuse  # type: ignore[method-assign]
+    assert world.deploy().release == 1
+    assert [event.text for event in world.events if isinstance(event, Note)] == [
+        "Images of old releases were not let go: You may not."
+    ]
 
 
 def test_a_number_that_a_failed_deploy_gave_to_the_same_image_is_used_again() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from opsctl.aws.ecr import Ecr
+from opsctl.aws.tags import BuiltHere, TagTakenError
 from opsctl.deploy import release
 from opsctl.deploy.image import ImageMissingError, PublishedImage
 from tests.unit.deploy.world import ACCOUNT, FIRST, SECOND, World
@@ -31,7 +33,7 @@ class FakeRegistry(Ecr):
         """Releases are tagged elsewhere."""
 
 
-def published(registry: FakeRegistry, tag: str, **more: str) -> PublishedImage:
+def published(registry: FakeRegistry, tag: str, **more: Any) -> PublishedImage:
     return PublishedImage(registry, "dev", "us-east-1", "app", tag, **more)
 
 
@@ -41,6 +43,29 @@ def test_a_tag_is_turned_into_a_digest_of_its_owners_repository() -> None:
     assert (plan.tag, plan.digest, plan.build) == ("v1", FIRST, False)
     assert plan.uri == f"210987654321.dkr.ecr.us-east-1.amazonaws.com/app@{FIRST}"
     assert registry.asked == ["210987654321"]
+
+
+OURS = BuiltHere(SECOND, reproducible=True)
+
+
+def test_a_tag_that_holds_another_image_than_was_built_here_is_refused() -> None:
+    with pytest.raises(TagTakenError, match=f"app:v1 is {FIRST} in the registry, and .* is {SECOND}") as caught:
+        published(FakeRegistry({"v1": FIRST}), "v1", built_here=OURS).plan(ACCOUNT)
+    assert (caught.value.code, caught.value.exit_code) == ("tag-taken", 5)
+    assert "PutImage" in caught.value.hint
+    assert published(FakeRegistry({"v1": SECOND}), "v1", built_here=OURS).plan(ACCOUNT).digest == SECOND
+
+
+def test_what_an_engine_built_here_runs_by_the_tag_that_says_so_or_not_at_all() -> None:
+    ours = replace(OURS, reproducible=False)
+    registry = FakeRegistry({"v1": FIRST, "v1-222222222222": SECOND})
+    assert published(registry, "v1", built_here=ours).plan(ACCOUNT).digest == SECOND
+    with pytest.raises(ImageMissingError):
+        published(FakeRegistry({"v1": FIRST}), "v1", built_here=ours).plan(ACCOUNT)
+
+
+def test_a_release_is_what_its_record_says_whatever_its_tag_names() -> None:
+    assert published(FakeRegistry({"dev-r1": FIRST}), "dev-r1", released=SECOND).plan(ACCOUNT).digest == SECOND
 
 
 def test_migrations_are_those_that_the_image_notes_and_else_the_checkouts() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
-from opsctl.aws.ecr import Ecr
+from opsctl.aws.ecr import Ecr, EcrImage
 from opsctl.aws.ecs import Ecs, Service, Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import S3, StoredObject
@@ -77,6 +77,15 @@ class FakeEcr(Ecr):
 
     def digest(self, repository: str, tag: str, *, registry: str | None = None) -> str | None:
         return self.tags.get(tag)
+
+    def images(self, repository: str, *, registry: str | None = None) -> list[EcrImage]:
+        digests = dict.fromkeys(self.tags.values())
+        return [EcrImage(each, tuple(t for t, d in self.tags.items() if d == each), "", 0) for each in digests]
+
+    def remove_tags(self, repository: str, tags: Sequence[str], *, registry: str | None = None) -> None:
+        for tag in tags:
+            self.calls.append(("remove_tag", tag))
+            del self.tags[tag]
 
     def add_tag(self, repository: str, digest: str, tag: str, *, registry: str | None = None) -> None:
         if self.tags.get(tag, digest) != digest:

@@ -23,13 +23,14 @@ def imported_by(name: str) -> set[str]:
 
 
 # What the builder uses and what can't change the bytes: names, ways to the registry, words for people, and what finds
-# files and requirements, which are hashed themselves.
+# files and requirements, which are hashed themselves. A limit ends a build or changes nothing.
 NEUTRAL = {
     "auth",
     "caching",
     "content",
     "errors",
     "git",
+    "limits",
     "listener",
     "lock",
     "names",

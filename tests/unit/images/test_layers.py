@@ -134,5 +134,5 @@ def test_a_missing_blob_is_told(tmp_path: Path) -> None:
 
 
 def test_a_descriptor_survives_json() -> None:
-    made = Descriptor(MANIFEST, "sha256:x", 3, "linux/arm64", {CREATED: "2026"})
+    made = Descriptor(MANIFEST, "sha256:" + "0" * 64, 3, "linux/arm64", {CREATED: "2026"})
     assert Descriptor.from_dict(made.to_dict()) == made

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.images.errors import BuildError
+from opsctl.images.limits import BombError
 from opsctl.images.wheels import locked_wheels, pip_download, unpack
 
 
@@ -82,6 +83,15 @@ def test_files_land_where_pip_puts_them(tmp_path: Path) -> None:
 def test_a_wheel_that_leaves_its_folder_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="leaves its folder"):
         unpack((wheel(tmp_path / "a.whl", name),), tmp_path / "site")
+
+
+def test_a_wheel_that_unpacks_to_too_much_is_given_up_before_anything_is_written(tmp_path: Path) -> None:
+    bomb = tmp_path / "a.whl"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/zeros", bytes(80 * 1024 * 1024))
+    with pytest.raises(BombError, match=r"a\.whl holds more than"):
+        unpack((bomb,), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
 
 
 def test_a_platform_without_wheels_is_told(tmp_path: Path) -> None:

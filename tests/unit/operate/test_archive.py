@@ -71,3 +71,22 @@ def test_a_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
         unpack(archive(FILES), tmp_path / "file")
     with pytest.raises(OpsctlError, match="data can't be written: Is a directory"):
         unpack(archive(FILES), tmp_path / "site", "data")
+
+
+def test_an_archive_that_unpacks_to_too_much_is_given_up(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("index.html", bytes(80 * 1024 * 1024))
+    with pytest.raises(OpsctlError, match="holds more than 67,108,864 bytes") as caught:
+        unpack(packed.getvalue(), tmp_path / "site")
+    assert caught.value.code == "too-large"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> None:
+    """The size of a file stands in its entry: what is read beyond it is none of the file."""
+    packed = bytearray(archive({"index.html": b"page" * 1000}))
+    for at in (packed.find(b"PK\x03\x04") + 22, packed.find(b"PK\x01\x02") + 24):
+        packed[at : at + 4] = (4).to_bytes(4, "little")
+    with pytest.raises(OpsctlError, match="no exported dashboard"):
+        unpack(bytes(packed), tmp_path / "site")

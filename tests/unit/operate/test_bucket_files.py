@@ -137,3 +137,9 @@ def test_rejects_that_nobody_kept_are_told_with_a_next_step(target: Any) -> None
     with pytest.raises(OpsctlError, match="of what release 3 rejected") as caught:
         read_rejects(target, 3, None)
     assert "opsctl dataset releases --env dev" in caught.value.hint
+
+
+def test_a_list_of_rejects_that_unpacks_to_too_much_is_given_up(target: Any, bucket: Bucket) -> None:
+    bucket.there["runs/last/rejects.csv.gz"] = gzip.compress(bytes(80 * 1024 * 1024))
+    with pytest.raises(OpsctlError, match="holds more than 67,108,864 bytes"):
+        read_rejects(target, None, None)

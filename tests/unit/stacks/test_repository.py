@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from opsctl.stacks import platform
 from opsctl.stacks.parts.repository import lifecycle_text, reader_policy
+from tests.unit.stacks.ecr_lifecycle import expired, image
 from tests.unit.stacks.reading import Stack, environment
 
 
@@ -20,10 +23,32 @@ def test_each_environment_has_a_rule_of_its_own_since_all_prefixes_of_one_rule_m
     assert prefixes == [["prd-r"], ["hml-r"], ["dev-r"], None, None]
 
 
-def test_the_last_thirty_releases_of_each_environment_come_before_everything_else() -> None:
-    for rule in rules("hml", "prd")[:2]:
-        assert rule["selection"]["countType"] == "imageCountMoreThan"
-        assert rule["selection"]["countNumber"] == 30
+RUNNING = image("0123abc", "prd-r12", days=400)
+
+
+@pytest.mark.parametrize("pushed", ["prd-r{}", "hml-r{}", "v{}", "sha256-{}.sig"])
+def test_no_push_drops_what_runs_nor_what_is_about_to(pushed: str) -> None:
+    """A stranger who may push has a thousand images, of today, under tags of his choice."""
+    next_one = image("4567def", days=1)
+    attack = [image(pushed.format(number)) for number in range(13, 1013)]
+    assert expired(lifecycle_text(("hml", "prd")), [RUNNING, next_one, *attack]) == set()
+
+
+def test_a_rule_that_counts_would_have_dropped_what_runs() -> None:
+    counting = json.dumps({"rules": [
+        {"rulePriority": 1, "selection": {"tagStatus": "tagged", "tagPrefixList": ["prd-r"],
+                                          "countType": "imageCountMoreThan", "countNumber": 30}},
+    ]})  # fmt: skip
+    assert expired(counting, [RUNNING, *(image(f"prd-r{number}") for number in range(13, 43))]) == {RUNNING}
+
+
+def test_what_no_release_uses_goes_by_its_age() -> None:
+    old, young, bare = image("old", days=91), image("young", days=89), image(days=8)
+    signature = image("sha256-1.sig", "prd-r12.sig", days=400)
+    let_go = image("0123abc", days=400)
+    assert expired(lifecycle_text(("hml", "prd")), [RUNNING, old, young, bare, signature, let_go]) == {
+        old, bare, let_go,
+    }  # fmt: skip
 
 
 def test_all_environments_that_share_the_repository_are_kept() -> None:

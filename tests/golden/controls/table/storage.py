@@ -175,8 +175,8 @@ CONTROLS: tuple[Control, ...] = (
     control(
         "ecr",
         "Security",
-        "Images are scanned when they are pushed, tags never move, and a lifecycle keeps the last 30 releases of each "
-        "environment.",
+        "Images are scanned when they are pushed, tags never move, and no push makes the lifecycle drop what a "
+        "release ran.",
         check(
             "ECR.1 CKV_AWS_163",
             "platform",
@@ -193,7 +193,8 @@ CONTROLS: tuple[Control, ...] = (
                 REPOSITORY,
                 "LifecyclePolicy/LifecyclePolicyText",
                 matches(
-                    rf'"tagPrefixList": \[\s*"{name}-r"\s*\],\s*"countType": "imageCountMoreThan",\s*"countNumber": 30'
+                    rf'"tagPrefixList": \[\s*"{name}-r"\s*\],\s*"countType": "imageCountMoreThan",'
+                    r'\s*"countNumber": 100000\b'
                 ),
                 on=on,
             )

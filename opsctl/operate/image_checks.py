@@ -1,0 +1,129 @@
+"""What an environment asks of an image before it runs it: a signature, or a release of another environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opsctl.deploy.events import Emit
+from opsctl.deploy.image import ImageRefusedError, ImageSource
+from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.release import kept, numbered
+from opsctl.errors import ConfigError
+from opsctl.operate.deployed import require_outputs, state_of
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+    from opsctl.aws.s3 import S3
+    from opsctl.operate.target import Target
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """An image of another source, refused unless the environment may run it."""
+
+    source: ImageSource
+    target: Target
+
+    @property
+    def commit(self) -> str:
+        """The source's."""
+        return self.source.commit
+
+    @property
+    def migrations(self) -> str:
+        """The source's."""
+        return self.source.migrations
+
+    def plan(self, account: str) -> ImagePlan:
+        """The source's, checked when it is known which image it is."""
+        plan = self.source.plan(account)
+        if plan.digest is not None:
+            check_image(self.target, plan.digest)
+        return plan
+
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:
+        """The source's; checked again, as a plan may be carried out later."""
+        digest = self.source.ensure(plan, emit)
+        check_image(self.target, digest)
+        return digest
+
+
+def check_image(target: Target, digest: str) -> None:
+    """Raise OpsctlError unless the environment may run this image."""
+    wanted = target.env.images
+    if wanted.promoted_from is not None and not _ran(target, wanted.promoted_from, digest):
+        raise ImageRefusedError(
+            f"{target.env.name} runs only what {wanted.promoted_from} ran, and none of its last releases is "
+            f"{digest[:19]}.",
+            code="image-not-promoted",
+            hint=f"Deploy it there first: `opsctl deploy --env {wanted.promoted_from}`.",
+        )
+    if wanted.verify is not None:
+        from opsctl.images.signing import SignatureError, check
+        from opsctl.operate.repositories import repository_of
+
+        try:
+            check(repository_of(target), digest, verification_key(target))
+        except SignatureError as error:
+            error.hint = error.hint or (
+                f"If you know that it is yours: `opsctl image sign {digest} --env {target.env.name}`, with a role that "
+                "may use the key."
+            )
+            raise
+
+
+def _ran(target: Target, environment: str, digest: str) -> bool:
+    return any(each.digest == digest for each in kept(*records_of(target, environment)))
+
+
+def records_of(target: Target, environment: str) -> tuple[S3, str, str]:
+    """Where the release records of an environment lie: store, bucket and name."""
+    other = target.workspace.target(environment) if environment != target.env.name else target
+    bucket = require_outputs(other, state_of(other), "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
+    return other.aws.s3, bucket, environment
+
+
+def released_digest(target: Target, environment: str, number: int) -> str:
+    """What a release ran, by its record. Raises ImageRefusedError without one."""
+    found = numbered(*records_of(target, environment), number)
+    if found is None or not found.digest:
+        raise ImageRefusedError(
+            f"{environment} has no record of release {number}, and what the tag {environment}-r{number} names may be "
+            "anybody's.",
+            code="no-such-release",
+            hint="Name the image by another tag, such as its commit.",
+        )
+    return found.digest
+
+
+def verification_key(target: Target) -> EllipticCurvePublicKey:
+    """The public key of `images.verify`, from KMS or from its file."""
+    from opsctl.images.signing import public_key
+
+    wanted = target.env.images
+    assert wanted.verify is not None
+    if wanted.kms_key is not None:
+        return public_key(target.aws.in_region(wanted.key_region).kms.public_key(wanted.kms_key))
+    try:
+        return public_key((target.workspace.root / wanted.verify).read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"{wanted.verify}, the key of images.verify, can't be read: {error.strerror}.",
+            hint="Put the PEM file of the public key beside environments.yaml, and commit it.",
+        ) from error
+
+
+def sign_image(target: Target, digest: str) -> bool:
+    """Sign with the KMS key of `images.verify`; False when it is signed already, or no such key is set."""
+    key = target.env.images.kms_key
+    if key is None:
+        return False
+    from opsctl.images.signing import sign
+    from opsctl.operate.repositories import repository_of
+
+    kms = target.aws.in_region(target.env.images.key_region).kms
+    return sign(
+        repository_of(target, writable=True), digest, verification_key(target), lambda text: kms.sign(key, text)
+    )
