@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from opsctl.config import naming
+
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.s3 import S3
@@ -36,7 +38,7 @@ class Release:
 
 def current(store: S3, bucket: str, environment: str) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
-    stored = store.get(bucket, f"releases/{environment}/current.json")
+    stored = store.get(bucket, naming.release_key(environment))
     if stored is None:
         return None
     try:
@@ -81,6 +83,5 @@ class Releases:
     def record(self, release: Release) -> None:
         """Write the numbered record first, so that `current` never names one that is not there."""
         body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
-        folder = f"releases/{self._environment}"
-        self._s3.put(self._bucket, f"{folder}/{release.number:06}.json", body)
-        self._s3.put(self._bucket, f"{folder}/current.json", body)
+        for number in (release.number, None):
+            self._s3.put(self._bucket, naming.release_key(self._environment, number), body)
