@@ -56,9 +56,9 @@ def lock_key(environment: str) -> str:
     return f"{LOCKS}{environment}.json"
 
 
-def release_key(environment: str, number: int | None = None) -> str:
-    """The record of a release; of the newest without a number."""
-    return f"releases/{environment}/{'current' if number is None else f'{number:06}'}.json"
+def release_key(environment: str, record: str = "current") -> str:
+    """The record of a release by its number in six digits, or of the newest."""
+    return f"releases/{environment}/{record}.json"
 
 
 def cluster_name(env: Environment) -> str:

@@ -83,5 +83,5 @@ class Releases:
     def record(self, release: Release) -> None:
         """Write the numbered record first, so that `current` never names one that is not there."""
         body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
-        for number in (release.number, None):
-            self._s3.put(self._bucket, naming.release_key(self._environment, number), body)
+        for record in (f"{release.number:06}", "current"):
+            self._s3.put(self._bucket, naming.release_key(self._environment, record), body)
