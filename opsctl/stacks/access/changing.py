@@ -68,7 +68,10 @@ def _hosted_rotation(on: Grounds) -> list[Statement]:
         allow(
             "TransformRotation",
             "cloudformation:CreateChangeSet",
-            on.arn("cloudformation", "transform/SecretsManager-2020-07-23", account="aws"),
+            [
+                on.arn("cloudformation", f"transform/{name}", account="aws")
+                for name in ("SecretsManager-2020-07-23", "Serverless-2016-10-31")
+            ],
         ),
         allow(
             "FetchRotation",

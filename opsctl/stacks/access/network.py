@@ -65,9 +65,9 @@ def _load_balancer(on: Grounds) -> list[Statement]:
             actions(
                 "elasticloadbalancing",
                 "DeleteListener DeleteLoadBalancer DeleteTargetGroup DeleteWebACLAssociation DeregisterTargets "
-                "GetLoadBalancerWebACL ModifyListener "
-                "ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyTargetGroup ModifyTargetGroupAttributes "
-                "RegisterTargets RemoveTags SetIpAddressType SetSecurityGroups SetSubnets",
+                "GetLoadBalancerWebACL ModifyListener ModifyListenerAttributes ModifyLoadBalancerAttributes "
+                "ModifyTargetGroup ModifyTargetGroupAttributes RegisterTargets RemoveTags "
+                "SetIpAddressType SetSecurityGroups SetSubnets",
             ),
             anything,
             condition=on.ours,
@@ -96,10 +96,12 @@ def _addresses(on: Grounds) -> list[Statement]:
     if not on.domains:
         return []
     certificates = on.everywhere("acm", "certificate/*")
-    # Beside the names themselves the records that prove to ACM whose they are.
-    names = [each.replace("*", "\\052") for name in on.domains for each in (name, f"_*.{name.removeprefix('*.')}")]
+    # Route 53 writes the star of a name so. [UG Route 53, domain name format]
+    names = [name.replace("*", "\\052") for name in on.domains]
+    # And the records that prove to ACM whose the names are.
+    proofs = [f"_*.{name.removeprefix('*.')}" for name in on.domains]
     ours: Condition = {
-        "ForAllValues:StringLike": {"route53:ChangeResourceRecordSetsNormalizedRecordNames": names},
+        "ForAllValues:StringLike": {"route53:ChangeResourceRecordSetsNormalizedRecordNames": [*names, *proofs]},
     }
     records = [
         allow("KeepRecords", "route53:ChangeResourceRecordSets", on.zones, condition=ours),

@@ -31,6 +31,8 @@ MANAGED_POLICIES = (
     "service-role/AmazonRDSEnhancedMonitoringRole",
     "service-role/AWSLambdaVPCAccessExecutionRole",
 )
+# What AWS's own function for the rotation takes beside.
+ROTATION_POLICY = "service-role/AWSLambdaBasicExecutionRole"
 
 
 def made_by_stacks(on: Grounds) -> list[Statement]:
@@ -79,7 +81,7 @@ def _without_resource() -> list[Statement]:
 
 def _roles(on: Grounds) -> list[Statement]:
     roles, profiles = on.named("iam", "role/", region=""), on.named("iam", "instance-profile/", region="")
-    managed = [f"arn:aws:iam::aws:policy/{name}" for name in MANAGED_POLICIES]
+    managed = [f"arn:aws:iam::aws:policy/{name}" for name in (*MANAGED_POLICIES, ROTATION_POLICY)]
     return [
         allow(
             "KeepRoles",

@@ -138,6 +138,18 @@ def test_devs_deployer_is_refused_prds_stacks_secrets_images_and_data(request_: 
     assert allows(deployers("prd"), replace(request_, keys={**request_.keys, **without_dev(request_)}))
 
 
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("app.salaries.example.com", True), ("_0a1b.app.salaries.example.com", True), ("salaries.example.com", False),
+     ("www.app.salaries.example.com", False), ("app-hml.salaries.example.com", False)],
+)  # fmt: skip
+def test_prds_deployer_writes_the_records_of_its_names_and_those_that_prove_them(name: str, taken: bool) -> None:
+    zone = next(iter(grounds("prd").zones))
+    key = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+    request = Request("route53:ChangeResourceRecordSets", zone, {key: [name]})
+    assert allows(deployers("prd"), request) is taken
+
+
 def without_dev(request: Request) -> dict[str, str]:
     """The same tags, given by prd's own."""
     return {key: "prd" for key, value in request.keys.items() if value == "dev"}
