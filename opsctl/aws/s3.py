@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.translation import translated
@@ -15,7 +17,8 @@ from opsctl.aws.translation import translated
 _MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 # PreconditionFailed: the condition does not hold; ConditionalRequestConflict: another conditional write runs just now.
 _CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
-
+# What S3 calls the version of an object where none are kept: the next writer's has the same name.
+_NO_VERSION = "null"
 
 # Of an object that is read into memory; what a task writes there is no reason to run out of it.
 _LARGEST = 512 * 1024 * 1024
@@ -52,21 +55,28 @@ class S3:
             raise AwsError(f"s3://{bucket}/{key} has more than {_LARGEST:,} bytes.", aws_code="ObjectTooLarge")
         return StoredObject(body=body, etag=answer["ETag"])
 
-    def exists(self, bucket: str, key: str) -> bool:
-        """Whether the object is there."""
-        try:
-            with translated():
-                self._client.head_object(Bucket=bucket, Key=key)
-        except AwsError as error:
-            if error.aws_code in _MISSING:
-                return False
-            raise
-        return True
-
     def put(self, bucket: str, key: str, body: bytes) -> None:
         """Write an object, whatever was there."""
         with translated():
             self._client.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def put_version(self, bucket: str, key: str, body: bytes) -> str:
+        """Write an object and answer its version, under which nobody can put anything else.
+
+        S3 refuses a body of another SHA-256. Raises AwsError where the bucket keeps no versions.
+        """
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        with translated():
+            answer = self._client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum)
+        version = answer.get("VersionId", _NO_VERSION)
+        if version == _NO_VERSION:
+            raise AwsError(
+                f"{bucket} keeps no versions, so what was put there could be exchanged before it is used.",
+                aws_code="NoVersions",
+                hint="A bucket that was just made may take 15 minutes until it does: deploy again then. Otherwise "
+                "somebody suspended its versioning: switch it on again.",
+            )
+        return str(version)
 
     def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
         """Write only if the object still has `etag`, or with None only if there is none.
@@ -121,12 +131,13 @@ class S3:
             raise
         return str(noted.get(DIGEST, ""))
 
-    def url(self, bucket: str, key: str) -> str:
-        """The `https://` form that CloudFormation's TemplateURL takes."""
-        if self._client.meta.endpoint_url.startswith("http://"):
-            return f"{self._client.meta.endpoint_url}/{bucket}/{key}"
+    def url(self, bucket: str, key: str, version: str) -> str:
+        """The `https://` form that CloudFormation's TemplateURL takes, of one version. [UG CFN, history, 2015-08-24]"""
         domain = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
-        return f"https://{bucket}.s3.{self._region}.{domain}/{key}"
+        place = f"https://{bucket}.s3.{self._region}.{domain}"
+        if self._client.meta.endpoint_url.startswith("http://"):
+            place = f"{self._client.meta.endpoint_url}/{bucket}"
+        return f"{place}/{key}?versionId={quote(version, safe='')}"
 
     def empty(self, bucket: str) -> int:
         """Delete every version of every object; returns how many, 0 where there is no such bucket.

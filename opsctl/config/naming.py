@@ -1,4 +1,6 @@
-"""Physical names that people or policies type. Everything else is named by CloudFormation, so it can be replaced."""
+"""Names that people or policies type: of resources, and of what lies in the artifact bucket. Everything else is named
+by CloudFormation, so it can be replaced.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,33 @@ def stack_name(env: Environment, stack: str) -> str:
     if stack == "bootstrap":
         return BOOTSTRAP_STACK
     return f"{env.name}-{env.service}-{stack}-{env.client}"
+
+
+# Environments of one account and region share one artifact bucket. Every key names its environment in a place where a
+# policy can hold it: who may write for one shall not write what another runs.
+
+
+def bundle_key(environment: str, digest: str) -> str:
+    """The DbInit function's zip, by the hash of what is in it."""
+    return f"bundles/{environment}/{digest}.zip"
+
+
+def template_key(environment: str, stack: StackName, digest: str) -> str:
+    """A template by its hash. The account's own lies where no environment's can: their names have no underscore."""
+    return f"templates/{'_bootstrap' if stack == 'bootstrap' else environment}/{digest}.yaml"
+
+
+LOCKS = "locks/"
+
+
+def lock_key(environment: str) -> str:
+    """Who deploys the environment just now."""
+    return f"{LOCKS}{environment}.json"
+
+
+def release_key(environment: str, record: str = "current") -> str:
+    """The record of a release by its number in six digits, or of the newest."""
+    return f"releases/{environment}/{record}.json"
 
 
 def cluster_name(env: Environment) -> str:

@@ -37,7 +37,7 @@ from opsctl.deploy.step import Ending, step
 from opsctl.deploy.stream import DetachedError, Follower, Pace
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
-from opsctl.stacks.model import FromContext
+from opsctl.stacks.model import BUNDLE_VERSION, FromContext
 
 if TYPE_CHECKING:
     from opsctl.stacks.model import StackTemplate
@@ -88,7 +88,6 @@ class Deployment:
         self._guard = threading.Lock()
         self._changed = False
         self._lock: Lock | None = None
-        self._bundle_is_there = False
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
@@ -113,7 +112,7 @@ class Deployment:
         bucket = self._artifact_bucket()
         with Lock(self._aws.s3, bucket, self._env.name, self.run, clock=self._clock) as lock:
             self._lock = lock
-            self._situation.state = self._situation.read()
+            self._situation.read_again()
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
@@ -160,6 +159,8 @@ class Deployment:
         with self._step(template.stack, text) as ending:
             if template.stack == "jobs" and planned.is_change:
                 self._wake_functions()
+            if FromContext(BUNDLE_VERSION) in template.parameters.values() and context[BUNDLE_VERSION] is None:
+                context[BUNDLE_VERSION] = self._upload_bundle(template)
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
@@ -245,28 +246,27 @@ class Deployment:
         )
 
     def _before_stack(self, template: StackTemplate) -> Callable[[], None]:
-        """What has to be true before a stack is written: we hold the lock, and the code that it names is uploaded."""
+        """What has to be true before a stack is written: nobody wants to leave, and we hold the lock."""
 
         def check() -> None:
             if self._detach.is_set():
                 raise DetachedError(f"Detached before {template.stack} was changed.", hint="`opsctl deploy` goes on.")
             if self._lock is not None:
                 self._lock.ensure()
-            if FromContext("db_init_bundle_key") in template.parameters.values():
-                self._upload_bundle()
 
         return check
 
     def _upload_template(self, template: StackTemplate) -> str:
-        return upload_template(self._aws.s3, self._artifact_bucket(), template)
+        return upload_template(self._aws.s3, self._artifact_bucket(), self._env.name, template)
 
-    def _upload_bundle(self) -> None:
-        if self._bundle_is_there:
-            return
-        bucket, key = self._artifact_bucket(), self._situation.bundle.key
-        if not self._aws.s3.exists(bucket, key):
-            self._aws.s3.upload(bucket, key, self._situation.bundle.path())
-        self._bundle_is_there = True
+    def _upload_bundle(self, template: StackTemplate) -> str:
+        """Put the function's code into the artifact bucket, whatever lies under its key: that is somebody's word only.
+
+        The function takes the version that comes of it, and keeps it as long as its code stays the same.
+        """
+        self._before_stack(template)()
+        bundle = self._situation.bundle
+        return self._aws.s3.put_version(self._artifact_bucket(), bundle.key, bundle.content())
 
     def _image_step(self, plan: ImagePlan) -> None:
         with self._step("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}") as ending:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
+from opsctl.config.naming import lock_key
 from opsctl.errors import BusyError, OpsctlError
 
 if TYPE_CHECKING:
@@ -55,11 +56,6 @@ class Lease:
         since = datetime.fromtimestamp(self.acquired, UTC).strftime("%H:%M UTC")
         left = max(0, round(self.expires - now))
         return f"{self.owner} ({self.command}) since {since}; its lease runs {left} s more"
-
-
-def lock_key(environment: str) -> str:
-    """Key of an environment's lock in the artifact bucket."""
-    return f"locks/{environment}.json"
 
 
 def read_lease(store: S3, bucket: str, environment: str) -> Lease | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from opsctl.config.naming import signature_tag
+from opsctl.config.naming import release_key, signature_tag
 from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ class Release:
 
 def current(store: S3, bucket: str, environment: str) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
-    return _read(store, bucket, f"{_folder(environment)}/current.json")
+    return _read(store, bucket, release_key(environment))
 
 
 def numbered(store: S3, bucket: str, environment: str, number: int) -> Release | None:
     """The record of one release; None where there is none that can be read."""
-    return _read(store, bucket, f"{_folder(environment)}/{number:06}.json")
+    return _read(store, bucket, release_key(environment, f"{number:06}"))
 
 
 def kept(store: S3, bucket: str, environment: str) -> Iterator[Release]:
@@ -70,10 +70,6 @@ def release_number(tag: str, environment: str) -> int | None:
     """The release that a tag of this environment's releases names; None for any other tag."""
     found = re.fullmatch(rf"{re.escape(environment)}-r([1-9]\d*)(?:-[0-9a-f]{{12}})?(?:\.sig)?", tag)
     return int(found[1]) if found else None
-
-
-def _folder(environment: str) -> str:
-    return f"releases/{environment}"
 
 
 def _read(store: S3, bucket: str, key: str) -> Release | None:
@@ -149,6 +145,5 @@ class Releases:
     def record(self, release: Release) -> None:
         """Write the numbered record first, so that `current` never names one that is not there."""
         body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
-        folder = _folder(self._environment)
-        self._s3.put(self._bucket, f"{folder}/{release.number:06}.json", body)
-        self._s3.put(self._bucket, f"{folder}/current.json", body)
+        for record in (f"{release.number:06}", "current"):
+            self._s3.put(self._bucket, release_key(self._environment, record), body)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.aws.errors import AwsError
@@ -22,7 +21,7 @@ from opsctl.deploy.state import RemoteState, read_state
 from opsctl.deploy.statuses import Action, action_for
 from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.errors import UsageError
-from opsctl.stacks.model import FromContext, rollout_process
+from opsctl.stacks.model import BUNDLE_VERSION, FromContext, rollout_process
 from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ class Bundle(Protocol):
         """Key in the artifact bucket, by content."""
         ...
 
-    def path(self) -> Path:
-        """The zip file."""
+    def content(self) -> bytes:
+        """The zip."""
         ...
 
 
@@ -191,6 +190,17 @@ class Situation:
         }
         return read_state(self.templates.values(), readers)
 
+    def read_again(self) -> None:
+        """Under the lock: what is deployed now, and what of it this deploy goes on with."""
+        self.state = self.read()
+        if BUNDLE_VERSION in self.context:
+            self.context[BUNDLE_VERSION] = self._kept_version(self.context)
+
+    def _kept_version(self, context: Mapping[ContextKey, str | None]) -> str | None:
+        """The version of its code that the function has, as long as it is this code; None: it has to be uploaded."""
+        same = self.deployed("functions", "DbInitBundleKey") == context["db_init_bundle_key"]
+        return self.deployed("functions", "DbInitBundleVersion") if same else None
+
     def account(self) -> str:
         """The account's number: from a stack's ARN where there is one, which saves a call."""
         if self.env.account_id is not None:
@@ -224,6 +234,7 @@ class Situation:
         context: dict[ContextKey, str | None] = {"image_uri": image.uri if image else self.deployed("app", "ImageUri")}
         if "db_init_bundle_key" in wanted:
             context["db_init_bundle_key"] = self.bundle.key
+            context[BUNDLE_VERSION] = self._kept_version(context)
         if "nat_image_id" in wanted:
             context["nat_image_id"] = self._nat_image(self.templates["egress"])
         if "s3_prefix_list_id" in wanted:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack
 from opsctl.aws.errors import AwsError
+from opsctl.config import naming
 from opsctl.deploy import compare, planner, replicas
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
@@ -45,12 +46,14 @@ class Deployed:
     changed: bool
 
 
-def upload_template(s3: S3, bucket: str, template: StackTemplate) -> str:
-    """Put a template into the artifact bucket unless it is there; answers its URL."""
-    key = f"templates/{template.digest}.yaml"
-    if not s3.exists(bucket, key):
-        s3.put(bucket, key, template.body.encode())
-    return s3.url(bucket, key)
+def upload_template(s3: S3, bucket: str, environment: str, template: StackTemplate) -> str:
+    """Put a template into the artifact bucket; answers its URL.
+
+    Whatever lies under its key already is somebody's word only, so it is put there in any case, and the URL names the
+    version that came of it.
+    """
+    key = naming.template_key(environment, template.stack, template.digest)
+    return s3.url(bucket, key, s3.put_version(bucket, key, template.body.encode()))
 
 
 class StackRunner:

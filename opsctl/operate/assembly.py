@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from opsctl.config import naming
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.situation import Request, Situation
@@ -66,9 +67,9 @@ class DbInitBundle:
 
     @property
     def key(self) -> str:
-        """`bundles/{sha256}.zip`."""
-        return f"bundles/{self._built[1]}.zip"
+        """By environment and content."""
+        return naming.bundle_key(self.target.env.name, self._built[1])
 
-    def path(self) -> Path:
-        """The zip file."""
-        return self._built[0]
+    def content(self) -> bytes:
+        """The zip."""
+        return self._built[0].read_bytes()

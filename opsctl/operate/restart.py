@@ -96,5 +96,5 @@ def _runner(target: Target, emit: Emit, bucket: str, lock: Lock, run: Run) -> St
     )
     return StackRunner(
         aws, follower, remover, emit, run_id=run.id, consent=Consent(), clock=time.time,
-        upload=partial(upload_template, aws.s3, bucket), before_write=lock.ensure,
+        upload=partial(upload_template, aws.s3, bucket, target.env.name), before_write=lock.ensure,
     )  # fmt: skip

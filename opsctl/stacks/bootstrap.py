@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from troposphere import Equals, GetAtt, Ref, guardduty, s3
 
+from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder
@@ -46,7 +47,7 @@ def _expired_locks() -> s3.LifecycleRule:
     return s3.LifecycleRule(
         Id="expired-locks",
         Status="Enabled",
-        Prefix="locks/",
+        Prefix=naming.LOCKS,
         NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=1),
     )
 

@@ -11,11 +11,13 @@ from opsctl.config.naming import StackName
 # Values that only a deploy knows. Everything else in a template follows from the configuration.
 # image_uri: repository@sha256:… of the release
 # db_init_bundle_key: key of the DbInit bundle in the artifact bucket, by content hash
+# BUNDLE_VERSION: the version that was uploaded there; kept as long as the key is
 # nat_image_id: AMI of the NAT instance: read on first create, kept afterwards
 # s3_prefix_list_id: AWS's list of S3's addresses in the region: read once, kept afterwards
 # guardduty: "true" when the bootstrap stack shall hold the detector
 # rollout:PROCESS: changes when its tasks shall be started anew
 ContextKey = str
+BUNDLE_VERSION: ContextKey = "db_init_bundle_version"
 _ROLLOUT = "rollout:"
 
 

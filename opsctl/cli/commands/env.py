@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
 from opsctl.errors import ExitCode
 
 app = typer.Typer(name="env", help="Show and check environments.yaml.", no_args_is_help=True, rich_markup_mode=None)
@@ -53,6 +53,38 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     for note in configuration.notes:
         output.note(note)
     output.result({"valid": True, "environments": names, "notes": list(configuration.notes)}, text, as_json=as_json)
+
+
+@app.command("policy")
+def policy(
+    purpose: Annotated[
+        str, typer.Argument(metavar="plan|deploy|publish", help="Who reads, who changes, who pushes images.")
+    ],
+    env: EnvOption = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="The account; default: the environment's.", show_default=False)
+    ] = None,
+    part: Annotated[
+        int | None,
+        typer.Option("--part", min=1, help="Print this document alone, where there are several.", show_default=False),
+    ] = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the IAM policy that somebody needs who works on an environment, as JSON.
+
+    A managed policy takes 6,144 characters: what is longer is a list of documents, each a policy of its own.
+    """
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.operate.policies import look_alikes, policy_of
+
+    target = open_workspace(config).target(env, region)
+    found = policy_of(target, purpose, account, part)
+    output.notes(look_alikes(target))
+    if len(found) > 1:
+        output.note(f"{len(found)} documents, as one policy takes 6,144 characters; --part N prints one alone.")
+    output.result(found if len(found) > 1 else found[0], "", as_json=True)
 
 
 @app.command("schema")

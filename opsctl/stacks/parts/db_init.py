@@ -14,6 +14,7 @@ from troposphere import AWSObject, GetAtt, Ref, awslambda, iam
 from troposphere.validators import integer
 
 from opsctl.config import naming
+from opsctl.stacks.model import BUNDLE_VERSION
 from opsctl.stacks.parts.base import StackBuilder, arn, named, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
 from opsctl.stacks.parts.policies import SAME_ACCOUNT_IF_TOLD, Statement, allow, deny, document, trust
@@ -54,8 +55,9 @@ def db_init_function(stack: StackBuilder) -> None:
     """Add the function and its role. Outputs: DbInitFunctionArn, its name, its role's and the key of its code."""
     failed = stack.output_of("platform", "DbInitFailuresArn")
     bundle = stack.context("DbInitBundleKey", "db_init_bundle_key", "Key of the function's bundle, by content hash")
+    version = stack.context("DbInitBundleVersion", BUNDLE_VERSION, "Version that the deploy put there itself")
     role = _role(stack, failed)
-    function = _function(stack, role, failed, bundle)
+    function = _function(stack, role, failed, bundle, version)
     stack.add(
         awslambda.EventInvokeConfig(
             "DbInitInvocation",
@@ -130,7 +132,7 @@ def roles_hash(names: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(names, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _function(stack: StackBuilder, role: iam.Role, failed: Any, bundle: Any) -> awslambda.Function:
+def _function(stack: StackBuilder, role: iam.Role, failed: Any, bundle: Any, version: Any) -> awslambda.Function:
     """No FunctionName, no PackageType: a change of either replaces the function, and a custom resource can't follow
     its ServiceToken to another one. [CFN CustomResource, ServiceToken]
     """
@@ -141,7 +143,9 @@ def _function(stack: StackBuilder, role: iam.Role, failed: Any, bundle: Any) -> 
         Runtime="python3.13",
         Architectures=[ARCHITECTURES[env.ecs.cpu_architecture]],
         Handler="opsctl.dbroles.handler.handler",
-        Code=awslambda.Code(S3Bucket=stack.output_of("bootstrap", "ArtifactBucketName"), S3Key=bundle),
+        Code=awslambda.Code(
+            S3Bucket=stack.output_of("bootstrap", "ArtifactBucketName"), S3Key=bundle, S3ObjectVersion=version
+        ),
         Role=GetAtt(role, "Arn"),
         Timeout=FUNCTION_SECONDS,  # of at most 900; the default is 3 [API]
         MemorySize=256,

@@ -132,7 +132,7 @@ def test_a_clock_is_told_of_where_s3_gives_no_code_at_all(machine: Machine) -> N
     machine.set(**KEYS)
     machine.aws.answers[""] = Answer(403, "", clock=25 * MINUTE)
     with pytest.raises(AwsRefusedError, match="This machine's clock is 25 minutes behind AWS's"):
-        Aws("us-east-1").s3.exists("b", "k")
+        Aws("us-east-1").s3.digest("b", "k")
 
 
 MALFORMED = "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'"

@@ -142,3 +142,59 @@ def test_the_region_of_the_command_line_is_held_to_the_same_rules(project: Path,
 
 def test_there_are_twenty_broken_files() -> None:
     assert len(list(BROKEN.glob("*.yaml"))) >= 20
+
+
+def test_a_policy_that_fits_is_one_document(project: Path) -> None:
+    ran = opsctl("env", "policy", "publish", "--env", "prd", "--account", "123456789012", cwd=project)
+    assert (ran.code, ran.err) == (0, "")
+    push = ran.json["Statement"][1]
+    assert push["Resource"] == "arn:aws:ecr:us-east-1:123456789012:repository/salaries"
+
+
+def test_a_policy_that_does_not_is_a_list_and_each_part_can_be_had_alone(project: Path) -> None:
+    words = ("env", "policy", "deploy", "--env", "dev", "--account", "123456789012")
+    whole = opsctl(*words, cwd=project)
+    assert len(whole.json) > 1
+    assert f"{len(whole.json)} documents" in whole.err
+    last = opsctl(*words, "--part", str(len(whole.json)), cwd=project)
+    assert (last.json, last.err) == (whole.json[-1], "")
+    beyond = opsctl(*words, "--part", "99", cwd=project)
+    assert (beyond.code, beyond.out) == (2, "")
+    assert f"There are {len(whole.json)} documents." in beyond.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("plan", "--env", "dev"), "dev names no account"),
+        (("plan", "--env", "dev", "--account", "prod"), "`prod` is no account"),
+        (("plan", "--env", "local", "--account", "123456789012"), "local runs on this machine"),
+        (("admin", "--env", "dev"), "no policy `admin`"),
+    ],
+)
+def test_what_no_policy_can_be_made_for_is_one_sentence(project: Path, words: tuple[str, ...], said: str) -> None:
+    ran = opsctl("env", "policy", *words, cwd=project)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert "Next: " in ran.err
+
+
+def test_a_policy_takes_account_and_region_from_the_file_unless_told_otherwise(project: Path) -> None:
+    path = project / "environments.yaml"
+    path.write_text(path.read_text().replace("  dev:\n", '  dev:\n    account_id: "210987654321"\n', 1))
+    assert ":us-east-1:210987654321:" in opsctl("env", "policy", "publish", "--env", "dev", cwd=project).out
+    moved = opsctl("env", "policy", "publish", "--env", "dev", "--region", "eu-west-1", cwd=project)
+    assert ":eu-west-1:210987654321:" in moved.out
+
+
+def test_names_that_policies_can_not_tell_apart_are_told(project: Path) -> None:
+    path = project / "environments.yaml"
+    path.write_text(
+        path.read_text().replace("\n  dev:\n", "\n  developers:\n", 1).replace("\n  hml:\n", "\n  develop:\n")
+    )
+    ran = opsctl("env", "policy", "publish", "--env", "develop", "--account", "123456789012", cwd=project)
+    assert ran.code == 0
+    assert "develop and developers are too alike in name or tags" in ran.err
+    path.write_text(path.read_text().replace("\n  developers:\n", "\n  qa:\n    tags: {environment: develop}\n", 1))
+    ran = opsctl("env", "policy", "publish", "--env", "develop", "--account", "123456789012", cwd=project)
+    assert "develop and qa are too alike in name or tags" in ran.err

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -25,6 +28,17 @@ def s3() -> Iterator[S3]:
         yield S3(made, REGION)
 
 
+@contextmanager
+def versioned(status: str | None = "Enabled") -> Iterator[tuple[Any, S3]]:
+    """A bucket with this status of versioning; None: one that never had any."""
+    with mock_aws():
+        made = client("s3")
+        made.create_bucket(Bucket=BUCKET)
+        if status is not None:
+            made.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": status})
+        yield made, S3(made, REGION)
+
+
 def test_what_was_put_is_read_with_its_etag(s3: S3) -> None:
     s3.put(BUCKET, "a", b"one")
     stored = s3.get(BUCKET, "a")
@@ -41,12 +55,9 @@ def test_an_object_that_is_too_large_for_memory_is_an_error(s3: S3, monkeypatch:
     assert caught.value.aws_code == "ObjectTooLarge"
 
 
-def test_what_is_not_there_is_none_and_does_not_exist(s3: S3) -> None:
+def test_what_is_not_there_is_none(s3: S3) -> None:
     assert s3.get(BUCKET, "a") is None
     assert s3.get("no-such-bucket", "a") is None
-    assert not s3.exists(BUCKET, "a")
-    s3.put(BUCKET, "a", b"")
-    assert s3.exists(BUCKET, "a")
 
 
 def test_the_first_writer_wins_when_there_must_be_nothing_yet(s3: S3) -> None:
@@ -109,11 +120,33 @@ def test_a_file_is_uploaded_whole(s3: S3, tmp_path: Path) -> None:
     assert stored.body == b"x" * 70_000
 
 
+def test_what_was_put_for_good_is_read_by_its_version_whoever_writes_there_afterwards() -> None:
+    with versioned() as (made, s3):
+        version = s3.put_version(BUCKET, "a", b"ours")
+        s3.put(BUCKET, "a", b"another's")
+        assert made.get_object(Bucket=BUCKET, Key="a", VersionId=version)["Body"].read() == b"ours"
+
+
+def test_the_checksum_goes_along_so_that_s3_refuses_what_was_changed_on_the_way() -> None:
+    checksum = base64.b64encode(hashlib.sha256(b"ours").digest()).decode()
+    with stubbed("s3") as (made, stub):
+        sent = {"Bucket": BUCKET, "Key": "a", "Body": b"ours", "ChecksumSHA256": checksum}
+        stub.add_response("put_object", {"VersionId": "v1"}, sent)
+        assert S3(made, REGION).put_version(BUCKET, "a", b"ours") == "v1"
+
+
+@pytest.mark.parametrize("status", [None, "Suspended"])
+def test_a_bucket_that_keeps_no_versions_takes_nothing_for_good(status: str | None) -> None:
+    with versioned(status) as (_, s3), pytest.raises(AwsError, match="artifacts keeps no versions") as caught:
+        s3.put_version(BUCKET, "a", b"ours")
+    assert "switch it on again" in caught.value.hint
+
+
 def test_deleting_twice_is_no_error(s3: S3) -> None:
     s3.put(BUCKET, "a", b"")
     s3.delete(BUCKET, "a")
     s3.delete(BUCKET, "a")
-    assert not s3.exists(BUCKET, "a")
+    assert s3.get(BUCKET, "a") is None
 
 
 def test_sizes_are_listed_below_a_prefix_over_all_pages(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,11 +179,7 @@ def test_an_object_that_somebody_else_put_there_or_nobody_has_no_digest(s3: S3) 
 
 
 def test_emptying_takes_every_version_and_every_delete_marker() -> None:
-    with mock_aws():
-        made = client("s3")
-        made.create_bucket(Bucket=BUCKET)
-        made.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        s3 = S3(made, REGION)
+    with versioned() as (made, s3):
         for text in (b"one", b"two"):
             s3.put(BUCKET, "a", text)
         s3.delete(BUCKET, "a")
@@ -171,8 +200,9 @@ def test_what_s3_would_not_delete_is_an_error_although_the_answer_was_200() -> N
 
 
 def test_urls_are_what_cloudformation_takes() -> None:
-    assert S3(client("s3"), "sa-east-1").url("b", "t/1.yaml") == "https://b.s3.sa-east-1.amazonaws.com/t/1.yaml"
-    assert S3(client("s3"), "cn-north-1").url("b", "k") == "https://b.s3.cn-north-1.amazonaws.com.cn/k"
+    commercial, chinese = (S3(client("s3"), region) for region in ("sa-east-1", "cn-north-1"))
+    assert commercial.url("b", "t/1.yaml", "v1") == "https://b.s3.sa-east-1.amazonaws.com/t/1.yaml?versionId=v1"
+    assert chinese.url("b", "k", "a+b/=") == "https://b.s3.cn-north-1.amazonaws.com.cn/k?versionId=a%2Bb%2F%3D"
 
 
 def test_a_file_is_uploaded_with_the_headers_it_is_served_with(s3: S3, tmp_path: Path) -> None:

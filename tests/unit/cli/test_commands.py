@@ -27,7 +27,7 @@ ALL = list(commands())
 LEAVES = [(path, item) for path, item in ALL if not hasattr(item, "commands")]
 WITH_JSON = [path for path, item in LEAVES if any("--json" in option.opts for option in item.params)]
 # What they print is a document or a log in itself, or another program takes the terminal over.
-WITHOUT_JSON = {("env", "schema"), ("local", "logs"), ("db", "shell")}
+WITHOUT_JSON = {("env", "policy"), ("env", "schema"), ("local", "logs"), ("db", "shell")}
 
 
 def ids(paths: list[tuple[str, ...]]) -> list[str]:

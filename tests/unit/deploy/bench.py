@@ -97,7 +97,7 @@ class Bench:
 
         def upload(item: StackTemplate) -> str:
             self.uploaded.append(item.stack)
-            return f"https://bucket.s3.us-east-1.amazonaws.com/templates/{item.digest}.yaml"
+            return f"https://bucket.s3.us-east-1.amazonaws.com/templates/dev/{item.digest}.yaml?versionId=1"
 
         return StackRunner(
             aws, follower, remover, self.events.append, run_id="run", consent=consent or Consent(),

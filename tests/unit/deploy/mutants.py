@@ -168,8 +168,8 @@ MUTANTS = (
     ),
     Mutant(
         DEPLOYMENT,
-        "                self._lock.ensure()\n            if FromContext(",
-        "                pass\n            if FromContext(",
+        "                self._lock.ensure()\n\n        return check",
+        "                pass\n\n        return check",
         "no look at the lock before a stack",
     ),
     Mutant(
@@ -186,7 +186,7 @@ MUTANTS = (
     ),
     Mutant(
         DEPLOYMENT,
-        "            self._situation.state = self._situation.read()\n",
+        "            self._situation.read_again()\n",
         "",
         "what happened between plan and lock is not seen",
     ),
@@ -301,6 +301,30 @@ MUTANTS = (
         "                self._wake_functions()\n",
         "                pass\n",
         "a sleeping function is not woken",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "        self._before_stack(template)()\n",
+        "",
+        "code is uploaded without a look at the lock",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "and context[BUNDLE_VERSION] is None:",
+        "and False:",
+        "what lies under the function's key is taken on trust",
+    ),
+    Mutant(
+        SITUATION,
+        'self.deployed("functions", "DbInitBundleVersion") if same else None',
+        'self.deployed("functions", "DbInitBundleVersion")',
+        "other code is looked for in the version of the code before",
+    ),
+    Mutant(
+        SITUATION,
+        "        if BUNDLE_VERSION in self.context:\n",
+        "        if False:\n",
+        "what another deploy uploaded between plan and lock is not seen",
     ),
     Mutant(
         SITUATION,

@@ -11,12 +11,12 @@ import pytest
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
-from opsctl.config.naming import signature_tag
+from opsctl.config.naming import lock_key, signature_tag
 from opsctl.deploy import stackrun
 from opsctl.deploy.deployment import DeployResult
 from opsctl.deploy.events import Emit, Event, Note, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
-from opsctl.deploy.lock import LEASE_SECONDS, LockLostError, lock_key
+from opsctl.deploy.lock import LEASE_SECONDS, LockLostError
 from opsctl.deploy.plan import ImagePlan
 from opsctl.deploy.release import Releases
 from opsctl.deploy.stream import DetachedError
@@ -78,11 +78,58 @@ def test_the_code_of_a_function_is_uploaded_before_its_stack_and_once() -> None:
     world = World()
     world.deploy()
     calls = world.since(0)
-    assert calls.index(("put", "bundles/1.zip")) < calls.index(("create_change_set", "dev-jobs"))
+    assert calls.index(("put", "bundles/dev/1.zip")) < calls.index(("create_change_set", "dev-functions"))
     world.image.digest = SECOND
     mark = len(world.aws.calls)
     world.deploy()
-    assert ("put", "bundles/1.zip") not in world.since(mark)
+    assert ("put", "bundles/dev/1.zip") not in world.since(mark)
+
+
+def deployed_code(world: World) -> bytes:
+    """What Lambda reads for the function as it is deployed."""
+    stack = world.aws.cloudformation.stack("dev-functions")
+    assert stack is not None
+    parameters = stack.parameters
+    return world.aws.s3.versions[parameters["DbInitBundleKey"], parameters["DbInitBundleVersion"]]
+
+
+def test_code_that_somebody_put_under_the_key_before_is_never_deployed() -> None:
+    world = World()
+    world.aws.s3.put_version("artifacts", "bundles/dev/1.zip", b"a stranger's")
+    world.deploy()
+    assert deployed_code(world) == b"code 1"
+
+
+def test_code_that_somebody_puts_under_the_key_afterwards_changes_nothing() -> None:
+    world = World()
+    world.deploy()
+    world.aws.s3.put_version("artifacts", "bundles/dev/1.zip", b"a stranger's")
+    assert world.deployment().plan().is_empty
+    world.image.digest = SECOND
+    world.deploy()
+    assert deployed_code(world) == b"code 1"
+
+
+def test_other_code_gets_a_version_of_its_own_and_so_does_the_first_when_it_comes_back() -> None:
+    world = World()
+    for digest in ("1", "2", "1"):
+        world.bundle.digest = digest
+        world.deploy()
+        assert deployed_code(world) == f"code {digest}".encode()
+    assert len(world.aws.s3.versions) == 3
+
+
+def test_a_function_that_names_no_version_yet_is_given_one() -> None:
+    """An earlier opsctl deployed it, from a key that all environments shared."""
+    world = World()
+    world.deploy()
+    api = world.aws.cloudformation
+    stack = api.stacks_by_name["dev-functions"]
+    api.stacks_by_name["dev-functions"] = replace(stack, parameters={"DbInitBundleKey": "bundles/1.zip"})
+    assert world.deployment().plan().stacks[5].action == "update"
+    world.deploy()
+    assert deployed_code(world) == b"code 1"
+    assert world.deployment().plan().is_empty
 
 
 # -- image and release number ------------------------------------------------------------------------------------------
@@ -370,7 +417,8 @@ def test_while_somebody_else_deploys_nothing_is_written() -> None:
 @pytest.mark.parametrize(
     ("step", "call"),
     [("platform", ("create_change_set", "dev-platform")), ("network", ("create_change_set", "dev-network")),
-     ("migrate", ("run_task", "migrate")), ("app", ("create_change_set", "dev-app"))],
+     ("functions", ("put", "bundles/dev/1.zip")), ("migrate", ("run_task", "migrate")),
+     ("app", ("create_change_set", "dev-app"))],
 )  # fmt: skip
 def test_once_the_lock_is_lost_nothing_more_is_written(step: str, call: tuple[str, str]) -> None:
     """The lease ran out while a step was about to begin: a sleeping laptop, a network that was gone."""

@@ -9,7 +9,8 @@ import pytest
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import S3, StoredObject
-from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, Run, break_lock, lock_key, read_lease
+from opsctl.config.naming import lock_key
+from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, Run, break_lock, read_lease
 from opsctl.errors import BusyError, ExitCode
 
 from .bench import Clock

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
@@ -14,6 +13,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import S3, StoredObject
 from opsctl.aws.session import Identity
 from opsctl.config.models import Environment
+from opsctl.config.naming import bundle_key
 from opsctl.deploy import release
 from opsctl.deploy.deployment import Deployment, DeployResult
 from opsctl.deploy.events import Emit, Event
@@ -21,7 +21,7 @@ from opsctl.deploy.lock import Run
 from opsctl.deploy.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.situation import Request, Situation
 from opsctl.deploy.stream import Pace
-from opsctl.stacks.model import FromContext, FromOutput, StackTemplate
+from opsctl.stacks.model import BUNDLE_VERSION, FromContext, FromOutput, StackTemplate
 
 from .bench import Clock
 from .fakes import BODY, Calls, FakeCloudFormation, template
@@ -36,16 +36,14 @@ FIRST, SECOND = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 @dataclass
 class FakeS3(S3):
-    """One bucket's objects."""
+    """One bucket's objects, and what lies under each version that was put for good."""
 
     calls: Calls
     objects: dict[str, StoredObject] = field(default_factory=dict)
+    versions: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         return self.objects.get(key)
-
-    def exists(self, bucket: str, key: str) -> bool:
-        return key in self.objects
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         self.calls.append(("put", key))
@@ -58,14 +56,17 @@ class FakeS3(S3):
         self.put(bucket, key, body)
         return self.objects[key].etag
 
-    def upload(self, bucket: str, key: str, path: Path, **_headers: str | None) -> None:
-        self.put(bucket, key, path.name.encode())
+    def put_version(self, bucket: str, key: str, body: bytes) -> str:
+        self.put(bucket, key, body)
+        version = f"v{len(self.versions) + 1}"
+        self.versions[key, version] = body
+        return version
 
     def delete(self, bucket: str, key: str) -> None:
         self.objects.pop(key, None)
 
-    def url(self, bucket: str, key: str) -> str:
-        return f"https://{bucket}.s3.us-east-1.amazonaws.com/{key}"
+    def url(self, bucket: str, key: str, version: str) -> str:
+        return f"https://{bucket}.s3.us-east-1.amazonaws.com/{key}?versionId={version}"
 
 
 @dataclass
@@ -240,14 +241,15 @@ class FakeBundle:
     """The DbInit function's zip, and how often its key was asked for: on AWS that downloads and builds it."""
 
     asked: int = 0
+    digest: str = "1"
 
     @property
     def key(self) -> str:
         self.asked += 1
-        return "bundles/1.zip"
+        return bundle_key("dev", self.digest)
 
-    def path(self) -> Path:
-        return Path("1.zip")
+    def content(self) -> bytes:
+        return f"code {self.digest}".encode()
 
 
 STACKS: tuple[StackTemplate, ...] = (
@@ -256,7 +258,14 @@ STACKS: tuple[StackTemplate, ...] = (
     template("network", after=("platform",)),
     template("data", after=("network",)),
     template("front", after=("network",)),
-    template("functions", after=("network",), parameters={"DbInitBundleKey": FromContext("db_init_bundle_key")}),
+    template(
+        "functions",
+        after=("network",),
+        parameters={
+            "DbInitBundleKey": FromContext("db_init_bundle_key"),
+            "DbInitBundleVersion": FromContext(BUNDLE_VERSION),
+        },
+    ),
     template(
         "jobs",
         BODY + "  Role:\n    Type: AWS::IAM::Role\n",
@@ -282,7 +291,7 @@ OUTPUTS = {
     "dev-network": {"PrivateSubnetIds": "s-1,s-2", "JobsSecurityGroupId": "g-1"},
     "dev-data": {"DatabaseHost": "db.example.com", "DatabaseResourceId": "db-ABC"},
     "dev-jobs": {"MigrateTaskDefinitionArn": "migrate:1"},
-    "dev-functions": {"DbInitBundleKey": "bundles/1.zip", "DbInitFunctionName": "init"},
+    "dev-functions": {"DbInitBundleKey": "bundles/dev/1.zip", "DbInitFunctionName": "init"},
     "dev-front": {"ServiceUrl": "https://a.example.com", "TargetGroupArn": "targets"},
     "dev-app": {"ServiceName": "dev-salaries"},
 }

@@ -69,6 +69,7 @@ def test_only_these_values_come_from_the_deploy() -> None:
         ("bootstrap", "GuardDuty", "guardduty"),
         ("egress", "NatImageId", "nat_image_id"),
         ("functions", "DbInitBundleKey", "db_init_bundle_key"),
+        ("functions", "DbInitBundleVersion", "db_init_bundle_version"),
         ("jobs", "ImageUri", "image_uri"),
         ("app", "ImageUri", "image_uri"),
         ("app", "ServiceRollout", "rollout:web"),

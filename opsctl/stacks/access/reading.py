@@ -1,0 +1,103 @@
+"""The policy `plan`: what `diff`, `status`, `outputs` and logs read. No value of a secret, no data."""
+
+from __future__ import annotations
+
+from opsctl.config import naming
+from opsctl.stacks.access.grounds import Grounds
+from opsctl.stacks.parts.policies import Statement, allow
+
+
+def plan(on: Grounds) -> list[Statement]:
+    """Reads only."""
+    return [*_stacks(on), *_artifacts(on), *_running(on), *_questions(on)]
+
+
+def _stacks(on: Grounds) -> list[Statement]:
+    bootstrap = on.everywhere("cloudformation", f"stack/{naming.BOOTSTRAP_STACK}/*")
+    return [
+        # All are listed by one call, which names no stack.
+        allow("ListStacks", "cloudformation:DescribeStacks", "*"),
+        allow(
+            "ReadStacks",
+            [
+                "cloudformation:DescribeChangeSet",
+                "cloudformation:DescribeEvents",
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:GetTemplate",
+                "cloudformation:ListStackResources",
+            ],
+            on.stacks,
+        ),
+        allow("ReadBootstrap", "cloudformation:GetTemplate", bootstrap),
+    ]
+
+
+def _artifacts(on: Grounds) -> list[Statement]:
+    name = on.env.name
+    read = [naming.lock_key(name), naming.release_key(name, "*")]
+    return [
+        # S3 says that a key is free only to those who may list the bucket: they see keys, not what lies under them.
+        allow("SeeKeys", "s3:ListBucket", on.artifacts, condition=on.in_account),
+        allow("ReadRecords", "s3:GetObject", [f"{on.artifacts}/{key}" for key in read], condition=on.in_account),
+    ]
+
+
+def _running(on: Grounds) -> list[Statement]:
+    cluster = naming.cluster_name(on.env)
+    return [
+        allow(
+            "SeeTasks",
+            ["ecs:DescribeServices", "ecs:DescribeTasks"],
+            [on.cluster, on.arn("ecs", f"*/{cluster}/*")],
+        ),
+        # Tasks are listed by cluster, which is a condition there.
+        allow(
+            "ListTasks",
+            "ecs:ListTasks",
+            "*",
+            condition=on.in_cluster,
+        ),
+        # Takes no resource.
+        allow("ListLogGroups", "logs:DescribeLogGroups", "*"),
+        allow(
+            "ReadLogs",
+            ["logs:FilterLogEvents", "logs:GetLogEvents"],
+            [each for group in on.log_groups for each in (group, f"{group}:*")],
+        ),
+        allow(
+            "SeeImages",
+            ["ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:DescribeImages"],
+            on.repository,
+        ),
+        allow("SeeDatabases", "rds:DescribeDBInstances", on.named("rds", "db:")),
+        allow("SeeSecrets", "secretsmanager:DescribeSecret", [on.secrets, *on.foreign_secrets]),
+        # Those that CloudFormation names, by their tags alone.
+        allow("SeeStacksSecrets", "secretsmanager:DescribeSecret", on.arn("secretsmanager", "secret:*"),
+              condition=on.ours),
+    ]  # fmt: skip
+
+
+def _questions(on: Grounds) -> list[Statement]:
+    image = on.arn("ssm", "parameter/aws/service/ami-amazon-linux-latest/*", account="")
+    zones = [allow("ReadZones", "route53:GetHostedZone", on.zones)] if on.zones else []
+    return [
+        # Of these none takes a resource: what AWS sells, where, and how much of it this account may have.
+        allow(
+            "AskAws",
+            [
+                "ec2:DescribeAvailabilityZones",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstanceTypeOfferings",
+                "ec2:DescribeVpcEndpointServices",
+                "guardduty:ListDetectors",
+                "lambda:GetAccountSettings",
+                "rds:DescribeDBEngineVersions",
+                "rds:DescribeOrderableDBInstanceOptions",
+                "secretsmanager:ListSecrets",
+            ],
+            "*",
+        ),
+        allow("ReadQuotas", "servicequotas:GetServiceQuota", on.arn("servicequotas", "fargate/*")),
+        allow("ReadAmazonsImages", "ssm:GetParameter", image),
+        *zones,
+    ]

@@ -1,0 +1,147 @@
+"""The policies as the emulator enforces them: one environment's deployer at the artifact bucket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from opsctl.aws.errors import AwsRefusedError
+from opsctl.aws.s3 import S3
+from opsctl.config import naming
+from opsctl.deploy.stackrun import upload_template
+from opsctl.stacks.access.documents import documents
+from opsctl.stacks.model import StackTemplate
+from tests.unit.stacks.access.judge import ACCOUNT, deployers
+
+pytestmark = pytest.mark.emulator
+BUCKET = "opsctl-bootstrap-artifactbucket-1"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """AWS with its policies in force."""
+
+    url: str
+
+    def client(self, service: str, key: str = ACCOUNT, signer: str = "x") -> Any:
+        return boto3.client(  # type: ignore[call-overload]
+            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=signer
+        )
+
+    def user(self, name: str) -> S3:
+        """A person who may deploy one environment, at S3."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        for number, document in enumerate(documents(deployers(name))):
+            iam.put_user_policy(UserName=name, PolicyName=f"deploy-{number}", PolicyDocument=json.dumps(document))
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return S3(self.client("s3", made["AccessKeyId"], made["SecretAccessKey"]), REGION)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    folder, port = tmp_path_factory.mktemp("emulator"), free_port()
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(folder), "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0", "AUTH": "true", "MINISTACK_ACCOUNT_ID": ACCOUNT,
+    }  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"], env=environment, cwd=folder, stdout=log, stderr=log
+        )
+    found = Emulator(f"http://127.0.0.1:{port}")
+    try:
+        wait_ready(found, process, folder)
+        root = found.client("s3")
+        root.create_bucket(Bucket=BUCKET)
+        root.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield found
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_ready(found: Emulator, process: subprocess.Popen[bytes], folder: Path) -> None:
+    for _ in range(200):
+        assert process.poll() is None, (folder / "log").read_text()
+        try:
+            found.client("s3").list_buckets()
+        except (BotoCoreError, ClientError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError((folder / "log").read_text())
+
+
+@pytest.fixture(scope="module")
+def people(emulator: Emulator) -> dict[str, S3]:
+    return {name: emulator.user(name) for name in ("dev", "prd")}
+
+
+KEYS = ("bundle", "template", "lock", "record", "current record")
+
+
+def key_of(what: str, name: str) -> str:
+    return {
+        "bundle": naming.bundle_key(name, "1"),
+        "template": naming.template_key(name, "app", "1"),
+        "lock": naming.lock_key(name),
+        "record": naming.release_key(name, "000001"),
+        "current record": naming.release_key(name),
+    }[what]
+
+
+@pytest.mark.parametrize("what", KEYS)
+def test_a_deployer_writes_and_reads_what_is_its_own_environments_and_nothing_else(
+    people: dict[str, S3], what: str
+) -> None:
+    for mine, other in (("dev", "prd"), ("prd", "dev")):
+        people[mine].put(BUCKET, key_of(what, mine), mine.encode())
+        found = people[mine].get(BUCKET, key_of(what, mine))
+        assert found is not None
+        assert found.body == mine.encode()
+        key = key_of(what, other)
+        with pytest.raises(AwsRefusedError):
+            people[mine].put(BUCKET, key, b"a stranger's")
+        with pytest.raises(AwsRefusedError):
+            people[mine].get(BUCKET, key)
+        with pytest.raises(AwsRefusedError):
+            people[mine].delete(BUCKET, key)
+
+
+def test_a_free_key_is_told_as_free_and_not_as_forbidden(people: dict[str, S3]) -> None:
+    """A first deploy asks for a lock and a record that are not there yet."""
+    assert people["dev"].get(BUCKET, naming.release_key("dev", "000099")) is None
+
+
+def test_what_lies_under_the_key_of_a_template_is_not_what_is_deployed(
+    emulator: Emulator, people: dict[str, S3]
+) -> None:
+    """Somebody with every right in the account put it there, before and afterwards."""
+    template = StackTemplate("app", "prd-salaries-app-acme", "Resources: {}\n")
+    key, root = naming.template_key("prd", "app", template.digest), emulator.client("s3")
+    root.put_object(Bucket=BUCKET, Key=key, Body=b"Resources: a stranger's")
+    url = upload_template(people["prd"], BUCKET, "prd", template)
+    root.put_object(Bucket=BUCKET, Key=key, Body=b"Resources: a stranger's")
+    version = url.partition("?versionId=")[2]
+    assert root.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"Resources: a stranger's"
+    assert root.get_object(Bucket=BUCKET, Key=key, VersionId=version)["Body"].read() == template.body.encode()

@@ -1,0 +1,171 @@
+"""The policies hold what opsctl calls, and what CloudFormation's handlers call for it; and IAM takes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import boto3
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from opsctl.stacks.access.documents import LIMIT, documents, size
+from opsctl.stacks.access.pushing import publish
+from opsctl.stacks.access.reading import plan
+from opsctl.stacks.access.resources import LINKED_SERVICES, MANAGED_POLICIES, ROLE_SERVICES
+from opsctl.stacks.parts.policies import Statement, allow
+
+from .judge import ENVIRONMENTS, ROOT, deployers, grounds, listed
+from .unused import ACTIONS, SERVICES
+
+AWS = ROOT / "opsctl" / "aws"
+# IAM's words where they are not the API's.
+PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+WORDS = {
+    "lambda:Invoke": ["lambda:InvokeFunction"],
+    "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+    "s3:HeadObject": ["s3:GetObject"],
+    "s3:ListObjectVersions": ["s3:ListBucketVersions"],
+    "s3:ListObjectsV2": ["s3:ListBucket"],
+}
+# Methods of clients that are no operation, and what they come to.
+HELPERS = {"upload_fileobj": ["s3:PutObject", "s3:AbortMultipartUpload"], "generate_db_auth_token": ["rds-db:connect"]}
+# Allowed to everybody; and a login to the database, which whoever gets it is given by hand [docs/aws.md].
+BEYOND = {"sts:GetCallerIdentity", "rds-db:connect"}
+
+
+def services() -> dict[str, str]:
+    """The service that each module of opsctl/aws calls."""
+    text = (AWS / "session.py").read_text()
+    found = re.findall(r'from opsctl\.aws\.(\w+) import (\w+)\n\n        return \2\(self\.client\("([\w-]+)"\)', text)
+    return {module: service for module, _, service in found}
+
+
+@cache
+def methods(service: str) -> dict[str, str]:
+    """Operations of a client by the names of its methods."""
+    client = boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")  # type: ignore[call-overload]
+    return dict(client.meta.method_to_api_mapping)
+
+
+def calls() -> Iterator[tuple[str, str, str]]:
+    """Module, service and method of every call of a client that stands in the source."""
+    known = services()
+    for path in sorted(AWS.glob("*.py")):
+        text = path.read_text()
+        for service, method in re.findall(r'client\("([\w-]+)"\)\s*\.(\w+)\(', text):
+            if method != "get_paginator":
+                yield path.stem, service, method
+        for method in re.findall(r"self\._client\.(\w+)\(", text):
+            if method != "get_paginator":
+                yield path.stem, known.get(path.stem, ""), method
+        for service, page in re.findall(r'client(?:\("([\w-]+)"\))?\s*\.get_paginator\("(\w+)"\)', text):
+            yield path.stem, service or known.get(path.stem, ""), page
+
+
+def needed(service: str, method: str) -> list[str]:
+    """What IAM asks for one method."""
+    if method in HELPERS:
+        return HELPERS[method]
+    action = f"{PREFIXES.get(service, service)}:{methods(service)[method]}"
+    return WORDS.get(action, [action])
+
+
+def actions(statements: list[Statement]) -> set[str]:
+    return {action for statement in statements for action in listed(statement["Action"])}
+
+
+def covers(allowed: set[str], action: str) -> bool:
+    """Whether one of them is this action; IAM does not look at capitals."""
+    pattern = "|".join(re.escape(each).replace(r"\*", ".*") for each in allowed)
+    return re.fullmatch(pattern, action, re.IGNORECASE) is not None
+
+
+def test_every_call_in_the_source_is_one_of_a_service_that_is_known() -> None:
+    found = list(calls())
+    assert len(found) > 80
+    assert [(module, method) for module, service, method in found if not service] == []
+    # As many as there are: a new way to write one would pass unseen.
+    written = sum(len(re.findall(r"_client(?:\(\"[\w-]+\"\))?\s*\.\w+\(|self\.client\(\"sts\"\)\.", path.read_text()))
+                  for path in AWS.glob("*.py"))  # fmt: skip
+    assert len(found) == written
+
+
+def test_every_call_is_in_a_policy() -> None:
+    """One that is not: give it to `plan` or `deploy` in opsctl/stacks/access, or say in docs/aws.md whose it is."""
+    allowed = actions([each for name in ENVIRONMENTS for each in (*deployers(name), *publish(grounds(name)))])
+    wanted = {action for _, service, method in calls() for action in needed(service, method)} - BEYOND
+    assert {each for each in wanted if not covers(allowed, each)} == set()
+
+
+def test_a_deployer_reads_what_a_plan_reads() -> None:
+    for name in ENVIRONMENTS:
+        assert all(statement in deployers(name) for statement in plan(grounds(name)))
+
+
+def types(name: str) -> set[str]:
+    """Resource types in an environment's templates; the account's own stack is an administrator's."""
+    texts = [path.read_text() for path in (ROOT / "templates" / name).glob("*.yaml") if path.stem != "bootstrap"]
+    resources = "\n".join(text[text.index("\nResources:") :] for text in texts)
+    return set(re.findall(r"^  \w+:\n    Type: (AWS::\S+)", resources, re.MULTILINE))
+
+
+def handlers(kind: str) -> set[str]:
+    """What AWS's handlers of a type call to make, read, change and remove one."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    return {
+        action
+        for operation, handler in schema["handlers"].items()
+        if operation != "list"
+        for action in handler.get("permissions", [])
+    }
+
+
+def is_used(action: str) -> bool:
+    service, _, name = action.partition(":")
+    return service not in SERVICES and name not in ACTIONS.get(service, "").split()
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_what_handlers_call_for_our_resources_is_in_the_deployers_policy(name: str) -> None:
+    allowed = actions(list(deployers(name)))
+    missing = {
+        (kind, each) for kind in types(name) for each in handlers(kind) if is_used(each) and not covers(allowed, each)
+    }
+    assert missing == set()
+
+
+def test_nothing_is_called_unused_that_no_handler_asks_for() -> None:
+    asked = {action for name in ENVIRONMENTS for kind in types(name) for action in handlers(kind)}
+    assert {f"{service}:{each}" for service, names in ACTIONS.items() for each in names.split()} <= asked
+    assert {each.partition(":")[0] for each in asked} >= SERVICES
+
+
+def test_roles_go_to_the_services_that_the_templates_name_and_to_no_other() -> None:
+    text = "\n".join(path.read_text() for name in ENVIRONMENTS for path in (ROOT / "templates" / name).glob("*.yaml"))
+    trusted = set(re.findall(r"Principal:\n\s+Service: (\S+)\n\s+Action: sts:AssumeRole", text))
+    # EC2's name differs between partitions.
+    assert {each for each in trusted if each.endswith(".amazonaws.com")} | {"ec2.amazonaws.com"} == set(ROLE_SERVICES)
+    assert set(re.findall(r"policy/([\w/-]+)", text)) == set(MANAGED_POLICIES)
+    assert not set(ROLE_SERVICES) & set(LINKED_SERVICES)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_each_document_is_one_that_iam_takes(name: str) -> None:
+    for statements in (plan(grounds(name)), list(deployers(name)), publish(grounds(name))):
+        made = documents(statements)
+        assert [each for document in made for each in document["Statement"]] == statements
+        assert all(size(document) <= LIMIT for document in made)
+        names = [each["Sid"] for each in statements]
+        assert len(set(names)) == len(names)
+        assert all(re.fullmatch("[A-Za-z0-9]+", each) for each in names)
+    # An IAM role takes ten managed policies, unless the account was given more. [IAM quotas]
+    assert len(documents(list(deployers(name)))) <= 6
+
+
+def test_a_document_is_as_full_as_the_limit_allows() -> None:
+    many = [allow(f"S{number}", "s3:GetObject", "arn:aws:s3:::" + "b" * 400) for number in range(20)]
+    made = documents(many)
+    assert [len(each["Statement"]) for each in made] == [12, 8]
+    assert size({**made[0], "Statement": [*made[0]["Statement"], many[12]]}) > LIMIT >= size(made[0])
