@@ -111,7 +111,7 @@ def _own_calls(on: Grounds) -> list[Statement]:
         allow("RunTasks", "ecs:RunTask", on.arn("ecs", f"task-definition/{cluster}-*"), condition=on.in_cluster),
         allow("StopTasks", "ecs:StopTask", on.arn("ecs", f"task/{cluster}/*")),
         allow("CallDbInit", "lambda:InvokeFunction", on.named("lambda", "function:")),
-        allow("TagImages", ["ecr:PutImage", "ecr:StartImageScan"], on.repository),
+        allow("TagImages", ["ecr:BatchDeleteImage", "ecr:PutImage", "ecr:StartImageScan"], on.repository),
         # A new way in for `db shell`, through an instance of this environment.
         allow("OpenTunnel", "ssm:StartSession", on.arn("ec2", "instance/*"), condition=on.ours),
         allow(

@@ -90,6 +90,19 @@ class Grounds:
         return self.arn("ecr", f"repository/{self.env.ecs.repository_name}", account=self.registry)
 
     @property
+    def signing_key(self) -> tuple[str, Condition | None] | None:
+        """The key of KMS that signs images, and what else tells it: IAM knows an alias by how it was asked for."""
+        images = self.env.images
+        if images.kms_key is None:
+            return None
+        name = images.kms_key.rpartition(":")[2]
+        if name.startswith("key/"):
+            return images.kms_key, None
+        account = images.kms_key.split(":")[4] if images.kms_key.startswith("arn:") else None
+        every = self.arn("kms", "key/*", region=images.key_region, account=account)
+        return every, {"StringEquals": {"kms:RequestAlias": name}}
+
+    @property
     def log_groups(self) -> list[str]:
         """The environment's log groups, with and without what follows the name of one that has streams."""
         names = [naming.log_group(self.env, "*"), *(f"{name}*" for name in naming.own_log_groups(self.env).values())]

@@ -8,6 +8,7 @@ from opsctl.stacks.parts.policies import Statement, allow
 
 def publish(on: Grounds) -> list[Statement]:
     """Writes layers and tags, and reads what is there so that it is not sent again. Deletes nothing."""
+    key = on.signing_key
     return [
         # Takes no resource: a login is for the whole registry, and what it may do there is asked with every request.
         allow("LogIn", "ecr:GetAuthorizationToken", "*"),
@@ -25,4 +26,5 @@ def publish(on: Grounds) -> list[Statement]:
             ],
             on.repository,
         ),
+        *([allow("Sign", ["kms:GetPublicKey", "kms:Sign"], key[0], condition=key[1])] if key else []),
     ]

@@ -9,7 +9,7 @@ from opsctl.stacks.parts.policies import Statement, allow
 
 def plan(on: Grounds) -> list[Statement]:
     """Reads only."""
-    return [*_stacks(on), *_artifacts(on), *_running(on), *_questions(on)]
+    return [*_stacks(on), *_artifacts(on), *_running(on), *_signatures(on), *_questions(on)]
 
 
 def _stacks(on: Grounds) -> list[Statement]:
@@ -34,7 +34,9 @@ def _stacks(on: Grounds) -> list[Statement]:
 
 def _artifacts(on: Grounds) -> list[Statement]:
     name = on.env.name
-    read = [naming.lock_key(name), naming.release_key(name, "*")]
+    before = on.env.images.promoted_from
+    released = [naming.release_key(each, "*") for each in (name, before) if each is not None]
+    read = [naming.lock_key(name), *released]
     return [
         # S3 says that a key is free only to those who may list the bucket: they see keys, not what lies under them.
         allow("SeeKeys", "s3:ListBucket", on.artifacts, condition=on.in_account),
@@ -77,6 +79,19 @@ def _running(on: Grounds) -> list[Statement]:
     ]  # fmt: skip
 
 
+def _signatures(on: Grounds) -> list[Statement]:
+    """A signature lies in the repository as an image does."""
+    if on.env.images.verify is None:
+        return []
+    key = on.signing_key
+    return [
+        # Takes no resource.
+        allow("LogInToRead", "ecr:GetAuthorizationToken", "*"),
+        allow("ReadSignatures", "ecr:GetDownloadUrlForLayer", on.repository),
+        *([allow("ReadSigningKey", "kms:GetPublicKey", key[0], condition=key[1])] if key else []),
+    ]
+
+
 def _questions(on: Grounds) -> list[Statement]:
     image = on.arn("ssm", "parameter/aws/service/ami-amazon-linux-latest/*", account="")
     zones = [allow("ReadZones", "route53:GetHostedZone", on.zones)] if on.zones else []
@@ -88,6 +103,7 @@ def _questions(on: Grounds) -> list[Statement]:
                 "ec2:DescribeAvailabilityZones",
                 "ec2:DescribeImages",
                 "ec2:DescribeInstanceTypeOfferings",
+                "ec2:DescribePrefixLists",
                 "ec2:DescribeVpcEndpointServices",
                 "guardduty:ListDetectors",
                 "lambda:GetAccountSettings",

@@ -26,11 +26,9 @@ LINKED_SERVICES = (
     "elasticloadbalancing.amazonaws.com",
     "rds.amazonaws.com",
 )
-MANAGED_POLICIES = (
-    "AmazonSSMManagedInstanceCore",
-    "service-role/AmazonRDSEnhancedMonitoringRole",
-    "service-role/AWSLambdaVPCAccessExecutionRole",
-)
+MANAGED_POLICIES = ("service-role/AmazonRDSEnhancedMonitoringRole",)
+# What earlier templates gave to roles, which an update takes away.
+FORMER_POLICIES = ("AmazonSSMManagedInstanceCore", "service-role/AWSLambdaVPCAccessExecutionRole")
 # What AWS's own function for the rotation takes beside.
 ROTATION_POLICY = "service-role/AWSLambdaBasicExecutionRole"
 
@@ -81,7 +79,10 @@ def _without_resource() -> list[Statement]:
 
 def _roles(on: Grounds) -> list[Statement]:
     roles, profiles = on.named("iam", "role/", region=""), on.named("iam", "instance-profile/", region="")
-    managed = [f"arn:aws:iam::aws:policy/{name}" for name in (*MANAGED_POLICIES, ROTATION_POLICY)]
+    managed, former = (
+        [f"arn:aws:iam::aws:policy/{name}" for name in names]
+        for names in ((*MANAGED_POLICIES, ROTATION_POLICY), FORMER_POLICIES)
+    )
     return [
         allow(
             "KeepRoles",
@@ -99,6 +100,8 @@ def _roles(on: Grounds) -> list[Statement]:
             roles,
             condition={"ArnEquals": {"iam:PolicyARN": managed}},
         ),
+        allow("DetachFormerPolicies", "iam:DetachRolePolicy", roles,
+              condition={"ArnEquals": {"iam:PolicyARN": former}}),
         allow("PassRoles", "iam:PassRole", roles,
               condition={"StringEquals": {"iam:PassedToService": list(ROLE_SERVICES)}}),
         allow(

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import boto3
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from opsctl.stacks.access.changing import deploy
 from opsctl.stacks.access.documents import LIMIT, documents, size
+from opsctl.stacks.access.grounds import Grounds
 from opsctl.stacks.access.pushing import publish
 from opsctl.stacks.access.reading import plan
-from opsctl.stacks.access.resources import LINKED_SERVICES, MANAGED_POLICIES, ROLE_SERVICES
+from opsctl.stacks.access.resources import FORMER_POLICIES, LINKED_SERVICES, MANAGED_POLICIES, ROLE_SERVICES
 from opsctl.stacks.parts.policies import Statement, allow
 
-from .judge import ENVIRONMENTS, ROOT, deployers, grounds, listed
+from .judge import ACCOUNT, ENVIRONMENTS, ROOT, Request, allows, deployers, grounds, listed
 from .unused import ACTIONS, SERVICES
 
 AWS = ROOT / "opsctl" / "aws"
@@ -94,9 +97,64 @@ def test_every_call_in_the_source_is_one_of_a_service_that_is_known() -> None:
 
 def test_every_call_is_in_a_policy() -> None:
     """One that is not: give it to `plan` or `deploy` in opsctl/stacks/access, or say in docs/aws.md whose it is."""
-    allowed = actions([each for name in ENVIRONMENTS for each in (*deployers(name), *publish(grounds(name)))])
+    signed = signing("alias/images")
+    allowed = actions([each for on in (*map(grounds, ENVIRONMENTS), signed) for each in (*deploy(on), *publish(on))])
     wanted = {action for _, service, method in calls() for action in needed(service, method)} - BEYOND
     assert {each for each in wanted if not covers(allowed, each)} == set()
+
+
+def signing(key: str) -> Grounds:
+    """prd, where it runs only what this key signed and hml ran."""
+    prd = grounds("prd")
+    images = prd.env.images.model_copy(update={"verify": key, "promoted_from": "hml"})
+    return replace(prd, env=prd.env.model_copy(update={"images": images}))
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+ELSEWHERE = "arn:aws:kms:eu-west-1:999999999999:alias/images"
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "alias"),
+    [
+        ("alias/images", KEY, "alias/images"),
+        (ELSEWHERE, "arn:aws:kms:eu-west-1:999999999999:key/2", "alias/images"),
+        (KEY, KEY, None),
+    ],
+)
+def test_who_pushes_signs_with_the_key_of_the_environment_and_who_plans_reads_it(
+    key: str, resource: str, alias: str | None
+) -> None:
+    on = signing(key)
+    keys = {"kms:RequestAlias": alias} if alias else {}
+    sign = Request("kms:Sign", resource, keys, owner=resource.split(":")[4])
+    read = replace(sign, action="kms:GetPublicKey")
+    assert allows(publish(on), sign)
+    assert allows(plan(on), read)
+    assert not allows(deploy(on), sign)
+    other = (
+        replace(sign, resource=f"{resource}9") if alias is None else replace(sign, keys={"kms:RequestAlias": "alias/x"})
+    )
+    assert not allows(publish(on), other)
+    assert not allows(publish(grounds("prd")), sign)
+
+
+def test_what_another_environment_ran_is_read_where_it_is_asked_for_and_not_written() -> None:
+    record = "arn:aws:s3:::opsctl-bootstrap-artifactbucket-x1/releases/hml/000001.json"
+    read = Request("s3:GetObject", record, {"aws:ResourceAccount": ACCOUNT})
+    on = signing("keys/images.pem")
+    assert allows(plan(on), read)
+    assert not allows(plan(grounds("prd")), read)
+    assert not allows(deploy(on), replace(read, action="s3:PutObject"))
+    assert not any("kms:Sign" in listed(each["Action"]) for each in publish(on))
+
+
+def test_policies_that_earlier_templates_gave_are_taken_away_and_not_given() -> None:
+    for name in FORMER_POLICIES:
+        keys = {"iam:PolicyARN": f"arn:aws:iam::aws:policy/{name}"}
+        detach = Request("iam:DetachRolePolicy", "arn:aws:iam::123456789012:role/dev-salaries-egress-x", keys)
+        assert allows(deployers("dev"), detach)
+        assert not allows(deployers("dev"), replace(detach, action="iam:AttachRolePolicy"))
 
 
 def test_a_deployer_reads_what_a_plan_reads() -> None:
