@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from django.db import connections
 from django.test import Client
 
-from tests.functional.dbroles.servers import Server, installations, run_server
 from tests.service.conftest import use_database
+from tests.service.postgres import PostgresServer, start_postgres
 
 pytestmark = pytest.mark.postgres
 
 PATHS = ("/readyz", "/readyz/", "/healthz", "/", "/api/filters/", "/api/salaries/?page=2", "/nowhere", "/api/schema/")
-ONLY_PASSWORDS = ("host all postgres 127.0.0.1/32 trust", "host all all 127.0.0.1/32 scram-sha-256")
 
 FAULTS = {
     "unreachable": "timeout expired",
@@ -30,11 +30,22 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server() -> Iterator[PostgresServer]:
     """A server that asks everybody but its superuser for a password."""
-    with run_server(installations()[-1], ONLY_PASSWORDS) as running:
-        running.run("CREATE ROLE user_4711 LOGIN PASSWORD 'right'")
+    with start_postgres() as running, contextlib.closing(_superuser(running)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE ROLE user_4711 LOGIN PASSWORD 'right'")
+            cursor.execute("SHOW hba_file")
+            (path,) = cursor.fetchone()
+            lines = f"('host all {running.user} 127.0.0.1/32 trust'), ('host all all 127.0.0.1/32 scram-sha-256')"
+            cursor.execute(f"COPY (VALUES {lines}) TO '{path}'")
+            cursor.execute("SELECT pg_reload_conf()")
         yield running
+
+
+def _superuser(server: PostgresServer) -> Any:
+    return psycopg2.connect(host="127.0.0.1", port=server.port, user=server.user, dbname="postgres")
 
 
 @pytest.fixture(params=FAULTS)
@@ -57,7 +68,7 @@ def broken(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
                 held.listen()
             yield {**found, "PORT": str(held.getsockname()[1])}
             return
-        server: Server = request.getfixturevalue("server")
+        server: PostgresServer = request.getfixturevalue("server")
         right = {"PASSWORD": "right"} if request.param == "unknown name" else {"NAME": "postgres"}
         yield {**found, **right, "PORT": str(server.port)}
 

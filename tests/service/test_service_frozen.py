@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import threading
@@ -18,13 +19,14 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.functional.cli import ROOT
 from tests.service.postgres import PostgresServer, start_postgres
 from tests.service.serving import Served, serving
 from tests.service.test_service_serve import get
 
+_IN_TREE = Path(__file__).parents[2] / "opsctl" / "layer" / "files" / "hook"
 HOOK = {
-    "PYTHONPATH": str(ROOT / "opsctl" / "layer" / "files" / "hook"), "OPSCTL_THREADS": "4",
+    # Inside an image there is no tree, and the hook on the path already.
+    "PYTHONPATH": str(_IN_TREE) if _IN_TREE.is_dir() else os.environ.get("PYTHONPATH", ""), "OPSCTL_THREADS": "4",
     "OPSCTL_HEALTH_PATH": "/healthz", "OPSCTL_HEALTH_HOST": "127.0.0.1",
 }  # fmt: skip
 STORED, OTHER = "/api/salaries/?role=qa_engineer", "/api/salaries/?role=sre&level="
