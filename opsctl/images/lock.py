@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
 from opsctl.images.project import Project
+from opsctl.images.uv import run_uv, uv_cause
 
 LOCK_NAME = "opsctl.lock"
 DEFAULT_PYTHON = "3.13"
@@ -33,10 +32,6 @@ _SOURCE_ONLY = re.compile(
     r"(?:no usable wheels|only-binary|No (?:matching|usable) wheels?|--no-binary|no wheels)", re.I
 )
 _PACKAGE = re.compile(r"[`'\s]([A-Za-z0-9][A-Za-z0-9._-]*)(?:==[^\s`']+)?[`']?\s+has no (?:usable )?wheels", re.I)
-_REASON = re.compile(r"\s*(?:error:|cause:|Caused by:|×|╰─▶)\s*")
-_SECONDS = 600
-# pip's variables by uv's, for private indexes.
-_INDEXES = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}
 
 Tell = Callable[[str], None]
 Pin = Callable[[str], ImageName]
@@ -56,13 +51,6 @@ class Locked:
 def python_version(project: Project) -> str:
     """`3.13`: what `application.python` says, or opsctl's default."""
     return project.application.python or DEFAULT_PYTHON
-
-
-def find_uv() -> str:
-    """uv's program, which is installed beside opsctl."""
-    import uv
-
-    return str(uv.find_uv_bin())
 
 
 def read_lock(project: Project, *, frozen: bool, tell: Tell) -> Locked:
@@ -219,19 +207,11 @@ def _uv(project: Project, arguments: list[str], cwd: Path | None = None) -> str:
             detail=lines[-15:],
         )
     raise BuildError(
-        f"The requirements can't be resolved: {_cause(lines)}",
+        f"The requirements can't be resolved: {uv_cause(lines)}",
         code="lock-failed",
         hint="Correct the requirement that is named, or see whether a package index can be reached.",
         detail=lines[-15:],
     )
-
-
-def _cause(lines: Sequence[str]) -> str:
-    """The last reason that uv gives, which it may have wrapped or drawn an arrow at."""
-    said = list(takewhile(lambda line: not line.lstrip().startswith("hint:"), lines))
-    last = max((number for number, line in enumerate(said) if _REASON.match(line)), default=0)
-    told = (_REASON.sub("", line, count=1).strip(" │^") for line in said[last:])
-    return " ".join(words for words in told if words) or "uv gave no reason"
 
 
 def _way_out(name: str) -> str:
@@ -239,24 +219,6 @@ def _way_out(name: str) -> str:
     if instead:
         return f"Require {instead} in its place."
     return "Require a version that has wheels, or build with a Dockerfile that application.dockerfile names."
-
-
-def run_uv(
-    arguments: list[str], *, cwd: Path, secrets: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run uv to its end. It gets private indexes from variables of pip's name."""
-    given = {**os.environ, **(environment or {}), "NO_COLOR": "1"}
-    given.pop("VIRTUAL_ENV", None)
-    given |= {_INDEXES[name]: os.environ[name] for name in secrets if name in _INDEXES and name in os.environ}
-    try:
-        return subprocess.run(
-            [find_uv(), *arguments], cwd=cwd, env=given, capture_output=True, text=True, encoding="utf-8",
-            errors="replace", timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(
-            f"uv can't be run ({error}).", code="lock-failed", hint="Is opsctl installed whole?"
-        ) from error
 
 
 def _read(path: Path) -> dict[str, str]:

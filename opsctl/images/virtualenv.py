@@ -6,13 +6,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.images.errors import BuildError
-from opsctl.images.lock import Locked, Tell, run_uv
+from opsctl.images.lock import Locked, Tell
+from opsctl.images.pythons import find_python, nearest_python
+from opsctl.images.uv import run_uv
 
 FOLDER_VARIABLE = "OPSCTL_ENVIRONMENTS"
 """Another folder than `.opsctl/environments`, to share environments between checkouts."""
@@ -51,53 +51,13 @@ def make_environment(locked: Locked, folder: Path, tell: Tell) -> Path:
     return python
 
 
-def find_python(version: str) -> str | None:
-    """A Python of this version on this machine: opsctl's own, one on the PATH, or one that pyenv keeps."""
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        return sys.executable
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    kept = sorted(pyenv.glob(f"versions/{version}.*/bin/python"), key=lambda path: (len(str(path)), str(path)))
-    for candidate in [shutil.which(f"python{version}"), *(str(path) for path in reversed(kept))]:
-        if candidate is not None and _is(candidate, version):
-            return candidate
-    return None
-
-
-def _nearest(version: str) -> tuple[str, str]:
-    """The version on this machine that is nearest to one which is not, the older of two, and its program."""
-    wanted = int(version.partition(".")[2])
-    minors = sorted(range(OLDEST_PYTHON, NEWEST_PYTHON + 1), key=lambda minor: (abs(minor - wanted), minor))
-    found = ((f"3.{minor}", find_python(f"3.{minor}")) for minor in minors)
-    own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return next(((name, program) for name, program in found if program is not None), (own, sys.executable))
-
-
-def _is(program: str, version: str) -> bool:
-    """Whether it runs: pyenv puts a name on the PATH for every version that it knows, chosen or not."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run(
-            [program, "-c", code],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=30,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.stdout.strip() == version
-
-
 def _make(locked: Locked, target: Path, python: Path, tell: Tell) -> None:
     shutil.rmtree(target, ignore_errors=True)
     # uv fetches one where this machine has none of the version.
     wanted = find_python(locked.python) or locked.python
     made = run_uv(["venv", "--quiet", "--python", wanted, str(target)], cwd=target.parent)
     if made.returncode:
-        version, nearest = _nearest(locked.python)
+        version, nearest = nearest_python(locked.python)
         tell(f"Python {locked.python} is not on this machine; processes run under {version} here, the image does not")
         made = run_uv(["venv", "--quiet", "--python", nearest, str(target)], cwd=target.parent)
     if made.returncode == 0:
