@@ -8,8 +8,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from opsctl.config.application import Application
 from opsctl.images import pythons, virtualenv
 from opsctl.images.lock import Locked
+from opsctl.images.project import Project
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,8 @@ def test_without_the_version_the_nearest_is_taken_and_said(
     for module in (pythons, virtualenv):
         monkeypatch.setattr(module, "find_python", lambda version: f"/python{version}" if version in there else None)
     monkeypatch.setattr(virtualenv, "run_uv", run_uv)
-    virtualenv.make_environment(Locked(tmp_path / "opsctl.lock", "", wanted), tmp_path / "environments", told.append)
+    project, locked = Project(tmp_path, Application()), Locked(tmp_path / "opsctl.lock", "", wanted)
+    virtualenv.make_environment(project, locked, tmp_path / "environments", told.append)
     assert [each[3] for each in ran if each[0] == "venv"][-1] == f"/python{taken}"
     said = f"Python {wanted} is not on this machine; processes run under {taken} here, the image does not"
     assert told[1:] == ([said] if wanted != taken else [])
