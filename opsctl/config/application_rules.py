@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from opsctl.config import placeholder
 from opsctl.config.located import KeyPath
 from opsctl.config.nearest import near, nearest
+from opsctl.config.pinned import UnpinnedError, parse_pinned
 from opsctl.config.placeholder import Placeholder, PlaceholderError
 from opsctl.config.problem import Problem
 from opsctl.config.schedule import ScheduleError, expression, is_timezone
@@ -145,6 +146,16 @@ def image_ways(env: Environment) -> Iterator[Problem]:
         for name in ("target", "args"):
             if name in given and getattr(application, name):
                 yield Problem((*_HERE, name), "this is of a Dockerfile, and none is named", "Name it in dockerfile.")
+
+
+def added_packages(env: Environment) -> Iterator[Problem]:
+    """What is added from Git stands at a commit, and its address holds no password."""
+    for index, each in enumerate(env.application.add):
+        if "git+" in each:
+            try:
+                parse_pinned(each)
+            except UnpinnedError as error:
+                yield Problem((*_HERE, "add", index), error.message.removesuffix("."), error.hint)
 
 
 def paths(env: Environment) -> Iterator[Problem]:
@@ -362,6 +373,6 @@ def scratch(env: Environment) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (
-    sizes, counts, part_names, image_ways, paths, placeholders, variables, buckets, schedules, database_roles,
-    authentication, site, visitors, scratch,
+    sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, buckets, schedules,
+    database_roles, authentication, site, visitors, scratch,
 )  # fmt: skip

@@ -267,17 +267,23 @@ def _settable(loc: tuple[int | str, ...]) -> KeyPath:
 
 def _remove(data: dict[str, Any], path: KeyPath) -> None:
     """Take the wrong value out; a required one gets a stand-in so that the rest can be checked."""
-    stand_ins: dict[str, str] = {"name": "placeholder", "service": "service", "client": "client"}
-    if len(path) == 1 and path[0] in stand_ins:
-        data[str(path[0])] = stand_ins[str(path[0])]
-        return
     node: Any = data
-    for key in path[:-1]:
+    for depth, key in enumerate(path[:-1]):
         if isinstance(node, dict) and isinstance(node.get(key), list | tuple):
-            node.pop(key)  # one bad item spoils its list
+            _replace(node, path[: depth + 1])  # one bad item spoils its list
             return
         node = node.get(key) if isinstance(node, dict) else None
     if isinstance(node, dict):
+        _replace(node, path)
+
+
+def _replace(node: dict[str | int, Any], path: KeyPath) -> None:
+    stand_ins: dict[KeyPath, Any] = {("name",): "placeholder", ("service",): "service", ("client",): "client"}
+    if path[:-2] in {("application", "workers"), ("application", "jobs")}:
+        stand_ins[(*path[:-1], "command")] = ["command"]
+    if path in stand_ins:
+        node[path[-1]] = stand_ins[path]
+    else:
         node.pop(path[-1], None)
 
 

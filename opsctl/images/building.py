@@ -53,6 +53,12 @@ _ALWAYS = {
     "PGSSLMODE": "prefer",
     "PGAPPNAME": "build",
 }
+# How uv gets at packages, without the tokens that it publishes with.
+_WAYS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+_INDEX_SETTINGS = (
+    "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX",
+    "UV_NATIVE_TLS", "UV_NO_INDEX", "UV_OFFLINE", "UV_SYSTEM_CERTS",
+)  # fmt: skip
 _SCRIPT = """#!/venv/bin/python
 import sys
 from {module} import {first}
@@ -70,6 +76,22 @@ def build_environment(application: Application) -> dict[str, str]:
     if application.settings is not None:
         given["DJANGO_SETTINGS_MODULE"] = application.settings
     return {**_ALWAYS, **given, **application.build.environment}
+
+
+def harmless_environment(application: Application) -> dict[str, str]:
+    """What builds packages of others: those values, and how this machine reaches its package indexes."""
+    ways = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _WAYS or name.upper().endswith("_PROXY") or name.startswith(_INDEX_SETTINGS)
+    }
+    return {**build_environment(application), **ways, **_machine()}
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8",
+    }  # fmt: skip
 
 
 def build_commands(application: Application) -> tuple[tuple[str, ...], ...]:
@@ -143,9 +165,8 @@ def run_here(project: Project, python: Path, folder: Path, tell: Callable[[str],
     Raises BuildError with the last lines of the one that failed.
     """
     own = {
+        **_machine(),
         "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
-        "HOME": os.environ.get("HOME", "/"),
-        "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

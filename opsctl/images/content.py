@@ -14,7 +14,10 @@ from opsctl.images.names import ImageName
 from opsctl.images.project import Project
 
 # What decides the bytes of an image: another line in one of these may make another image of the same files.
-BUILDER = ("base", "building", "contract", "interpreter", "layers", "native", "store", "wheels")
+BUILDER = (
+    "base", "building", "commits", "contract", "interpreter", "layers", "native", "pythons", "store", "uv",
+    "wheels",
+)  # fmt: skip
 
 
 def content_key(project: Project, requirements: str, base: ImageName | None, platforms: tuple[str, ...]) -> str:

@@ -74,19 +74,10 @@ def _hidden_changes(root: Path, folders: Sequence[str]) -> bool:
 
 
 def ask(folder: Path, *arguments: str, given: bytes | None = None) -> bytes | None:
-    """What git answers, with `given` as its input; None when it has no answer. Raises ForeignCheckoutError.
-
-    Optional locks are left alone and no file system monitor is asked: looking changes nothing and runs nothing.
-    """
-    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    # The executable bit counts, as it does in an image, also where git was told to overlook it.
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.fileMode=true", "-C", str(folder), *arguments]
+    """What git answers, with `given` as its input; None when it has no answer. Raises ForeignCheckoutError."""
     try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, timeout=60, input=given,
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+        done = run(folder, *arguments, given=given)
+    except ImageError:
         return None
     if done.returncode and b"dubious ownership" in done.stderr:
         raise ForeignCheckoutError(
@@ -94,3 +85,25 @@ def ask(folder: Path, *arguments: str, given: bytes | None = None) -> bytes | No
             hint=f"If you trust it: `git config --global --add safe.directory {folder.resolve()}`.",
         )
     return done.stdout if done.returncode == 0 else None
+
+
+def run(
+    folder: Path, *arguments: str, given: bytes | None = None, seconds: float = 60
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git to its end; it asks nobody. Raises ImageError when it can't be run, or takes longer.
+
+    Optional locks are left alone and no file system monitor is asked: looking changes nothing and runs nothing.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    # The executable bit counts, as it does in an image, also where git was told to overlook it.
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.fileMode=true", "-C", str(folder), *arguments]
+    silent = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    silent["GIT_SSH_COMMAND"] = environment.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+    try:
+        return subprocess.run(
+            command, capture_output=True, check=False, timeout=seconds, input=given or b"", env=environment | silent
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ImageError(
+            f"git can't be run, or does not end ({type(error).__name__}).", hint="Is it installed?"
+        ) from error

@@ -1,7 +1,8 @@
 """The application's packages, locked with hashes: its own lock, or `opsctl.lock` beside environments.yaml.
 
 Most projects lock nothing. What they require is resolved once, by uv, and written down to be committed; again only
-when what it was made from changes. Nothing but versions and hashes stands in it: no addresses.
+when what it was made from changes. Nothing but versions and hashes stands in it, and addresses only of packages that
+the project takes from a commit of a Git repository.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
+from opsctl.config.pinned import PinnedRequirement, at_one_commit, pinned_in, pinned_in_project
+from opsctl.images.commits import CommitBuilder
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
 from opsctl.images.project import Project
+from opsctl.images.requirements import followed, has_hashes, named_copies, read_requirements, required_by
+from opsctl.images.uv import run_uv, uv_cause
 
 LOCK_NAME = "opsctl.lock"
 DEFAULT_PYTHON = "3.13"
@@ -26,17 +31,17 @@ INSTEAD = {
     "psycopg2": "psycopg2-binary", "psycopg[c]": "psycopg[binary]", "psycopg-c": "psycopg[binary]", "uwsgi": "pyuwsgi",
 }  # fmt: skip
 """Packages that are published as source alone, each with what has wheels in its place."""
-_CANDIDATES = ("uv.lock", "requirements.txt", "pyproject.toml")
+# A wheel of this machine among what uv resolved, with its hashes.
+_WHEEL = re.compile(
+    r"^(?P<name>[a-z0-9-]+)(?:\[[^]\n]*\])? @ file:\S+\.whl(?P<marker> ; [^\\\n]*[^\\\s])?(?: \\\n +--hash=\S+)*$",
+    re.MULTILINE,
+)
+_UNBUILT = re.compile(r"Building source distributions for `([^`]+)` is disabled")
 _HEAD = re.compile(r"^# (made from|python|base): (\S+)$", re.MULTILINE)
-_REQUIREMENT = re.compile(r"^[A-Za-z0-9][^\n\\]*(?:\\\n[^\n\\]*)*", re.MULTILINE)
 _SOURCE_ONLY = re.compile(
     r"(?:no usable wheels|only-binary|No (?:matching|usable) wheels?|--no-binary|no wheels)", re.I
 )
 _PACKAGE = re.compile(r"[`'\s]([A-Za-z0-9][A-Za-z0-9._-]*)(?:==[^\s`']+)?[`']?\s+has no (?:usable )?wheels", re.I)
-_REASON = re.compile(r"\s*(?:error:|cause:|Caused by:|×|╰─▶)\s*")
-_SECONDS = 600
-# pip's variables by uv's, for private indexes.
-_INDEXES = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}
 
 Tell = Callable[[str], None]
 Pin = Callable[[str], ImageName]
@@ -58,20 +63,13 @@ def python_version(project: Project) -> str:
     return project.application.python or DEFAULT_PYTHON
 
 
-def find_uv() -> str:
-    """uv's program, which is installed beside opsctl."""
-    import uv
-
-    return str(uv.find_uv_bin())
-
-
 def read_lock(project: Project, *, frozen: bool, tell: Tell) -> Locked:
     """The locked requirements; resolved and written down first where they are not, or not any more.
 
     `frozen` refuses to write. Raises BuildError.
     """
-    inputs = _inputs(project)
-    if len(inputs) == 1 and not project.application.add and _has_hashes(inputs[0]):
+    inputs = required_by(project)
+    if len(inputs) == 1 and not project.application.add and has_hashes(inputs[0]):
         text = inputs[0].read_text(encoding="utf-8")
         return Locked(inputs[0], text, python_version(project), _lock_base(project))
     path, key = project.root / LOCK_NAME, _key(project, inputs)
@@ -85,7 +83,7 @@ def read_lock(project: Project, *, frozen: bool, tell: Tell) -> Locked:
                 hint=f"Run `opsctl image lock` and commit {LOCK_NAME}.",
             )
         tell(f"resolving {', '.join(each.name for each in inputs) or 'requirements'} into {LOCK_NAME}; commit it")
-        _write(path, _head(key, python_version(project), kept.get("base")) + _resolve(project, inputs))
+        _write(path, _head(key, python_version(project), kept.get("base")) + _resolve(project, inputs, tell))
     return Locked(path, path.read_text(encoding="utf-8"), python_version(project), _lock_base(project))
 
 
@@ -115,65 +113,22 @@ def _lock_base(project: Project) -> ImageName | None:
     return ImageName.parse(base) if base else None
 
 
-def _inputs(project: Project) -> list[Path]:
-    """The files that say what is required, as configured or as found. Raises BuildError when one is missing."""
-    given = project.application.requirements
-    if given is None:
-        found = next((project.folder / name for name in _CANDIDATES if (project.folder / name).is_file()), None)
-        return [found] if found is not None else []
-    missing = [name for name in given if not (project.folder / name).is_file()]
-    if missing:
-        raise BuildError(
-            f"{', '.join(missing)} is not there, and application.requirements names it.",
-            code="requirements-missing",
-            hint=f"Name a file that is there; names count from application.path, `{project.application.path}`.",
-        )
-    return [project.folder / name for name in given]
-
-
-def _has_hashes(path: Path) -> bool:
-    """Whether every requirement of a file is pinned by hash, which pip then demands of all."""
-    if path.suffix != ".txt":
-        return False
-    text = re.sub(r"^\s*#.*$", "", path.read_text(encoding="utf-8", errors="replace"), flags=re.MULTILINE)
-    found = [each for each in _REQUIREMENT.findall(text) if each.strip()]
-    return bool(found) and all("--hash=" in each for each in found)
-
-
 def _key(project: Project, inputs: list[Path]) -> str:
     """What the lock is made from, as one hash: files with those that they lead to, additions, Python."""
     digest = hashlib.sha256(f"1\0{python_version(project)}\0{project.application.add}\0".encode())
     digest.update(f"{project.application.groups}\0{project.application.extras}\0".encode())
-    for path in _followed(inputs):
+    for path in followed(inputs):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:32]
 
 
-def _followed(inputs: list[Path]) -> list[Path]:
-    """The files and those that they name by -r and -c."""
-    found: dict[Path, None] = {}
-    waiting = list(inputs)
-    while waiting:
-        path = waiting.pop(0)
-        if path in found or not path.is_file():
-            continue
-        found[path] = None
-        if path.suffix in {".txt", ".in"}:
-            text = path.read_text(encoding="utf-8", errors="replace")
-            names = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]+(\S+)", text, re.MULTILINE)
-            waiting += [path.parent / name for name in names]
-    return list(found)
-
-
-def _resolve(project: Project, inputs: list[Path]) -> str:
+def _resolve(project: Project, inputs: list[Path], tell: Tell) -> str:
     with tempfile.TemporaryDirectory(prefix="opsctl-lock-") as temporary:
-        sources: list[str] = []
-        for path in inputs:
-            sources.append(str(_exported(project, path, Path(temporary)) if path.name == "uv.lock" else path))
+        sources = [_exported(project, path, Path(temporary)) if path.name == "uv.lock" else path for path in inputs]
         if project.application.add:
             added = Path(temporary, "added.in")
             added.write_text("\n".join(project.application.add) + "\n", encoding="utf-8")
-            sources.append(str(added))
+            sources.append(added)
         if not sources:
             raise BuildError(
                 "There is nothing that says what the project requires.",
@@ -182,12 +137,55 @@ def _resolve(project: Project, inputs: list[Path]) -> str:
             )
         options = [part for group in project.application.groups for part in ("--group", group)]
         options += [part for extra in project.application.extras for part in ("--extra", extra)]
-        return _uv(
+        built = _built(project, sources, tell)
+        if built:
+            overrides = Path(temporary, "built.in")
+            overrides.write_text("".join(_as_wheel(*each) for each in built.items()), encoding="utf-8")
+            options += ["--overrides", str(overrides)]
+        text = _uv(
             project,
             ["pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header", "--no-annotate",
              "--no-emit-index-url", "--only-binary", ":all:", "--python-version", python_version(project), *options,
-             *sources],
+             *(str(source) for source in named_copies(sources, Path(temporary)))],
         )  # fmt: skip
+        text = _with_places(text, {each.name: each for each in built})
+        pinned_in(text)  # what packages themselves require from Git has to stand up to it too
+        return text
+
+
+def _built(project: Project, sources: list[Path], tell: Tell) -> dict[PinnedRequirement, Path]:
+    """What is required from Git with its wheel: uv resolves with that, and runs no code of a repository itself."""
+    found: list[PinnedRequirement] = []
+    for path in followed(sources):
+        text, wanted = read_requirements(path), project.application
+        if path.suffix == ".toml":
+            found += pinned_in_project(_table(path, text), wanted.groups, wanted.extras)
+        else:
+            found += pinned_in(text)
+    builder = CommitBuilder(project, python_version(project), tell)
+    return {each: builder.wheel(each) for each in at_one_commit(found)}
+
+
+def _table(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BuildError(f"{path.name} is no TOML: {error}", code="lock-failed", hint="Correct it.") from error
+
+
+def _as_wheel(wanted: PinnedRequirement, wheel: Path) -> str:
+    extras = f"[{','.join(wanted.extras)}]" if wanted.extras else ""
+    return f"{wanted.name}{extras} @ {wheel.as_uri()}" + (f" ; {wanted.marker}" if wanted.marker else "") + "\n"
+
+
+def _with_places(text: str, built: dict[str, PinnedRequirement]) -> str:
+    """What was resolved, with the commits in place of the wheels that stood for them."""
+
+    def place(line: re.Match[str]) -> str:
+        wanted = built.get(line["name"])
+        return line[0] if wanted is None else f"{wanted.name} @ {wanted.place}{line['marker'] or ''}"
+
+    return _WHEEL.sub(place, text)
 
 
 def _exported(project: Project, lock: Path, folder: Path) -> Path:
@@ -218,20 +216,20 @@ def _uv(project: Project, arguments: list[str], cwd: Path | None = None) -> str:
             hint=_way_out(name),
             detail=lines[-15:],
         )
+    if unbuilt := _UNBUILT.search(text):
+        raise BuildError(
+            f"{unbuilt[1]} comes as source alone, and what it requires shows only when code of it runs.",
+            code="no-wheel",
+            hint=f"Where another package wants it from Git, require `{unbuilt[1]} @ git+…@COMMIT` yourself as well; "
+            "else require a version that has wheels.",
+            detail=lines[-15:],
+        )
     raise BuildError(
-        f"The requirements can't be resolved: {_cause(lines)}",
+        f"The requirements can't be resolved: {uv_cause(lines)}",
         code="lock-failed",
         hint="Correct the requirement that is named, or see whether a package index can be reached.",
         detail=lines[-15:],
     )
-
-
-def _cause(lines: Sequence[str]) -> str:
-    """The last reason that uv gives, which it may have wrapped or drawn an arrow at."""
-    said = list(takewhile(lambda line: not line.lstrip().startswith("hint:"), lines))
-    last = max((number for number, line in enumerate(said) if _REASON.match(line)), default=0)
-    told = (_REASON.sub("", line, count=1).strip(" │^") for line in said[last:])
-    return " ".join(words for words in told if words) or "uv gave no reason"
 
 
 def _way_out(name: str) -> str:
@@ -239,24 +237,6 @@ def _way_out(name: str) -> str:
     if instead:
         return f"Require {instead} in its place."
     return "Require a version that has wheels, or build with a Dockerfile that application.dockerfile names."
-
-
-def run_uv(
-    arguments: list[str], *, cwd: Path, secrets: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run uv to its end. It gets private indexes from variables of pip's name."""
-    given = {**os.environ, **(environment or {}), "NO_COLOR": "1"}
-    given.pop("VIRTUAL_ENV", None)
-    given |= {_INDEXES[name]: os.environ[name] for name in secrets if name in _INDEXES and name in os.environ}
-    try:
-        return subprocess.run(
-            [find_uv(), *arguments], cwd=cwd, env=given, capture_output=True, text=True, encoding="utf-8",
-            errors="replace", timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(
-            f"uv can't be run ({error}).", code="lock-failed", hint="Is opsctl installed whole?"
-        ) from error
 
 
 def _read(path: Path) -> dict[str, str]:

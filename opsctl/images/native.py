@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
+from opsctl.config.pinned import pinned_in
 from opsctl.images import contract
 from opsctl.images.base import Base, fetch_base, host_platform
 from opsctl.images.building import run_commands, scripts
 from opsctl.images.caching import prune, whole_folder
+from opsctl.images.commits import CommitBuilder
 from opsctl.images.content import builder_digest
 from opsctl.images.errors import BuildError
 from opsctl.images.interpreter import Interpreter, compile_tree
@@ -31,7 +33,9 @@ from opsctl.images.names import ImageName
 from opsctl.images.project import Project
 from opsctl.images.registry import CONFIG, Opener
 from opsctl.images.store import Descriptor, ImageStore
-from opsctl.images.wheels import PLATFORMS, Downloader, locked_wheels, unpack
+from opsctl.images.wheels import PLATFORMS, Downloader, locked_wheels, unpack, wanted_lines
+
+_KEPT_COMMITS = 50  # each is one package, and an application may have several
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class NativeBuilder:
         manifests = [self._platform(each) for each in platforms]
         for kind in ("wheels", "sites", "bases"):
             prune(self.cache / kind)
+        prune(self.cache / "commits", keep=_KEPT_COMMITS)
         return self.store.add_image(manifests, notes_of(self.project))
 
     def _platform(self, platform: str) -> Descriptor:
@@ -98,12 +103,17 @@ class NativeBuilder:
         site = self.cache / "sites" / hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
         if not site.is_dir():
             self.listener.line(f"packages for {base.platform}, Python {base.python_version}")
-            wheels = locked_wheels(self.locked.path, self.cache, base.platform, base.python_version, self.download)
+            wheels = self._wheels(base.platform, base.python_version)
             with whole_folder(site) as partial:
                 unpack(wheels, partial)
                 compile_tree(interpreter, partial, f"/{contract.site_packages(base.python_version)}")
         os.utime(site)
         return site
+
+    def _wheels(self, platform: str, python: str) -> tuple[Path, ...]:
+        builder = CommitBuilder(self.project, python, self.listener.line)
+        built = [builder.wheel(each) for each in pinned_in(wanted_lines(self.locked.text, platform, python))]
+        return (*locked_wheels(self.locked.path, self.cache, platform, python, self.download), *built)
 
     def _packages(self, base: Base, site: Path) -> Layer:
         """/venv."""

@@ -36,6 +36,11 @@ class Project:
         """The project's folder."""
         return self.root / self.application.path
 
+    @property
+    def cache(self) -> Path:
+        """What later builds are faster with."""
+        return self.root / ".opsctl" / "cache" / "images"
+
     @cached_property
     def files(self) -> list[tuple[str, Path]]:
         """`(path in the image's working folder, file)` of everything that is shipped, sorted.

@@ -8,11 +8,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
+from opsctl.config.pinned import pinned_in
+from opsctl.images.commits import CommitBuilder
 from opsctl.images.errors import BuildError
-from opsctl.images.lock import Locked, Tell, run_uv
+from opsctl.images.lock import Locked, Tell
+from opsctl.images.project import Project
+from opsctl.images.pythons import find_python, nearest_python
+from opsctl.images.uv import run_uv
+from opsctl.images.wheels import hashed_lines
 
 FOLDER_VARIABLE = "OPSCTL_ENVIRONMENTS"
 """Another folder than `.opsctl/environments`, to share environments between checkouts."""
@@ -31,8 +37,8 @@ def environment_key(locked: Locked) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
-def make_environment(locked: Locked, folder: Path, tell: Tell) -> Path:
-    """The Python of the environment in `folder`, made when it is not there. Raises BuildError.
+def make_environment(project: Project, locked: Locked, folder: Path, tell: Tell) -> Path:
+    """The Python of the environment of a project in `folder`, made when it is not there. Raises BuildError.
 
     Any number of processes may ask at once. The five newest environments are kept.
     """
@@ -44,68 +50,24 @@ def make_environment(locked: Locked, folder: Path, tell: Tell) -> Path:
             fcntl.flock(guard, fcntl.LOCK_EX)
             if not done.is_file():
                 tell(f"installing the application's packages for Python {locked.python}")
-                _make(locked, target, python, tell)
+                _make(project, locked, target, python, tell)
                 done.touch()
     os.utime(target)
     _prune(folder, keep=target)
     return python
 
 
-def find_python(version: str) -> str | None:
-    """A Python of this version on this machine: opsctl's own, one on the PATH, or one that pyenv keeps."""
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        return sys.executable
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    kept = sorted(pyenv.glob(f"versions/{version}.*/bin/python"), key=lambda path: (len(str(path)), str(path)))
-    for candidate in [shutil.which(f"python{version}"), *(str(path) for path in reversed(kept))]:
-        if candidate is not None and _is(candidate, version):
-            return candidate
-    return None
-
-
-def _nearest(version: str) -> tuple[str, str]:
-    """The version on this machine that is nearest to one which is not, the older of two, and its program."""
-    wanted = int(version.partition(".")[2])
-    minors = sorted(range(OLDEST_PYTHON, NEWEST_PYTHON + 1), key=lambda minor: (abs(minor - wanted), minor))
-    found = ((f"3.{minor}", find_python(f"3.{minor}")) for minor in minors)
-    own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return next(((name, program) for name, program in found if program is not None), (own, sys.executable))
-
-
-def _is(program: str, version: str) -> bool:
-    """Whether it runs: pyenv puts a name on the PATH for every version that it knows, chosen or not."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run(
-            [program, "-c", code],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=30,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.stdout.strip() == version
-
-
-def _make(locked: Locked, target: Path, python: Path, tell: Tell) -> None:
+def _make(project: Project, locked: Locked, target: Path, python: Path, tell: Tell) -> None:
     shutil.rmtree(target, ignore_errors=True)
     # uv fetches one where this machine has none of the version.
     wanted = find_python(locked.python) or locked.python
     made = run_uv(["venv", "--quiet", "--python", wanted, str(target)], cwd=target.parent)
     if made.returncode:
-        version, nearest = _nearest(locked.python)
+        version, nearest = nearest_python(locked.python)
         tell(f"Python {locked.python} is not on this machine; processes run under {version} here, the image does not")
         made = run_uv(["venv", "--quiet", "--python", nearest, str(target)], cwd=target.parent)
     if made.returncode == 0:
-        made = run_uv(
-            ["pip", "install", "--quiet", "--compile-bytecode", "--no-deps", "--require-hashes", "--only-binary",
-             ":all:", "--python", str(python), "--requirements", str(locked.path)],
-            cwd=target.parent,
-        )  # fmt: skip
+        made = _install(project, locked, python, tell)
     if made.returncode:
         shutil.rmtree(target, ignore_errors=True)
         lines = [line.strip(" │╰─▶×") for line in made.stderr.splitlines() if line.strip()]
@@ -115,6 +77,23 @@ def _make(locked: Locked, target: Path, python: Path, tell: Tell) -> None:
             hint=f"Install Python {locked.python}, or see whether a package index can be reached.",
             detail=tuple(lines[-15:]),
         )
+
+
+def _install(project: Project, locked: Locked, python: Path, tell: Tell) -> subprocess.CompletedProcess[str]:
+    """What has hashes with them, then the wheels that were built from commits."""
+    from packaging.markers import Marker
+
+    builder = CommitBuilder(project, locked.python, tell)
+    version = {"python_version": locked.python, "python_full_version": f"{locked.python}.0"}
+    wanted = [each for each in pinned_in(locked.text) if not each.marker or Marker(each.marker).evaluate(version)]
+    wheels = [str(builder.wheel(each)) for each in wanted]
+    install = ["pip", "install", "--quiet", "--compile-bytecode", "--no-deps", "--only-binary", ":all:", "--python",
+               str(python)]  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="opsctl-lock-") as temporary:
+        hashed = Path(temporary, locked.path.name)
+        hashed.write_text(hashed_lines(locked.text), encoding="utf-8")
+        done = run_uv([*install, "--require-hashes", "--requirements", str(hashed)], cwd=python.parent)
+    return run_uv([*install, *wheels], cwd=python.parent) if wheels and done.returncode == 0 else done
 
 
 def _prune(folder: Path, keep: Path) -> None:

@@ -36,11 +36,13 @@ Downloader = Callable[[Path, Path, str, str], None]
 def locked_wheels(
     lock: Path, cache: Path, platform: str, python: str, download: Downloader | None = None
 ) -> tuple[Path, ...]:
-    """The wheels of a lock file, sorted by name; downloaded once per lock, platform and Python.
+    """The wheels that a lock file has hashes of, sorted by name; downloaded once per lock, platform and Python.
 
     Raises BuildError when pip can't get them, or a file is none that the lock names.
     """
-    text = wanted_lines(lock.read_text(encoding="utf-8"), platform, python)
+    text = hashed_lines(wanted_lines(lock.read_text(encoding="utf-8"), platform, python))
+    if not text:
+        return ()
     key = hashlib.sha256(f"{text}\0{platform}\0{python}".encode()).hexdigest()[:20]
     folder = cache / "wheels" / key
     if not folder.is_dir():
@@ -77,6 +79,11 @@ def wanted_lines(text: str, platform: str, python: str) -> str:
             continue
         kept.append(block.replace(f" ; {marker}", "", 1) if marker else block)
     return "".join(kept)
+
+
+def hashed_lines(text: str) -> str:
+    """The lock without what stands at a commit of a Git repository, which is built instead of downloaded."""
+    return "".join(block for block in _BLOCK.findall(text) if " @ git+" not in block)
 
 
 def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:

@@ -99,7 +99,7 @@ class Workshop:
     @property
     def cache(self) -> Path:
         """What later builds are faster with."""
-        return self.root / ".opsctl" / "cache" / "images"
+        return self.project.cache
 
     def content_key(self, base: ImageName | None, platforms: tuple[str, ...], tell: Tell = _unheard) -> str:
         """What the image would be made of, as one hash."""

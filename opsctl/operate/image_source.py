@@ -154,7 +154,8 @@ class LocalImage:
         from opsctl.images.virtualenv import environments_folder, make_environment
 
         tell = self.__dict__.get("_heard", self.target.workspace.tell)
-        return make_environment(self._locked, environments_folder(self.target.workspace.root), tell)
+        folder = environments_folder(self.target.workspace.root)
+        return make_environment(self.target.project, self._locked, folder, tell)
 
     @cached_property
     def _layer(self) -> Path:

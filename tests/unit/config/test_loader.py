@@ -88,6 +88,25 @@ def test_a_wrong_value_does_not_hide_rules_about_other_values(tmp_path: Path) ->
     assert set(found) == {"environments.dev.rds.enable_replica", "environments.dev.rds.app_user"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "block", "wrong"),
+    [
+        ("jobs", "command: refresh", "command"),
+        ("jobs", "command: [python, 1]", "command.1"),
+        ("workers", "memory: 512", "command"),
+    ],
+)
+def test_a_wrong_command_does_not_hide_rules_about_other_values(
+    tmp_path: Path, kind: str, block: str, wrong: str
+) -> None:
+    application = f"    application: {{web: {{count: [4, 2]}}, {kind}: {{refresh: {{{block}}}}}}}\n"
+    found = issues(tmp_path, VALID + application)
+    assert {path.removeprefix("environments.dev.application.") for path in found} == {
+        f"{kind}.refresh.{wrong}",
+        "web.count",
+    }
+
+
 def test_a_rule_is_not_checked_on_a_value_that_was_wrong_by_itself(tmp_path: Path) -> None:
     found = issues(tmp_path, VALID + "    security: {enforce_tls: maybe}\n")
     assert list(found) == ["environments.dev.security.enforce_tls"]

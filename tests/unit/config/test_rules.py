@@ -49,6 +49,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "two ways out": ({"vpc": {"nat_gateways": 1}}, "vpc.nat_gateways", "exclude"),
     "no way out": ({"nat": {"use_nat_instance": False}}, "vpc.nat_gateways", "nat.use_nat_instance to true"),
     "gateways": ({"nat": {"use_nat_instance": False}, "vpc": {"nat_gateways": 3}}, "vpc.nat_gateways", "one per zone"),
+    "added from git": (
+        {"application": {"add": ("gunicorn", "shopkit @ git+https://me:pw@git.example.org/shopkit@main")}},
+        "application.add.1", "git gets them from its credential helper",
+    ),
     "counts": ({"ecs": {"min_count": 3, "max_count": 2}}, "application.web.count", "Write [2, 3]"),
     "built and promoted": (
         {"ecs": {"build_on_deploy": True}, "images": {"promoted_from": "hml"}}, "images.promoted_from",

@@ -8,8 +8,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from opsctl.images import virtualenv
+from opsctl.config.application import Application
+from opsctl.images import pythons, virtualenv
 from opsctl.images.lock import Locked
+from opsctl.images.project import Project
 
 
 @pytest.mark.parametrize(
@@ -33,14 +35,16 @@ def test_without_the_version_the_nearest_is_taken_and_said(
         Path(arguments[-1] if arguments[0] == "venv" else tmp_path).mkdir(parents=True, exist_ok=True)
         return CompletedProcess(arguments, int(missing), "", "")
 
-    monkeypatch.setattr(virtualenv, "find_python", lambda version: f"/python{version}" if version in there else None)
+    for module in (pythons, virtualenv):
+        monkeypatch.setattr(module, "find_python", lambda version: f"/python{version}" if version in there else None)
     monkeypatch.setattr(virtualenv, "run_uv", run_uv)
-    virtualenv.make_environment(Locked(tmp_path / "opsctl.lock", "", wanted), tmp_path / "environments", told.append)
+    project, locked = Project(tmp_path, Application()), Locked(tmp_path / "opsctl.lock", "", wanted)
+    virtualenv.make_environment(project, locked, tmp_path / "environments", told.append)
     assert [each[3] for each in ran if each[0] == "venv"][-1] == f"/python{taken}"
     said = f"Python {wanted} is not on this machine; processes run under {taken} here, the image does not"
     assert told[1:] == ([said] if wanted != taken else [])
 
 
 def test_with_no_other_version_opsctls_own_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virtualenv, "find_python", lambda version: None)
-    assert virtualenv._nearest("3.13") == (f"3.{sys.version_info.minor}", sys.executable)
+    monkeypatch.setattr(pythons, "find_python", lambda version: None)
+    assert pythons.nearest_python("3.13") == (f"3.{sys.version_info.minor}", sys.executable)
