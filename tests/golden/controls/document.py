@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.golden.controls.language import EVERYWHERE, Control, EnvironmentName
+from tests.golden.controls.markdown import table
 from tests.golden.controls.rendered import ROOT, templates
+from tests.golden.controls.rights import section
 from tests.golden.controls.table.access import MANAGED_POLICIES, ON_EVERYTHING
 from tests.golden.controls.table.all import CONTROLS
 from tests.golden.controls.table.rows import ACCOUNT_LEVEL, ROWS
@@ -59,13 +60,13 @@ def skips(name: EnvironmentName) -> list[Skip]:
 
 def render() -> str:
     """The page."""
-    sections = [INTRODUCTION, _controls(), PILLARS, _skips(), _exceptions(), _account()]
+    sections = [INTRODUCTION, _controls(), PILLARS, section.render(), _skips(), _exceptions(), _account()]
     return "\n".join(sections)
 
 
 def _controls() -> str:
     head = ["Control", "Pillar", "What the templates show", *EVERYWHERE]
-    return "## Controls\n\n" + _table(head, (_row(control) for control in CONTROLS))
+    return "## Controls\n\n" + table(head, (_row(control) for control in CONTROLS))
 
 
 def _row(control: Control) -> list[str]:
@@ -95,7 +96,7 @@ def _skips() -> str:
         "Each stands in the template, on the resource that would fail, with its reason. "
         f"Different checks: {numbers}. `scripts/run_checkov.py` holds them against a budget.\n\n"
     )
-    return text + _table(["Check", "Environments", "Where", "Why"], rows)
+    return text + table(["Check", "Environments", "Where", "Why"], rows)
 
 
 def _without_hash(resource: str) -> str:
@@ -104,20 +105,11 @@ def _without_hash(resource: str) -> str:
 
 def _exceptions() -> str:
     text = "## Exceptions in IAM\n\nNo role has a `*` in an action. All resources are named, but for:\n\n"
-    actions = _table(["Action on `*`", "Why"], ([f"`{action}`", why] for action, why in ON_EVERYTHING.items()))
-    managed = _table(["Policy that AWS writes", "Why"], ([f"`{name}`", why] for name, why in MANAGED_POLICIES.items()))
+    actions = table(["Action on `*`", "Why"], ([f"`{action}`", why] for action, why in ON_EVERYTHING.items()))
+    managed = table(["Policy that AWS writes", "Why"], ([f"`{name}`", why] for name, why in MANAGED_POLICIES.items()))
     return f"{text}{actions}\n{managed}"
 
 
 def _account() -> str:
     text = "## What belongs to the account\n\nNot in any stack, and not checked here:\n\n"
-    return text + _table(["Control", "What"], ([one_id, what] for one_id, what in ACCOUNT_LEVEL.items()))
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
-    return "".join(_lines(head, rows))
-
-
-def _lines(head: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
-    for cells in (head, ["---"] * len(head), *rows):
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+    return text + table(["Control", "What"], ([one_id, what] for one_id, what in ACCOUNT_LEVEL.items()))
