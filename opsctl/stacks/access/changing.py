@@ -11,6 +11,7 @@ from opsctl.stacks.access.grounds import Grounds
 from opsctl.stacks.access.pushing import publish
 from opsctl.stacks.access.reading import plan
 from opsctl.stacks.parts.policies import Statement, allow
+from opsctl.stacks.upkeep import ROTATION_TRANSFORM
 
 
 def deploy(on: Grounds) -> list[Statement]:
@@ -70,7 +71,7 @@ def _hosted_rotation(on: Grounds) -> list[Statement]:
             "cloudformation:CreateChangeSet",
             [
                 on.arn("cloudformation", f"transform/{name}", account="aws")
-                for name in ("SecretsManager-2020-07-23", "Serverless-2016-10-31")
+                for name in (ROTATION_TRANSFORM.removeprefix("AWS::"), "Serverless-2016-10-31")
             ],
         ),
         allow(
@@ -82,7 +83,11 @@ def _hosted_rotation(on: Grounds) -> list[Statement]:
             ],
             "arn:aws:serverlessrepo:*:*:applications/SecretsManager*",
         ),
-        allow("FetchRotationsCode", "s3:GetObject", "arn:aws:s3:::awsserverlessrepo-changesets-*"),
+        allow(
+            "FetchRotationsCode",
+            "s3:GetObject",
+            ["arn:aws:s3:::awsserverlessrepo-changesets-*", "arn:aws:s3:::secrets-manager-rotation-apps-*/*"],
+        ),
     ]
 
 

@@ -28,6 +28,8 @@ def _stacks(on: Grounds) -> list[Statement]:
             ],
             on.stacks,
         ),
+        # Why a change set can't be carried out is asked of the change set itself, whose name is no environment's.
+        allow("ReadReasons", "cloudformation:DescribeEvents", on.everywhere("cloudformation", "changeSet/opsctl-*")),
         allow("ReadBootstrap", "cloudformation:GetTemplate", bootstrap),
     ]
 

@@ -27,10 +27,10 @@ LINKED_SERVICES = (
     "rds.amazonaws.com",
 )
 MANAGED_POLICIES = ("service-role/AmazonRDSEnhancedMonitoringRole",)
-# What earlier templates gave to roles, which an update takes away.
-FORMER_POLICIES = ("AmazonSSMManagedInstanceCore", "service-role/AWSLambdaVPCAccessExecutionRole")
-# What AWS's own function for the rotation takes beside.
-ROTATION_POLICY = "service-role/AWSLambdaBasicExecutionRole"
+# What an earlier template gave to the NAT instance: an update takes it away, and gives it back where it fails.
+FORMER_POLICIES = ("AmazonSSMManagedInstanceCore",)
+# What AWS's own function for the rotation takes beside: its template is SAM's, which gives these to one in a VPC.
+ROTATION_POLICIES = ("service-role/AWSLambdaBasicExecutionRole", "service-role/AWSLambdaVPCAccessExecutionRole")
 
 
 def made_by_stacks(on: Grounds) -> list[Statement]:
@@ -79,10 +79,8 @@ def _without_resource() -> list[Statement]:
 
 def _roles(on: Grounds) -> list[Statement]:
     roles, profiles = on.named("iam", "role/", region=""), on.named("iam", "instance-profile/", region="")
-    managed, former = (
-        [f"arn:aws:iam::aws:policy/{name}" for name in names]
-        for names in ((*MANAGED_POLICIES, ROTATION_POLICY), FORMER_POLICIES)
-    )
+    names = (*MANAGED_POLICIES, *ROTATION_POLICIES, *FORMER_POLICIES)
+    managed = [f"arn:aws:iam::aws:policy/{name}" for name in names]
     return [
         allow(
             "KeepRoles",
@@ -100,8 +98,6 @@ def _roles(on: Grounds) -> list[Statement]:
             roles,
             condition={"ArnEquals": {"iam:PolicyARN": managed}},
         ),
-        allow("DetachFormerPolicies", "iam:DetachRolePolicy", roles,
-              condition={"ArnEquals": {"iam:PolicyARN": former}}),
         allow("PassRoles", "iam:PassRole", roles,
               condition={"StringEquals": {"iam:PassedToService": list(ROLE_SERVICES)}}),
         allow(

@@ -17,7 +17,7 @@ from opsctl.config import naming
 from opsctl.stacks.model import BUNDLE_VERSION
 from opsctl.stacks.parts.base import StackBuilder, arn, named, skip
 from opsctl.stacks.parts.network_inputs import private_subnets
-from opsctl.stacks.parts.policies import SAME_ACCOUNT_IF_TOLD, Statement, allow, deny, document, trust
+from opsctl.stacks.parts.policies import OWN_IF_NAMED, SAME_ACCOUNT_IF_TOLD, Statement, allow, deny, document, trust
 from opsctl.stacks.parts.queues import may_send
 from opsctl.stacks.parts.tasks import decrypt_secrets, use_data_key
 
@@ -202,16 +202,16 @@ def _role(stack: StackBuilder, failed: Any) -> iam.Role:
 def _network_and_log(stack: StackBuilder) -> tuple[Statement, ...]:
     """What Lambda does with the function's role: interfaces in this account's subnets, and lines to the one log group.
 
-    Deleting has to be allowed for all interfaces, whose ids nobody knows yet; listing knows no resource at all. The
-    function's own code is refused all of it, as AWS advises. [Lambda DG configuration-vpc]
+    Lambda asks before there is an interface and names none, so what it does to one later has to be allowed on `*`: with
+    an ARN no function is made. The function's own code is refused all of it, as AWS advises.
+    [Lambda DG configuration-vpc; hashicorp/terraform-provider-aws#20698]
     """
     group = named(stack.output_of("platform", "FunctionLogGroupName"))
-    interfaces, places = arn("ec2", "network-interface/*"), [arn("ec2", "subnet/*"), arn("ec2", "security-group/*")]
+    places = [arn("ec2", f"{kind}/*") for kind in ("network-interface", "subnet", "security-group")]
     function = {"ArnLike": {"lambda:SourceFunctionArn": arn("lambda", "function:*")}}
     return (
-        allow("MakeInterfaces", MAKE_INTERFACES, [interfaces, *places]),
-        allow("KeepInterfaces", KEEP_INTERFACES, interfaces),
-        allow("ListInterfaces", LIST_INTERFACES, "*"),
+        allow("MakeInterfaces", MAKE_INTERFACES, places),
+        allow("KeepInterfaces", [*KEEP_INTERFACES, *LIST_INTERFACES], "*", condition=OWN_IF_NAMED),
         deny("NotByItsCode", [MAKE_INTERFACES, *KEEP_INTERFACES, *LIST_INTERFACES], "*", condition=function),
         allow(
             "WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", f"log-group:{group}:log-stream:*")

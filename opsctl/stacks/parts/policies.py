@@ -13,6 +13,8 @@ _ACCOUNT = {"Ref": "AWS::AccountId"}
 SAME_ACCOUNT = {"StringEquals": {"aws:SourceAccount": _ACCOUNT}}
 # The same of a service that is not documented to say for whom it acts: demanding it might keep out the service itself.
 SAME_ACCOUNT_IF_TOLD = {"StringEqualsIfExists": {"aws:SourceAccount": _ACCOUNT}}
+# What this account has, where the call names something.
+OWN_IF_NAMED = {"StringEqualsIfExists": {"aws:ResourceAccount": _ACCOUNT}}
 # Roles of this account; and those, on what this account has.
 OWN_PRINCIPAL = {"StringEquals": {"aws:PrincipalAccount": _ACCOUNT}}
 OWN = {"StringEquals": {"aws:PrincipalAccount": _ACCOUNT, "aws:ResourceAccount": _ACCOUNT}}

@@ -20,7 +20,8 @@ WORDS = {
     "ecr": {"pull": "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"},
     "logs": {"write lines": "CreateLogStream PutLogEvents"},
     "ec2": {
-        "keep interfaces": "AssignPrivateIpAddresses DeleteNetworkInterface UnassignPrivateIpAddresses",
+        "keep and list interfaces": "AssignPrivateIpAddresses DeleteNetworkInterface DescribeNetworkInterfaces "
+        "DescribeSubnets UnassignPrivateIpAddresses",
         "make and keep interfaces, list": "AssignPrivateIpAddresses CreateNetworkInterface DeleteNetworkInterface "
         "DescribeNetworkInterfaces DescribeSubnets UnassignPrivateIpAddresses",
     },

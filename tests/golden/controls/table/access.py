@@ -81,10 +81,10 @@ NETWORK_AND_LOG: tuple[dict[str, Any], ...] = (
     },
     {
         "Effect": "Allow",
-        "Action": INTERFACES[1:],
-        "Resource": sub(f"arn:${{AWS::Partition}}:ec2:{_HERE}:network-interface/*"),
+        "Action": [*INTERFACES[1:], *LISTS],
+        "Resource": "*",
+        "Condition": {"StringEqualsIfExists": {"aws:ResourceAccount": ref("AWS::AccountId")}},
     },
-    {"Effect": "Allow", "Action": LISTS, "Resource": "*"},
     {
         "Effect": "Deny",
         "Action": [*INTERFACES, *LISTS],

@@ -16,7 +16,13 @@ from opsctl.stacks.access.documents import LIMIT, documents, size
 from opsctl.stacks.access.grounds import Grounds
 from opsctl.stacks.access.pushing import publish
 from opsctl.stacks.access.reading import plan
-from opsctl.stacks.access.resources import FORMER_POLICIES, LINKED_SERVICES, MANAGED_POLICIES, ROLE_SERVICES
+from opsctl.stacks.access.resources import (
+    FORMER_POLICIES,
+    LINKED_SERVICES,
+    MANAGED_POLICIES,
+    ROLE_SERVICES,
+    ROTATION_POLICIES,
+)
 from opsctl.stacks.parts.policies import Statement, allow
 
 from .judge import ACCOUNT, ENVIRONMENTS, ROOT, Request, allows, deployers, grounds, listed
@@ -149,12 +155,22 @@ def test_what_another_environment_ran_is_read_where_it_is_asked_for_and_not_writ
     assert not any("kms:Sign" in listed(each["Action"]) for each in publish(on))
 
 
-def test_policies_that_earlier_templates_gave_are_taken_away_and_not_given() -> None:
-    for name in FORMER_POLICIES:
-        keys = {"iam:PolicyARN": f"arn:aws:iam::aws:policy/{name}"}
-        detach = Request("iam:DetachRolePolicy", "arn:aws:iam::123456789012:role/dev-salaries-egress-x", keys)
-        assert allows(deployers("dev"), detach)
-        assert not allows(deployers("dev"), replace(detach, action="iam:AttachRolePolicy"))
+@pytest.mark.parametrize("action", ["iam:AttachRolePolicy", "iam:DetachRolePolicy"])
+@pytest.mark.parametrize("name", [*FORMER_POLICIES, *ROTATION_POLICIES])
+def test_an_update_takes_former_policies_away_and_gives_them_back_when_it_fails(name: str, action: str) -> None:
+    keys = {"iam:PolicyARN": f"arn:aws:iam::aws:policy/{name}"}
+    assert allows(deployers("dev"), Request(action, "arn:aws:iam::123456789012:role/dev-salaries-egress-x", keys))
+
+
+def test_the_transform_that_the_template_names_is_allowed() -> None:
+    for name in ENVIRONMENTS:
+        used = re.findall(
+            r"^Transform: (?:AWS::)?(\S+)", (ROOT / "templates" / name / "upkeep.yaml").read_text(), re.MULTILINE
+        )
+        assert used
+        for each in used:
+            arn = f"arn:aws:cloudformation:us-east-1:aws:transform/{each}"
+            assert allows(deployers(name), Request("cloudformation:CreateChangeSet", arn, owner="aws")), each
 
 
 def test_a_deployer_reads_what_a_plan_reads() -> None:
