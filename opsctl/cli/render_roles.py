@@ -21,7 +21,7 @@ def status_text(report: Mapping[str, Any]) -> str:
     lines += [f"Default privileges: {text}." for text in report["default_privileges"]]
     lines += [f"To do: {sentence}" for sentence in report["pending"]]
     lines += [f"Not made by opsctl: {finding}" for finding in report["findings"]]
-    lines += [f"Left open: {sentence}" for sentence in report["left_open"]]
+    lines += [f"Left open: {sentence}" for sentence in report.get("left_open", ())]  # a function of before says none
     if not report["drifted"]:
         lines.append("The roles are as configured.")
     else:

@@ -111,7 +111,9 @@ class _Loader:
             environment = self._environment(name, block)
             if environment is not None:
                 environments[name] = environment
-        for name, problem in (*sharing.repositories(environments), *sharing.promotions(environments)):
+        # One whose name is refused has another meanwhile, and its block would not be found by that.
+        named = {name: env.model_copy(update={"name": name}) for name, env in environments.items()}
+        for name, problem in (*sharing.repositories(named), *sharing.promotions(named)):
             self._add(blocks[name], problem.path, problem.what, problem.fix)
         default = self._default(root, list(blocks))
         if self._issues:
@@ -232,19 +234,19 @@ class _Loader:
 
 
 def _with_sharers(environments: dict[str, Environment]) -> dict[str, Environment]:
-    """Tell each repository's owner which environments, and which other accounts, use it."""
+    """Tell each environment which ones use its repository, and the repository's owner which other accounts do."""
     return {name: _with_sharers_of(env, environments) for name, env in environments.items()}
 
 
 def _with_sharers_of(env: Environment, environments: dict[str, Environment]) -> Environment:
-    if not env.ecs.manage_repository:
-        return env
     sharers = [
         other
         for other in environments.values()
         if other.ecs.repository_name == env.ecs.repository_name and other.target == env.target
     ]
     accounts = {other.account_id for other in sharers if other.account_id not in (None, env.account_id)}
+    if not env.ecs.manage_repository:
+        accounts = set()
     return env.model_copy(
         update={
             "repository_reader_accounts": tuple(sorted(account for account in accounts if account)),

@@ -49,8 +49,9 @@ def promotions(environments: dict[str, Environment]) -> Iterator[tuple[str, Prob
             continue
         other = environments.get(named)
         if other is None or other.target == "local" or other is env:
-            others = ", ".join(name for name, each in environments.items() if each.target == "aws" and each is not env)
-            yield env.name, Problem(path, f"`{named}` is no other environment on AWS", f"Write one of {others}.")
+            others = [name for name, each in environments.items() if each.target == "aws" and each is not env]
+            fix = f"Write one of {', '.join(others)}." if others else "Remove it: there is none."
+            yield env.name, Problem(path, f"`{named}` is no other environment on AWS", fix)
         elif other.ecs.repository_name != env.ecs.repository_name:
             yield (
                 env.name,

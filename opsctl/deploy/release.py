@@ -77,9 +77,12 @@ def _read(store: S3, bucket: str, key: str) -> Release | None:
     if stored is None:
         return None
     try:
-        return Release(**json.loads(stored.body))
+        found = Release(**json.loads(stored.body))
     except (ValueError, TypeError):
         return None
+    # Another environment's, too, is read: what is no number counts no releases.
+    sound = type(found.number) is int and found.number > 0 and isinstance(found.digest, str)
+    return found if sound else None
 
 
 class Releases:

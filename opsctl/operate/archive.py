@@ -5,6 +5,7 @@ at once never mix, and its files in a folder here.
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -15,6 +16,8 @@ from opsctl.errors import OpsctlError
 from opsctl.images.limits import check_zip
 from opsctl.operate.publishing import PAGE, is_hashed
 
+# OSError: what bz2 says of bytes that are none of its own.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
 _NAME = re.compile(r"(data/)?[0-9a-z][0-9a-z.-]*")
 
 
@@ -45,7 +48,7 @@ def _bodies(archive: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(archive)) as found:
             check_zip(found, "The archive of the site", len(archive))
             bodies = {name: found.read(name) for name in found.namelist()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise _strange(str(error)) from error
     names = sorted(name for name in bodies if not _NAME.fullmatch(name))
     if names:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.functional.cli import ROOT
@@ -38,11 +37,7 @@ class Followers:
     """Visitors who find the service by its load balancers' names, as by an address record: one that answers will do."""
 
     def __init__(self, project: Project) -> None:
-        endpoint = project.target.ensure_started().endpoint_url
-        self._api = boto3.client(
-            "elbv2", region_name="us-east-1", endpoint_url=endpoint,
-            aws_access_key_id=project.target.settings.account_id, aws_secret_access_key="x",
-        )  # fmt: skip
+        self._api = project.client("elbv2")
         self._url = project.target.service_url
         self.asked = 0
         self.refused: list[str] = []

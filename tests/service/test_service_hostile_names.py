@@ -160,6 +160,16 @@ def test_a_member_whose_name_is_not_the_utf_8_that_it_says_is_a_damaged_archive(
         unpack(tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
 
 
+def test_a_member_that_lzma_can_not_read_is_a_damaged_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "received", "w", zipfile.ZIP_LZMA) as target:
+        target.writestr("a.csv", "role,salary\n" * 200)
+    damaged = bytearray((tmp_path / "received").read_bytes())
+    damaged[50:62] = b"\xff" * 12
+    (tmp_path / "received").write_bytes(damaged)
+    with pytest.raises(IngestError, match="damaged archive"):
+        unpack(tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
+
+
 @pytest.mark.parametrize("name", [name for name in READ if ":/b" not in name])
 def test_an_object_becomes_the_file_of_its_key(raw: Path, name: str) -> None:
     BucketFolder("b", Bucket({f"raw/{name}": BODIES["plain"], "raw/a1.csv": b"role,salary\nother,2\n"})).pull(raw)

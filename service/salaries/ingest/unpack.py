@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import lzma
 import shutil
 import zipfile
 import zlib
@@ -19,7 +20,8 @@ _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 # UnicodeDecodeError: a name that is said to be UTF-8 and is not.
 _DAMAGED = (
-    gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, UnicodeDecodeError,
+    gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError,
+    UnicodeDecodeError,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from opsctl.cli.render import jobs_text, local_text, secrets_text
 from opsctl.cli.render_images import images_text
+from opsctl.cli.render_roles import status_text
 from opsctl.local.target import LocalEndpoints, LocalStatus
 
 
@@ -61,3 +62,12 @@ def test_the_size_of_a_manifest_is_not_told_as_an_images() -> None:
         "a     sha256:0123456789ab  -     2026-11-29T16:54:19",
         "a     sha256:0123456789ab  30.0 MB  2026-11-29T16:54:19",
     ]
+
+
+def test_a_function_that_was_deployed_before_tells_nothing_of_what_is_left_open() -> None:
+    report = {
+        "database": "app", "database_owner": "app_owner", "server_version": "18.4", "master": "m", "roles": [],
+        "schema_owners": {}, "default_privileges": [], "pending": [], "findings": [], "drifted": False,
+    }  # fmt: skip
+    assert "as configured" in status_text(report)
+    assert "Left open: logins" in status_text({**report, "left_open": ["logins"]})

@@ -174,3 +174,11 @@ def test_a_missing_file_names_what_to_do(tmp_path: Path) -> None:
 def test_an_account_number_without_quotes_is_explained(tmp_path: Path) -> None:
     found = issues(tmp_path, VALID + "    account_id: 123456789012\n")
     assert "12 digits in quotes" in found["environments.dev.account_id"]
+
+
+@pytest.mark.parametrize("rest", ["    ecs: {manage_repository: false}\n", "    images: {promoted_from: qa}\n"])
+def test_a_wrong_name_is_told_beside_what_is_wrong_between_environments(tmp_path: Path, rest: str) -> None:
+    text = VALID.replace("default_environment: dev\n", "").replace("  dev:", "  my dev:") + rest
+    found = issues(tmp_path, text.replace("    ecs: {manage_repository: true}\n", "") if "ecs" in rest else text)
+    assert any("my dev" in path for path in found)
+    assert any("repository" in what or "no other environment" in what for what in found.values())

@@ -265,7 +265,7 @@ def test_one_that_is_not_there_or_itself_or_local_is_no_other() -> None:
     assert problem.what == "`dev` is no other environment on AWS"
     ((_, problem),) = sharing.promotions({"dev": environment(images={"promoted_from": "prd"})})
     assert problem.what == "`prd` is no other environment on AWS"
-    assert "Write one of ." in promoted(target="local")[0][1]
+    assert promoted(target="local")[0][1].endswith("Remove it: there is none.")
 
 
 def test_its_repository_and_its_records_have_to_be_in_reach() -> None:

@@ -10,12 +10,12 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
 from opsctl.deploy.durations import STACK_SECONDS, duration_of
 from opsctl.deploy.plan import Plan
-from opsctl.deploy.release import Release, Releases
+from opsctl.deploy.release import Release, Releases, current, kept
 from opsctl.deploy.situation import Request, Situation
 from opsctl.stacks.model import FromContext, StackTemplate
 
 from .fakes import template
-from .world import FakeAws, FakeBundle, FakeImage
+from .world import FakeAws, FakeBundle, FakeImage, FakeS3
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -276,3 +276,13 @@ def test_a_database_brings_its_replica_along(outputs: dict[str, str], stacks: li
     aws.cloudformation.put(upkeep, "UPDATE_COMPLETE", outputs=outputs)
     plan = planned(aws, template("data"), beside=upkeep)[1]
     assert [item.stack for item in plan.stacks] == stacks
+
+
+@pytest.mark.parametrize(
+    "body", ["null", "[1]", '{"number": "5"}', '{"number": 1e400}', '{"number": -1}', '{"number": true}', "{"]
+)
+def test_a_record_that_counts_no_release_is_none(body: str) -> None:
+    store = FakeS3([])
+    store.put("artifacts", "releases/hml/current.json", body.encode())
+    assert current(store, "artifacts", "hml") is None
+    assert list(kept(store, "artifacts", "hml")) == []

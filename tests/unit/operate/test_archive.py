@@ -90,3 +90,15 @@ def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> N
         packed[at : at + 4] = (4).to_bytes(4, "little")
     with pytest.raises(OpsctlError, match="no exported dashboard"):
         unpack(bytes(packed), tmp_path / "site")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_whose_bytes_were_damaged_is_refused_however_it_was_packed(method: int, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as target:
+        target.writestr("index.html", b"page " * 200)
+    damaged = bytearray(packed.getvalue())
+    begin = 30 + len("index.html")
+    damaged[begin + 12 : begin + 24] = b"\xff" * 12
+    with pytest.raises(OpsctlError, match="no exported dashboard"):
+        unpack(bytes(damaged), tmp_path)

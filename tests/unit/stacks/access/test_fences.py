@@ -51,9 +51,13 @@ def others(name: str) -> list[str]:
 
 
 def shared_repository(name: str, other: str, request: Request) -> bool:
-    """Whether it is about images of one repository that both run; IAM knows no tags of images."""
+    """Whether it is about images of one repository that both run, or reads which of them the other released.
+
+    IAM knows no tags of images.
+    """
     same = grounds(name).repository == grounds(other).repository
-    return same and request.resource == grounds(other).repository
+    reads = request.action == "s3:GetObject" and any(f"/releases/{each}/" in request.resource for each in (name, other))
+    return same and (reads or request.resource == grounds(other).repository)
 
 
 def abuses(name: str) -> Iterator[Request]:

@@ -145,14 +145,19 @@ def test_who_pushes_signs_with_the_key_of_the_environment_and_who_plans_reads_it
     assert not allows(publish(grounds("prd")), sign)
 
 
-def test_what_another_environment_ran_is_read_where_it_is_asked_for_and_not_written() -> None:
-    record = "arn:aws:s3:::opsctl-bootstrap-artifactbucket-x1/releases/hml/000001.json"
-    read = Request("s3:GetObject", record, {"aws:ResourceAccount": ACCOUNT})
-    on = signing("keys/images.pem")
-    assert allows(plan(on), read)
-    assert not allows(plan(grounds("prd")), read)
-    assert not allows(deploy(on), replace(read, action="s3:PutObject"))
-    assert not any("kms:Sign" in listed(each["Action"]) for each in publish(on))
+def test_what_another_environment_of_the_repository_released_is_read_and_not_written() -> None:
+    def record(name: str) -> Request:
+        key = f"arn:aws:s3:::opsctl-bootstrap-artifactbucket-x1/releases/{name}/000001.json"
+        return Request("s3:GetObject", key, {"aws:ResourceAccount": ACCOUNT})
+
+    on = grounds("prd")
+    assert allows(plan(on), record("hml"))
+    assert not allows(plan(on), record("dev"))  # has a repository of its own
+    assert not allows(deploy(on), replace(record("hml"), action="s3:PutObject"))
+
+
+def test_a_key_in_a_file_signs_nothing() -> None:
+    assert not any("kms:Sign" in listed(each["Action"]) for each in publish(signing("keys/images.pem")))
 
 
 @pytest.mark.parametrize("action", ["iam:AttachRolePolicy", "iam:DetachRolePolicy"])
