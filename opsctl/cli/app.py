@@ -53,8 +53,8 @@ def build(first: str = "") -> typer.Typer:
     )
 
     @app.callback(
-        epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 differs, 4 configuration, 5 AWS refused, 6 rolled back from, "
-        "75 busy, 130 interrupted."
+        epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 differs, 4 configuration, 5 refused or not trusted, "
+        "6 rolled back from, 75 busy, 130 interrupted."
     )
     def root(
         version: bool = typer.Option(

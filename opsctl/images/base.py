@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from opsctl.images.errors import BuildError
-from opsctl.images.limits import ANSWER_LIMIT, Bounded, tar_stream, whole
+from opsctl.images.limits import ANSWER_LIMIT, IMAGE_LIMIT, Bounded, tar_stream, whole
 from opsctl.images.listener import ByteCounter, Listener
 from opsctl.images.names import ImageName
 from opsctl.images.registry import INDEX, INDEXES, MANIFEST, Manifest, Opener
@@ -149,6 +149,10 @@ def fetch_base(store: ImageStore, name: ImageName, platform: str, opener: Opener
         raise BuildError(f"{name} names no configuration and layers.", code="image-damaged") from error
     if config.size > ANSWER_LIMIT:
         raise BuildError(f"The configuration of {name} has {config.size:,} bytes.", code="answer-too-long")
+    size = sum(each.size for each in layers)
+    if size > IMAGE_LIMIT:
+        raise BuildError(f"{name} says that it has {size:,} bytes, and no more than {IMAGE_LIMIT:,} are fetched.",
+                         code="too-large")  # fmt: skip
     cached.blobs([config, *layers])
     return Base(
         name, platform, digest, store.json(config.digest),
@@ -170,7 +174,10 @@ class _Fetcher:
         top = self._one(self.name.reference)
         if top.media_type not in INDEXES:
             return top.digest, top
-        offered = [Descriptor.from_dict(each) for each in top.json()["manifests"]]
+        listed = top.json().get("manifests")
+        if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+            raise BuildError(f"{self.name} is an index that lists no images.", code="image-damaged")
+        offered = [Descriptor.from_dict(each) for each in listed]
         found = next((each for each in offered if each.platform == platform), None)
         if found is None:
             names = ", ".join(sorted({each.platform for each in offered if "unknown" not in each.platform}))

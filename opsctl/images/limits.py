@@ -19,6 +19,8 @@ ANSWER_LIMIT = 4 * MIB
 TOKEN_LIMIT = MIB
 LAYER_LIMIT = 10 * 1024 * MIB
 """One layer as it is sent."""
+IMAGE_LIMIT = 40 * 1024 * MIB
+"""All layers of an image as they are sent."""
 UNPACKED_LIMIT = 20 * 1024 * MIB
 """One layer as it is unpacked."""
 PACKAGES_LIMIT = 64 * MIB

@@ -18,7 +18,7 @@ from opsctl.images.base import fetch_base, open_layer
 from opsctl.images.engines import import_archive
 from opsctl.images.limits import ANSWER_LIMIT, MIB, BombError
 from opsctl.images.listener import Silent
-from opsctl.images.registry import MANIFEST, Repository
+from opsctl.images.registry import INDEX, MANIFEST, Repository
 from opsctl.images.store import Descriptor, ImageStore
 from tests.functional.images.hostile import REGISTRY, Host, Said, host
 from tests.functional.images.samples import image, new_store
@@ -118,6 +118,7 @@ LAYER = {"mediaType": "x", "digest": NOUGHT, "size": 3}
     {"config": {**LAYER, "digest": "../outside"}, "layers": []},
     {"config": LAYER, "layers": [{**LAYER, "digest": "sha256:" + "0" * 63 + "/"}]},
     {"config": {**LAYER, "size": "many"}, "layers": []}, {"config": {**LAYER, "size": 10**9}, "layers": []},
+    {"config": LAYER, "layers": [{**LAYER, "size": 9 * 2**30}] * 5},
     {"config": {**LAYER, "annotations": 7}, "layers": []}, {"config": {**LAYER, "platform": 7}, "layers": []},
 ], ids=str)  # fmt: skip
 def test_a_manifest_of_another_shape_ends_in_a_sentence_and_writes_nothing(
@@ -129,6 +130,15 @@ def test_a_manifest_of_another_shape_ends_in_a_sentence_and_writes_nothing(
         fetch_base(new_store(tmp_path), repository.name, "linux/amd64", lambda _: repository, Silent())
     assert not [path for path in tmp_path.rglob("*") if "outside" in path.name]
     assert not [asked for asked in registry.asked if "/blobs/" in asked.path]
+
+
+@pytest.mark.parametrize("listed", [None, 7, {}, [7], "x"])
+def test_an_index_that_lists_no_images_ends_in_a_sentence(listed: object, registry: Host, tmp_path: Path) -> None:
+    values = {} if listed is None else {"manifests": listed}
+    registry.answers("/manifests/", Said(200, {"Content-Type": INDEX}, json.dumps(values).encode()))
+    repository = registry.repository(None)
+    with pytest.raises(OpsctlError, match="index that lists no images"):
+        fetch_base(new_store(tmp_path), repository.name, "linux/amd64", lambda _: repository, Silent())
 
 
 def tar(*members: tarfile.TarInfo, body: bytes = b"") -> bytes:
