@@ -106,6 +106,11 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
 
 def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any]:
     """Sign an image of the environment's repository, by tag or digest, with the KMS key of `images.verify`."""
+    if target.is_local:
+        raise UsageError(
+            f"{target.env.name} runs on this machine and asks for no signature.",
+            hint="Name an environment on AWS with --env.",
+        )
     if target.env.images.kms_key is None:
         raise UsageError(
             f"{target.env.name} has no KMS key to sign with.", hint="Write one as images.verify in environments.yaml."

@@ -116,9 +116,11 @@ def verification_key(target: Target) -> EllipticCurvePublicKey:
 
 
 def sign_image(target: Target, digest: str) -> bool:
-    """Sign with the KMS key of `images.verify`; False when it is signed already, or no such key is set."""
+    """Sign with the KMS key of `images.verify`; False when it is signed already, or the environment asks for no
+    signature or has no such key.
+    """
     key = target.env.images.kms_key
-    if key is None:
+    if key is None or target.is_local:
         return False
     from opsctl.images.signing import sign
     from opsctl.operate.repositories import repository_of

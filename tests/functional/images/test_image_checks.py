@@ -148,6 +148,16 @@ def test_a_push_to_the_environments_repository_signs(protected: Registry, tmp_pa
     check_image(prd, made.digest)
 
 
+def test_a_local_target_neither_asks_for_signatures_nor_makes_any(protected: Registry, tmp_path: Path) -> None:
+    local = target(tmp_path, protected, "checks/local", verify=KEY)
+    local.is_local, local.aws.kms = True, None
+    local.workshop.store.name("v1", image(local.workshop.store, layers=1, size=500), engine="native")
+    local.workshop.find = local.workshop.store.find
+    assert not run_push(local, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None).signed
+    with pytest.raises(UsageError, match="runs on this machine and asks for no signature"):
+        run_sign(local, None, lambda _: None)
+
+
 def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="prd has no KMS key to sign with"):
         run_sign(target(tmp_path, verify="images.pub"), None, lambda _: None)
