@@ -80,9 +80,10 @@ class PublishedImage:
     def _digest(self) -> str | None:
         if self.released is not None:
             return self.released
-        there = self.registry.digest(self.repository, self.tag, registry=self.owner_account)
-        tag = settled(self.repository, self.tag, there, self.built_here)
-        return there if tag == self.tag else self.registry.digest(self.repository, tag, registry=self.owner_account)
+        return settled(self._ask, self.repository, self.tag, self.built_here)[1]
+
+    def _ask(self, tag: str) -> str | None:
+        return self.registry.digest(self.repository, tag, registry=self.owner_account)
 
     @cached_property
     def migrations(self) -> str:

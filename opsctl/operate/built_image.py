@@ -15,7 +15,7 @@ from opsctl.deploy.events import Emit
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.plan import ImagePlan
 from opsctl.images.content import content_tag
-from opsctl.images.push import built_here, push
+from opsctl.images.push import image_built_here, push
 from opsctl.images.store import Descriptor
 from opsctl.images.workshop import Workshop
 from opsctl.operate.image import EventListener, default_engine, platforms_of
@@ -59,10 +59,8 @@ class BuiltImage:
     def _there(self, tag: str, owner: str) -> tuple[str, str | None]:
         """The tag for what was built here, and what the registry has under it. Raises TagTakenError."""
         ecr, repository = self.target.aws.ecr, self.target.env.ecs.repository_name
-        found = ecr.digest(repository, tag, registry=owner)
-        ours = built_here(self._built) if found is not None and self._built is not None else None
-        own = settled(repository, tag, found, ours)
-        return own, found if own == tag else ecr.digest(repository, own, registry=owner)
+        ours = image_built_here(self._built) if self._built is not None else None
+        return settled(lambda each: ecr.digest(repository, each, registry=owner), repository, tag, ours)
 
     def plan(self, account: str) -> ImagePlan:
         """Ask the registry for the tag, then for the content; nothing is built here.

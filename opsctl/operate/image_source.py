@@ -65,10 +65,10 @@ def _built_here(target: Target, tag: str) -> BuiltHere | None:
     """What this checkout has under the tag."""
     if not (target.workspace.root / ".opsctl" / "images" / "index.json").is_file():
         return None  # what reads images takes longer to import
-    from opsctl.images.push import built_here
+    from opsctl.images.push import image_built_here
 
     found = target.workshop.store.find(tag)
-    return built_here(found) if found is not None else None
+    return image_built_here(found) if found is not None else None
 
 
 def _released(target: Target, tag: str) -> str | None:

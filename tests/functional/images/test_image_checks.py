@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from opsctl.aws.s3 import StoredObject
+from opsctl.aws.tags import TagTakenError
 from opsctl.config.models import Environment
+from opsctl.deploy.events import Event, Note
 from opsctl.deploy.image import ImageMissingError, ImageRefusedError
 from opsctl.deploy.plan import ImagePlan
 from opsctl.deploy.release import Release
@@ -181,7 +184,33 @@ def test_a_public_key_may_lie_beside_the_configuration(protected: Registry, tmp_
 def test_a_tag_that_holds_another_image_than_was_built_here_is_not_signed(protected: Registry, tmp_path: Path) -> None:
     pushed(protected, tmp_path / "built", "checks/tag")
     prd = target(tmp_path, protected, "checks/tag", verify=KEY)
-    prd.workshop.store.name("v1", image(prd.workshop.store, seed=9), engine="podman")
-    with pytest.raises(Exception, match="checks/tag:v1 is sha256") as caught:
+    built = partial(prd.workshop.store.name, "v1", image(prd.workshop.store, seed=9))
+    built(engine="podman")
+    with pytest.raises(TagTakenError, match="checks/tag:v1 is sha256") as caught:
+        run_sign(prd, "v1", lambda _: None)
+    assert "An engine gives each build" in caught.value.hint
+    built(engine="native")
+    with pytest.raises(TagTakenError, match="checks/tag:v1 is sha256") as caught:
         run_sign(prd, None, lambda _: None)
-    assert getattr(caught.value, "code", "") == "tag-taken"
+    assert "An engine" not in caught.value.hint
+
+
+def test_an_engines_image_is_pushed_under_another_tag_only_where_none_was_named(
+    protected: Registry, tmp_path: Path
+) -> None:
+    pushed(protected, tmp_path / "built", "checks/named")
+    prd, events = target(tmp_path, protected, "checks/named", verify=KEY), list[Event]()
+    store = prd.workshop.store
+    made = store.name("v1", image(store, seed=9), engine="podman")
+    prd.workshop.find, here, own = store.find, Elsewhere(None, None, None), f"v1-{made.digest[7:19]}"
+    with pytest.raises(ImageMissingError, match=f"checks/named:{own}"):
+        run_sign(prd, None, events.append)
+    with pytest.raises(TagTakenError):
+        run_push(prd, tag="v1", elsewhere=here, emit=events.append)
+    assert not [event for event in events if isinstance(event, Note)]
+    assert run_push(prd, tag=None, elsewhere=here, emit=events.append).tag == own
+    assert [event.text for event in events if isinstance(event, Note)] == [
+        f"v1 is taken by another image; pushed as {own}, deploy it with --image-tag {own}."
+    ]
+    signed = run_sign(prd, None, events.append)
+    assert (signed["digest"], signed["signed"]) == (made.digest, False)
