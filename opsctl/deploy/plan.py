@@ -71,7 +71,9 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """Which image the release runs. `digest` is None while it has to be built first; `account` has the repository."""
+    """Which image the release runs. `digest` is None while it has to be built or tagged first; `uri` has it as soon as
+    it is known; `account` has the repository. `ours`: it was built here, so that carrying the plan out signs it.
+    """
 
     account: str
     repository: str
@@ -79,6 +81,7 @@ class ImagePlan:
     digest: str | None
     build: bool
     uri: str | None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,9 @@ class BuiltImage:
         ours = image_built_here(self._built) if self._built is not None else None
         return settled(lambda each: ecr.digest(repository, each, registry=owner), repository, tag, ours)
 
+    def _is_ours(self, digest: str | None) -> bool:
+        return self._built is not None and digest == self._built.digest
+
     def plan(self, account: str) -> ImagePlan:
         """Ask the registry for the tag, then for the content; nothing is built here.
 
@@ -72,14 +75,18 @@ class BuiltImage:
         tag, digest = self._there(self.tag, owner)
         known = digest or self._there(content_tag(self._content), owner)[1]
         uri = image_uri(owner, self.target.env.region, repository, known) if known else None
-        return ImagePlan(owner, repository, tag, digest, digest is None, uri)
+        return ImagePlan(owner, repository, tag, digest, digest is None, uri, digest is None and self._is_ours(known))
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:
         """Build and push what the registry lacks; content that it has gets the commit as one more tag."""
         if plan.digest is not None:
             return plan.digest
         ecr = self.target.aws.ecr
-        known = self._there(content_tag(self._content), plan.account)[1] or self._build_and_push(emit)
+        known = self._there(content_tag(self._content), plan.account)[1]
+        if known is None:
+            known = self._build_and_push(emit)
+        elif self._is_ours(known):
+            sign_image(self.target, known)  # a deploy that ended between push and signature has left this to us
         ecr.add_tag(plan.repository, known, plan.tag, registry=plan.account)
         return known
 

@@ -37,10 +37,10 @@ class CheckedImage:
         return self.source.migrations
 
     def plan(self, account: str) -> ImagePlan:
-        """The source's, checked when it is known which image it is."""
+        """The source's, checked when it is known which image it is, unless it is signed only then."""
         plan = self.source.plan(account)
-        if plan.digest is not None:
-            check_image(self.target, plan.digest)
+        if plan.uri is not None and not plan.ours:
+            check_image(self.target, plan.uri.rpartition("@")[2])
         return plan
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:

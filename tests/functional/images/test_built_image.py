@@ -23,6 +23,7 @@ from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
 from opsctl.images.push import push
 from opsctl.images.registry import MANIFEST
+from opsctl.images.signing import SignatureError
 from opsctl.images.workshop import BASE_VARIABLE
 from opsctl.local.target import LocalTarget
 from opsctl.operate.built_image import BuiltImage
@@ -218,6 +219,43 @@ def test_what_an_environment_asks_of_images_is_asked_of_each(
     env = target.env.model_copy(update={"images": Images.model_validate(images)})
     asking = EmulatedTarget(target.workspace, env, target.configured, target.endpoint)
     assert isinstance(image_source(asking, tag), CheckedImage)
+
+
+def signing(target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch) -> tuple[EmulatedTarget, list[str]]:
+    """The same, of an environment that wants signatures; what is signed is in the list."""
+    env = target.env.model_copy(update={"images": Images(verify="alias/images")})
+    asking, signed = EmulatedTarget(target.workspace, env, target.configured, target.endpoint), list[str]()
+
+    def check(_: Target, digest: str) -> None:
+        if digest not in signed:
+            raise SignatureError(f"{digest} has no signature")
+
+    monkeypatch.setattr("opsctl.operate.image_checks.check_image", check)
+    monkeypatch.setattr("opsctl.operate.built_image.sign_image", lambda _, digest: signed.append(digest))
+    return asking, signed
+
+
+def test_content_of_the_registry_that_nobody_signed_is_refused_before_anything_is_deployed(
+    target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken(target, content_tag(key(target)))
+    shutil.rmtree(target.workshop.store.root)
+    asking, _ = signing(target, monkeypatch)
+    with pytest.raises(SignatureError):
+        image_source(asking, None).plan(ACCOUNT)
+
+
+def test_what_an_earlier_deploy_pushed_and_did_not_sign_is_signed(
+    target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = target.workshop.store.images()[0]
+    push(target.workshop.store, built, repository_of(target, writable=True), content_tag(key(target)))
+    asking, signed = signing(target, monkeypatch)
+    source = image_source(asking, None)
+    plan = source.plan(ACCOUNT)
+    assert (plan.digest, plan.ours, signed) == (None, True, [])
+    assert source.ensure(plan, lambda _: None) == built.digest
+    assert signed == [built.digest]
 
 
 def test_a_checkout_without_its_assets_is_told_before_anything_is_done(target: EmulatedTarget) -> None:
