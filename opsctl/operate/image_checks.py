@@ -53,12 +53,13 @@ class CheckedImage:
 def check_image(target: Target, digest: str) -> None:
     """Raise OpsctlError unless the environment may run this image."""
     wanted = target.env.images
-    if wanted.promoted_from is not None and not _ran(target, wanted.promoted_from, digest):
+    before, own = wanted.promoted_from, target.env.name
+    # What ran here was checked when it came: the way back stays open, however fast the other environment goes on.
+    if before is not None and not _ran(target, before, digest) and not _ran(target, own, digest):
         raise ImageRefusedError(
-            f"{target.env.name} runs only what {wanted.promoted_from} ran, and none of its last releases is "
-            f"{digest[:19]}.",
+            f"{own} runs only what {before} ran, and {digest[:19]} is none of the last releases of {before} or {own}.",
             code="image-not-promoted",
-            hint=f"Deploy it there first: `opsctl deploy --env {wanted.promoted_from}`.",
+            hint=f"Deploy it there first: `opsctl deploy --env {before}`.",
         )
     if wanted.verify is not None:
         from opsctl.images.signing import SignatureError, check
