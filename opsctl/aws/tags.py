@@ -36,10 +36,11 @@ def settled(
         return tag, there
     if not ours.reproducible and not exact:
         return settled(ask, repository, f"{tag}-{ours.digest[7:19]}", ours, exact=True)
-    why = "Another zlib gives" if ours.reproducible else "An engine gives each build of"
+    why = "Another platform, base image, opsctl or zlib gives" if ours.reproducible else "An engine gives each build of"
     raise TagTakenError(
         f"{repository}:{tag} is {there} in the registry, and the image that was built here is {ours.digest}: a tag "
         "never moves, and whoever may push to the repository could have taken this one.",
-        hint=f"{why} the same content another digest; push yours under another --tag and deploy that by --image-tag. "
-        "CloudTrail's PutImage says who pushed the other; if nobody of yours did, remove the tag and push again.",
+        hint=f"{why} the same content another digest. To run what is there, set images.verify, which wants it signed, "
+        "or remove .opsctl/images; to run yours, give it a tag of its own (`opsctl image build --tag …`, push and "
+        "deploy that). If nobody of yours pushed what is there, remove the tag.",
     )

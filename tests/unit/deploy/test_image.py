@@ -52,7 +52,8 @@ def test_a_tag_that_holds_another_image_than_was_built_here_is_refused() -> None
     with pytest.raises(TagTakenError, match=f"app:v1 is {FIRST} in the registry, and .* is {SECOND}") as caught:
         published(FakeRegistry({"v1": FIRST}), "v1", built_here=OURS).plan(ACCOUNT)
     assert (caught.value.code, caught.value.exit_code) == ("tag-taken", 5)
-    assert "PutImage" in caught.value.hint
+    assert "Another platform, base image, opsctl or zlib" in caught.value.hint
+    assert "images.verify" in caught.value.hint
     assert published(FakeRegistry({"v1": SECOND}), "v1", built_here=OURS).plan(ACCOUNT).digest == SECOND
 
 
