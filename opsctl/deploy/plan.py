@@ -87,7 +87,7 @@ class ImagePlan:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything one deploy would do, in order. `secrets`: some have to be generated or derived; `record`: an earlier
-    deploy ended before its release record.
+    deploy ended before its release record; `signature`: the one of the image that runs is not kept as long as that.
 
     `notes` are sentences about what the configuration alone would not lead one to expect; `problems`, about what AWS
     would refuse, so that the plan must not be executed. `expected`: how long making its new stacks takes on AWS, by the
@@ -100,6 +100,7 @@ class Plan:
     migrate: bool = False
     secrets: bool = False
     record: bool = False
+    signature: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     expected: Forecast | None = None
@@ -107,7 +108,8 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.migrate or self.secrets or self.record) and not any(stack.is_change for stack in self.stacks)
+        more = self.migrate or self.secrets or self.record or self.signature
+        return not more and not any(stack.is_change for stack in self.stacks)
 
     @property
     def risks(self) -> tuple[Risk, ...]:
