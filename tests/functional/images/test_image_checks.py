@@ -21,7 +21,7 @@ from opsctl.deploy.release import Release
 from opsctl.errors import ConfigError, UsageError
 from opsctl.images.push import push
 from opsctl.images.signing import SignatureError
-from opsctl.operate.image import Elsewhere, run_push, run_sign
+from opsctl.operate.image import Elsewhere, run_build, run_push, run_sign
 from opsctl.operate.image_checks import CheckedImage, check_image, released_digest
 from tests.functional.images.samples import image, new_store
 from tests.functional.images.servers import PASSWORD, USER, Registry
@@ -63,7 +63,9 @@ def target(folder: Path, registry: Registry | None = None, repository: str = "ap
         s3=FakeS3([]), cloudformation=formation, ecr=ecr, endpoint=endpoint, kms=FakeKms(OURS), in_region=lambda _: aws
     )
     made: dict[str, Any] = {}
-    workspace = SimpleNamespace(root=folder, target=lambda name: made[name])
+    workspace = SimpleNamespace(
+        root=folder, target=lambda name: made[name], configuration=SimpleNamespace(environments=made)
+    )
     for name, wanted in (("prd", images), ("hml", {})):
         made[name] = SimpleNamespace(
             env=environment(name, repository, **wanted), aws=aws, workspace=workspace, is_local=False,
@@ -166,6 +168,15 @@ def test_a_local_target_neither_asks_for_signatures_nor_makes_any(protected: Reg
     assert not run_push(local, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None).signed
     with pytest.raises(UsageError, match="runs on this machine and asks for no signature"):
         run_sign(local, None, lambda _: None)
+
+
+@pytest.mark.parametrize("tag", ["prd-r5", "hml-r12", "hml-r12.sig", "prd-r5-0123456789ab"])
+def test_a_tag_of_a_release_is_neither_built_nor_pushed_by_hand(tag: str, tmp_path: Path) -> None:
+    prd = target(tmp_path)
+    with pytest.raises(UsageError, match=f"`{tag}` is what a deploy of {tag[:3]} tags its releases with"):
+        run_push(prd, tag=tag, elsewhere=Elsewhere(None, None, None), emit=lambda _: None)
+    with pytest.raises(UsageError, match="tags its releases with"):
+        run_build(prd, tag=tag, platform=None, engine="native", base=None, test=False, emit=lambda _: None)
 
 
 def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
