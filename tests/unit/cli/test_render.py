@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from opsctl.cli.render import jobs_text, local_text, secrets_text
-from opsctl.cli.render_images import images_text
+from opsctl.cli.render_images import images_text, pushed_text
+from opsctl.images.push import Pushed
 from opsctl.local.target import LocalEndpoints, LocalStatus
 
 
@@ -61,3 +64,9 @@ def test_the_size_of_a_manifest_is_not_told_as_an_images() -> None:
         "a     sha256:0123456789ab  -     2026-11-29T16:54:19",
         "a     sha256:0123456789ab  30.0 MB  2026-11-29T16:54:19",
     ]
+
+
+@pytest.mark.parametrize(("signed", "told"), [(True, "1.0 s. Its signature went along.\n"), (False, "1.0 s.\n")])
+def test_a_push_tells_that_a_signature_went_along(signed: bool, told: str) -> None:
+    pushed = Pushed("registry/app@sha256:1", "v1", "sha256:1", 2, 1, 3, 4, 1.0, signed)
+    assert told in pushed_text(pushed)
