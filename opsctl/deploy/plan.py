@@ -72,7 +72,7 @@ class StackPlan:
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
     """Which image the release runs. `digest` is None while it has to be built or tagged first; `uri` has it as soon as
-    it is known; `account` has the repository. `ours`: it was built here, so that carrying the plan out signs it.
+    it is known; `account` has the repository. `signs`: it was built here, and carrying the plan out signs it.
     """
 
     account: str
@@ -81,7 +81,7 @@ class ImagePlan:
     digest: str | None
     build: bool
     uri: str | None
-    ours: bool = False
+    signs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

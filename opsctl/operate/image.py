@@ -151,7 +151,7 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
     return {"image": image, "tag": signature_tag(digest), "digest": digest, "signed": ending.changed}
 
 
-def built_here(target: Target) -> list[dict[str, Any]]:
+def stored(target: Target) -> list[dict[str, Any]]:
     """Images in this checkout's store, newest first."""
     store = target.workshop.store
     return [

@@ -39,7 +39,7 @@ class CheckedImage:
     def plan(self, account: str) -> ImagePlan:
         """The source's, checked when it is known which image it is, unless it is signed only then."""
         plan = self.source.plan(account)
-        if plan.uri is not None and not plan.ours:
+        if plan.uri is not None and not plan.signs:
             check_image(self.target, plan.uri.rpartition("@")[2])
         return plan
 

@@ -46,7 +46,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
             owner_account=target.repository_account,
             commit=tagged_commit(tag),
             own_migrations=target.project.migrations if tag == version.tag else "",
-            built_here=None if wants_signature(target) else _built_here(target, tag),
+            ours=None if wants_signature(target) else _ours(target, tag),
             released=_released(target, tag),
         ),
     )
@@ -66,7 +66,7 @@ def _checked(target: Target, source: ImageSource) -> ImageSource:
     return CheckedImage(source, target)
 
 
-def _built_here(target: Target, tag: str) -> BuiltHere | None:
+def _ours(target: Target, tag: str) -> BuiltHere | None:
     """What this checkout has under the tag."""
     if not (target.workspace.root / ".opsctl" / "images" / "index.json").is_file():
         return None  # what reads images takes longer to import

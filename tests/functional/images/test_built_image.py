@@ -279,7 +279,7 @@ def test_what_an_earlier_deploy_pushed_and_did_not_sign_is_signed(
     asking, signed = signing(target, monkeypatch)
     source = image_source(asking, None)
     plan = source.plan(ACCOUNT)
-    assert (plan.digest, plan.ours, signed) == (None, True, [])
+    assert (plan.digest, plan.signs, signed) == (None, True, [])
     assert source.ensure(plan, lambda _: None) == built.digest
     assert signed == [built.digest]
 
