@@ -20,7 +20,6 @@ from opsctl.images.store import Descriptor
 from opsctl.images.workshop import Workshop
 from opsctl.operate.image import EventListener, default_engine, platforms_of
 from opsctl.operate.image_checks import sign_image
-from opsctl.operate.image_source import wants_signature
 from opsctl.operate.repositories import repository_of
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class BuiltImage:
         """The tag for what was built here, and what the registry has under it. Raises TagTakenError."""
         ecr, repository = self.target.aws.ecr, self.target.env.ecs.repository_name
         ours = image_built_here(self._built) if self._built is not None else None
-        if ours is not None and ours.reproducible and wants_signature(self.target):
+        if ours is not None and ours.reproducible and self.target.wants_signatures:
             ours = None
         return settled(lambda each: ecr.digest(repository, each, registry=owner), repository, tag, ours)
 

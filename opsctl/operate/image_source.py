@@ -46,15 +46,10 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
             owner_account=target.repository_account,
             commit=tagged_commit(tag),
             own_migrations=target.project.migrations if tag == version.tag else "",
-            ours=None if wants_signature(target) else _ours(target, tag),
+            ours=None if target.wants_signatures else _ours(target, tag),
             released=_released(target, tag),
         ),
     )
-
-
-def wants_signature(target: Target) -> bool:
-    """Whether a signature says that an image may run. Then it need not be the one that was built here."""
-    return target.env.images.verify is not None and not target.is_local
 
 
 def _checked(target: Target, source: ImageSource) -> ImageSource:
