@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from opsctl.config.naming import release_key, signature_tag
-from opsctl.errors import ExitCode, OpsctlError
+from opsctl.errors import ExitCode, OpsctlError, UsageError
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
@@ -70,6 +70,17 @@ def release_number(tag: str, environment: str) -> int | None:
     """The release that a tag of this environment's releases names; None for any other tag."""
     found = re.fullmatch(rf"{re.escape(environment)}-r([1-9]\d*)(?:-[0-9a-f]{{12}})?(?:\.sig)?", tag)
     return int(found[1]) if found else None
+
+
+def free_tag(tag: str, environments: Iterable[str]) -> str:
+    """The tag to build or push under. Raises UsageError for one that only a deploy gives."""
+    for environment in environments:
+        if release_number(tag, environment) is not None:
+            raise UsageError(
+                f"`{tag}` is how a deploy of {environment} tags its releases, so nothing is built or pushed as it.",
+                hint="Choose another tag, such as a version.",
+            )
+    return tag
 
 
 def unkept_signature(ecr: Ecr, plan: ImagePlan, digest: str, environment: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from opsctl.aws.tags import settled
 from opsctl.config.naming import signature_tag
 from opsctl.deploy.events import Emit, LogLine, Note, Progress
 from opsctl.deploy.image import ImageMissingError
-from opsctl.deploy.release import release_number
+from opsctl.deploy.release import free_tag
 from opsctl.deploy.step import step
 from opsctl.errors import UsageError
 from opsctl.images.engines import Engine
@@ -60,25 +60,13 @@ def run_build(
     if engine not in _ENGINES:
         raise UsageError(f"There is no engine `{engine}`.", hint=f"Choose from {', '.join(_ENGINES)}.")
     shop = target.workshop
-    tag = _own_tag(target, tag)
+    tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
     platforms = platforms_of(platform, target)
     listener = EventListener(emit, "build")
     with step(emit, "build", f"{tag} for {', '.join(platforms)} with {engine}") as ending:
         built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
         ending.changed, ending.text = not built.unchanged, built.digest[:19]
     return built
-
-
-def _own_tag(target: Target, tag: str | None) -> str:
-    """The tag to build or push; the commit's when none was named. Raises UsageError for what only a deploy gives."""
-    tag = tag or target.project.version.tag
-    for name in target.workspace.configuration.environments:
-        if release_number(tag, name) is not None:
-            raise UsageError(
-                f"`{tag}` is what a deploy of {name} tags its releases with, so no image is built or pushed under it.",
-                hint="Name it otherwise with --tag, such as by its version.",
-            )
-    return tag
 
 
 def default_engine(target: Target) -> Engine:
@@ -106,7 +94,7 @@ def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
 def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emit) -> Pushed:
     """Push what was built here. A tag that was named is this one or none: others deploy by it."""
     shop, named = target.workshop, tag is not None
-    tag = _own_tag(target, tag)
+    tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
     shop.find(tag)
     repository = elsewhere.open() or repository_of(target, writable=True)
     with step(emit, "push", f"{tag} to {repository.name.registry}/{repository.name.repository}") as ending:

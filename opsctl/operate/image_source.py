@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
 from opsctl.deploy.plan import ImagePlan
-from opsctl.deploy.release import release_number
+from opsctl.deploy.release import free_tag, release_number
 from opsctl.images.names import check_tag
 from opsctl.images.source import tagged_commit
 
@@ -34,6 +34,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.operate.built_image import BuiltImage  # what builds images takes longer to import
 
+        tag = free_tag(tag, target.workspace.configuration.environments)
         return _checked(target, BuiltImage(target, tag=tag, commit=tagged_commit(tag)))
     return _checked(
         target,

@@ -108,6 +108,13 @@ def test_a_deploy_builds_when_asked_to_and_else_only_looks(target: EmulatedTarge
     assert isinstance(image_source(target, "v7"), PublishedImage)
 
 
+def test_a_deploy_that_builds_takes_no_tag_of_a_release(target: EmulatedTarget) -> None:
+    env = target.env.model_copy(update={"ecs": target.env.ecs.model_copy(update={"image_tag": "prd-r5"})})
+    named = EmulatedTarget(target.workspace, env, target.configured, target.endpoint)
+    with pytest.raises(UsageError, match="`prd-r5` is how a deploy of prd tags its releases"):
+        image_source(named, None)
+
+
 @pytest.mark.parametrize("tag", ["latest", "", "a b"])
 def test_a_deploy_refuses_what_is_no_tag(target: EmulatedTarget, tag: str) -> None:
     with pytest.raises(UsageError, match=r"`latest` names another image|can't be a tag"):

@@ -173,9 +173,9 @@ def test_a_local_target_neither_asks_for_signatures_nor_makes_any(protected: Reg
 @pytest.mark.parametrize("tag", ["prd-r5", "hml-r12", "hml-r12.sig", "prd-r5-0123456789ab"])
 def test_a_tag_of_a_release_is_neither_built_nor_pushed_by_hand(tag: str, tmp_path: Path) -> None:
     prd = target(tmp_path)
-    with pytest.raises(UsageError, match=f"`{tag}` is what a deploy of {tag[:3]} tags its releases with"):
+    with pytest.raises(UsageError, match=f"`{tag}` is how a deploy of {tag[:3]} tags its releases"):
         run_push(prd, tag=tag, elsewhere=Elsewhere(None, None, None), emit=lambda _: None)
-    with pytest.raises(UsageError, match="tags its releases with"):
+    with pytest.raises(UsageError, match="tags its releases"):
         run_build(prd, tag=tag, platform=None, engine="native", base=None, test=False, emit=lambda _: None)
 
 
