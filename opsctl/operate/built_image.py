@@ -60,6 +60,7 @@ class BuiltImage:
         """The tag for what was built here, and what the registry has under it. Raises TagTakenError."""
         ecr, repository = self.target.aws.ecr, self.target.env.ecs.repository_name
         ours = image_built_here(self._built) if self._built is not None else None
+        # Whoever built it, its signature lets it run. An engine's image has a tag of its own, so nothing is in its way.
         if ours is not None and ours.reproducible and self.target.wants_signatures:
             ours = None
         return settled(lambda each: ecr.digest(repository, each, registry=owner), repository, tag, ours)
