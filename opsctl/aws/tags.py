@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from opsctl.errors import ExitCode, OpsctlError
@@ -22,19 +23,24 @@ class BuiltHere:
     reproducible: bool
 
 
-def settled(repository: str, tag: str, there: str | None, ours: BuiltHere | None) -> str:
-    """The tag for what was built here, when the registry has `there` under the one that it should get.
+def settled(
+    ask: Callable[[str], str | None], repository: str, tag: str, ours: BuiltHere | None, *, exact: bool = False
+) -> tuple[str, str | None]:
+    """The tag for what was built here, and what the registry has under it; `ask` asks the registry what a tag names.
 
-    An engine's image has another digest each time, so it gets a tag that says which one it is. Raises TagTakenError
-    where the content alone decides the digest.
+    An engine's image has another digest each time, so where its tag is taken it gets one that says which it is, unless
+    `exact` wants the one that somebody named. Raises TagTakenError then, and where the content decides the digest.
     """
+    there = ask(tag)
     if ours is None or there is None or there == ours.digest:
-        return tag
-    if not ours.reproducible:
-        return f"{tag}-{ours.digest[7:19]}"
+        return tag, there
+    if not ours.reproducible and not exact:
+        return settled(ask, repository, f"{tag}-{ours.digest[7:19]}", ours, exact=True)
+    why = "Another platform, base image, opsctl or zlib gives" if ours.reproducible else "An engine gives each build of"
     raise TagTakenError(
         f"{repository}:{tag} is {there} in the registry, and the image that was built here is {ours.digest}: a tag "
         "never moves, and whoever may push to the repository could have taken this one.",
-        hint="CloudTrail's PutImage says who pushed it. If nobody of yours did, remove the tag and push again; if it "
-        "was a build with another zlib, push yours under another --tag and deploy that by --image-tag.",
+        hint=f"{why} the same content another digest. To run what is there, set images.verify, which wants it signed, "
+        "or remove .opsctl/images; to run yours, give it a tag of its own (`opsctl image build --tag …`, push and "
+        "deploy that). If nobody of yours pushed what is there, remove the tag.",
     )

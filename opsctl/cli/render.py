@@ -34,6 +34,8 @@ def plan_text(plan: Plan, *, resources: bool = True) -> str:
         lines.append("  migrate    before the service changes")
     if plan.record:
         lines.append("  record     the last deploy ended before it wrote its release record")
+    if plan.signature:
+        lines.append("  signature  made after the last deploy, to be kept as long as its image")
     if plan.is_empty:
         lines.append("Nothing to do.")
     if plan.expected is not None:

@@ -26,7 +26,8 @@ def built_text(built: Built) -> str:
 def pushed_text(pushed: Pushed) -> str:
     """For people: the digest stands alone on the last line."""
     did = f"{pushed.sent} layers, {megabytes(pushed.size)} sent" if pushed.sent else "nothing to send"
-    return f"{pushed.tag}: {did}, {pushed.present} there already, {pushed.seconds:.1f} s.\n{pushed.image}"
+    signed = " Its signature went along." if pushed.signed else ""
+    return f"{pushed.tag}: {did}, {pushed.present} there already, {pushed.seconds:.1f} s.{signed}\n{pushed.image}"
 
 
 def images_text(rows: list[dict[str, Any]]) -> str:

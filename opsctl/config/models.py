@@ -199,7 +199,8 @@ class Images(Section):
         "file of a PEM public key beside environments.yaml.",
     )
     promoted_from: Slug | None = Field(
-        None, description="Run only what a release of this environment ran, by its release records."
+        None,
+        description="Run only what releases of this environment ran, by its records; what ran here may run again.",
     )
 
     @property

@@ -277,6 +277,8 @@ class Deployment:
                 ending.changed = self._situation.deployed("app", "ImageUri") != uri
             if ending.changed:
                 self._releases.tag(plan, digest)
+            elif self._env.images.verify is not None:
+                self._releases.keep_signature(plan, digest)
             ending.text = f"{plan.repository}:{plan.tag} is {digest[:19]}…"
 
     def _secrets_step(self) -> None:

@@ -61,7 +61,7 @@ class PublishedImage:
     """An image that somebody pushed before: `ecs.image_tag`, `--image-tag` or the commit names it.
 
     `own_migrations` are the checkout's, given when the tag is the checkout's: images of other tools tell nothing.
-    `built_here` is what this checkout has under the tag; `released`, the digest in the record of the release that the
+    `ours` is what this checkout has under the tag; `released`, the digest in the record of the release that the
     tag is called after.
     """
 
@@ -73,16 +73,17 @@ class PublishedImage:
     owner_account: str | None = None
     commit: str = ""
     own_migrations: str = ""
-    built_here: BuiltHere | None = None
+    ours: BuiltHere | None = None
     released: str | None = None
 
     @cached_property
     def _digest(self) -> str | None:
         if self.released is not None:
             return self.released
-        there = self.registry.digest(self.repository, self.tag, registry=self.owner_account)
-        tag = settled(self.repository, self.tag, there, self.built_here)
-        return there if tag == self.tag else self.registry.digest(self.repository, tag, registry=self.owner_account)
+        return settled(self._ask, self.repository, self.tag, self.ours)[1]
+
+    def _ask(self, tag: str) -> str | None:
+        return self.registry.digest(self.repository, tag, registry=self.owner_account)
 
     @cached_property
     def migrations(self) -> str:

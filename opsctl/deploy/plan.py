@@ -71,7 +71,9 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """Which image the release runs. `digest` is None while it has to be built first; `account` has the repository."""
+    """Which image the release runs. `digest` is None while it has to be built or tagged first; `uri` has it as soon as
+    it is known; `account` has the repository. `signs`: it was built here, and carrying the plan out signs it.
+    """
 
     account: str
     repository: str
@@ -79,12 +81,13 @@ class ImagePlan:
     digest: str | None
     build: bool
     uri: str | None
+    signs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything one deploy would do, in order. `secrets`: some have to be generated or derived; `record`: an earlier
-    deploy ended before its release record.
+    deploy ended before its release record; `signature`: the one of the image that runs is not kept as long as that.
 
     `notes` are sentences about what the configuration alone would not lead one to expect; `problems`, about what AWS
     would refuse, so that the plan must not be executed. `expected`: how long making its new stacks takes on AWS, by the
@@ -97,6 +100,7 @@ class Plan:
     migrate: bool = False
     secrets: bool = False
     record: bool = False
+    signature: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     expected: Forecast | None = None
@@ -104,7 +108,8 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.migrate or self.secrets or self.record) and not any(stack.is_change for stack in self.stacks)
+        more = self.migrate or self.secrets or self.record or self.signature
+        return not more and not any(stack.is_change for stack in self.stacks)
 
     @property
     def risks(self) -> tuple[Risk, ...]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from opsctl.config.naming import release_key, signature_tag
-from opsctl.errors import ExitCode, OpsctlError
+from opsctl.errors import ExitCode, OpsctlError, UsageError
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
@@ -72,6 +72,28 @@ def release_number(tag: str, environment: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def free_tag(tag: str, environments: Iterable[str]) -> str:
+    """The tag to build or push under. Raises UsageError for one that only a deploy gives."""
+    for environment in environments:
+        if release_number(tag, environment) is not None:
+            raise UsageError(
+                f"`{tag}` is how a deploy of {environment} tags its releases, so nothing is built or pushed as it.",
+                hint="Choose another tag, such as a version.",
+            )
+    return tag
+
+
+def unkept_signature(ecr: Ecr, plan: ImagePlan, digest: str, environment: str) -> dict[str, str]:
+    """The tags, with what they would name, that keep an image's signature beside it and that are missing."""
+    listed = ecr.images(plan.repository, registry=plan.account)
+    tags = {tag: image.digest for image in listed for tag in image.tags}
+    signature = tags.get(signature_tag(digest))
+    if signature is None:
+        return {}
+    ours = [tag for tag, named in tags.items() if named == digest and release_number(tag, environment) is not None]
+    return {f"{tag}.sig": signature for tag in ours if f"{tag}.sig" not in tags}
+
+
 def _read(store: S3, bucket: str, key: str) -> Release | None:
     stored = store.get(bucket, key)
     if stored is None:
@@ -111,6 +133,11 @@ class Releases:
         signature = self._ecr.digest(plan.repository, signature_tag(digest), registry=plan.account)
         if signature is not None:
             self._give(plan, f"{name}.sig", signature)
+
+    def keep_signature(self, plan: ImagePlan, digest: str) -> None:
+        """Tag a signature that was made after the image was released, so that the lifecycle keeps it as well."""
+        for tag, signature in unkept_signature(self._ecr, plan, digest, self._environment).items():
+            self._ecr.add_tag(plan.repository, signature, tag, registry=plan.account)
 
     def _give(self, plan: ImagePlan, tag: str, digest: str) -> None:
         there = self._ecr.digest(plan.repository, tag, registry=plan.account)

@@ -98,6 +98,7 @@ class Situation:
             plan,
             expected=self._expected(selected, plan),
             record=plan.is_empty and self._lacks_record(selected, image),
+            signature=plan.is_empty and self._lacks_signature(image),
             problems=self._problems(selected),
             notes=tuple(self._notes),
         )
@@ -182,6 +183,12 @@ class Situation:
             return False
         last = self._last_release()
         return last is None or last.image != image.uri
+
+    def _lacks_signature(self, image: ImagePlan | None) -> bool:
+        """Whether the image that runs was signed after the deploy that brought it, which keeps signatures."""
+        if self.env.images.verify is None or image is None or image.digest is None:
+            return False
+        return bool(release.unkept_signature(self.aws.ecr, image, image.digest, self.env.name))
 
     def read(self) -> RemoteState:
         """What is deployed now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from opsctl.aws.tags import BuiltHere, settled
@@ -44,18 +44,16 @@ def push(
     repository: Repository,
     tag: str,
     *,
+    exact: bool = False,
     listener: Listener | None = None,
 ) -> Pushed:
-    """Push an image under a tag, or one that says which it is (`tags.py`) where that one is taken; no tag moves.
+    """Push an image under a tag, or unless `exact` wants this one, under one that says which it is (`tags.py`) where it
+    is taken; no tag moves.
 
     Raises RegistryError and TagTakenError; whatever arrived before stays, and is not sent again.
     """
     started = time.monotonic()
-    ours, there = built_here(image), repository.digest(tag)
-    own = settled(repository.name.repository, tag, there, ours)
-    if own != tag:
-        tag, there = own, repository.digest(own)
-        settled(repository.name.repository, tag, there, replace(ours, reproducible=True))
+    tag, there = settled(repository.digest, repository.name.repository, tag, image_built_here(image), exact=exact)
     manifests = store.platforms(image)
     blobs = _blobs(store, manifests)
     missing: list[Blob] = []
@@ -77,7 +75,7 @@ def push(
     )
 
 
-def built_here(image: Descriptor) -> BuiltHere:
+def image_built_here(image: Descriptor) -> BuiltHere:
     """An image of the store beside what a registry may hold."""
     return BuiltHere(image.digest, image.annotations.get(ENGINE, "native") == "native")
 

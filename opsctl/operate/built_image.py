@@ -15,7 +15,7 @@ from opsctl.deploy.events import Emit
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.plan import ImagePlan
 from opsctl.images.content import content_tag
-from opsctl.images.push import built_here, push
+from opsctl.images.push import image_built_here, push
 from opsctl.images.store import Descriptor
 from opsctl.images.workshop import Workshop
 from opsctl.operate.image import EventListener, default_engine, platforms_of
@@ -59,10 +59,14 @@ class BuiltImage:
     def _there(self, tag: str, owner: str) -> tuple[str, str | None]:
         """The tag for what was built here, and what the registry has under it. Raises TagTakenError."""
         ecr, repository = self.target.aws.ecr, self.target.env.ecs.repository_name
-        found = ecr.digest(repository, tag, registry=owner)
-        ours = built_here(self._built) if found is not None and self._built is not None else None
-        own = settled(repository, tag, found, ours)
-        return own, found if own == tag else ecr.digest(repository, own, registry=owner)
+        ours = image_built_here(self._built) if self._built is not None else None
+        # Whoever built it, its signature lets it run. An engine's image has a tag of its own, so nothing is in its way.
+        if ours is not None and ours.reproducible and self.target.wants_signatures:
+            ours = None
+        return settled(lambda each: ecr.digest(repository, each, registry=owner), repository, tag, ours)
+
+    def _is_ours(self, digest: str | None) -> bool:
+        return self._built is not None and digest == self._built.digest
 
     def plan(self, account: str) -> ImagePlan:
         """Ask the registry for the tag, then for the content; nothing is built here.
@@ -74,14 +78,18 @@ class BuiltImage:
         tag, digest = self._there(self.tag, owner)
         known = digest or self._there(content_tag(self._content), owner)[1]
         uri = image_uri(owner, self.target.env.region, repository, known) if known else None
-        return ImagePlan(owner, repository, tag, digest, digest is None, uri)
+        return ImagePlan(owner, repository, tag, digest, digest is None, uri, digest is None and self._is_ours(known))
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:
         """Build and push what the registry lacks; content that it has gets the commit as one more tag."""
         if plan.digest is not None:
             return plan.digest
         ecr = self.target.aws.ecr
-        known = self._there(content_tag(self._content), plan.account)[1] or self._build_and_push(emit)
+        known = self._there(content_tag(self._content), plan.account)[1]
+        if known is None:
+            known = self._build_and_push(emit)
+        elif self._is_ours(known):
+            sign_image(self.target, known)  # a deploy that ended between push and signature has left this to us
         ecr.add_tag(plan.repository, known, plan.tag, registry=plan.account)
         return known
 

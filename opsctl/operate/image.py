@@ -6,15 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
-from opsctl.aws.tags import BuiltHere, settled
+from opsctl.aws.tags import settled
 from opsctl.config.naming import signature_tag
-from opsctl.deploy.events import Emit, LogLine, Progress
+from opsctl.deploy.events import Emit, LogLine, Note, Progress
 from opsctl.deploy.image import ImageMissingError
+from opsctl.deploy.release import free_tag
 from opsctl.deploy.step import step
 from opsctl.errors import UsageError
 from opsctl.images.engines import Engine
 from opsctl.images.names import DIGEST, check_tag
-from opsctl.images.push import Pushed, push
+from opsctl.images.push import Pushed, image_built_here, push
 from opsctl.images.registry import Repository
 from opsctl.images.store import CREATED, ENGINE, REF_NAME
 from opsctl.images.workshop import Built, Workshop
@@ -59,7 +60,7 @@ def run_build(
     if engine not in _ENGINES:
         raise UsageError(f"There is no engine `{engine}`.", hint=f"Choose from {', '.join(_ENGINES)}.")
     shop = target.workshop
-    tag = tag or target.project.version.tag
+    tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
     platforms = platforms_of(platform, target)
     listener = EventListener(emit, "build")
     with step(emit, "build", f"{tag} for {', '.join(platforms)} with {engine}") as ending:
@@ -91,14 +92,17 @@ def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
 
 
 def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emit) -> Pushed:
-    """Push what was built here."""
-    shop = target.workshop
-    tag = tag or target.project.version.tag
+    """Push what was built here. A tag that was named is this one or none: others deploy by it."""
+    shop, named = target.workshop, tag is not None
+    tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
     shop.find(tag)
     repository = elsewhere.open() or repository_of(target, writable=True)
     with step(emit, "push", f"{tag} to {repository.name.registry}/{repository.name.repository}") as ending:
-        pushed = push(shop.store, shop.find(tag), repository, tag, listener=EventListener(emit, "push"))
+        pushed = push(shop.store, shop.find(tag), repository, tag, exact=named, listener=EventListener(emit, "push"))
         ending.changed, ending.text = bool(pushed.sent), pushed.digest[:19]
+    if pushed.tag != tag:
+        own = pushed.tag
+        emit(Note(f"{tag} is taken by another image; pushed as {own}, deploy it with --image-tag {own}."))
     if elsewhere.repository is not None:
         return pushed
     return replace(pushed, signed=sign_image(target, pushed.digest))
@@ -106,20 +110,28 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
 
 def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any]:
     """Sign an image of the environment's repository, by tag or digest, with the KMS key of `images.verify`."""
+    if target.is_local:
+        raise UsageError(
+            f"{target.env.name} runs on this machine and asks for no signature.",
+            hint="Name an environment on AWS with --env.",
+        )
     if target.env.images.kms_key is None:
         raise UsageError(
             f"{target.env.name} has no KMS key to sign with.", hint="Write one as images.verify in environments.yaml."
         )
-    repository, reference = repository_of(target), reference or target.project.version.tag
-    digest = reference if DIGEST.fullmatch(reference) else repository.digest(check_tag(reference))
+    repository, named = repository_of(target), reference is not None
+    reference = reference or target.project.version.tag
+    digest: str | None = reference
+    if not DIGEST.fullmatch(reference):
+        found = target.workshop.store.find(check_tag(reference))
+        ours = image_built_here(found) if found is not None else None
+        # Without a reference it is the image that a push without --tag pushed.
+        reference, digest = settled(repository.digest, repository.name.repository, reference, ours, exact=named)
     if digest is None or repository.digest(digest) is None:
         raise ImageMissingError(
             f"There is no image {repository.name.repository}:{reference}.",
             hint=f"Push it with `opsctl image push --env {target.env.name}`, which signs it.",
         )
-    found = target.workshop.store.find(reference)
-    if found is not None and digest != found.digest:
-        settled(repository.name.repository, reference, digest, BuiltHere(found.digest, reproducible=True))
     with step(emit, "sign", f"{reference} with {target.env.images.kms_key}") as ending:
         ending.changed = sign_image(target, digest)
         ending.text = digest[:19]
@@ -127,7 +139,7 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
     return {"image": image, "tag": signature_tag(digest), "digest": digest, "signed": ending.changed}
 
 
-def built_here(target: Target) -> list[dict[str, Any]]:
+def stored(target: Target) -> list[dict[str, Any]]:
     """Images in this checkout's store, newest first."""
     store = target.workshop.store
     return [

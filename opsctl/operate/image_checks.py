@@ -37,10 +37,10 @@ class CheckedImage:
         return self.source.migrations
 
     def plan(self, account: str) -> ImagePlan:
-        """The source's, checked when it is known which image it is."""
+        """The source's, checked when it is known which image it is, unless it is signed only then."""
         plan = self.source.plan(account)
-        if plan.digest is not None:
-            check_image(self.target, plan.digest)
+        if plan.uri is not None and not plan.signs:
+            check_image(self.target, plan.uri.rpartition("@")[2])
         return plan
 
     def ensure(self, plan: ImagePlan, emit: Emit) -> str:
@@ -53,12 +53,13 @@ class CheckedImage:
 def check_image(target: Target, digest: str) -> None:
     """Raise OpsctlError unless the environment may run this image."""
     wanted = target.env.images
-    if wanted.promoted_from is not None and not _ran(target, wanted.promoted_from, digest):
+    before, own = wanted.promoted_from, target.env.name
+    # What ran here was checked when it came: the way back stays open, however fast the other environment goes on.
+    if before is not None and not _ran(target, before, digest) and not _ran(target, own, digest):
         raise ImageRefusedError(
-            f"{target.env.name} runs only what {wanted.promoted_from} ran, and none of its last releases is "
-            f"{digest[:19]}.",
+            f"{own} runs only what {before} ran, and {digest[:19]} is none of the last releases of {before} or {own}.",
             code="image-not-promoted",
-            hint=f"Deploy it there first: `opsctl deploy --env {wanted.promoted_from}`.",
+            hint=f"Deploy it there first: `opsctl deploy --env {before}`.",
         )
     if wanted.verify is not None:
         from opsctl.images.signing import SignatureError, check
@@ -116,9 +117,11 @@ def verification_key(target: Target) -> EllipticCurvePublicKey:
 
 
 def sign_image(target: Target, digest: str) -> bool:
-    """Sign with the KMS key of `images.verify`; False when it is signed already, or no such key is set."""
+    """Sign with the KMS key of `images.verify`; False when it is signed already, or the environment asks for no
+    signature or has no such key.
+    """
     key = target.env.images.kms_key
-    if key is None:
+    if key is None or target.is_local:
         return False
     from opsctl.images.signing import sign
     from opsctl.operate.repositories import repository_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
 from opsctl.deploy.plan import ImagePlan
-from opsctl.deploy.release import release_number
+from opsctl.deploy.release import free_tag, release_number
 from opsctl.images.names import check_tag
 from opsctl.images.source import tagged_commit
 
@@ -34,6 +34,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
     if env.ecs.build_on_deploy and image_tag is None:
         from opsctl.operate.built_image import BuiltImage  # what builds images takes longer to import
 
+        tag = free_tag(tag, target.workspace.configuration.environments)
         return _checked(target, BuiltImage(target, tag=tag, commit=tagged_commit(tag)))
     return _checked(
         target,
@@ -46,7 +47,7 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
             owner_account=target.repository_account,
             commit=tagged_commit(tag),
             own_migrations=target.project.migrations if tag == version.tag else "",
-            built_here=_built_here(target, tag),
+            ours=None if target.wants_signatures else _ours(target, tag),
             released=_released(target, tag),
         ),
     )
@@ -61,14 +62,14 @@ def _checked(target: Target, source: ImageSource) -> ImageSource:
     return CheckedImage(source, target)
 
 
-def _built_here(target: Target, tag: str) -> BuiltHere | None:
+def _ours(target: Target, tag: str) -> BuiltHere | None:
     """What this checkout has under the tag."""
     if not (target.workspace.root / ".opsctl" / "images" / "index.json").is_file():
         return None  # what reads images takes longer to import
-    from opsctl.images.push import built_here
+    from opsctl.images.push import image_built_here
 
     found = target.workshop.store.find(tag)
-    return built_here(found) if found is not None else None
+    return image_built_here(found) if found is not None else None
 
 
 def _released(target: Target, tag: str) -> str | None:

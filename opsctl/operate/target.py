@@ -136,6 +136,11 @@ class Target:
         return self.env.target == "local"
 
     @property
+    def wants_signatures(self) -> bool:
+        """Whether a signature says that an image may run. Then it need not be the one that was built here."""
+        return self.env.images.verify is not None and not self.is_local
+
+    @property
     def poll_seconds(self) -> float:
         """Between two questions: CloudFormation's event calls are rate-limited per account; the emulator's are not."""
         return 0.1 if self.is_local else 5.0

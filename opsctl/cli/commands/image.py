@@ -150,11 +150,11 @@ def list_images(
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
     from opsctl.cli.render_images import images_text
-    from opsctl.operate.image import Elsewhere, built_here, published
+    from opsctl.operate.image import Elsewhere, published, stored
 
     target = open_workspace(config).target(env, region)
     elsewhere = Elsewhere(repository, username, _password(password_stdin))
-    rows = built_here(target) if local else published(target, elsewhere)
+    rows = stored(target) if local else published(target, elsewhere)
     output.result(rows, images_text(rows), as_json=as_json)
 
 

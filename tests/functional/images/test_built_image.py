@@ -23,6 +23,7 @@ from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
 from opsctl.images.push import push
 from opsctl.images.registry import MANIFEST
+from opsctl.images.signing import SignatureError
 from opsctl.images.workshop import BASE_VARIABLE
 from opsctl.local.target import LocalTarget
 from opsctl.operate.built_image import BuiltImage
@@ -107,6 +108,13 @@ def test_a_deploy_builds_when_asked_to_and_else_only_looks(target: EmulatedTarge
     assert isinstance(image_source(target, "v7"), PublishedImage)
 
 
+def test_a_deploy_that_builds_takes_no_tag_of_a_release(target: EmulatedTarget) -> None:
+    env = target.env.model_copy(update={"ecs": target.env.ecs.model_copy(update={"image_tag": "prd-r5"})})
+    named = EmulatedTarget(target.workspace, env, target.configured, target.endpoint)
+    with pytest.raises(UsageError, match="`prd-r5` is how a deploy of prd tags its releases"):
+        image_source(named, None)
+
+
 @pytest.mark.parametrize("tag", ["latest", "", "a b"])
 def test_a_deploy_refuses_what_is_no_tag(target: EmulatedTarget, tag: str) -> None:
     with pytest.raises(UsageError, match=r"`latest` names another image|can't be a tag"):
@@ -162,6 +170,20 @@ def taken(target: Target, tag: str) -> str:
     return made.digest
 
 
+def signing(target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch) -> tuple[EmulatedTarget, list[str]]:
+    """The same, of an environment that wants signatures; what is signed is in the list."""
+    env = target.env.model_copy(update={"images": Images(verify="alias/images")})
+    asking, signed = EmulatedTarget(target.workspace, env, target.configured, target.endpoint), list[str]()
+
+    def check(_: Target, digest: str) -> None:
+        if digest not in signed:
+            raise SignatureError(f"{digest} has no signature")
+
+    monkeypatch.setattr("opsctl.operate.image_checks.check_image", check)
+    monkeypatch.setattr("opsctl.operate.built_image.sign_image", lambda _, digest: signed.append(digest))
+    return asking, signed
+
+
 @pytest.mark.parametrize("which", ["commit", "content"])
 def test_a_tag_that_a_stranger_took_first_is_refused_and_nothing_is_pushed(which: str, target: EmulatedTarget) -> None:
     foreign = taken(target, "commit-1" if which == "commit" else content_tag(key(target)))
@@ -197,6 +219,32 @@ def test_what_was_pushed_before_is_compared_with_what_was_built_under_its_name(t
         image_source(target, "v7").plan(ACCOUNT)
 
 
+def test_another_image_than_was_built_under_its_name_is_run_when_it_is_signed(
+    target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = taken(target, "v7")
+    target.workshop.store.name("v7", image(target.workshop.store, seed=2), engine="native")
+    asking, signed = signing(target, monkeypatch)
+    with pytest.raises(SignatureError):
+        image_source(asking, "v7").plan(ACCOUNT)
+    signed.append(foreign)
+    assert image_source(asking, "v7").plan(ACCOUNT).digest == foreign
+
+
+@pytest.mark.parametrize("which", ["commit", "content"])
+def test_a_deploy_that_builds_takes_what_is_signed_as_well(
+    which: str, target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking, signed = signing(target, monkeypatch)
+    foreign = taken(target, "commit-1" if which == "commit" else content_tag(key(target)))
+    source = CheckedImage(BuiltImage(asking, tag="commit-1"), asking)
+    with pytest.raises(SignatureError):
+        source.plan(ACCOUNT)
+    signed.append(foreign)
+    assert source.ensure(source.plan(ACCOUNT), lambda _: None) == foreign
+    assert signed == [foreign]
+
+
 def test_a_tag_of_a_release_is_resolved_by_its_record(target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     foreign, recorded = taken(target, "dev-r12"), "sha256:" + "5" * 64
     asked: list[tuple[str, int]] = []
@@ -218,6 +266,29 @@ def test_what_an_environment_asks_of_images_is_asked_of_each(
     env = target.env.model_copy(update={"images": Images.model_validate(images)})
     asking = EmulatedTarget(target.workspace, env, target.configured, target.endpoint)
     assert isinstance(image_source(asking, tag), CheckedImage)
+
+
+def test_content_of_the_registry_that_nobody_signed_is_refused_before_anything_is_deployed(
+    target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken(target, content_tag(key(target)))
+    shutil.rmtree(target.workshop.store.root)
+    asking, _ = signing(target, monkeypatch)
+    with pytest.raises(SignatureError):
+        image_source(asking, None).plan(ACCOUNT)
+
+
+def test_what_an_earlier_deploy_pushed_and_did_not_sign_is_signed(
+    target: EmulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = target.workshop.store.images()[0]
+    push(target.workshop.store, built, repository_of(target, writable=True), content_tag(key(target)))
+    asking, signed = signing(target, monkeypatch)
+    source = image_source(asking, None)
+    plan = source.plan(ACCOUNT)
+    assert (plan.digest, plan.signs, signed) == (None, True, [])
+    assert source.ensure(plan, lambda _: None) == built.digest
+    assert signed == [built.digest]
 
 
 def test_a_checkout_without_its_assets_is_told_before_anything_is_done(target: EmulatedTarget) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.aws.tags import TagTakenError
 from opsctl.images.push import push
 from opsctl.images.store import ImageStore
 from tests.functional.cli import ROOT, opsctl
@@ -182,6 +183,8 @@ def test_what_an_engine_built_goes_under_a_tag_of_its_own_where_another_is_taken
         assert (pushed.tag, pushed.digest) == (f"v1-{made.digest[7:19]}", made.digest)
     assert protected.repository("engine").digest(pushed.tag) == made.digest
     assert protected.repository("engine").digest("v1") != made.digest
+    with pytest.raises(TagTakenError):
+        push(store, made, protected.repository("engine"), "v1", exact=True)
 
 
 def test_a_wrong_password_is_told_and_shows_nowhere(project: Path, protected: Registry) -> None:

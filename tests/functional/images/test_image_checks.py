@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 import pytest
 
 from opsctl.aws.s3 import StoredObject
+from opsctl.aws.tags import TagTakenError
 from opsctl.config.models import Environment
+from opsctl.deploy.events import Event, Note
 from opsctl.deploy.image import ImageMissingError, ImageRefusedError
 from opsctl.deploy.plan import ImagePlan
 from opsctl.deploy.release import Release
 from opsctl.errors import ConfigError, UsageError
 from opsctl.images.push import push
 from opsctl.images.signing import SignatureError
-from opsctl.operate.image import Elsewhere, run_push, run_sign
+from opsctl.operate.image import Elsewhere, run_build, run_push, run_sign
 from opsctl.operate.image_checks import CheckedImage, check_image, released_digest
 from tests.functional.images.samples import image, new_store
 from tests.functional.images.servers import PASSWORD, USER, Registry
@@ -60,7 +63,9 @@ def target(folder: Path, registry: Registry | None = None, repository: str = "ap
         s3=FakeS3([]), cloudformation=formation, ecr=ecr, endpoint=endpoint, kms=FakeKms(OURS), in_region=lambda _: aws
     )
     made: dict[str, Any] = {}
-    workspace = SimpleNamespace(root=folder, target=lambda name: made[name])
+    workspace = SimpleNamespace(
+        root=folder, target=lambda name: made[name], configuration=SimpleNamespace(environments=made)
+    )
     for name, wanted in (("prd", images), ("hml", {})):
         made[name] = SimpleNamespace(
             env=environment(name, repository, **wanted), aws=aws, workspace=workspace, is_local=False,
@@ -88,16 +93,23 @@ def pushed(registry: Registry, folder: Path, repository: str) -> str:
 
 def test_what_another_environment_ran_lately_is_taken_and_nothing_else(tmp_path: Path) -> None:
     prd = target(tmp_path, promoted_from="hml")
-    with pytest.raises(ImageRefusedError, match="prd runs only what hml ran, and none of its last") as caught:
+    with pytest.raises(ImageRefusedError, match=r"prd runs only what hml ran, and .* of hml or prd") as caught:
         check_image(prd, FIRST)
     assert (caught.value.code, caught.value.exit_code) == ("image-not-promoted", 5)
     assert "`opsctl deploy --env hml`" in caught.value.hint
-    ran(prd, "prd", FIRST)
-    with pytest.raises(ImageRefusedError):
-        check_image(prd, FIRST)
     ran(prd, "hml", FIRST, SECOND)
     check_image(prd, FIRST)
     ran(prd, "hml", FIRST, *([SECOND] * 30))
+    with pytest.raises(ImageRefusedError):
+        check_image(prd, FIRST)
+
+
+def test_what_an_environment_ran_itself_it_may_run_again_while_it_is_kept(tmp_path: Path) -> None:
+    prd = target(tmp_path, promoted_from="hml")
+    ran(prd, "hml", *([SECOND] * 31))
+    ran(prd, "prd", FIRST, SECOND)
+    check_image(prd, FIRST)
+    ran(prd, "prd", FIRST, *([SECOND] * 30))
     with pytest.raises(ImageRefusedError):
         check_image(prd, FIRST)
 
@@ -148,6 +160,25 @@ def test_a_push_to_the_environments_repository_signs(protected: Registry, tmp_pa
     check_image(prd, made.digest)
 
 
+def test_a_local_target_neither_asks_for_signatures_nor_makes_any(protected: Registry, tmp_path: Path) -> None:
+    local = target(tmp_path, protected, "checks/local", verify=KEY)
+    local.is_local, local.aws.kms = True, None
+    local.workshop.store.name("v1", image(local.workshop.store, layers=1, size=500), engine="native")
+    local.workshop.find = local.workshop.store.find
+    assert not run_push(local, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None).signed
+    with pytest.raises(UsageError, match="runs on this machine and asks for no signature"):
+        run_sign(local, None, lambda _: None)
+
+
+@pytest.mark.parametrize("tag", ["prd-r5", "hml-r12", "hml-r12.sig", "prd-r5-0123456789ab"])
+def test_a_tag_of_a_release_is_neither_built_nor_pushed_by_hand(tag: str, tmp_path: Path) -> None:
+    prd = target(tmp_path)
+    with pytest.raises(UsageError, match=f"`{tag}` is how a deploy of {tag[:3]} tags its releases"):
+        run_push(prd, tag=tag, elsewhere=Elsewhere(None, None, None), emit=lambda _: None)
+    with pytest.raises(UsageError, match="tags its releases"):
+        run_build(prd, tag=tag, platform=None, engine="native", base=None, test=False, emit=lambda _: None)
+
+
 def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="prd has no KMS key to sign with"):
         run_sign(target(tmp_path, verify="images.pub"), None, lambda _: None)
@@ -171,7 +202,33 @@ def test_a_public_key_may_lie_beside_the_configuration(protected: Registry, tmp_
 def test_a_tag_that_holds_another_image_than_was_built_here_is_not_signed(protected: Registry, tmp_path: Path) -> None:
     pushed(protected, tmp_path / "built", "checks/tag")
     prd = target(tmp_path, protected, "checks/tag", verify=KEY)
-    prd.workshop.store.name("v1", image(prd.workshop.store, seed=9), engine="podman")
-    with pytest.raises(Exception, match="checks/tag:v1 is sha256") as caught:
+    built = partial(prd.workshop.store.name, "v1", image(prd.workshop.store, seed=9))
+    built(engine="podman")
+    with pytest.raises(TagTakenError, match="checks/tag:v1 is sha256") as caught:
+        run_sign(prd, "v1", lambda _: None)
+    assert "An engine gives each build" in caught.value.hint
+    built(engine="native")
+    with pytest.raises(TagTakenError, match="checks/tag:v1 is sha256") as caught:
         run_sign(prd, None, lambda _: None)
-    assert getattr(caught.value, "code", "") == "tag-taken"
+    assert "An engine" not in caught.value.hint
+
+
+def test_an_engines_image_is_pushed_under_another_tag_only_where_none_was_named(
+    protected: Registry, tmp_path: Path
+) -> None:
+    pushed(protected, tmp_path / "built", "checks/named")
+    prd, events = target(tmp_path, protected, "checks/named", verify=KEY), list[Event]()
+    store = prd.workshop.store
+    made = store.name("v1", image(store, seed=9), engine="podman")
+    prd.workshop.find, here, own = store.find, Elsewhere(None, None, None), f"v1-{made.digest[7:19]}"
+    with pytest.raises(ImageMissingError, match=f"checks/named:{own}"):
+        run_sign(prd, None, events.append)
+    with pytest.raises(TagTakenError):
+        run_push(prd, tag="v1", elsewhere=here, emit=events.append)
+    assert not [event for event in events if isinstance(event, Note)]
+    assert run_push(prd, tag=None, elsewhere=here, emit=events.append).tag == own
+    assert [event.text for event in events if isinstance(event, Note)] == [
+        f"v1 is taken by another image; pushed as {own}, deploy it with --image-tag {own}."
+    ]
+    signed = run_sign(prd, None, events.append)
+    assert (signed["digest"], signed["signed"]) == (made.digest, False)

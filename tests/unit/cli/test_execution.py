@@ -53,6 +53,11 @@ def test_a_plan_that_makes_stacks_on_aws_says_how_long_and_what_for() -> None:
     )
 
 
+def test_a_plan_says_that_it_only_keeps_a_signature() -> None:
+    last = plan_text(Plan("dev", (FINE,), signature=True)).splitlines()[-1]
+    assert last == "  signature  made after the last deploy, to be kept as long as its image"
+
+
 def test_what_aws_would_not_take_stops_it_and_is_shown_in_the_plan() -> None:
     plan = Plan("dev", (FINE,), notes=("The image is gone.",), problems=("rds.engine_version: no way back.",))
     with pytest.raises(PreflightError, match="nothing was changed") as caught:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from opsctl.cli.render import jobs_text, local_text, secrets_text
-from opsctl.cli.render_images import images_text
+from opsctl.cli.render_images import images_text, pushed_text
 from opsctl.cli.render_roles import status_text
+from opsctl.images.push import Pushed
 from opsctl.local.target import LocalEndpoints, LocalStatus
 
 
@@ -71,3 +74,9 @@ def test_a_function_that_was_deployed_before_tells_nothing_of_what_is_left_open(
     }  # fmt: skip
     assert "as configured" in status_text(report)
     assert "Left open: logins" in status_text({**report, "left_open": ["logins"]})
+
+
+@pytest.mark.parametrize(("signed", "told"), [(True, "1.0 s. Its signature went along.\n"), (False, "1.0 s.\n")])
+def test_a_push_tells_that_a_signature_went_along(signed: bool, told: str) -> None:
+    pushed = Pushed("registry/app@sha256:1", "v1", "sha256:1", 2, 1, 3, 4, 1.0, signed)
+    assert told in pushed_text(pushed)

@@ -200,9 +200,9 @@ MUTANTS = (
     ),
     Mutant(
         "deploy/release.py",
-        "            if known == digest:\n                return\n",
-        "",
-        "a release number is given twice to one image",
+        "        elif there != digest:\n",
+        "        elif False:\n",
+        "a release is recorded though another image holds its tag",
     ),
     Mutant(LOCK, "while not self._stop.wait(self._renew_seconds):", "while False:", "the lease is never renewed"),
     Mutant(

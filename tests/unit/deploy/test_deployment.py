@@ -216,6 +216,28 @@ def test_the_signature_of_what_is_released_is_kept_and_let_go_with_it() -> None:
     assert "dev-r1.sig" not in world.aws.ecr.tags
 
 
+@pytest.mark.parametrize("tag", ["dev-r1", "dev-r1-111111111111"])
+def test_a_signature_that_was_made_after_the_deploy_is_kept_by_the_next_one(tag: str) -> None:
+    world = World(images={"verify": "images.pub"})
+    world.aws.ecr.tags = {} if tag == "dev-r1" else {"dev-r1": SECOND, "x": SECOND}
+    world.deploy()
+    assert world.deployment().plan().is_empty
+    world.aws.ecr.tags |= {signature_tag(FIRST): "sha256:" + "a" * 64}
+    plan = world.deployment().plan()
+    assert (plan.signature, plan.is_empty) == (True, False)
+    done = world.deploy()
+    assert (done.changed, done.release) == (False, None)
+    assert world.aws.ecr.tags[f"{tag}.sig"] == "sha256:" + "a" * 64
+    assert world.deployment().plan().is_empty
+
+
+def test_who_wants_no_signatures_asks_for_none() -> None:
+    world = World()
+    world.deploy()
+    world.aws.ecr.tags |= {signature_tag(FIRST): "sha256:" + "a" * 64}
+    assert world.deployment().plan().is_empty
+
+
 def test_a_deploy_that_may_not_delete_images_says_so_and_is_done() -> None:
     world = World()
 

@@ -50,18 +50,19 @@ OURS = BuiltHere(SECOND, reproducible=True)
 
 def test_a_tag_that_holds_another_image_than_was_built_here_is_refused() -> None:
     with pytest.raises(TagTakenError, match=f"app:v1 is {FIRST} in the registry, and .* is {SECOND}") as caught:
-        published(FakeRegistry({"v1": FIRST}), "v1", built_here=OURS).plan(ACCOUNT)
+        published(FakeRegistry({"v1": FIRST}), "v1", ours=OURS).plan(ACCOUNT)
     assert (caught.value.code, caught.value.exit_code) == ("tag-taken", 5)
-    assert "PutImage" in caught.value.hint
-    assert published(FakeRegistry({"v1": SECOND}), "v1", built_here=OURS).plan(ACCOUNT).digest == SECOND
+    assert "Another platform, base image, opsctl or zlib" in caught.value.hint
+    assert "images.verify" in caught.value.hint
+    assert published(FakeRegistry({"v1": SECOND}), "v1", ours=OURS).plan(ACCOUNT).digest == SECOND
 
 
 def test_what_an_engine_built_here_runs_by_the_tag_that_says_so_or_not_at_all() -> None:
     ours = replace(OURS, reproducible=False)
     registry = FakeRegistry({"v1": FIRST, "v1-222222222222": SECOND})
-    assert published(registry, "v1", built_here=ours).plan(ACCOUNT).digest == SECOND
+    assert published(registry, "v1", ours=ours).plan(ACCOUNT).digest == SECOND
     with pytest.raises(ImageMissingError):
-        published(FakeRegistry({"v1": FIRST}), "v1", built_here=ours).plan(ACCOUNT)
+        published(FakeRegistry({"v1": FIRST}), "v1", ours=ours).plan(ACCOUNT)
 
 
 def test_a_release_is_what_its_record_says_whatever_its_tag_names() -> None:

@@ -309,6 +309,7 @@ class World:
     stacks: tuple[StackTemplate, ...] = STACKS
     on: str = "local"
     variables: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -325,6 +326,7 @@ class World:
                     "client": "acme",
                     "target": self.on,
                     "application": {"environment": self.variables},
+                    "images": self.images,
                 }
             ),
             self.stacks,
