@@ -45,12 +45,11 @@ class Outage:
         self._end(failed=False)
 
     def _may_ask(self) -> bool:
-        if self._failed_at is None:  # as a rule; a lock that every request takes is one that they wait for
+        failed_at = self._failed_at
+        if failed_at is None:  # as a rule; a lock that every request takes is one that they wait for
             return True
         with self._lock:
-            if self._failed_at is None:
-                return True
-            if self._asking or self._clock() - self._failed_at < ASK_AGAIN_SECONDS:
+            if self._asking or self._clock() - failed_at < ASK_AGAIN_SECONDS:
                 return False
             self._asking = True
             return True
