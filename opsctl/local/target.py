@@ -208,8 +208,10 @@ class LocalTarget:
 
     def database_login(self, port: int, role: str) -> dict[str, str]:
         """The variables of libpq with which a role of the server at this port logs in."""
+        from opsctl.local.postgres.files import REQUIRED_LOGIN
+
         found = self._request("POST", f"/_opsctl/login?{urlencode({'port': port, 'role': role})}")["password"]
-        return {"PGPASSWORD": found} if found else {}
+        return REQUIRED_LOGIN | ({"PGPASSWORD": found} if found else {})
 
     @property
     def key(self) -> AccessKey:
