@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from opsctl.local.state import StateDir, read_json, write_json
 
 _PROOF_SECONDS = 60
+ANSWER_PROOF = "X-Opsctl-Proof"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class AccessKey:
         question alone, should another program sit at the emulator's port.
         """
         return f"{at}:{self.derived(f'{method} {path} {at}')}"
+
+    def answer_proof(self, question: str, body: bytes) -> str:
+        """What the answer to the question with this proof carries: that it comes from who has the key, as it is."""
+        return self.derived(f"answer {question} {body.decode('latin-1')}")
 
     def proves(self, given: str, method: str, path: str, now: float) -> bool:
         """Whether this is the proof of such a question, of the last minute."""

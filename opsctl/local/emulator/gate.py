@@ -25,7 +25,7 @@ from opsctl.local.emulator.names import IssuedNames
 from opsctl.local.emulator.request import Request
 from opsctl.local.emulator.seams import Modules
 from opsctl.local.emulator.signatures import Refusal, Verifier
-from opsctl.local.keys import Keys
+from opsctl.local.keys import ANSWER_PROOF, Keys
 from opsctl.local.state import Json
 from opsctl.local.tasks.credentials import TaskCredentials
 
@@ -69,7 +69,9 @@ class Gate:
         if path.startswith("/_opsctl/"):
             asked = raw_path(scope) + (f"?{query}" if (query := scope["query_string"].decode("latin-1")) else "")
             known = self._own.proves(authorization, scope["method"], asked, time.time())
-            await self._send_json(send, *(await self._answer(scope) if known else _unknown()))
+            status, value = await self._answer(scope) if known else _unknown()
+            proof = self._own.answer_proof(authorization, _json(value)) if known else ""
+            await self._send_json(send, status, value, {ANSWER_PROOF: proof})
         elif path.startswith("/v2/credentials/"):
             found = self._tasks.answer(path, authorization)
             await self._send_json(send, *((200, found) if found else _unknown()))
@@ -110,7 +112,11 @@ class Gate:
 
     async def _send_json(self, send: Send, status: int, value: Json, headers: dict[str, str] | None = None) -> None:
         plain = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}
-        await self._app._send_response(send, status, plain, json.dumps(value).encode())
+        await self._app._send_response(send, status, plain, _json(value))
+
+
+def _json(value: Json) -> bytes:
+    return json.dumps(value).encode()
 
 
 def _unknown() -> tuple[int, Json]:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from opsctl.local import keys
 from opsctl.local.postgres.files import REQUIRED_LOGIN, ServerFiles
 from opsctl.local.postgres.server import PostgresServer
-from opsctl.local.state import StateDir
+from opsctl.local.procs import ProcessId
+from opsctl.local.settings import LocalTargetError
+from opsctl.local.state import StateDir, write_json
+from opsctl.local.target import LocalTarget
+from opsctl.local.version import code_version
 
 PASSWORD = "the superuser's"
 
@@ -91,3 +98,41 @@ def test_nor_does_he_hear_what_a_task_logs_in_with(impostor: Impostor, monkeypat
     with pytest.raises(psycopg2.OperationalError, match="scram-sha-256"):
         psycopg2.connect(host="127.0.0.1", port=impostor.port, user="app_user", dbname="postgres", connect_timeout=5)
     assert impostor.heard == b""
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Says to whoever asks that all is well, and proves it with what a target without a key would have."""
+
+    body = b'{"ready": true, "password": "his"}'
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        question = self.headers["Authorization"]
+        self.send_header(keys.ANSWER_PROOF, keys.AccessKey("", "").answer_proof(question, self.body))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_arguments: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_who_sits_at_the_emulators_port_is_not_taken_for_it(tmp_path: Path, with_key: bool) -> None:
+    """The emulator was started, and lives, but somebody was quicker."""
+    target = LocalTarget(tmp_path)
+    target.state.create()
+    keys.ensure(target.state)
+    living = ProcessId.of(os.getpid())
+    assert living
+    living.save(target.state.emulator, version=code_version())
+    if not with_key:
+        target.state.key.unlink()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        write_json(target.state.ports, {"emulator": server.server_port, "postgres": 1})
+        assert not target.status().running
+        with pytest.raises(LocalTargetError, match=r"does not answer .*(another program|no key)"):
+            target.database_login(1, "app_user")
+        server.shutdown()
