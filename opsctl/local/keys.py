@@ -82,15 +82,21 @@ class Keys:
     def __init__(self, own: AccessKey) -> None:
         self.own = own
         self._all = {own.id: own} if own.secret else {}
+        self._of_tasks: set[str] = set()  # ended ones too: a request of the last moment stays a task's
 
     def find(self, key_id: str) -> AccessKey | None:
         return self._all.get(key_id)
 
-    def issue(self) -> AccessKey:
-        """A new key, for a task or a function."""
+    def issue(self, *, task: bool = False) -> AccessKey:
+        """A new key, for a function or for a task, which may do less."""
         key = AccessKey.random(secrets.token_urlsafe(32))
         self._all[key.id] = key
+        if task:
+            self._of_tasks.add(key.id)
         return key
+
+    def is_of_task(self, key_id: str) -> bool:
+        return key_id in self._of_tasks
 
     def revoke(self, key: AccessKey) -> None:
         self._all.pop(key.id, None)

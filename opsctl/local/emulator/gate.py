@@ -6,7 +6,7 @@
 | `/v2/…` of the registry | an engine, with ECR's login |
 | `/v2/credentials/…` | a task, with the token that ECS gave it |
 | `/v4/…`, `/_ministack/cfn-response/…` | whoever was told the random path: a task, a custom resource |
-| everything else | who signs it with a key of the target |
+| everything else | who signs it with a key of the target; a task's is good for what `rights` says |
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from opsctl.local.emulator.asgi import Receive, Scope, Send, headers_of, raw_pat
 from opsctl.local.emulator.guard import refusal
 from opsctl.local.emulator.names import IssuedNames
 from opsctl.local.emulator.request import Request
+from opsctl.local.emulator.rights import TaskRights
 from opsctl.local.emulator.seams import Modules
 from opsctl.local.emulator.signatures import Refusal, Verifier
 from opsctl.local.keys import ANSWER_PROOF, Keys
@@ -33,6 +34,8 @@ Answer = Callable[[Scope], Awaitable[tuple[int, Json]]]
 
 # Whoever knows one was told. Nothing but the path gets through, so that nothing else is asked under its cover.
 _TOLD = {"GET": re.compile(r"/v4/[\w-]{40,}(/\w+)*"), "PUT": re.compile(r"/_ministack/cfn-response/[0-9a-f-]{36}")}
+# Without a code of its own: each service has its own word for it.
+_NOT_A_TASKS = Refusal("", "A task of the local target may not ask this: docs/local.md says what it may.")
 _HARMLESS = ("host", "content-length", "content-type")
 
 
@@ -51,6 +54,7 @@ class Gate:
         self._app = modules.app
         self._own = keys.own
         self._verifier = verifier
+        self._rights = TaskRights(modules)
         self._tasks = tasks
         self._names = names
         self._answer = answer
@@ -101,14 +105,23 @@ class Gate:
             await self._refuse(request, scope["path"], refused, send)
             return
         admitted, query = self._verifier.admitted(request)
+        if self._verifier.is_of_task(request):
+            asked = Request(request.method, request.raw_path, query, admitted, body)
+            if not self._rights.allow(self._service_of(asked, scope["path"]), asked, scope["path"]):
+                await self._refuse(asked, scope["path"], _NOT_A_TASKS, send)
+                return
         raw = [(name.encode("latin-1"), value.encode()) for name, value in admitted.items()]
         await self._app.app({**scope, "headers": raw, "query_string": query.encode()}, with_body(body, receive), send)
 
     async def _refuse(self, request: Request, path: str, refused: Refusal, send: Send) -> None:
         """In the form of the service that was meant."""
-        service = self._app.detect_service(request.method, path, request.headers, request.query)
+        service = self._service_of(request, path)
         answer = self._app._credential_failure(service, "", str(uuid.uuid4()), refused, request.headers)
         await self._app._send_response(send, 403, *answer[1:])
+
+    def _service_of(self, request: Request, path: str) -> str:
+        parameters = self._app._routing_params(request.method, path, request.headers, request.body, request.query)
+        return str(self._app.detect_service(request.method, path, request.headers, parameters))
 
     async def _send_json(self, send: Send, status: int, value: Json, headers: dict[str, str] | None = None) -> None:
         plain = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}

@@ -95,6 +95,12 @@ class Verifier:
         left = {name: values for name, values in request.query.items() if name.lower() not in in_query}
         return headers, urlencode(left, doseq=True)
 
+    def is_of_task(self, request: Request) -> bool:
+        """Whether a task has signed this verified request."""
+        if request.presigned and signatures_v2.signs(request):
+            return self._keys.is_of_task(request.parameter("awsaccesskeyid"))
+        return self._keys.is_of_task(self._signature(request).access_key_id)
+
     def _refusal_v2(self, request: Request) -> Refusal | None:
         key = self._key(request.parameter("awsaccesskeyid"), request)
         if key is None:
