@@ -67,7 +67,7 @@ class Workspace:
         from opsctl.config.loader import load
 
         opened = cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
-        private.close(opened.root / ".opsctl")  # whichever part of opsctl, or an earlier version, made it
+        private.close(private.state_folder(opened.root))  # whichever part of opsctl, or an earlier version, made it
         return opened
 
     @property
