@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,24 @@ def test_every_file_is_its_owners_alone(tmp_path: Path, umask: int) -> None:
     finally:
         os.umask(before)
         target.reset()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "code"),
+    [
+        ("POST", "/", SECRET, 403),
+        ("PUT", "/bucket/key", {"Authorization": "AWS4-HMAC-SHA256 Credential=LOCALX/x"}, 403),
+        ("PUT", f"/_ministack/cfn-response/{uuid.uuid4()}", {}, 403),
+        ("GET", "/v4/" + "a" * 43, {}, 413),
+    ],
+)
+def test_what_nobody_sends_is_not_kept(
+    address: str, method: str, path: str, headers: dict[str, str], code: int
+) -> None:
+    """The answer comes before the body does."""
+    assert as_stranger(lambda: status(address, method, path, headers | {"Content-Length": str(10**11)})) == code
+
+
+def test_nor_is_more_than_a_listener_holds(balancer: tuple[str, str]) -> None:
+    listener, _name = balancer
+    assert as_stranger(lambda: status(listener, "POST", "/", {"Content-Length": str(10**11)})) == 413
