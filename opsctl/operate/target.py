@@ -84,6 +84,20 @@ class Workspace:
             environment = _in_region(environment, region)
         return Target(self, environment, templates_of, runtime=wanted)
 
+    def local_target(self) -> Target:
+        """The default environment when it is on this machine, else the first one that is."""
+        from opsctl.errors import UsageError
+
+        names = [each.name for each in self.configuration.environments.values() if each.target == "local"]
+        if not names:
+            raise UsageError(
+                f"No environment of {self.configuration.path} is on this machine.",
+                code="no-local-environment",
+                hint="Give one `target: local`.",
+            )
+        default = self.configuration.default
+        return self.target(default if default in names else names[0])
+
 
 def _runtime_of(environment: Environment, text: str | None) -> Runtime | None:
     """The local runtime that was asked for. Raises UsageError where there is none to choose."""
