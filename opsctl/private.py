@@ -1,6 +1,6 @@
 """Files that no other user of this machine may read, whatever the umask: those in `.opsctl` and `~/.aws`.
 
-Standard library only: the local target imports this on its fast path.
+Nothing beyond the standard library and `opsctl.errors`: the local target imports this on its fast path.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Literal
+
+from opsctl.errors import OpsctlError
 
 UMASK = 0o077
 """For a process all of whose files are private."""
@@ -31,9 +33,26 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def state_folder(root: Path) -> Path:
+    """`.opsctl` of a project. Raises OpsctlError when it, or what lies in it, is a link: a checkout can bring one, and
+    what is written or deleted there would be another folder's.
+    """
+    folder = root / ".opsctl"
+    for path in (folder, *(folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ())):
+        if path.is_symlink():
+            raise OpsctlError(
+                f"{path} is a symbolic link, and opsctl would write and delete where it leads.",
+                code="state-is-a-link",
+                hint=f"Delete the link: rm {path}",
+            )
+    return folder
+
+
 def open_file(path: Path, mode: Mode) -> IO[bytes]:
-    """The file, opened to be written from its start or at its end, 0600 also when it was there with another mode."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _FLAGS[mode], 0o600)
+    """The file, opened to be written from its start or at its end, 0600 also when it was there with another mode. A
+    link is not followed.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | _FLAGS[mode], 0o600)
     os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, f"{mode}b")
 

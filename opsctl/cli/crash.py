@@ -64,4 +64,5 @@ def _state_folder() -> tuple[Path, ...]:
         here = Path.cwd()
     except OSError:  # deleted while we were in it
         return ()
-    return next(((folder / ".opsctl",) for folder in (here, *here.parents) if (folder / FILE_NAME).is_file()), ())
+    found = next(((folder / ".opsctl",) for folder in (here, *here.parents) if (folder / FILE_NAME).is_file()), ())
+    return tuple(each for each in found if not each.is_symlink())

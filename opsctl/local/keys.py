@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from opsctl.local.state import StateDir, read_json, write_json
 
 _PROOF_SECONDS = 60
+ANSWER_PROOF = "X-Opsctl-Proof"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class AccessKey:
         question alone, should another program sit at the emulator's port.
         """
         return f"{at}:{self.derived(f'{method} {path} {at}')}"
+
+    def answer_proof(self, question: str, body: bytes) -> str:
+        """What the answer to the question with this proof carries: that it comes from who has the key, as it is."""
+        return self.derived(f"answer {question} {body.decode('latin-1')}")
 
     def proves(self, given: str, method: str, path: str, now: float) -> bool:
         """Whether this is the proof of such a question, of the last minute."""
@@ -77,15 +82,21 @@ class Keys:
     def __init__(self, own: AccessKey) -> None:
         self.own = own
         self._all = {own.id: own} if own.secret else {}
+        self._of_tasks: set[str] = set()  # ended ones too: a request of the last moment stays a task's
 
     def find(self, key_id: str) -> AccessKey | None:
         return self._all.get(key_id)
 
-    def issue(self) -> AccessKey:
-        """A new key, for a task or a function."""
+    def issue(self, *, task: bool = False) -> AccessKey:
+        """A new key, for a function or for a task, which may do less."""
         key = AccessKey.random(secrets.token_urlsafe(32))
         self._all[key.id] = key
+        if task:
+            self._of_tasks.add(key.id)
         return key
+
+    def is_of_task(self, key_id: str) -> bool:
+        return key_id in self._of_tasks
 
     def revoke(self, key: AccessKey) -> None:
         self._all.pop(key.id, None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import opsctl
 from opsctl import private
 from opsctl.local import keys, ports
+from opsctl.local.postgres.files import REQUIRED_LOGIN
 from opsctl.local.procs import MARKER, ProcessId
 from opsctl.local.state import StateDir, read_json, write_json
 from opsctl.local.version import code_version
@@ -75,6 +76,7 @@ def _environment(state: StateDir) -> dict[str, str]:
         # HOME leads to a person's ~/.aws, which functions would read.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        **REQUIRED_LOGIN,  # functions inherit it
         "TMPDIR": str(state.temporary),
         MARKER: str(state.path),
     }

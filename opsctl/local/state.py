@@ -1,7 +1,8 @@
 """Where the local target keeps its files, and how they are written.
 
 One directory, `<root>/.opsctl/local/`, holds everything: deleting it is a complete clean-up, because every process
-of the target stops when it vanishes. Standard library only: `target` imports this on its fast path.
+of the target stops when it vanishes. Nothing beyond the standard library and `opsctl.errors`: `target` imports this on
+its fast path.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class StateDir:
 
     @classmethod
     def of(cls, root: Path) -> StateDir:
-        return cls(root.resolve() / ".opsctl" / "local")
+        return cls(private.state_folder(root.resolve()) / "local")
 
     @property
     def lock(self) -> Path:

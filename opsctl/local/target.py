@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 
 from opsctl import private
 from opsctl.errors import BusyError
-from opsctl.local.keys import AccessKey, load
+from opsctl.local.keys import ANSWER_PROOF, AccessKey, load
 from opsctl.local.procs import ProcessId, end_all, marked
 from opsctl.local.runtime import Runtime, engine_of, recorded, refuse_switch, settle
 from opsctl.local.settings import LocalSettings, LocalTargetError
@@ -208,8 +208,10 @@ class LocalTarget:
 
     def database_login(self, port: int, role: str) -> dict[str, str]:
         """The variables of libpq with which a role of the server at this port logs in."""
+        from opsctl.local.postgres.files import REQUIRED_LOGIN
+
         found = self._request("POST", f"/_opsctl/login?{urlencode({'port': port, 'role': role})}")["password"]
-        return {"PGPASSWORD": found} if found else {}
+        return REQUIRED_LOGIN | ({"PGPASSWORD": found} if found else {})
 
     @property
     def key(self) -> AccessKey:
@@ -242,7 +244,7 @@ class LocalTarget:
     def _request(self, method: str, path: str, timeout: float = 30.0) -> Json:
         port = int(read_json(self.state.ports).get("emulator", 0))
         try:
-            return _http_json(port, method, path, self.key.proof(method, path, int(time.time())), timeout)
+            return _http_json(port, method, path, self.key, timeout)
         except (OSError, ValueError) as error:
             raise LocalTargetError(
                 f"The local emulator does not answer on {LOOPBACK}:{port} ({error}).",
@@ -357,8 +359,14 @@ def _try_lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _http_json(port: int, method: str, path: str, authorization: str, timeout: float) -> Json:
-    """One request to the emulator over a plain socket; `http.client` alone would cost more than the request."""
+def _http_json(port: int, method: str, path: str, key: AccessKey, timeout: float) -> Json:
+    """One request to the emulator over a plain socket; `http.client` alone would cost more than the request.
+
+    An answer counts when it proves that it comes from who has the key: anybody may sit at a port of loopback.
+    """
+    if not key.secret:
+        raise ValueError("it has no key")
+    authorization = key.proof(method, path, int(time.time()))
     headers = f"Host: {LOOPBACK}:{port}\r\nAuthorization: {authorization}\r\nContent-Length: 0"
     request = f"{method} {path} HTTP/1.0\r\n{headers}\r\n\r\n"
     with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
@@ -369,6 +377,9 @@ def _http_json(port: int, method: str, path: str, authorization: str, timeout: f
     head, _, body = bytes(answer).partition(b"\r\n\r\n")
     if b" 200" not in head.split(b"\r\n", 1)[0]:
         raise ValueError(head.split(b"\r\n", 1)[0].decode("latin-1") or "no answer")
+    proof = f"\r\n{ANSWER_PROOF}: {key.answer_proof(authorization, body)}\r\n".lower().encode()
+    if proof not in head.lower() + b"\r\n":
+        raise ValueError("another program answers there")
     value = json.loads(body)
     if not isinstance(value, dict):
         raise ValueError("answer is not an object")  # noqa: TRY004  one error type for every unusable answer

@@ -67,7 +67,7 @@ class Workspace:
         from opsctl.config.loader import load
 
         opened = cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
-        private.close(opened.root / ".opsctl")  # whichever part of opsctl, or an earlier version, made it
+        private.close(private.state_folder(opened.root))  # whichever part of opsctl, or an earlier version, made it
         return opened
 
     @property
@@ -83,6 +83,20 @@ class Workspace:
         if region is not None and region != environment.region:
             environment = _in_region(environment, region)
         return Target(self, environment, templates_of, runtime=wanted)
+
+    def local_target(self) -> Target:
+        """The default environment when it is on this machine, else the first one that is."""
+        from opsctl.errors import UsageError
+
+        names = [each.name for each in self.configuration.environments.values() if each.target == "local"]
+        if not names:
+            raise UsageError(
+                f"No environment of {self.configuration.path} is on this machine.",
+                code="no-local-environment",
+                hint="Give one `target: local`.",
+            )
+        default = self.configuration.default
+        return self.target(default if default in names else names[0])
 
 
 def _runtime_of(environment: Environment, text: str | None) -> Runtime | None:

@@ -1,7 +1,8 @@
 """Which database the service talks to, read from the environment.
 
-`DB_AUTH=iam` is how it logs in on AWS. `trust` sends no credentials: a server on this machine lets the user in, through
-a Unix socket by peer authentication. `password` sends `DB_PASSWORD`. Both have to be asked for, for this machine only.
+`DB_AUTH=iam` is how it logs in on AWS. `trust` knows no credentials: a server on this machine lets the user in, through
+a Unix socket by peer authentication, or by what opsctl's local target puts into libpq's `PGPASSWORD`. `password` sends
+`DB_PASSWORD`. Both have to be asked for, for this machine only.
 """
 
 from __future__ import annotations

@@ -61,8 +61,7 @@ class Project:
 
     def aws(self, *arguments: str) -> Any:
         """The AWS CLI, a client that is not ours, against the emulator."""
-        self.target.ensure_started()
-        environment = {**os.environ, **aws_variables(self.target)}
+        environment = {**os.environ, **aws_variables(self.target.ensure_started(), self.target.key)}
         command = [str(tool("awscli", "aws")), "--output", "json", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)

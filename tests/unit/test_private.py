@@ -41,6 +41,16 @@ def test_a_file_is_its_owners_also_when_it_was_open_before(tmp_path: Path, how: 
     assert old.read_text() == ("new" if how == "w" else "oldnew")
 
 
+@pytest.mark.parametrize("how", ["w", "a"])
+def test_a_link_is_not_followed(tmp_path: Path, how: private.Mode) -> None:
+    aim = tmp_path / "aim"
+    aim.write_text("kept")
+    (tmp_path / "link").symlink_to(aim)
+    with pytest.raises(OSError, match="symbolic links"):
+        private.open_file(tmp_path / "link", how)
+    assert aim.read_text() == "kept"
+
+
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text("a longer one")

@@ -33,9 +33,16 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def env(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print what the AWS CLI needs for the emulator, its key included: eval "$(opsctl local env)"."""
     from opsctl.cli import output, render
-    from opsctl.local.shell import aws_variables
+    from opsctl.cli.context import open_workspace
+    from opsctl.local import shell
 
-    variables = aws_variables(_target(config))
+    try:
+        target = open_workspace(config).local_target()
+        variables = shell.aws_variables(target.endpoints, target.local.key)
+    except (Exception, KeyboardInterrupt):
+        if not as_json:  # the shell sees no exit code but that of what it evaluates
+            output.write(f"{render.exports(shell.nowhere())}\nfalse\n")
+        raise
     output.result(variables, render.exports(variables), as_json=as_json)
 
 

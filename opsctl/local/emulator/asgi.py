@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from opsctl.local.state import Json
@@ -10,6 +11,42 @@ from opsctl.local.state import Json
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Json]]
 Send = Callable[[Json], Awaitable[None]]
+
+
+class BodyTooLargeError(Exception):
+    """A request's body is more than is kept of it."""
+
+
+class BodyRoom:
+    """How many bytes of bodies are held at one time, those of all requests together. For one event loop."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    @contextlib.contextmanager
+    def hold(self, headers: Mapping[str, str], receive: Receive) -> Iterator[Receive]:
+        """What an application reads a body with until it has answered. Raises BodyTooLargeError, as reading does."""
+        held = 0
+
+        def take(size: int) -> None:
+            nonlocal held
+            if size > self._left:
+                raise BodyTooLargeError
+            self._left -= size
+            held += size
+
+        async def counted() -> Json:
+            message = await receive()
+            take(len(message.get("body", b"")))
+            return message
+
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._left:
+            raise BodyTooLargeError
+        try:
+            yield counted
+        finally:
+            self._left += held
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

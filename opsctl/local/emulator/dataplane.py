@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from opsctl.local import ports
-from opsctl.local.emulator.asgi import Receive, Scope, Send, headers_of, raw_path
+from opsctl.local.emulator.asgi import BodyRoom, BodyTooLargeError, Receive, Scope, Send, headers_of, raw_path
 from opsctl.local.emulator.guard import foreign_host
 from opsctl.local.emulator.names import IssuedNames
 from opsctl.local.emulator.seams import Modules
@@ -29,6 +29,8 @@ from opsctl.local.tasks.health import HealthMonitor
 
 logger = logging.getLogger("opsctl.dataplane")
 
+# A load balancer passes a body on as it comes; here it is held until all of it is there, and everybody may send one.
+_ROOM = 256 * 1024 * 1024
 _Key = tuple[str, str, str]  # account, region, and the ARN of a listener or the id of a distribution
 _Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -107,6 +109,7 @@ class Listeners:
         self._iam_evaluator = modules.iam_evaluator
         self._scope = modules.responses.request_scope
         self._touch = touch
+        self._room = BodyRoom(_ROOM)
         self._ports: dict[str, int] = {name: int(port) for name, port in read_json(state.listeners).items()}
         self._servers: dict[_Key, tuple[asyncio.Event, asyncio.Task[None]]] = {}
 
@@ -166,11 +169,15 @@ class Listeners:
                 await _lifespan(receive, send)
             elif scope["type"] == "http":
                 self._touch()
-                if foreign := foreign_host(headers_of(scope).get("host", ""), self._names.answers):
+                headers = headers_of(scope)
+                if foreign := foreign_host(headers.get("host", ""), self._names.answers):
                     await self._app._send_response(send, 421, {"Content-Type": "text/plain"}, f"{foreign}\n".encode())
                     return
-                with self._scope(key[0], key[1]):
-                    await respond(key, scope, receive, self._app._with_date_header(send))
+                try:
+                    with self._scope(key[0], key[1]), self._room.hold(headers, receive) as held:
+                        await respond(key, scope, held, self._app._with_date_header(send))
+                except BodyTooLargeError:
+                    await self._app._send_response(send, 413, {"Content-Type": "text/plain"}, b"Too large\n")
 
         return application
 

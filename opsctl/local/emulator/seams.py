@@ -143,6 +143,9 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
     "services.cloudformation.changesets": {
         "_deploy_stack_async": _DEPLOY,
     },
+    "services.cloudformation.custom_resource": {
+        "_pending": READ,
+    },
     "services.cloudformation.handlers": {
         "_deploy_stack_async": _DEPLOY,
         "_parse_template": _call("template_body"),
@@ -273,6 +276,7 @@ class Modules:
     alb: Any
     cloudformation: Any
     changesets: Any
+    custom_resource: Any
     handlers: Any
     provisioners: Any
     stacks: Any

@@ -52,21 +52,28 @@ class Verifier:
         self._account = account
         self._region = region
 
-    def refusal(self, request: Request) -> Refusal | None:
-        """Why it is refused; None when somebody who may has signed it as it is."""
+    def refusal_unread(self, request: Request) -> Refusal | None:
+        """Why it is refused whatever its body is: it names no key that is known here, or is late."""
         if request.presigned and signatures_v2.signs(request):
             return self._refusal_v2(request)
         signature = self._signature(request)
         if isinstance(signature, Refusal):
             return signature
-        key = self._key(signature.access_key_id, request)
-        if key is None:
+        if self._key(signature.access_key_id, request) is None:
             return _UNKNOWN
         if unsigned := _unsigned(request, signature.signed_headers.split(";")):
             return Refusal("SignatureDoesNotMatch", f"The header {unsigned} is not signed.")
-        if late := self._late(request, signature):
-            return late
-        if not _hash_fits(request):
+        return self._late(request, signature)
+
+    def refusal(self, request: Request) -> Refusal | None:
+        """Why it is refused; None when somebody who may has signed it as it is."""
+        if refused := self.refusal_unread(request):
+            return refused
+        if request.presigned and signatures_v2.signs(request):  # which covers no body
+            return None
+        signature = self._signature(request)
+        key = self._key(signature.access_key_id, request)
+        if key is None or not _hash_fits(request):
             return _MISMATCH
         failure = self._sigv4.header_signature_failure(
             signature, key.secret, request.method, request.raw_path, request.query, request.headers, request.body,
@@ -94,6 +101,12 @@ class Verifier:
             return headers, request.raw_query
         left = {name: values for name, values in request.query.items() if name.lower() not in in_query}
         return headers, urlencode(left, doseq=True)
+
+    def is_of_task(self, request: Request) -> bool:
+        """Whether a task has signed this verified request."""
+        if request.presigned and signatures_v2.signs(request):
+            return self._keys.is_of_task(request.parameter("awsaccesskeyid"))
+        return self._keys.is_of_task(self._signature(request).access_key_id)
 
     def _refusal_v2(self, request: Request) -> Refusal | None:
         key = self._key(request.parameter("awsaccesskeyid"), request)

@@ -15,6 +15,9 @@ HBA = """# Written by opsctl at every start. Loopback is every user's, so every 
 host  all  all  127.0.0.1/32  scram-sha-256
 host  all  all  ::1/128       scram-sha-256
 """
+# For every client here: a stranger who sits at the server's port before it does can ask for anything. SCRAM tells him
+# nothing of a password, and he can't answer it as the server does.
+REQUIRED_LOGIN = {"PGREQUIREAUTH": "scram-sha-256"}
 INITDB = (
     "-U", SUPERUSER, "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from opsctl.local import ports
 from opsctl.local.postgres.container import ContainerCluster
-from opsctl.local.postgres.files import ServerFiles
+from opsctl.local.postgres.files import REQUIRED_LOGIN, ServerFiles
 from opsctl.local.postgres.server import Cluster, PostgresServer
 from opsctl.local.postgres.wheel import WheelCluster
 from opsctl.local.state import StateDir, read_json, write_json
@@ -95,12 +95,12 @@ class Servers:
         return server.let_in(role) if server else None
 
     def login(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """What a process with this environment needs besides to log in as its role."""
+        """What a process with this environment needs besides to log in as its role, and as nothing but by SCRAM."""
         host, port, role = (environment.get(name, "") for name in ("PGHOST", "PGPORT", "PGUSER"))
-        if host != ports.LOOPBACK or not port.isdecimal() or environment.get("PGPASSWORD"):
+        if host != ports.LOOPBACK or not port.isdecimal():
             return {}
-        password = self.let_in(int(port), role)
-        return {"PGPASSWORD": password} if password else {}
+        password = environment.get("PGPASSWORD") or self.let_in(int(port), role)
+        return REQUIRED_LOGIN | ({"PGPASSWORD": password} if password else {})
 
     def _all(self) -> list[PostgresServer]:
         with self._lock:

@@ -23,7 +23,7 @@ from opsctl.errors import OpsctlError
 from opsctl.local.logs import tail
 from opsctl.local.ports import LOOPBACK
 from opsctl.local.postgres import roles
-from opsctl.local.postgres.files import SUPERUSER, ServerFiles
+from opsctl.local.postgres.files import REQUIRED_LOGIN, SUPERUSER, ServerFiles
 from opsctl.local.postgres.wheel import PostgresError
 from opsctl.local.procs import ProcessId
 
@@ -133,9 +133,12 @@ class PostgresServer:
         """A cursor of opsctl's superuser, each statement its own transaction (CREATE DATABASE needs that)."""
         import psycopg2
 
+        if self._child is None or self._child.poll() is not None:
+            raise PostgresError(f"PostgreSQL does not run, so nobody is asked on port {self.port}.")
         connection = psycopg2.connect(
             host=LOOPBACK, port=self.port, user=SUPERUSER, dbname=database, connect_timeout=5,
             password=self._superuser_password, application_name="opsctl-local",
+            require_auth=REQUIRED_LOGIN["PGREQUIREAUTH"],
         )  # fmt: skip
         try:
             connection.autocommit = True

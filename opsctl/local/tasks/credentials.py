@@ -26,7 +26,7 @@ class TaskCredentials:
     def open(self, environment: Mapping[str, str]) -> Callable[[], None]:
         """Make a key for the container with this environment; the answer takes it back."""
         path = urlsplit(environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")).path
-        key = self._keys.issue()
+        key = self._keys.issue(task=True)
         self._handed[path] = (environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", ""), key)
 
         def close() -> None:

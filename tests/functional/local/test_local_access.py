@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from opsctl.local.keys import AccessKey
 from opsctl.local.postgres.files import SUPERUSER, ServerFiles
+from opsctl.local.settings import LIFETIME_VARIABLE
 from opsctl.local.target import LocalTarget
 from tests.functional.cli import ROOT, opsctl
 from tests.functional.local.sandbox import Sandbox
@@ -174,11 +177,11 @@ def test_the_owner_logs_in_as_each_role_of_the_application(sandbox: Sandbox, ser
 def test_a_role_that_has_a_password_or_does_not_log_in_is_left_alone(
     sandbox: Sandbox, server: dict[str, Any], role: str
 ) -> None:
-    assert sandbox.target.database_login(server["port"], role) == {}
+    assert "PGPASSWORD" not in sandbox.target.database_login(server["port"], role)
     psycopg2.connect(**server, user="kept", password="of its own").close()
 
 
-def test_a_shell_gets_what_the_aws_cli_needs(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_shell_gets_what_the_aws_cli_needs(sandbox: Sandbox) -> None:
     shutil.copyfile(ROOT / "environments.yaml", sandbox.root / "environments.yaml")
     printed = opsctl("local", "env", cwd=sandbox.root)
     assert printed.code == 0, printed.err
@@ -190,8 +193,32 @@ def test_a_shell_gets_what_the_aws_cli_needs(sandbox: Sandbox, tmp_path: Path) -
     assert done.stdout.split() == [sandbox.endpoints.endpoint_url, key.id, key.secret, "us-east-1"]
     status = opsctl("local", "status", "--json", cwd=sandbox.root)
     assert key.secret not in status.out
+
+
+def test_a_shell_whose_target_is_down_gets_it_started(tmp_path: Path) -> None:
     shutil.copyfile(ROOT / "environments.yaml", tmp_path / "environments.yaml")
-    assert opsctl("local", "env", "--json", cwd=tmp_path).json["error"]["code"] == "emulator-down"
+    try:
+        printed = opsctl("local", "env", cwd=tmp_path)
+        assert printed.code == 0, printed.err
+        ends = LocalTarget(tmp_path).status().endpoints
+        assert ends
+        assert f"AWS_ENDPOINT_URL={ends.endpoint_url}" in printed.out
+    finally:
+        LocalTarget(tmp_path).reset()
+
+
+@pytest.mark.parametrize("broken", [{}, {LIFETIME_VARIABLE: "soon"}], ids=["no file", "no start"])
+def test_a_shell_that_gets_no_target_does_not_reach_the_account_of_its_own_keys(
+    tmp_path: Path, broken: dict[str, str]
+) -> None:
+    if broken:
+        shutil.copyfile(ROOT / "environments.yaml", tmp_path / "environments.yaml")
+    printed = opsctl("local", "env", cwd=tmp_path, env=broken)
+    assert printed.code != 0
+    shell = f"eval {shlex.quote(printed.out)} && echo went on\necho $AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID"
+    own = {"AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_PROFILE": "mine"}
+    done = subprocess.run(["sh", "-c", shell], env=own, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["http://127.0.0.1:0", "none"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="its owner may read it; the modes are looked at below")
@@ -232,3 +259,24 @@ def test_every_file_is_its_owners_alone(tmp_path: Path, umask: int) -> None:
     finally:
         os.umask(before)
         target.reset()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "code"),
+    [
+        ("POST", "/", SECRET, 403),
+        ("PUT", "/bucket/key", {"Authorization": "AWS4-HMAC-SHA256 Credential=LOCALX/x"}, 403),
+        ("PUT", f"/_ministack/cfn-response/{uuid.uuid4()}", {}, 403),
+        ("GET", "/v4/" + "a" * 43, {}, 413),
+    ],
+)
+def test_what_nobody_sends_is_not_kept(
+    address: str, method: str, path: str, headers: dict[str, str], code: int
+) -> None:
+    """The answer comes before the body does."""
+    assert as_stranger(lambda: status(address, method, path, headers | {"Content-Length": str(10**11)})) == code
+
+
+def test_nor_is_more_than_a_listener_holds(balancer: tuple[str, str]) -> None:
+    listener, _name = balancer
+    assert as_stranger(lambda: status(listener, "POST", "/", {"Content-Length": str(10**11)})) == 413

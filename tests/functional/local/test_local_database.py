@@ -328,7 +328,7 @@ def test_it_drops_what_the_instance_made_and_nothing_else(sandbox: Sandbox, stac
     rds.delete_db_instance(DBInstanceIdentifier=stack["Db"], FinalDBSnapshotIdentifier="last")
 
     assert "last" in [each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]]
-    assert sandbox.target.database_login(int(stack["Port"]), "app_user") == {}
+    assert "PGPASSWORD" not in sandbox.target.database_login(int(stack["Port"]), "app_user")
     db = {"Engine": "postgres", "MasterUsername": "opsctl_admin", "MasterUserPassword": "x", "DBName": "salaries"}
     body = {
         "Resources": {"Db": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot", "Properties": db}},

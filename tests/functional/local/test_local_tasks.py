@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
+from urllib.request import Request, urlopen
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from opsctl.local.procs import marked
 from opsctl.local.tasks.images import push_image
@@ -162,3 +166,48 @@ def test_it_takes_what_a_task_started_down_with_it(sandbox: Sandbox, image: str)
     while {each.pid for each in marked(sandbox.target.state.path)} - before and time.monotonic() < deadline:
         time.sleep(0.1)
     assert {each.pid for each in marked(sandbox.target.state.path)} <= before
+
+
+def test_a_tasks_key_is_for_what_an_application_works_with(sandbox: Sandbox, image: str) -> None:
+    """Whoever got into the application calls what would run code on the machine, or change the environment."""
+    tell = (
+        "import os,time; print(os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'], "
+        "os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN'], flush=True); time.sleep(600)"
+    )
+    arn = run(sandbox, register(sandbox, image), ["python", "-c", tell])
+    while not (told := messages(sandbox, arn)):
+        time.sleep(0.05)
+    url, token = told[0].split()
+    with urlopen(Request(url, headers={"Authorization": token})) as answer:  # noqa: S310
+        key = json.load(answer)
+
+    def client(name: str) -> Any:
+        return boto3.client(
+            name, endpoint_url=sandbox.endpoints.endpoint_url, region_name="us-east-1",  # type: ignore[call-overload]
+            aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"],
+            aws_session_token=key["Token"],
+        )  # fmt: skip
+
+    assert client("ecs").list_tasks(cluster="tiny", family="job")["taskArns"] == [arn]
+    assert client("sts").get_caller_identity()["Account"] == "000000000000"
+    sandbox.client("s3").create_bucket(Bucket="media")
+    client("s3").put_object(Bucket="media", Key="a", Body=b"a")
+    link = client("s3").generate_presigned_url("get_object", Params={"Bucket": "media", "Key": "a"})
+    with urlopen(link) as answer:  # noqa: S310
+        assert answer.read() == b"a"
+    function = {"FunctionName": "f", "Runtime": "python3.13", "Role": "arn:aws:iam::000000000000:role/r"}
+    attacks: list[tuple[str, str, dict[str, Any]]] = [
+        ("lambda", "create_function", {**function, "Handler": "a.b", "Code": {"ZipFile": b"PK"}}),
+        ("lambda", "list_functions", {}),
+        ("iam", "create_user", {"UserName": "u"}),
+        ("sts", "assume_role", {"RoleArn": function["Role"], "RoleSessionName": "session"}),
+        ("cloudformation", "create_stack", {"StackName": "s", "TemplateBody": "{}"}),
+        ("ecs", "run_task", {"cluster": "tiny", "taskDefinition": "job"}),
+        ("ecr", "get_authorization_token", {}),
+        ("secretsmanager", "create_secret", {"Name": "s", "SecretString": "s"}),
+        ("s3", "create_bucket", {"Bucket": "other"}),
+    ]
+    for service, action, arguments in attacks:
+        with pytest.raises(ClientError, match=r"\(AccessDenied(Exception)?\).*A task of the local target"):
+            getattr(client(service), action)(**arguments)
+    sandbox.client("ecs").stop_task(cluster="tiny", task=arn)

@@ -30,6 +30,15 @@ def test_a_question_is_proved_for_a_minute() -> None:
     assert not OWN.proves(proof, *HEALTH, 939.0)
 
 
+def test_an_answer_is_proved_as_it_is_to_one_question_by_one_key() -> None:
+    question = OWN.proof(*HEALTH, 1000)
+    proof = OWN.answer_proof(question, b'{"ready": true}')
+    assert proof == OWN.answer_proof(question, b'{"ready": true}')
+    assert proof != OWN.answer_proof(question, b'{"ready": false}')
+    assert proof != OWN.answer_proof(OWN.proof(*HEALTH, 1001), b'{"ready": true}')
+    assert proof != AccessKey("LOCALOWN", "other").answer_proof(question, b'{"ready": true}')
+
+
 @pytest.mark.parametrize(
     "given", ["", "1000", "1000:", "x:y", "Bearer 1000", "1000:\u00e9", f"1001:{OWN.proof(*HEALTH, 1000)[5:]}"]
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.local.keys import AccessKey, Keys
+from opsctl.local.postgres.files import REQUIRED_LOGIN
 from opsctl.local.postgres.instances import Servers
 from opsctl.local.state import StateDir
 from opsctl.local.tasks.credentials import TaskCredentials
@@ -51,12 +52,13 @@ class _Servers(Servers):
 @pytest.mark.parametrize(
     ("environment", "login"),
     [
-        (DATABASE, {"PGPASSWORD": "app_user at 5432"}),
-        (DATABASE | {"PGPASSWORD": ""}, {"PGPASSWORD": "app_user at 5432"}),
-        (DATABASE | {"PGPASSWORD": "own"}, {}),
+        (DATABASE, REQUIRED_LOGIN | {"PGPASSWORD": "app_user at 5432"}),
+        (DATABASE | {"PGPASSWORD": ""}, REQUIRED_LOGIN | {"PGPASSWORD": "app_user at 5432"}),
+        (DATABASE | {"PGPASSWORD": "own"}, REQUIRED_LOGIN | {"PGPASSWORD": "own"}),
+        (DATABASE | {"PGREQUIREAUTH": "none"}, REQUIRED_LOGIN | {"PGPASSWORD": "app_user at 5432"}),
         (DATABASE | {"PGHOST": "db.example.com"}, {}),
         (DATABASE | {"PGPORT": ""}, {}),
-        (DATABASE | {"PGUSER": "stranger"}, {}),
+        (DATABASE | {"PGUSER": "stranger"}, REQUIRED_LOGIN),
         ({}, {}),
     ],
 )

@@ -1,0 +1,138 @@
+"""Another user sits at a port of the target before its server does, which every program of this machine may."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from opsctl.local import keys
+from opsctl.local.postgres.files import REQUIRED_LOGIN, ServerFiles
+from opsctl.local.postgres.server import PostgresServer
+from opsctl.local.procs import ProcessId
+from opsctl.local.settings import LocalTargetError
+from opsctl.local.state import StateDir, write_json
+from opsctl.local.target import LocalTarget
+from opsctl.local.version import code_version
+
+PASSWORD = "the superuser's"
+
+
+class Impostor:
+    """A server at a port that asks whoever comes for a password in clear text, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                with connection:
+                    connection.settimeout(5)
+                    self._ask(connection)
+
+    def _ask(self, connection: socket.socket) -> None:
+        while (start := connection.recv(4096))[4:8] in (struct.pack("!I", 80877103), struct.pack("!I", 80877104)):
+            connection.sendall(b"N")  # neither TLS nor GSSAPI
+        assert start
+        connection.sendall(b"R" + struct.pack("!II", 8, 3))  # AuthenticationCleartextPassword
+        self.heard += connection.recv(4096)
+
+
+@pytest.fixture
+def impostor() -> Iterator[Impostor]:
+    impostor = Impostor()
+    yield impostor
+    impostor.close()
+
+
+class _Unbound:
+    """A cluster whose server lives, and did not get its port."""
+
+    def prepare(self) -> None:
+        return None
+
+    def start(self, _settings: list[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"])
+
+    def kill(self) -> None:
+        return None
+
+    def delete(self) -> None:
+        return None
+
+
+def test_nobody_at_the_databases_port_hears_the_superusers_password(tmp_path: Path, impostor: Impostor) -> None:
+    files = ServerFiles(StateDir(tmp_path), "postgres")
+    files.password.write_text(PASSWORD)
+    files.state.logs.mkdir()
+    server = PostgresServer(files, impostor.port, _Unbound())
+    server.supervise()
+    assert not server.running
+    assert "did not answer" in server.failure
+    with pytest.raises(Exception, match="does not run"), server.connect():
+        pass
+    assert impostor.heard == b""
+
+
+def test_nor_does_he_hear_what_a_task_logs_in_with(impostor: Impostor, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**REQUIRED_LOGIN, "PGPASSWORD": PASSWORD}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(psycopg2.OperationalError, match="scram-sha-256"):
+        psycopg2.connect(host="127.0.0.1", port=impostor.port, user="app_user", dbname="postgres", connect_timeout=5)
+    assert impostor.heard == b""
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Says to whoever asks that all is well, and proves it with what a target without a key would have."""
+
+    body = b'{"ready": true, "password": "his"}'
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        question = self.headers["Authorization"]
+        self.send_header(keys.ANSWER_PROOF, keys.AccessKey("", "").answer_proof(question, self.body))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_arguments: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_who_sits_at_the_emulators_port_is_not_taken_for_it(tmp_path: Path, with_key: bool) -> None:
+    """The emulator was started, and lives, but somebody was quicker."""
+    target = LocalTarget(tmp_path)
+    target.state.create()
+    keys.ensure(target.state)
+    living = ProcessId.of(os.getpid())
+    assert living
+    living.save(target.state.emulator, version=code_version())
+    if not with_key:
+        target.state.key.unlink()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        write_json(target.state.ports, {"emulator": server.server_port, "postgres": 1})
+        assert not target.status().running
+        with pytest.raises(LocalTargetError, match=r"does not answer .*(another program|no key)"):
+            target.database_login(1, "app_user")
+        server.shutdown()
