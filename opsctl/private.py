@@ -38,7 +38,11 @@ def state_folder(root: Path) -> Path:
     what is written or deleted there would be another folder's.
     """
     folder = root / ".opsctl"
-    for path in (folder, *(folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ())):
+    inside: list[Path] = []
+    if not folder.is_symlink():
+        with contextlib.suppress(OSError):  # not there yet, or another user's: told when it is used
+            inside = list(folder.iterdir())
+    for path in (folder, *inside):
         if path.is_symlink():
             raise OpsctlError(
                 f"{path} is a symbolic link, and opsctl would write and delete where it leads.",

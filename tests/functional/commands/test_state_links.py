@@ -27,7 +27,9 @@ def test_it_is_refused_by_each_command(tmp_path: Path, link: str, command: tuple
     (checkout / link).parent.mkdir(exist_ok=True)
     (checkout / link).symlink_to(home, target_is_directory=True)
     ran = opsctl(*command, cwd=checkout)
-    assert (ran.code, ran.out) == (1, "")
+    assert ran.code == 1
+    # What a shell evaluates leads nowhere, and fails.
+    assert ran.out.splitlines()[-1:] == (["false"] if command == ("local", "env") else [])
     assert f"{link} is a symbolic link" in ran.err
     assert [path.name for path in home.rglob("*")] == ["local", "thesis"]
     assert home.stat().st_mode & 0o777 == 0o755
