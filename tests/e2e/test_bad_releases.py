@@ -37,6 +37,7 @@ def test_a_db_init_that_fails_on_the_first_deploy_is_explained_and_the_next_fini
     }
 
 
+@pytest.mark.soak
 def test_a_first_release_that_crashes_is_explained_and_the_next_deploy_succeeds(project: Project) -> None:
     serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
     before = broken(serve, "print('the cache server is unknown', flush=True)\nraise SystemExit(3)\n")

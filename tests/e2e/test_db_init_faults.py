@@ -73,6 +73,7 @@ def test_a_fault_is_explained_and_the_next_deploy_finishes(project: Project, nam
     fail_and_finish(project, name)
 
 
+@pytest.mark.soak
 def test_an_answer_that_can_not_be_delivered_is_counted_down(project: Project) -> None:
     failed = fail_and_finish(project, "response URL refused")
     assert f"jobs: DatabaseRoles has not answered; CloudFormation waits {SHORT_SECONDS - 10} s more." in failed.err

@@ -166,6 +166,7 @@ def again_and_again(work: Callable[[], dict[str, Any]], reports: list[dict[str, 
         thread.join()
 
 
+@pytest.mark.soak
 def test_db_init_works_while_rotations_go_on(project: Project) -> None:
     reports: list[dict[str, Any]] = []
     with again_and_again(Rotation.begin(project).init_in_function, reports):

@@ -1,23 +1,18 @@
-"""Good releases, one after the other, with people on the page: every file that a page needs is there throughout.
-
-`make soak` deploys ten times.
-"""
+"""Good releases, one after the other, with people on the page: every file that a page needs is there throughout."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.soak import SAMPLED, rounds
-
 from .conftest import Project
 from .visitors import Visitors
 
-pytestmark = [*SAMPLED, pytest.mark.emulator, pytest.mark.postgres]
+pytestmark = [pytest.mark.soak, pytest.mark.emulator, pytest.mark.postgres]
 
 
 def test_the_page_is_whole_while_releases_follow_each_other(project: Project) -> None:
     files = project.root / "service" / "salaries" / "static" / "salaries"
-    deploys = rounds(sample=2, whole=10)
+    deploys = 10
     with Visitors(project.url + "dashboard/", people=4) as visitors:
         for number in range(deploys):
             for name in ("dashboard.css", "texts.js", "figures.js", "view.js", "dashboard.js"):

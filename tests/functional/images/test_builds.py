@@ -260,6 +260,7 @@ def test_the_services_tests_pass_inside_the_native_image(site: Site) -> None:
     assert not site.engines.run("podman", "images", "--quiet", "--filter", "reference=*opsctl-test*").stdout
 
 
+@pytest.mark.soak
 def test_the_services_tests_pass_inside_the_dockerfiles_image(site: Site, from_dockerfile: dict[str, Any]) -> None:
     assert from_dockerfile["tested"] == count_collected(site.checkout("two")) > 50
 
