@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from opsctl import __version__
@@ -63,11 +63,21 @@ def build(first: str = "") -> typer.Typer:
     ) -> None:
         pass
 
-    commands = (init, bootstrap, deploy, diff, status, outputs, run, restart, destroy, unlock, synth)
-    by_name = {module.__name__.rpartition(".")[2]: module.register for module in commands}
+    modules = (init, bootstrap, deploy, diff, status, outputs, run, restart, destroy, unlock, synth)
+    commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}
-    known = first in by_name or first in groups
-    for name, register in by_name.items():
+    _register(app, commands, groups, first)
+    return app
+
+
+def _register(
+    app: typer.Typer, commands: dict[str, Callable[[typer.Typer], None]], groups: dict[str, typer.Typer], first: str
+) -> None:
+    """The command or group called `first` alone, or all where none is."""
+    import typer
+
+    known = first in commands or first in groups
+    for name, register in commands.items():
         if not known or name == first:
             register(app)
     for name, group in groups.items():
@@ -75,7 +85,6 @@ def build(first: str = "") -> typer.Typer:
             app.add_typer(typer.Typer(help=group.info.help, rich_markup_mode=None), name=name)
         elif not known or name == first:
             app.add_typer(group, name=name)
-    return app
 
 
 def _show_version(wanted: bool) -> None:

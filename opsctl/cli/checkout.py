@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from opsctl.errors import OpsctlError
@@ -20,21 +21,20 @@ def makes_image(target: Target, image_tag: str | None) -> bool:
 
 def untracked_notes(project: Project) -> list[str]:
     """Files that stay behind."""
-    if project.application.image is not None:
-        return []
-    try:
-        return _left_out(project.untracked)
-    except OpsctlError:  # told by the build, if it comes to that
-        return []
+    return _found(project, lambda: _left_out(project.untracked))
 
 
 def database_notes(project: Project) -> list[str]:
     """A database that would stay behind. Reads all files of the settings; nothing of the project is run."""
+    return _found(project, lambda: _sqlite(project))
+
+
+def _found(project: Project, look: Callable[[], list[str]]) -> list[str]:
     if project.application.image is not None:
         return []
     try:
-        return _sqlite(project)
-    except OpsctlError:
+        return look()
+    except OpsctlError:  # told by the build, if it comes to that
         return []
 
 

@@ -81,7 +81,8 @@ def deploy(
     notes = untracked_notes(target.project) if made_here else []
     if dry_run:
         plan = deployment(target, request).plan()
-        output.notes([*notes, *(database_notes(target.project) if made_here else [])])
+        output.notes(notes)
+        output.notes(database_notes(target.project) if made_here else [])
         output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
         return
     changed = True
@@ -89,6 +90,7 @@ def deploy(
         result = execute(target, request, consent, listening, as_json=as_json, yes=yes)
         changed = result.changed
     finally:  # last, since what stayed behind may be why it failed
-        output.notes([*notes, *(database_notes(target.project) if made_here and changed else [])])
+        output.notes(notes)
+        output.notes(database_notes(target.project) if made_here and changed else [])
     result.url = service_url(target, result.outputs.get("front", {}))
     output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)
