@@ -127,20 +127,24 @@ class Releases:
         A tag that somebody else took can't be moved: then the digest's beginning is part of it.
         """
         name = f"{self._environment}-r{self.number}"
-        if self._ecr.digest(plan.repository, name, registry=plan.account) not in {None, digest}:
+        there = self._holds(plan, name)
+        if there not in {None, digest}:
             name = f"{name}-{digest[7:19]}"
-        self._give(plan, name, digest)
-        signature = self._ecr.digest(plan.repository, signature_tag(digest), registry=plan.account)
+            there = self._holds(plan, name)
+        self._give(plan, name, digest, there)
+        signature = self._holds(plan, signature_tag(digest))
         if signature is not None:
-            self._give(plan, f"{name}.sig", signature)
+            self._give(plan, f"{name}.sig", signature, self._holds(plan, f"{name}.sig"))
 
     def keep_signature(self, plan: ImagePlan, digest: str) -> None:
         """Tag a signature that was made after the image was released, so that the lifecycle keeps it as well."""
         for tag, signature in unkept_signature(self._ecr, plan, digest, self._environment).items():
             self._ecr.add_tag(plan.repository, signature, tag, registry=plan.account)
 
-    def _give(self, plan: ImagePlan, tag: str, digest: str) -> None:
-        there = self._ecr.digest(plan.repository, tag, registry=plan.account)
+    def _holds(self, plan: ImagePlan, tag: str) -> str | None:
+        return self._ecr.digest(plan.repository, tag, registry=plan.account)
+
+    def _give(self, plan: ImagePlan, tag: str, digest: str, there: str | None) -> None:
         if there is None:
             self._ecr.add_tag(plan.repository, digest, tag, registry=plan.account)
         elif there != digest:
