@@ -53,6 +53,7 @@ def test_a_first_release_that_crashes_is_explained_and_the_next_deploy_succeeds(
 
 
 def test_a_release_that_crashes_never_takes_the_service_down(project: Project) -> None:
+    project.deploy()
     serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
     before = broken(serve, "raise SystemExit('no such setting')\n")
     with Visitors(project.url + "healthz") as visitors:

@@ -75,8 +75,12 @@ def wait_until(sandbox: Sandbox, arn: str, status: str, check: Any = lambda _tas
 
 
 def messages(sandbox: Sandbox, arn: str) -> list[str]:
-    stream = f"job/job/{arn.rsplit('/', 1)[-1]}"
-    events = sandbox.client("logs").get_log_events(logGroupName="/tiny/tasks", logStreamName=stream, startFromHead=True)
+    """What the task has said; nothing before its stream is there."""
+    logs, stream = sandbox.client("logs"), f"job/job/{arn.rsplit('/', 1)[-1]}"
+    try:
+        events = logs.get_log_events(logGroupName="/tiny/tasks", logStreamName=stream, startFromHead=True)
+    except logs.exceptions.ResourceNotFoundException:
+        return []
     return [each["message"] for each in events["events"]]
 
 
@@ -175,7 +179,8 @@ def test_a_tasks_key_is_for_what_an_application_works_with(sandbox: Sandbox, ima
         "os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN'], flush=True); time.sleep(600)"
     )
     arn = run(sandbox, register(sandbox, image), ["python", "-c", tell])
-    while not (told := messages(sandbox, arn)):
+    deadline = time.monotonic() + 30
+    while not (told := messages(sandbox, arn)) and time.monotonic() < deadline:
         time.sleep(0.05)
     url, token = told[0].split()
     with urlopen(Request(url, headers={"Authorization": token})) as answer:  # noqa: S310
