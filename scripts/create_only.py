@@ -1,4 +1,4 @@
-"""Write opsctl/deploy/create_only.json: which properties replace a resource, for the types in templates/.
+"""Write opsctl/deploy/planning/create_only.json: which properties replace a resource, for the types in templates/.
 
 The facts come from the public CloudFormation resource schemas that cfn-lint carries. Run after a template uses a new
 resource type; `--check` says whether the file is up to date.
@@ -13,10 +13,10 @@ from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from opsctl.deploy.compare import parse
+from opsctl.deploy.planning.compare import parse
 
 ROOT = Path(__file__).parent.parent
-TARGET = ROOT / "opsctl" / "deploy" / "create_only.json"
+TARGET = ROOT / "opsctl" / "deploy" / "planning" / "create_only.json"
 
 
 def used_types() -> list[str]:
@@ -47,7 +47,7 @@ def main() -> int:
     text = json.dumps({name: found for name in used_types() if (found := entry(name))}, indent=1) + "\n"
     if "--check" in sys.argv:
         if TARGET.read_text(encoding="utf-8") != text:
-            print("opsctl/deploy/create_only.json is stale: run `make templates`.", file=sys.stderr)
+            print("opsctl/deploy/planning/create_only.json is stale: run `make templates`.", file=sys.stderr)
             return 1
         return 0
     TARGET.write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
 """Draw how the steps of a first deploy to AWS lie beside each other: `python -m scripts.first_deploy_picture`.
 
-Writes docs/images/first-deploy.svg, by the model of `opsctl.deploy.forecast`, for the `dev` environment.
+Writes docs/images/first-deploy.svg, by the model of `opsctl.deploy.planning.forecast`, for the `dev` environment.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from html import escape
 from pathlib import Path
 
 from opsctl.config.loader import load
-from opsctl.deploy import planner
-from opsctl.deploy.forecast import schedule
+from opsctl.deploy.planning import planner
+from opsctl.deploy.planning.forecast import schedule
 from opsctl.stacks import catalog
 
 ROOT = Path(__file__).parent.parent

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opsctl.cli import output, render
+from opsctl.deploy.checks.preflight import PreflightError
 from opsctl.deploy.events import Emit, silent
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.journal import Journal
-from opsctl.deploy.plan import Consent, Plan
-from opsctl.deploy.preflight import PreflightError
+from opsctl.deploy.planning.plan import Consent, Plan
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.operate.assembly import deployment
 from opsctl.operate.target import Target
@@ -20,7 +20,7 @@ from opsctl.operate.tasks import UnmigratedModels, explained
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
-    from opsctl.deploy.situation import Request
+    from opsctl.deploy.planning.situation import Request
 
 Listening = Callable[..., AbstractContextManager[Emit]]
 
@@ -81,7 +81,7 @@ def refuse(plan: Plan, consent: Consent) -> None:
 
 
 def _recreates_data(plan: Plan, target: Target) -> bool:
-    from opsctl.deploy.statuses import Action
+    from opsctl.deploy.planning.statuses import Action
 
     stateful = {template.stack for template in target.templates if template.stateful}
     return any(

@@ -7,12 +7,12 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
-from opsctl.deploy.compare import ResourceChange
-from opsctl.deploy.plan import Plan, StackPlan
+from opsctl.deploy.planning.compare import ResourceChange
+from opsctl.deploy.planning.plan import Plan, StackPlan
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
-    from opsctl.deploy.forecast import Forecast
+    from opsctl.deploy.planning.forecast import Forecast
     from opsctl.local.target import LocalStatus
 
 _SIGNS = {"add": "+", "modify": "~", "remove": "-"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
-from opsctl.deploy import upgrade
+from opsctl.deploy.checks import upgrade
 from opsctl.deploy.events import Emit, Note
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opsctl.aws.account import Account, Database
     from opsctl.aws.logs import Logs
     from opsctl.config.models import Environment
-    from opsctl.deploy.state import RemoteState
+    from opsctl.deploy.planning.state import RemoteState
 
 # What its instances export; RDS writes each to a group /aws/rds/instance/IDENTIFIER/LOG, which it makes without an
 # end and which stays when the instance goes. https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/

@@ -15,26 +15,26 @@ from typing import TYPE_CHECKING, Any
 from opsctl.aws.cloudformation import Stack
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
-from opsctl.deploy import planner
 from opsctl.deploy.aftercare import look_after
-from opsctl.deploy.countdown import answer_limits
+from opsctl.deploy.checks.preflight import preflight
 from opsctl.deploy.diagnose import function_failure, service_failure
-from opsctl.deploy.durations import Stopwatch
 from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.lock import Lock, Run
-from opsctl.deploy.plan import Consent, ImagePlan, Plan
-from opsctl.deploy.preflight import preflight
+from opsctl.deploy.planning import planner
+from opsctl.deploy.planning.durations import Stopwatch
+from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
+from opsctl.deploy.planning.situation import Situation
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.release import Release, Releases
-from opsctl.deploy.removal import StackRemover
-from opsctl.deploy.situation import Situation
-from opsctl.deploy.stackrun import StackRunner, upload_template
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.statuses import Action
+from opsctl.deploy.stackrun.countdown import answer_limits
+from opsctl.deploy.stackrun.removal import StackRemover
+from opsctl.deploy.stackrun.runner import StackRunner, upload_template
+from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
 from opsctl.deploy.step import Ending, step
-from opsctl.deploy.stream import DetachedError, Follower, Pace
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext

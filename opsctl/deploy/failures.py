@@ -8,7 +8,7 @@ from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import StackEvent
-    from opsctl.deploy.stream import Followed
+    from opsctl.deploy.stackrun.stream import Followed
     from opsctl.stacks.model import StackTemplate
 
 

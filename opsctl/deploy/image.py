@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from opsctl.aws.tags import BuiltHere, settled
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Emit
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:

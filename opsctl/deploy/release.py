@@ -18,7 +18,7 @@ from opsctl.errors import ExitCode, OpsctlError, UsageError
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.s3 import S3
-    from opsctl.deploy.plan import ImagePlan
+    from opsctl.deploy.planning.plan import ImagePlan
 
 KEPT_RELEASES = 30
 """Releases whose images stay, newest first."""

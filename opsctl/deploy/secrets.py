@@ -17,7 +17,7 @@ from opsctl.aws.secrets import STAMP_TAG, KnownSecret, Secrets
 from opsctl.config import naming, placeholder
 from opsctl.config.models import Environment
 from opsctl.config.placeholder import Placeholder
-from opsctl.deploy.state import RemoteState
+from opsctl.deploy.planning.state import RemoteState
 from opsctl.errors import OpsctlError
 from opsctl.stacks.parts.values import Source, rendered
 from opsctl.stacks.parts.variables import Derived, derived

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
-from opsctl.deploy.stream import LeftRunningError
+from opsctl.deploy.stackrun.stream import LeftRunningError
 from opsctl.errors import OpsctlError
 
 

@@ -12,7 +12,7 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.deploy.events import Emit, LogLine, Note
-from opsctl.deploy.stream import DetachedError, Patience
+from opsctl.deploy.stackrun.stream import DetachedError, Patience
 from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:

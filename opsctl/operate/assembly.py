@@ -10,9 +10,9 @@ from pathlib import Path
 from opsctl.config import naming
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.lock import Lock, Run
-from opsctl.deploy.situation import Request, Situation
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import Pace
+from opsctl.deploy.planning.situation import Request, Situation
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.stackrun.stream import Pace
 from opsctl.operate.deployed import require_outputs
 from opsctl.operate.image_source import image_source
 from opsctl.operate.target import Target, owner, run_id

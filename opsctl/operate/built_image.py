@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from opsctl.aws.tags import settled
 from opsctl.deploy.events import Emit
 from opsctl.deploy.image import image_uri
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.images.content import content_tag
 from opsctl.images.push import image_built_here, push
 from opsctl.images.store import Descriptor

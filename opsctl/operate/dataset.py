@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from opsctl.aws.ecs import Task
     from opsctl.config.application import Job
-    from opsctl.deploy.state import RemoteState
+    from opsctl.deploy.planning.state import RemoteState
     from opsctl.operate.target import Target
 
 SOURCES = Path("data", "salary_sources.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opsctl.deploy.state import RemoteState, read_state
+from opsctl.deploy.planning.state import RemoteState, read_state
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def environment_status(target: Target) -> dict[str, Any]:
 
     from opsctl.deploy import release
     from opsctl.deploy.lock import read_lease
-    from opsctl.deploy.statuses import action_for
+    from opsctl.deploy.planning.statuses import action_for
 
     state = state_of(target)
     stacks = [

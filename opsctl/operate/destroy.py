@@ -11,10 +11,10 @@ from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchan
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.lock import Lock, Run
-from opsctl.deploy.removal import StackRemover
+from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.secrets import ApplicationSecrets
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import DetachedError, Follower
+from opsctl.deploy.stackrun.removal import StackRemover
+from opsctl.deploy.stackrun.stream import DetachedError, Follower
 from opsctl.operate.assembly import lock_of, pace
 from opsctl.operate.deployed import state_of
 from opsctl.operate.secrets import RECOVERY_DAYS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import Emit
 from opsctl.deploy.image import ImageRefusedError, ImageSource
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import kept, numbered
 from opsctl.errors import ConfigError
 from opsctl.operate.deployed import require_outputs, state_of

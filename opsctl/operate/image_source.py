@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import free_tag, release_number
 from opsctl.images.names import check_tag
 from opsctl.images.source import tagged_commit

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config.nearest import nearest
 from opsctl.deploy.events import Emit
-from opsctl.deploy.plan import Consent
-from opsctl.deploy.removal import StackRemover
-from opsctl.deploy.stackrun import StackRunner, upload_template
+from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.stackrun.removal import StackRemover
+from opsctl.deploy.stackrun.runner import StackRunner, upload_template
+from opsctl.deploy.stackrun.stream import Follower
 from opsctl.deploy.step import step
-from opsctl.deploy.stream import Follower
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.assembly import lock_of, pace, this_run
 from opsctl.operate.deployed import require_outputs, state_of
@@ -23,7 +23,7 @@ from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
     from opsctl.deploy.lock import Lock, Run
-    from opsctl.deploy.state import RemoteState
+    from opsctl.deploy.planning.state import RemoteState
     from opsctl.operate.target import Target
 
 

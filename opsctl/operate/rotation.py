@@ -15,7 +15,7 @@ from opsctl.operate.deployed import state_of
 from opsctl.operate.restart import deployed_value, roll_out
 
 if TYPE_CHECKING:
-    from opsctl.deploy.state import RemoteState
+    from opsctl.deploy.planning.state import RemoteState
     from opsctl.operate.target import Target
 
 

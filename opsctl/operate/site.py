@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from opsctl.aws.session import Aws
     from opsctl.deploy.events import Emit
-    from opsctl.deploy.state import RemoteState
+    from opsctl.deploy.planning.state import RemoteState
     from opsctl.operate.target import Target
 
 

@@ -128,7 +128,7 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring_role: Any
         PreferredMaintenanceWindow="sun:07:00-sun:07:30",
     )
     if settings.allow_major_version_upgrade:
-        # Sent with every ModifyDBInstance while it is set; deploy/upgrade.py keeps it from doing more than was meant.
+        # Sent with every ModifyDBInstance while it is set; checks/upgrade.py keeps it from doing more than was meant.
         database.AllowMajorVersionUpgrade = True
     if settings.max_allocated_storage:
         database.MaxAllocatedStorage = settings.max_allocated_storage

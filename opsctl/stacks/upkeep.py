@@ -94,7 +94,7 @@ def _replica(stack: StackBuilder) -> Any:
 
     It is protected like its source, since RDS.8 counts every instance outside a cluster [Config rule
     rds-instance-deletion-protection-enabled]. So whatever takes it out of the template has to lift that first: else
-    CloudFormation fails to delete it, says UPDATE_COMPLETE all the same, and it goes on costing. [deploy/replicas.py]
+    CloudFormation fails to delete it, says UPDATE_COMPLETE all the same, and it goes on costing. [checks/replicas.py]
     """
     replica = rds.DBInstance(
         "Replica",

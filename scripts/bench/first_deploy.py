@@ -1,6 +1,6 @@
 """Deploys on AWS by the model: a first one in opsctl's order beside what no order can beat, one property, a removal.
 
-Nothing is deployed. The durations by resource type are those of `opsctl.deploy.durations`.
+Nothing is deployed. The durations by resource type are those of `opsctl.deploy.planning.durations`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from opsctl.config.loader import load
 from opsctl.config.models import Environment
-from opsctl.deploy import planner
 from opsctl.deploy.destroy import USED_BY
-from opsctl.deploy.forecast import Forecast, as_ordered, change, limit, removal
+from opsctl.deploy.planning import planner
+from opsctl.deploy.planning.forecast import Forecast, as_ordered, change, limit, removal
 from opsctl.stacks import catalog
 from scripts.bench.measure import ROOT
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from opsctl.config.loader import load
-from opsctl.deploy.durations import RELEASE_TASK_SECONDS, STACK_SECONDS
+from opsctl.deploy.planning.durations import RELEASE_TASK_SECONDS, STACK_SECONDS
 from opsctl.images.layers import entries_of, write_layer
 from opsctl.images.store import ImageStore
 from scripts.bench.measure import ROOT

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from opsctl.config.models import Environment
 from opsctl.config.naming import StackName
-from opsctl.deploy import compare
+from opsctl.deploy.planning import compare
 from opsctl.stacks import catalog
 from opsctl.stacks.model import FromOutput, ParameterSource, StackTemplate
 

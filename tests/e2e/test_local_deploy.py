@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from opsctl.deploy.statuses import GOOD
+from opsctl.deploy.planning.statuses import GOOD
 
 from .conftest import STACKS, Project
 

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from opsctl.cli.app import build
 from opsctl.config import naming
-from opsctl.deploy.statuses import ACTIONS
+from opsctl.deploy.planning.statuses import ACTIONS
 from opsctl.errors import ExitCode
 from opsctl.stacks import catalog
 from tests.functional.cli import ROOT

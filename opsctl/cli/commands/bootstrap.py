@@ -23,8 +23,8 @@ def bootstrap(
     from opsctl.cli.context import open_workspace
     from opsctl.cli.execution import execute
     from opsctl.cli.progress import listening
-    from opsctl.deploy.plan import Consent
-    from opsctl.deploy.situation import Request
+    from opsctl.deploy.planning.plan import Consent
+    from opsctl.deploy.planning.situation import Request
 
     target = open_workspace(config).target(env, region)
     result = execute(target, Request(("bootstrap",)), Consent(), listening, as_json=as_json, yes=False)

@@ -69,8 +69,8 @@ def deploy(
     from opsctl.cli.context import open_workspace
     from opsctl.cli.execution import execute
     from opsctl.cli.progress import listening
-    from opsctl.deploy.plan import Consent
-    from opsctl.deploy.situation import Request
+    from opsctl.deploy.planning.plan import Consent
+    from opsctl.deploy.planning.situation import Request
     from opsctl.operate.assembly import deployment
     from opsctl.operate.deployed import service_url
 

@@ -44,8 +44,8 @@ def destroy(
     from opsctl.cli.context import open_workspace
     from opsctl.cli.progress import listening
     from opsctl.deploy.destroy import USED_BY, plan_destroy
-    from opsctl.deploy.forecast import removal
     from opsctl.deploy.journal import Journal
+    from opsctl.deploy.planning.forecast import removal
     from opsctl.operate.assembly import this_run
     from opsctl.operate.deployed import state_of
     from opsctl.operate.destroy import remove_all

@@ -26,7 +26,7 @@ def diff(
     """Show what a deploy would change. Creates nothing; exits 3 when something differs."""
     from opsctl.cli import output, render
     from opsctl.cli.context import open_workspace
-    from opsctl.deploy.situation import Request
+    from opsctl.deploy.planning.situation import Request
     from opsctl.operate.assembly import deployment
 
     target = open_workspace(config).target(env, region)

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.s3 import S3
 from opsctl.config import naming
-from opsctl.deploy.stackrun import upload_template
+from opsctl.deploy.stackrun.runner import upload_template
 from opsctl.stacks.access.documents import documents
 from opsctl.stacks.model import StackTemplate
 from tests.unit.stacks.access.judge import ACCOUNT, deployers

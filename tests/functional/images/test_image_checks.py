@@ -16,7 +16,7 @@ from opsctl.aws.tags import TagTakenError
 from opsctl.config.models import Environment
 from opsctl.deploy.events import Event, Note
 from opsctl.deploy.image import ImageMissingError, ImageRefusedError
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import Release
 from opsctl.errors import ConfigError, UsageError
 from opsctl.images.push import push

@@ -13,7 +13,7 @@ from typing import Any
 
 from opsctl.config import loader
 from opsctl.config.models import Environment
-from opsctl.deploy import compare
+from opsctl.deploy.planning import compare
 from opsctl.stacks import catalog
 from opsctl.stacks.model import FromOutput, ParameterSource, StackTemplate
 from tests.golden.controls.language import EnvironmentName, Templates

@@ -6,11 +6,11 @@ import pytest
 
 from opsctl.cli.execution import refuse
 from opsctl.cli.render import plan_text
+from opsctl.deploy.checks.preflight import PreflightError
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
-from opsctl.deploy.forecast import Forecast, Leg
-from opsctl.deploy.plan import Consent, Plan, Risk, StackPlan
-from opsctl.deploy.preflight import PreflightError
-from opsctl.deploy.statuses import Action
+from opsctl.deploy.planning.forecast import Forecast, Leg
+from opsctl.deploy.planning.plan import Consent, Plan, Risk, StackPlan
+from opsctl.deploy.planning.statuses import Action
 
 RISK = Risk("data", "Database", "AWS::RDS::DBInstance", "replaced", "DBName")
 FINE = StackPlan("platform", "dev-platform", "UPDATE_COMPLETE", Action.UNCHANGED)

@@ -6,13 +6,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from opsctl.deploy import planner
 from opsctl.deploy.events import Event
-from opsctl.deploy.plan import Consent
-from opsctl.deploy.removal import StackRemover
-from opsctl.deploy.stackrun import Deployed, StackRunner
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import Follower, Pace
+from opsctl.deploy.planning import planner
+from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.stackrun.removal import StackRemover
+from opsctl.deploy.stackrun.runner import Deployed, StackRunner
+from opsctl.deploy.stackrun.stream import Follower, Pace
 from opsctl.stacks.model import StackTemplate
 
 from .fakes import READS, FakeCloudFormation

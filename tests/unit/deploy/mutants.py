@@ -19,10 +19,10 @@ class Mutant:
     breaks: str
 
 
-STACKRUN, SETTLING, REMOVAL = "deploy/stackrun.py", "deploy/settling.py", "deploy/removal.py"
-DEPLOYMENT, LOCK, STREAM = "deploy/deployment.py", "deploy/lock.py", "deploy/stream.py"
-SITUATION = "deploy/situation.py"
-TASKS, DESTROY, GRAPH, PLANNER = "deploy/tasks.py", "deploy/destroy.py", "deploy/graph.py", "deploy/planner.py"
+STACKRUN, SETTLING, REMOVAL = "deploy/stackrun/runner.py", "deploy/stackrun/settling.py", "deploy/stackrun/removal.py"
+DEPLOYMENT, LOCK, STREAM = "deploy/deployment.py", "deploy/lock.py", "deploy/stackrun/stream.py"
+SITUATION = "deploy/planning/situation.py"
+TASKS, DESTROY, GRAPH, PLANNER = "deploy/tasks.py", "deploy/destroy.py", "deploy/graph.py", "deploy/planning/planner.py"
 
 MUTANTS = (
     Mutant(

@@ -10,7 +10,7 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.logs import LogGroup, LogPage, Logs
 from opsctl.aws.rds import Instance
-from opsctl.deploy.removal import is_working
+from opsctl.deploy.stackrun.removal import is_working
 
 from .fakes import Calls, FakeCloudFormation, refused
 

@@ -11,7 +11,7 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.logs import LogGroup
 from opsctl.deploy import aftercare
 from opsctl.deploy.events import Event, Note
-from opsctl.deploy.state import RemoteState
+from opsctl.deploy.planning.state import RemoteState
 from tests.unit.stacks.reading import environment
 
 from .services import FakeLogs

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from opsctl.aws.cloudformation import CloudFormation, Stack, StackEvent
 from opsctl.cli.progress import plain
-from opsctl.deploy.countdown import Countdown, answer_limits
 from opsctl.deploy.events import Event, Progress
-from opsctl.deploy.stream import Follower, Pace
+from opsctl.deploy.stackrun.countdown import Countdown, answer_limits
+from opsctl.deploy.stackrun.stream import Follower, Pace
 from tests.unit.deploy.fakes import START
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/dev-jobs/1"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from opsctl.aws.account import Account, DatabaseOffer
-from opsctl.deploy.database_class import class_problems
+from opsctl.deploy.checks.database_class import class_problems
 from opsctl.stacks import data, upkeep
 from tests.unit.stacks.reading import environment
 

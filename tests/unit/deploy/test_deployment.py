@@ -12,14 +12,14 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.naming import lock_key, signature_tag
-from opsctl.deploy import stackrun
 from opsctl.deploy.deployment import DeployResult
 from opsctl.deploy.events import Emit, Event, Note, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lock import LEASE_SECONDS, LockLostError
-from opsctl.deploy.plan import ImagePlan
+from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import Releases
-from opsctl.deploy.stream import DetachedError
+from opsctl.deploy.stackrun import runner as stackrun
+from opsctl.deploy.stackrun.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
 

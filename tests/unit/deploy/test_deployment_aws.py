@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from opsctl.deploy.checks.preflight import PreflightError
 from opsctl.deploy.events import Progress
-from opsctl.deploy.preflight import PreflightError
 
 from .fakes import Operation
 from .world import CURRENT, SECOND, STACKS, World, current

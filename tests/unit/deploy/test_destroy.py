@@ -15,9 +15,9 @@ from opsctl.aws.logs import LogGroup
 from opsctl.deploy.destroy import USED_BY, Destroyer, ensure_unchanged, plan_destroy
 from opsctl.deploy.events import Note, Progress, StepFinished
 from opsctl.deploy.lock import LockLostError
-from opsctl.deploy.removal import StackRemover
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.stream import Follower, Pace
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.stackrun.removal import StackRemover
+from opsctl.deploy.stackrun.stream import Follower, Pace
 from opsctl.errors import BusyError, OpsctlError
 from opsctl.stacks import catalog
 from tests.unit.stacks.reading import NAMES, environment

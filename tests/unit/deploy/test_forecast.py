@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from opsctl.deploy import planner
-from opsctl.deploy.durations import (
+from opsctl.deploy.events import Note, ResourceChanged
+from opsctl.deploy.planning import planner
+from opsctl.deploy.planning.durations import (
     IMAGE_SECONDS,
     RELEASE_TASK_SECONDS,
     STACK,
@@ -19,8 +20,7 @@ from opsctl.deploy.durations import (
     seconds_to_delete,
     seconds_to_update,
 )
-from opsctl.deploy.events import Note, ResourceChanged
-from opsctl.deploy.forecast import Leg, as_ordered, change, limit, removal
+from opsctl.deploy.planning.forecast import Leg, as_ordered, change, limit, removal
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .fakes import template

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opsctl.deploy import compare, planner
-from opsctl.deploy.plan import ParameterChange
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.statuses import Action
+from opsctl.deploy.planning import compare, planner
+from opsctl.deploy.planning.plan import ParameterChange
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.planning.statuses import Action
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .bench import Bench

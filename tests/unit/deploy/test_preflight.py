@@ -10,8 +10,8 @@ import pytest
 from opsctl.aws.account import Account, LambdaConcurrency
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
+from opsctl.deploy.checks.preflight import PreflightError, preflight
 from opsctl.deploy.events import Event, Note
-from opsctl.deploy.preflight import PreflightError, preflight
 
 
 @dataclass

@@ -10,8 +10,8 @@ from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Note
 from opsctl.deploy.failures import RefusedChangeError
 from opsctl.deploy.lock import LockLostError
-from opsctl.deploy.plan import Consent
-from opsctl.deploy.removal import is_working
+from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.stackrun.removal import is_working
 
 from .bench import Bench
 from .fakes import BODY, READS, Operation, resource, template

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from opsctl.aws.cloudformation import Change, ChangeSet, StackResource
-from opsctl.deploy import replicas
-from opsctl.deploy.plan import Consent
+from opsctl.deploy.checks import replicas
+from opsctl.deploy.planning.plan import Consent
 from opsctl.stacks import upkeep
 from tests.unit.stacks.reading import environment
 

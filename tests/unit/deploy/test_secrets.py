@@ -13,8 +13,8 @@ from moto import mock_aws
 
 from opsctl.aws.secrets import Secrets
 from opsctl.config.models import Environment
+from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.secrets import ApplicationSecrets
-from opsctl.deploy.state import RemoteState
 from tests.unit.deploy.fakes import FakeCloudFormation, template
 
 DIGEST = "0a" * 32

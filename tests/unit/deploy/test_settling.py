@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
-from opsctl.deploy.plan import Consent
+from opsctl.deploy.planning.plan import Consent
 from opsctl.errors import OpsctlError
 
 from .bench import Bench

@@ -8,10 +8,10 @@ import pytest
 
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
-from opsctl.deploy.durations import STACK_SECONDS, duration_of
-from opsctl.deploy.plan import Plan
+from opsctl.deploy.planning.durations import STACK_SECONDS, duration_of
+from opsctl.deploy.planning.plan import Plan
+from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.release import Release, Releases, current, kept
-from opsctl.deploy.situation import Request, Situation
 from opsctl.stacks.model import FromContext, StackTemplate
 
 from .fakes import template

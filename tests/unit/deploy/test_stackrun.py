@@ -10,9 +10,9 @@ from opsctl.aws.errors import AwsError
 from opsctl.config.models import Environment
 from opsctl.deploy.events import Note, ResourceChanged
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
-from opsctl.deploy.plan import Consent
-from opsctl.deploy.stackrun import INLINE_LIMIT, Deployed, upload_template
-from opsctl.deploy.stream import DeadlineError, DetachedError
+from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.stackrun.runner import INLINE_LIMIT, Deployed, upload_template
+from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .bench import Bench

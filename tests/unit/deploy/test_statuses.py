@@ -6,8 +6,8 @@ import pytest
 from botocore.loaders import Loader
 
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
-from opsctl.deploy.plan import Consent
-from opsctl.deploy.statuses import ACTIONS, Action, action_for, is_terminal
+from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.planning.statuses import ACTIONS, Action, action_for, is_terminal
 
 from .bench import Bench
 from .fakes import resource, template

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opsctl.aws.account import Account, Database
-from opsctl.deploy.upgrade import reminders, version_problems
+from opsctl.deploy.checks.upgrade import reminders, version_problems
 from opsctl.stacks import data
 from tests.unit.stacks.reading import environment
 

@@ -18,9 +18,9 @@ from opsctl.deploy import release
 from opsctl.deploy.deployment import Deployment, DeployResult
 from opsctl.deploy.events import Emit, Event
 from opsctl.deploy.lock import Run
-from opsctl.deploy.plan import Consent, ImagePlan, Plan
-from opsctl.deploy.situation import Request, Situation
-from opsctl.deploy.stream import Pace
+from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
+from opsctl.deploy.planning.situation import Request, Situation
+from opsctl.deploy.stackrun.stream import Pace
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext, FromOutput, StackTemplate
 
 from .bench import Clock

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.deploy import compare
+from opsctl.deploy.planning import compare
 from opsctl.stacks import data, upkeep
 from tests.unit.stacks.reading import Stack, environment, ref
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
 
-from opsctl.deploy import compare
-from opsctl.deploy.durations import (
+from opsctl.deploy.planning import compare
+from opsctl.deploy.planning.durations import (
     IMAGE_SECONDS,
     RELEASE_TASK_SECONDS,
     STACK_SECONDS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from opsctl.deploy import compare
+from opsctl.deploy.planning import compare
 
 if TYPE_CHECKING:
     from opsctl.aws.account import Account

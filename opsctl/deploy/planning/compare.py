@@ -135,6 +135,6 @@ def _is_intrinsic(value: dict[str, Any]) -> bool:
 
 @cache
 def _create_only() -> dict[str, Any]:
-    text = resources.files("opsctl.deploy").joinpath("create_only.json").read_text(encoding="utf-8")
+    text = resources.files("opsctl.deploy.planning").joinpath("create_only.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opsctl.deploy import compare
-from opsctl.deploy.compare import ResourceChange
-from opsctl.deploy.plan import ImagePlan, ParameterChange, Plan, Risk, StackPlan
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.statuses import Action, action_for
+from opsctl.deploy.planning import compare
+from opsctl.deploy.planning.compare import ResourceChange
+from opsctl.deploy.planning.plan import ImagePlan, ParameterChange, Plan, Risk, StackPlan
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.planning.statuses import Action, action_for
 from opsctl.stacks.model import FromContext, FromOutput
 
 if TYPE_CHECKING:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
-from opsctl.deploy import nat_image, planner, release
-from opsctl.deploy.database_class import class_problems
-from opsctl.deploy.durations import learned
-from opsctl.deploy.forecast import Forecast, as_ordered
+from opsctl.deploy import release
+from opsctl.deploy.checks.database_class import class_problems
+from opsctl.deploy.checks.records import record_problems
+from opsctl.deploy.checks.replicas import read_problems, replicas_of
+from opsctl.deploy.checks.upgrade import reminders, version_problems
 from opsctl.deploy.image import ImageSource, digest_of
-from opsctl.deploy.plan import ImagePlan, Plan
-from opsctl.deploy.records import record_problems
-from opsctl.deploy.replicas import read_problems, replicas_of
+from opsctl.deploy.planning import nat_image, planner
+from opsctl.deploy.planning.durations import learned
+from opsctl.deploy.planning.forecast import Forecast, as_ordered
+from opsctl.deploy.planning.plan import ImagePlan, Plan
+from opsctl.deploy.planning.state import RemoteState, read_state
+from opsctl.deploy.planning.statuses import Action, action_for
 from opsctl.deploy.secrets import ApplicationSecrets
-from opsctl.deploy.state import RemoteState, read_state
-from opsctl.deploy.statuses import Action, action_for
-from opsctl.deploy.upgrade import reminders, version_problems
 from opsctl.errors import UsageError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext, rollout_process
 from opsctl.stacks.parts.tasks import rollout_parameter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from opsctl.deploy import compare
-from opsctl.deploy.statuses import Action, action_for
+from opsctl.deploy.planning import compare
+from opsctl.deploy.planning.statuses import Action, action_for
 
 _INSTANCE = "AWS::EC2::Instance"
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from opsctl.deploy import compare
-from opsctl.deploy.removal import DATABASE
+from opsctl.deploy.planning import compare
+from opsctl.deploy.stackrun.removal import DATABASE
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import Change

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from opsctl.deploy import compare
+from opsctl.deploy.planning import compare
 
 if TYPE_CHECKING:
     from opsctl.stacks.model import StackTemplate

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from opsctl.deploy import planner
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
-from opsctl.deploy.plan import Consent
-from opsctl.deploy.removal import DATABASE, Removal, StackRemover, by_type, is_replica, kept_resources
-from opsctl.deploy.statuses import SETTLED, Action
-from opsctl.deploy.stream import Followed, Follower
+from opsctl.deploy.planning import planner
+from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.planning.statuses import SETTLED, Action
+from opsctl.deploy.stackrun.removal import DATABASE, Removal, StackRemover, by_type, is_replica, kept_resources
+from opsctl.deploy.stackrun.stream import Followed, Follower
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from opsctl.deploy.compare import ResourceChange
-from opsctl.deploy.statuses import Action
+from opsctl.deploy.planning.compare import ResourceChange
+from opsctl.deploy.planning.statuses import Action
 
 if TYPE_CHECKING:
-    from opsctl.deploy.forecast import Forecast
+    from opsctl.deploy.planning.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
-from opsctl.deploy import compare, planner, replicas
+from opsctl.deploy.checks import replicas
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
-from opsctl.deploy.plan import Consent
-from opsctl.deploy.removal import DATABASE, LOAD_BALANCER, StackRemover, by_type
-from opsctl.deploy.settling import Settler
-from opsctl.deploy.state import RemoteState
-from opsctl.deploy.statuses import SETTLED, Action, action_for
-from opsctl.deploy.stream import Followed, Follower, Patience
+from opsctl.deploy.planning import compare, planner
+from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.planning.statuses import SETTLED, Action, action_for
+from opsctl.deploy.stackrun.removal import DATABASE, LOAD_BALANCER, StackRemover, by_type
+from opsctl.deploy.stackrun.settling import Settler
+from opsctl.deploy.stackrun.stream import Followed, Follower, Patience
 from opsctl.stacks.model import StackTemplate
 
 if TYPE_CHECKING:

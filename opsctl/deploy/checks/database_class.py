@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from opsctl.deploy import compare
+from opsctl.deploy.planning import compare
 
 if TYPE_CHECKING:
     from opsctl.aws.account import Account, DatabaseOffer

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.cloudformation import Stack, StackEvent
 from opsctl.aws.errors import AwsError
-from opsctl.deploy.countdown import Countdown
 from opsctl.deploy.events import Emit, Note, ResourceChanged
-from opsctl.deploy.statuses import is_terminal
+from opsctl.deploy.planning.statuses import is_terminal
+from opsctl.deploy.stackrun.countdown import Countdown
 from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:

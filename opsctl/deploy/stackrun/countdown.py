@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from opsctl.aws.cloudformation import StackEvent
-from opsctl.deploy import compare
 from opsctl.deploy.events import Emit, Progress
+from opsctl.deploy.planning import compare
 
 # CloudFormation's own when a resource sets none. [UG CFN CustomResource]
 DEFAULT_SECONDS = 3600

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError, AwsRefusedError
-from opsctl.deploy import compare
 from opsctl.deploy.aftercare import delete_logs
 from opsctl.deploy.events import Emit, Note, Progress
-from opsctl.deploy.stream import Followed, Follower, Patience
+from opsctl.deploy.planning import compare
+from opsctl.deploy.stackrun.stream import Followed, Follower, Patience
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
