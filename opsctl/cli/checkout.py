@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
-    from opsctl.images.project import Project
+    from opsctl.images.checkout.project import Project
     from opsctl.operate.target import Target
 
 _SHOWN = 5

@@ -6,7 +6,7 @@ from typing import Any
 
 from opsctl.cli import output
 from opsctl.images.listener import megabytes
-from opsctl.images.push import Pushed
+from opsctl.images.oci.push import Pushed
 from opsctl.images.workshop import Built
 
 # Of an image for several platforms, and of the emulator's, registries count the manifest alone: that is no size.

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from opsctl.errors import OpsctlError, UsageError
-from opsctl.images.base import host_platform, pinned_base, pins_base
-from opsctl.images.containers import ContainerRunner, find_runner
-from opsctl.images.content import content_key
-from opsctl.images.engines import COMPATIBLE, Engine, EngineBuilder, find_command
+from opsctl.images.build.containers import ContainerRunner, find_runner
+from opsctl.images.build.content import content_key
+from opsctl.images.build.engines import COMPATIBLE, Engine, EngineBuilder, find_command
+from opsctl.images.build.native import NativeBuilder
+from opsctl.images.build.overlay import own_layer_on, with_own_layer
+from opsctl.images.build.service_tests import ServiceTests
+from opsctl.images.checkout.project import Project
 from opsctl.images.listener import Listener
-from opsctl.images.lock import Tell, pin_base, read_lock
-from opsctl.images.logins import stored_login
 from opsctl.images.names import ImageName, check_tag
-from opsctl.images.native import NativeBuilder
-from opsctl.images.overlay import own_layer_on, with_own_layer
-from opsctl.images.project import Project
-from opsctl.images.registry import Repository
-from opsctl.images.sbom import write_sbom
-from opsctl.images.service_tests import ServiceTests
-from opsctl.images.store import CONTENT, ENGINE, Descriptor, ImageStore
-from opsctl.images.transport import Transport
+from opsctl.images.oci.base import host_platform, pinned_base, pins_base
+from opsctl.images.oci.sbom import write_sbom
+from opsctl.images.oci.store import CONTENT, ENGINE, Descriptor, ImageStore
+from opsctl.images.python.lock import Tell, pin_base, read_lock
+from opsctl.images.registry.logins import stored_login
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 
 BASE_VARIABLE = "OPSCTL_BASE_IMAGE"
 """Another base image than the Dockerfile's, such as the same one in a mirror."""

@@ -55,7 +55,7 @@ class DbInitBundle:
 
     @cached_property
     def _built(self) -> tuple[Path, str]:
-        from opsctl.images.lambda_bundle import build_bundle
+        from opsctl.images.build.lambda_bundle import build_bundle
 
         root = self.target.workspace.root
         bundle = build_bundle(

@@ -14,9 +14,9 @@ from opsctl.aws.tags import settled
 from opsctl.deploy.events import Emit
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.planning.plan import ImagePlan
-from opsctl.images.content import content_tag
-from opsctl.images.push import image_built_here, push
-from opsctl.images.store import Descriptor
+from opsctl.images.build.content import content_tag
+from opsctl.images.oci.push import image_built_here, push
+from opsctl.images.oci.store import Descriptor
 from opsctl.images.workshop import Workshop
 from opsctl.operate.image import EventListener, default_engine, platforms_of
 from opsctl.operate.image_checks import sign_image

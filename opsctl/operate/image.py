@@ -13,11 +13,11 @@ from opsctl.deploy.image import ImageMissingError
 from opsctl.deploy.release import free_tag
 from opsctl.deploy.step import step
 from opsctl.errors import UsageError
-from opsctl.images.engines import Engine
+from opsctl.images.build.engines import Engine
 from opsctl.images.names import DIGEST, check_tag
-from opsctl.images.push import Pushed, image_built_here, push
-from opsctl.images.registry import Repository
-from opsctl.images.store import CREATED, ENGINE, REF_NAME
+from opsctl.images.oci.push import Pushed, image_built_here, push
+from opsctl.images.oci.store import CREATED, ENGINE, REF_NAME
+from opsctl.images.registry.repository import Repository
 from opsctl.images.workshop import Built, Workshop
 from opsctl.operate.image_checks import sign_image
 from opsctl.operate.repositories import other_repository, repository_of
@@ -76,7 +76,7 @@ def default_engine(target: Target) -> Engine:
 
 def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
     """Resolve what the application requires, where opsctl.lock is not what it would be made from now."""
-    from opsctl.images.lock import LOCK_NAME, read_lock
+    from opsctl.images.python.lock import LOCK_NAME, read_lock
 
     application, told = target.env.application, list[str]()
     if application.image is not None or application.dockerfile is not None:

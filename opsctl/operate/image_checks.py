@@ -62,7 +62,7 @@ def check_image(target: Target, digest: str) -> None:
             hint=f"Deploy it there first: `opsctl deploy --env {before}`.",
         )
     if wanted.verify is not None:
-        from opsctl.images.signing import SignatureError, check
+        from opsctl.images.oci.signing import SignatureError, check
         from opsctl.operate.repositories import repository_of
 
         try:
@@ -101,7 +101,7 @@ def released_digest(target: Target, environment: str, number: int) -> str:
 
 def verification_key(target: Target) -> EllipticCurvePublicKey:
     """The public key of `images.verify`, from KMS or from its file."""
-    from opsctl.images.signing import public_key
+    from opsctl.images.oci.signing import public_key
 
     wanted = target.env.images
     assert wanted.verify is not None
@@ -123,7 +123,7 @@ def sign_image(target: Target, digest: str) -> bool:
     key = target.env.images.kms_key
     if key is None or target.is_local:
         return False
-    from opsctl.images.signing import sign
+    from opsctl.images.oci.signing import sign
     from opsctl.operate.repositories import repository_of
 
     kms = target.aws.in_region(target.env.images.key_region).kms

@@ -11,15 +11,15 @@ from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
 from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import free_tag, release_number
+from opsctl.images.checkout.source import tagged_commit
 from opsctl.images.names import check_tag
-from opsctl.images.source import tagged_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.tags import BuiltHere
-    from opsctl.images.lock import Locked
+    from opsctl.images.python.lock import Locked
     from opsctl.local.tasks.images import Source
     from opsctl.operate.target import Target
 
@@ -66,7 +66,7 @@ def _ours(target: Target, tag: str) -> BuiltHere | None:
     """What this checkout has under the tag."""
     if not (target.workspace.root / ".opsctl" / "images" / "index.json").is_file():
         return None  # what reads images takes longer to import
-    from opsctl.images.push import image_built_here
+    from opsctl.images.oci.push import image_built_here
 
     found = target.workshop.store.find(tag)
     return image_built_here(found) if found is not None else None
@@ -91,7 +91,7 @@ class LocalImage:
 
     @cached_property
     def _locked(self) -> Locked:
-        from opsctl.images.lock import read_lock
+        from opsctl.images.python.lock import read_lock
 
         return read_lock(self.target.project, frozen=self.target.frozen, tell=self.target.workspace.tell)
 
@@ -103,7 +103,7 @@ class LocalImage:
 
     @cached_property
     def _source(self) -> Source:
-        from opsctl.images.building import build_environment
+        from opsctl.images.build.building import build_environment
         from opsctl.local.tasks.images import Source
 
         application = self.target.env.application
@@ -152,7 +152,7 @@ class LocalImage:
 
     @cached_property
     def _python(self) -> Path:
-        from opsctl.images.virtualenv import environments_folder, make_environment
+        from opsctl.images.python.virtualenv import environments_folder, make_environment
 
         tell = self.__dict__.get("_heard", self.target.workspace.tell)
         folder = environments_folder(self.target.workspace.root)
@@ -166,6 +166,6 @@ class LocalImage:
         return unpack(self.target.workspace.root / ".opsctl" / "layers", certificates())
 
     def _build(self, folder: Path) -> None:
-        from opsctl.images.building import run_here
+        from opsctl.images.build.building import run_here
 
         run_here(self.target.project, self._python, folder, self.__dict__.get("_heard", self.target.workspace.tell))

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from opsctl.deploy.image import image_uri
 from opsctl.errors import UsageError
-from opsctl.images.auth import RegistryLogin
-from opsctl.images.logins import stored_login
 from opsctl.images.names import ImageName
-from opsctl.images.registry import Repository
-from opsctl.images.transport import Transport
+from opsctl.images.registry.auth import RegistryLogin
+from opsctl.images.registry.logins import stored_login
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
     from opsctl.config.loader import Configuration
     from opsctl.config.models import Environment
-    from opsctl.images.project import Project
+    from opsctl.images.checkout.project import Project
     from opsctl.images.workshop import Workshop
     from opsctl.local.runtime import Runtime
     from opsctl.local.target import LocalEndpoints, LocalTarget
@@ -171,7 +171,7 @@ class Target:
     @cached_property
     def project(self) -> Project:
         """The application's sources in this checkout."""
-        from opsctl.images.project import Project
+        from opsctl.images.checkout.project import Project
 
         return Project(self.workspace.root, self.env.application)
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.config.application_rules import TAKEN_NAMES
 from opsctl.config.schedule import ScheduleError, expression
-from opsctl.images.lock import DEFAULT_PYTHON, INSTEAD
+from opsctl.images.python.lock import DEFAULT_PYTHON, INSTEAD
 from opsctl.project import shell
 from opsctl.project.advice import Advice, advise
 from opsctl.project.filling import Fill, fills, is_sqlite_only

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from opsctl.images.lock import INSTEAD
+from opsctl.images.python.lock import INSTEAD
 from opsctl.project.findings import Dependencies, Fact, Source
 from opsctl.project.reading import Reader, join, listing, mapping, word
 

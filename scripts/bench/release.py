@@ -19,8 +19,8 @@ from pathlib import Path
 
 from opsctl.config.loader import load
 from opsctl.deploy.planning.durations import RELEASE_TASK_SECONDS, STACK_SECONDS
-from opsctl.images.layers import entries_of, write_layer
-from opsctl.images.store import ImageStore
+from opsctl.images.oci.layers import entries_of, write_layer
+from opsctl.images.oci.store import ImageStore
 from scripts.bench.measure import ROOT
 from scripts.bench.site import SERVICE, serving, with_database
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.images.layers import Entry, Layer, compress, entries_of, write_layer
 from opsctl.images.names import ImageName
-from opsctl.images.push import push
-from opsctl.images.registry import Repository
-from opsctl.images.store import ImageStore
-from opsctl.images.transport import Transport
+from opsctl.images.oci.layers import Entry, Layer, compress, entries_of, write_layer
+from opsctl.images.oci.push import push
+from opsctl.images.oci.store import ImageStore
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 from opsctl.local.postgres.container import IMAGE
 from opsctl.local.postgres.wheel import binaries
 from opsctl.local.tasks.container_engine import LocalContainer

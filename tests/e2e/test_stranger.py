@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.config import naming
-from opsctl.images.lambda_bundle import build_bundle
+from opsctl.images.build.lambda_bundle import build_bundle
 
 from .conftest import Project
 

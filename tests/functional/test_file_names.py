@@ -15,7 +15,7 @@ from opsctl.aws.s3 import S3
 from opsctl.config.application import Application
 from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError
-from opsctl.images.project import Project
+from opsctl.images.checkout.project import Project
 from opsctl.operate.publishing import site_files
 from opsctl.operate.raw_files import sync
 from opsctl.paths import below, portable

@@ -8,7 +8,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.session import Aws, Endpoint
 from opsctl.aws.translation import translated
 from opsctl.images.names import ImageName
-from opsctl.images.transport import Transport
+from opsctl.images.registry.transport import Transport
 from opsctl.local.tasks.images import Source, Start, push_image, snapshot_image
 from tests.functional.aws.conftest import Machine
 from tests.functional.aws.endpoint import Answer

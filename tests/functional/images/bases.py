@@ -9,12 +9,12 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from opsctl.images.layers import compress
 from opsctl.images.names import ImageName
-from opsctl.images.push import push
-from opsctl.images.registry import Repository
-from opsctl.images.store import ImageStore
-from opsctl.images.transport import Transport
+from opsctl.images.oci.layers import compress
+from opsctl.images.oci.push import push
+from opsctl.images.oci.store import ImageStore
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 from tests.functional.cli import ROOT
 from tests.functional.images.samples import index, manifest
 from tests.functional.images.servers import Registry, run

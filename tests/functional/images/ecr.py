@@ -23,8 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from opsctl.images.names import ImageName
-from opsctl.images.registry import Repository
-from opsctl.images.transport import Transport
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 
 
 @dataclass

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from opsctl.images.auth import RegistryLogin
 from opsctl.images.names import ImageName
-from opsctl.images.registry import Repository
-from opsctl.images.transport import Transport
+from opsctl.images.registry.auth import RegistryLogin
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 
 LOGIN = RegistryLogin("ann", "the-password")
 _ENDLESS = 128 * 1024 * 1024

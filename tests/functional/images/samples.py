@@ -6,9 +6,9 @@ import json
 import random
 from pathlib import Path
 
-from opsctl.images.layers import Entry, Layer, write_layer
-from opsctl.images.registry import INDEX, MANIFEST
-from opsctl.images.store import Descriptor, ImageStore
+from opsctl.images.oci.layers import Entry, Layer, write_layer
+from opsctl.images.oci.store import Descriptor, ImageStore
+from opsctl.images.registry.repository import INDEX, MANIFEST
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 

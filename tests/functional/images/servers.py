@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.images.auth import RegistryLogin
 from opsctl.images.names import ImageName
-from opsctl.images.registry import Repository
-from opsctl.images.transport import Transport
+from opsctl.images.registry.auth import RegistryLogin
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 
 USER, PASSWORD = "tester", "a-password-of-tests"
 # bcrypt of the password, the one form that docker-registry reads.

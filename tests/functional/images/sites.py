@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsctl.images.base import open_layer
-from opsctl.images.store import Descriptor, ImageStore
+from opsctl.images.oci.base import open_layer
+from opsctl.images.oci.store import Descriptor, ImageStore
 from tests.functional.cli import ROOT, Ran, opsctl
 from tests.functional.images.bases import serve_base
 from tests.functional.images.engines import Engines, engines

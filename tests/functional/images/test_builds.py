@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from opsctl.images.base import open_layer
-from opsctl.images.contract import USER_ID
-from opsctl.images.service_tests import count_collected
+from opsctl.images.build.contract import USER_ID
+from opsctl.images.build.service_tests import count_collected
+from opsctl.images.oci.base import open_layer
 from opsctl.stacks.parts.tasks import START
 from tests.functional.cli import ROOT
 from tests.functional.images.servers import free_port

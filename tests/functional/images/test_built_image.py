@@ -18,12 +18,12 @@ from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.deploy.events import Event, Progress
 from opsctl.deploy.image import PublishedImage
 from opsctl.errors import UsageError
-from opsctl.images.content import content_tag
+from opsctl.images.build.content import content_tag
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
-from opsctl.images.push import push
-from opsctl.images.registry import MANIFEST
-from opsctl.images.signing import SignatureError
+from opsctl.images.oci.push import push
+from opsctl.images.oci.signing import SignatureError
+from opsctl.images.registry.repository import MANIFEST
 from opsctl.images.workshop import BASE_VARIABLE
 from opsctl.local.target import LocalTarget
 from opsctl.operate.built_image import BuiltImage

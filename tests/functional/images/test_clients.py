@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from opsctl.aws.tags import TagTakenError
-from opsctl.images.push import push
-from opsctl.images.store import ImageStore
+from opsctl.images.oci.push import push
+from opsctl.images.oci.store import ImageStore
 from tests.functional.cli import ROOT, opsctl
 from tests.functional.images.engines import Engines, engines
 from tests.functional.images.faulty import Fault, Line, between

@@ -10,16 +10,16 @@ import pytest
 
 from opsctl.config.application import Application
 from opsctl.config.pinned import PinnedRequirement, UnpinnedError
-from opsctl.images.commits import CommitBuilder, _not_fetched
+from opsctl.images.build.native import NativeBuilder
+from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError
-from opsctl.images.layers import entries_of, write_layer
-from opsctl.images.lock import LOCK_NAME, Locked, read_lock
 from opsctl.images.names import ImageName
-from opsctl.images.native import NativeBuilder
-from opsctl.images.project import Project
-from opsctl.images.store import ImageStore
-from opsctl.images.virtualenv import make_environment
-from opsctl.images.wheels import locked_wheels, unpack
+from opsctl.images.oci.layers import entries_of, write_layer
+from opsctl.images.oci.store import ImageStore
+from opsctl.images.python.commits import CommitBuilder, _not_fetched
+from opsctl.images.python.lock import LOCK_NAME, Locked, read_lock
+from opsctl.images.python.virtualenv import make_environment
+from opsctl.images.python.wheels import locked_wheels, unpack
 from opsctl.images.workshop import open_repository
 from tests.functional.images.repositories import GitRepository, new_repository, package
 

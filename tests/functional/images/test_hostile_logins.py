@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from opsctl.errors import OpsctlError
-from opsctl.images.auth import RegistryLogin
 from opsctl.images.errors import RegistryRefusedError
-from opsctl.images.push import push
-from opsctl.images.realms import TOKEN_SERVERS_VARIABLE, check_realm, check_way
-from opsctl.images.registry import Repository
+from opsctl.images.oci.push import push
+from opsctl.images.registry.auth import RegistryLogin
+from opsctl.images.registry.realms import TOKEN_SERVERS_VARIABLE, check_realm, check_way
+from opsctl.images.registry.repository import Repository
 from tests.functional.images.hostile import LOGIN, REGISTRY, STRANGER, Asked, Host, Said, host
 from tests.functional.images.samples import image, new_store
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from opsctl.errors import OpsctlError
-from opsctl.images import interpreter, limits
-from opsctl.images.base import fetch_base, open_layer
-from opsctl.images.engines import import_archive
+from opsctl.images import limits
+from opsctl.images.build import interpreter
+from opsctl.images.build.engines import import_archive
 from opsctl.images.limits import ANSWER_LIMIT, MIB, BombError
 from opsctl.images.listener import Silent
-from opsctl.images.registry import INDEX, MANIFEST, Repository
-from opsctl.images.store import Descriptor, ImageStore
+from opsctl.images.oci.base import fetch_base, open_layer
+from opsctl.images.oci.store import Descriptor, ImageStore
+from opsctl.images.registry.repository import INDEX, MANIFEST, Repository
 from tests.functional.images.hostile import REGISTRY, Host, Said, host
 from tests.functional.images.samples import image, new_store
 
@@ -76,7 +77,7 @@ def test_a_list_of_tags_may_hold_anything(body: bytes, registry: Host) -> None:
 
 
 def test_a_list_of_tags_in_a_circle_ends(registry: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opsctl.images.registry._PAGES", 5)
+    monkeypatch.setattr("opsctl.images.registry.repository._PAGES", 5)
     registry.answers("", Said(200, {"Link": '</v2/team/app/tags/list>; rel="next"'}, b'{"tags": ["v1"]}'))
     assert registry.repository(None).tags() == ["v1"]
     assert len(registry.asked) == 5

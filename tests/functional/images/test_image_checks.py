@@ -19,8 +19,8 @@ from opsctl.deploy.image import ImageMissingError, ImageRefusedError
 from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import Release
 from opsctl.errors import ConfigError, UsageError
-from opsctl.images.push import push
-from opsctl.images.signing import SignatureError
+from opsctl.images.oci.push import push
+from opsctl.images.oci.signing import SignatureError
 from opsctl.operate.image import Elsewhere, run_build, run_push, run_sign
 from opsctl.operate.image_checks import CheckedImage, check_image, released_digest
 from tests.functional.images.samples import image, new_store

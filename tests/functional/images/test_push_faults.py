@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from opsctl.images.errors import RegistryError
-from opsctl.images.push import push
-from opsctl.images.registry import Repository
-from opsctl.images.store import Descriptor, ImageStore
+from opsctl.images.oci.push import push
+from opsctl.images.oci.store import Descriptor, ImageStore
+from opsctl.images.registry.repository import Repository
 from tests.functional.images.faulty import Fault, between
 from tests.functional.images.samples import image, new_store
 from tests.functional.images.servers import Registry, registry

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from opsctl.images.errors import RegistryError
-from opsctl.images.push import push
-from opsctl.images.store import Descriptor, ImageStore
+from opsctl.images.oci.push import push
+from opsctl.images.oci.store import Descriptor, ImageStore
 from tests.functional.images.ecr import EcrLike, ecr_like
 from tests.functional.images.faulty import Fault, between
 from tests.functional.images.samples import image, new_store

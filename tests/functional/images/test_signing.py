@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from opsctl.config.naming import signature_tag
-from opsctl.images import signing
-from opsctl.images.push import push
-from opsctl.images.registry import CONFIG, MANIFEST, Manifest, Repository
-from opsctl.images.signing import ANNOTATION, SignatureError, check, payload, public_key, sign
-from opsctl.images.store import Descriptor
+from opsctl.images.oci import signing
+from opsctl.images.oci.push import push
+from opsctl.images.oci.signing import ANNOTATION, SignatureError, check, payload, public_key, sign
+from opsctl.images.oci.store import Descriptor
+from opsctl.images.registry.repository import CONFIG, MANIFEST, Manifest, Repository
 from tests.functional.images.hostile import REGISTRY, Said, host
 from tests.functional.images.samples import image, new_store
 from tests.functional.images.servers import Registry, run

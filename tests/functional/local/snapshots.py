@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from opsctl.config.application import Application
-from opsctl.images.project import Project
+from opsctl.images.checkout.project import Project
 from opsctl.local.tasks import images
 
 

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.kms import Kms
-from opsctl.images.signing import public_key
+from opsctl.images.oci.signing import public_key
 
 from .clients import client
 

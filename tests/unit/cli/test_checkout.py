@@ -9,7 +9,7 @@ import pytest
 
 from opsctl.cli.checkout import database_notes, untracked_notes
 from opsctl.config.application import Application
-from opsctl.images.project import Project
+from opsctl.images.checkout.project import Project
 from tests.unit.project.trees import ENVIRONMENT_SETTINGS, write
 
 SQLITE = """\

@@ -10,7 +10,7 @@ import pytest
 from opsctl.cli.render import jobs_text, local_text, secrets_text
 from opsctl.cli.render_images import images_text, pushed_text
 from opsctl.cli.render_roles import status_text
-from opsctl.images.push import Pushed
+from opsctl.images.oci.push import Pushed
 from opsctl.local.target import LocalEndpoints, LocalStatus
 
 

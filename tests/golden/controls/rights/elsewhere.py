@@ -22,7 +22,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
     "operate/tunnel.py": ("on AWS, `opsctl db shell`'s port",),
 }
 # Child processes that serve nobody: a build, the emulator before it listens, the hand that forks for others.
-SILENT = frozenset({"images/engines.py", "local/start.py", "local/tasks/spawner.py"})
+SILENT = frozenset({"images/build/engines.py", "local/start.py", "local/tasks/spawner.py"})
 
 
 def models() -> Iterator[RoleModel]:

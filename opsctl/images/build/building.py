@@ -1,0 +1,193 @@
+"""What a build runs, and the harmless environment it runs in: no value of a deployed environment gets near it."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import opsctl.layer
+from opsctl.config import placeholder
+from opsctl.config.application import Application
+from opsctl.config.placeholder import Placeholder
+from opsctl.images.build import contract
+from opsctl.images.checkout.project import Project
+from opsctl.images.errors import BuildError, last_words
+from opsctl.images.oci.layers import Entry
+
+DUMMY_SECRET = "x" * 64
+COLLECT = Path(opsctl.layer.__file__).parent / "files" / "collect.py"
+"""What collects static files by default."""
+_DUMMIES = {
+    "secret_key": DUMMY_SECRET,
+    "database.url": "postgres://build@localhost/build",
+    "database.host": "localhost",
+    "database.port": "5432",
+    "database.name": "build",
+    "database.user": "build",
+    "database.password": "",
+    "database.sslmode": "prefer",
+    "database.ca": "",
+    "web.host": "localhost",
+    "web.hosts": "localhost",
+    "web.url": "http://localhost",
+    "web.origins": "http://localhost",
+    "web.tls": "False",
+    "environment": "build",
+    "region": "us-east-1",
+    "release": "build",
+}
+# What every process finds without being told.
+_ALWAYS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "PGHOST": "localhost",
+    "PGPORT": "5432",
+    "PGUSER": "build",
+    "PGDATABASE": "build",
+    "PGSSLMODE": "prefer",
+    "PGAPPNAME": "build",
+}
+# How uv gets at packages, without the tokens that it publishes with.
+_WAYS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+_INDEX_SETTINGS = (
+    "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX",
+    "UV_NATIVE_TLS", "UV_NO_INDEX", "UV_OFFLINE", "UV_SYSTEM_CERTS",
+)  # fmt: skip
+_SCRIPT = """#!/venv/bin/python
+import sys
+from {module} import {first}
+if __name__ == "__main__":
+    sys.exit({call}())
+"""
+_SECONDS = 900
+_TARGET = re.compile(r"([\w.]+)\s*:\s*([\w.]+)")
+
+
+def build_environment(application: Application) -> dict[str, str]:
+    """Every variable and secret of the web as a valid value that means nothing; `build.environment` overrides."""
+    values = {name: _dummy(text) for name, text in application.variables(application.web).items()}
+    given = dict.fromkeys(application.secrets, DUMMY_SECRET) | values
+    if application.settings is not None:
+        given["DJANGO_SETTINGS_MODULE"] = application.settings
+    return {**_ALWAYS, **given, **application.build.environment}
+
+
+def harmless_environment(application: Application) -> dict[str, str]:
+    """What builds packages of others: those values, and how this machine reaches its package indexes."""
+    ways = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _WAYS or name.upper().endswith("_PROXY") or name.startswith(_INDEX_SETTINGS)
+    }
+    return {**build_environment(application), **ways, **_machine()}
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8",
+    }  # fmt: skip
+
+
+def build_commands(application: Application) -> tuple[tuple[str, ...], ...]:
+    """Arguments of the image's Python for each build command; collecting static files when none are configured.
+
+    Raises BuildError for a command of another program.
+    """
+    commands = application.build.commands
+    if commands is None:
+        return ((str(COLLECT),),)
+    strange = [command[0] for command in commands if command[0] not in {"python", "python3"}]
+    if strange:
+        raise BuildError(
+            f"The build command `{strange[0]}` is no Python, and the native engine runs nothing else.",
+            code="build-command",
+            hint="Run it before (CI, make) and name what it makes in application.include; or build with a Dockerfile.",
+        )
+    return tuple(command[1:] for command in commands)
+
+
+def scripts(site: Path) -> list[Entry]:
+    """Programs in /venv/bin that the packages of a site announce, such as gunicorn or celery."""
+    found: dict[str, Entry] = {}
+    for path in sorted(site.glob("*.dist-info/entry_points.txt")):
+        parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
+        parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+        try:
+            parser.read_string(path.read_text(encoding="utf-8"))
+        except (configparser.Error, UnicodeDecodeError):
+            continue
+        for name, target in parser.items("console_scripts") if parser.has_section("console_scripts") else ():
+            match = _TARGET.match(target)
+            if match is not None and "/" not in name:
+                text = _SCRIPT.format(module=match[1], first=match[2].partition(".")[0], call=match[2])
+                found[name] = Entry(f"venv/bin/{name}", 0o755, data=text.encode())
+    return list(found.values())
+
+
+def _dummy(text: str) -> str:
+    return "".join(part if isinstance(part, str) else _value(part) for part in placeholder.parse(text))
+
+
+def _value(part: Placeholder) -> Any:
+    if part.group == "secrets":
+        return DUMMY_SECRET
+    if part.group == "buckets":
+        return "build"
+    if part.group == "replica":
+        return ""
+    value = _DUMMIES[part.name]
+    return f'["{value}"]' if part.form == "json" else value
+
+
+def run_commands(
+    project: Project, folder: Path, tell: Callable[[str], None], run: Callable[[list[str], Path, dict[str, str]], None]
+) -> None:
+    """Let `run` run each build command: arguments of Python, working folder, variables.
+
+    `folder` stands for /app, so that what is collected lies in the image where it is looked for.
+    """
+    static = folder / PurePosixPath(contract.STATIC_ROOT).relative_to("/app")
+    variables = {**build_environment(project.application), "OPSCTL_STATIC_ROOT": str(static)}
+    for command in build_commands(project.application):
+        tell(f"running {shlex.join(command)}"[:200])
+        run(list(command), folder / project.manage, variables)
+
+
+def run_here(project: Project, python: Path, folder: Path, tell: Callable[[str], None]) -> None:
+    """Run the build commands with an environment of this machine in `folder`, a copy of the project's files.
+
+    Raises BuildError with the last lines of the one that failed.
+    """
+    own = {
+        **_machine(),
+        "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+    def run(arguments: list[str], cwd: Path, variables: dict[str, str]) -> None:
+        done = subprocess.run(
+            [str(python), *arguments], cwd=cwd, env=own | variables, capture_output=True, text=True,
+            encoding="utf-8", errors="replace", check=False, stdin=subprocess.DEVNULL, timeout=_SECONDS,
+        )  # fmt: skip
+        if done.returncode:
+            raise failed(arguments, done.returncode, done.stdout + done.stderr)
+
+    run_commands(project, folder, tell, run)
+
+
+def failed(command: Sequence[str], code: int, output: str) -> BuildError:
+    """A build command's failure, with its last lines and, where the reason is known, what to do."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    return BuildError(
+        f"The build command `python {shlex.join(command[:3])}` failed with {code}{last_words(lines)}.",
+        code="build-command",
+        hint="Build commands get a harmless value for every variable; application.build.environment sets others, "
+        "application.build.commands: [] runs none.",
+        detail=tuple(lines[-15:]),
+    )
