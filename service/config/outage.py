@@ -1,6 +1,7 @@
 """Whether the database is away: then it is asked by one request at a time, and the others do without it.
 
-A frozen database would otherwise hold every thread for as long as each is ready to wait, again and again.
+A frozen database would otherwise hold every thread for as long as each is ready to wait, again and again. That goes for
+the time after it too: each thread keeps a connection of its own, to a server that may be there no more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 ASK_AGAIN_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 5
@@ -27,6 +28,7 @@ class Outage:
         self._clock = clock
         self._lock = threading.Lock()
         self._failed_at: float | None = None
+        self._last_failure: float | None = None
         self._asking = False
 
     @contextmanager
@@ -34,6 +36,8 @@ class Outage:
         """Around a question. Raises DatabaseAwayError where it is not worth asking yet, or somebody else is asking."""
         if not self._may_ask():
             raise DatabaseAwayError("the database did not answer a moment ago")
+        if self._last_failure is not None:
+            leave_connections_of(self._last_failure)
         try:
             yield
         except DatabaseError as error:
@@ -60,6 +64,18 @@ class Outage:
         with self._lock:
             self._asking = False
             self._failed_at = self._clock() if failed else None
+            if failed:
+                self._last_failure = self._failed_at
+
+
+def leave_connections_of(moment: float) -> None:
+    """Close this thread's connections that were open then already: looking whether one still works may take seconds."""
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is None or connection.close_at is None or connection.in_atomic_block:
+            continue
+        opened = connection.close_at - connection.settings_dict["CONN_MAX_AGE"]
+        if opened <= moment:
+            connection.close()
 
 
 def is_away(error: BaseException) -> bool:
