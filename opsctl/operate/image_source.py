@@ -103,7 +103,7 @@ class LocalImage:
 
     @cached_property
     def _source(self) -> Source:
-        from opsctl.images.build.building import build_environment
+        from opsctl.images.python.harmless import build_environment
         from opsctl.local.tasks.images import Source
 
         application = self.target.env.application
@@ -166,6 +166,6 @@ class LocalImage:
         return unpack(self.target.workspace.root / ".opsctl" / "layers", certificates())
 
     def _build(self, folder: Path) -> None:
-        from opsctl.images.build.building import run_here
+        from opsctl.images.build.commands import run_here
 
         run_here(self.target.project, self._python, folder, self.__dict__.get("_heard", self.target.workspace.tell))
