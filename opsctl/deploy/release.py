@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from opsctl.aws.tags import with_digest
 from opsctl.config.naming import release_key, signature_tag
 from opsctl.errors import ExitCode, OpsctlError, UsageError
 
@@ -129,7 +130,7 @@ class Releases:
         name = f"{self._environment}-r{self.number}"
         there = self._holds(plan, name)
         if there not in {None, digest}:
-            name = f"{name}-{digest[7:19]}"
+            name = with_digest(name, digest)
             there = self._holds(plan, name)
         self._give(plan, name, digest, there)
         signature = self._holds(plan, signature_tag(digest))
