@@ -36,8 +36,8 @@ def make_folder(path: Path) -> Path:
 
 @functools.cache
 def state_folder(root: Path) -> Path:
-    """`.opsctl` of a project, looked through once in a process. Raises OpsctlError when it, or what lies in it, is a link: a checkout can bring one, and
-    what is written or deleted there would be another folder's.
+    """`.opsctl` of a project, looked through once in a process. Raises OpsctlError when it, or what lies in it, is a
+    link: a checkout can bring one, and what is written or deleted there would be another folder's.
     """
     folder = root / ".opsctl"
     inside: list[Path] = []

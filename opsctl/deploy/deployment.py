@@ -110,10 +110,10 @@ class Deployment:
             self._stack_step(self._situation.templates["bootstrap"])
             selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
-        with Lock(self._aws.s3, bucket, self._env.name, self.run, clock=self._clock) as lock:
+        with Lock(self._aws.s3, bucket, self._env, self.run, clock=self._clock) as lock:
             self._lock = lock
             self._situation.read_again()
-            self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
+            self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
@@ -257,7 +257,7 @@ class Deployment:
         return check
 
     def _upload_template(self, template: StackTemplate) -> str:
-        return upload_template(self._aws.s3, self._artifact_bucket(), self._env.name, template)
+        return upload_template(self._aws.s3, self._artifact_bucket(), naming.artifact_folder(self._env), template)
 
     def _upload_bundle(self, template: StackTemplate) -> str:
         """Put the function's code into the artifact bucket, whatever lies under its key: that is somebody's word only.

@@ -47,13 +47,13 @@ class Deployed:
     changed: bool
 
 
-def upload_template(s3: S3, bucket: str, environment: str, template: StackTemplate) -> str:
+def upload_template(s3: S3, bucket: str, folder: str, template: StackTemplate) -> str:
     """Put a template into the artifact bucket; answers its URL.
 
     Whatever lies under its key already is somebody's word only, so it is put there in any case, and the URL names the
     version that came of it.
     """
-    key = naming.template_key(environment, template.stack, template.digest)
+    key = naming.template_key(folder, template.stack, template.digest)
     return s3.url(bucket, key, s3.put_version(bucket, key, template.body.encode()))
 
 

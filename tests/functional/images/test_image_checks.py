@@ -82,7 +82,7 @@ def ran(found: Any, name: str, *digests: str) -> None:
     for number, digest in enumerate(digests, 1):
         body = json.dumps(asdict(Release(number, name, "run", "2026", "ann", digest=digest))).encode()
         for key in (f"{number:06}", "current"):
-            found.aws.s3.objects[f"releases/{name}/{key}.json"] = StoredObject(body, "")
+            found.aws.s3.objects[f"releases/{name}-salaries-acme/{key}.json"] = StoredObject(body, "")
 
 
 def pushed(registry: Registry, folder: Path, repository: str) -> str:
