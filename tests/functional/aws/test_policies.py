@@ -21,9 +21,9 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.s3 import S3
 from opsctl.config import naming
 from opsctl.config.models import Environment
+from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.release import Release, Releases, current
-from opsctl.deploy.stackrun.runner import upload_template
 from opsctl.stacks.access.changing import deploy
 from opsctl.stacks.access.documents import documents
 from opsctl.stacks.access.grounds import Grounds
@@ -148,7 +148,7 @@ def test_what_lies_under_the_key_of_a_template_is_not_what_is_deployed(
     template = StackTemplate("app", "prd-salaries-app-acme", "Resources: {}\n")
     key, root = naming.template_key("prd-salaries-acme", "app", template.digest), emulator.client("s3")
     root.put_object(Bucket=BUCKET, Key=key, Body=b"Resources: a stranger's")
-    url = upload_template(people["prd"], BUCKET, "prd-salaries-acme", template)
+    url = Artifacts(people["prd"], BUCKET, "prd-salaries-acme").template(template)
     root.put_object(Bucket=BUCKET, Key=key, Body=b"Resources: a stranger's")
     version = url.partition("?versionId=")[2]
     assert root.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"Resources: a stranger's"
