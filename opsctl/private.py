@@ -6,6 +6,7 @@ Nothing beyond the standard library and `opsctl.errors`: the local target import
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -33,9 +34,10 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+@functools.cache
 def state_folder(root: Path) -> Path:
-    """`.opsctl` of a project. Raises OpsctlError when it, or what lies in it, is a link: a checkout can bring one, and
-    what is written or deleted there would be another folder's.
+    """`.opsctl` of a project, looked through once in a process. Raises OpsctlError when it, or what lies in it, is a
+    link: a checkout can bring one, and what is written or deleted there would be another folder's.
     """
     folder = root / ".opsctl"
     inside: list[Path] = []

@@ -19,6 +19,8 @@ _MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 _CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 # What S3 calls the version of an object where none are kept: the next writer's has the same name.
 _NO_VERSION = "null"
+NO_VERSIONS = "NoVersions"
+"""The code of our own refusal to put for good what could be exchanged."""
 
 # Of an object that is read into memory; what a task writes there is no reason to run out of it.
 _LARGEST = 512 * 1024 * 1024
@@ -72,7 +74,7 @@ class S3:
         if version == _NO_VERSION:
             raise AwsError(
                 f"{bucket} keeps no versions, so what was put there could be exchanged before it is used.",
-                aws_code="NoVersions",
+                aws_code=NO_VERSIONS,
                 hint="A bucket that was just made may take 15 minutes until it does: deploy again then. Otherwise "
                 "somebody suspended its versioning: switch it on again.",
             )

@@ -23,6 +23,11 @@ class BuiltHere:
     reproducible: bool
 
 
+def with_digest(tag: str, digest: str) -> str:
+    """`TAG-DIGEST12`: what an image is called where another one has its tag."""
+    return f"{tag}-{digest.removeprefix('sha256:')[:12]}"
+
+
 def settled(
     ask: Callable[[str], str | None], repository: str, tag: str, ours: BuiltHere | None, *, exact: bool = False
 ) -> tuple[str, str | None]:
@@ -35,7 +40,7 @@ def settled(
     if ours is None or there is None or there == ours.digest:
         return tag, there
     if not ours.reproducible and not exact:
-        return settled(ask, repository, f"{tag}-{ours.digest[7:19]}", ours, exact=True)
+        return settled(ask, repository, with_digest(tag, ours.digest), ours, exact=True)
     why = "Another platform, base image, opsctl or zlib gives" if ours.reproducible else "An engine gives each build of"
     raise TagTakenError(
         f"{repository}:{tag} is {there} in the registry, and the image that was built here is {ours.digest}: a tag "

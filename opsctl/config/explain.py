@@ -150,7 +150,8 @@ def _fields(path: KeyPath) -> list[str]:
         if get_origin(field.annotation) is dict:
             next(keys, None)  # a name that somebody chose stands between
         section = found
-    hidden = {"name", "repository_reader_accounts", "repository_environments"} if section is Environment else set()
+    set_by_loader = {"name", "repository_reader_accounts", "repository_environments", "repository_folders"}
+    hidden = set_by_loader if section is Environment else set()
     return [field.alias or name for name, field in section.model_fields.items() if name not in hidden]
 
 

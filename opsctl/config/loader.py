@@ -11,6 +11,7 @@ from opsctl.config import located, on_disk, rules, sharing
 from opsctl.config.located import KeyPath, Located
 from opsctl.config.models import Environment
 from opsctl.config.moved import move
+from opsctl.config.naming import artifact_folder
 from opsctl.config.nearest import near, nearest
 from opsctl.config.problem import Problem
 from opsctl.config.regions import region_problems
@@ -251,6 +252,7 @@ def _with_sharers_of(env: Environment, environments: dict[str, Environment]) -> 
         update={
             "repository_reader_accounts": tuple(sorted(account for account in accounts if account)),
             "repository_environments": tuple(other.name for other in sharers),
+            "repository_folders": tuple(artifact_folder(other) for other in sharers),
         }
     )
 

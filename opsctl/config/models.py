@@ -273,6 +273,8 @@ class Environment(Section):
     repository_reader_accounts: tuple[AccountId, ...] = Field((), exclude=True, repr=False)
     # Names of all environments that run images of the repository this one manages; set by the loader.
     repository_environments: tuple[str, ...] = Field((), exclude=True, repr=False)
+    # Their folders in the artifact bucket; set by the loader.
+    repository_folders: tuple[str, ...] = Field((), exclude=True, repr=False)
 
     @property
     def serves_https(self) -> bool:

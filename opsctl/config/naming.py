@@ -39,31 +39,40 @@ def stack_name(env: Environment, stack: str) -> str:
     return f"{env.name}-{env.service}-{stack}-{env.client}"
 
 
-# Environments of one account and region share one artifact bucket. Every key names its environment in a place where a
-# policy can hold it: who may write for one shall not write what another runs.
+# Environments of one account and region share one artifact bucket, those of other projects too. Every key names the
+# folder of its environment in a place where a policy can hold it: who may write for one shall not write what another
+# runs.
 
 
-def bundle_key(environment: str, digest: str) -> str:
+def artifact_folder(env: Environment) -> str:
+    """What keys of an environment name: `{env}-{service}-{client}`, as two projects may both have a `dev`.
+
+    It was the environment's name alone: records and a lock that lie there are read, and nothing is written there.
+    """
+    return cluster_name(env)
+
+
+def bundle_key(folder: str, digest: str) -> str:
     """The DbInit function's zip, by the hash of what is in it."""
-    return f"bundles/{environment}/{digest}.zip"
+    return f"bundles/{folder}/{digest}.zip"
 
 
-def template_key(environment: str, stack: StackName, digest: str) -> str:
+def template_key(folder: str, stack: StackName, digest: str) -> str:
     """A template by its hash. The account's own lies where no environment's can: their names have no underscore."""
-    return f"templates/{'_bootstrap' if stack == 'bootstrap' else environment}/{digest}.yaml"
+    return f"templates/{'_bootstrap' if stack == 'bootstrap' else folder}/{digest}.yaml"
 
 
 LOCKS = "locks/"
 
 
-def lock_key(environment: str) -> str:
+def lock_key(folder: str) -> str:
     """Who deploys the environment just now."""
-    return f"{LOCKS}{environment}.json"
+    return f"{LOCKS}{folder}.json"
 
 
-def release_key(environment: str, record: str = "current") -> str:
+def release_key(folder: str, record: str = "current") -> str:
     """The record of a release by its number in six digits, or of the newest."""
-    return f"releases/{environment}/{record}.json"
+    return f"releases/{folder}/{record}.json"
 
 
 def cluster_name(env: Environment) -> str:

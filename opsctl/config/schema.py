@@ -55,7 +55,7 @@ def schema() -> dict[str, Any]:
     """Defaults and environments take the same keys; none is required in one place, as the other may hold it."""
     model = Environment.model_json_schema(mode="validation")
     definitions = model.pop("$defs")
-    for name in ("name", "repository_reader_accounts", "repository_environments"):
+    for name in ("name", "repository_reader_accounts", "repository_environments", "repository_folders"):
         model["properties"].pop(name, None)
     model.pop("required", None)
     model["title"] = "Environment"

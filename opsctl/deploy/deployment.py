@@ -16,6 +16,7 @@ from opsctl.aws.cloudformation import Stack
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
+from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.checks.preflight import preflight
 from opsctl.deploy.diagnose import function_failure, service_failure
 from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
@@ -32,7 +33,7 @@ from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
-from opsctl.deploy.stackrun.runner import StackRunner, upload_template
+from opsctl.deploy.stackrun.runner import StackRunner
 from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
 from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
@@ -110,10 +111,10 @@ class Deployment:
             self._stack_step(self._situation.templates["bootstrap"])
             selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
-        with Lock(self._aws.s3, bucket, self._env.name, self.run, clock=self._clock) as lock:
+        with Lock(self._aws.s3, bucket, self._env, self.run, clock=self._clock) as lock:
             self._lock = lock
             self._situation.read_again()
-            self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
+            self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
@@ -241,7 +242,7 @@ class Deployment:
             run_id=self.run.id,
             consent=self._consent,
             clock=self._clock,
-            upload=self._upload_template,
+            upload=lambda large: self._artifacts(large).template(large),
             before_write=before_write,
         )
 
@@ -256,8 +257,18 @@ class Deployment:
 
         return check
 
-    def _upload_template(self, template: StackTemplate) -> str:
-        return upload_template(self._aws.s3, self._artifact_bucket(), self._env.name, template)
+    def _artifacts(self, template: StackTemplate) -> Artifacts:
+        """Where code and templates are put for a stack."""
+        check, bootstrap = self._before_stack(template), self._situation.state.stacks.get("bootstrap")
+
+        def pause(seconds: float, why: str) -> None:
+            self._emit(Progress(template.stack, why))
+            self._detach.wait(seconds)
+            check()
+
+        made = bootstrap.updated.timestamp() if bootstrap is not None and bootstrap.updated is not None else 0.0
+        folder = naming.artifact_folder(self._env)
+        return Artifacts(self._aws.s3, self._artifact_bucket(), folder, made, pause, self._clock)
 
     def _upload_bundle(self, template: StackTemplate) -> str:
         """Put the function's code into the artifact bucket, whatever lies under its key: that is somebody's word only.
@@ -266,7 +277,7 @@ class Deployment:
         """
         self._before_stack(template)()
         bundle = self._situation.bundle
-        return self._aws.s3.put_version(self._artifact_bucket(), bundle.key, bundle.content())
+        return self._artifacts(template).put(bundle.key, bundle.content())
 
     def _image_step(self, plan: ImagePlan) -> None:
         with self._step("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}") as ending:

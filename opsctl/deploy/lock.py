@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
-from opsctl.config.naming import lock_key
+from opsctl.config.naming import artifact_folder, lock_key
 from opsctl.errors import BusyError, OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
+    from opsctl.config.models import Environment
 
 LEASE_SECONDS = 90.0
 RENEW_SECONDS = 20.0
@@ -58,9 +59,9 @@ class Lease:
         return f"{self.owner} ({self.command}) since {since}; its lease runs {left} s more"
 
 
-def read_lease(store: S3, bucket: str, environment: str) -> Lease | None:
+def read_lease(store: S3, bucket: str, env: Environment) -> Lease | None:
     """The lease as it stands, run out or not."""
-    stored = store.get(bucket, lock_key(environment))
+    stored = store.get(bucket, lock_key(artifact_folder(env)))
     return _parse(stored) if stored else None
 
 
@@ -71,7 +72,7 @@ class Lock:
         self,
         store: S3,
         bucket: str,
-        environment: str,
+        env: Environment,
         run: Run,
         *,
         clock: Callable[[], float],
@@ -79,8 +80,8 @@ class Lock:
     ) -> None:
         self._store = store
         self._bucket = bucket
-        self._environment = environment
-        self._key = lock_key(environment)
+        self._environment = env.name
+        self._key = lock_key(artifact_folder(env))
         self._clock = clock
         self._renew_seconds = renew_seconds
         self._lease = Lease(run.owner, run.id, run.command, clock(), 0.0)
@@ -108,6 +109,7 @@ class Lock:
 
     def acquire(self) -> None:
         """Take the lease. Raises BusyError while someone else's has not run out."""
+        self._check_earlier()
         for _ in range(3):
             stored = self._store.get(self._bucket, self._key)
             held = _parse(stored) if stored else None
@@ -123,6 +125,17 @@ class Lock:
         raise BusyError(
             f"Several deploys of {self._environment} start at once.", hint="Run this one again in a minute."
         )
+
+    def _check_earlier(self) -> None:
+        """An opsctl that has not been renewed yet locks by the environment's name, whatever the project."""
+        stored = self._store.get(self._bucket, lock_key(self._environment))
+        held, now = _parse(stored) if stored else None, self._clock()
+        if held is not None and held.expires > now:
+            raise BusyError(
+                f"A deploy of {self._environment} by an earlier opsctl is running: {held.describe(now)}.",
+                hint=f"Wait for it; if it is dead, its lock runs out in {LEASE_SECONDS:g} seconds at most. It does not "
+                "see this opsctl's lock: use one version for a project.",
+            )
 
     def ensure(self) -> None:
         """Raise LockLostError unless the lease is still ours. Called before every write."""
@@ -173,11 +186,11 @@ class Lock:
             self._etag = renewed
 
 
-def break_lock(store: S3, bucket: str, environment: str) -> Lease | None:
+def break_lock(store: S3, bucket: str, env: Environment) -> Lease | None:
     """Remove whatever lease there is; returns it."""
-    lease = read_lease(store, bucket, environment)
+    lease = read_lease(store, bucket, env)
     if lease is not None:
-        store.delete(bucket, lock_key(environment))
+        store.delete(bucket, lock_key(artifact_folder(env)))
     return lease
 
 

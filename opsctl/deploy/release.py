@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from opsctl.config.naming import release_key, signature_tag
+from opsctl.aws.tags import with_digest
+from opsctl.config.naming import artifact_folder, release_key, signature_tag
 from opsctl.errors import ExitCode, OpsctlError, UsageError
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.s3 import S3
+    from opsctl.config.models import Environment
     from opsctl.deploy.planning.plan import ImagePlan
 
 KEPT_RELEASES = 30
@@ -46,24 +48,47 @@ class Release:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def current(store: S3, bucket: str, environment: str) -> Release | None:
+def current(store: S3, bucket: str, env: Environment) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
-    return _read(store, bucket, release_key(environment))
+    found = _read(store, bucket, release_key(artifact_folder(env)))
+    return found or next(_earlier(store, bucket, env), None)
 
 
-def numbered(store: S3, bucket: str, environment: str, number: int) -> Release | None:
+def numbered(store: S3, bucket: str, env: Environment, number: int) -> Release | None:
     """The record of one release; None where there is none that can be read."""
-    return _read(store, bucket, release_key(environment, f"{number:06}"))
+    record = f"{number:06}"
+    found = _read(store, bucket, release_key(artifact_folder(env), record))
+    return found or _of_project(_read(store, bucket, release_key(env.name, record)), env)
 
 
-def kept(store: S3, bucket: str, environment: str) -> Iterator[Release]:
+def kept(store: S3, bucket: str, env: Environment) -> Iterator[Release]:
     """The releases whose images stay, newest first."""
-    last = current(store, bucket, environment)
-    newest = last.number if last is not None else 0
-    for number in range(newest, max(newest - KEPT_RELEASES, 0), -1):
-        found = numbered(store, bucket, environment, number)
+    last = current(store, bucket, env)
+    for number in _newest(last):
+        found = numbered(store, bucket, env, number)
         if found is not None:
             yield found
+
+
+def _newest(last: Release | None) -> range:
+    """Numbers of the releases that are kept, the last one first."""
+    newest = last.number if last is not None else 0
+    return range(newest, max(newest - KEPT_RELEASES, 0), -1)
+
+
+def _earlier(store: S3, bucket: str, env: Environment) -> Iterator[Release]:
+    """Releases of this project that an earlier opsctl recorded under the environment's name alone, newest first."""
+    last = _read(store, bucket, release_key(env.name))
+    for number in _newest(last):
+        found = _of_project(_read(store, bucket, release_key(env.name, f"{number:06}")), env)
+        if found is not None:
+            yield found
+
+
+def _of_project(found: Release | None, env: Environment) -> Release | None:
+    """The record, if its image is of this project's repository: in that place lies what any project called so."""
+    repository = found.image.partition("@")[0].partition("/")[2] if found is not None else ""
+    return found if repository == env.ecs.repository_name else None
 
 
 def release_number(tag: str, environment: str) -> int | None:
@@ -113,12 +138,13 @@ class Releases:
     `last` is the newest, `number` that of the one which is being made.
     """
 
-    def __init__(self, s3: S3, ecr: Ecr, bucket: str, environment: str) -> None:
+    def __init__(self, s3: S3, ecr: Ecr, bucket: str, env: Environment) -> None:
         self._s3 = s3
         self._ecr = ecr
         self._bucket = bucket
-        self._environment = environment
-        self.last = current(s3, bucket, environment)
+        self._env = env
+        self._environment = env.name
+        self.last = current(s3, bucket, env)
         self.number = self.last.number + 1 if self.last else 1
 
     def tag(self, plan: ImagePlan, digest: str) -> None:
@@ -129,7 +155,7 @@ class Releases:
         name = f"{self._environment}-r{self.number}"
         there = self._holds(plan, name)
         if there not in {None, digest}:
-            name = f"{name}-{digest[7:19]}"
+            name = with_digest(name, digest)
             there = self._holds(plan, name)
         self._give(plan, name, digest, there)
         signature = self._holds(plan, signature_tag(digest))
@@ -161,7 +187,7 @@ class Releases:
 
         What has no tag left, or none of a release, is the lifecycle's to drop. Raises AwsError.
         """
-        ran = {each.digest for each in kept(self._s3, self._bucket, self._environment)}
+        ran = {each.digest for each in kept(self._s3, self._bucket, self._env)}
         ours = {
             tag: image.digest
             for image in self._ecr.images(plan.repository, registry=plan.account)
@@ -180,4 +206,4 @@ class Releases:
         """Write the numbered record first, so that `current` never names one that is not there."""
         body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
         for record in (f"{release.number:06}", "current"):
-            self._s3.put(self._bucket, release_key(self._environment, record), body)
+            self._s3.put(self._bucket, release_key(artifact_folder(self._env), record), body)

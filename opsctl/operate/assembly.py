@@ -39,7 +39,7 @@ def this_run(target: Target) -> Run:
 def lock_of(target: Target, state: RemoteState, run: Run) -> Lock:
     """The environment's lock, for `with`: under it nobody else changes what is read then."""
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    return Lock(target.aws.s3, bucket, target.env.name, run, clock=time.time)
+    return Lock(target.aws.s3, bucket, target.env, run, clock=time.time)
 
 
 def pace(target: Target, timeout_minutes: int = 60) -> Pace:
@@ -68,7 +68,7 @@ class DbInitBundle:
     @property
     def key(self) -> str:
         """By environment and content."""
-        return naming.bundle_key(self.target.env.name, self._built[1])
+        return naming.bundle_key(naming.artifact_folder(self.target.env), self._built[1])
 
     def content(self) -> bytes:
         """The zip."""

@@ -84,8 +84,8 @@ def environment_status(target: Target) -> dict[str, Any]:
         if (stack := state.stacks.get(template.stack))
     ]
     bucket = state.outputs("bootstrap").get("ArtifactBucketName")
-    current = release.current(target.aws.s3, bucket, target.env.name) if bucket else None
-    lease = read_lease(target.aws.s3, bucket, target.env.name) if bucket else None
+    current = release.current(target.aws.s3, bucket, target.env) if bucket else None
+    lease = read_lease(target.aws.s3, bucket, target.env) if bucket else None
     cluster, name = state.outputs("platform").get("ClusterName"), state.outputs("app").get("ServiceName")
     service = target.aws.ecs.service(cluster, name) if cluster and name else None
     return {

@@ -124,6 +124,13 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
     digest: str | None = reference
     if not DIGEST.fullmatch(reference):
         found = target.workshop.store.find(check_tag(reference))
+        if found is None and not named:
+            raise UsageError(
+                f"Nothing was built here as {reference}, so whose image {repository.name.repository}:{reference} is "
+                "nobody can tell, and none is signed unnamed.",
+                hint="Name the digest that you mean (`opsctl image list` shows them), or build and push yours with "
+                "`opsctl image build` and `opsctl image push`.",
+            )
         ours = image_built_here(found) if found is not None else None
         # Without a reference it is the image that a push without --tag pushed.
         reference, digest = settled(repository.digest, repository.name.repository, reference, ours, exact=named)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
     from opsctl.aws.s3 import S3
+    from opsctl.config.models import Environment
     from opsctl.operate.target import Target
 
 
@@ -79,11 +80,11 @@ def _ran(target: Target, environment: str, digest: str) -> bool:
     return any(each.digest == digest for each in kept(*records_of(target, environment)))
 
 
-def records_of(target: Target, environment: str) -> tuple[S3, str, str]:
-    """Where the release records of an environment lie: store, bucket and name."""
+def records_of(target: Target, environment: str) -> tuple[S3, str, Environment]:
+    """Where the release records of an environment lie: store, bucket, and the environment itself."""
     other = target.workspace.target(environment) if environment != target.env.name else target
     bucket = require_outputs(other, state_of(other), "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    return other.aws.s3, bucket, environment
+    return other.aws.s3, bucket, other.env
 
 
 def released_digest(target: Target, environment: str, number: int) -> str:

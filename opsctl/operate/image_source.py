@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from opsctl.aws.tags import with_digest
 from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
 from opsctl.deploy.planning.plan import ImagePlan
@@ -103,7 +104,7 @@ class LocalImage:
 
     @cached_property
     def _source(self) -> Source:
-        from opsctl.images.build.building import build_environment
+        from opsctl.images.python.harmless import build_environment
         from opsctl.local.tasks.images import Source
 
         application = self.target.env.application
@@ -127,7 +128,7 @@ class LocalImage:
     def plan(self, account: str) -> ImagePlan:
         """The digest is known without building; whether it was pushed, the registry knows."""
         env = self.target.env
-        repository, tag = env.ecs.repository_name, f"content-{self._digest[7:19]}"
+        repository, tag = env.ecs.repository_name, with_digest("content", self._digest)
         pushed = self._registry.digest(repository, tag, registry=account) == self._digest
         uri = image_uri(account, env.region, repository, self._digest)
         return ImagePlan(account, repository, tag, self._digest if pushed else None, not pushed, uri)
@@ -166,6 +167,6 @@ class LocalImage:
         return unpack(self.target.workspace.root / ".opsctl" / "layers", certificates())
 
     def _build(self, folder: Path) -> None:
-        from opsctl.images.build.building import run_here
+        from opsctl.images.build.commands import run_here
 
         run_here(self.target.project, self._python, folder, self.__dict__.get("_heard", self.target.workspace.tell))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from opsctl.config.naming import artifact_folder
 from opsctl.config.nearest import nearest
+from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.events import Emit
 from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.stackrun.removal import StackRemover
-from opsctl.deploy.stackrun.runner import StackRunner, upload_template
+from opsctl.deploy.stackrun.runner import StackRunner
 from opsctl.deploy.stackrun.stream import Follower
 from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError, UsageError
@@ -96,5 +97,5 @@ def _runner(target: Target, emit: Emit, bucket: str, lock: Lock, run: Run) -> St
     )
     return StackRunner(
         aws, follower, remover, emit, run_id=run.id, consent=Consent(), clock=time.time,
-        upload=partial(upload_template, aws.s3, bucket, target.env.name), before_write=lock.ensure,
+        upload=Artifacts(aws.s3, bucket, artifact_folder(target.env)).template, before_write=lock.ensure,
     )  # fmt: skip

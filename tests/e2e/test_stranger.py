@@ -32,7 +32,7 @@ def test_code_under_the_functions_key_does_not_run_as_master_of_the_database(
     bucket = new_project.opsctl("bootstrap", "--env", "local", "--json").json["outputs"]["bootstrap"][
         "ArtifactBucketName"
     ]
-    key = naming.bundle_key("local", build_bundle(target="local", cache_dir=tmp_path).sha256)
+    key = naming.bundle_key("local-salaries-acme", build_bundle(target="local", cache_dir=tmp_path).sha256)
     mark, store = tmp_path / "ran", new_project.client("s3")
     store.put_object(Bucket=bucket, Key=key, Body=strangers_code(mark))
     new_project.deploy()

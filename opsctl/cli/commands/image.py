@@ -115,7 +115,9 @@ def push(
 def sign(
     reference: Annotated[
         str | None,
-        typer.Argument(metavar="REFERENCE", help="Tag or digest; default: the commit's tag.", show_default=False),
+        typer.Argument(
+            metavar="REFERENCE", help="Digest or tag; default: what was built here of this commit.", show_default=False
+        ),
     ] = None,
     env: EnvOption = None,
     region: RegionOption = None,

@@ -30,11 +30,11 @@ def unlock(
 
     target = open_workspace(config).target(env, region)
     bucket = require_outputs(target, state_of(target), "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    lease = read_lease(target.aws.s3, bucket, target.env.name)
+    lease = read_lease(target.aws.s3, bucket, target.env)
     if lease is None:
         output.result({"unlocked": False, "lease": None}, f"{target.env.name} is not locked.", as_json=as_json)
         return
     held = lease.describe(time.time())
     output.confirm(f"{target.env.name} is locked by {held}. Remove the lock?", yes=yes, as_json=as_json)
-    break_lock(target.aws.s3, bucket, target.env.name)
+    break_lock(target.aws.s3, bucket, target.env)
     output.result({"unlocked": True, "lease": asdict(lease)}, f"Removed the lock of {held}.", as_json=as_json)

@@ -135,7 +135,7 @@ class Situation:
 
     def _last_release(self) -> release.Release | None:
         bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
-        return release.current(self.aws.s3, bucket, self.env.name) if bucket is not None else None
+        return release.current(self.aws.s3, bucket, self.env) if bucket is not None else None
 
     def _problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
         """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack
 from opsctl.aws.errors import AwsError
-from opsctl.config import naming
 from opsctl.deploy.checks import replicas
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
@@ -24,7 +23,6 @@ from opsctl.stacks.model import StackTemplate
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import CloudFormation
-    from opsctl.aws.s3 import S3
     from opsctl.aws.session import Aws
 
 # CloudFormation takes a template of up to 51,200 bytes in the request; larger ones must lie in S3.
@@ -45,16 +43,6 @@ class Deployed:
 
     stack: Stack
     changed: bool
-
-
-def upload_template(s3: S3, bucket: str, environment: str, template: StackTemplate) -> str:
-    """Put a template into the artifact bucket; answers its URL.
-
-    Whatever lies under its key already is somebody's word only, so it is put there in any case, and the URL names the
-    version that came of it.
-    """
-    key = naming.template_key(environment, template.stack, template.digest)
-    return s3.url(bucket, key, s3.put_version(bucket, key, template.body.encode()))
 
 
 class StackRunner:

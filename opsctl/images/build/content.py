@@ -7,16 +7,16 @@ import json
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from opsctl.images.build.building import build_environment
 from opsctl.images.build.contract import own_layer
 from opsctl.images.checkout.project import Project
 from opsctl.images.names import ImageName
 from opsctl.images.oci.layers import file_mode
+from opsctl.images.python.harmless import build_environment
 
 # What decides the bytes of an image: another line in one of these may make another image of the same files.
 BUILDER = (
-    "build/building", "build/contract", "build/interpreter", "build/native", "oci/base", "oci/layers", "oci/store",
-    "python/commits", "python/pythons", "python/uv", "python/wheels",
+    "build/commands", "build/contract", "build/interpreter", "build/native", "oci/base", "oci/layers", "oci/store",
+    "python/commits", "python/harmless", "python/pythons", "python/uv", "python/wheels",
 )  # fmt: skip
 
 

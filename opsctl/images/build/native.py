@@ -19,7 +19,7 @@ from pathlib import Path
 from opsctl.config.naming import MIGRATIONS_ANNOTATION
 from opsctl.config.pinned import pinned_in
 from opsctl.images.build import contract
-from opsctl.images.build.building import run_commands, scripts
+from opsctl.images.build.commands import run_commands, scripts
 from opsctl.images.build.content import builder_digest
 from opsctl.images.build.interpreter import Interpreter, compile_tree
 from opsctl.images.caching import prune, whole_folder

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl.config.pinned import PinnedRequirement
-from opsctl.images.build.building import harmless_environment
 from opsctl.images.caching import whole_folder
 from opsctl.images.checkout import git
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError, last_words
+from opsctl.images.python.harmless import harmless_environment
 from opsctl.images.python.pythons import find_python, nearest_python
 from opsctl.images.python.uv import run_uv, uv_cause
 

@@ -17,8 +17,9 @@ from opsctl.images.errors import RegistryError
 from opsctl.images.limits import LAYER_LIMIT
 from opsctl.images.names import DIGEST, ImageName
 from opsctl.images.registry.answer import Answer
+from opsctl.images.registry.pace import reason
 from opsctl.images.registry.refusals import refusal
-from opsctl.images.registry.transport import Body, TransientError, Transport
+from opsctl.images.registry.transport import Body, TransientError, Transport, transient
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -184,7 +185,9 @@ class Repository:
             if answer.status not in {200, 206}:
                 if answer.status in {408, 425, 429, 500, 502, 503, 504, 416}:
                     raise TransientError(f"the registry answered {answer.status}")
-                raise refusal(Answer(answer.status, {}, answer.read(65536), ""), self.name, f"fetching {digest[:19]}")
+                with transient("GET"):
+                    said = answer.read(65536)
+                raise refusal(Answer(answer.status, {}, said, ""), self.name, f"fetching {digest[:19]}")
             if answer.status == 200 and have:
                 count(-have)
                 have = 0
@@ -199,7 +202,7 @@ class Repository:
                         stream.write(piece)
                         count(len(piece))
                 except (urllib3.exceptions.HTTPError, OSError) as error:
-                    raise TransientError(f"{type(error).__name__} after {stream.tell()} of {size} bytes") from error
+                    raise TransientError(f"{reason(error)} after {stream.tell()} of {size} bytes") from error
         if part.stat().st_size < size:
             raise TransientError(f"the registry ended after {part.stat().st_size} of {size} bytes")
 

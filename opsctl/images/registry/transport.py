@@ -26,6 +26,7 @@ from opsctl.images.limits import ANSWER_LIMIT, TOKEN_LIMIT
 from opsctl.images.names import is_loopback
 from opsctl.images.registry.answer import Answer
 from opsctl.images.registry.auth import Authenticator, Credentials
+from opsctl.images.registry.pace import Pace, PacedBody, connections, reason
 from opsctl.images.registry.realms import check_realm, check_way, origin
 
 if TYPE_CHECKING:
@@ -99,10 +100,12 @@ class Transport:
     credentials: Credentials = lambda: None
     sleep: Callable[[float], None] = time.sleep
     attempts: int = ATTEMPTS
+    pace: Pace = field(default_factory=Pace)
     requests: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._pool = _pool(self.url)
+        self._pool.pool_classes_by_scheme = connections(self.pace)
         self._auth = Authenticator(self.credentials, self._fetch_token)
         self._lock = threading.Lock()
 
@@ -175,9 +178,10 @@ class Transport:
         check_way(self.url, url)
         with self._lock:
             self.requests += 1
-        with _transient(method):
+        sent = body if body is None or isinstance(body, bytes) else PacedBody(body, self.pace)
+        with transient(method):
             return self._pool.request(
-                method, url, headers={"User-Agent": "opsctl", **headers}, body=cast("Any", body), timeout=_TIMEOUT,
+                method, url, headers={"User-Agent": "opsctl", **headers}, body=cast("Any", sent), timeout=_TIMEOUT,
                 retries=False, redirect=False, preload_content=False, decode_content=False,
             )  # fmt: skip
 
@@ -196,7 +200,7 @@ class Transport:
 
 
 @contextmanager
-def _transient(method: str) -> Iterator[None]:
+def transient(method: str) -> Iterator[None]:
     """Turn urllib3's errors into TransientError; a certificate that does not fit never does."""
     try:
         yield
@@ -205,12 +209,12 @@ def _transient(method: str) -> Iterator[None]:
             f"The registry's certificate is not accepted: {error}.", hint="Check SSL_CERT_FILE and the clock."
         ) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise TransientError(f"{method}: {type(error).__name__}: {error}") from error
+        raise TransientError(f"{method}: {reason(error)}") from error
 
 
 def _read(response: BaseHTTPResponse, method: str, url: str, who: str, limit: int) -> Answer:
     """The whole answer. Raises TransientError for a status that may be another one in a moment."""
-    with _transient(method):
+    with transient(method):
         data = response.read(limit + 1)
     if len(data) > limit:
         raise RegistryError(
@@ -224,7 +228,7 @@ def _read(response: BaseHTTPResponse, method: str, url: str, who: str, limit: in
 
 def _discard(response: BaseHTTPResponse) -> None:
     """Read what is left so that the line can be used again, unless that is long."""
-    with _transient("GET"):
+    with transient("GET"):
         response.read(TOKEN_LIMIT)
     response.close()
 

@@ -24,7 +24,7 @@ def deploy(on: Grounds) -> list[Statement]:
 
 
 def _stacks(on: Grounds) -> list[Statement]:
-    templates = naming.template_key(on.env.name, "app", "*")
+    templates = naming.template_key(naming.artifact_folder(on.env), "app", "*")
     bucket = on.artifacts.removeprefix("arn:aws:s3:::")
     return [
         allow(
@@ -92,17 +92,19 @@ def _hosted_rotation(on: Grounds) -> list[Statement]:
 
 
 def _artifacts(on: Grounds) -> list[Statement]:
-    name = on.env.name
-    code = [naming.bundle_key(name, "*"), naming.template_key(name, "app", "*")]
-    lock = naming.lock_key(name)
-    written = [*code, lock, naming.release_key(name, "*")]
+    folder = naming.artifact_folder(on.env)
+    code = [naming.bundle_key(folder, "*"), naming.template_key(folder, "app", "*")]
+    lock = naming.lock_key(folder)
+    written = [*code, lock, naming.release_key(folder, "*")]
+    # Where an earlier opsctl put it: an update that is rolled back reads that again.
+    earlier = naming.bundle_key(on.env.name, "*")
     return [
         allow("WriteArtifacts", "s3:PutObject", [f"{on.artifacts}/{key}" for key in written], condition=on.in_account),
         # Lambda and CloudFormation read the version that was uploaded, with the rights of who deploys.
         allow(
             "ReadCode",
             ["s3:GetObject", "s3:GetObjectVersion"],
-            [f"{on.artifacts}/{key}" for key in code],
+            [f"{on.artifacts}/{key}" for key in (*code, earlier)],
             condition=on.in_account,
         ),
         allow("GiveLockBack", "s3:DeleteObject", f"{on.artifacts}/{lock}", condition=on.in_account),

@@ -35,10 +35,11 @@ def _stacks(on: Grounds) -> list[Statement]:
 
 
 def _artifacts(on: Grounds) -> list[Statement]:
-    name = on.env.name
-    # What another environment of the repository released can be named here: `--image-tag hml-r12`.
-    released = dict.fromkeys((name, *on.env.repository_environments))
-    read = [naming.lock_key(name), *(naming.release_key(each, "*") for each in released)]
+    name, folder = on.env.name, naming.artifact_folder(on.env)
+    # What another environment of the repository released can be named here: `--image-tag hml-r12`. The names alone are
+    # where an earlier opsctl wrote.
+    released = dict.fromkeys((folder, *on.env.repository_folders, name, *on.env.repository_environments))
+    read = [naming.lock_key(folder), naming.lock_key(name), *(naming.release_key(each, "*") for each in released)]
     return [
         # S3 says that a key is free only to those who may list the bucket: they see keys, not what lies under them.
         allow("SeeKeys", "s3:ListBucket", on.artifacts, condition=on.in_account),

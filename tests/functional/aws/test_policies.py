@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.s3 import S3
 from opsctl.config import naming
-from opsctl.deploy.stackrun.runner import upload_template
+from opsctl.config.models import Environment
+from opsctl.deploy.artifacts import Artifacts
+from opsctl.deploy.lock import Lock, Run
+from opsctl.deploy.release import Release, Releases, current
+from opsctl.stacks.access.changing import deploy
 from opsctl.stacks.access.documents import documents
+from opsctl.stacks.access.grounds import Grounds
 from opsctl.stacks.model import StackTemplate
+from opsctl.stacks.parts.policies import Statement
+from tests.unit.deploy.world import FakeEcr
 from tests.unit.stacks.access.judge import ACCOUNT, deployers
 
 pytestmark = pytest.mark.emulator
@@ -41,11 +48,11 @@ class Emulator:
             service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=signer
         )
 
-    def user(self, name: str) -> S3:
+    def user(self, name: str, statements: Sequence[Statement] | None = None) -> S3:
         """A person who may deploy one environment, at S3."""
         iam = self.client("iam")
         iam.create_user(UserName=name)
-        for number, document in enumerate(documents(deployers(name))):
+        for number, document in enumerate(documents(deployers(name) if statements is None else statements)):
             iam.put_user_policy(UserName=name, PolicyName=f"deploy-{number}", PolicyDocument=json.dumps(document))
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return S3(self.client("s3", made["AccessKeyId"], made["SecretAccessKey"]), REGION)
@@ -101,12 +108,13 @@ KEYS = ("bundle", "template", "lock", "record", "current record")
 
 
 def key_of(what: str, name: str) -> str:
+    folder = f"{name}-salaries-acme"
     return {
-        "bundle": naming.bundle_key(name, "1"),
-        "template": naming.template_key(name, "app", "1"),
-        "lock": naming.lock_key(name),
-        "record": naming.release_key(name, "000001"),
-        "current record": naming.release_key(name),
+        "bundle": naming.bundle_key(folder, "1"),
+        "template": naming.template_key(folder, "app", "1"),
+        "lock": naming.lock_key(folder),
+        "record": naming.release_key(folder, "000001"),
+        "current record": naming.release_key(folder),
     }[what]
 
 
@@ -130,7 +138,7 @@ def test_a_deployer_writes_and_reads_what_is_its_own_environments_and_nothing_el
 
 def test_a_free_key_is_told_as_free_and_not_as_forbidden(people: dict[str, S3]) -> None:
     """A first deploy asks for a lock and a record that are not there yet."""
-    assert people["dev"].get(BUCKET, naming.release_key("dev", "000099")) is None
+    assert people["dev"].get(BUCKET, naming.release_key("dev-salaries-acme", "000099")) is None
 
 
 def test_what_lies_under_the_key_of_a_template_is_not_what_is_deployed(
@@ -138,10 +146,39 @@ def test_what_lies_under_the_key_of_a_template_is_not_what_is_deployed(
 ) -> None:
     """Somebody with every right in the account put it there, before and afterwards."""
     template = StackTemplate("app", "prd-salaries-app-acme", "Resources: {}\n")
-    key, root = naming.template_key("prd", "app", template.digest), emulator.client("s3")
+    key, root = naming.template_key("prd-salaries-acme", "app", template.digest), emulator.client("s3")
     root.put_object(Bucket=BUCKET, Key=key, Body=b"Resources: a stranger's")
-    url = upload_template(people["prd"], BUCKET, "prd", template)
+    url = Artifacts(people["prd"], BUCKET, "prd-salaries-acme").template(template)
     root.put_object(Bucket=BUCKET, Key=key, Body=b"Resources: a stranger's")
     version = url.partition("?versionId=")[2]
     assert root.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"Resources: a stranger's"
     assert root.get_object(Bucket=BUCKET, Key=key, VersionId=version)["Body"].read() == template.body.encode()
+
+
+def test_projects_whose_environments_have_one_name_share_neither_lock_nor_record(emulator: Emulator) -> None:
+    """Two `dev` in one account, each deployed by a person of its own."""
+    people: list[tuple[Environment, S3, Releases]] = []
+    for service in ("shop", "blog"):
+        env = Environment.model_validate({"name": "dev", "service": service, "client": "acme"})
+        s3 = emulator.user(f"dev-{service}", deploy(Grounds(env, ACCOUNT, ACCOUNT)))
+        people.append((env, s3, Releases(s3, FakeEcr([]), BUCKET, env)))
+    (shop, shops, _), (blog, blogs, _) = people
+    with (
+        Lock(shops, BUCKET, shop, Run("1", "ann", "deploy"), clock=time.time) as ours,
+        Lock(blogs, BUCKET, blog, Run("2", "bob", "deploy"), clock=time.time) as theirs,
+    ):
+        for env, s3, releases in people:
+            assert releases.number == 1
+            releases.record(Release(1, "dev", "run", "2026", env.service))
+            found = current(s3, BUCKET, env)
+            assert found is not None
+            assert found.by == env.service
+        for each in (ours, theirs):
+            each.ensure()
+    for store, other in ((shops, blog), (blogs, shop)):
+        folder = naming.artifact_folder(other)
+        for key in (naming.lock_key(folder), naming.release_key(folder), naming.bundle_key(folder, "1")):
+            with pytest.raises(AwsRefusedError):
+                store.put(BUCKET, key, b"a stranger's")
+            with pytest.raises(AwsRefusedError):
+                store.get(BUCKET, key)

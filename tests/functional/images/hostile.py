@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
 
 from opsctl.images.names import ImageName
 from opsctl.images.registry.auth import RegistryLogin
+from opsctl.images.registry.pace import Pace
 from opsctl.images.registry.repository import Repository
 from opsctl.images.registry.transport import Transport
 
@@ -36,12 +39,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Said:
-    """An answer; one that is `endless` sends its body again and again, far beyond every limit."""
+    """An answer; one that is `endless` sends its body again and again, far beyond every limit.
+
+    `dripping` is the part, if any, that comes byte by byte, `every` so many seconds.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     endless: bool = False
+    dripping: Literal["", "headers", "body", "chunks"] = ""
+    every: float = 0.05
 
 
 Rule = Said | Callable[[Asked], Said]
@@ -66,10 +74,11 @@ class Host:
         """Add a rule."""
         self.rules.append((pattern, rule))
 
-    def repository(self, login: RegistryLogin | None = LOGIN) -> Repository:
+    def repository(self, login: RegistryLogin | None = LOGIN, pace: Pace | None = None) -> Repository:
         """A client of ours, with a login for this host; it tries twice and waits for nothing."""
         name = ImageName(f"{self.address}:{self.port}", "team/app")
-        return Repository(name, Transport(name.url, lambda: login, sleep=lambda _: None, attempts=2), push=True)
+        transport = Transport(name.url, lambda: login, sleep=lambda _: None, attempts=2, pace=pace or Pace())
+        return Repository(name, transport, push=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -84,6 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
         place = f"{asked.method} {asked.path}"
         rule = next((rule for pattern, rule in self.host.rules if re.search(pattern, place)), Said(404))
         said = rule(asked) if callable(rule) else rule
+        if said.dripping:
+            self._drip(said)
+            return
         self.send_response(said.status)
         for name, value in said.headers.items():
             self.send_header(name, value)
@@ -95,6 +107,21 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(said.body)
                     self.host.sent += len(said.body)
             self.close_connection = said.endless
+
+    def _drip(self, said: Said) -> None:
+        self.close_connection = True
+        framing = "Transfer-Encoding: chunked" if said.dripping == "chunks" else f"Content-Length: {len(said.body)}"
+        fast, slow = f"HTTP/1.1 {said.status} said\r\n{framing}\r\nX-Long: ", "x" * 600 + "\r\n\r\n"
+        if said.dripping == "chunks":
+            fast, slow = f"{fast}1\r\n\r\n1; ", "x" * 600
+        elif said.dripping == "body":
+            fast, slow = f"{fast}1\r\n\r\n", said.body.decode()
+        with suppress(OSError):
+            self.wfile.write(fast.encode())
+            for sign in slow:
+                self.wfile.write(sign.encode())
+                self.host.sent += 1
+                time.sleep(said.every)
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815
 

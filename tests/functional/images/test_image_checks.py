@@ -14,6 +14,7 @@ import pytest
 from opsctl.aws.s3 import StoredObject
 from opsctl.aws.tags import TagTakenError
 from opsctl.config.models import Environment
+from opsctl.config.naming import signature_tag
 from opsctl.deploy.events import Event, Note
 from opsctl.deploy.image import ImageMissingError, ImageRefusedError
 from opsctl.deploy.planning.plan import ImagePlan
@@ -81,7 +82,7 @@ def ran(found: Any, name: str, *digests: str) -> None:
     for number, digest in enumerate(digests, 1):
         body = json.dumps(asdict(Release(number, name, "run", "2026", "ann", digest=digest))).encode()
         for key in (f"{number:06}", "current"):
-            found.aws.s3.objects[f"releases/{name}/{key}.json"] = StoredObject(body, "")
+            found.aws.s3.objects[f"releases/{name}-salaries-acme/{key}.json"] = StoredObject(body, "")
 
 
 def pushed(registry: Registry, folder: Path, repository: str) -> str:
@@ -140,9 +141,12 @@ def test_only_what_the_key_signed_is_taken(protected: Registry, tmp_path: Path) 
     with pytest.raises(SignatureError, match="has no signature") as caught:
         check_image(prd, digest)
     assert f"`opsctl image sign {digest} --env prd`" in caught.value.hint
-    assert [run_sign(prd, reference, lambda _: None)["signed"] for reference in (None, "v1", digest)] == [
-        True, False, False,
-    ]  # fmt: skip
+    with pytest.raises(UsageError, match="Nothing was built here as v1, so whose image checks/kms:v1 is") as unnamed:
+        run_sign(prd, None, lambda _: None)
+    assert "Name the digest that you mean" in unnamed.value.hint
+    with pytest.raises(SignatureError, match="has no signature"):
+        check_image(prd, digest)
+    assert [run_sign(prd, reference, lambda _: None)["signed"] for reference in (digest, "v1")] == [True, False]
     check_image(prd, digest)
     prd.aws.kms.key = THEIRS
     with pytest.raises(SignatureError, match="another key"):
@@ -186,7 +190,17 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
 
 def test_an_image_that_is_not_there_is_not_signed(protected: Registry, tmp_path: Path) -> None:
     with pytest.raises(ImageMissingError, match="There is no image checks/none:v1"):
-        run_sign(target(tmp_path, protected, "checks/none", verify=KEY), None, lambda _: None)
+        run_sign(target(tmp_path, protected, "checks/none", verify=KEY), "v1", lambda _: None)
+
+
+def test_what_was_built_here_needs_no_name_to_be_signed(protected: Registry, tmp_path: Path) -> None:
+    prd = target(tmp_path, protected, "checks/unnamed", verify=KEY)
+    made = prd.workshop.store.name("v1", image(prd.workshop.store, layers=1, size=500), engine="native")
+    push(prd.workshop.store, made, protected.repository("checks/unnamed"), "v1")
+    assert run_sign(prd, None, lambda _: None) == {
+        "image": f"{protected.host}/checks/unnamed@{made.digest}", "tag": signature_tag(made.digest),
+        "digest": made.digest, "signed": True,
+    }  # fmt: skip
 
 
 def test_a_public_key_may_lie_beside_the_configuration(protected: Registry, tmp_path: Path) -> None:

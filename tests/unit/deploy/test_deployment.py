@@ -24,7 +24,7 @@ from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
 
 from .fakes import Operation
-from .world import CURRENT, FIRST, SECOND, STACKS, FakeImage, World, current, ended
+from .world import CURRENT, ENV, FIRST, FOLDER, SECOND, STACKS, FakeImage, World, current, ended
 
 
 def outcomes(world: World) -> dict[str, str]:
@@ -59,7 +59,7 @@ def test_the_release_record_tells_what_runs_and_which_migrations_its_database_ha
     assert (found.digest, found.migrations) == (FIRST, "m1")
     assert found.image.endswith(f"/app@{FIRST}")
     assert "stack/dev-data/1 db-ABC " in found.database
-    assert json.loads(world.aws.s3.objects["releases/dev/000001.json"].body)["number"] == 1
+    assert json.loads(world.aws.s3.objects[f"releases/{FOLDER}/000001.json"].body)["number"] == 1
 
 
 def test_a_second_deploy_writes_nothing_not_even_a_lock() -> None:
@@ -78,11 +78,11 @@ def test_the_code_of_a_function_is_uploaded_before_its_stack_and_once() -> None:
     world = World()
     world.deploy()
     calls = world.since(0)
-    assert calls.index(("put", "bundles/dev/1.zip")) < calls.index(("create_change_set", "dev-functions"))
+    assert calls.index(("put", f"bundles/{FOLDER}/1.zip")) < calls.index(("create_change_set", "dev-functions"))
     world.image.digest = SECOND
     mark = len(world.aws.calls)
     world.deploy()
-    assert ("put", "bundles/dev/1.zip") not in world.since(mark)
+    assert ("put", f"bundles/{FOLDER}/1.zip") not in world.since(mark)
 
 
 def deployed_code(world: World) -> bytes:
@@ -95,7 +95,7 @@ def deployed_code(world: World) -> bytes:
 
 def test_code_that_somebody_put_under_the_key_before_is_never_deployed() -> None:
     world = World()
-    world.aws.s3.put_version("artifacts", "bundles/dev/1.zip", b"a stranger's")
+    world.aws.s3.put_version("artifacts", f"bundles/{FOLDER}/1.zip", b"a stranger's")
     world.deploy()
     assert deployed_code(world) == b"code 1"
 
@@ -103,7 +103,7 @@ def test_code_that_somebody_put_under_the_key_before_is_never_deployed() -> None
 def test_code_that_somebody_puts_under_the_key_afterwards_changes_nothing() -> None:
     world = World()
     world.deploy()
-    world.aws.s3.put_version("artifacts", "bundles/dev/1.zip", b"a stranger's")
+    world.aws.s3.put_version("artifacts", f"bundles/{FOLDER}/1.zip", b"a stranger's")
     assert world.deployment().plan().is_empty
     world.image.digest = SECOND
     world.deploy()
@@ -275,7 +275,7 @@ def test_a_change_without_a_new_image_is_a_release_without_a_tag_of_its_own() ->
 def last_release(world: World, migrations: str, database: str) -> None:
     """Make the record say that these were applied to this database."""
     changed = replace(current(world), migrations=migrations, database=database)
-    Releases(world.aws.s3, world.aws.ecr, "artifacts", "dev").record(changed)
+    Releases(world.aws.s3, world.aws.ecr, "artifacts", ENV).record(changed)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_a_failed_migration_stops_before_the_service_and_shows_its_log() -> None
     assert "keeps serving" in caught.value.hint
     assert not [call for call in world.since(mark) if call[1] == "dev-app"]
     assert (current(world).number, outcomes(world)["migrate"]) == (1, "failed")
-    assert lock_key("dev") not in world.aws.s3.objects
+    assert lock_key(FOLDER) not in world.aws.s3.objects
 
 
 def test_the_deploy_after_a_failed_migration_finishes_the_work_under_the_same_number() -> None:
@@ -428,7 +428,7 @@ def test_while_somebody_else_deploys_nothing_is_written() -> None:
     world = World()
     world.deploy()
     lease = {"owner": "bob@ci", "id": "other", "command": "opsctl deploy", "acquired": 0, "expires": 9e12}
-    world.aws.s3.objects[lock_key("dev")] = StoredObject(json.dumps(lease).encode(), '"x"')
+    world.aws.s3.objects[lock_key(FOLDER)] = StoredObject(json.dumps(lease).encode(), '"x"')
     mark = len(world.aws.calls)
     world.image.digest = SECOND
     with pytest.raises(BusyError, match="bob@ci"):
@@ -439,7 +439,7 @@ def test_while_somebody_else_deploys_nothing_is_written() -> None:
 @pytest.mark.parametrize(
     ("step", "call"),
     [("platform", ("create_change_set", "dev-platform")), ("network", ("create_change_set", "dev-network")),
-     ("functions", ("put", "bundles/dev/1.zip")), ("migrate", ("run_task", "migrate")),
+     ("functions", ("put", f"bundles/{FOLDER}/1.zip")), ("migrate", ("run_task", "migrate")),
      ("app", ("create_change_set", "dev-app"))],
 )  # fmt: skip
 def test_once_the_lock_is_lost_nothing_more_is_written(step: str, call: tuple[str, str]) -> None:
@@ -478,7 +478,7 @@ def test_after_a_failed_stack_nothing_that_needs_it_starts_and_the_lock_is_free(
         world.deploy()
     assert world.aws.cloudformation.stack("dev-data") is None
     assert outcomes(world)["network"] == "failed"
-    assert lock_key("dev") not in world.aws.s3.objects
+    assert lock_key(FOLDER) not in world.aws.s3.objects
     world.deploy()
     assert current(world).number == 1
 

@@ -11,7 +11,7 @@ from opsctl.aws.ecr import Ecr
 from opsctl.aws.tags import BuiltHere, TagTakenError
 from opsctl.deploy import release
 from opsctl.deploy.image import ImageMissingError, PublishedImage
-from tests.unit.deploy.world import ACCOUNT, FIRST, SECOND, World
+from tests.unit.deploy.world import ACCOUNT, ENV, FIRST, SECOND, World
 
 
 @dataclass
@@ -97,6 +97,6 @@ def test_the_service_alone_gets_a_tag_without_a_task_when_nothing_is_pending() -
     world.deploy("app")
     written = [call for call in world.since(mark) if call[0] in {"execute_change_set", "run_task"}]
     assert written == [("execute_change_set", "dev-jobs"), ("execute_change_set", "dev-app")]
-    found = release.current(world.aws.s3, "artifacts", "dev")
+    found = release.current(world.aws.s3, "artifacts", ENV)
     assert found is not None
     assert (found.number, found.tag, found.digest, found.commit) == (2, commit, SECOND, commit)

@@ -14,6 +14,7 @@ from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, Run, break_lo
 from opsctl.errors import BusyError, ExitCode
 
 from .bench import Clock
+from .world import ENV, FOLDER
 
 
 class Bucket(S3):
@@ -39,7 +40,7 @@ class Bucket(S3):
 
 
 def lock(bucket: Bucket, clock: Clock, run_id: str) -> Lock:
-    return Lock(bucket, "b", "dev", Run(run_id, "ann@host", "opsctl deploy"), clock=clock)
+    return Lock(bucket, "b", ENV, Run(run_id, "ann@host", "opsctl deploy"), clock=clock)
 
 
 def test_a_second_deploy_is_told_who_holds_the_lock() -> None:
@@ -61,7 +62,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_holder_notices() -> None:
     with pytest.raises(LockLostError):
         first.ensure()
     first.release()
-    held = read_lease(bucket, "b", "dev")
+    held = read_lease(bucket, "b", ENV)
     assert held is not None
     assert held.id == "two"
 
@@ -69,24 +70,24 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_holder_notices() -> None:
 def test_leaving_the_block_gives_the_lock_back() -> None:
     bucket, clock = Bucket(), Clock()
     with lock(bucket, clock, "one"):
-        assert read_lease(bucket, "b", "dev") is not None
+        assert read_lease(bucket, "b", ENV) is not None
     assert bucket.objects == {}
 
 
 def test_something_else_in_the_locks_place_is_replaced() -> None:
     bucket, clock = Bucket(), Clock()
-    bucket.objects[lock_key("dev")] = StoredObject(b"not json", '"x"')
+    bucket.objects[lock_key(FOLDER)] = StoredObject(b"not json", '"x"')
     lock(bucket, clock, "one").acquire()
-    assert json.loads(bucket.objects[lock_key("dev")].body)["id"] == "one"
+    assert json.loads(bucket.objects[lock_key(FOLDER)].body)["id"] == "one"
 
 
 def test_unlock_removes_the_lease_and_says_whose_it_was() -> None:
     bucket, clock = Bucket(), Clock()
     lock(bucket, clock, "one").acquire()
-    broken = break_lock(bucket, "b", "dev")
+    broken = break_lock(bucket, "b", ENV)
     assert broken is not None
     assert broken.owner == "ann@host"
-    assert break_lock(bucket, "b", "dev") is None
+    assert break_lock(bucket, "b", ENV) is None
 
 
 class Watched(Bucket):
@@ -105,7 +106,7 @@ class Watched(Bucket):
 
 
 def beating(bucket: Bucket, clock: Clock) -> Lock:
-    return Lock(bucket, "b", "dev", Run("one", "ann@host", "opsctl deploy"), clock=clock, renew_seconds=0.01)
+    return Lock(bucket, "b", ENV, Run("one", "ann@host", "opsctl deploy"), clock=clock, renew_seconds=0.01)
 
 
 def test_the_lease_is_renewed_in_the_background_for_as_long_as_the_deploy_runs() -> None:
@@ -121,11 +122,11 @@ def test_the_lease_is_renewed_in_the_background_for_as_long_as_the_deploy_runs()
 def test_a_lease_that_was_taken_over_is_noticed_before_it_runs_out() -> None:
     bucket, clock = Watched(), Clock()
     with beating(bucket, clock) as held:
-        bucket.objects[lock_key("dev")] = StoredObject(b'{"id": "two"}', '"two"')
+        bucket.objects[lock_key(FOLDER)] = StoredObject(b'{"id": "two"}', '"two"')
         held._thread.join(10)  # type: ignore[union-attr]  # the heartbeat ends once it has lost
         with pytest.raises(LockLostError):
             held.ensure()
-    assert lock_key("dev") in bucket.objects
+    assert lock_key(FOLDER) in bucket.objects
 
 
 class LostAnswers(Bucket):
@@ -146,7 +147,7 @@ def test_a_repeated_request_that_meets_its_own_first_try_loses_nothing() -> None
     held.acquire()
     clock.sleep(LEASE_SECONDS - 1)
     bucket.lost = 1
-    assert held.renew() == bucket.objects[lock_key("dev")].etag
+    assert held.renew() == bucket.objects[lock_key(FOLDER)].etag
     clock.sleep(LEASE_SECONDS - 1)
     held.ensure()
 
@@ -181,4 +182,34 @@ def test_a_lock_that_can_not_be_given_back_does_not_hide_what_went_wrong() -> No
 
     with pytest.raises(ValueError, match="the cause"), lock(bucket, Clock(), "one"):
         fail_without_network()
-    assert lock_key("dev") in bucket.objects
+    assert lock_key(FOLDER) in bucket.objects
+
+
+SHOP = ENV.model_copy(update={"service": "shop"})
+
+
+def test_projects_whose_environments_have_one_name_deploy_at_once() -> None:
+    bucket, clock = Bucket(), Clock()
+    ours = lock(bucket, clock, "one")
+    theirs = Lock(bucket, "b", SHOP, Run("two", "eve@host", "opsctl deploy"), clock=clock)
+    ours.acquire()
+    theirs.acquire()
+    assert set(bucket.objects) == {"locks/dev-salaries-acme.json", "locks/dev-shop-acme.json"}
+    assert break_lock(bucket, "b", SHOP) is not None
+    ours.ensure()
+    held = read_lease(bucket, "b", ENV)
+    assert held is not None
+    assert held.id == "one"
+
+
+def test_an_earlier_opsctls_lock_counts_while_it_lasts_and_is_left_alone() -> None:
+    bucket, clock = Bucket(), Clock()
+    lease = {"owner": "bob@host", "id": "old", "command": "opsctl deploy", "acquired": clock(), "expires": clock() + 60}
+    bucket.objects["locks/dev.json"] = StoredObject(json.dumps(lease).encode(), '"old"')
+    with pytest.raises(BusyError, match=r"by an earlier opsctl is running: bob@host .* 60 s more") as caught:
+        lock(bucket, clock, "one").acquire()
+    assert "runs out in 90 seconds at most" in caught.value.hint
+    assert set(bucket.objects) == {"locks/dev.json"}
+    clock.sleep(61)
+    lock(bucket, clock, "one").acquire()
+    assert set(bucket.objects) == {"locks/dev.json", lock_key(FOLDER)}

@@ -15,7 +15,7 @@ from opsctl.deploy.release import Release, Releases, current, kept
 from opsctl.stacks.model import FromContext, StackTemplate
 
 from .fakes import template
-from .world import FakeAws, FakeBundle, FakeImage, FakeS3
+from .world import ENV, FOLDER, FakeAws, FakeBundle, FakeImage, FakeS3
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -263,7 +263,7 @@ def test_what_earlier_releases_took_is_expected_again() -> None:
     bootstrap = template("bootstrap")
     aws.cloudformation.put(bootstrap, "CREATE_COMPLETE", outputs={"ArtifactBucketName": "artifacts"})
     last = Release(1, "dev", "run0", "2026-11-29", "ann", seconds={"AWS::EC2::Instance": 7.0})
-    Releases(aws.s3, aws.ecr, "artifacts", "dev").record(last)
+    Releases(aws.s3, aws.ecr, "artifacts", ENV).record(last)
     plan = planned(aws, egress(), beside=bootstrap)[1]
     assert plan.expected is not None
     assert plan.expected.path[-1].seconds == 7.0
@@ -283,6 +283,6 @@ def test_a_database_brings_its_replica_along(outputs: dict[str, str], stacks: li
 )
 def test_a_record_that_counts_no_release_is_none(body: str) -> None:
     store = FakeS3([])
-    store.put("artifacts", "releases/hml/current.json", body.encode())
-    assert current(store, "artifacts", "hml") is None
-    assert list(kept(store, "artifacts", "hml")) == []
+    store.put("artifacts", f"releases/{FOLDER}/current.json", body.encode())
+    assert current(store, "artifacts", ENV) is None
+    assert list(kept(store, "artifacts", ENV)) == []

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
 from opsctl.aws.cloudformation import Change, ChangeSet, Stack
 from opsctl.aws.errors import AwsError
-from opsctl.config.models import Environment
 from opsctl.deploy.events import Note, ResourceChanged
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.planning.plan import Consent
-from opsctl.deploy.stackrun.runner import INLINE_LIMIT, Deployed, upload_template
+from opsctl.deploy.stackrun.runner import INLINE_LIMIT, Deployed
 from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .bench import Bench
 from .fakes import BODY, Operation, change, resource, template
 from .services import FakeDatabase
-from .world import FakeS3
 
 NEWER = BODY + "  Queue:\n    Type: AWS::SQS::Queue\n"
 
@@ -112,24 +109,6 @@ def test_a_template_over_the_inline_limit_goes_through_the_bucket() -> None:
     assert request["body"] is None
     assert str(request["url"]).startswith("https://")
     assert bench.uploaded == ["platform"]
-
-
-def test_a_large_template_is_named_by_the_version_that_was_uploaded_whatever_lies_under_its_key() -> None:
-    store, large = FakeS3([]), template()
-    key = f"templates/dev/{large.digest}.yaml"
-    store.put_version("artifacts", key, b"a stranger's")
-    url = upload_template(store, "artifacts", "dev", large)
-    store.put_version("artifacts", key, b"a stranger's")
-    assert url == f"https://artifacts.s3.us-east-1.amazonaws.com/{key}?versionId=v2"
-    assert store.versions[key, "v2"] == large.body.encode()
-
-
-def test_the_accounts_own_template_lies_where_no_environments_can() -> None:
-    url = upload_template(FakeS3([]), "artifacts", "dev", template("bootstrap"))
-    folder = url.split("/")[4]
-    assert folder == "_bootstrap"
-    with pytest.raises(ValidationError, match="name"):
-        Environment.model_validate({"name": folder, "service": "salaries", "client": "acme"})
 
 
 def test_a_template_at_the_inline_limit_goes_with_the_request() -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
 ACCOUNT = "123456789012"
+ENV = Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme"})
+FOLDER = "dev-salaries-acme"
 FIRST, SECOND = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 
@@ -246,7 +248,7 @@ class FakeBundle:
     @property
     def key(self) -> str:
         self.asked += 1
-        return bundle_key("dev", self.digest)
+        return bundle_key(FOLDER, self.digest)
 
     def content(self) -> bytes:
         return f"code {self.digest}".encode()
@@ -291,7 +293,7 @@ OUTPUTS = {
     "dev-network": {"PrivateSubnetIds": "s-1,s-2", "JobsSecurityGroupId": "g-1"},
     "dev-data": {"DatabaseHost": "db.example.com", "DatabaseResourceId": "db-ABC"},
     "dev-jobs": {"MigrateTaskDefinitionArn": "migrate:1"},
-    "dev-functions": {"DbInitBundleKey": "bundles/dev/1.zip", "DbInitFunctionName": "init"},
+    "dev-functions": {"DbInitBundleKey": f"bundles/{FOLDER}/1.zip", "DbInitFunctionName": "init"},
     "dev-front": {"ServiceUrl": "https://a.example.com", "TargetGroupArn": "targets"},
     "dev-app": {"ServiceName": "dev-salaries"},
 }
@@ -354,11 +356,11 @@ class World:
 
 
 # Where the newest release of the world's environment is recorded.
-CURRENT = "releases/dev/current.json"
+CURRENT = f"releases/{FOLDER}/current.json"
 
 
 def current(world: World) -> release.Release:
     """The newest release's record, which there has to be."""
-    found = release.current(world.aws.s3, "artifacts", "dev")
+    found = release.current(world.aws.s3, "artifacts", ENV)
     assert found is not None
     return found

@@ -14,7 +14,7 @@ import yaml
 
 from opsctl.config.schema import SCHEMA_FILE, schema_text
 from opsctl.errors import OpsctlError
-from opsctl.images.build.building import COLLECT
+from opsctl.images.build.commands import COLLECT
 from opsctl.project.decisions import Decisions
 from opsctl.project.initialise import FILE, initialise
 from opsctl.project.propose import propose

@@ -115,17 +115,19 @@ def _bootstrap(on: Grounds) -> list[str]:
 
 
 def _lock(on: Grounds) -> list[str]:
-    return [f"{_BUCKET}/{naming.lock_key(on.env.name)}"]
+    return [f"{_BUCKET}/{naming.lock_key(naming.artifact_folder(on.env))}"]
 
 
 def _records(on: Grounds) -> list[str]:
-    return [f"{_BUCKET}/{naming.release_key(on.env.name, record)}" for record in ("current", "000001")]
+    return [
+        f"{_BUCKET}/{naming.release_key(naming.artifact_folder(on.env), record)}" for record in ("current", "000001")
+    ]
 
 
 def _code(on: Grounds) -> list[str]:
     return [
-        f"{_BUCKET}/{naming.bundle_key(on.env.name, '1')}",
-        f"{_BUCKET}/{naming.template_key(on.env.name, 'app', '1')}",
+        f"{_BUCKET}/{naming.bundle_key(naming.artifact_folder(on.env), '1')}",
+        f"{_BUCKET}/{naming.template_key(naming.artifact_folder(on.env), 'app', '1')}",
     ]
 
 
@@ -177,7 +179,7 @@ def _role(on: Grounds) -> list[str]:
 
 
 def _bootstrap_file(on: Grounds) -> list[str]:
-    return [f"{_BUCKET}/{naming.template_key(on.env.name, 'bootstrap', '1')}"]
+    return [f"{_BUCKET}/{naming.template_key(naming.artifact_folder(on.env), 'bootstrap', '1')}"]
 
 
 def _artifacts(on: Grounds) -> list[str]:

@@ -56,7 +56,9 @@ def shared_repository(name: str, other: str, request: Request) -> bool:
     IAM knows no tags of images.
     """
     same = grounds(name).repository == grounds(other).repository
-    reads = request.action == "s3:GetObject" and any(f"/releases/{each}/" in request.resource for each in (name, other))
+    reads = request.action == "s3:GetObject" and any(
+        f"/releases/{each}{rest}/" in request.resource for each in (name, other) for rest in ("", "-salaries-acme")
+    )
     return same and (reads or request.resource == grounds(other).repository)
 
 
@@ -100,8 +102,10 @@ def test_who_deploys_one_environment_may_do_what_that_takes(name: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"])
-@pytest.mark.parametrize("key", ["bundles/{}/1.zip", "templates/{}/1.yaml", "locks/{}.json", "releases/{}/000001.json",
-                                 "releases/{}/current.json"])  # fmt: skip
+@pytest.mark.parametrize("key", [
+    "bundles/{}-salaries-acme/1.zip", "templates/{}-salaries-acme/1.yaml", "locks/{}-salaries-acme.json",
+    "releases/{}-salaries-acme/000001.json", "releases/{}-salaries-acme/current.json",
+])  # fmt: skip
 def test_devs_deployer_is_refused_what_prd_keeps_in_the_artifact_bucket(key: str, action: str) -> None:
     assert not allows(deployers("dev"), Request(action, f"{BUCKET}/{key.format('prd')}"))
     if action == "s3:PutObject":
@@ -111,7 +115,7 @@ def test_devs_deployer_is_refused_what_prd_keeps_in_the_artifact_bucket(key: str
 def test_nobody_deletes_or_rewrites_a_version_and_bootstraps_template_is_nobodys() -> None:
     for name in ENVIRONMENTS:
         for action in ("s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutBucketPolicy"):
-            for resource in (BUCKET, f"{BUCKET}/bundles/{name}/1.zip"):
+            for resource in (BUCKET, f"{BUCKET}/bundles/{name}-salaries-acme/1.zip"):
                 assert not allows(deployers(name), Request(action, resource))
         assert not allows(deployers(name), Request("s3:PutObject", f"{BUCKET}/templates/_bootstrap/1.yaml"))
         stack = "arn:aws:cloudformation:us-east-1:123456789012:stack/opsctl-bootstrap/1"

@@ -147,7 +147,7 @@ def test_who_pushes_signs_with_the_key_of_the_environment_and_who_plans_reads_it
 
 def test_what_another_environment_of_the_repository_released_is_read_and_not_written() -> None:
     def record(name: str) -> Request:
-        key = f"arn:aws:s3:::opsctl-bootstrap-artifactbucket-x1/releases/{name}/000001.json"
+        key = f"arn:aws:s3:::opsctl-bootstrap-artifactbucket-x1/releases/{name}-salaries-acme/000001.json"
         return Request("s3:GetObject", key, {"aws:ResourceAccount": ACCOUNT})
 
     on = grounds("prd")

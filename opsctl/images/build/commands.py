@@ -1,4 +1,4 @@
-"""What a build runs, and the harmless environment it runs in: no value of a deployed environment gets near it."""
+"""What a build runs: the commands that the application names, and programs that its packages announce."""
 
 from __future__ import annotations
 
@@ -9,56 +9,17 @@ import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import opsctl.layer
-from opsctl.config import placeholder
 from opsctl.config.application import Application
-from opsctl.config.placeholder import Placeholder
 from opsctl.images.build import contract
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError, last_words
 from opsctl.images.oci.layers import Entry
+from opsctl.images.python.harmless import build_environment, machine_environment
 
-DUMMY_SECRET = "x" * 64
 COLLECT = Path(opsctl.layer.__file__).parent / "files" / "collect.py"
 """What collects static files by default."""
-_DUMMIES = {
-    "secret_key": DUMMY_SECRET,
-    "database.url": "postgres://build@localhost/build",
-    "database.host": "localhost",
-    "database.port": "5432",
-    "database.name": "build",
-    "database.user": "build",
-    "database.password": "",
-    "database.sslmode": "prefer",
-    "database.ca": "",
-    "web.host": "localhost",
-    "web.hosts": "localhost",
-    "web.url": "http://localhost",
-    "web.origins": "http://localhost",
-    "web.tls": "False",
-    "environment": "build",
-    "region": "us-east-1",
-    "release": "build",
-}
-# What every process finds without being told.
-_ALWAYS = {
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "PGHOST": "localhost",
-    "PGPORT": "5432",
-    "PGUSER": "build",
-    "PGDATABASE": "build",
-    "PGSSLMODE": "prefer",
-    "PGAPPNAME": "build",
-}
-# How uv gets at packages, without the tokens that it publishes with.
-_WAYS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
-_INDEX_SETTINGS = (
-    "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX",
-    "UV_NATIVE_TLS", "UV_NO_INDEX", "UV_OFFLINE", "UV_SYSTEM_CERTS",
-)  # fmt: skip
 _SCRIPT = """#!/venv/bin/python
 import sys
 from {module} import {first}
@@ -67,31 +28,6 @@ if __name__ == "__main__":
 """
 _SECONDS = 900
 _TARGET = re.compile(r"([\w.]+)\s*:\s*([\w.]+)")
-
-
-def build_environment(application: Application) -> dict[str, str]:
-    """Every variable and secret of the web as a valid value that means nothing; `build.environment` overrides."""
-    values = {name: _dummy(text) for name, text in application.variables(application.web).items()}
-    given = dict.fromkeys(application.secrets, DUMMY_SECRET) | values
-    if application.settings is not None:
-        given["DJANGO_SETTINGS_MODULE"] = application.settings
-    return {**_ALWAYS, **given, **application.build.environment}
-
-
-def harmless_environment(application: Application) -> dict[str, str]:
-    """What builds packages of others: those values, and how this machine reaches its package indexes."""
-    ways = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _WAYS or name.upper().endswith("_PROXY") or name.startswith(_INDEX_SETTINGS)
-    }
-    return {**build_environment(application), **ways, **_machine()}
-
-
-def _machine() -> dict[str, str]:
-    return {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8",
-    }  # fmt: skip
 
 
 def build_commands(application: Application) -> tuple[tuple[str, ...], ...]:
@@ -130,21 +66,6 @@ def scripts(site: Path) -> list[Entry]:
     return list(found.values())
 
 
-def _dummy(text: str) -> str:
-    return "".join(part if isinstance(part, str) else _value(part) for part in placeholder.parse(text))
-
-
-def _value(part: Placeholder) -> Any:
-    if part.group == "secrets":
-        return DUMMY_SECRET
-    if part.group == "buckets":
-        return "build"
-    if part.group == "replica":
-        return ""
-    value = _DUMMIES[part.name]
-    return f'["{value}"]' if part.form == "json" else value
-
-
 def run_commands(
     project: Project, folder: Path, tell: Callable[[str], None], run: Callable[[list[str], Path, dict[str, str]], None]
 ) -> None:
@@ -165,7 +86,7 @@ def run_here(project: Project, python: Path, folder: Path, tell: Callable[[str],
     Raises BuildError with the last lines of the one that failed.
     """
     own = {
-        **_machine(),
+        **machine_environment(),
         "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

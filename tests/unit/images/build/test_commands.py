@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opsctl.images.build.building import failed
+from opsctl.images.build.commands import failed
 from opsctl.images.errors import last_words
 from opsctl.images.listener import megabytes
 
