@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.planning import compare
 from opsctl.deploy.planning.compare import ResourceChange
-from opsctl.deploy.planning.plan import ImagePlan, ParameterChange, Plan, Risk, StackPlan
+from opsctl.deploy.planning.plan import Basis, ImagePlan, ParameterChange, Plan, Risk, StackPlan
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action, action_for
+from opsctl.deploy.review.changes import Changes, describe
+from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, is_secret_key
 from opsctl.stacks.model import FromContext, FromOutput
 
 if TYPE_CHECKING:
@@ -53,34 +56,33 @@ def plan_stack(template: StackTemplate, state: RemoteState, context: Context) ->
     """What one stack needs, as things are now."""
     stack = state.stacks.get(template.stack)
     resolved = resolve(template, state, context)
-    if stack is None:
-        new = _new_resources(template)
-        return StackPlan(
-            template.stack, template.physical_name, "", Action.CREATE, "it does not exist", new,
-            waits_for=resolved.waits_for,
-        )  # fmt: skip
-    action = action_for(stack.status)
-    if action is Action.UPDATE:
-        return _plan_update(template, stack, state, resolved)
-    changes = _new_resources(template) if action in {Action.CREATE, Action.RECREATE} else ()
-    return StackPlan(
-        template.stack, template.physical_name, stack.status, action, _why(stack, action), changes,
-        waits_for=resolved.waits_for,
-    )  # fmt: skip
+    action = action_for(stack.status) if stack is not None else Action.CREATE
+    if stack is not None and action is Action.UPDATE:
+        planned = _plan_update(template, stack, state, resolved)
+    else:
+        changes = _new_resources(template) if action in {Action.CREATE, Action.RECREATE} else ()
+        status, why = (stack.status, _why(stack, action)) if stack is not None else ("", "it does not exist")
+        planned = StackPlan(
+            template.stack, template.physical_name, status, action, why, changes, waits_for=resolved.waits_for
+        )
+    return replace(planned, basis=_basis(template, stack, resolved))
 
 
 def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, resolved: Resolved) -> StackPlan:
     body = state.bodies.get(template.stack, "")
-    changes: tuple[ResourceChange, ...] = ()
+    changes = Changes()
     reasons: list[str] = []
-    if body != template.body:
-        old, new = compare.parse(body), compare.parse(template.body)
-        if old != new:
-            changes = compare.resource_changes(old, new)
-            reasons.append("its template differs")
     parameters = parameter_changes(stack.parameters, resolved.values)
-    if parameters:
-        reasons.append("parameters differ")
+    if body != template.body or parameters:
+        old = compare.parse(body)
+        new = old if body == template.body else compare.parse(template.body)
+        if old != new:
+            reasons.append("its template differs")
+        if parameters:
+            reasons.append("parameters differ")
+        if reasons:
+            changes = describe(old, new, stack.parameters, resolved.values)
+            parameters = _masked(parameters, Scope.of(old, {}).hidden | Scope.of(new, {}).hidden)
     if dict(stack.tags) != template.tags:
         reasons.append("tags differ")
     if template.termination_protection and not stack.termination_protection:
@@ -91,11 +93,41 @@ def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, reso
         stack.status,
         Action.UPDATE if reasons else Action.UNCHANGED,
         ", ".join(reasons),
-        changes,
+        changes.resources,
         parameters,
         resolved.waits_for,
-        risks_of(template, changes),
+        risks_of(template, changes.resources),
+        changes.properties,
+        changes.access,
+        changes.interruptions,
     )
+
+
+def _masked(parameters: Sequence[ParameterChange], hidden: frozenset[str]) -> tuple[ParameterChange, ...]:
+    """Without the values of secrets."""
+
+    def text(name: str, value: str | None) -> str | None:
+        secret = name in hidden or (is_secret_key(name) and not (value or "").startswith("arn:"))
+        return SECRET if secret and value not in {None, UNKNOWN} else value
+
+    return tuple(
+        ParameterChange(each.name, text(each.name, each.old), text(each.name, each.new)) for each in parameters
+    )
+
+
+def _basis(template: StackTemplate, stack: Stack | None, resolved: Resolved) -> Basis:
+    # Few templates keep a parameter secret, and a deploy without changes parses none.
+    hidden = Scope.of(compare.parse(template.body), {}).hidden if "NoEcho" in template.body else frozenset()
+    parameters = {
+        name: UNKNOWN if value is None
+        else f"sha256:{hashlib.sha256(value.encode()).hexdigest()}" if name in hidden or is_secret_key(name)
+        else value
+        for name, value in resolved.values.items()
+    }  # fmt: skip
+    if stack is None:
+        return Basis(template.digest, parameters)
+    updated = stack.updated.isoformat() if stack.updated is not None else ""
+    return Basis(template.digest, parameters, stack.status, updated)
 
 
 def parameter_changes(old: Mapping[str, str], new: Mapping[str, str | None]) -> tuple[ParameterChange, ...]:
