@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from opsctl.deploy.planning.compare import ResourceChange
 from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.review.effects import UNNOTICED
-from opsctl.deploy.review.values import UNKNOWN
+from opsctl.deploy.review.values import UNKNOWN, printable
 
 if TYPE_CHECKING:
     from opsctl.deploy.planning.forecast import Forecast
@@ -106,7 +106,8 @@ class Basis:
         for name in sorted({*self.parameters, *now.parameters}):
             old, new = self.parameters.get(name), now.parameters.get(name)
             if UNKNOWN not in {old, new} and old != new:
-                yield f"parameter {name} was {old or 'not there'}, and is {new or 'not there'}"
+                was, now_is = (printable(text or "not there") for text in (old, new))
+                yield f"parameter {name} was {was}, and is {now_is}"
         if (self.status, self.updated) != (now.status, now.updated):
             seen = (" of ".join(filter(None, (each.status, each.updated))) or "not there" for each in (self, now))
             yield "the stack was {}, and is {}".format(*seen)

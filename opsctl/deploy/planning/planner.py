@@ -13,7 +13,7 @@ from opsctl.deploy.planning.plan import Basis, ImagePlan, ParameterChange, Plan,
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action, action_for
 from opsctl.deploy.review.changes import Changes, describe
-from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, is_secret_key
+from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, is_secret_key, references
 from opsctl.stacks.model import FromContext, FromOutput
 
 if TYPE_CHECKING:
@@ -178,8 +178,25 @@ def plan(
     secrets: bool = False,
 ) -> Plan:
     """The whole plan for `templates`, in their order."""
-    stacks = tuple(plan_stack(template, state, context) for template in templates)
-    return Plan(environment, stacks, image, migrate=needs_migration(templates, state, context), secrets=secrets)
+    migrate = needs_migration(templates, state, context)
+    stacks: list[StackPlan] = []
+    for template in templates:
+        planned = plan_stack(template, state, context)
+        stacks.append(planned)
+        state = _without_moving(template, planned, state)
+    return Plan(environment, tuple(stacks), image, migrate=migrate, secrets=secrets)
+
+
+def _without_moving(template: StackTemplate, planned: StackPlan, state: RemoteState) -> RemoteState:
+    """The state without the outputs that this plan's replacements will change: nobody knows yet what they will be."""
+    replaced = {change.logical_id for change in planned.changes if change.replacement != "no"}
+    stack = state.stacks.get(template.stack)
+    if stack is None or not replaced:
+        return state
+    outputs = compare.parse(template.body).get("Outputs", {})
+    moving = {name for name, item in outputs.items() if replaced & {*references(item.get("Value"))}}
+    kept = {name: value for name, value in stack.outputs.items() if name not in moving}
+    return RemoteState({**state.stacks, template.stack: replace(stack, outputs=kept)}, state.bodies)
 
 
 def order(

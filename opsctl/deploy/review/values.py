@@ -15,6 +15,7 @@ UNKNOWN = "?"
 MISSING: Any = object()
 """Stands for a value that is not there."""
 
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNKNOWN, _HIDDEN = "Opsctl::Unknown", "Opsctl::Hidden"
 _INTRINSIC = ("Ref", "Fn::", "Condition", "Opsctl::")
 _PLACE = re.compile(r"\$\{(!?)([^}]+)\}")
@@ -96,12 +97,17 @@ def resolve(value: Any, scope: Scope) -> Any:
     return {key: item for key, item in found.items() if item is not MISSING}
 
 
+def printable(text: str) -> str:
+    """The text without what a terminal would act on; lines stay lines."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def render(value: Any) -> str:
     """A resolved value in one line: `${Database.Endpoint.Address}` for what AWS knows alone."""
     if isinstance(value, list):
         return f"[{', '.join(render(item) for item in value)}]"
     if not isinstance(value, dict):
-        return "" if value is None else scalar(value)
+        return "" if value is None else printable(scalar(value))
     if not is_intrinsic(value):
         return f"{{{', '.join(f'{key}: {render(item)}' for key, item in value.items())}}}"
     ((name, inner),) = value.items()
