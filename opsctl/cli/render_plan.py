@@ -92,6 +92,8 @@ def _details(stack: StackPlan) -> Iterator[str]:
 
 def _resource(change: ResourceChange) -> str:
     note = {"yes": " REPLACED", "maybe": " perhaps replaced", "no": ""}[change.replacement]
+    if note and change.type == "AWS::ECS::TaskDefinition":
+        note = " new revision"
     return f"{_SIGNS[change.action]} {change.logical_id} {change.type}{note}"
 
 

@@ -130,7 +130,7 @@ class Deployment:
         """Stop, under the lock, where what was approved is not what would be done now: another deploy came between."""
         if self._consent.approved is None and self._consent.basis is None:
             return
-        now = (planner.plan_stack(each, self._situation.state, self._situation.context) for each in selected)
+        now = planner.plan_stacks(selected, self._situation.state, self._situation.context)
         if (error := guard.moved(self._env.name, now, self._consent)) is not None:
             raise error
 

@@ -223,6 +223,8 @@ class Plan:
         model = asdict(self)
         for key in ("notes", "problems", "expected"):  # words about it, which AWS may put differently each time
             del model[key]
+        if model["image"]:
+            del model["image"]["signs"]  # says who built it, and so differs from one machine to the next
         return hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:

@@ -51,7 +51,11 @@ class PlanFile:
         )  # fmt: skip
 
     def write(self, path: Path) -> None:
-        """Put it there, for nobody else to read. Raises OSError."""
+        """Put it there, for nobody else to read. Raises UsageError where there is no such folder, and OSError."""
+        if not path.parent.is_dir():
+            raise UsageError(
+                f"{path} can't be written: there is no folder {path.parent}.", hint="Make it, or name another file."
+            )
         content = asdict(self)
         text = json.dumps({"opsctl_plan": FORMAT, "sha256": _digest(content), "plan": content}, indent=1)
         private.replace_file(path, text.encode() + b"\n")

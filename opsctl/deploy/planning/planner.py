@@ -178,13 +178,18 @@ def plan(
     secrets: bool = False,
 ) -> Plan:
     """The whole plan for `templates`, in their order."""
-    migrate = needs_migration(templates, state, context)
+    stacks = plan_stacks(templates, state, context)
+    return Plan(environment, stacks, image, migrate=needs_migration(templates, state, context), secrets=secrets)
+
+
+def plan_stacks(templates: Sequence[StackTemplate], state: RemoteState, context: Context) -> tuple[StackPlan, ...]:
+    """What each stack needs, where an output that an earlier one replaces is not known yet to a later one."""
     stacks: list[StackPlan] = []
     for template in templates:
         planned = plan_stack(template, state, context)
         stacks.append(planned)
         state = _without_moving(template, planned, state)
-    return Plan(environment, tuple(stacks), image, migrate=migrate, secrets=secrets)
+    return tuple(stacks)
 
 
 def _without_moving(template: StackTemplate, planned: StackPlan, state: RemoteState) -> RemoteState:

@@ -11,6 +11,7 @@ from opsctl.deploy.failures import UnapprovedError
 from opsctl.deploy.planning import compare
 from opsctl.deploy.planning.plan import Consent, Plan, Reason
 from opsctl.errors import ExitCode
+from opsctl.stacks.model import FromOutput, StackTemplate
 
 from .bench import Bench
 from .fakes import BODY, Operation, change, template
@@ -99,6 +100,33 @@ def test_a_file_s_plan_is_compared_under_the_lock_as_well() -> None:
     assert work.execute(plan, world.events.append, consent).changed
 
 
+def test_what_waits_for_a_replaced_output_is_the_same_under_the_lock() -> None:
+    topic = "Resources:\n  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: %s}}\n"
+    topic += "Outputs:\n  TopicArn: {Value: !Ref Topic}\n"
+
+    def stacks(name: str, on: str) -> tuple[StackTemplate, ...]:
+        bodies = {"platform": topic % name, "app": (ROLE % "sns:Publish").replace("'*'}", on + "}")}
+        made = (replace(item, body=bodies.get(item.stack, item.body)) for item in STACKS)
+        told = FromOutput("platform", "TopicArn")
+        return tuple(
+            replace(item, parameters={**item.parameters, "TopicArn": told}) if item.stack == "app" else item
+            for item in made
+        )
+
+    world = World(on="aws", stacks=stacks("one", "'arn:one'"))
+    world.aws.cloudformation.results["dev-platform"]["TopicArn"] = "arn:two"
+    world.deploy()
+    world.stacks = stacks("two", "!Ref TopicArn")
+    work = world.deployment()
+    plan = work.plan()
+    assert [(each.stack, each.kind, each.text) for each in plan.reasons] == [
+        ("platform", "replaced", "replaced: TopicName"),
+        ("app", "wider", "policy: Allow sns:Publish on ${TopicArn}"),
+    ]
+    consent = Consent(approved=frozenset(plan.reasons), basis={item.stack: item.basis for item in plan.stacks})
+    assert work.execute(plan, world.events.append, consent).changed
+
+
 def test_a_replacement_that_the_plan_did_not_show_is_refused_with_the_change_set_removed() -> None:
     bench = Bench()
     stack = template()
@@ -129,7 +157,7 @@ def test_a_stack_that_had_to_be_settled_is_not_updated_in_ways_that_nobody_saw()
 def test_a_deploy_without_changes_parses_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
     world = deployed()
     parsed: list[str] = []
-    monkeypatch.setattr(compare, "parse", lambda body: parsed.append(body) or {})
+    monkeypatch.setattr(compare, "parse", parsed.append)
     plan = world.deployment().plan()
     assert (plan.is_empty, parsed) == (True, [])
 

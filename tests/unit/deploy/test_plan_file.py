@@ -67,6 +67,11 @@ def test_anything_else_is_one_sentence(tmp_path: Path, text: str, why: str) -> N
     assert caught.value.code == "bad-plan-file"
 
 
+def test_a_folder_that_is_not_there_is_one_sentence_too(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no folder"):
+        kept().write(tmp_path / "none" / "plan.json")
+
+
 def test_a_value_that_somebody_changed_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     kept().write(path)
