@@ -13,7 +13,7 @@ from opsctl.deploy.planning.plan import Basis, ImagePlan, ParameterChange, Plan,
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action, action_for
 from opsctl.deploy.review.changes import Changes, describe
-from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, is_secret_key, references
+from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, printable, references, shown
 from opsctl.stacks.model import FromContext, FromOutput
 
 if TYPE_CHECKING:
@@ -107,8 +107,9 @@ def _masked(parameters: Sequence[ParameterChange], hidden: frozenset[str]) -> tu
     """Without the values of secrets."""
 
     def text(name: str, value: str | None) -> str | None:
-        secret = name in hidden or (is_secret_key(name) and not (value or "").startswith("arn:"))
-        return SECRET if secret and value not in {None, UNKNOWN} else value
+        if value in {None, UNKNOWN}:
+            return value
+        return SECRET if name in hidden else shown(value, name)
 
     return tuple(
         ParameterChange(each.name, text(each.name, each.old), text(each.name, each.new)) for each in parameters
@@ -118,12 +119,12 @@ def _masked(parameters: Sequence[ParameterChange], hidden: frozenset[str]) -> tu
 def _basis(template: StackTemplate, stack: Stack | None, resolved: Resolved) -> Basis:
     # Few templates keep a parameter secret, and a deploy without changes parses none.
     hidden = Scope.of(compare.parse(template.body), {}).hidden if "NoEcho" in template.body else frozenset()
-    parameters = {
-        name: UNKNOWN if value is None
-        else f"sha256:{hashlib.sha256(value.encode()).hexdigest()}" if name in hidden or is_secret_key(name)
-        else value
-        for name, value in resolved.values.items()
-    }  # fmt: skip
+    parameters: dict[str, str] = {}
+    for name, value in resolved.values.items():
+        if value is not None and (name in hidden or shown(value, name) != printable(value)):
+            parameters[name] = f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
+        else:
+            parameters[name] = UNKNOWN if value is None else value
     if stack is None:
         return Basis(template.digest, parameters)
     updated = stack.updated.isoformat() if stack.updated is not None else ""

@@ -10,7 +10,7 @@ from opsctl.deploy.planning.compare import ATTRIBUTES, ResourceChange
 from opsctl.deploy.review.access import AccessChange, access_changes
 from opsctl.deploy.review.differences import Difference, differences
 from opsctl.deploy.review.effects import Effect, Interruption, effect_of, interruptions, removal, worst
-from opsctl.deploy.review.values import MISSING, UNKNOWN, Scope, is_intrinsic, is_unknown, references, render, resolve
+from opsctl.deploy.review.values import MISSING, UNKNOWN, Scope, is_intrinsic, is_unknown, references, resolve, shown
 
 _REPLACEMENT: dict[Effect, Any] = {"replacement": "yes", "perhaps": "maybe"}
 
@@ -121,7 +121,7 @@ def _compared(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> _Res
         each.add(_property(name, kind, found), found.property)
     for key in ATTRIBUTES:
         if old.get(key) != new.get(key):
-            one, other = (None if item.get(key) is None else render(item[key]) for item in (old, new))
+            one, other = (None if item.get(key) is None else shown(item[key], key) for item in (old, new))
             each.add(PropertyChange(name, kind, key, one, other, "in place"), key)
     return each
 
@@ -153,8 +153,8 @@ def _propagate(resources: Sequence[_Resource]) -> None:
                 effect = effect_of(each.type, name)
                 if effect == "replacement":
                     effect = moving[cause]
-                text = render(value)
-                each.add(PropertyChange(each.name, each.type, path, text, text, effect, cause), name)
+                before, after = Difference(path, name, value, value).texts()
+                each.add(PropertyChange(each.name, each.type, path, before, after, effect, cause), name)
                 new = True
         if not new:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ _NATURAL = (
 )  # fmt: skip
 # Elements that are a name and a value only.
 _VALUES = ("Value", "ValueFrom")
+# The element's name, where a path ends in its value: that name says whether the value is secret.
+_OF_ELEMENT = re.compile(r"\[([^\]]*)\](?:\.Value(?:From)?)?$")
 # A list of more elements than this is folded to those that differ.
 _WHOLE = 4
 
@@ -32,8 +35,8 @@ class Difference:
 
     def texts(self) -> tuple[str | None, str | None]:
         """Both values as people read them; None for one that is not there."""
-        key = self.path.rpartition(".")[2]
-        key = key.rpartition("[")[2].rstrip("]") if key.endswith("]") else key
+        named = _OF_ELEMENT.search(self.path)
+        key = named[1] if named else self.path.rpartition(".")[2]
         return self._text(self.before, key), self._text(self.after, key)
 
     def _text(self, value: Any, key: str) -> str | None:

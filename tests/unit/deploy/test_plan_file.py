@@ -43,6 +43,9 @@ def test_it_is_read_as_it_was_written_by_nobody_else_and_holds_no_secret(tmp_pat
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert PlanFile.read(path) == file
     assert "hunter2" not in path.read_text()
+    address = kept(size="postgres://u:hunter3@host/d")
+    assert "hunter3" not in str(address)
+    assert address.id != kept(size="postgres://u:hunter4@host/d").id
     assert [*PlanFile.read(path).moved(kept())] == []
 
 
