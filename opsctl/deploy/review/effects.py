@@ -44,6 +44,12 @@ INTERRUPTIONS: Mapping[str, frozenset[str]] = {
 UNNOTICED = frozenset({
     "AWS::ECS::TaskDefinition", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress",
 })  # fmt: skip
+# Properties of a service whose change starts new tasks; others, such as its tags, leave those that run alone.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-parameters.html
+_ROLLS = frozenset({
+    "TaskDefinition", "NetworkConfiguration", "LoadBalancers", "ServiceRegistries", "PlatformVersion", "LaunchType",
+    "ForceNewDeployment", "CapacityProviderStrategy", "VolumeConfigurations", "ServiceConnectConfiguration",
+})  # fmt: skip
 # What serves: without it something stops.
 _SERVES = {
     _SERVICE: "its tasks stop",
@@ -94,6 +100,8 @@ def interruptions(
     """What follows from the properties that differ; `effects` by property, both resources as resolved properties."""
     most = worst([*effects.values()])
     if resource_type == _SERVICE:
+        if most != "replacement" and not _ROLLS & {name.split(".")[0] for name in effects}:
+            return
         yield Interruption(logical_id, resource_type, most == "replacement", _service(most, after))
     elif most in {"replacement", "perhaps"}:
         if resource_type not in UNNOTICED:

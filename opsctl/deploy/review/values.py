@@ -17,7 +17,7 @@ MISSING: Any = object()
 
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNKNOWN, _HIDDEN = "Opsctl::Unknown", "Opsctl::Hidden"
-_INTRINSIC = ("Ref", "Fn::", "Condition", "Opsctl::")
+_FUNCTION = ("Fn::", "Opsctl::")
 _PLACE = re.compile(r"\$\{(!?)([^}]+)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
 # Words in a key whose plain value is a secret; not so where the key names one, such as SecretArn or TokenKeyId.
@@ -67,7 +67,10 @@ def scalar(value: Any) -> str:
 
 def is_intrinsic(value: Any) -> bool:
     """Whether this is a function of CloudFormation, or what opsctl puts in a parameter's place."""
-    return isinstance(value, dict) and len(value) == 1 and str(next(iter(value))).startswith(_INTRINSIC)
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    name, inner = next(iter(value.items()))
+    return name == "Ref" or str(name).startswith(_FUNCTION) or (name == "Condition" and isinstance(inner, str))
 
 
 def is_unknown(value: Any) -> bool:
