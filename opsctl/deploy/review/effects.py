@@ -45,10 +45,11 @@ UNNOTICED = frozenset({
     "AWS::ECS::TaskDefinition", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress",
 })  # fmt: skip
 # Properties of a service whose change starts new tasks; others, such as its tags, leave those that run alone.
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-parameters.html
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
 _ROLLS = frozenset({
     "TaskDefinition", "NetworkConfiguration", "LoadBalancers", "ServiceRegistries", "PlatformVersion", "LaunchType",
     "ForceNewDeployment", "CapacityProviderStrategy", "VolumeConfigurations", "ServiceConnectConfiguration",
+    "EnableECSManagedTags", "PropagateTags", "PlacementConstraints", "PlacementStrategies",
 })  # fmt: skip
 # What serves: without it something stops.
 _SERVES = {
