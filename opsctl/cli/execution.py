@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opsctl.cli import output, render
+from opsctl.cli import output, render_plan
 from opsctl.deploy.checks.preflight import PreflightError
 from opsctl.deploy.events import Emit, silent
-from opsctl.deploy.failures import RefusedChangeError, StackFailedError
+from opsctl.deploy.failures import RefusedChangeError, StackFailedError, UnapprovedError
 from opsctl.deploy.journal import Journal
 from opsctl.deploy.planning.plan import Consent, Plan
+from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.tasks import TaskFailedError
+from opsctl.errors import UsageError
 from opsctl.operate.assembly import deployment
 from opsctl.operate.target import Target
 from opsctl.operate.tasks import UnmigratedModels, explained
@@ -26,24 +29,41 @@ Listening = Callable[..., AbstractContextManager[Emit]]
 
 
 def execute(
-    target: Target, request: Request, consent: Consent, listening: Listening, *, as_json: bool, yes: bool
+    target: Target,
+    request: Request,
+    consent: Consent,
+    listening: Listening,
+    *,
+    as_json: bool,
+    yes: bool,
+    approve: str | None = None,
+    kept: PlanFile | None = None,
 ) -> DeployResult:
-    """Plan, stop at what was not allowed, ask about a half-made database, then do it."""
+    """Plan, stop at what was not allowed, ask what needs an answer, then do it.
+
+    `approve` is the id of the one plan that is agreed to, `kept` the one of a file.
+    """
     work = deployment(target, request)
     plan = work.plan()
     refuse(plan, consent)
     for note in (*target.workspace.configuration.notes, *plan.notes):
         output.note(note)
+    if kept is not None:
+        refuse_moved(kept, work.plan_file(plan))
+        approve = approve or plan.id
+    consent = agreed(plan, consent, local=target.is_local, as_json=as_json, yes=yes, approve=approve)
+    if kept is not None:
+        consent = replace(consent, basis=kept.stacks)
     if plan.is_empty:
         return work.execute(plan, silent, consent)
-    if _recreates_data(plan, target) and not yes:
-        output.note(render.plan_text(plan))
+    if _recreates_data(plan, target) and not consent.recreate_data:
+        output.note(render_plan.plan_text(plan))
         output.confirm(
             "An empty database that a failed deploy left is deleted and made again. Go on?", yes=yes, as_json=as_json
         )
         consent = replace(consent, recreate_data=True)
     elif plan.expected is not None:
-        output.note(render.expected_text(plan.expected))
+        output.note(render_plan.expected_text(plan.expected))
     journal = Journal(target.workspace.root, target.env.name, work.run.id)
     unmigrated = UnmigratedModels()
     with listening(journal, unmigrated, as_json=as_json) as emit:
@@ -53,6 +73,66 @@ def execute(
             raise explained(error) from error
         finally:
             unmigrated.repeat(emit)
+
+
+def agreed(plan: Plan, consent: Consent, *, local: bool, as_json: bool, yes: bool, approve: str | None) -> Consent:
+    """What may be done of the plan, after asking where AWS would widen, replace or interrupt something.
+
+    Raises UnapprovedError where nobody can be asked, and for the id of another plan.
+    """
+    if approve is not None and approve != plan.id:
+        raise UnapprovedError(
+            f"The plan is {plan.id} now, not {approve}, so nothing was changed.",
+            code="other-plan",
+            detail=tuple(render_plan.plan_text(plan).splitlines()),
+            hint=f"If it is what you want: --approve {plan.id}",
+        )
+    if approve is not None:
+        return replace(consent, approved=frozenset(plan.reasons), recreate_data=True)
+    if yes or local:
+        return consent
+    asks = replace(consent, approved=frozenset()).unseen(plan.reasons)
+    if not asks:
+        return replace(consent, approved=frozenset(plan.reasons))
+    if not output.can_ask(as_json=as_json):
+        raise UnapprovedError(
+            f"Deploying {plan.environment} needs an answer, and nobody can be asked here; nothing was changed.",
+            detail=tuple(render_plan.asks_text(plan, asks).splitlines()),
+            hint=f"Look at `opsctl diff`. If it is what you want: --approve {plan.id}, or --yes for any plan.",
+        )
+    output.note(render_plan.plan_text(plan))
+    output.note(render_plan.asks_text(plan, asks))
+    output.confirm("Go on?", yes=False, as_json=as_json)
+    return replace(consent, approved=frozenset(plan.reasons))
+
+
+def approved_plan(path: Path, target: Target, stacks: Sequence[str] | None, image_tag: str | None) -> PlanFile:
+    """The plan that a file holds, for this environment. Raises UsageError for any other, and for a second selection."""
+    kept = PlanFile.read(path)
+    if kept.environment != target.env.name:
+        raise UsageError(
+            f"{path} is a plan for {kept.environment}, not for {target.env.name}, so nothing was changed.",
+            code="bad-plan-file",
+            hint=f"Deploy with --env {kept.environment}, or write another: `opsctl diff --out FILE`.",
+        )
+    if stacks or image_tag is not None:
+        raise UsageError(
+            f"{path} says which stacks and which image, so neither can be given beside it.",
+            hint="Leave them away, or leave --plan away.",
+        )
+    return kept
+
+
+def refuse_moved(kept: PlanFile, now: PlanFile) -> None:
+    """Stop where the plan of a file is not the one that would be carried out now."""
+    moved = tuple(kept.moved(now))
+    if moved:
+        raise UnapprovedError(
+            f"{kept.environment} has moved since the plan was made, so nothing was changed.",
+            code="plan-moved",
+            detail=moved,
+            hint="Look at it again: `opsctl diff --out FILE`.",
+        )
 
 
 def refuse(plan: Plan, consent: Consent) -> None:

@@ -22,6 +22,13 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what would be asked.")]
+ApproveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--approve", metavar="ID", show_default=False,
+        help="Agree to the plan with this id, as `opsctl diff` prints it, and to no other.",
+    ),
+]  # fmt: skip
 RegionOption = Annotated[
     str | None, typer.Option("--region", help="Another region than the environment's.", show_default=False)
 ]

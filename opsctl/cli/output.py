@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -95,6 +96,13 @@ def style(text: str, code: str) -> str:
     return f"\033[{code}m{text}\033[0m"
 
 
+def columns() -> int:
+    """How wide text is set: as wide as the terminal, within reason; in a pipe as on every terminal."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    return min(max(shutil.get_terminal_size().columns, WIDTH), 160)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest value, two blanks apart; the same on every terminal and in a pipe.
 
@@ -110,11 +118,16 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     return line if len(line) <= WIDTH else f"{'  '.join(cells[:-1]).rstrip()}\n    {row[-1]}"
 
 
+def can_ask(*, as_json: bool) -> bool:
+    """Whether somebody sits there who sees a question and can answer it."""
+    return not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def confirm(question: str, *, yes: bool, as_json: bool, flag: str = "--yes") -> None:
     """Ask, unless `--yes` was given. In a pipe or under --json nobody can answer: that is an error naming the flag."""
     if yes:
         return
-    if as_json or not sys.stdin.isatty() or not sys.stderr.isatty():
+    if not can_ask(as_json=as_json):
         raise OpsctlError(
             f"{question} Nobody can be asked here.",
             code="confirmation-needed",

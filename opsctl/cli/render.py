@@ -1,4 +1,4 @@
-"""Plans and states as text for people."""
+"""States and results as text for people."""
 
 from __future__ import annotations
 
@@ -7,75 +7,10 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
-from opsctl.deploy.planning.compare import ResourceChange
-from opsctl.deploy.planning.plan import Plan, StackPlan
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
-    from opsctl.deploy.planning.forecast import Forecast
     from opsctl.local.target import LocalStatus
-
-_SIGNS = {"add": "+", "modify": "~", "remove": "-"}
-
-
-def plan_text(plan: Plan, *, resources: bool = True) -> str:
-    """A plan: a line per stack, below it what changes, and what would be lost last."""
-    lines = [f"Plan for {plan.environment}:"]
-    for stack in plan.stacks:
-        lines.append(f"  {stack.stack:<10} {_headline(stack)}")
-        if resources and stack.is_change:
-            lines += _details(stack)
-    if plan.image is not None:
-        how = "to be built" if plan.image.build else (plan.image.digest or "")[:19] + "…"
-        lines.append(f"  image      {plan.image.repository}:{plan.image.tag} ({how})")
-    if plan.secrets:
-        lines.append("  secrets    made, or put together again, before a task reads them")
-    if plan.migrate:
-        lines.append("  migrate    before the service changes")
-    if plan.record:
-        lines.append("  record     the last deploy ended before it wrote its release record")
-    if plan.signature:
-        lines.append("  signature  made after the last deploy, to be kept as long as its image")
-    if plan.is_empty:
-        lines.append("Nothing to do.")
-    if plan.expected is not None:
-        lines.append(expected_text(plan.expected))
-    lines += [f"! {text}" for text in (*plan.notes, *plan.problems)]
-    for risk in plan.risks:
-        lines.append(f"! {risk.text()}. It is refused without --allow-replace {risk.logical_id}.")
-    return "\n".join(lines)
-
-
-def expected_text(forecast: Forecast) -> str:
-    """What a first deploy takes, and the three waits of it that are longest."""
-    longest = sorted(forecast.path, key=lambda leg: -leg.seconds)[:3]
-    what = ", ".join(f"{leg.name} {leg.seconds / 60:.1f}" for leg in longest)
-    return f"Takes about {max(1, round(forecast.minutes))} minutes on AWS, most of it: {what}."
-
-
-def _headline(stack: StackPlan) -> str:
-    if not stack.is_change:
-        return stack.action
-    added = sum(change.action == "add" for change in stack.changes)
-    count = f", {added} resources" if stack.action == "create" else ""
-    waits = f"; waits for {', '.join(stack.waits_for)}" if stack.waits_for else ""
-    return f"{stack.action} ({stack.reason}{count}{waits})"
-
-
-def _details(stack: StackPlan) -> list[str]:
-    lines = []
-    if stack.action != "create":
-        lines += [f"      {_change(change)}" for change in stack.changes]
-    for parameter in stack.parameters:
-        new = "removed" if parameter.new is None else parameter.new
-        lines.append(f"      parameter {parameter.name}: {parameter.old or '(none)'} → {new}")
-    return lines
-
-
-def _change(change: ResourceChange) -> str:
-    note = {"yes": " REPLACED", "maybe": " perhaps replaced", "no": ""}[change.replacement]
-    causes = f" ({', '.join(change.causes[:4])})" if change.causes else ""
-    return f"{_SIGNS[change.action]} {change.logical_id} {change.type}{note}{causes}"
 
 
 def outputs_text(outputs: dict[str, dict[str, str]]) -> str:

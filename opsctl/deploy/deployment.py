@@ -27,10 +27,12 @@ from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning import planner
 from opsctl.deploy.planning.durations import Stopwatch
 from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
+from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.release import Release, Releases
+from opsctl.deploy.stackrun import guard
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
@@ -114,11 +116,24 @@ class Deployment:
         with Lock(self._aws.s3, bucket, self._env, self.run, clock=self._clock) as lock:
             self._lock = lock
             self._situation.read_again()
+            self._refuse_moved(selected)
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
         return self._result(number)
+
+    def plan_file(self, plan: Plan) -> PlanFile:
+        """What somebody approves, to be kept in a file."""
+        return PlanFile.of(plan, self._situation.account(), self._env.region, self._situation.request)
+
+    def _refuse_moved(self, selected: Sequence[StackTemplate]) -> None:
+        """Stop, under the lock, where what was approved is not what would be done now: another deploy came between."""
+        if self._consent.approved is None and self._consent.basis is None:
+            return
+        now = planner.plan_stacks(selected, self._situation.state, self._situation.context)
+        if (error := guard.moved(self._env.name, now, self._consent)) is not None:
+            raise error
 
     def _artifact_bucket(self) -> str:
         bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opsctl.errors import OpsctlError
+from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import StackEvent
@@ -28,6 +28,13 @@ class RefusedChangeError(OpsctlError):
     """Doing it would replace or delete what holds data, and nobody allowed that."""
 
     code = "replacement-refused"
+
+
+class UnapprovedError(OpsctlError):
+    """Something of it has to be agreed to first, or is another than what was agreed to."""
+
+    code = "approval-needed"
+    exit_code = ExitCode.DIFFERS
 
 
 def stack_failure(template: StackTemplate, followed: Followed, what: str) -> StackFailedError:

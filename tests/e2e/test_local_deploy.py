@@ -84,13 +84,17 @@ def test_a_dry_run_and_a_diff_create_nothing(project: Project) -> None:
     try:
         project.target.reset_calls()
         dry = project.opsctl("deploy", "--env", "local", "--dry-run", "--json")
-        diff = project.opsctl("diff", "--env", "local", "--json")
+        plan = project.root / "plan.json"
+        diff = project.opsctl("diff", "--env", "local", "--json", "--out", str(plan))
         assert (dry.code, diff.code) == (0, 3)
         planned = {item["stack"]: item["action"] for item in diff.json["stacks"]}
         assert planned == {**dict.fromkeys(STACKS, "unchanged"), "jobs": "update", "app": "update"}
-        assert project.target.calls()["client"]["writes"] == 0
     finally:
         changed.write_text(text)
+    # What was planned is not what is configured any more.
+    moved = project.opsctl("deploy", "--env", "local", "--plan", str(plan))
+    assert (moved.code, "app: its template was" in moved.err) == (3, True)
+    assert project.target.calls()["client"]["writes"] == 0
 
 
 @pytest.mark.parametrize("victim", ["emulator", "postgres", "service"])

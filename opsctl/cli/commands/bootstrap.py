@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
+from opsctl.cli.options import ApproveOption, ConfigOption, EnvOption, JsonOption, RegionOption, YesOption
 
 
 def register(app: typer.Typer) -> None:
@@ -13,7 +13,12 @@ def register(app: typer.Typer) -> None:
 
 
 def bootstrap(
-    env: EnvOption = None, region: RegionOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    env: EnvOption = None,
+    region: RegionOption = None,
+    approve: ApproveOption = None,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Create or update the stack that account and region share: the artifact bucket.
 
@@ -27,6 +32,7 @@ def bootstrap(
     from opsctl.deploy.planning.situation import Request
 
     target = open_workspace(config).target(env, region)
-    result = execute(target, Request(("bootstrap",)), Consent(), listening, as_json=as_json, yes=False)
+    request = Request(("bootstrap",))
+    result = execute(target, request, Consent(), listening, as_json=as_json, yes=yes, approve=approve)
     bucket = result.outputs["bootstrap"]["ArtifactBucketName"]
     output.result(result.to_dict(), f"Artifact bucket: {bucket}", as_json=as_json)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from opsctl.cli.options import (
+    ApproveOption,
     ConfigOption,
     EnvOption,
     JsonOption,
@@ -54,6 +56,14 @@ def deploy(
             help="Local environments: processes or containers (docker or podman); kept from the first start on.",
         ),
     ] = None,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan", metavar="FILE", show_default=False,
+            help="Do what `opsctl diff --out FILE` kept, and nothing if anything has moved since.",
+        ),
+    ] = None,
+    approve: ApproveOption = None,
     locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
@@ -64,10 +74,10 @@ def deploy(
 
     It can be interrupted at any moment; the next deploy finishes the work. A stack that is up to date costs no write.
     """
-    from opsctl.cli import output, render
+    from opsctl.cli import output, render, render_plan
     from opsctl.cli.checkout import database_notes, makes_image, untracked_notes
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.execution import execute
+    from opsctl.cli.execution import approved_plan, execute
     from opsctl.cli.progress import listening
     from opsctl.deploy.planning.plan import Consent
     from opsctl.deploy.planning.situation import Request
@@ -76,6 +86,9 @@ def deploy(
 
     target = open_workspace(config, locked=locked).target(env, region, runtime)
     consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
+    kept = approved_plan(plan_file, target, stacks, image_tag) if plan_file is not None else None
+    if kept is not None:
+        stacks, image_tag = list(kept.only), kept.image_tag
     request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout)
     made_here = not stacks and makes_image(target, image_tag)
     notes = untracked_notes(target.project) if made_here else []
@@ -83,11 +96,11 @@ def deploy(
         plan = deployment(target, request).plan()
         output.notes(notes)
         output.notes(database_notes(target.project) if made_here else [])
-        output.result(plan.to_dict(), render.plan_text(plan), as_json=as_json)
+        output.result(plan.to_dict(), render_plan.plan_text(plan), as_json=as_json)
         return
     changed = True
     try:
-        result = execute(target, request, consent, listening, as_json=as_json, yes=yes)
+        result = execute(target, request, consent, listening, as_json=as_json, yes=yes, approve=approve, kept=kept)
         changed = result.changed
     finally:  # last, since what stayed behind may be why it failed
         output.notes(notes)

@@ -17,7 +17,7 @@ import yaml
 ChangeAction = Literal["add", "modify", "remove"]
 Replacement = Literal["no", "maybe", "yes"]
 # Attributes beside Properties that CloudFormation acts upon.
-_ATTRIBUTES = (
+ATTRIBUTES = (
     "Type",
     "Condition",
     "DependsOn",
@@ -92,7 +92,7 @@ def _change(name: str, old: dict[str, Any] | None, new: dict[str, Any]) -> Resou
     if old.get("Type") != new["Type"]:
         return ResourceChange(name, new["Type"], "modify", "yes", ("Type",))
     properties = differing(old.get("Properties", {}), new.get("Properties", {}))
-    attributes = [key for key in _ATTRIBUTES if old.get(key) != new.get(key)]
+    attributes = [key for key in ATTRIBUTES if old.get(key) != new.get(key)]
     if not properties and not attributes:
         return None
     replacing = [path for path in properties if replacement_of(new["Type"], path) == "yes"]

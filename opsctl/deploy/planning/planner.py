@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.planning import compare
 from opsctl.deploy.planning.compare import ResourceChange
-from opsctl.deploy.planning.plan import ImagePlan, ParameterChange, Plan, Risk, StackPlan
+from opsctl.deploy.planning.plan import Basis, ImagePlan, ParameterChange, Plan, Risk, StackPlan
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action, action_for
+from opsctl.deploy.review.changes import Changes, describe
+from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, printable, references, shown
 from opsctl.stacks.model import FromContext, FromOutput
 
 if TYPE_CHECKING:
@@ -53,34 +56,33 @@ def plan_stack(template: StackTemplate, state: RemoteState, context: Context) ->
     """What one stack needs, as things are now."""
     stack = state.stacks.get(template.stack)
     resolved = resolve(template, state, context)
-    if stack is None:
-        new = _new_resources(template)
-        return StackPlan(
-            template.stack, template.physical_name, "", Action.CREATE, "it does not exist", new,
-            waits_for=resolved.waits_for,
-        )  # fmt: skip
-    action = action_for(stack.status)
-    if action is Action.UPDATE:
-        return _plan_update(template, stack, state, resolved)
-    changes = _new_resources(template) if action in {Action.CREATE, Action.RECREATE} else ()
-    return StackPlan(
-        template.stack, template.physical_name, stack.status, action, _why(stack, action), changes,
-        waits_for=resolved.waits_for,
-    )  # fmt: skip
+    action = action_for(stack.status) if stack is not None else Action.CREATE
+    if stack is not None and action is Action.UPDATE:
+        planned = _plan_update(template, stack, state, resolved)
+    else:
+        changes = _new_resources(template) if action in {Action.CREATE, Action.RECREATE} else ()
+        status, why = (stack.status, _why(stack, action)) if stack is not None else ("", "it does not exist")
+        planned = StackPlan(
+            template.stack, template.physical_name, status, action, why, changes, waits_for=resolved.waits_for
+        )
+    return replace(planned, basis=_basis(template, stack, resolved))
 
 
 def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, resolved: Resolved) -> StackPlan:
     body = state.bodies.get(template.stack, "")
-    changes: tuple[ResourceChange, ...] = ()
+    changes = Changes()
     reasons: list[str] = []
-    if body != template.body:
-        old, new = compare.parse(body), compare.parse(template.body)
-        if old != new:
-            changes = compare.resource_changes(old, new)
-            reasons.append("its template differs")
     parameters = parameter_changes(stack.parameters, resolved.values)
-    if parameters:
-        reasons.append("parameters differ")
+    if body != template.body or parameters:
+        old = compare.parse(body)
+        new = old if body == template.body else compare.parse(template.body)
+        if old != new:
+            reasons.append("its template differs")
+        if parameters:
+            reasons.append("parameters differ")
+        if reasons:
+            changes = describe(old, new, stack.parameters, resolved.values)
+            parameters = _masked(parameters, Scope.of(old, {}).hidden | Scope.of(new, {}).hidden)
     if dict(stack.tags) != template.tags:
         reasons.append("tags differ")
     if template.termination_protection and not stack.termination_protection:
@@ -91,11 +93,42 @@ def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, reso
         stack.status,
         Action.UPDATE if reasons else Action.UNCHANGED,
         ", ".join(reasons),
-        changes,
+        changes.resources,
         parameters,
         resolved.waits_for,
-        risks_of(template, changes),
+        risks_of(template, changes.resources),
+        changes.properties,
+        changes.access,
+        changes.interruptions,
     )
+
+
+def _masked(parameters: Sequence[ParameterChange], hidden: frozenset[str]) -> tuple[ParameterChange, ...]:
+    """Without the values of secrets."""
+
+    def text(name: str, value: str | None) -> str | None:
+        if value in {None, UNKNOWN}:
+            return value
+        return SECRET if name in hidden else shown(value, name)
+
+    return tuple(
+        ParameterChange(each.name, text(each.name, each.old), text(each.name, each.new)) for each in parameters
+    )
+
+
+def _basis(template: StackTemplate, stack: Stack | None, resolved: Resolved) -> Basis:
+    # Few templates keep a parameter secret, and a deploy without changes parses none.
+    hidden = Scope.of(compare.parse(template.body), {}).hidden if "NoEcho" in template.body else frozenset()
+    parameters: dict[str, str] = {}
+    for name, value in resolved.values.items():
+        if value is not None and (name in hidden or shown(value, name) != printable(value)):
+            parameters[name] = f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
+        else:
+            parameters[name] = UNKNOWN if value is None else value
+    if stack is None:
+        return Basis(template.digest, parameters)
+    updated = stack.updated.isoformat() if stack.updated is not None else ""
+    return Basis(template.digest, parameters, stack.status, updated)
 
 
 def parameter_changes(old: Mapping[str, str], new: Mapping[str, str | None]) -> tuple[ParameterChange, ...]:
@@ -146,8 +179,30 @@ def plan(
     secrets: bool = False,
 ) -> Plan:
     """The whole plan for `templates`, in their order."""
-    stacks = tuple(plan_stack(template, state, context) for template in templates)
+    stacks = plan_stacks(templates, state, context)
     return Plan(environment, stacks, image, migrate=needs_migration(templates, state, context), secrets=secrets)
+
+
+def plan_stacks(templates: Sequence[StackTemplate], state: RemoteState, context: Context) -> tuple[StackPlan, ...]:
+    """What each stack needs, where an output that an earlier one replaces is not known yet to a later one."""
+    stacks: list[StackPlan] = []
+    for template in templates:
+        planned = plan_stack(template, state, context)
+        stacks.append(planned)
+        state = _without_moving(template, planned, state)
+    return tuple(stacks)
+
+
+def _without_moving(template: StackTemplate, planned: StackPlan, state: RemoteState) -> RemoteState:
+    """The state without the outputs that this plan's replacements will change: nobody knows yet what they will be."""
+    replaced = {change.logical_id for change in planned.changes if change.replacement != "no"}
+    stack = state.stacks.get(template.stack)
+    if stack is None or not replaced:
+        return state
+    outputs = compare.parse(template.body).get("Outputs", {})
+    moving = {name for name, item in outputs.items() if replaced & {*references(item.get("Value"))}}
+    kept = {name: value for name, value in stack.outputs.items() if name not in moving}
+    return RemoteState({**state.stacks, template.stack: replace(stack, outputs=kept)}, state.bodies)
 
 
 def order(

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opsctl.aws.cloudformation import Change, ChangeSet, Stack
+from opsctl.aws.cloudformation import ChangeSet, Stack
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.checks import replicas
 from opsctl.deploy.events import Emit, Note
-from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_failure
-from opsctl.deploy.planning import compare, planner
+from opsctl.deploy.failures import StackFailedError, stack_failure
+from opsctl.deploy.planning import planner
 from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import SETTLED, Action, action_for
+from opsctl.deploy.stackrun import guard
 from opsctl.deploy.stackrun.removal import DATABASE, LOAD_BALANCER, StackRemover, by_type
 from opsctl.deploy.stackrun.settling import Settler
 from opsctl.deploy.stackrun.stream import Followed, Follower, Patience
@@ -93,6 +94,9 @@ class StackRunner:
                 assert stack is not None
                 return Deployed(stack, changed)
             if plan.action in {Action.CREATE, Action.UPDATE}:
+                # What a stack that had to be settled first would change could not be told before.
+                if changed and (error := guard.unseen(plan, self._consent)) is not None:
+                    raise error
                 try:
                     return self._apply(template, now, context, plan.action, changed)
                 except AwsError as error:
@@ -154,7 +158,7 @@ class StackRunner:
                 detail=failures,
                 hint="Nothing of this stack was changed.",
             )
-        self._refuse_loss(template, change_set, arn)
+        self._refuse(template, change_set, arn)
         for change in change_set.changes:
             if change.action == "Import":
                 self._emit(Note(f"{template.stack}: {change.type} {change.logical_id} was there; it is taken over."))
@@ -232,26 +236,13 @@ class StackRunner:
                 return None
             raise
 
-    def _refuse_loss(self, template: StackTemplate, change_set: ChangeSet, arn: str) -> None:
-        """Compare what CloudFormation says it will replace with what was allowed."""
-        worse = []
-        for change in change_set.changes:
-            if not planner.holds_data(template, change.logical_id, change.type):
-                continue
-            if change.logical_id in self._consent.allow_replace:
-                continue
-            if change.action == "Remove" or change.replacement == "True" or _may_replace(change):
-                what = "deleted" if change.action == "Remove" else "replaced"
-                cause = f" because {', '.join(change.causes)} changes" if change.causes else ""
-                worse.append((change.logical_id, f"{change.type} {change.logical_id} would be {what}{cause}."))
-        if worse:
-            self._write.delete_change_set(arn)
-            allow = " ".join(f"--allow-replace {name}" for name, _ in worse)
-            raise RefusedChangeError(
-                f"The change to {template.stack} would lose data; nothing of this stack was changed.",
-                detail=tuple(text for _, text in worse),
-                hint=f"If that is what you want: {allow}",
-            )
+    def _refuse(self, template: StackTemplate, change_set: ChangeSet, arn: str) -> None:
+        """Compare what CloudFormation says it will replace with what was allowed, and with what was approved."""
+        for refusal in (guard.loss, guard.unplanned):
+            error = refusal(template, change_set.changes, self._consent)
+            if error is not None:
+                self._write.delete_change_set(arn)
+                raise error
 
     def _with_protection(self, template: StackTemplate, stack: Stack) -> Stack:
         if template.termination_protection and not stack.termination_protection:
@@ -275,9 +266,3 @@ def _is_overtaken(error: AwsError) -> bool:
     return error.aws_code in _OVERTAKEN or (
         error.aws_code == "ValidationError" and any(text in error.message for text in _OVERTAKEN_TEXTS)
     )
-
-
-def _may_replace(change: Change) -> bool:
-    """Whether a Conditional replacement can really come about: not when its causes are known to change in place."""
-    known = change.causes and all(compare.replacement_of(change.type, cause) == "no" for cause in change.causes)
-    return change.replacement == "Conditional" and not known

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opsctl.cli.execution import refuse
-from opsctl.cli.render import plan_text
+from opsctl.cli.render_plan import plan_text
 from opsctl.deploy.checks.preflight import PreflightError
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
 from opsctl.deploy.planning.forecast import Forecast, Leg

@@ -21,6 +21,7 @@ class Mutant:
 
 STACKRUN, SETTLING, REMOVAL = "deploy/stackrun/runner.py", "deploy/stackrun/settling.py", "deploy/stackrun/removal.py"
 DEPLOYMENT, LOCK, STREAM = "deploy/deployment.py", "deploy/lock.py", "deploy/stackrun/stream.py"
+GUARD = "deploy/stackrun/guard.py"
 SITUATION = "deploy/planning/situation.py"
 TASKS, DESTROY, GRAPH, PLANNER = "deploy/tasks.py", "deploy/destroy.py", "deploy/graph.py", "deploy/planning/planner.py"
 
@@ -46,16 +47,29 @@ MUTANTS = (
     ),
     Mutant(
         STACKRUN,
-        "        self._refuse_loss(template, change_set, arn)\n",
+        "        self._refuse(template, change_set, arn)\n",
         "",
         "what CloudFormation would replace is not compared with what was allowed",
     ),
     Mutant(
-        STACKRUN,
-        "if change.logical_id in self._consent.allow_replace:",
+        GUARD,
+        "if change.logical_id in consent.allow_replace:",
         "if True:",
         "losing data needs no consent",
     ),
+    Mutant(
+        GUARD,
+        'change.replacement == "True" and change.type',
+        'change.replacement == "" and change.type',
+        "what CloudFormation replaces beyond the approved plan is done",
+    ),
+    Mutant(
+        STACKRUN,
+        "if changed and (error := guard.unseen(plan, self._consent)) is not None:",
+        "if False:",
+        "a stack that was settled is updated in ways nobody was shown",
+    ),
+    Mutant(DEPLOYMENT, "            self._refuse_moved(selected)\n", "", "what came between is not looked for"),
     Mutant(STACKRUN, "followed.stack.status not in SETTLED", "False", "a failed operation counts as done"),
     Mutant(STACKRUN, "if not _is_overtaken(error):", "if True:", "the slower of two first deploys fails"),
     Mutant(
@@ -344,5 +358,10 @@ MUTANTS = (
         "                if True:\n                    for name",
         "after a failure further steps start",
     ),
-    Mutant(PLANNER, "    if body != template.body:\n", "    if False:\n", "a changed template is not deployed"),
+    Mutant(
+        PLANNER,
+        "    if body != template.body or parameters:\n",
+        "    if False:\n",
+        "a changed template is not deployed",
+    ),
 )

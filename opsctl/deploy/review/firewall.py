@@ -1,0 +1,129 @@
+"""Rules of security groups by what they let pass, wherever in a template they are written.
+
+A group without SecurityGroupEgress lets everything out.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from opsctl.deploy.review.values import render
+
+_GROUP = "AWS::EC2::SecurityGroup"
+_ALONE: dict[str, Literal["ingress", "egress"]] = {
+    "AWS::EC2::SecurityGroupIngress": "ingress",
+    "AWS::EC2::SecurityGroupEgress": "egress",
+}
+_PEERS = (
+    "CidrIp", "CidrIpv6", "SourceSecurityGroupId", "SourceSecurityGroupName", "SourcePrefixListId",
+    "DestinationSecurityGroupId", "DestinationPrefixListId",
+)  # fmt: skip
+_NUMBERS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What passes between a group and `peer` (addresses, a group or a prefix list). None: every port."""
+
+    group: str
+    direction: Literal["ingress", "egress"]
+    protocol: str
+    first: int | None
+    last: int | None
+    peer: str
+
+    @property
+    def ports(self) -> str:
+        """Protocol and ports in words."""
+        if self.protocol == "-1":
+            return "everything"
+        if self.first is None:
+            return f"{self.protocol} every port"
+        return (
+            f"{self.protocol} {self.first}" if self.first == self.last else f"{self.protocol} {self.first}-{self.last}"
+        )
+
+    def covers(self, other: Rule) -> bool:
+        """Whether all that the other lets pass, this one does."""
+        if (self.group, self.direction) != (other.group, other.direction):
+            return False
+        if self.protocol not in {"-1", other.protocol} or not _holds(self.peer, other.peer):
+            return False
+        if self.protocol == "-1" or self.first is None:
+            return True
+        inside = other.first is not None and other.last is not None and self.last is not None
+        return inside and self.first <= other.first and other.last <= self.last  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """A rule that no other covers any more, or did before. `logical_id` is the resource in which it is written."""
+
+    logical_id: str
+    type: str
+    direction: Literal["wider", "narrower"]
+    rule: Rule
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[RuleChange]:
+    """What passes only after the change, then what passed only before. Both are resources by logical id."""
+    old, new = [*_rules(before)], [*_rules(after)]
+    for name, kind, rule in new:
+        if not any(other.covers(rule) for _, _, other in old):
+            yield RuleChange(name, kind, "wider", rule)
+    for name, kind, rule in old:
+        if not any(other.covers(rule) for _, _, other in new):
+            yield RuleChange(name, kind, "narrower", rule)
+
+
+def _rules(resources: Mapping[str, Any]) -> Iterator[tuple[str, str, Rule]]:
+    for name, resource in resources.items():
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        if kind in _ALONE:
+            yield (
+                name,
+                kind,
+                _rule(_ref(properties.get("GroupId") or properties.get("GroupName")), _ALONE[kind], properties),
+            )
+        elif kind == _GROUP:
+            for key, direction in (("SecurityGroupIngress", "ingress"), ("SecurityGroupEgress", "egress")):
+                found = properties.get(key)
+                if found is None and direction == "egress":
+                    found = [{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}]
+                for item in found if isinstance(found, list) else []:
+                    yield name, kind, _rule(name, direction, item)  # type: ignore[arg-type]
+
+
+def _ref(group: Any) -> str:
+    """A group's logical id, where the template has it."""
+    return render(group).removeprefix("${").removesuffix("}").removesuffix(".GroupId")
+
+
+def _rule(group: str, direction: Literal["ingress", "egress"], item: Mapping[str, Any]) -> Rule:
+    protocol = render(item.get("IpProtocol", "-1")).lower()
+    protocol = _NUMBERS.get(protocol, protocol)
+    first, last = (_port(item.get(key)) for key in ("FromPort", "ToPort"))
+    if protocol == "-1" or first in {None, -1} or last is None:
+        first = last = None
+    peer = next((render(item[key]) for key in _PEERS if key in item), "")
+    return Rule(group, direction, protocol, first, last, peer)
+
+
+def _port(value: Any) -> int | None:
+    text = render(value)
+    return int(text) if text.lstrip("-").isdigit() else None
+
+
+def _holds(outer: str, inner: str) -> bool:
+    """Whether the addresses, or the group, of the one are those of the other or more."""
+    if outer == inner:
+        return True
+    try:
+        one, other = ipaddress.ip_network(outer, strict=False), ipaddress.ip_network(inner, strict=False)
+    except ValueError:
+        return False
+    return one.version == other.version and other.subnet_of(one)  # type: ignore[arg-type]
