@@ -137,6 +137,12 @@ class Rds(Section):
         le=65536,
         description="GiB up to which storage grows, at least 10 % above allocated_storage; a replica's does not grow.",
     )
+    temp_file_limit: int | None = Field(
+        None,
+        ge=0,
+        le=2047,
+        description="GiB of temporary files a session may have, 0: no limit; default: a quarter of allocated_storage.",
+    )
     port: int = Field(5433, ge=1150, le=65535, description="Not 5432, the port that scanners try first.")
     multi_az: bool = False
     database: str = Field("salaries", pattern=r"^[a-z][a-z0-9_]{0,62}$")
@@ -160,6 +166,12 @@ class Rds(Section):
     def major_version(self) -> str:
         """`18` of `18.1`."""
         return self.engine_version.partition(".")[0]
+
+    @property
+    def temp_file_kilobytes(self) -> int | None:
+        """How much one session may have in temporary files; None where there is no limit. PostgreSQL's own is 2 TiB."""
+        limit = self.allocated_storage // 4 if self.temp_file_limit is None else self.temp_file_limit
+        return min(limit, 2047) * 1024 * 1024 or None
 
     @property
     def pins_minor_version(self) -> bool:

@@ -102,7 +102,8 @@ class Catalog:
     """Everything the planner looks at. `settings` maps role -> setting -> value as stored, for this database alone.
 
     `settings_everywhere` is what holds in every database, which a role may set for itself. `functions` are those of the
-    server that write without a table; `limits_temp_files` says whether the connected user may set such a limit.
+    server that write without a table; `limits_temp_files` says whether the connected user may set such a limit,
+    `temp_files_limited` whether the server's configuration has one for everybody.
     `extensions` holds those that the model wants. `strays` counts the owner's relations in `public`.
     `default_acl` holds the default privileges of the model's owner role, for every schema (the built-in ones where none
     are stored); it is empty while that role doesn't exist. `narrow_default_acl`: schemas with entries of their own.
@@ -128,6 +129,7 @@ class Catalog:
     neighbours: tuple[Neighbour, ...] = ()
     functions: tuple[ServerFunction, ...] = ()
     limits_temp_files: bool = False
+    temp_files_limited: bool = False
 
     def membership(self, role: str, member: str) -> Membership | None:
         """The membership of `member` in `role`, or None."""

@@ -132,7 +132,9 @@ LEFT JOIN pg_roles g ON g.oid = e.grantee
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = ANY(%s)
 GROUP BY p.oid ORDER BY 1, 2
 """
-_LIMITS_TEMP_FILES = "SELECT has_parameter_privilege('temp_file_limit', 'SET')"
+_LIMITS_TEMP_FILES = (
+    "SELECT has_parameter_privilege('temp_file_limit', 'SET'), current_setting('temp_file_limit') <> '-1'"
+)
 
 _Row = tuple[Any, ...]
 
@@ -146,6 +148,7 @@ def read_catalog(connection: Connection, model: RoleModel) -> Catalog:
     # Also what another kind of model would have made: a switch between them leaves some of it.
     every = list(model.every_name)
     names = [*every, RDS_IAM, user]
+    may_limit, limited = _rows(connection, _LIMITS_TEMP_FILES, ())[0]
     return Catalog(
         server_version=connection.server_version,
         database=database,
@@ -166,7 +169,8 @@ def read_catalog(connection: Connection, model: RoleModel) -> Catalog:
         strays=_rows(connection, _STRAYS, (PUBLIC_SCHEMA, model.owner))[0][0],
         neighbours=tuple(Neighbour(*row) for row in _rows(connection, _NEIGHBOURS, ())),
         functions=_functions(_rows(connection, _FUNCTIONS, (list(WRITING_FUNCTIONS),))),
-        limits_temp_files=_rows(connection, _LIMITS_TEMP_FILES, ())[0][0],
+        limits_temp_files=may_limit,
+        temp_files_limited=limited,
     )
 
 

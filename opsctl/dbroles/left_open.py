@@ -35,7 +35,7 @@ def _functions(catalog: Catalog) -> Iterator[str]:
 
 
 def _temporary_files(model: RoleModel, catalog: Catalog) -> Iterator[str]:
-    if model.limited_roles and not catalog.limits_temp_files:
+    if model.limited_roles and not (catalog.limits_temp_files or catalog.temp_files_limited):
         yield (
             f"Queries of {', '.join(model.limited_roles)} may write temporary files until the disk is full; "
             f"{catalog.current_user} may not set temp_file_limit, the server's configuration can."

@@ -66,18 +66,22 @@ def _login_secret(stack: StackBuilder, key: Any) -> None:
 def _parameter_group(stack: StackBuilder) -> Any:
     """TLS for everyone. It is the default since PostgreSQL 15 [UG RDS]; saying so keeps it that way.
 
+    One session's sorts can't fill the disk: temporary files lie on the data's volume, and RDS stops a database that is
+    full. The parameter is in kilobytes and takes effect without a restart. [UG RDS, PostgreSQL.ManagingTempFiles]
+
     Family is create-only [Schema], so another major version makes another group. Its name is CloudFormation's: the new
     one is there before the database changes over to it, in the same ModifyDBInstance that raises the version, and the
     old one goes afterwards. [aws-cloudformation-resource-providers-rds, Translator.modifyDbInstanceRequest]
 
     NOTE: `log_statement` stays off: rotation runs ALTER ROLE … PASSWORD, which would put the password into the log.
     """
+    limit = stack.env.rds.temp_file_kilobytes
     return stack.add(
         rds.DBParameterGroup(
             "DatabaseParameters",
             Description="TLS only",
             Family=f"postgres{stack.env.rds.major_version}",
-            Parameters={"rds.force_ssl": "1"},
+            Parameters={"rds.force_ssl": "1", **({"temp_file_limit": str(limit)} if limit else {})},
         )
     )
 

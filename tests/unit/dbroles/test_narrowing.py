@@ -91,6 +91,7 @@ def test_it_limits_temporary_files_where_it_may() -> None:
         "Queries of app_user, app_readonly may write temporary files until the disk is full; master may not set "
         "temp_file_limit, the server's configuration can.",
     )
+    assert find_left_open(MODEL, server(temp_files_limited=True)) == ()
 
 
 def test_an_owners_login_has_no_such_limit_and_loses_one_that_it_had() -> None:

@@ -20,7 +20,7 @@ def build(name: str, **settings: Any) -> Stack:
 def test_parameters_are_of_the_major_versions_family_and_ask_for_tls(version: str, family: str) -> None:
     group = build("dev", rds__engine_version=version)["DatabaseParameters"]
     assert group["Family"] == family
-    assert group["Parameters"] == {"rds.force_ssl": "1"}
+    assert group["Parameters"] == {"rds.force_ssl": "1", "temp_file_limit": str(5 * GIB)}
 
 
 def test_a_major_upgrade_is_allowed_when_that_was_asked_for() -> None:
@@ -30,6 +30,20 @@ def test_a_major_upgrade_is_allowed_when_that_was_asked_for() -> None:
 def test_a_pinned_minor_version_stays_as_rds_has_no_way_back_to_one_that_it_left() -> None:
     database = build("dev", rds__engine_version="17.6")["Database"]
     assert (database["EngineVersion"], database["AutoMinorVersionUpgrade"]) == ("17.6", False)
+
+
+GIB = 1024 * 1024  # in kilobytes, as PostgreSQL takes it
+
+
+@pytest.mark.parametrize(
+    ("storage", "wanted", "limit"),
+    [(20, None, 5 * GIB), (100, None, 25 * GIB), (65536, None, 2047 * GIB), (20, 12, 12 * GIB), (20, 0, None)],
+)
+def test_one_session_can_not_fill_the_disk_with_temporary_files(
+    storage: int, wanted: int | None, limit: int | None
+) -> None:
+    built = build("dev", rds__allocated_storage=storage, rds__temp_file_limit=wanted)
+    assert built["DatabaseParameters"]["Parameters"].get("temp_file_limit") == (str(limit) if limit else None)
 
 
 def test_another_major_version_brings_another_parameter_group_whose_name_is_free() -> None:

@@ -18,8 +18,13 @@ the table that the tests try. `login` is the application's with `owner: true`; â
 """
 _OPEN = """
 `db init` revokes what the master may revoke. PostgreSQL's own functions belong to AWS's superuser on RDS: a REVOKE is a
-mere warning there. What stays open is named by `db status`. The alarm on free storage notices it; on RDS
-`temp_file_limit` in a parameter group limits the temporary files of everybody.
+mere warning there. What stays open is named by `db status`. The alarm on free storage notices it.
+
+Sorts that do not fit into memory go to temporary files, which lie beside the data on RDS, and a full disk stops the
+database for all. So one session may have at most a quarter of `rds.allocated_storage` there (5 GiB of 20). A query
+beyond it fails with `temporary file size exceeds temp_file_limit`, and so may the index of a very large table: then
+raise `rds.temp_file_limit`, in GiB; 0 takes the limit away. A change applies at once, without a restart. The limit is
+per session, so several can still fill a disk; temporary tables do not count. PostgreSQL on this machine has none.
 
 What PostgreSQL lets every login do, and what limits it:
 

@@ -130,6 +130,13 @@ def test_each_login_may_do_what_the_table_says_under_a_master_as_on_rds(rds: Sta
 
 
 @pytest.mark.postgres
+def test_a_limit_of_temporary_files_in_the_servers_configuration_is_seen(rds: Stage) -> None:
+    """As a parameter group sets it; the database's own setting comes to the same for its sessions."""
+    rds.site.do("postgres", f"ALTER DATABASE {rds.site.database} SET temp_file_limit = '5GB'")
+    assert "temp_file_limit" not in " ".join(rds.initialize().left_open)
+
+
+@pytest.mark.postgres
 def test_a_superuser_closes_the_rest(own: Stage) -> None:
     assert wrong(own, superuser=True) == []
     assert own.initialize().changes == ()
