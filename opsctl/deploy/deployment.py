@@ -30,10 +30,12 @@ from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.release import Release, Releases
+from opsctl.deploy.rollout import observe
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner, upload_template
 from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
+from opsctl.deploy.stackrun.watch import EVERY_SECONDS, RolloutWatch
 from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
@@ -226,7 +228,7 @@ class Deployment:
         aws = self._aws.in_region(template.region)
         follower = Follower(
             aws.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach,
-            limits=answer_limits(template.body),
+            limits=answer_limits(template.body), watch=self._rollout_watch(template),
         )  # fmt: skip
         before_write = self._before_stack(template)
         remover = StackRemover(
@@ -243,6 +245,24 @@ class Deployment:
             clock=self._clock,
             upload=self._upload_template,
             before_write=before_write,
+        )
+
+    def _rollout_watch(self, template: StackTemplate) -> RolloutWatch | None:
+        """What ends a rollout that can't succeed; none for stacks without services, or with data."""
+        unwatched = template.stateful or not self._situation.request.watchdog
+        if unwatched or "AWS::ECS::Service" not in template.body:
+            return None
+        cluster = self._situation.state.outputs("platform").get("ClusterName", "")
+        names = {"Service": naming.service_name(self._env)} | {
+            f"{naming.part_id(name)}Service": naming.worker_name(self._env, name)
+            for name in self._env.application.workers
+        }
+        return RolloutWatch(
+            names,
+            lambda name: observe(self._aws, cluster=cluster, service=name, clock=self._clock),
+            self._emit,
+            self._clock,
+            every_seconds=min(EVERY_SECONDS, 5 * self._pace.seconds),
         )
 
     def _before_stack(self, template: StackTemplate) -> Callable[[], None]:

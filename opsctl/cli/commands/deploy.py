@@ -54,6 +54,13 @@ def deploy(
             help="Local environments: processes or containers (docker or podman); kept from the first start on.",
         ),
     ] = None,
+    watchdog: Annotated[
+        bool,
+        typer.Option(
+            "--watchdog/--no-watchdog",
+            help="End a rollout that can't succeed, instead of waiting until ECS or CloudFormation gives up.",
+        ),
+    ] = True,
     locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
@@ -76,7 +83,7 @@ def deploy(
 
     target = open_workspace(config, locked=locked).target(env, region, runtime)
     consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
-    request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout)
+    request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout, watchdog)
     made_here = not stacks and makes_image(target, image_tag)
     notes = untracked_notes(target.project) if made_here else []
     if dry_run:
