@@ -30,12 +30,11 @@ from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.release import Release, Releases
-from opsctl.deploy.rollout import observe
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner, upload_template
 from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
-from opsctl.deploy.stackrun.watch import EVERY_SECONDS, RolloutWatch
+from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
 from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
@@ -116,7 +115,8 @@ class Deployment:
             self._lock = lock
             self._situation.read_again()
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
-            run_steps(self._steps(selected, plan), interrupt=self._detach.set)
+            with lock.naming_who_cancelled():
+                run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
         return self._result(number)
@@ -248,22 +248,10 @@ class Deployment:
         )
 
     def _rollout_watch(self, template: StackTemplate) -> RolloutWatch | None:
-        """What ends a rollout that can't succeed; none for stacks without services, or with data."""
-        unwatched = template.stateful or not self._situation.request.watchdog
-        if unwatched or "AWS::ECS::Service" not in template.body:
+        if not self._situation.request.watchdog:
             return None
         cluster = self._situation.state.outputs("platform").get("ClusterName", "")
-        names = {"Service": naming.service_name(self._env)} | {
-            f"{naming.part_id(name)}Service": naming.worker_name(self._env, name)
-            for name in self._env.application.workers
-        }
-        return RolloutWatch(
-            names,
-            lambda name: observe(self._aws, cluster=cluster, service=name, clock=self._clock),
-            self._emit,
-            self._clock,
-            every_seconds=min(EVERY_SECONDS, 5 * self._pace.seconds),
-        )
+        return watch_of(template, self._env, self._aws, cluster, self._emit, self._clock, self._pace.seconds)
 
     def _before_stack(self, template: StackTemplate) -> Callable[[], None]:
         """What has to be true before a stack is written: nobody wants to leave, and we hold the lock."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from opsctl.aws.cloudformation import StackEvent
 from opsctl.aws.errors import AwsError, AwsRefusedError
+from opsctl.config import naming
 from opsctl.deploy.events import Emit, Note
-from opsctl.deploy.rollout import Rollout
+from opsctl.deploy.rollout import Rollout, observe
 from opsctl.deploy.watchdog import Verdict, judge
+
+if TYPE_CHECKING:
+    from opsctl.aws.session import Aws
+    from opsctl.config.models import Environment
+    from opsctl.stacks.model import StackTemplate
 
 EVERY_SECONDS = 10.0
 _KEPT = 90  # looks; a quarter of an hour of them
@@ -96,3 +103,27 @@ class RolloutWatch:
             self._emit(Note(f"The rollout is not watched, so a hopeless one takes longer to end: {error.message}"))
         if isinstance(error, AwsRefusedError):
             self._services.clear()
+
+
+def watch_of(
+    template: StackTemplate,
+    env: Environment,
+    aws: Aws,
+    cluster: str,
+    emit: Emit,
+    clock: Callable[[], float],
+    poll: float,
+) -> RolloutWatch | None:
+    """The watch of a stack whose template has services; None without. A stack with data is left to CloudFormation.
+
+    `poll` is the time between two questions to CloudFormation: one look for several of those.
+    """
+    if template.stateful or _SERVICE not in template.body:
+        return None
+    names = {"Service": naming.service_name(env)}
+    names |= {f"{naming.part_id(name)}Service": naming.worker_name(env, name) for name in env.application.workers}
+
+    def look(name: str) -> Rollout | None:
+        return observe(aws, cluster=cluster, service=name, clock=clock)
+
+    return RolloutWatch(names, look, emit, clock, every_seconds=min(EVERY_SECONDS, 5 * poll))
