@@ -29,6 +29,7 @@ from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action
+from opsctl.deploy.planning.work import Work, work_of
 from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
@@ -37,6 +38,7 @@ from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
 from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
 from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
+from opsctl.deploy.timing import Timing
 from opsctl.errors import OpsctlError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext
 
@@ -101,7 +103,8 @@ class Deployment:
         """
         if plan.is_empty:
             return self._result(None)
-        self._emit, self._consent = Emitter(emit, self._watch), consent
+        timing = Timing(emit, self._clock)
+        self._emit, self._consent = Emitter(emit, self._watch, timing), consent
         selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._situation.templates):
             preflight(self._env, self._aws.account, self._emit)
@@ -115,11 +118,19 @@ class Deployment:
             self._lock = lock
             self._situation.read_again()
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
-            with lock.naming_who_cancelled():
-                run_steps(self._steps(selected, plan), interrupt=self._detach.set)
+            steps = self._steps(selected, plan)
+            work = self._work(plan, selected, steps)
+            with lock.naming_who_cancelled(), timing.remembering(work, self._aws.s3, bucket, self._env.name):
+                run_steps(steps, interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
         return self._result(number)
+
+    def _work(self, plan: Plan, selected: Sequence[StackTemplate], steps: Sequence[Step]) -> Work:
+        """What takes time; on this machine nothing takes minutes."""
+        if self._env.target == "local":
+            return {}
+        return work_of(plan, selected, self._situation.state.bodies, {each.name: each.after for each in steps})
 
     def _artifact_bucket(self) -> str:
         bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")

@@ -6,8 +6,9 @@ its target group's check passes; a task that goes on failing is stopped and repl
 breaker, as on AWS.
 
 Where we are quicker than AWS on purpose: the first success makes a target healthy (AWS asks for
-HealthyThresholdCount of them, minutes with default settings), a starting task is asked four times a second, and
-nobody waits for an unhealthy one longer than `_LONGEST` seconds after its grace period.
+HealthyThresholdCount of them, minutes with default settings), a starting task is asked four times a second, nobody
+waits for an unhealthy one longer than `_LONGEST` seconds after its grace period, and whoever asks is told after half of
+that at most that it is unhealthy.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ class HealthMonitor:
                         "initial",
                         now + _patience(each),
                         since=now,
-                        threshold=_unhealthy_after(each),
+                        threshold=min(_LONGEST / 2, _unhealthy_after(each)),
                     )
                     self._targets[key] = target
                 if not target.probing and now >= target.next_probe:
