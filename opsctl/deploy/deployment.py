@@ -17,7 +17,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.checks.preflight import preflight
-from opsctl.deploy.diagnose import function_failure, service_failure
+from opsctl.deploy.diagnose import function_failure, service_failure, task_log
 from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
@@ -204,16 +204,20 @@ class Deployment:
             # By its logical id: the event of a failed create may not name it yet.
             worker = self._worker_of(error.cause.logical_id)
             name = naming.worker_name(self._env, worker) if worker else naming.service_name(self._env)
-            lines = service_failure(
-                self._aws.ecs,
-                self._aws.logs,
-                cluster=platform.get("ClusterName", ""),
-                service=name,
-                log_group=platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
-                container=worker or "service",
-            )
-            # The reason of CloudFormation's event names the circuit breaker alone.
-            message = " ".join([message, *lines[-1:]])
+            log_group = platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", "")
+            if error.task is not None:
+                lines = task_log(self._aws.logs, log_group=log_group, container=worker or "service", task=error.task)
+            else:
+                lines = service_failure(
+                    self._aws.ecs,
+                    self._aws.logs,
+                    cluster=platform.get("ClusterName", ""),
+                    service=name,
+                    log_group=log_group,
+                    container=worker or "service",
+                )
+                # The reason of CloudFormation's event names the circuit breaker alone.
+                message = " ".join([message, *lines[-1:]])
         elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
             lines = function_failure(
                 self._aws.logs,

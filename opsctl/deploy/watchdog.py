@@ -33,13 +33,14 @@ OUTLIVED_SECONDS = 10.0
 class Verdict:
     """`reason` is a clause without a full stop, `after` how many seconds after the rollout's begin it is said.
     `spared` is our estimate of the seconds that ending it now saves against `instead`, which would have ended it, and
-    `estimated` says how; 0 where it saves nothing.
+    `estimated` says how; 0 where it saves nothing. `task` is the id of the one that shows it best, "" without one.
     """
 
     service: str
     reason: str
     advice: str
     after: float
+    task: str
     instead: str = ""
     spared: float = 0.0
     estimated: str = ""
@@ -150,7 +151,7 @@ def _by_cause(seen: Sequence[Rollout]) -> Verdict | None:
     for cause in _CAUSES:
         tasks = [task for task in _failures(now) if _cause_of(task) is cause]
         if tasks and attempts(tasks) >= cause.attempts:
-            return _verdict(now, f"{cause.what}: {_told(tasks[-1])}", cause.advice)
+            return _verdict(now, f"{cause.what}: {_told(tasks[-1])}", cause.advice, tasks[-1])
     return None
 
 
@@ -167,7 +168,9 @@ def _by_exit_code(seen: Sequence[Rollout]) -> Verdict | None:
     codes = Counter(task.exit_code for task in crashed if task.exit_code is not None and _cause_of(task) is None)
     for code, count in codes.most_common(1):
         if count >= SAME_EXIT_CODES:
-            return _verdict(now, f"{count} tasks ended with exit code {code}", "Look at the log above, and correct it.")
+            last = next(task for task in crashed[::-1] if task.exit_code == code)
+            text = f"{count} tasks ended with exit code {code}"
+            return _verdict(now, text, "Look at the log above, and correct it.", last)
     return None
 
 
@@ -180,7 +183,7 @@ def _by_answer(seen: Sequence[Rollout]) -> Verdict | None:
         code = _wrong_answer(now.targets_of(task))
         first = next(look.at for look in seen if look is now or _wrong_answer(look.targets_of(task)))
         if code and (now.at - first).total_seconds() >= ANSWER_SECONDS:
-            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS)
+            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS, task)
     return None
 
 
@@ -191,13 +194,13 @@ def _by_lost_health(seen: Sequence[Rollout]) -> Verdict | None:
     last = {task.arn: _last_targets(seen, task) for task in lost}
     for task in lost:
         if code := _wrong_answer(last[task.arn]):
-            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS)
+            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS, task)
     refusing = [task for task in lost if any(each.reason == "Target.FailedHealthChecks" for each in last[task.arn])]
     if attempts(refusing) >= 2:
         text = "the load balancer's health check finds nobody who answers, though the grace period is over"
-        return _verdict(now, text, _REFUSES)
+        return _verdict(now, text, _REFUSES, refusing[-1])
     if attempts(lost) >= 3:
-        return _verdict(now, f"{len(lost)} tasks failed the load balancer's health check", _ANSWERS)
+        return _verdict(now, f"{len(lost)} tasks failed the load balancer's health check", _ANSWERS, lost[-1])
     return None
 
 
@@ -233,12 +236,12 @@ def attempts(tasks: Iterable[Task]) -> int:
     return count
 
 
-def _verdict(now: Rollout, reason: str, advice: str) -> Verdict:
+def _verdict(now: Rollout, reason: str, advice: str, task: Task | None = None) -> Verdict:
     """With the time that is saved: ECS's circuit breaker trips at failures of half the desired count, 3 to 200 of
     them; attempts go on as they did. Where no task fails, nothing trips it. [API DeploymentCircuitBreaker]
     """
     elapsed = (now.at - now.begun).total_seconds()
-    verdict = Verdict(now.service, reason, advice, elapsed)
+    verdict = Verdict(now.service, reason, advice, elapsed, task.id if task is not None else "")
     if not now.tasks:
         left, how = CLOUDFORMATION_SECONDS - elapsed, "it waits 3 hours for a service that starts no task"
         return replace(verdict, instead="CloudFormation's own limit", spared=max(0.0, left), estimated=how)

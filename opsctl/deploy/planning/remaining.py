@@ -109,7 +109,9 @@ class Remaining:
                 continue
             begins = max((ends[other] for other in self._after[name]), default=0.0)
             begun = self._begun.get(name)
-            if begun is None:
+            if not self._work[name].kind:  # the end of a stack, which takes no time by itself
+                ends[name] = begins
+            elif begun is None:
                 ends[name] = begins + self._drawn(draw, self._work[name])
             else:
                 ends[name] = max(begins, self._longer_than(draw, self._work[name], max(0.0, now - begun)))
@@ -118,8 +120,6 @@ class Remaining:
     def _drawn(self, draw: random.Random, item: Item) -> float:
         """One length that it might have."""
         known = self._history.of(item.kind)
-        if not item.seconds and not known:
-            return 0.0
         if not known:
             return item.seconds * math.exp(draw.gauss(0.0, item.spread))
         return draw.choice(known) * math.exp(draw.gauss(0.0, _SPREAD_OF_FEW / (1 + len(known))))

@@ -107,6 +107,7 @@ def given_up(step: str, hopeless: HopelessRolloutError, followed: Followed) -> S
     return StackFailedError(
         f"{step}: {event.logical_id} ({event.type}) failed: {verdict.reason}.",
         cause=event,
+        task=verdict.task,
         detail=(ended, saving(verdict)),
         hint=f"{verdict.advice} Then run `opsctl deploy` again; with --no-watchdog ECS decides alone.",
     )

@@ -81,6 +81,7 @@ def test_a_hopeless_update_is_cancelled_and_followed_to_its_rest() -> None:
     assert "--no-watchdog" in error.hint
     assert error.cause is not None
     assert error.cause.logical_id == "Service"
+    assert error.task == "2"
     assert [name for _, name in looks.asked] == ["dev-app"] * len(looks.asked)
     assert len(looks.asked) <= 5
 
