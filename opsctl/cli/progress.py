@@ -95,16 +95,16 @@ class _Lines:
 def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
     if as_json:
-        yield Emitter(_Sparing(_json_line), *others)
+        yield Emitter(Sparing(_json_line), *others)
     elif _draws():
         tree = Tree()
         with tree.shown():
             yield Emitter(tree, *others)
     else:
-        yield Emitter(_Sparing(_plain_line), *others)
+        yield Emitter(Sparing(_plain_line), *others)
 
 
-class _Sparing:
+class Sparing:
     """Hands on all events, but of what is left only the first and then one a minute: a log is read later."""
 
     def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
