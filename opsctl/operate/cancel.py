@@ -18,6 +18,7 @@ from opsctl.deploy.stackrun.cancelling import Canceller, Way, consequence, way_o
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.stream import Follower
 from opsctl.deploy.step import step
+from opsctl.errors import BusyError
 from opsctl.operate.assembly import lock_of, pace, this_run
 from opsctl.operate.deployed import state_of
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from opsctl.operate.target import Target
 
 _FOLLOW_BY = "opsctl status"
+_SHARED = "bootstrap"  # the account's, which other environments stand on
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def what_runs(target: Target) -> Running:
     lease = read_lease(target.aws.s3, bucket, target.env.name) if bucket else None
     if lease is not None and lease.expires <= time.time():
         lease = None
-    busy = {name: stack for name, stack in state.stacks.items() if not is_terminal(stack.status)}
+    stacks = {name: stack for name, stack in state.stacks.items() if name != _SHARED}
+    busy = {name: stack for name, stack in stacks.items() if not is_terminal(stack.status)}
     return Running(target.env.name, state, lease, busy)
 
 
@@ -87,7 +90,11 @@ def cancel(target: Target, running: Running, emit: Emit, *, timeout_minutes: int
     with ExitStack() as held:
         if running.lease is not None:
             bucket = running.state.outputs("bootstrap")["ArtifactBucketName"]
-            mark_cancelled(target.aws.s3, bucket, target.env.name, running.lease, by=run.owner)
+            if not mark_cancelled(target.aws.s3, bucket, target.env.name, running.lease, by=run.owner):
+                raise BusyError(
+                    f"What {running.lease.owner} ran has ended at this moment, so nothing was cancelled.",
+                    hint=f"See `opsctl status --env {target.env.name}`.",
+                )
         elif running.state.outputs("bootstrap").get("ArtifactBucketName"):
             held.enter_context(lock_of(target, running.state, run))
 

@@ -103,7 +103,7 @@ SLOW: dict[str, Timeline] = {
         [Life(5, 30, n, 0, "ServiceSchedulerInitiated", SCALED) for n in (60, 70, 80)] + [GOOD], desired=4, done=100
     ),
     "no place for a minute and a half": Timeline(
-        [answering(100, 130, "160 200")], says=[(10, FULL), (60, VCPUS)], done=190
+        [answering(100, 170, "200 200")], says=[(10, FULL), (60, VCPUS)], done=230
     ),
     "a role that was made a moment ago": Timeline(
         [answering(70, 100, "130 200")], says=[(5, ROLE), (35, ROLE)], done=160
@@ -157,6 +157,14 @@ def test_a_place_that_was_found_once_starts_the_two_minutes_anew() -> None:
 def test_one_healthy_task_of_the_new_release_is_hope_for_the_others() -> None:
     lives = [answering(5, 20, "40 200"), *(crash(n, n + 10, n + 12, 1) for n in (5, 30, 60, 90))]
     assert Timeline(lives, desired=4).ended() is None
+
+
+def test_a_task_that_was_told_to_stop_is_no_measure_of_how_long_a_worker_lives() -> None:
+    told = Life(1, 2, 400, 143, "SpotInterruption", SPOT)
+    lives = [told, *(crash(n, n + 5, n + 10, 1) for n in (405, 420, 435)), Life(440, 445)]
+    timeline = Timeline(lives, balanced=False, grace=0, desired=20)
+    assert judge([timeline.look(450)]) is not None
+    assert judge([timeline.look(465)]) is None  # it has outlived those that crashed
 
 
 def test_different_exit_codes_are_no_verdict() -> None:

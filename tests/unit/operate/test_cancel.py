@@ -17,6 +17,7 @@ from opsctl.config.naming import lock_key
 from opsctl.deploy.events import Event
 from opsctl.deploy.lock import read_lease
 from opsctl.deploy.stackrun.cancelling import Way, consequence, way_of
+from opsctl.errors import BusyError
 from opsctl.operate.cancel import Running, cancel, what_runs
 from opsctl.stacks.model import StackTemplate
 from tests.unit.deploy.fakes import template
@@ -158,6 +159,21 @@ def test_an_update_that_ended_at_this_moment_is_left_as_it_is() -> None:
     after = cancel(cast("Target", target), running, target.events.append, timeout_minutes=1)
     assert after == {"app": "UPDATE_COMPLETE"}
     assert target.writes == []
+
+
+def test_a_command_that_has_just_ended_is_not_cancelled_and_another_one_neither() -> None:
+    target = FakeTarget({**STATUSES, "app": "UPDATE_IN_PROGRESS"})
+    target.hold()
+    running = target.running()
+    target.aws.s3.objects.clear()
+    with pytest.raises(BusyError, match="has ended at this moment"):
+        cancel(cast("Target", target), running, target.events.append, timeout_minutes=1)
+    assert target.writes == []
+
+
+def test_the_accounts_own_stack_is_left_alone() -> None:
+    running = FakeTarget({"bootstrap": "UPDATE_IN_PROGRESS"}).running()
+    assert running.stacks == {}
 
 
 @pytest.mark.parametrize(
