@@ -209,6 +209,11 @@ class CloudFormation:
         with translated():
             self._client.delete_stack(StackName=name, ClientRequestToken=token, **extra)
 
+    def cancel_update(self, name: str, *, token: str) -> None:
+        """Roll the update that runs back; taken in UPDATE_IN_PROGRESS only. [API CancelUpdateStack]"""
+        with translated():
+            self._client.cancel_update_stack(StackName=name, ClientRequestToken=token)
+
     def continue_rollback(self, name: str, *, token: str, skip: Sequence[str] = ()) -> None:
         """Resume a rollback that failed. Resources of `skip`, which must be UPDATE_FAILED, count as rolled back."""
         extra = {"ResourcesToSkip": list(skip)} if skip else {}

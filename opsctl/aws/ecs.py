@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from opsctl.aws.errors import AwsError
@@ -14,7 +16,9 @@ _AGENT = "aws-guardduty-agent"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task. `exit_code` is None for one that never started or still runs."""
+    """A task. `exit_code` is None for one that never started or still runs; `address` is its private one; `health` is
+    what its own health check says: HEALTHY, UNHEALTHY or UNKNOWN.
+    """
 
     arn: str
     status: str
@@ -23,6 +27,11 @@ class Task:
     exit_code: int | None = None
     container_reason: str = ""
     task_definition: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    stopped: datetime | None = None
+    address: str = ""
+    health: str = ""
 
     @property
     def id(self) -> str:
@@ -36,8 +45,30 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceEvent:
+    """A line of a service's own history."""
+
+    at: datetime | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDeployment:
+    """One deployment of a service: the newest is PRIMARY, the one before it ACTIVE until its tasks are gone."""
+
+    id: str
+    status: str
+    task_definition: str
+    state: str
+    created: datetime | None = None
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """A service's counts and its deployment in force."""
+    """A service's counts and its deployments. `history` and `events` are newest first; `at` is AWS's own time of the
+    answer, None where it told none.
+    """
 
     name: str
     desired: int
@@ -47,6 +78,16 @@ class Service:
     rollout_reason: str
     task_definition: str
     events: tuple[str, ...] = ()
+    history: tuple[ServiceEvent, ...] = ()
+    deployments: tuple[ServiceDeployment, ...] = ()
+    target_groups: tuple[str, ...] = ()
+    grace_seconds: int = 0
+    at: datetime | None = None
+
+    @property
+    def primary(self) -> ServiceDeployment | None:
+        """The deployment in force."""
+        return next((each for each in self.deployments if each.status == "PRIMARY"), None)
 
 
 class Ecs:
@@ -149,6 +190,21 @@ class Ecs:
         by_end = sorted(own, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
         return [_task(item) for item in by_end[::-1]]
 
+    def service_tasks(self, cluster: str, service: str) -> list[Task]:
+        """Tasks of a service: those that are meant to run, and those that stopped within the last hour or so."""
+        arns: dict[str, None] = {}
+        with translated():
+            pages = self._client.get_paginator("list_tasks")
+            for desired in ("RUNNING", "STOPPED"):
+                for page in pages.paginate(cluster=cluster, serviceName=service, desiredStatus=desired):
+                    arns.update(dict.fromkeys(page["taskArns"]))
+        named, found = list(arns), list[Task]()
+        with translated():
+            for start in range(0, len(named), 100):
+                answer = self._client.describe_tasks(cluster=cluster, tasks=named[start : start + 100])
+                found += [_task(item) for item in answer["tasks"]]
+        return found
+
     def _described(self, cluster: str, **which: Any) -> list[dict[str, Any]]:
         """Tasks as DescribeTasks tells them, a hundred at a time, as it takes no more."""
         found: list[dict[str, Any]] = []
@@ -162,13 +218,13 @@ class Ecs:
         """A service, or None."""
         try:
             with translated():
-                found = self._client.describe_services(cluster=cluster, services=[name])["services"]
+                answer = self._client.describe_services(cluster=cluster, services=[name])
         except AwsError as error:
             if error.aws_code == "ClusterNotFoundException":
                 return None
             raise
-        active = [item for item in found if item.get("status") != "INACTIVE"]
-        return _service(active[0]) if active else None
+        active = [item for item in answer["services"] if item.get("status") != "INACTIVE"]
+        return _service(active[0], _answered_at(answer)) if active else None
 
 
 def _task(item: dict[str, Any]) -> Task:
@@ -184,10 +240,36 @@ def _task(item: dict[str, Any]) -> Task:
         exit_code=max(codes, key=abs) if codes else None,
         container_reason=next((entry["reason"] for entry in containers if entry.get("reason")), ""),
         task_definition=item.get("taskDefinitionArn", ""),
+        created=item.get("createdAt"),
+        started=item.get("startedAt"),
+        stopped=item.get("stoppedAt"),
+        address=_address(item),
+        health=item.get("healthStatus", ""),
     )
 
 
-def _service(item: dict[str, Any]) -> Service:
+def _address(item: Mapping[str, Any]) -> str:
+    """The private address of a task's network interface, which is its target's id in a target group of type ip."""
+    details = [each for kind in item.get("attachments", []) for each in kind.get("details", [])]
+    of_containers = [
+        {"name": "privateIPv4Address", "value": each.get("privateIpv4Address", "")}
+        for container in item.get("containers", [])
+        for each in container.get("networkInterfaces", [])
+    ]
+    found = (each["value"] for each in (*details, *of_containers) if each.get("name") == "privateIPv4Address")
+    return next((str(each) for each in found if each), "")
+
+
+def _answered_at(answer: Mapping[str, Any]) -> datetime | None:
+    """When AWS answered, by its own clock: what it says of tasks is compared with that, not with this machine's."""
+    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(told).astimezone(UTC) if told else None
+    except ValueError:
+        return None
+
+
+def _service(item: dict[str, Any], at: datetime | None = None) -> Service:
     deployments: list[dict[str, Any]] = item.get("deployments", [])
     primary: dict[str, Any] = next((entry for entry in deployments if entry.get("status") == "PRIMARY"), {})
     return Service(
@@ -199,4 +281,21 @@ def _service(item: dict[str, Any]) -> Service:
         rollout_reason=primary.get("rolloutStateReason", ""),
         task_definition=item.get("taskDefinition", ""),
         events=tuple(entry.get("message", "") for entry in item.get("events", [])[:5]),
+        history=tuple(ServiceEvent(each.get("createdAt"), each.get("message", "")) for each in item.get("events", [])),
+        deployments=tuple(
+            ServiceDeployment(
+                id=each.get("id", ""),
+                status=each.get("status", ""),
+                task_definition=each.get("taskDefinition", ""),
+                state=each.get("rolloutState", ""),
+                created=each.get("createdAt"),
+                failed=each.get("failedTasks", 0),
+            )
+            for each in deployments
+        ),
+        target_groups=tuple(
+            each["targetGroupArn"] for each in item.get("loadBalancers", []) if each.get("targetGroupArn")
+        ),
+        grace_seconds=item.get("healthCheckGracePeriodSeconds") or 0,
+        at=at,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ from opsctl.deploy.events import (
     ResourceChanged,
     StepFinished,
     StepStarted,
+    TimeLeft,
 )
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _BAR = 24  # characters
+_LOG_SECONDS = 60.0  # between two lines of what is left
 _DRAWN = "…━─"  # beside the marks; without them the tree's lines would get longer than the screen is wide
 _MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
 
@@ -92,13 +95,29 @@ class _Lines:
 def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
     if as_json:
-        yield Emitter(_json_line, *others)
+        yield Emitter(Sparing(_json_line), *others)
     elif _draws():
         tree = Tree()
         with tree.shown():
             yield Emitter(tree, *others)
     else:
-        yield Emitter(_plain_line, *others)
+        yield Emitter(Sparing(_plain_line), *others)
+
+
+class Sparing:
+    """Hands on all events, but of what is left only the first and then one a minute: a log is read later."""
+
+    def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._told = float("-inf")
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, TimeLeft):
+            if self._clock() - self._told < _LOG_SECONDS:
+                return
+            self._told = self._clock()
+        self._emit(event)
 
 
 def _draws() -> bool:
@@ -128,7 +147,19 @@ def plain(event: Event) -> str:
         return f"{event.step} | {event.text}"
     if isinstance(event, Progress) and event.unit == "s":  # a countdown: someone waits for it, in a log as well
         return f"{event.step}: {event.text}"
+    if isinstance(event, TimeLeft):
+        return time_left(event.seconds, event.at_most, event.earlier)
     return event.text if isinstance(event, Note) else ""
+
+
+def time_left(seconds: float, at_most: float, earlier: int) -> str:
+    """`About 4 min left; nine of ten are done within 6 (12 earlier deploys).`"""
+    if at_most < 60:
+        return "Less than a minute left."
+    likely, longest = max(1, round(seconds / 60)), math.ceil(at_most / 60)
+    known = f"{earlier} earlier deploy{'' if earlier == 1 else 's'}" if earlier else "by published experience"
+    within = f"; nine of ten are done within {longest}" if longest > likely else ""
+    return f"About {likely} min left{within} ({known})."
 
 
 class _Row:
@@ -157,6 +188,7 @@ class Tree:
         self._keeps_lines = keeps_lines
         self._rows: dict[str, _Row] = {}
         self._notes: deque[str] = deque(maxlen=3)
+        self._left: tuple[TimeLeft, float] | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -173,6 +205,8 @@ class Tree:
     def __call__(self, event: Event) -> None:
         if isinstance(event, Note):
             self._notes.append(event.text)
+        elif isinstance(event, TimeLeft):
+            self._left = (event, self._clock())
         elif isinstance(event, StepStarted):
             self._rows[event.step] = _Row(event.text, self._clock())
         elif isinstance(event, StepFinished):
@@ -210,6 +244,10 @@ class Tree:
             self._draw_row(text, name, row)
             text.rstrip()
             parts.append(text)
+        if self._left is not None and not all(row.outcome for row in list(self._rows.values())):
+            left, told = self._left
+            passed = self._clock() - told
+            parts.append(Text(time_left(left.seconds - passed, left.at_most - passed, left.earlier), no_wrap=True))
         return Group(*parts)
 
     def _draw_row(self, text: Text, name: str, row: _Row) -> None:

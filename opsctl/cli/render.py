@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from opsctl.cli import output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opsctl.deploy.deployment import DeployResult
     from opsctl.local.target import LocalStatus
+    from opsctl.operate.cancel import Running
 
 
 def outputs_text(outputs: dict[str, dict[str, str]]) -> str:
@@ -104,3 +107,29 @@ def jobs_text(found: list[dict[str, Any]]) -> str:
         for each in found
     ]  # fmt: skip
     return output.table(("JOB", "SCHEDULE", "COMMAND"), rows) if rows else "The application has no jobs."
+
+
+def cancelled_json(running: Running, after: Mapping[str, str]) -> dict[str, Any]:
+    """What ran, and what became of it. `after` has the statuses of stacks that were followed to their rest."""
+    lease = running.lease
+    return {
+        "environment": running.environment,
+        "cancelled": running.is_ended_by_cancel,
+        "lease": None if lease is None else {"owner": lease.owner, "id": lease.id, "command": lease.command},
+        "stacks": [
+            {"stack": name, "status": stack.status, "after": after.get(name, "")}
+            for name, stack in running.stacks.items()
+        ],
+    }
+
+
+def cancelled_text(running: Running, after: Mapping[str, str]) -> str:
+    """The same for people, in one sentence or two."""
+    if not running.is_ended_by_cancel:
+        if running.stacks:
+            return f"Nothing of {running.environment} can be cancelled now."
+        return f"Nothing runs on {running.environment}."
+    who = f"what {running.lease.owner} runs ({running.lease.command})" if running.lease else "it"
+    told = f"Cancelled {who}"
+    rest = ", ".join(f"{name} is {status}" for name, status in after.items())
+    return f"{told}: {rest}." if rest else f"{told}; it stops before its next change."

@@ -18,7 +18,7 @@ from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.checks.preflight import preflight
-from opsctl.deploy.diagnose import function_failure, service_failure
+from opsctl.deploy.diagnose import function_failure, service_failure, task_log
 from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
@@ -31,14 +31,17 @@ from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action
+from opsctl.deploy.planning.work import Work, work_of
 from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.stackrun import guard
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
 from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
+from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
 from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
+from opsctl.deploy.timing import Timing
 from opsctl.errors import OpsctlError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext
 
@@ -103,7 +106,8 @@ class Deployment:
         """
         if plan.is_empty:
             return self._result(None)
-        self._emit, self._consent = Emitter(emit, self._watch), consent
+        timing = Timing(emit, self._clock)
+        self._emit, self._consent = Emitter(emit, self._watch, timing), consent
         selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._situation.templates):
             preflight(self._env, self._aws.account, self._emit)
@@ -118,7 +122,13 @@ class Deployment:
             self._situation.read_again()
             self._refuse_moved(selected)
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env)
-            run_steps(self._steps(selected, plan), interrupt=self._detach.set)
+            steps = self._steps(selected, plan)
+            work = self._work(plan, selected, steps)
+            with (
+                lock.naming_who_cancelled(),
+                timing.remembering(work, self._aws.s3, bucket, naming.artifact_folder(self._env)),
+            ):
+                run_steps(steps, interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
         return self._result(number)
@@ -134,6 +144,12 @@ class Deployment:
         now = planner.plan_stacks(selected, self._situation.state, self._situation.context)
         if (error := guard.moved(self._env.name, now, self._consent)) is not None:
             raise error
+
+    def _work(self, plan: Plan, selected: Sequence[StackTemplate], steps: Sequence[Step]) -> Work:
+        """What takes time; on this machine nothing takes minutes."""
+        if self._env.target == "local":
+            return {}
+        return work_of(plan, selected, self._situation.state.bodies, {each.name: each.after for each in steps})
 
     def _artifact_bucket(self) -> str:
         bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")
@@ -207,16 +223,20 @@ class Deployment:
             # By its logical id: the event of a failed create may not name it yet.
             worker = self._worker_of(error.cause.logical_id)
             name = naming.worker_name(self._env, worker) if worker else naming.service_name(self._env)
-            lines = service_failure(
-                self._aws.ecs,
-                self._aws.logs,
-                cluster=platform.get("ClusterName", ""),
-                service=name,
-                log_group=platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
-                container=worker or "service",
-            )
-            # The reason of CloudFormation's event names the circuit breaker alone.
-            message = " ".join([message, *lines[-1:]])
+            log_group = platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", "")
+            if error.task is not None:
+                lines = task_log(self._aws.logs, log_group=log_group, container=worker or "service", task=error.task)
+            else:
+                lines = service_failure(
+                    self._aws.ecs,
+                    self._aws.logs,
+                    cluster=platform.get("ClusterName", ""),
+                    service=name,
+                    log_group=log_group,
+                    container=worker or "service",
+                )
+                # The reason of CloudFormation's event names the circuit breaker alone.
+                message = " ".join([message, *lines[-1:]])
         elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
             lines = function_failure(
                 self._aws.logs,
@@ -242,7 +262,7 @@ class Deployment:
         aws = self._aws.in_region(template.region)
         follower = Follower(
             aws.cloudformation, self._emit, self._pace, clock=self._clock, detach=self._detach,
-            limits=answer_limits(template.body),
+            limits=answer_limits(template.body), watch=self._rollout_watch(template),
         )  # fmt: skip
         before_write = self._before_stack(template)
         remover = StackRemover(
@@ -260,6 +280,12 @@ class Deployment:
             upload=lambda large: self._artifacts(large).template(large),
             before_write=before_write,
         )
+
+    def _rollout_watch(self, template: StackTemplate) -> RolloutWatch | None:
+        if not self._situation.request.watchdog:
+            return None
+        cluster = self._situation.state.outputs("platform").get("ClusterName", "")
+        return watch_of(template, self._env, self._aws, cluster, self._emit, self._clock, self._pace.seconds)
 
     def _before_stack(self, template: StackTemplate) -> Callable[[], None]:
         """What has to be true before a stack is written: nobody wants to leave, and we hold the lock."""

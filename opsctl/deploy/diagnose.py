@@ -19,6 +19,14 @@ _UNHEALTHY = re.compile(r"Task failed (ELB|container) health checks")
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 
 
+def task_log(logs: Logs, *, log_group: str, container: str, task: str) -> tuple[str, ...]:
+    """The last lines of a task's log; none of no task. Never raises, as it explains a failure."""
+    try:
+        return logs.tail(log_group, f"{container}/{container}/{task}", 15) if task else ()
+    except AwsError as error:
+        return (f"(The task's log can't be read: {error.message})",)
+
+
 def service_failure(
     ecs: Ecs, logs: Logs, *, cluster: str, service: str, log_group: str, container: str = "service"
 ) -> tuple[str, ...]:

@@ -71,6 +71,17 @@ class Progress(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TimeLeft(Event):
+    """How long the whole deploy probably goes on, and what nine of ten such deploys do not exceed, in seconds; told
+    every now and then. `earlier` is how many deploys of this environment it is learned from; 0: published experience.
+    """
+
+    seconds: float
+    at_most: float
+    earlier: int
+
+
+@dataclass(frozen=True, slots=True)
 class Note(Event):
     """Something a person should know that is no step."""
 

@@ -13,15 +13,24 @@ if TYPE_CHECKING:
 
 
 class StackFailedError(OpsctlError):
-    """CloudFormation could not do it. `cause` is the first failed resource."""
+    """CloudFormation could not do it. `cause` is the first failed resource; `task` the id of the task whose log tells
+    why, "" where none does, None where nobody knows.
+    """
 
     code = "stack-failed"
 
     def __init__(
-        self, message: str, *, hint: str = "", cause: StackEvent | None = None, detail: tuple[str, ...] = ()
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        cause: StackEvent | None = None,
+        detail: tuple[str, ...] = (),
+        task: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint, detail=detail)
         self.cause = cause
+        self.task = task
 
 
 class RefusedChangeError(OpsctlError):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -33,6 +33,12 @@ class LockLostError(OpsctlError):
     code = "lock-lost"
 
 
+class CancelledError(OpsctlError):
+    """Somebody ended this from another terminal, by `opsctl cancel`."""
+
+    code = "cancelled"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One command of a person. `id` names it in change sets, tasks, journal, lock and release record."""
@@ -44,13 +50,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds the lock. Times are seconds since the epoch."""
+    """Who holds the lock. Times are seconds since the epoch. `cancelled` is who wants it to stop, or ""."""
 
     owner: str
     id: str
     command: str
     acquired: float
     expires: float
+    cancelled: str = ""
 
     def describe(self, now: float) -> str:
         """`alice@laptop (opsctl deploy --env dev), since 12:04 UTC, renewed until 12:09 UTC`."""
@@ -88,6 +95,7 @@ class Lock:
         self._etag: str | None = None
         self._stop = threading.Event()
         self._lost = False
+        self._cancelled = ""
         self._expires = 0.0
         self._thread: threading.Thread | None = None
 
@@ -137,8 +145,39 @@ class Lock:
                 "see this opsctl's lock: use one version for a project.",
             )
 
+    def cancelled_by(self) -> str:
+        """Who cancelled this, as the lease says now; "" when nobody did, or it can't be read."""
+        with suppress(AwsError):
+            stored = self._store.get(self._bucket, self._key)
+            held = _parse(stored) if stored else None
+            if held is not None and held.id == self._lease.id:
+                self._cancelled = held.cancelled
+        return self._cancelled
+
+    @contextmanager
+    def naming_who_cancelled(self) -> Iterator[None]:
+        """A failure inside that somebody wanted is told as such, with what it looked like from here."""
+        try:
+            yield
+        except OpsctlError as error:
+            who = self.cancelled_by()
+            if not who:
+                raise
+            raise CancelledError(
+                f"{who} cancelled `{self._lease.command}` of {self._environment}.",
+                detail=() if isinstance(error, CancelledError) else (error.message,),
+                hint=f"See `opsctl status --env {self._environment}`; `opsctl deploy` goes on from there.",
+            ) from error
+
     def ensure(self) -> None:
-        """Raise LockLostError unless the lease is still ours. Called before every write."""
+        """Raise LockLostError unless the lease is still ours, CancelledError once somebody wants us to stop. Called
+        before every write.
+        """
+        if self._cancelled:
+            raise CancelledError(
+                f"{self._cancelled} cancelled this, so it stopped before its next change.",
+                hint=f"See `opsctl status --env {self._environment}`.",
+            )
         if self._lost or self._clock() > self._expires:
             raise LockLostError(
                 f"The lock of {self._environment} was lost, so the deploy stopped before its next change.",
@@ -150,13 +189,14 @@ class Lock:
         if self._lost or self._etag is None:
             return
         stored = self._store.get(self._bucket, self._key)
-        if stored is not None and stored.etag == self._etag:
+        held = _parse(stored) if stored else None
+        if held is not None and held.id == self._lease.id:  # whoever cancelled us has written it last
             self._store.delete(self._bucket, self._key)
 
     def _write(self, etag: str | None) -> str | None:
         expires = self._clock() + LEASE_SECONDS
-        lease = Lease(self._lease.owner, self._lease.id, self._lease.command, self._lease.acquired, expires)
-        written = self._store.put_if(self._bucket, self._key, json.dumps(asdict(lease)).encode(), etag=etag)
+        lease = replace(self._lease, expires=expires, cancelled=self._cancelled)
+        written = self._store.put_if(self._bucket, self._key, _body(lease), etag=etag)
         if written is not None:
             self._expires = expires
         return written
@@ -171,7 +211,7 @@ class Lock:
         held = _parse(stored) if stored else None
         if stored is None or held is None or held.id != self._lease.id:
             return None
-        self._expires = held.expires
+        self._expires, self._cancelled = held.expires, held.cancelled
         return stored.etag
 
     def _keep(self) -> None:
@@ -192,6 +232,25 @@ def break_lock(store: S3, bucket: str, env: Environment) -> Lease | None:
     if lease is not None:
         store.delete(bucket, lock_key(artifact_folder(env)))
     return lease
+
+
+def mark_cancelled(store: S3, bucket: str, env: Environment, lease: Lease, *, by: str) -> bool:
+    """Write into a lease that its holder shall stop; answers False when another, or nobody, holds it by now."""
+    key = lock_key(artifact_folder(env))
+    for _ in range(5):  # its holder renews it
+        stored = store.get(bucket, key)
+        held = _parse(stored) if stored else None
+        if stored is None or held is None or held.id != lease.id:
+            return False
+        body = _body(replace(held, cancelled=by))
+        if store.put_if(bucket, key, body, etag=stored.etag) is not None:
+            return True
+    raise BusyError(f"The lock of {env.name} changes all the time.", hint="Run the command again.")
+
+
+def _body(lease: Lease) -> bytes:
+    """What is only sometimes said is left out otherwise: an older opsctl takes no lease with names it does not know."""
+    return json.dumps({name: value for name, value in asdict(lease).items() if name != "cancelled" or value}).encode()
 
 
 def _parse(stored: StoredObject) -> Lease | None:

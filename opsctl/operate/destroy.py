@@ -32,7 +32,7 @@ def remove_all(
         destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
         destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
 
-    with lock:
+    with lock, lock.naming_who_cancelled():
         ensure_unchanged(state, state_of(target), target.env.name)
         steps = [Step(name, partial(remove, name), USED_BY.get(name, ())) for name in plan.remove]
         try:

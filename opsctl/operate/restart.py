@@ -15,6 +15,7 @@ from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
 from opsctl.deploy.stackrun.stream import Follower
+from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
 from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.assembly import lock_of, pace, this_run
@@ -38,7 +39,7 @@ def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any
             )
     chosen = names or services
     run = this_run(target)
-    with lock_of(target, state_of(target), run) as lock:
+    with lock_of(target, state_of(target), run) as lock, lock.naming_who_cancelled():
         state = state_of(target, bodies=True)
         values = {name: _next(deployed_value(state, name)) for name in chosen}
         roll_out(target, state, values, emit, lock, run, text=f"restart {', '.join(chosen)}")
@@ -70,8 +71,10 @@ def roll_out(
                 hint=f"Run `opsctl deploy --env {target.env.name}` once.",
             )
         context[name] = value
+    cluster = state.outputs("platform").get("ClusterName", "")
+    watch = watch_of(template, target.env, target.aws, cluster, emit, time.time, target.poll_seconds)
     with step(emit, "app", text) as ending:
-        _runner(target, emit, bucket, lock, run).run(template, state, context)
+        _runner(target, emit, bucket, lock, run, watch).run(template, state, context)
         ending.text = "new tasks serve"
 
 
@@ -86,11 +89,12 @@ def _next(value: str) -> str:
     return f"{stamp or '0'}.{int(count) + 1 if count.isdecimal() else 1}"
 
 
-def _runner(target: Target, emit: Emit, bucket: str, lock: Lock, run: Run) -> StackRunner:
+def _runner(target: Target, emit: Emit, bucket: str, lock: Lock, run: Run, watch: RolloutWatch | None) -> StackRunner:
     aws = target.aws
     follower = Follower(
-        aws.cloudformation, emit, pace(target), clock=time.time, detach=threading.Event(), follow_by="opsctl status"
-    )
+        aws.cloudformation, emit, pace(target), clock=time.time, detach=threading.Event(),
+        follow_by="opsctl status", watch=watch,
+    )  # fmt: skip
 
     remover = StackRemover(
         aws, follower, emit, poll_seconds=target.poll_seconds, clock=time.time, before_write=lock.ensure

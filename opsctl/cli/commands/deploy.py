@@ -64,6 +64,13 @@ def deploy(
         ),
     ] = None,
     approve: ApproveOption = None,
+    watchdog: Annotated[
+        bool,
+        typer.Option(
+            "--watchdog/--no-watchdog",
+            help="End a rollout that can't succeed, instead of waiting until ECS or CloudFormation gives up.",
+        ),
+    ] = True,
     locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
@@ -89,7 +96,7 @@ def deploy(
     kept = approved_plan(plan_file, target, stacks, image_tag) if plan_file is not None else None
     if kept is not None:
         stacks, image_tag = list(kept.only), kept.image_tag
-    request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout)
+    request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout, watchdog)
     made_here = not stacks and makes_image(target, image_tag)
     notes = untracked_notes(target.project) if made_here else []
     if dry_run:

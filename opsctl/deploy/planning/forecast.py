@@ -115,7 +115,7 @@ def _ordered(templates: Sequence[StackTemplate], order: Order, seconds: Seconds)
             continue
         graph.add(f"{step}/start", "a stack by itself", STACK_SECONDS, waits)
         for name, item in _resources(template).items():
-            inside = [f"{step}/{other}" for other in _references(item) if other in _resources(template)]
+            inside = [f"{step}/{other}" for other in references(item) if other in _resources(template)]
             _add_resource(graph, f"{step}/{name}", item, [f"{step}/start", *inside], seconds)
         graph.add(f"{step}/end", step, 0.0, [f"{step}/{name}" for name in ("start", *_resources(template))])
     return graph
@@ -135,7 +135,7 @@ def limit(templates: Sequence[StackTemplate], order: Order, *, seconds: Seconds 
         resources = _resources(template)
         for name, item in resources.items():
             after = set[str]()
-            for other in _references(item):
+            for other in references(item):
                 after.update(_behind(template, other, by_name, order))
             if item["Type"].startswith(_RUNNERS):
                 after.update(ways_out)
@@ -163,7 +163,7 @@ def change(before: Sequence[StackTemplate], after: Sequence[StackTemplate], orde
         waits = [f"{name}/end" for name in order[step] if name in stacks]
         graph.add(f"{step}/start", "a stack by itself", STACK_SECONDS if changed else 0.0, waits)
         for name, (kind, took) in changed.items():
-            inside = [f"{step}/{other}" for other in _references(known.get(name, {})) if other in changed]
+            inside = [f"{step}/{other}" for other in references(known.get(name, {})) if other in changed]
             graph.add(f"{step}/{name}", kind, took, [f"{step}/start", *inside])
         graph.add(f"{step}/end", step, 0.0, [f"{step}/{name}" for name in ("start", *changed)])
     return graph.longest()
@@ -184,7 +184,7 @@ def _changed(old: StackTemplate, new: StackTemplate) -> dict[str, tuple[str, flo
         else:
             found[item.logical_id] = (item.type, seconds_to_update(item.type))
     for name, item in known.items():
-        if name not in found and not replaced.isdisjoint(_references(item)):
+        if name not in found and not replaced.isdisjoint(references(item)):
             found[name] = (item["Type"], seconds_to_update(item["Type"]))
     return found
 
@@ -200,7 +200,7 @@ def removal(templates: Sequence[StackTemplate], used_by: Mapping[str, Sequence[s
         for name, item in known.items():
             graph.add(f"{step}/{name}", item["Type"], seconds_to_delete(item["Type"]), [f"{step}/start"])
         for name, item in known.items():
-            for other in set(_references(item)) & set(known):
+            for other in set(references(item)) & set(known):
                 graph.after[f"{step}/{other}"].add(f"{step}/{name}")
         graph.add(f"{step}/end", step, 0.0, [f"{step}/{name}" for name in ("start", *known)])
     return graph.longest()
@@ -224,7 +224,7 @@ def _behind(template: StackTemplate, name: str, by_name: Mapping[str, StackTempl
     if isinstance(source, FromOutput) and source.stack in by_name:
         other = by_name[source.stack]
         output = compare.parse(other.body).get("Outputs", {}).get(source.output, {})
-        for each in _references(output):
+        for each in references(output):
             yield from _behind(other, each, by_name, order)
 
 
@@ -242,11 +242,11 @@ def _resources(template: StackTemplate) -> Mapping[str, Any]:
     return found
 
 
-def _references(value: Any) -> Iterator[str]:
+def references(value: Any) -> Iterator[str]:
     """Names that a part of a template refers to by Ref, GetAtt, Sub or DependsOn."""
     if isinstance(value, list):
         for each in value:
-            yield from _references(each)
+            yield from references(each)
     if not isinstance(value, dict):
         return
     for key, each in value.items():
@@ -259,4 +259,4 @@ def _references(value: Any) -> Iterator[str]:
         else:
             if key == "Fn::Sub":
                 yield from _SUB.findall(each if isinstance(each, str) else each[0])
-            yield from _references(each)
+            yield from references(each)

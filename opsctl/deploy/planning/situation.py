@@ -47,12 +47,15 @@ class Bundle(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a command line asks of a deploy. `stacks` is empty for all, `image_tag` None for the default."""
+    """What a command line asks of a deploy. `stacks` is empty for all, `image_tag` None for the default; `watchdog`
+    ends a rollout that can't succeed.
+    """
 
     stacks: tuple[str, ...] = ()
     image_tag: str | None = None
     refresh_nat_image: bool = False
     timeout_minutes: int = 60
+    watchdog: bool = True
 
 
 class Situation:

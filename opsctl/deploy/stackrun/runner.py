@@ -17,9 +17,11 @@ from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import SETTLED, Action, action_for
 from opsctl.deploy.stackrun import guard
+from opsctl.deploy.stackrun.cancelling import Canceller, given_up
 from opsctl.deploy.stackrun.removal import DATABASE, LOAD_BALANCER, StackRemover, by_type
 from opsctl.deploy.stackrun.settling import Settler
 from opsctl.deploy.stackrun.stream import Followed, Follower, Patience
+from opsctl.deploy.stackrun.watch import HopelessRolloutError
 from opsctl.stacks.model import StackTemplate
 
 if TYPE_CHECKING:
@@ -79,12 +81,24 @@ class StackRunner:
         self._settler = Settler(
             aws, follower, remover, emit, run_id=run_id, consent=consent, token=self._token, before_write=before_write
         )
+        self._canceller = Canceller(aws.cloudformation, follower, remover, token=self._token, before_write=before_write)
 
     def run(self, template: StackTemplate, state: RemoteState, context: planner.Context) -> Deployed:
         """Bring the stack to its template. Raises StackFailedError, RefusedChangeError and AWS errors.
 
-        Each turn does what the status asks for; the longest way is follow, continue a rollback, update.
+        A rollout that can't succeed is ended, where the follower watches for one.
         """
+        try:
+            return self._run(template, state, context)
+        except HopelessRolloutError as hopeless:
+            self._emit(Note(f"{template.stack}: {hopeless.verdict.reason}, so the rollout is ended."))
+            followed = self._canceller.end(template.stack, self._still_there(template))
+            if followed.stack is not None and followed.stack.status in SETTLED:
+                return Deployed(self._with_protection(template, followed.stack), True)  # it was quicker, and is well
+            raise given_up(template.stack, hopeless, followed) from None
+
+    def _run(self, template: StackTemplate, state: RemoteState, context: planner.Context) -> Deployed:
+        """Each turn does what the status asks for; the longest way is follow, continue a rollback, update."""
         changed = False
         stack = state.stacks.get(template.stack)
         for _ in range(8):

@@ -17,6 +17,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Emit, Note, ResourceChanged
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.countdown import Countdown
+from opsctl.deploy.stackrun.watch import RolloutWatch
 from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
@@ -161,8 +162,10 @@ class Follower:
         detach: threading.Event,
         limits: Mapping[str, int] | None = None,
         follow_by: str = "opsctl deploy",
+        watch: RolloutWatch | None = None,
     ) -> None:
         """`limits`: seconds for which CloudFormation waits for each custom resource, see `countdown`."""
+        self._rollouts = watch
         self._countdown = Countdown(limits or {}, emit, clock)
         self._reader = reader
         self._emit = emit
@@ -179,7 +182,8 @@ class Follower:
         """Emit every event after `since` until the stack is at rest.
 
         `token` is the client token of an operation that was started just now; without one, the operation is somebody
-        else's and is known to run. Raises DetachedError, DeadlineError or UnansweredError.
+        else's and is known to run. Raises DetachedError, DeadlineError or UnansweredError, and HopelessRolloutError
+        where a `watch` finds one.
         """
         watch = _Watch(step, stack_id, since, token)
         patience = Patience(
@@ -191,6 +195,8 @@ class Follower:
                 if self._look(watch):
                     return watch.followed
             self._countdown.tick(step)
+            if self._rollouts is not None:
+                self._rollouts.tick()
             self._wait(step, end)
 
     def _look(self, watch: _Watch) -> bool:
@@ -233,6 +239,8 @@ class Follower:
                 continue
             self._report(watch.step, event)
             self._countdown.note(event)
+            if self._rollouts is not None:
+                self._rollouts.note(event)
             if event.status.endswith("_FAILED"):
                 watch.followed.failures.append(event)
             elif event.status == "DELETE_SKIPPED":

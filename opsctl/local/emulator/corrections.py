@@ -6,10 +6,13 @@ here.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
+from opsctl.local.tasks.ecs import DELETE_REQUESTED
 
 
 def install(modules: Modules) -> None:
@@ -22,6 +25,7 @@ def install(modules: Modules) -> None:
     _access_logs_begin_with_a_test_object(balancers, modules.alb, modules.s3)
     _filled_bucket_stays(handlers["AWS::S3::Bucket"], modules.s3)
     _missing_object_is_404_to_who_may_list(modules.s3, modules.iam_evaluator)
+    _deletion_ends_a_create(modules.handlers, modules.cloudformation._stacks)
 
 
 def _secret_ref_is_its_arn(handler: Json, secretsmanager: Any) -> None:
@@ -91,6 +95,26 @@ def _filled_bucket_stays(handler: Json, s3: Any) -> None:
         delete(physical_id, props)
 
     handler.update(delete=delete_empty)
+
+
+def _deletion_ends_a_create(handlers: Any, records: Any) -> None:
+    """A stack that is deleted while it is being made stops making resources; ministack's goes on, beside the deletion,
+    and says CREATE_COMPLETE of what is gone. Here the create is told to give up, and goes back before the rest.
+    """
+    delete = handlers._delete_stack_async
+
+    async def delete_once_at_rest(
+        stack_name: str, stack_id: str, retain_resources: Iterable[str] = (), force: bool = False
+    ) -> None:
+        stack = records.get(stack_name) or {}
+        if stack.get("StackStatus") in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
+            stack[DELETE_REQUESTED] = True
+            while str(stack.get("StackStatus", "")).endswith("_IN_PROGRESS"):
+                await asyncio.sleep(0.05)
+            stack.pop(DELETE_REQUESTED, None)
+        await delete(stack_name, stack_id, retain_resources, force=force)
+
+    handlers._delete_stack_async = delete_once_at_rest
 
 
 def _access_logs_begin_with_a_test_object(handler: Json, alb: Any, s3: Any) -> None:

@@ -69,9 +69,6 @@ def choose_target(targets: list[Json], state_of: Callable[[str], str]) -> Json |
     return random.choice(candidates) if candidates else None
 
 
-_REASONS = {"initial": "Elb.RegistrationInProgress", "unhealthy": "Target.FailedHealthChecks"}
-
-
 def _describe_health(alb: Any, health: HealthMonitor) -> None:
     describe = alb._describe_target_health
 
@@ -84,12 +81,13 @@ def _describe_health(alb: Any, health: HealthMonitor) -> None:
         for target in alb._targets.get(arn, []):
             if wanted and target["Id"] not in wanted:
                 continue
-            state = health.state_of(arn, str(target["Id"]))
-            reason = f"<Reason>{_REASONS[state]}</Reason>" if state in _REASONS else ""
+            state, reason, said = health.told(arn, str(target["Id"]))
+            told = f"<Reason>{reason}</Reason>" if reason else ""
+            told += f"<Description>{said}</Description>" if said else ""
             port = target.get("Port", alb._tgs[arn].get("Port", 80))
             members += (
                 f"<member><Target><Id>{target['Id']}</Id><Port>{port}</Port></Target>"
-                f"<TargetHealth><State>{state}</State>{reason}</TargetHealth></member>"
+                f"<TargetHealth><State>{state}</State>{told}</TargetHealth></member>"
             )
         return alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>")
 

@@ -147,6 +147,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_pending": READ,
     },
     "services.cloudformation.handlers": {
+        "_delete_stack_async": _replace("stack_name stack_id retain_resources force"),
         "_deploy_stack_async": _DEPLOY,
         "_parse_template": _call("template_body"),
     },

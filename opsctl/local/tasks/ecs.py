@@ -23,6 +23,8 @@ from opsctl.local.tasks.engine import Engine
 from opsctl.local.tasks.health import HealthMonitor
 
 _STEADY_SECONDS = 900.0
+DELETE_REQUESTED = "_opsctl_delete_requested"
+"""Set on a stack that is to be deleted while it is being made: whatever waits in its create gives up."""
 
 
 def settings_of(ecs: Any) -> Callable[[Mapping[str, str]], ContainerSettings]:
@@ -154,7 +156,13 @@ def install_service_type(provisioners: Any, ecs: Any, records: Any) -> None:
         props = _with_numbers(props)
         arn, attributes = create_service(logical_id, props, stack_name)
         _keep_grace_period(ecs, arn, props)
-        _wait_steady(ecs, arn, records, stack_name)
+        try:
+            _wait_steady(ecs, arn, records, stack_name)
+        except ValueError:
+            if (records.get(stack_name) or {}).get(DELETE_REQUESTED):
+                cluster, name = arn.rsplit("/", 2)[-2:]
+                ecs._delete_service({"cluster": cluster, "service": name, "force": True})
+            raise
         return arn, attributes
 
     def update(physical_id: str, old: Json, new: Json, stack_name: str) -> tuple[str, Json]:
@@ -228,8 +236,11 @@ def _wait_steady(ecs: Any, arn: str, records: Any, stack_name: str) -> None:
                 'Resource handler returned message: "Error occurred during operation '
                 "'ECS Deployment Circuit Breaker was triggered'.\""
             )
-        if (records.get(stack_name) or {}).get("_cancel_requested"):
+        stack = records.get(stack_name) or {}
+        if stack.get("_cancel_requested"):
             raise ValueError("Resource update cancelled")
+        if stack.get(DELETE_REQUESTED):
+            raise ValueError("Resource creation cancelled")
         time.sleep(0.1)
     raise ValueError(f"Resource handler returned message: service {arn.rsplit('/', 1)[-1]} did not become steady")
 

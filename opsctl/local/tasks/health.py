@@ -6,8 +6,9 @@ its target group's check passes; a task that goes on failing is stopped and repl
 breaker, as on AWS.
 
 Where we are quicker than AWS on purpose: the first success makes a target healthy (AWS asks for
-HealthyThresholdCount of them, minutes with default settings), a starting task is asked four times a second, and
-nobody waits for an unhealthy one longer than `_LONGEST` seconds after its grace period.
+HealthyThresholdCount of them, minutes with default settings), a starting task is asked four times a second, nobody
+waits for an unhealthy one longer than `_LONGEST` seconds after its grace period, and whoever asks is told after half of
+that at most that it is unhealthy.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from opsctl.local.tasks.engine import Engine
 logger = logging.getLogger("opsctl.health")
 
 State = Literal["initial", "healthy", "unhealthy"]
+Said = tuple[str, str]
+"""Why a check failed: a reason code and, where there is one, its description."""
 _LONGEST = 30.0
 _STARTING_INTERVAL = 0.25
 _STEADY_INTERVAL = 5.0
@@ -55,6 +58,9 @@ class Target:
     next_probe: float = 0.0
     failures: int = 0
     probing: bool = False
+    since: float = 0.0
+    threshold: float = 0.0
+    said: Said = ("", "")
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,22 @@ class HealthMonitor:
         if target is None:
             return "initial" if self._addresses.is_task(address) else "healthy"
         return target.state if self._addresses.is_alive(address) else "unhealthy"
+
+    def told(self, group_arn: str, address: str) -> tuple[str, str, str]:
+        """State, reason and description as the load balancer tells them. It calls a target unhealthy that failed its
+        checks for as long as it takes, also while a service's grace period runs. [API TargetHealth]
+        """
+        state: str = self.state_of(group_arn, address)
+        with self._lock:
+            target = self._targets.get((group_arn, address))
+        if target is None:
+            return state, "Elb.RegistrationInProgress" if state == "initial" else "", ""
+        if state == "initial" and target.failures and time.monotonic() - target.since >= target.threshold:
+            state = "unhealthy"
+        if state == "initial":
+            return state, "Elb.InitialHealthChecking", ""
+        reason, description = target.said if state == "unhealthy" else ("", "")
+        return state, reason or ("Target.FailedHealthChecks" if state == "unhealthy" else ""), description
 
     def task_is_healthy(self, task: Json) -> bool:
         """Whether a task passes the checks of all target groups that its service names."""
@@ -133,7 +155,13 @@ class HealthMonitor:
             for key, each in assignments.items():
                 target = self._targets.get(key)
                 if target is None or target.task_arn != each.task["taskArn"]:
-                    target = Target(each.task["taskArn"], "initial", now + _patience(each))
+                    target = Target(
+                        each.task["taskArn"],
+                        "initial",
+                        now + _patience(each),
+                        since=now,
+                        threshold=min(_LONGEST / 2, _unhealthy_after(each)),
+                    )
                     self._targets[key] = target
                 if not target.probing and now >= target.next_probe:
                     target.probing = True
@@ -177,7 +205,8 @@ class HealthMonitor:
     def _probe(self, assignment: _Assignment, target: Target) -> None:
         try:
             with self._scope(assignment.account, assignment.region):
-                self._judge(assignment, target, _passes(assignment))
+                target.said = _check(assignment)
+                self._judge(assignment, target, target.said == _PASSED)
         except Exception:
             logger.exception("Health check of %s failed to run", assignment.address)
         finally:
@@ -227,11 +256,19 @@ def _interval(assignment: _Assignment) -> float:
 def _patience(assignment: _Assignment) -> float:
     """Seconds a task has for its first success."""
     grace = float(assignment.service.get("healthCheckGracePeriodSeconds") or 0)
-    threshold = int(assignment.group.get("UnhealthyThresholdCount", 2))
-    return max(grace, min(_LONGEST, threshold * _interval(assignment)))
+    return max(grace, min(_LONGEST, _unhealthy_after(assignment)))
 
 
-def _passes(assignment: _Assignment) -> bool:
+def _unhealthy_after(assignment: _Assignment) -> float:
+    """Seconds after which a target that never passed is unhealthy to the load balancer."""
+    return int(assignment.group.get("UnhealthyThresholdCount", 2)) * _interval(assignment)
+
+
+_PASSED: Said = ("", "")
+
+
+def _check(assignment: _Assignment) -> Said:
+    """Ask once; answers why that did not pass, in AWS's words. [API TargetHealth]"""
     group = assignment.group
     configured = str(group.get("HealthCheckPort", "traffic-port"))
     port = assignment.port if configured == "traffic-port" else int(configured)
@@ -240,11 +277,16 @@ def _passes(assignment: _Assignment) -> bool:
     try:
         headers = {"Host": f"{assignment.address}:{port}", "User-Agent": "ELB-HealthChecker/2.0", "Connection": "close"}
         connection.request("GET", group.get("HealthCheckPath") or "/", headers=headers)
-        return matches(connection.getresponse().status, _matcher(group))
+        status = connection.getresponse().status
+    except TimeoutError:
+        return "Target.Timeout", "Request timed out"
     except (OSError, http.client.HTTPException):
-        return False
+        return "Target.FailedHealthChecks", "Health checks failed"
     finally:
         connection.close()
+    if matches(status, _matcher(group)):
+        return _PASSED
+    return "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]"
 
 
 def _matcher(group: Json) -> str:

@@ -30,6 +30,7 @@ def _stacks(on: Grounds) -> list[Statement]:
         allow(
             "ChangeStacks",
             [
+                "cloudformation:CancelUpdateStack",
                 "cloudformation:ContinueUpdateRollback",
                 "cloudformation:DeleteChangeSet",
                 "cloudformation:DeleteStack",

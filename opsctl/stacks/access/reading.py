@@ -99,7 +99,8 @@ def _questions(on: Grounds) -> list[Statement]:
     image = on.arn("ssm", "parameter/aws/service/ami-amazon-linux-latest/*", account="")
     zones = [allow("ReadZones", "route53:GetHostedZone", on.zones)] if on.zones else []
     return [
-        # Of these none takes a resource: what AWS sells, where, and how much of it this account may have.
+        # Of these none takes a resource: what AWS sells, where, how much of it this account may have, and whether
+        # targets answer.
         allow(
             "AskAws",
             [
@@ -108,6 +109,7 @@ def _questions(on: Grounds) -> list[Statement]:
                 "ec2:DescribeInstanceTypeOfferings",
                 "ec2:DescribePrefixLists",
                 "ec2:DescribeVpcEndpointServices",
+                "elasticloadbalancing:DescribeTargetHealth",
                 "guardduty:ListDetectors",
                 "lambda:GetAccountSettings",
                 "rds:DescribeDBEngineVersions",

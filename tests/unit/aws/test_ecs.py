@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from opsctl.aws.ecs import Ecs, Service, Task
+from opsctl.aws.ecs import Ecs, Service, ServiceDeployment, ServiceEvent, Task
 from opsctl.aws.errors import AwsError
 
 from .clients import stubbed
 
 ARN = "arn:aws:ecs:us-east-1:123456789012:task/dev/0123456789abcdef"
+CREATED = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DEFINITION = "arn:aws:ecs:us-east-1:123456789012:task-definition/migrate:3"
 
 
@@ -176,15 +177,59 @@ def test_a_service_tells_its_counts_and_the_rollout_in_force() -> None:
         "taskDefinition": DEFINITION,
         "deployments": [
             {"status": "ACTIVE", "rolloutState": "COMPLETED"},
-            {"status": "PRIMARY", "rolloutState": "FAILED", "rolloutStateReason": "circuit breaker"},
+            {"id": "new", "status": "PRIMARY", "rolloutState": "FAILED", "rolloutStateReason": "circuit breaker",
+             "createdAt": CREATED, "failedTasks": 3, "taskDefinition": DEFINITION},
         ],
+        "loadBalancers": [{"targetGroupArn": "group"}, {}], "healthCheckGracePeriodSeconds": 60,
         "events": [{"message": f"event {number}"} for number in range(9)],
     }  # fmt: skip
     with stubbed("ecs") as (made, stub):
         stub.add_response("describe_services", {"services": [item]}, {"cluster": "dev", "services": ["web"]})
-        assert Ecs(made).service("dev", "web") == Service(
-            "web", 2, 1, 1, "FAILED", "circuit breaker", DEFINITION, tuple(f"event {number}" for number in range(5))
+        found = Ecs(made).service("dev", "web")
+    assert found == Service(
+        "web", 2, 1, 1, "FAILED", "circuit breaker", DEFINITION, tuple(f"event {number}" for number in range(5)),
+        history=tuple(ServiceEvent(None, f"event {number}") for number in range(9)),
+        deployments=(
+            ServiceDeployment("", "ACTIVE", "", "COMPLETED"),
+            ServiceDeployment("new", "PRIMARY", DEFINITION, "FAILED", CREATED, 3),
+        ),
+        target_groups=("group",),
+        grace_seconds=60,
+    )  # fmt: skip
+    assert found.primary == found.deployments[1]
+
+
+def test_an_answer_says_what_time_it_is_at_aws() -> None:
+    metadata = {"HTTPHeaders": {"date": "Thu, 01 Jan 2026 12:00:00 GMT"}}
+    item = {"serviceName": "web", "status": "ACTIVE"}
+    with stubbed("ecs") as (made, stub):
+        stub.add_response("describe_services", {"services": [item], "ResponseMetadata": metadata})
+        stub.add_response(
+            "describe_services", {"services": [item], "ResponseMetadata": {"HTTPHeaders": {"date": "noon"}}}
         )
+        times = [found.at if (found := Ecs(made).service("dev", "web")) else None for _ in range(2)]
+    assert times == [datetime(2026, 1, 1, 12, tzinfo=UTC), None]
+
+
+def test_tasks_of_a_service_are_those_that_run_and_those_that_stopped() -> None:
+    running = {
+        "taskArn": "t/1", "lastStatus": "RUNNING", "createdAt": CREATED, "startedAt": CREATED,
+        "healthStatus": "UNKNOWN",
+        "attachments": [{"details": [{"name": "privateIPv4Address", "value": "10.0.0.7"}]}],
+    }  # fmt: skip
+    asked = {"cluster": "dev", "serviceName": "web"}
+    with stubbed("ecs") as (made, stub):
+        stub.add_response("list_tasks", {"taskArns": ["t/1"]}, {**asked, "desiredStatus": "RUNNING"})
+        stub.add_response("list_tasks", {"taskArns": ["t/2", "t/1"]}, {**asked, "desiredStatus": "STOPPED"})
+        stub.add_response(
+            "describe_tasks",
+            {"tasks": [running, {"taskArn": "t/2", "lastStatus": "STOPPED", "stoppedAt": CREATED}]},
+            {"cluster": "dev", "tasks": ["t/1", "t/2"]},
+        )
+        assert Ecs(made).service_tasks("dev", "web") == [
+            Task("t/1", "RUNNING", created=CREATED, started=CREATED, address="10.0.0.7", health="UNKNOWN"),
+            Task("t/2", "STOPPED", stopped=CREATED),
+        ]
 
 
 @pytest.mark.parametrize("services", [[], [{"serviceName": "web", "status": "INACTIVE"}]])

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console, Group
 
 from opsctl.cli import output
-from opsctl.cli.progress import Tree, listening, plain, printing
+from opsctl.cli.progress import Sparing, Tree, listening, plain, printing
 from opsctl.deploy.events import (
     Event,
     LogLine,
@@ -22,6 +22,7 @@ from opsctl.deploy.events import (
     ResourceChanged,
     StepFinished,
     StepStarted,
+    TimeLeft,
 )
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
@@ -47,11 +48,44 @@ LINES: list[tuple[Event, str]] = [
     (Note("data is ROLLBACK_COMPLETE"), "data is ROLLBACK_COMPLETE"),
     (Progress("sync", "raw/a.csv", 1, 2, "files"), ""),
 ]  # fmt: skip
+LEFT = [
+    (TimeLeft(250.0, 330.0, 12), "About 4 min left; nine of ten are done within 6 (12 earlier deploys)."),
+    (TimeLeft(1200.0, 1200.0, 1), "About 20 min left (1 earlier deploy)."),
+    (TimeLeft(1090.0, 2000.0, 0), "About 18 min left; nine of ten are done within 34 (by published experience)."),
+    (TimeLeft(20.0, 50.0, 3), "Less than a minute left."),
+]
+
+
+@pytest.mark.parametrize(("event", "line"), LEFT)
+def test_what_is_left_is_one_short_line(event: Event, line: str) -> None:
+    assert plain(event) == line
+    assert len(line) <= 80
 
 
 @pytest.mark.parametrize(("event", "line"), LINES, ids=[f"{type(e).__name__}-{i}" for i, (e, _) in enumerate(LINES)])
 def test_each_event_is_one_line_in_a_pipe(event: Event, line: str) -> None:
     assert plain(event) == line
+
+
+def test_in_a_log_what_is_left_stands_once_a_minute_and_all_else_at_once() -> None:
+    told: list[Event] = []
+    clock = Clock()
+    sparing = Sparing(told.append, clock)
+    for seconds in range(540, 0, -15):
+        sparing(TimeLeft(float(seconds), float(seconds), 5))
+        clock.now += 15
+    assert [event.seconds for event in told if isinstance(event, TimeLeft)] == [540 - 60 * n for n in range(9)]
+    sparing(Note("a"))
+    sparing(Note("b"))
+    assert told[-2:] == [Note("a"), Note("b")]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_listeners_of_logs_are_sparing(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with listening(as_json=as_json) as emit:
+        for _ in range(3):
+            emit(TimeLeft(540.0, 540.0, 5))
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_in_a_pipe_lines_go_to_stderr_and_what_only_moves_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,6 +263,19 @@ def test_a_step_at_work_shows_its_resources_in_progress_with_their_times(clock: 
         "    CREATE_IN_PROGRESS         1:30  data  AWS::RDS::DBInstance\n"
         "    CREATE_IN_PROGRESS         1:25  Database  AWS::RDS::DBInstance"
     )
+
+
+def test_below_the_steps_stands_what_is_left_which_gets_less_until_all_is_done(clock: Clock) -> None:
+    tree = Tree(clock)
+    text = feed(tree, StepStarted("data", "create"), TimeLeft(1090.0, 2000.0, 0))
+    last = text.splitlines()[-1]
+    assert last == "About 18 min left; nine of ten are done within 34 (by published experience)."
+    assert len(last) <= 80
+    clock.now += 600
+    assert drawn(tree).splitlines()[-1].startswith("About 8 min left; nine of ten are done within 24")
+    clock.now += 6000
+    assert drawn(tree).splitlines()[-1] == "Less than a minute left."
+    assert "left" not in feed(tree, StepFinished("data", "done", "CREATE_COMPLETE", 6600.0))
 
 
 def test_a_finished_step_folds_to_one_line(clock: Clock) -> None:

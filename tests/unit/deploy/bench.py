@@ -13,6 +13,7 @@ from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import Deployed, StackRunner
 from opsctl.deploy.stackrun.stream import Follower, Pace
+from opsctl.deploy.stackrun.watch import RolloutWatch
 from opsctl.stacks.model import StackTemplate
 
 from .fakes import READS, FakeCloudFormation
@@ -60,6 +61,7 @@ class Bench:
         self.detach = Detach(self.clock)
         self.forbidden: Exception | None = None
         self.allowed_writes = 1_000
+        self.watch: RolloutWatch | None = None
 
     @property
     def api(self) -> FakeCloudFormation:
@@ -88,8 +90,9 @@ class Bench:
         """A runner whose waits cost no time."""
         aws = cast("Aws", self.region)
         follower = Follower(
-            aws.cloudformation, self.events.append, Pace(5.0, deadline), clock=self.clock, detach=self.detach
-        )
+            aws.cloudformation, self.events.append, Pace(5.0, deadline), clock=self.clock, detach=self.detach,
+            watch=self.watch,
+        )  # fmt: skip
         remover = StackRemover(
             aws, follower, self.events.append, poll_seconds=5.0, clock=self.clock,
             before_write=self.before_write,

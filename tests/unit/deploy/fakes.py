@@ -183,12 +183,24 @@ class FakeCloudFormation:
         self.calls.append(("delete_stack", name))
         if self.stacks_by_name[name].status == "DELETE_COMPLETE":
             return  # a success, of which no event tells
+        if self.stacks_by_name[name].status.startswith("UPDATE_") and name in self._busy:
+            raise refused(f"Stack [{name}] cannot be deleted while in status {self.stacks_by_name[name].status}")
         if self.stacks_by_name[name].termination_protection:
             raise refused(f"Stack [{name}] cannot be deleted while TerminationProtection is enabled")
         held = [(item.logical_id, self.undeletable(item)) for item in self.stack_resources]
         failures = [(logical_id, "DELETE_FAILED", reason) for logical_id, reason in held if reason]
         end = "DELETE_FAILED" if failures else "DELETE_COMPLETE"
         self._begin(name, "delete", ["DELETE_IN_PROGRESS", end], token, failures)
+
+    @property
+    def _busy(self) -> set[str]:
+        return {name for name, stack in self.stacks_by_name.items() if stack.status.endswith("_IN_PROGRESS")}
+
+    def cancel_update(self, name: str, *, token: str) -> None:
+        self.calls.append(("cancel_update", name))
+        if self.stacks_by_name[name].status != "UPDATE_IN_PROGRESS":
+            raise refused("CancelUpdateStack cannot be called from current stack status")
+        self._begin(name, "cancel", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], token)
 
     def continue_rollback(self, name: str, *, token: str, skip: Sequence[str] = ()) -> None:
         self.calls.append(("continue_rollback", " ".join([name, *skip])))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from opsctl.aws.ecs import Service, ServiceDeployment, Task
 from opsctl.deploy.checks.preflight import PreflightError
-from opsctl.deploy.events import Progress
+from opsctl.deploy.events import Progress, TimeLeft
+from opsctl.deploy.failures import StackFailedError
+from opsctl.deploy.lock import CancelledError, mark_cancelled, read_lease
+from opsctl.errors import OpsctlError
 
-from .fakes import Operation
-from .world import CURRENT, SECOND, STACKS, World, current
+from .fakes import START, Operation
+from .world import CURRENT, ENV, FOLDER, SECOND, STACKS, World, current
 
 
 def test_before_a_deploy_to_aws_writes_anything_the_account_is_asked_whether_it_can_take_it() -> None:
@@ -48,6 +53,80 @@ def test_a_deploy_of_one_stack_or_without_changes_asks_the_account_nothing() -> 
     world.stacks = tuple(replace(item, tags={"team": "x"}) if item.stack == "platform" else item for item in STACKS)
     world.deploy("platform")
     assert world.aws.account.asked.count(("zones", "")) == asked
+
+
+def test_a_deploy_on_aws_tells_what_is_left_and_remembers_what_it_took_and_one_on_this_machine_does_not() -> None:
+    for on, told in (("aws", True), ("local", False)):
+        world = World(on=on)
+        world.deploy()
+        assert any(isinstance(event, TimeLeft) for event in world.events) is told
+        assert (f"releases/{FOLDER}/durations.json" in world.aws.s3.objects) is told
+
+
+def test_a_deploy_that_somebody_cancels_says_who_and_stops_before_its_next_change() -> None:
+    world = World()
+    run_task = world.aws.ecs.run_task
+
+    def cancel_meanwhile(**asked: Any) -> Task:
+        lease = read_lease(world.aws.s3, "artifacts", ENV)
+        assert lease is not None
+        mark_cancelled(world.aws.s3, "artifacts", ENV, lease, by="bob@desk")
+        run_task(**asked)
+        raise OpsctlError("The task was stopped.")
+
+    world.aws.ecs.run_task = cancel_meanwhile  # type: ignore[method-assign]
+    with pytest.raises(CancelledError, match=r"^bob@desk cancelled `opsctl deploy` of dev\.") as caught:
+        world.deploy()
+    assert caught.value.detail == ("The task was stopped.",)
+    assert read_lease(world.aws.s3, "artifacts", ENV) is None
+    assert "dev-app" not in world.aws.cloudformation.stacks_by_name
+
+
+SERVICE = "Resources:\n  Service:\n    Type: AWS::ECS::Service\n"
+
+
+def hopeless_world() -> World:
+    """A first release whose service is never made, and whose three tasks ended alike."""
+    world = World(stacks=tuple(replace(item, body=SERVICE) if item.stack == "app" else item for item in STACKS))
+    api = world.aws.cloudformation
+    api.types["Service"] = "AWS::ECS::Service"
+    long = Operation(["CREATE_IN_PROGRESS"] * 40 + ["ROLLBACK_COMPLETE"], [("Service", "CREATE_IN_PROGRESS", "")])
+    begin = api.execute_change_set
+
+    def slowly(arn: str, *, token: str) -> None:
+        if str(api.requests[arn]["stack"]) == "dev-app":
+            api.script["execute:CREATE"] = [long]
+        begin(arn, token=token)
+
+    api.execute_change_set = slowly  # type: ignore[method-assign]
+    deployment = ServiceDeployment("d1", "PRIMARY", "app:1", "IN_PROGRESS", START)
+    asked = Service("dev-salaries", 1, 0, 0, "IN_PROGRESS", "", "app:1", deployments=(deployment,), at=START)
+    tasks = [
+        Task(f"task/{n}", "STOPPED", "EssentialContainerExited", "", 3, "", "app:1", created=START, stopped=START)
+        for n in range(3)
+    ]
+    world.aws.ecs.service = lambda cluster, name: asked  # type: ignore[method-assign]
+    world.aws.ecs.service_tasks = lambda cluster, service: tasks  # type: ignore[method-assign]
+    world.aws.logs.lines = ("the cache server is unknown",)
+    return world
+
+
+def test_a_hopeless_rollout_is_ended_with_the_log_of_its_task() -> None:
+    world = hopeless_world()
+    with pytest.raises(StackFailedError) as caught:
+        world.deploy()
+    assert caught.value.message == "app: Service (AWS::ECS::Service) failed: 3 tasks ended with exit code 3."
+    assert caught.value.detail[0] == "the cache server is unknown"
+    assert ("delete_stack", "dev-app") in world.aws.calls
+
+
+def test_without_the_watchdog_cloudformation_decides() -> None:
+    world = hopeless_world()
+    work = world.deployment()
+    work._situation.request = replace(work._situation.request, watchdog=False)
+    with pytest.raises(StackFailedError):
+        world.execute(work, work.plan())
+    assert ("delete_stack", "dev-app") not in world.aws.calls
 
 
 def test_the_function_that_makes_the_roles_is_awake_before_its_resource_changes() -> None:

@@ -10,8 +10,17 @@ import pytest
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import S3, StoredObject
 from opsctl.config.naming import lock_key
-from opsctl.deploy.lock import LEASE_SECONDS, Lock, LockLostError, Run, break_lock, read_lease
-from opsctl.errors import BusyError, ExitCode
+from opsctl.deploy.lock import (
+    LEASE_SECONDS,
+    CancelledError,
+    Lock,
+    LockLostError,
+    Run,
+    break_lock,
+    mark_cancelled,
+    read_lease,
+)
+from opsctl.errors import BusyError, ExitCode, OpsctlError
 
 from .bench import Clock
 from .world import ENV, FOLDER
@@ -213,3 +222,87 @@ def test_an_earlier_opsctls_lock_counts_while_it_lasts_and_is_left_alone() -> No
     clock.sleep(61)
     lock(bucket, clock, "one").acquire()
     assert set(bucket.objects) == {"locks/dev.json", lock_key(FOLDER)}
+
+
+def test_who_cancels_is_named_before_the_next_write_and_the_lock_is_given_back() -> None:
+    bucket, clock = Bucket(), Clock()
+    held = lock(bucket, clock, "one")
+    held.acquire()
+    lease = read_lease(bucket, "b", ENV)
+    assert lease is not None
+    assert mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
+    held.ensure()  # not known yet
+    clock.sleep(LEASE_SECONDS - 1)
+    assert held.renew() is not None
+    with pytest.raises(CancelledError, match="bob@desk cancelled this"):
+        held.ensure()
+    held.release()
+    assert bucket.objects == {}
+
+
+def test_a_renewal_keeps_the_cancellation() -> None:
+    bucket, clock = Watched(8), Clock()
+    with beating(bucket, clock) as held:
+        lease = read_lease(bucket, "b", ENV)
+        assert lease is not None
+        mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
+        assert bucket.renewed.wait(10)
+        again = read_lease(bucket, "b", ENV)
+        assert again is not None
+        assert again.cancelled == "bob@desk"
+        assert held.cancelled_by() == "bob@desk"
+
+
+def test_a_failure_that_somebody_wanted_names_that_person() -> None:
+    bucket, clock = Bucket(), Clock()
+    held = lock(bucket, clock, "one")
+    held.acquire()
+    lease = read_lease(bucket, "b", ENV)
+    assert lease is not None
+    with pytest.raises(OpsctlError, match=r"^app failed$"), held.naming_who_cancelled():
+        raise OpsctlError("app failed")
+    mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
+    with pytest.raises(CancelledError) as caught, held.naming_who_cancelled():
+        raise OpsctlError("app failed")
+    assert caught.value.message == "bob@desk cancelled `opsctl deploy` of dev."
+    assert caught.value.detail == ("app failed",)
+    assert caught.value.exit_code == ExitCode.FAILED
+
+
+def test_another_holder_is_not_cancelled() -> None:
+    bucket, clock = Bucket(), Clock()
+    first, second = lock(bucket, clock, "one"), lock(bucket, clock, "two")
+    first.acquire()
+    lease = read_lease(bucket, "b", ENV)
+    assert lease is not None
+    clock.sleep(LEASE_SECONDS + 1)
+    second.acquire()
+    assert not mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
+    assert second.cancelled_by() == first.cancelled_by() == ""
+    bucket.objects.clear()
+    assert not mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
+
+
+def test_a_lease_that_changes_all_the_time_is_busy() -> None:
+    bucket, clock = Restless(), Clock()
+    lock(bucket, clock, "one").acquire()
+    lease = read_lease(bucket, "b", ENV)
+    assert lease is not None
+    bucket.restless = True
+    with pytest.raises(BusyError):
+        mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
+
+
+class Restless(Bucket):
+    """Somebody else is always quicker."""
+
+    restless = False
+
+    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+        return None if self.restless else super().put_if(bucket, key, body, etag=etag)
+
+
+def test_an_older_opsctl_reads_a_lease_that_nobody_cancelled() -> None:
+    bucket, clock = Bucket(), Clock()
+    lock(bucket, clock, "one").acquire()
+    assert "cancelled" not in json.loads(bucket.objects[lock_key(FOLDER)].body)
