@@ -114,6 +114,8 @@ class Deployment:
             self._lock = lock
             self._situation.read_again()
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
+            if (rollback := self._situation.request.rollback) is not None:
+                rollback.ensure(self._aws.s3, bucket, self._releases.last)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
@@ -303,6 +305,8 @@ class Deployment:
                 state = self._situation.state
             if self._lock is not None:
                 self._lock.ensure()
+            image = self._situation.image
+            self._releases.migrating(self._database(), image.migrations, image.verdicts)
             runner = TaskRunner(
                 self._aws.ecs,
                 self._aws.logs,
@@ -333,6 +337,7 @@ class Deployment:
             return None
         self._changed = True
         uri, database = self._situation.context.get("image_uri") or "", self._database()
+        image, rollback = self._situation.image, self._situation.request.rollback
         found = Release(
             number=self._releases.number,
             environment=self._env.name,
@@ -342,11 +347,16 @@ class Deployment:
             image=uri,
             tag=plan.image.tag,
             digest=uri.rpartition("@")[2],
-            commit=self._situation.image.commit,
-            migrations=" ".join(sorted({*self._situation.image.migrations.split(), *self._releases.applied(database)})),
+            commit=image.commit,
+            migrations=" ".join(sorted({*image.migrations.split(), *self._releases.applied(database)})),
             database=database,
             stacks={name: template.digest for name, template in self._situation.templates.items()},
             seconds=self._learned(),
+            verdicts=self._releases.verdicts(database, image.verdicts),
+            application=self._env.application.model_dump(mode="json"),
+            rolled_back_to=rollback.to.number if rollback is not None else None,
+            command=self.run.command,
+            changes=plan.changes(),
         )
         self._releases.record(found)
         self._tidy(plan.image)
