@@ -123,12 +123,16 @@ def running(records: Iterable[Release], uri: str | None) -> Release | None:
 def before(records: Sequence[Release], runs: Release) -> Release:
     """The release before the one that runs, newest first in `records`: what would be another if one went back to it.
 
-    After a rollback it is the one before that which was brought back. Raises UsageError where there is none.
+    After a rollback it is the one before that which was brought back: never what was rolled back from. Raises UsageError
+    where there is none.
     """
-    place = runs.rolled_back_to or runs.number
+    brought_back = {each.number: each.rolled_back_to for each in records}
+    place = runs.number
+    while (origin := brought_back.get(place)) is not None and origin < place:
+        place = origin
     for each in records:
         other = (each.digest, each.application) != (runs.digest, runs.application)
-        if each.number < place and each.rolled_back_to is None and other:
+        if each.number < place and other:
             return each
     raise UsageError(
         f"There is no record of a release before {place}, which runs.",

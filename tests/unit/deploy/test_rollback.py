@@ -134,11 +134,14 @@ def test_the_beginning_of_two_commits_names_none() -> None:
 
 
 def test_before_a_release_comes_another_that_was_deployed() -> None:
-    assert before(RECORDS, RECORDS[0]).number == 2
-    again = release(5, rolled_back_to=2)
+    assert before(RECORDS, RECORDS[0]).number == 3  # 2 was rolled back from
+    again = release(5, rolled_back_to=2, digest=release(2).digest)
     assert before([again, *RECORDS], again).number == 1
     same = release(6, digest=release(4).digest)
-    assert before([same, *RECORDS], same).number == 2
+    assert before([same, *RECORDS], same).number == 3
+    back = release(7, rolled_back_to=3, digest=release(1).digest)  # 3 brought 1 back
+    with pytest.raises(UsageError, match="no record of a release before 1"):
+        before([back, *RECORDS], back)
     with pytest.raises(UsageError, match="no record of a release before 1"):
         before(RECORDS, RECORDS[-1])
 
