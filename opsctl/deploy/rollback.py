@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy.release import Release, Tried, release_number, tried
 from opsctl.errors import BusyError, OpsctlError, UsageError
-from opsctl.migrations.verdict import Migration, in_the_way
+from opsctl.migrations.verdict import Migration, in_the_way, printable
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
@@ -35,7 +35,7 @@ class Obstacle:
 
     def sentence(self) -> str:
         """`notes.0002_text removes Note.text, which the release before still reads`."""
-        return f"{self.name} {self.why}"
+        return printable(f"{self.name} {self.why}")
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def running(records: Iterable[Release], uri: str | None) -> Release | None:
 def before(records: Sequence[Release], runs: Release) -> Release:
     """The release before the one that runs, newest first in `records`: what would be another if one went back to it.
 
-    After a rollback it is the one before that which was brought back: never what was rolled back from. Raises UsageError
-    where there is none.
+    After a rollback it is the one before that which was brought back: never what was rolled back from. Raises
+    UsageError where there is none.
     """
     brought_back = {each.number: each.rolled_back_to for each in records}
     place = runs.number

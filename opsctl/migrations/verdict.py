@@ -44,11 +44,16 @@ class Migration:
 
     def sentence(self) -> str:
         """`notes.0002_text removes Note.text, …` with every finding; for people."""
-        return f"{self.name} {'; '.join(each.what for each in self.findings) or 'only adds'}"
+        return printable(f"{self.name} {'; '.join(each.what for each in self.findings) or 'only adds'}")
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; what is empty is left out, as an image's manifest has one for each migration."""
         return {name: value for name, value in asdict(self).items() if value}
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would act on: images are noted by whoever may push them."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def in_the_way(migrations: Iterable[Migration], had: Collection[str], names: Collection[str] = ()) -> list[Migration]:

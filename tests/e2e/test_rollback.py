@@ -190,7 +190,7 @@ def test_a_release_is_refused_that_reads_what_a_migration_removed(shop: Stranger
         refused = shop.opsctl("rollback", "--yes")
         visitors.wait_until_asked(10)
     assert refused.code == 1
-    assert re.search(rf"Error: Release \d can't live with what the database has become since: {what}\.", refused.err)
+    assert re.search(rf"Error: Release \d+ can't live with what the database has become since: {what}\.", refused.err)
     assert "--accept-migration catalog.0003_no_name" in refused.err
     assert visitors.failed == []
     assert shop.get("/")[1].startswith("code-4")
@@ -209,3 +209,7 @@ def test_a_rollback_says_who_holds_the_lock(shop: Stranger) -> None:
     assert busy.code == 75
     assert "ann@desk (opsctl deploy)" in busy.err
     assert "opsctl cancel --env local" in busy.err
+    unasked = shop.opsctl("rollback", "--accept-migration", "catalog.0003_no_name")
+    assert unasked.code == 2
+    assert "Roll local back from release" in unasked.err
+    assert "--yes" in unasked.err

@@ -122,6 +122,11 @@ def test_what_somebody_else_noted_is_no_verdict(text: str) -> None:
     assert from_text(text) == ()
 
 
+def test_what_a_terminal_would_act_on_is_not_said() -> None:
+    forged = Migration("1", "notes.0001\x1b[2J", (Finding("breaking", "removes\x07\n all"),))
+    assert forged.sentence() == "notes.0001?[2J removes?? all"
+
+
 @pytest.mark.parametrize("findings", ['"x"', "[7]", '[{"verdict": "additive"}]', '[{"what": 1}]'])
 def test_a_finding_that_cant_be_read_is_not_taken_for_none(findings: str) -> None:
     (found,) = from_text(f'[{{"id": "1", "name": "notes.0002", "findings": {findings}}}]')
