@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opsctl.migrations.syntax import Call, Open
@@ -69,6 +69,21 @@ def _rename(app: App, operation: Call) -> None:
     if isinstance(old, str) and isinstance(new, str) and (model := app.models.pop(old.lower(), None)) is not None:
         model.name = new
         app.models[new.lower()] = model
+        for each in app.models.values():
+            each.fields = {name: _pointed(app, made, old, new) for name, made in each.fields.items()}
+
+
+def _pointed(app: App, made: Call | Open, old: str, new: str) -> Call | Open:
+    """A field; one that leads to the renamed model leads to its new name, as Django has it from then on."""
+    to = made.get("to", 0) if isinstance(made, Call) else None
+    if not isinstance(made, Call) or not isinstance(to, str):
+        return made
+    if to.lower() not in {old.lower(), f"{app.label}.{old}".lower()}:
+        return made
+    there = f"{app.label}.{new}"
+    if "to" in made.named:
+        return replace(made, named={**made.named, "to": there})
+    return replace(made, positional=(there, *made.positional[1:]))
 
 
 def _set_field(app: App, operation: Call) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
@@ -40,12 +40,14 @@ def read_migrations(files: Iterable[tuple[str, Path]]) -> tuple[Migration, ...]:
             content, place = path.read_bytes(), PurePosixPath(name)
             folder = place.parent.parent.as_posix()
             apps.setdefault(folder, []).append(_File(migration_id(name, content), place.stem, content))
-    return tuple(found for folder, listed in sorted(apps.items()) for found in _app(_label(folder), listed))
+    return tuple(found for folder, listed in sorted(apps.items()) for found in _app(_label(folder, apps), listed))
 
 
-def _label(folder: str) -> str:
-    """Django's default: the last part of the app's name."""
-    return PurePosixPath(folder).name or "app"
+def _label(folder: str, folders: Collection[str]) -> str:
+    """Django's default: the last part of the app's name; of two that share it, their paths."""
+    last = PurePosixPath(folder).name or "app"
+    same = [each for each in folders if (PurePosixPath(each).name or "app") == last]
+    return last if len(same) == 1 else folder.replace("/", ".")
 
 
 def _app(label: str, files: list[_File]) -> Iterator[Migration]:

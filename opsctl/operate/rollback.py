@@ -13,7 +13,7 @@ from opsctl.deploy.image import ImageMissingError
 from opsctl.deploy.lock import read_lease
 from opsctl.deploy.planning.situation import Request
 from opsctl.deploy.planning.statuses import is_terminal
-from opsctl.deploy.release import Release, kept, tried
+from opsctl.deploy.release import Release, current, kept, tried
 from opsctl.deploy.rollback import Rollback, RollbackRefusedError, before, named, refuse, running
 from opsctl.errors import BusyError, OpsctlError
 from opsctl.operate.deployed import require_outputs, state_of
@@ -62,7 +62,7 @@ def prepare(
             code="no-such-release",
             hint=f"`opsctl deploy --env {env.name}` makes the first one.",
         )
-    last = records[0]
+    last = current(store, bucket, env.name) or records[0]
     runs = running(records, _served(state)) if _served(state) else last
     to = named(records, wanted, env.name) if wanted else before(records, runs) if runs is not None else last
     refuse(to, last, tried(store, bucket, env.name), accepted)

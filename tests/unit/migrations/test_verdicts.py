@@ -77,6 +77,32 @@ def test_an_earlier_migration_counts_for_what_a_field_was(tmp_path: Path) -> Non
     assert found["0003"].verdict == "additive"
 
 
+def test_a_relation_follows_a_model_that_is_renamed(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        **{
+            "0001": NOTE,
+            "0002": does('migrations.RenameModel("Author", "Writer")'),
+            "0003": does(
+                'migrations.AlterField("note", "author", models.ForeignKey("notes.Writer", models.PROTECT, null=True))',
+                before="0002",
+            ),
+            "0004": does(
+                'migrations.AlterField("note", "author", models.ForeignKey(USER, models.PROTECT, null=True))',
+                before="0003",
+            ),
+        },
+    )
+    assert [found[name].verdict for name in ("0002", "0003", "0004")] == ["breaking", "additive", "unknown"]
+
+
+def test_apps_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        read(tmp_path / folder, **{"0001": NOTE})
+    listed = [(path.relative_to(tmp_path).as_posix(), path) for path in sorted(tmp_path.rglob("0*.py"))]
+    assert [each.name for each in read_migrations(listed)] == ["one.notes.0001", "two.notes.0001"]
+
+
 def test_a_squashed_migration_runs_nothing_where_those_ran_that_it_replaces(tmp_path: Path) -> None:
     squashed = does('migrations.RemoveField("note", "maybe")', more="    replaces = [('notes', '0001')]\n")
     assert read(tmp_path, **{"0001": NOTE, "0002": squashed})["0002"].verdict == "additive"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from opsctl.aws.cloudformation import Stack
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.application import Application
 from opsctl.config.loader import tuples
+from opsctl.config.models import Images
 from opsctl.config.naming import lock_key, release_key
+from opsctl.deploy.image import ReleasedImage
 from opsctl.deploy.release import Release
 from opsctl.deploy.rollback import RollbackRefusedError
 from opsctl.errors import BusyError, OpsctlError
 from opsctl.migrations.verdict import Finding, Migration
+from opsctl.operate.image_checks import CheckedImage
+from opsctl.operate.image_source import released_image
 from opsctl.operate.releases import audit, list_releases
 from opsctl.operate.rollback import Prepared, prepare, recorded_block
 from opsctl.operate.target import Target, Workspace
@@ -170,6 +175,15 @@ def test_keys_that_this_opsctl_does_not_know_are_left_out_and_told() -> None:
     found, notes = recorded_block(release(1, FIRST, {"web": {"port": "many"}}))
     assert found is None
     assert "can't read the application block" in notes[0]
+
+
+def test_the_image_is_checked_as_any_other(tmp_path: Path) -> None:
+    on = target(tmp_path, release(1, FIRST, block()))
+    assert isinstance(released_image(on, release(1, FIRST, None)), ReleasedImage)
+    checked = on.env.model_copy(update={"images": Images(verify="key.pem")})
+    strict = replace(on, env=checked)
+    vars(strict)["aws"] = on.aws
+    assert isinstance(released_image(strict, release(1, FIRST, None)), CheckedImage)
 
 
 def test_a_lock_is_told_before_anything_is_asked(tmp_path: Path) -> None:
