@@ -117,7 +117,7 @@ def added(release: Release, before: Release | None) -> tuple[Migration, ...]:
 
 def running(records: Iterable[Release], uri: str | None) -> Release | None:
     """The newest release that ran the image which the service runs; None where no record tells."""
-    return next((each for each in records if each.image == uri), None)
+    return next((each for each in records if each.image == uri), None) if uri else None
 
 
 def before(records: Sequence[Release], runs: Release) -> Release:

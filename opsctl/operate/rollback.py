@@ -63,7 +63,7 @@ def prepare(
             hint=f"`opsctl deploy --env {env.name}` makes the first one.",
         )
     last = current(store, bucket, env.name) or records[0]
-    runs = running(records, _served(state)) if _served(state) else last
+    runs = running(records, _served(state))
     to = named(records, wanted, env.name) if wanted else before(records, runs) if runs is not None else last
     refuse(to, last, tried(store, bucket, env.name), accepted)
     _refuse_lost_snapshot(target, to)
@@ -74,7 +74,7 @@ def prepare(
         timeout_minutes=timeout_minutes,
         rollback=Rollback(to, last.number, frozenset(accepted)),
     )
-    since = f"release {runs.number}" if runs is not None else "what runs, which no release recorded,"
+    since = f"release {runs.number}" if runs is not None else "a deploy that no release came of"
     question = f"Roll {env.name} back from {since} to release {to.number} ({to.tag}, of {to.at} by {to.by})?"
     told = (*notes, "Secrets keep today's values: what they were is not recorded.")
     return Prepared(rolled, request, to.number, question, told)
@@ -91,9 +91,10 @@ def _refuse_while_busy(target: Target, bucket: str) -> None:
 
 
 def _served(state: RemoteState) -> str | None:
-    """The image of the app stack; None while CloudFormation works on it, as either of two may be named then."""
+    """The image of the app stack; None while CloudFormation rolls it back, as either of two may be named then."""
     app = state.stacks.get("app")
-    return app.parameters.get("ImageUri") if app is not None and is_terminal(app.status) else None
+    rolls_back = app is not None and not is_terminal(app.status) and "ROLLBACK" in app.status
+    return app.parameters.get("ImageUri") if app is not None and not rolls_back else None
 
 
 def _refuse_lost_snapshot(target: Target, to: Release) -> None:

@@ -198,6 +198,18 @@ def test_a_release_is_refused_that_reads_what_a_migration_removed(shop: Stranger
     assert "no rollback to it: catalog.0003_no_name removes Product.name" in " ".join(listed.split())
 
 
+def test_a_record_holds_the_names_of_secrets_and_no_value(shop: Stranger) -> None:
+    bucket = shop.opsctl("outputs", "--json").json["bootstrap"]["ArtifactBucketName"]
+    record = shop.client("s3").get_object(Bucket=bucket, Key="releases/local/current.json")["Body"].read().decode()
+    secrets = shop.client("secretsmanager")
+    values = [
+        secrets.get_secret_value(SecretId=each["Name"])["SecretString"] for each in secrets.list_secrets()["SecretList"]
+    ]
+    assert '"TOKEN": "generate"' in record
+    assert len(values) > 1
+    assert not [value for value in values if value in record]
+
+
 def test_a_rollback_says_who_holds_the_lock(shop: Stranger) -> None:
     bucket = shop.opsctl("outputs", "--json").json["bootstrap"]["ArtifactBucketName"]
     lease = '{"owner": "ann@desk", "id": "other", "command": "opsctl deploy", "acquired": 1, "expires": %s}' % (

@@ -208,7 +208,21 @@ def test_what_was_never_recorded_goes_back_to_the_newest_release(tmp_path: Path)
     on = target(tmp_path, release(2, SECOND, block()), release(1, FIRST, block()), image="sha256:" + "3" * 64)
     found = prepare(on, None)
     assert found.number == 2
-    assert "what runs, which no release recorded," in found.question
+    assert "from a deploy that no release came of to release 2" in found.question
+
+
+@pytest.mark.parametrize(
+    ("status", "number"),
+    [("UPDATE_ROLLBACK_IN_PROGRESS", 2), ("UPDATE_ROLLBACK_COMPLETE", 1), ("UPDATE_IN_PROGRESS", 1)],
+)
+def test_while_a_failed_deploy_is_rolled_back_the_newest_release_is_meant(
+    status: str, number: int, tmp_path: Path
+) -> None:
+    on = target(tmp_path, release(2, SECOND, block()), release(1, FIRST, block()))
+    stacks = on.aws.cloudformation.stacks_by_name  # type: ignore[attr-defined]
+    name = next(each.physical_name for each in on.templates if each.stack == "app")
+    stacks[name] = replace(stacks[name], status=status)
+    assert prepare(on, None).number == number
 
 
 def test_a_migration_in_the_way_is_told_and_may_be_accepted(tmp_path: Path) -> None:
