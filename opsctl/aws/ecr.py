@@ -73,6 +73,20 @@ class Ecr:
         details = answer.get("imageDetails", [])
         return str(details[0]["imageDigest"]) if details else None
 
+    def holds(self, repository: str, digest: str, *, registry: str | None = None) -> bool:
+        """Whether an image is there, whatever its tags; False without such a repository."""
+        owner = {"registryId": registry} if registry else {}
+        try:
+            with translated():
+                answer = self._client.describe_images(
+                    repositoryName=repository, imageIds=[{"imageDigest": digest}], **owner
+                )
+        except AwsError as error:
+            if error.aws_code in _MISSING:
+                return False
+            raise
+        return bool(answer.get("imageDetails"))
+
     def add_tag(self, repository: str, digest: str, tag: str, *, registry: str | None = None) -> None:
         """Give an image one more tag; a tag that names this digest already is no error."""
         owner = {"registryId": registry} if registry else {}

@@ -35,7 +35,9 @@ def build(first: str = "") -> typer.Typer:
         job,
         local,
         outputs,
+        releases,
         restart,
+        rollback,
         run,
         secret,
         status,
@@ -64,7 +66,10 @@ def build(first: str = "") -> typer.Typer:
     ) -> None:
         pass
 
-    modules = (init, bootstrap, deploy, diff, status, outputs, run, restart, cancel, destroy, unlock, synth)
+    modules = (
+        init, bootstrap, deploy, diff, status, outputs, releases, rollback, run, restart, cancel, destroy, unlock,
+        synth,
+    )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}
     _register(app, commands, groups, first)

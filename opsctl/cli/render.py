@@ -22,9 +22,14 @@ def outputs_text(outputs: dict[str, dict[str, str]]) -> str:
     return output.table(("STACK", "OUTPUT", "VALUE"), rows) if rows else "No stack is deployed."
 
 
-def deployed_text(result: DeployResult, url: str) -> str:
-    """How a deploy ended, and where the service answers."""
-    if not result.changed:
+def deployed_text(result: DeployResult, url: str, *, rolled_back_to: int | None = None) -> str:
+    """How a deploy, or a rollback, ended, and where the service answers."""
+    if rolled_back_to is not None:
+        number = f", as release {result.release}" if result.release else ""
+        first = f"{result.environment} runs release {rolled_back_to} again{number}."
+        if not result.changed:
+            first = f"{result.environment} runs what release {rolled_back_to} was; nothing was changed."
+    elif not result.changed:
         first = f"{result.environment} is up to date; nothing was changed."
     else:
         number = f" as release {result.release}" if result.release else ""
@@ -73,7 +78,8 @@ def status_text(model: dict[str, Any]) -> str:
             f"rollout {service['rollout_state'] or 'unknown'}."
         )
     if release := model["release"]:
-        lines.append(f"Release {release['number']} of {release['at']} by {release['by']}: {release['tag']}.")
+        back = f", a rollback to {release['rolled_back_to']}," if release["rolled_back_to"] else ""
+        lines.append(f"Release {release['number']}{back} of {release['at']} by {release['by']}: {release['tag']}.")
     if lock := model["lock"]:
         lines.append(f"Locked by {lock['owner']} ({lock['command']}).")
     if model["url"]:

@@ -199,7 +199,7 @@ class _Loader:
         # Each round removes the values that were wrong; a handful suffices, as sections have at most four levels.
         for _ in range(6):
             try:
-                environment = Environment.model_validate(_tuples(data))
+                environment = Environment.model_validate(tuples(data))
                 break
             except ValidationError as error:
                 details = error.errors(include_url=False)
@@ -257,11 +257,11 @@ def _with_sharers_of(env: Environment, environments: dict[str, Environment]) -> 
     )
 
 
-def _tuples(value: Any) -> Any:
+def tuples(value: Any) -> Any:
     """YAML lists as tuples: the models are frozen, and strict mode does not convert."""
     if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+        return {key: tuples(item) for key, item in value.items()}
+    return tuple(tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _settable(loc: tuple[int | str, ...]) -> KeyPath:

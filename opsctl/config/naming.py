@@ -22,6 +22,8 @@ SITE_STACK: StackName = "dashboard"
 BOOTSTRAP_STACK = "opsctl-bootstrap"
 MIGRATIONS_ANNOTATION = "dev.opsctl.migrations"
 """Written by builds, read by deploys: which migrations an image brings."""
+VERDICTS_ANNOTATION = "dev.opsctl.migration-verdicts"
+"""Likewise: which of them the release before can live with, as opsctl.migrations.verdict writes it."""
 
 
 def signature_tag(digest: str) -> str:

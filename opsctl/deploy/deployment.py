@@ -122,6 +122,8 @@ class Deployment:
             self._situation.read_again()
             self._refuse_moved(selected)
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env)
+            if (rollback := self._situation.request.rollback) is not None:
+                rollback.ensure(self._aws.s3, bucket, self._env, self._releases.last)
             steps = self._steps(selected, plan)
             work = self._work(plan, selected, steps)
             with (
@@ -355,6 +357,8 @@ class Deployment:
                 state = self._situation.state
             if self._lock is not None:
                 self._lock.ensure()
+            image = self._situation.image
+            self._releases.migrating(self._database(), image.migrations, image.verdicts)
             runner = TaskRunner(
                 self._aws.ecs,
                 self._aws.logs,
@@ -385,6 +389,7 @@ class Deployment:
             return None
         self._changed = True
         uri, database = self._situation.context.get("image_uri") or "", self._database()
+        image, rollback = self._situation.image, self._situation.request.rollback
         found = Release(
             number=self._releases.number,
             environment=self._env.name,
@@ -394,11 +399,16 @@ class Deployment:
             image=uri,
             tag=plan.image.tag,
             digest=uri.rpartition("@")[2],
-            commit=self._situation.image.commit,
-            migrations=" ".join(sorted({*self._situation.image.migrations.split(), *self._releases.applied(database)})),
+            commit=image.commit,
+            migrations=" ".join(sorted({*image.migrations.split(), *self._releases.applied(database)})),
             database=database,
             stacks={name: template.digest for name, template in self._situation.templates.items()},
             seconds=self._learned(),
+            verdicts=self._releases.verdicts(database, image.verdicts),
+            application=self._env.application.model_dump(mode="json"),
+            rolled_back_to=rollback.to.number if rollback is not None else None,
+            command=self.run.command,
+            changes=plan.changes(),
         )
         self._releases.record(found)
         self._tidy(plan.image)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.aws.tags import BuiltHere, settled
-from opsctl.config.naming import MIGRATIONS_ANNOTATION
+from opsctl.config.naming import MIGRATIONS_ANNOTATION, VERDICTS_ANNOTATION
 from opsctl.deploy.events import Emit
 from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.errors import ExitCode, OpsctlError
+from opsctl.migrations.verdict import Migration, from_text
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
+    from opsctl.deploy.release import Release
 
 
 class ImageMissingError(OpsctlError):
@@ -30,12 +34,16 @@ class ImageRefusedError(OpsctlError):
 
 
 class ImageSource(Protocol):
-    """Where a deploy's image comes from. `commit` and `migrations` (ids of each) are "" when they are not known."""
+    """Where a deploy's image comes from. `commit` and `migrations` (ids of each) are "" when they are not known;
+    `verdicts` is None when nobody noted which migrations it brings.
+    """
 
     @property
     def commit(self) -> str: ...
     @property
     def migrations(self) -> str: ...
+    @property
+    def verdicts(self) -> tuple[Migration, ...] | None: ...
     def plan(self, account: str) -> ImagePlan:
         """Reads only. Raises ImageMissingError when there is no such image and none would be built."""
         ...
@@ -60,7 +68,8 @@ def digest_of(uri: str | None) -> str:
 class PublishedImage:
     """An image that somebody pushed before: `ecs.image_tag`, `--image-tag` or the commit names it.
 
-    `own_migrations` are the checkout's, given when the tag is the checkout's: images of other tools tell nothing.
+    `own_migrations` and `own_verdicts` are the checkout's, given when the tag is the checkout's: images of other tools
+    tell nothing.
     `ours` is what this checkout has under the tag; `released`, the digest in the record of the release that the
     tag is called after.
     """
@@ -73,6 +82,7 @@ class PublishedImage:
     owner_account: str | None = None
     commit: str = ""
     own_migrations: str = ""
+    own_verdicts: Callable[[], tuple[Migration, ...] | None] = lambda: None
     ours: BuiltHere | None = None
     released: str | None = None
 
@@ -88,10 +98,19 @@ class PublishedImage:
     @cached_property
     def migrations(self) -> str:
         """Those that the image's builder noted in it."""
+        return self._noted.get(MIGRATIONS_ANNOTATION) or self.own_migrations
+
+    @cached_property
+    def verdicts(self) -> tuple[Migration, ...] | None:
+        """Those that the image's builder noted in it."""
+        noted = self._noted.get(VERDICTS_ANNOTATION)
+        return from_text(noted) if noted is not None else self.own_verdicts()
+
+    @cached_property
+    def _noted(self) -> dict[str, str]:
         if self._digest is None:
-            return ""
-        noted = self.registry.annotations(self.repository, self._digest, registry=self.owner_account)
-        return noted.get(MIGRATIONS_ANNOTATION) or self.own_migrations
+            return {}
+        return self.registry.annotations(self.repository, self._digest, registry=self.owner_account)
 
     def plan(self, account: str) -> ImagePlan:
         """Find the tag."""
@@ -109,3 +128,56 @@ class PublishedImage:
         """Nothing to build: the plan found it."""
         assert plan.digest is not None
         return plan.digest
+
+
+@dataclass(frozen=True)
+class ReleasedImage:
+    """What a release ran, by its record: the very digest, whatever its tags name today."""
+
+    registry: Ecr
+    environment: str
+    release: Release
+
+    @property
+    def commit(self) -> str:
+        """The release's."""
+        return self.release.commit
+
+    @property
+    def migrations(self) -> str:
+        """Those that its database had, which its own are among."""
+        return self.release.migrations
+
+    @property
+    def verdicts(self) -> tuple[Migration, ...] | None:
+        """As they were recorded."""
+        return self.release.verdicts
+
+    def plan(self, account: str) -> ImagePlan:
+        """Ask the registry whether the image is still there. Raises ImageMissingError."""
+        place = place_of(self.release.image)
+        if place is None or not self.release.digest:
+            raise ImageMissingError(
+                f"The record of release {self.release.number} names no image, so there is nothing to roll back to.",
+                hint=f"`opsctl releases --env {self.environment}` shows which releases can be rolled back to.",
+            )
+        owner, repository = place
+        if not self.registry.holds(repository, self.release.digest, registry=None if owner == account else owner):
+            raise ImageMissingError(
+                f"The image of release {self.release.number}, {repository}@{self.release.digest[:19]}…, is not in the "
+                "registry any more, so nothing was changed.",
+                hint=f"Roll back to another release (`opsctl releases --env {self.environment}`), or build and deploy "
+                f"the commit {self.release.commit or 'of that release'} again.",
+            )
+        return ImagePlan(owner, repository, self.release.tag, self.release.digest, False, self.release.image)
+
+    def ensure(self, plan: ImagePlan, emit: Emit) -> str:  # noqa: ARG002
+        """Nothing to build: it ran here."""
+        assert plan.digest is not None
+        return plan.digest
+
+
+def place_of(uri: str) -> tuple[str, str] | None:
+    """Account and repository of an image's URI in ECR; None for another text."""
+    found = re.fullmatch(r"(\d{12})\.dkr\.ecr\.[^/]+/([^@]+)@sha256:[0-9a-f]{64}", uri)
+    return (found[1], found[2]) if found else None

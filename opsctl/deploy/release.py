@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.tags import with_digest
 from opsctl.config.naming import artifact_folder, release_key, signature_tag
 from opsctl.errors import ExitCode, OpsctlError, UsageError
+from opsctl.migrations.verdict import Migration, from_list
 
 if TYPE_CHECKING:
     from opsctl.aws.ecr import Ecr
@@ -31,6 +32,11 @@ class Release:
     """One successful deploy. `stacks` are the templates' digests; `migrations` are the ids of what was applied to
     `database` until then, which is another one once it was made again or restored. `seconds` is how long AWS took to
     make resources of this environment, by type.
+
+    `verdicts` say of those migrations which an older release can live with; None where nobody noted which there are.
+    `application` is the block that was deployed, as JSON: names and placeholders, no secret's value; None in records of
+    an earlier opsctl. `rolled_back_to` is the release that this one brought back, `command` what was typed, `changes`
+    what was done to each stack, with the names of parameters that got another value.
     """
 
     number: int
@@ -46,6 +52,36 @@ class Release:
     database: str = ""
     stacks: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    verdicts: tuple[Migration, ...] | None = None
+    application: dict[str, Any] | None = None
+    rolled_back_to: int | None = None
+    command: str = ""
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is recorded."""
+        verdicts = None if self.verdicts is None else [each.to_dict() for each in self.verdicts]
+        return {**asdict(self), "verdicts": verdicts}
+
+    def summary(self) -> dict[str, Any]:
+        """Without what is long: what a person asks of the release that runs."""
+        long = {"verdicts", "application", "changes", "seconds"}
+        return {name: value for name, value in asdict(self).items() if name not in long}
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Migrations that a deploy was about to apply when `after` was the newest release: it may have ended in between,
+    with some of them done.
+    """
+
+    after: int
+    database: str
+    migrations: str
+    verdicts: tuple[Migration, ...] | None = None
+
+
+_TRIED = "migrating"
 
 
 def current(store: S3, bucket: str, env: Environment) -> Release | None:
@@ -91,6 +127,20 @@ def _of_project(found: Release | None, env: Environment) -> Release | None:
     return found if repository == env.ecs.repository_name else None
 
 
+def tried(store: S3, bucket: str, env: Environment) -> Tried | None:
+    """What the last deploy that got as far as its migrations was about to apply."""
+    stored = store.get(bucket, release_key(artifact_folder(env), _TRIED))
+    if stored is None:
+        return None
+    try:
+        values = json.loads(stored.body)
+        noted = values["verdicts"]
+        verdicts = None if noted is None else from_list(noted)
+        return Tried(int(values["after"]), str(values["database"]), str(values["migrations"]), verdicts)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 def release_number(tag: str, environment: str) -> int | None:
     """The release that a tag of this environment's releases names; None for any other tag."""
     found = re.fullmatch(rf"{re.escape(environment)}-r([1-9]\d*)(?:-[0-9a-f]{{12}})?(?:\.sig)?", tag)
@@ -119,13 +169,25 @@ def unkept_signature(ecr: Ecr, plan: ImagePlan, digest: str, environment: str) -
     return {f"{tag}.sig": signature for tag in ours if f"{tag}.sig" not in tags}
 
 
+def joined(new: tuple[Migration, ...] | None, old: tuple[Migration, ...] | None) -> tuple[Migration, ...] | None:
+    """What is known of both; None where nothing is of either."""
+    if new is None:
+        return old
+    known = {each.id for each in new}
+    return (*new, *(each for each in old or () if each.id not in known))
+
+
 def _read(store: S3, bucket: str, key: str) -> Release | None:
     stored = store.get(bucket, key)
     if stored is None:
         return None
     try:
-        found = Release(**json.loads(stored.body))
-    except (ValueError, TypeError):
+        values = json.loads(stored.body)
+        noted = values.get("verdicts")
+        # A newer opsctl may note more, which this one has no use for.
+        known = {name: value for name, value in values.items() if name in Release.__dataclass_fields__}
+        found = Release(**{**known, "verdicts": None if noted is None else from_list(noted)})
+    except (ValueError, TypeError, AttributeError):
         return None
     # Another environment's, too, is read: what is no number counts no releases.
     sound = type(found.number) is int and found.number > 0 and isinstance(found.digest, str)
@@ -202,8 +264,24 @@ class Releases:
         """Migrations that earlier releases brought to this database; none of one that was made again since."""
         return set(self.last.migrations.split()) if self.last is not None and self.last.database == database else set()
 
+    def verdicts(self, database: str, own: tuple[Migration, ...] | None) -> tuple[Migration, ...] | None:
+        """What is known of this database's migrations: an image's own, and those that releases brought before it."""
+        before = self.last.verdicts if self.last is not None and self.last.database == database else None
+        return joined(own, before)
+
+    def migrating(self, database: str, migrations: str, verdicts: tuple[Migration, ...] | None) -> None:
+        """Note what is about to be applied, before it is: a deploy that fails leaves no release, but its migrations."""
+        last = self.last.number if self.last is not None else 0
+        before = tried(self._s3, self._bucket, self._env)
+        if before is not None and (before.after, before.database) == (last, database):  # of another that failed
+            migrations = " ".join(sorted({*migrations.split(), *before.migrations.split()}))
+            verdicts = joined(verdicts, before.verdicts)
+        noted = None if verdicts is None else [each.to_dict() for each in verdicts]
+        body = {"after": last, "database": database, "migrations": migrations, "verdicts": noted}
+        self._s3.put(self._bucket, release_key(artifact_folder(self._env), _TRIED), json.dumps(body).encode())
+
     def record(self, release: Release) -> None:
         """Write the numbered record first, so that `current` never names one that is not there."""
-        body = json.dumps(asdict(release), indent=1, sort_keys=True).encode()
+        body = json.dumps(release.to_dict(), indent=1, sort_keys=True).encode()
         for record in (f"{release.number:06}", "current"):
             self._s3.put(self._bucket, release_key(artifact_folder(self._env), record), body)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from opsctl.config.naming import VERDICTS_ANNOTATION
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.images.build.containers import ContainerRunner, find_runner
 from opsctl.images.build.content import content_key
@@ -26,6 +27,7 @@ from opsctl.images.python.lock import Tell, pin_base, read_lock
 from opsctl.images.registry.logins import stored_login
 from opsctl.images.registry.repository import Repository
 from opsctl.images.registry.transport import Transport
+from opsctl.migrations.verdict import from_text, in_the_way
 
 BASE_VARIABLE = "OPSCTL_BASE_IMAGE"
 """Another base image than the Dockerfile's, such as the same one in a mirror."""
@@ -118,7 +120,10 @@ class Workshop:
         tests = self._service_tests(engine, platforms, listener) if test else None
         content = self.content_key(base, platforms, listener.line)
         known = self.built(content, native=True) if engine == "native" else None
+        warnings = self.warnings() if known is None else []
         image = known or self._make(platforms, engine, base, listener)
+        for text in warnings:
+            listener.line(f"warning: {text}")
         manifests = self.store.platforms(image)
         tested = tests.run(manifests[platforms.index(host_platform())], host_platform()) if tests else None
         self.store.name(tag, image, engine=engine, content=content)
@@ -142,6 +147,16 @@ class Workshop:
         if application.image is not None or application.dockerfile is not None:
             return ""
         return read_lock(self.project, frozen=self.frozen, tell=tell).text
+
+    def warnings(self) -> list[str]:
+        """Migrations that came since the image that was built here last, and that its code may not live with."""
+        for image in self.store.images()[:1]:
+            if self.store.blob(image.digest).is_file():
+                noted = self.store.json(image.digest).get("annotations") or {}
+                before = from_text(noted.get(VERDICTS_ANNOTATION, ""))
+                had, names = [each.id for each in before], [each.name for each in before]
+                return [each.sentence() for each in in_the_way(self.project.verdicts, had, names)] if before else []
+        return []
 
     def find(self, tag: str) -> Descriptor:
         """A built image. Raises OpsctlError when there is none under this tag."""

@@ -14,7 +14,7 @@ from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.stackrun.stream import Pace
 from opsctl.operate.deployed import require_outputs
-from opsctl.operate.image_source import image_source
+from opsctl.operate.image_source import image_source, released_image
 from opsctl.operate.target import Target, owner, run_id
 
 
@@ -24,7 +24,9 @@ def deployment(target: Target, request: Request) -> Deployment:
         target.env,
         target.templates,
         target.aws,
-        image=image_source(target, request.image_tag),
+        image=image_source(target, request.image_tag)
+        if request.rollback is None
+        else released_image(target, request.rollback.to),
         bundle=DbInitBundle(target),
         request=request,
     )

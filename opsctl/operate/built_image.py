@@ -18,6 +18,7 @@ from opsctl.images.build.content import content_tag
 from opsctl.images.oci.push import image_built_here, push
 from opsctl.images.oci.store import Descriptor
 from opsctl.images.workshop import Workshop
+from opsctl.migrations.verdict import Migration
 from opsctl.operate.image import EventListener, default_engine, platforms_of
 from opsctl.operate.image_checks import sign_image
 from opsctl.operate.repositories import repository_of
@@ -40,6 +41,11 @@ class BuiltImage:
     def migrations(self) -> str:
         """Identifies the migrations in the tree."""
         return self.target.project.migrations
+
+    @cached_property
+    def verdicts(self) -> tuple[Migration, ...]:
+        """What the release before can live with, of the migrations in the tree."""
+        return self.target.project.verdicts
 
     @property
     def _workshop(self) -> Workshop:

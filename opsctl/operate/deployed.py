@@ -92,7 +92,7 @@ def environment_status(target: Target) -> dict[str, Any]:
         "environment": target.env.name,
         "stacks": stacks,
         "service": asdict(service) if service else None,
-        "release": asdict(current) if current else None,
+        "release": current.summary() if current else None,
         "lock": asdict(lease) if lease else None,
         "url": service_url(target, state.outputs("front")),
     }

@@ -10,6 +10,7 @@ from opsctl.deploy.image import ImageRefusedError, ImageSource
 from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import kept, numbered
 from opsctl.errors import ConfigError
+from opsctl.migrations.verdict import Migration
 from opsctl.operate.deployed import require_outputs, state_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class CheckedImage:
     def migrations(self) -> str:
         """The source's."""
         return self.source.migrations
+
+    @property
+    def verdicts(self) -> tuple[Migration, ...] | None:
+        """The source's."""
+        return self.source.verdicts
 
     def plan(self, account: str) -> ImagePlan:
         """The source's, checked when it is known which image it is, unless it is signed only then."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from opsctl.aws.tags import with_digest
 from opsctl.deploy.events import Emit, LogLine
-from opsctl.deploy.image import ImageSource, PublishedImage, image_uri
+from opsctl.deploy.image import ImageSource, PublishedImage, ReleasedImage, image_uri
 from opsctl.deploy.planning.plan import ImagePlan
-from opsctl.deploy.release import free_tag, release_number
+from opsctl.deploy.release import Release, free_tag, release_number
 from opsctl.images.checkout.source import tagged_commit
 from opsctl.images.names import check_tag
+from opsctl.migrations.verdict import Migration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,10 +49,16 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
             owner_account=target.repository_account,
             commit=tagged_commit(tag),
             own_migrations=target.project.migrations if tag == version.tag else "",
+            own_verdicts=lambda: target.project.verdicts if tag == version.tag else None,
             ours=None if target.wants_signatures else _ours(target, tag),
             released=_released(target, tag),
         ),
     )
+
+
+def released_image(target: Target, release: Release) -> ImageSource:
+    """The image that a release ran, checked as any other."""
+    return _checked(target, ReleasedImage(target.aws.ecr, target.env.name, release))
 
 
 def _checked(target: Target, source: ImageSource) -> ImageSource:
@@ -120,6 +127,11 @@ class LocalImage:
     def migrations(self) -> str:
         """Identifies the migrations in the tree."""
         return self.target.project.migrations
+
+    @cached_property
+    def verdicts(self) -> tuple[Migration, ...]:
+        """What the release before can live with, of the migrations in the tree."""
+        return self.target.project.verdicts
 
     @property
     def _registry(self) -> Ecr:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from opsctl.stacks.model import StackTemplate
 
 FILE_NAME = "environments.yaml"
+RELEASED_STACKS = ("jobs", "app")
+"""What a release is made of; the others are what it stands on."""
 
 
 def find_config(given: Path | None) -> Path:
@@ -137,12 +139,16 @@ def _in_region(environment: Environment, region: str) -> Environment:
 
 @dataclass(frozen=True)
 class Target:
-    """One environment: its configuration, its templates and the AWS it lives in."""
+    """One environment: its configuration, its templates and the AWS it lives in.
+
+    `supporting` is set for a rollback: what the stacks are made from that a release only stands on.
+    """
 
     workspace: Workspace
     env: Environment
     configured: Environment
     runtime: Runtime | None = field(default=None, kw_only=True)
+    supporting: Environment | None = field(default=None, kw_only=True)
 
     @property
     def is_local(self) -> bool:
@@ -193,7 +199,11 @@ class Target:
         """Its stacks, in the order in which they are deployed."""
         from opsctl.stacks.catalog import templates
 
-        return templates(self.configured)
+        released = templates(self.configured)
+        if self.supporting is None:
+            return released
+        own = {each.stack: each for each in released if each.stack in RELEASED_STACKS}
+        return tuple(own.get(each.stack, each) for each in templates(self.supporting))
 
     @cached_property
     def unwanted(self) -> tuple[StackTemplate, ...]:

@@ -202,6 +202,14 @@ class Plan:
         more = self.migrate or self.secrets or self.record or self.signature
         return not more and not any(stack.is_change for stack in self.stacks)
 
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """For records: of each stack that changes what is done, and the names of parameters that get another value."""
+        return {
+            stack.stack: {"action": stack.action.value, "parameters": [each.name for each in stack.parameters]}
+            for stack in self.stacks
+            if stack.is_change
+        }
+
     @property
     def risks(self) -> tuple[Risk, ...]:
         """What needs `--allow-replace`."""

@@ -20,6 +20,7 @@ from opsctl.deploy.planning.forecast import Forecast, as_ordered
 from opsctl.deploy.planning.plan import ImagePlan, Plan
 from opsctl.deploy.planning.state import RemoteState, read_state
 from opsctl.deploy.planning.statuses import Action, action_for
+from opsctl.deploy.rollback import Rollback, since
 from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.errors import UsageError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext, rollout_process
@@ -48,7 +49,7 @@ class Bundle(Protocol):
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a command line asks of a deploy. `stacks` is empty for all, `image_tag` None for the default; `watchdog`
-    ends a rollout that can't succeed.
+    ends a rollout that can't succeed; `rollback` is the release to go back to.
     """
 
     stacks: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Request:
     refresh_nat_image: bool = False
     timeout_minutes: int = 60
     watchdog: bool = True
+    rollback: Rollback | None = None
 
 
 class Situation:
@@ -98,6 +100,8 @@ class Situation:
         self.context = self._read_context(image, selected)
         due = self.release_starts(selected) and self.secrets.due(self.state, self.digest)
         plan = planner.plan(self.env.name, selected, self.state, self.context, image=image, secrets=due)
+        if image is not None and not plan.is_empty and any(template.stack == "app" for template in selected):
+            self._note_release(image, other=plan.migrate)
         return replace(
             plan,
             expected=self._expected(selected, plan),
@@ -116,6 +120,20 @@ class Situation:
         steps = planner.order(new, image=plan.image is not None and plan.image.build, migrate=plan.migrate)
         last = self._last_release()
         return as_ordered(new, steps, seconds=learned(last.seconds if last is not None else {}))
+
+    def _note_release(self, image: ImagePlan, *, other: bool) -> None:
+        """The way forward after a rollback, and what of `other` code than the one that runs allows no way back."""
+        last = self._last_release()
+        if last is None or self.request.rollback is not None:
+            return
+        if last.rolled_back_to is not None:
+            self._notes.append(
+                f"What runs is a rollback to release {last.rolled_back_to} (as release {last.number}); deploying goes "
+                f"forward to {image.tag}."
+            )
+        if other and last.verdicts is not None:
+            for each in since(self.image.verdicts or (), last):
+                self._notes.append(f"{each.sentence()}: no rollback past it.")
 
     @staticmethod
     def release_starts(selected: Sequence[StackTemplate]) -> bool:

@@ -58,6 +58,9 @@ def builder_digest(sources: Traversable | None = None) -> str:
     for name in BUILDER:
         data = folder.joinpath(f"{name}.py").read_bytes()
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    for each in sorted(resources.files("opsctl.migrations").iterdir(), key=lambda item: item.name):
+        if each.name.endswith(".py"):  # its verdicts stand in the manifest
+            digest.update(f"{each.name}\0".encode() + each.read_bytes())
     return digest.hexdigest()
 
 

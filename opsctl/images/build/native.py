@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from opsctl.config.naming import MIGRATIONS_ANNOTATION
+from opsctl.config.naming import MIGRATIONS_ANNOTATION, VERDICTS_ANNOTATION
 from opsctl.config.pinned import pinned_in
 from opsctl.images.build import contract
 from opsctl.images.build.commands import run_commands, scripts
@@ -34,6 +34,7 @@ from opsctl.images.python.commits import CommitBuilder
 from opsctl.images.python.lock import Locked
 from opsctl.images.python.wheels import PLATFORMS, Downloader, locked_wheels, unpack, wanted_lines
 from opsctl.images.registry.repository import CONFIG, Opener
+from opsctl.migrations.verdict import to_text
 
 _KEPT_COMMITS = 50  # each is one package, and an application may have several
 
@@ -152,7 +153,7 @@ class NativeBuilder:
 
 def notes_of(project: Project) -> dict[str, str]:
     """What the manifest notes for whoever deploys the image without its sources."""
-    return {MIGRATIONS_ANNOTATION: project.migrations}
+    return {MIGRATIONS_ANNOTATION: project.migrations, VERDICTS_ANNOTATION: to_text(project.verdicts)}
 
 
 def copy_files(files: Iterable[tuple[str, Path]], target: Path) -> None:

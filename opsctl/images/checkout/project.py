@@ -19,6 +19,8 @@ from opsctl.images.checkout.source import (
     untracked_files,
 )
 from opsctl.images.errors import BuildError
+from opsctl.migrations.reading import read_migrations
+from opsctl.migrations.verdict import Migration
 from opsctl.paths import portable
 
 OWN_FILES = ("environments.yaml", SCHEMA_FILE, "opsctl.lock")
@@ -77,6 +79,11 @@ class Project:
     def migrations(self) -> str:
         """An id of each migration that is shipped."""
         return migration_ids(self.files)
+
+    @cached_property
+    def verdicts(self) -> tuple[Migration, ...]:
+        """Each migration that is shipped, with whether the release before can live with it. Runs nothing."""
+        return read_migrations(self.files)
 
     @property
     def version(self) -> SourceVersion:

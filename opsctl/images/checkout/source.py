@@ -7,9 +7,10 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from opsctl.images.checkout import git
+from opsctl.migrations.reading import is_migration, migration_id
 
 # What `git clean` would remove, for trees without git.
 _IGNORED_DIRS = {
@@ -111,12 +112,7 @@ def migration_ids(files: Iterable[tuple[str, Path]]) -> str:
     """An id of each migration among what is shipped, by name and content, with blanks between: what one lacks, another
     may bring.
     """
-    found = []
-    for name, path in files:
-        place = PurePosixPath(name)
-        if place.parent.name == "migrations" and place.suffix == ".py" and place.name != "__init__.py":
-            found.append(hashlib.sha256(f"{name}\0".encode() + path.read_bytes()).hexdigest()[:12])
-    return " ".join(found)
+    return " ".join(migration_id(name, path.read_bytes()) for name, path in files if is_migration(name))
 
 
 def tagged_commit(tag: str) -> str:

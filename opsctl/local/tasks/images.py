@@ -136,10 +136,15 @@ def push_image(client: EcrPutImage, *, root: Path, repository: str, tag: str, di
 def find_snapshot(state: StateDir, digest: str) -> Path | None:
     """The directory of the image with this digest; using it counts as its newest use."""
     target = _directory(state, digest)
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest) or not target.is_dir():
+    if not is_kept(state, digest):
         return None
     os.utime(target)
     return target
+
+
+def is_kept(state: StateDir, digest: str) -> bool:
+    """Whether there is an image with this digest; asking is no use of it."""
+    return bool(re.fullmatch(r"sha256:[0-9a-f]{64}", digest)) and _directory(state, digest).is_dir()
 
 
 def _digest(text: str) -> str:

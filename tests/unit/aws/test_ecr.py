@@ -71,6 +71,23 @@ def test_tags_go_a_hundred_at_a_time_and_what_stays_is_an_error_although_the_ans
             Ecr(made).remove_tags("app", tags)
 
 
+def test_an_image_is_looked_for_by_its_digest() -> None:
+    asked = {"repositoryName": "app", "imageIds": [{"imageDigest": DIGEST}], "registryId": "210987654321"}
+    with stubbed("ecr") as (made, stub):
+        stub.add_response("describe_images", {"imageDetails": [{"imageDigest": DIGEST}]}, asked)
+        assert Ecr(made).holds("app", DIGEST, registry="210987654321")
+        for code in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            stub.add_client_error("describe_images", code)
+            assert not Ecr(made).holds("app", DIGEST)
+        stub.add_client_error("describe_images", "AccessDeniedException")
+        with pytest.raises(AwsError):
+            Ecr(made).holds("app", DIGEST)
+
+
+def test_an_emulated_registry_knows_which_digests_it_has(registry: Any) -> None:
+    assert not Ecr(registry).holds("app", "sha256:" + "1" * 64)
+
+
 def test_an_image_that_is_gone_can_not_be_tagged(registry: Any) -> None:
     with pytest.raises(AwsError, match="is not in the registry") as caught:
         Ecr(registry).add_tag("app", "sha256:" + "1" * 64, "dev-r1")

@@ -23,6 +23,7 @@ STACKRUN, SETTLING, REMOVAL = "deploy/stackrun/runner.py", "deploy/stackrun/sett
 DEPLOYMENT, LOCK, STREAM = "deploy/deployment.py", "deploy/lock.py", "deploy/stackrun/stream.py"
 GUARD = "deploy/stackrun/guard.py"
 SITUATION = "deploy/planning/situation.py"
+ROLLBACK = "deploy/rollback.py"
 TASKS, DESTROY, GRAPH, PLANNER = "deploy/tasks.py", "deploy/destroy.py", "deploy/graph.py", "deploy/planning/planner.py"
 
 MUTANTS = (
@@ -217,6 +218,38 @@ MUTANTS = (
         "        elif there != digest:\n",
         "        elif False:\n",
         "a release is recorded though another image holds its tag",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "                rollback.ensure(self._aws.s3, bucket, self._releases.last)\n",
+        "                pass\n",
+        "a rollback is carried out though another release came in between",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "            self._releases.migrating(self._database(), image.migrations, image.verdicts)\n",
+        "",
+        "migrations of a deploy that fails are forgotten",
+    ),
+    Mutant(ROLLBACK, "if last is None or last.number != self.seen:", "if False:", "an outdated rollback goes on"),
+    Mutant(
+        ROLLBACK,
+        "    if attempt is not None and attempt.after ==",
+        "    if False and attempt.after ==",
+        "a deploy that failed is no obstacle",
+    ),
+    Mutant(ROLLBACK, "    if blind:\n", "    if False:\n", "an image that tells nothing is no obstacle"),
+    Mutant(
+        ROLLBACK,
+        "    unknown = sorted(",
+        "    unknown = sorted(set()) and sorted(",
+        "a migration that nobody judged is no obstacle",
+    ),
+    Mutant(
+        ROLLBACK,
+        "is not None and origin < place:",
+        "is None and origin < place:",
+        "a second rollback goes to what was rolled back from",
     ),
     Mutant(LOCK, "while not self._stop.wait(self._renew_seconds):", "while False:", "the lease is never renewed"),
     Mutant(

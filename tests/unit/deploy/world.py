@@ -17,10 +17,13 @@ from opsctl.config.naming import bundle_key
 from opsctl.deploy import release
 from opsctl.deploy.deployment import Deployment, DeployResult
 from opsctl.deploy.events import Emit, Event
+from opsctl.deploy.image import ReleasedImage
 from opsctl.deploy.lock import Run
 from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.planning.situation import Request, Situation
+from opsctl.deploy.rollback import Rollback
 from opsctl.deploy.stackrun.stream import Pace
+from opsctl.migrations.verdict import Migration
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext, FromOutput, StackTemplate
 
 from .bench import Clock
@@ -80,6 +83,9 @@ class FakeEcr(Ecr):
 
     def digest(self, repository: str, tag: str, *, registry: str | None = None) -> str | None:
         return self.tags.get(tag)
+
+    def holds(self, repository: str, digest: str, *, registry: str | None = None) -> bool:
+        return digest in self.tags.values()
 
     def images(self, repository: str, *, registry: str | None = None) -> list[EcrImage]:
         digests = dict.fromkeys(self.tags.values())
@@ -229,6 +235,7 @@ class FakeImage:
     migrations: str = "m1"
     commit: str = "abc"
     build: bool = False
+    verdicts: tuple[Migration, ...] | None = None
 
     def plan(self, account: str) -> ImagePlan:
         uri = None if self.build else f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app@{self.digest}"
@@ -317,8 +324,8 @@ class World:
     def __post_init__(self) -> None:
         self.aws.cloudformation.results = {name: dict(values) for name, values in OUTPUTS.items()}
 
-    def deployment(self, *stacks: str) -> Deployment:
-        """What a command line with these stacks would run."""
+    def deployment(self, *stacks: str, rollback: Rollback | None = None) -> Deployment:
+        """What a command line with these stacks would run, or a rollback."""
         self.runs += 1
         situation = Situation(
             Environment.model_validate(
@@ -333,9 +340,9 @@ class World:
             ),
             self.stacks,
             cast("Aws", self.aws),
-            image=self.image,
+            image=ReleasedImage(self.aws.ecr, "dev", rollback.to) if rollback is not None else self.image,
             bundle=self.bundle,
-            request=Request(stacks),
+            request=Request(stacks, rollback=rollback),
         )
         run = Run(f"run{self.runs}", "ann@host", "opsctl deploy")
         return Deployment(situation, run, pace=Pace(0.0, 60.0), clock=self.clock)
