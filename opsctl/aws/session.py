@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from opsctl.aws import orders
 from opsctl.aws.answers import REGION_KEY
 from opsctl.aws.translation import translated
 
@@ -94,6 +95,7 @@ class Aws:
                         config=self._config(service),
                     )
                 made.meta.events.register("after-call", self._note_region)
+                made.meta.events.register("before-call", _note_order)
                 self._clients[service] = made
             return self._clients[service]
 
@@ -213,3 +215,7 @@ class Aws:
         from opsctl.aws.account import Account
 
         return Account(self.client)
+
+
+def _note_order(model: Any, params: Any, **_: Any) -> None:
+    orders.note(model, params)

@@ -26,10 +26,13 @@ Listening = Callable[..., AbstractContextManager[Emit]]
 
 
 def execute(
-    target: Target, request: Request, consent: Consent, listening: Listening, *, as_json: bool, yes: bool
+    target: Target, request: Request, consent: Consent, listening: Listening, *, as_json: bool, yes: bool, wait: int = 0
 ) -> DeployResult:
-    """Plan, stop at what was not allowed, ask about a half-made database, then do it."""
-    work = deployment(target, request)
+    """Plan, stop at what was not allowed, ask about a half-made database, then do it.
+
+    `wait`: minutes for which the end of somebody else's command is waited for; what is planned then is looked at again.
+    """
+    work = deployment(target, request, wait_minutes=wait)
     plan = work.plan()
     refuse(plan, consent)
     for note in (*target.workspace.configuration.notes, *plan.notes):
@@ -48,7 +51,7 @@ def execute(
     unmigrated = UnmigratedModels()
     with listening(journal, unmigrated, as_json=as_json) as emit:
         try:
-            return work.execute(plan, emit, consent)
+            return work.execute(plan, emit, consent, review=lambda again: refuse(again, consent))
         except TaskFailedError as error:
             raise explained(error) from error
         finally:

@@ -18,7 +18,7 @@ from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.checks.preflight import preflight
 from opsctl.deploy.diagnose import function_failure, service_failure
-from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
+from opsctl.deploy.events import Emit, Emitter, Event, Note, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -74,7 +74,9 @@ class Deployment:
         *,
         pace: Pace,
         clock: Callable[[], float] = time.time,
+        wait_seconds: float = 0.0,
     ) -> None:
+        """`wait_seconds`: for how long the end of somebody else's command is waited for."""
         self.run = run
         self._situation = situation
         self._env = situation.env
@@ -84,40 +86,74 @@ class Deployment:
         self._emit: Emit = silent
         self._pace = pace
         self._clock = clock
+        self._wait_seconds = wait_seconds
         self._detach = threading.Event()
         self._guard = threading.Lock()
         self._changed = False
+        self._done: list[str] = []  # steps that changed something
         self._lock: Lock | None = None
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
         return self._situation.plan()
 
-    def execute(self, plan: Plan, emit: Emit, consent: Consent) -> DeployResult:
+    def execute(
+        self, plan: Plan, emit: Emit, consent: Consent, *, review: Callable[[Plan], None] = lambda _: None
+    ) -> DeployResult:
         """Do what the plan says, under the lock. Raises on the first failure; what was done stays done.
 
-        `consent` is what was agreed to after seeing the plan.
+        `consent` is what was agreed to after seeing the plan. Where somebody else's command had to be waited for, a
+        new plan is made, and `review` raises for what was not agreed to.
         """
         if plan.is_empty:
             return self._result(None)
         self._emit, self._consent = Emitter(emit, self._watch), consent
+        try:
+            return self._execute(plan, review)
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
+
+    def _interrupted(self) -> DetachedError:
+        """The person's wish to leave met no step that ran."""
+        if not self._done:
+            return DetachedError("Interrupted. Nothing was changed.", code="interrupted")
+        return DetachedError(
+            f"Interrupted after {', '.join(self._done)}; nothing else was begun.",
+            code="interrupted", hint="`opsctl deploy` goes on from here.",
+        )  # fmt: skip
+
+    def _execute(self, plan: Plan, review: Callable[[Plan], None]) -> DeployResult:
         selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._situation.templates):
             preflight(self._env, self._aws.account, self._emit)
         if not self._situation.state.outputs("bootstrap") and "bootstrap" in self._situation.templates:
             # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself. A
             # first deploy that was interrupted, or failed, left the stack without outputs.
-            self._stack_step(self._situation.templates["bootstrap"])
+            first = self._situation.templates["bootstrap"]
+            run_steps([Step("bootstrap", lambda: self._stack_step(first))], interrupt=self._detach.set)
             selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
-        with Lock(self._aws.s3, bucket, self._env.name, self.run, clock=self._clock) as lock:
+        with self._lock_of(bucket) as lock:
             self._lock = lock
-            self._situation.read_again()
+            if lock.waited:
+                plan = self._situation.plan()
+                review(plan)
+                if plan.is_empty:
+                    return self._result(None)
+                selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
+            else:
+                self._situation.read_again()
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
         return self._result(number)
+
+    def _lock_of(self, bucket: str) -> Lock:
+        return Lock(
+            self._aws.s3, bucket, self._env.name, self.run, clock=self._clock, wait_seconds=self._wait_seconds,
+            tell=lambda text: self._emit(Note(text)),
+        )  # fmt: skip
 
     def _artifact_bucket(self) -> str:
         bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")
@@ -149,6 +185,8 @@ class Deployment:
             yield ending
         with self._guard:
             self._changed |= ending.changed
+            if ending.changed:
+                self._done.append(name)
 
     def _stack_step(self, template: StackTemplate) -> None:
         with self._guard:
@@ -270,16 +308,24 @@ class Deployment:
 
     def _image_step(self, plan: ImagePlan) -> None:
         with self._step("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}") as ending:
-            digest = self._situation.image.ensure(plan, self._emit)
+            digest = self._situation.image.ensure(plan, self._emit_while_wanted)
             uri = image_uri(plan.account, self._env.region, plan.repository, digest)
             with self._guard:
                 self._situation.context["image_uri"] = uri
                 ending.changed = self._situation.deployed("app", "ImageUri") != uri
+            if self._lock is not None:
+                self._lock.ensure()
             if ending.changed:
                 self._releases.tag(plan, digest)
             elif self._env.images.verify is not None:
                 self._releases.keep_signature(plan, digest)
             ending.text = f"{plan.repository}:{plan.tag} is {digest[:19]}…"
+
+    def _emit_while_wanted(self, event: Event) -> None:
+        """Building hears that somebody wants to leave at the next line that it tells."""
+        if self._detach.is_set():
+            raise DetachedError("Stopped while the image was made.", hint="`opsctl deploy` makes it again.")
+        self._emit(event)
 
     def _secrets_step(self) -> None:
         with self._step("secrets", "generate and derive what is missing") as ending:
@@ -332,6 +378,8 @@ class Deployment:
         if not (self._changed or plan.record) or plan.image is None or all(item.stack != "app" for item in plan.stacks):
             return None
         self._changed = True
+        if self._lock is not None:
+            self._lock.ensure()
         uri, database = self._situation.context.get("image_uri") or "", self._database()
         found = Release(
             number=self._releases.number,

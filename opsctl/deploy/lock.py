@@ -1,29 +1,31 @@
 """One deploy per environment at a time: a lease in the artifact bucket, taken and renewed by conditional writes.
 
-A lease that is not renewed runs out, so a killed deploy blocks the next one for `LEASE_SECONDS` at most.
+A lease that is not renewed runs out, so a killed deploy blocks another machine for `LEASE_SECONDS` at most, and this
+one not at all. Its age is told by the clock of S3: nobody's own clock takes a lock away or keeps one.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
-from opsctl.aws.s3 import StoredObject
 from opsctl.config.naming import lock_key
+from opsctl.deploy.lease import LEASE_SECONDS, Held, Lease, found, holder_notes, read_lease
 from opsctl.errors import BusyError, OpsctlError
+from opsctl.leaving import on_abrupt_end
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
 
-LEASE_SECONDS = 90.0
 RENEW_SECONDS = 20.0
+_ASK_SECONDS = 5.0
+_TOLD_SECONDS = 300.0
+_TRIES = 5
 
 
 class LockLostError(OpsctlError):
@@ -41,31 +43,11 @@ class Run:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who holds the lock. Times are seconds since the epoch."""
-
-    owner: str
-    id: str
-    command: str
-    acquired: float
-    expires: float
-
-    def describe(self, now: float) -> str:
-        """`alice@laptop (opsctl deploy --env dev), since 12:04 UTC, renewed until 12:09 UTC`."""
-        since = datetime.fromtimestamp(self.acquired, UTC).strftime("%H:%M UTC")
-        left = max(0, round(self.expires - now))
-        return f"{self.owner} ({self.command}) since {since}; its lease runs {left} s more"
-
-
-def read_lease(store: S3, bucket: str, environment: str) -> Lease | None:
-    """The lease as it stands, run out or not."""
-    stored = store.get(bucket, lock_key(environment))
-    return _parse(stored) if stored else None
-
-
 class Lock:
-    """`with Lock(…):` holds the lease and renews it in the background; `ensure` raises once it is lost."""
+    """`with Lock(…):` holds the lease and renews it in the background; `ensure` raises once it is lost.
+
+    `waited` tells whether somebody else held it first, so that what was read before may be another now.
+    """
 
     def __init__(
         self,
@@ -76,76 +58,166 @@ class Lock:
         *,
         clock: Callable[[], float],
         renew_seconds: float = RENEW_SECONDS,
+        wait_seconds: float = 0.0,
+        tell: Callable[[str], None] = lambda _: None,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
+        """`wait_seconds`: for how long somebody else's end is waited for; `tell` hears who that is."""
         self._store = store
         self._bucket = bucket
         self._environment = environment
         self._key = lock_key(environment)
         self._clock = clock
         self._renew_seconds = renew_seconds
+        self._wait_seconds = wait_seconds
+        self._tell = tell
         self._lease = Lease(run.owner, run.id, run.command, clock(), 0.0)
+        self._notes = holder_notes()
         self._etag: str | None = None
+        self._sent = False
         self._stop = threading.Event()
-        self._lost = False
+        self._pause = pause or threading.Event().wait
+        self._guard = threading.Lock()
+        self._lost = self._abandoned = False
         self._expires = 0.0
         self._thread: threading.Thread | None = None
+        self._exits = ExitStack()
+        self.waited = False
 
     def __enter__(self) -> Lock:
-        self.acquire()
-        self._thread = threading.Thread(target=self._keep, name="lock", daemon=True)
-        self._thread.start()
+        # Before the first write: a signal may come while its answer is on the way.
+        self._exits.enter_context(on_abrupt_end(self._abandon))
+        try:
+            self.acquire()
+            self._thread = threading.Thread(target=self._keep, name="lock", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self._leave()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        try:
+            self._leave()
+        except KeyboardInterrupt:  # the first: a second one ends the process
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
         self._stop.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
         # What happened inside the block counts; a lease that can't be given back runs out by itself.
         with suppress(AwsError):
             self.release()
+        self._exits.close()
 
     def acquire(self) -> None:
-        """Take the lease. Raises BusyError while someone else's has not run out."""
-        for _ in range(3):
+        """Take the lease. Raises BusyError while someone else's has not run out, after `wait_seconds` of that."""
+        end = self._clock() + self._wait_seconds
+        known, told = "", 0.0
+        tries = 0
+        while True:
             stored = self._store.get(self._bucket, self._key)
-            held = _parse(stored) if stored else None
-            now = self._clock()
-            if held is not None and held.id != self._lease.id and held.expires > now:
-                raise BusyError(
-                    f"Another deploy of {self._environment} is running: {held.describe(now)}.",
-                    hint=f"Wait for it. If it is dead: `opsctl unlock --env {self._environment}`.",
-                )
+            held = found(stored)
+            if held is not None and held.lease.id != self._lease.id and not self._is_free(held):
+                if self._clock() >= end:
+                    raise self._busy(held)
+                self.waited = True
+                if held.lease.id != known or self._clock() - told >= _TOLD_SECONDS:
+                    known, told = held.lease.id, self._clock()
+                    self._tell(f"Waiting for the lock of {self._environment}: {held.lease.who()} holds it.")
+                self._pause(min(_ASK_SECONDS, max(0.1, end - self._clock())))
+                continue
             self._etag = self._write(stored.etag if stored else None)
             if self._etag is not None:
                 return
-        raise BusyError(
-            f"Several deploys of {self._environment} start at once.", hint="Run this one again in a minute."
+            tries += 1  # somebody was quicker, whom the next look names
+            if tries == _TRIES:
+                raise BusyError(
+                    f"Several deploys of {self._environment} start at once.", hint="Run this one again in a minute."
+                )
+            self._pause(0.1 * tries)
+
+    def _is_free(self, held: Held) -> bool:
+        if held.left(self._server_time()) <= 0:
+            return True
+        if not held.is_orphan:
+            return False
+        self._tell(
+            f"{held.lease.who()} ended on this machine without giving the lock of {self._environment} back; "
+            "it is taken over."
         )
+        return True
+
+    def _busy(self, held: Held) -> BusyError:
+        left = max(0, round(held.left(self._server_time())))
+        waited = f" after {self._wait_seconds / 60:.0f} minutes of waiting" if self._wait_seconds else ""
+        return BusyError(
+            f"Another command works on {self._environment}{waited}: {held.lease.who()}; its lease runs {left} s more.",
+            hint=f"Wait for it (`opsctl deploy --wait MINUTES` queues). If it is dead: `opsctl unlock --env "
+            f"{self._environment}`.",
+        )
+
+    def _server_time(self) -> float:
+        return self._clock() + self._store.ahead
 
     def ensure(self) -> None:
         """Raise LockLostError unless the lease is still ours. Called before every write."""
-        if self._lost or self._clock() > self._expires:
+        if not self._lost and self._clock() > self._expires:
+            self._confirm()
+        if self._lost or self._abandoned:
+            raise self._gone()
+
+    def _confirm(self) -> None:
+        """After a time without renewals, of the network or the credentials or asleep, the bucket says whose it is."""
+        try:
+            self._renew_once()
+        except AwsError as error:
             raise LockLostError(
-                f"The lock of {self._environment} was lost, so the deploy stopped before its next change.",
+                f"The lock of {self._environment} could not be renewed in time ({error.message.rstrip('.')}), so the "
+                "deploy stopped before its next change.",
                 hint=f"See `opsctl status --env {self._environment}`, then deploy again.",
-            )
+            ) from error
+
+    def _gone(self) -> LockLostError:
+        by = ""
+        with suppress(AwsError):
+            held = read_lease(self._store, self._bucket, self._environment)
+            by = f" to {held.who()}" if held is not None and held.id != self._lease.id else ""
+        return LockLostError(
+            f"The lock of {self._environment} was lost{by}, so the deploy stopped before its next change.",
+            hint=f"See `opsctl status --env {self._environment}`, then deploy again.",
+        )
 
     def release(self) -> None:
         """Give the lease back, if it is still ours."""
-        if self._lost or self._etag is None:
+        if self._lost or not self._sent:
             return
-        stored = self._store.get(self._bucket, self._key)
-        if stored is not None and stored.etag == self._etag:
+        held = found(self._store.get(self._bucket, self._key))
+        # By its id: the answer to our last write, with its ETag, may never have come.
+        if held is not None and held.lease.id == self._lease.id:
             self._store.delete(self._bucket, self._key)
+        self._sent = False
+
+    def _abandon(self) -> None:
+        """Give it back from another thread than the one that is interrupted; from now on no step writes any more."""
+        self._stop.set()
+        self._abandoned = True
+        self.release()
 
     def _write(self, etag: str | None) -> str | None:
-        expires = self._clock() + LEASE_SECONDS
-        lease = Lease(self._lease.owner, self._lease.id, self._lease.command, self._lease.acquired, expires)
-        written = self._store.put_if(self._bucket, self._key, json.dumps(asdict(lease)).encode(), etag=etag)
+        expires = self._server_time() + LEASE_SECONDS
+        if not self._sent:
+            self._lease = replace(self._lease, acquired=self._server_time())
+        lease = replace(self._lease, expires=expires)
+        self._sent = True
+        before = self._clock()
+        written = self._store.put_if(self._bucket, self._key, lease.to_bytes(), etag=etag, notes=self._notes)
         if written is not None:
-            self._expires = expires
+            self._expires = before + LEASE_SECONDS
         return written
 
     def renew(self) -> str | None:
@@ -154,23 +226,27 @@ class Lock:
         if renewed is not None:
             return renewed
         # The SDK repeats a request whose answer was lost, and the repetition fails at the first one's success.
-        stored = self._store.get(self._bucket, self._key)
-        held = _parse(stored) if stored else None
-        if stored is None or held is None or held.id != self._lease.id:
+        held = found(self._store.get(self._bucket, self._key))
+        if held is None or held.lease.id != self._lease.id:
             return None
-        self._expires = held.expires
-        return stored.etag
+        self._expires = self._clock() + held.left(self._server_time())
+        return held.etag
 
-    def _keep(self) -> None:
-        while not self._stop.wait(self._renew_seconds):
-            try:
-                renewed = self.renew()
-            except AwsError:
-                continue  # the network may come back before the lease runs out; `ensure` watches that
+    def _renew_once(self) -> None:
+        """Renew, or note that it is lost. The heartbeat and whoever is about to write may both be at it."""
+        with self._guard:
+            if self._stop.is_set():
+                return
+            renewed = self.renew()
             if renewed is None:
                 self._lost = True
-                return
-            self._etag = renewed
+            else:
+                self._etag = renewed
+
+    def _keep(self) -> None:
+        while not self._lost and not self._stop.wait(self._renew_seconds):
+            with suppress(AwsError):  # the network may come back before the lease runs out; `ensure` watches that
+                self._renew_once()
 
 
 def break_lock(store: S3, bucket: str, environment: str) -> Lease | None:
@@ -179,10 +255,3 @@ def break_lock(store: S3, bucket: str, environment: str) -> Lease | None:
     if lease is not None:
         store.delete(bucket, lock_key(environment))
     return lease
-
-
-def _parse(stored: StoredObject) -> Lease | None:
-    try:
-        return Lease(**json.loads(stored.body))
-    except (ValueError, TypeError):
-        return None  # not a lease: whoever wrote it does not hold the lock

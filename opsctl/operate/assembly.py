@@ -18,8 +18,8 @@ from opsctl.operate.image_source import image_source
 from opsctl.operate.target import Target, owner, run_id
 
 
-def deployment(target: Target, request: Request) -> Deployment:
-    """Everything that `opsctl deploy`, `diff` and `status` need."""
+def deployment(target: Target, request: Request, *, wait_minutes: int = 0) -> Deployment:
+    """Everything that `opsctl deploy`, `diff` and `status` need. `wait_minutes`: for the end of another command."""
     situation = Situation(
         target.env,
         target.templates,
@@ -28,7 +28,9 @@ def deployment(target: Target, request: Request) -> Deployment:
         bundle=DbInitBundle(target),
         request=request,
     )
-    return Deployment(situation, this_run(target), pace=pace(target, request.timeout_minutes))
+    return Deployment(
+        situation, this_run(target), pace=pace(target, request.timeout_minutes), wait_seconds=wait_minutes * 60.0
+    )
 
 
 def this_run(target: Target) -> Run:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.deploy.lock import LEASE_SECONDS
+from opsctl.deploy.lease import LEASE_SECONDS
 from tests.functional.cli import ROOT
 
 from .conftest import Project, make_project

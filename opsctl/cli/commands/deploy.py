@@ -54,6 +54,13 @@ def deploy(
             help="Local environments: processes or containers (docker or podman); kept from the first start on.",
         ),
     ] = None,
+    wait: Annotated[
+        int,
+        typer.Option(
+            "--wait", metavar="MINUTES", min=0,
+            help="Wait this long for another command on the environment to end, then plan anew and go on.",
+        ),
+    ] = 0,
     locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
@@ -87,7 +94,7 @@ def deploy(
         return
     changed = True
     try:
-        result = execute(target, request, consent, listening, as_json=as_json, yes=yes)
+        result = execute(target, request, consent, listening, as_json=as_json, yes=yes, wait=wait)
         changed = result.changed
     finally:  # last, since what stayed behind may be why it failed
         output.notes(notes)

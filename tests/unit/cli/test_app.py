@@ -67,7 +67,7 @@ def test_an_interrupted_command_exits_130_with_json_when_asked_for(
     assert app.run(["status", "--json"]) == 130
     captured = capsys.readouterr()
     assert json.loads(captured.out)["error"]["code"] == "interrupted"
-    assert captured.err == "Error: Interrupted.\n"
+    assert captured.err == "Error: Interrupted. Nothing was changed in AWS.\n"
 
 
 def test_a_bug_is_one_sentence_and_its_traceback_lies_in_a_file(
