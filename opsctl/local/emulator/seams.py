@@ -138,15 +138,20 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_xml": _call("status action inner"),
     },
     "services.cloudformation": {
+        "_change_sets": READ,
+        "_stack_events": READ,
         "_stacks": READ,
     },
     "services.cloudformation.changesets": {
         "_deploy_stack_async": _DEPLOY,
+        "_error": _call("code message"),
+        "_p": _call("params key"),
     },
     "services.cloudformation.custom_resource": {
         "_pending": READ,
     },
     "services.cloudformation.handlers": {
+        "_ACTION_HANDLERS": READ,
         "_deploy_stack_async": _DEPLOY,
         "_parse_template": _call("template_body"),
     },
