@@ -26,6 +26,8 @@ RENEW_SECONDS = 20.0
 _ASK_SECONDS = 5.0
 _TOLD_SECONDS = 300.0
 _TRIES = 5
+# Seconds after each try to give the lease back, the SDK's own included: who waits for it waits longer than that.
+_RELEASE_PAUSES = (1.0, 3.0, 0.0)
 
 
 class LockLostError(OpsctlError):
@@ -109,9 +111,12 @@ class Lock:
         self._stop.set()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join()
-        # What happened inside the block counts; a lease that can't be given back runs out by itself.
-        with suppress(AwsError):
-            self.release()
+        for pause in _RELEASE_PAUSES:
+            # What happened inside the block counts; a lease that can't be given back runs out by itself.
+            with suppress(AwsError):
+                self.release()
+                break
+            self._pause(pause)
         self._exits.close()
 
     def acquire(self) -> None:

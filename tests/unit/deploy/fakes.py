@@ -120,6 +120,8 @@ class FakeCloudFormation:
         return self.stack_resources
 
     def change_set(self, arn: str) -> ChangeSet:
+        if arn not in self.change_sets:
+            raise refused(f"ChangeSet [{arn}] does not exist", "ChangeSetNotFound")
         return self.change_sets[arn]
 
     def validation_failures(self, change_set_arn: str) -> list[str]:

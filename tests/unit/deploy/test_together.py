@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from opsctl.deploy.stackrun import runner
 from opsctl.errors import BusyError
 from tests.soak import SAMPLED, rounds
 
+from .bench import Clock
 from .world import STACKS, World
 
 AT_ONCE = 8
@@ -44,6 +46,13 @@ class Serial:
         return call
 
 
+class Now(Clock):
+    """The real time: threads wait for each other."""
+
+    def __call__(self) -> float:
+        return time.time()
+
+
 @dataclass
 class Outcomes:
     """How each of the deploys ended."""
@@ -56,11 +65,12 @@ class Outcomes:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "_OVERTAKEN_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "_UNKNOWN_SECONDS", 0.2)
     monkeypatch.setattr(lock, "_ASK_SECONDS", 0.01)
 
 
 def crowded() -> World:
-    world = World()
+    world = World(clock=Now())
     guard = threading.RLock()
     for name in ("cloudformation", "s3", "ecr", "ecs"):
         setattr(world.aws, name, Serial(getattr(world.aws, name), guard))
