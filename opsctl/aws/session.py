@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.aws import orders
 from opsctl.aws.answers import REGION_KEY
+from opsctl.aws.foreign import Witness
 from opsctl.aws.translation import translated
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Aws:
                     )
                 made.meta.events.register("after-call", self._note_region)
                 made.meta.events.register("before-call", _note_order)
+                Witness().register(made)
                 self._clients[service] = made
             return self._clients[service]
 
