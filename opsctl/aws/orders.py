@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 # Operations that change nothing, by the verb that their names begin with. One that is missing here counts as a change.
@@ -11,7 +12,7 @@ _READS = re.compile(
     r"Test)(?![a-z])"
 )
 # The lock is no change of the environment, and it is given back.
-_LOCK = re.compile(r"locks/")
+_LOCK = "locks/"
 
 _given: dict[str, None] = {}
 
@@ -21,7 +22,11 @@ def given() -> tuple[str, ...]:
     return tuple(_given)
 
 
-def note(model: Any, params: Any) -> None:
-    """Take note of a call; a listener of botocore's `before-call`."""
-    if not _READS.match(model.name) and not _LOCK.search(str(params.get("url_path", ""))):
-        _given[model.name] = None
+def is_order(operation: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether a call tells AWS to change something of an environment."""
+    return not _READS.match(operation) and not str(parameters.get("Key", "")).startswith(_LOCK)
+
+
+def note(operation: str) -> None:
+    """Take note of an order that is sent."""
+    _given[operation] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -47,6 +48,8 @@ def execute(
         consent = replace(consent, recreate_data=True)
     elif plan.expected is not None:
         output.note(render.expected_text(plan.expected))
+    if short := render.lifetime_text(target.aws.credentials_end(), plan.expected, time.time()):
+        output.note(short)
     journal = Journal(target.workspace.root, target.env.name, work.run.id)
     unmigrated = UnmigratedModels()
     with listening(journal, unmigrated, as_json=as_json) as emit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import textwrap
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from opsctl.deploy.planning.forecast import Forecast
     from opsctl.local.target import LocalStatus
 
+_SHORTEST = 600.0  # seconds that a deploy may take of which nobody knows more
 _SIGNS = {"add": "+", "modify": "~", "remove": "-"}
 
 
@@ -51,6 +53,19 @@ def expected_text(forecast: Forecast) -> str:
     longest = sorted(forecast.path, key=lambda leg: -leg.seconds)[:3]
     what = ", ".join(f"{leg.name} {leg.seconds / 60:.1f}" for leg in longest)
     return f"Takes about {max(1, round(forecast.minutes))} minutes on AWS, most of it: {what}."
+
+
+def lifetime_text(ends: float | None, forecast: Forecast | None, now: float) -> str:
+    """That the credentials end before a deploy is done, as far as that can be told; "" when they last."""
+    takes = max(forecast.seconds if forecast is not None else 0.0, _SHORTEST)
+    if ends is None or ends - now >= takes:
+        return ""
+    at = datetime.fromtimestamp(ends, UTC).strftime("%H:%M UTC")
+    left = max(0, int((ends - now) // 60))
+    return (
+        f"The AWS credentials end at {at}, in {left} minutes, and this may take {max(1, round(takes / 60))}: sign in "
+        "again before. When they end, the deploy waits for others and goes on, unless they stand in the environment."
+    )
 
 
 def _headline(stack: StackPlan) -> str:

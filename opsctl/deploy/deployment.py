@@ -40,6 +40,7 @@ from opsctl.errors import OpsctlError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext
 
 if TYPE_CHECKING:
+    from opsctl.aws.renewal import Renewal
     from opsctl.stacks.model import StackTemplate
 
 
@@ -92,6 +93,7 @@ class Deployment:
         self._changed = False
         self._done: list[str] = []  # steps that changed something
         self._lock: Lock | None = None
+        self._renewal: Renewal | None = None
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
@@ -108,8 +110,15 @@ class Deployment:
         if plan.is_empty:
             return self._result(None)
         self._emit, self._consent = Emitter(emit, self._watch), consent
+
+        def tell(text: str) -> None:
+            self._emit(Note(text))
+
         try:
-            return self._execute(plan, review)
+            with self._aws.outlasting(
+                tell=tell, leaving=self._detach.is_set, account=self._situation.account
+            ) as self._renewal:
+                return self._execute(plan, review)
         except KeyboardInterrupt:
             raise self._interrupted() from None
 
@@ -135,6 +144,8 @@ class Deployment:
         bucket = self._artifact_bucket()
         with self._lock_of(bucket) as lock:
             self._lock = lock
+            if self._renewal is not None:
+                self._renewal.before_repeat = lock.ensure
             if lock.waited:
                 plan = self._situation.plan()
                 review(plan)

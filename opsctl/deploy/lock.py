@@ -79,7 +79,8 @@ class Lock:
         self._sent = False
         self._stop = threading.Event()
         self._pause = pause or threading.Event().wait
-        self._guard = threading.Lock()
+        # One thread may come here twice: what it waited for in here, new credentials, asks whether the lock is ours.
+        self._guard = threading.RLock()
         self._lost = self._abandoned = False
         self._expires = 0.0
         self._thread: threading.Thread | None = None

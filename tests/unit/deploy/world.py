@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -215,6 +216,11 @@ class FakeAws:
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")
+
+    @contextmanager
+    def outlasting(self, **_: object) -> Iterator[None]:
+        """Its credentials do not end."""
+        yield
 
     def in_region(self, region: str | None) -> FakeAws:
         """All stacks of these tests are in one region."""
