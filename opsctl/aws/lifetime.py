@@ -29,14 +29,14 @@ def ends_at(session: Any) -> float | None:
     if method in {"shared-credentials-file", "config-file"}:
         return next((found for name in _NOTED if (found := _time(settings.get(name))) is not None), None)
     if method == "sso":
-        return _sso_token_end(settings, session)
+        return _sso_token_end(settings)
     if method == "assume-role" and settings.get("mfa_serial"):  # which nobody is asked for again in the middle
         ends = getattr(credentials, "_expiry_time", None)
         return ends.timestamp() if isinstance(ends, datetime) else None
     return None
 
 
-def _sso_token_end(settings: Mapping[str, Any], session: Any) -> float | None:
+def _sso_token_end(settings: Mapping[str, Any]) -> float | None:
     """A token of an `sso_session` is renewed by botocore as long as its registration lasts; an older one ends."""
     import hashlib
 

@@ -68,6 +68,19 @@ def lifetime_text(ends: float | None, forecast: Forecast | None, now: float) -> 
     )
 
 
+def watched_text(seen: dict[str, Any]) -> str:
+    """What came of the operation that was followed, or what ended last where nothing runs."""
+    environment, newest, last = seen["environment"], seen["release"], seen["last_stack"]
+    lines = [f"Nothing works on {environment}."] if not seen["running"] else ["It ended well."]
+    if seen["changed"]:
+        lines.append(f"Changed: {', '.join(seen['changed'])}.")
+    if newest is not None:
+        lines.append(f"Release {newest['number']} by {newest['by']}, {newest['at']}.")
+    if last is not None:
+        lines.append(f"Last stack: {last['stack']}, {last['status']}, {last['at']}.")
+    return "\n".join(lines)
+
+
 def _headline(stack: StackPlan) -> str:
     if not stack.is_change:
         return stack.action

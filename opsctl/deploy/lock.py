@@ -112,13 +112,13 @@ class Lock:
         self._stop.set()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join()
-        for pause in _RELEASE_PAUSES:
-            # What happened inside the block counts; a lease that can't be given back runs out by itself.
-            with suppress(AwsError):
-                self.release()
-                break
-            self._pause(pause)
-        self._exits.close()
+        with self._exits:
+            for pause in _RELEASE_PAUSES:
+                # What happened inside the block counts; a lease that can't be given back runs out by itself.
+                with suppress(AwsError):
+                    self.release()
+                    break
+                self._pause(pause)
 
     def acquire(self) -> None:
         """Take the lease. Raises BusyError while someone else's has not run out, after `wait_seconds` of that."""

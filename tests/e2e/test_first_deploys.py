@@ -43,3 +43,21 @@ def test_one_does_the_work_and_the_others_name_it_or_wait_for_it(tmp_path: Path,
         assert project.deploy().json["changed"] is False
     finally:
         project.target.reset()
+
+
+def test_another_terminal_follows_a_deploy_to_its_end(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    try:
+        process = start(project)
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.startswith("network: create"))
+        watched = project.opsctl("watch", "--env", "local", "--json")
+        process.communicate(timeout=300)
+        assert (process.returncode, watched.code) == (0, 0), watched.err
+        assert {"network", "data", "app"} <= set(watched.json["changed"])
+        assert watched.json["release"]["number"] == 1
+        assert "opsctl deploy --env local" in watched.err
+        assert '"logical_id": "app"' in watched.err
+        assert project.opsctl("watch", "--env", "local").out.startswith("Nothing works on local.")
+    finally:
+        project.target.reset()
