@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,6 +61,8 @@ def _children() -> list[int]:
             with suppress(OSError):
                 words += (each / "children").read_text(encoding="ascii").split()
         return [int(word) for word in words]
+    import subprocess  # not for each start of opsctl
+
     with suppress(OSError, subprocess.SubprocessError):
         said = subprocess.run(
             ["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, encoding="ascii", errors="replace",

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.cloudformation import Stack
 from opsctl.aws.errors import AwsError
-from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.checks.preflight import preflight
-from opsctl.deploy.diagnose import function_failure, service_failure
+from opsctl.deploy.diagnose import explained
 from opsctl.deploy.events import Emit, Emitter, Event, Note, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
@@ -213,7 +212,7 @@ class Deployment:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                raise self._explained(error, template) from error
+                raise explained(error, template, self._env, self._aws, self._situation.state) from error
             self._keep(template.stack, deployed.stack, template.body)
             ending.changed = deployed.changed
             ending.text = deployed.stack.status if deployed.changed else Action.UNCHANGED
@@ -228,42 +227,6 @@ class Deployment:
             self._detach.wait(seconds)
 
         self._aws.functions.wake(name, pause)
-
-    def _explained(self, error: StackFailedError, template: StackTemplate) -> StackFailedError:
-        """What ECS and the logs know about a resource whose own reason says little."""
-        if error.cause is None:
-            return error
-        platform = self._situation.state.outputs("platform")
-        lines: tuple[str, ...] = ()
-        message = error.message
-        if error.cause.type == "AWS::ECS::Service":
-            # By its logical id: the event of a failed create may not name it yet.
-            worker = self._worker_of(error.cause.logical_id)
-            name = naming.worker_name(self._env, worker) if worker else naming.service_name(self._env)
-            lines = service_failure(
-                self._aws.ecs,
-                self._aws.logs,
-                cluster=platform.get("ClusterName", ""),
-                service=name,
-                log_group=platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
-                container=worker or "service",
-            )
-            # The reason of CloudFormation's event names the circuit breaker alone.
-            message = " ".join([message, *lines[-1:]])
-        elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
-            lines = function_failure(
-                self._aws.logs,
-                log_group=platform.get("FunctionLogGroupName", ""),
-                reason=error.cause.reason,
-                at=error.cause.at,
-                waited=waited,
-            )
-        return StackFailedError(message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
-
-    def _worker_of(self, logical_id: str) -> str | None:
-        """The worker whose service has this logical id; None for the web."""
-        workers = self._env.application.workers
-        return next((name for name in workers if logical_id == f"{naming.part_id(name)}Service"), None)
 
     def _keep(self, name: str, stack: Stack, body: str) -> None:
         with self._guard:

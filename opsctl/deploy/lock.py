@@ -163,8 +163,7 @@ class Lock:
         waited = f" after {self._wait_seconds / 60:.0f} minutes of waiting" if self._wait_seconds else ""
         return BusyError(
             f"Another command works on {self._environment}{waited}: {held.lease.who()}; its lease runs {left} s more.",
-            hint=f"Wait for it (`opsctl deploy --wait MINUTES` queues). If it is dead: `opsctl unlock --env "
-            f"{self._environment}`.",
+            hint=f"Wait for it (`--wait MINUTES` queues). If it is dead: `opsctl unlock --env {self._environment}`.",
         )
 
     def _server_time(self) -> float:

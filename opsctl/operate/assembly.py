@@ -9,6 +9,7 @@ from pathlib import Path
 
 from opsctl.config import naming
 from opsctl.deploy.deployment import Deployment
+from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.planning.state import RemoteState
@@ -38,10 +39,13 @@ def this_run(target: Target) -> Run:
     return Run(run_id(), owner(), target.workspace.command)
 
 
-def lock_of(target: Target, state: RemoteState, run: Run) -> Lock:
+def lock_of(target: Target, state: RemoteState, run: Run, emit: Emit, *, wait_minutes: int = 0) -> Lock:
     """The environment's lock, for `with`: under it nobody else changes what is read then."""
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    return Lock(target.aws.s3, bucket, target.env.name, run, clock=time.time)
+    return Lock(
+        target.aws.s3, bucket, target.env.name, run, clock=time.time, wait_seconds=wait_minutes * 60.0,
+        tell=lambda text: emit(Note(text)),
+    )  # fmt: skip
 
 
 def pace(target: Target, timeout_minutes: int = 60) -> Pace:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opsctl.operate.target import Target
 
 
-def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any]:
+def restart(target: Target, names: tuple[str, ...], emit: Emit, *, wait_minutes: int = 0) -> dict[str, Any]:
     """Let services start their tasks anew, as a release does: `web`, workers by name; all when none is named."""
     services = ("web", *target.env.application.workers)
     for name in names:
@@ -37,7 +37,7 @@ def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any
             )
     chosen = names or services
     run = this_run(target)
-    with lock_of(target, state_of(target), run) as lock:
+    with lock_of(target, state_of(target), run, emit, wait_minutes=wait_minutes) as lock:
         state = state_of(target, bodies=True)
         values = {name: _next(deployed_value(state, name)) for name in chosen}
         roll_out(target, state, values, emit, lock, run, text=f"restart {', '.join(chosen)}")

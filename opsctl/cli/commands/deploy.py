@@ -14,6 +14,7 @@ from opsctl.cli.options import (
     RegionOption,
     StacksArgument,
     TimeoutOption,
+    WaitOption,
     YesOption,
 )
 
@@ -54,13 +55,7 @@ def deploy(
             help="Local environments: processes or containers (docker or podman); kept from the first start on.",
         ),
     ] = None,
-    wait: Annotated[
-        int,
-        typer.Option(
-            "--wait", metavar="MINUTES", min=0,
-            help="Wait this long for another command on the environment to end, then plan anew and go on.",
-        ),
-    ] = 0,
+    wait: WaitOption = 0,
     locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,

@@ -96,3 +96,16 @@ def test_change_sets_that_are_to_create_the_same_stack_share_it_and_one_is_execu
     error = there.value.response["Error"]
     assert error["Code"] == "ValidationError"
     assert error["Message"].startswith("Stack [shared] already exists and cannot be created again with the changeSet")
+
+
+def test_a_lock_of_the_local_target_has_an_age_and_its_holder(sandbox: Sandbox) -> None:
+    made = sandbox.client("s3")
+    made.create_bucket(Bucket="locks-age")
+    s3 = S3(made, "us-east-1")
+    assert s3.put_if("locks-age", "locks/dev.json", b"{}", etag=None, notes={"holder-process": "12"})
+    stored = s3.get("locks-age", "locks/dev.json")
+    assert stored is not None
+    assert stored.age is not None
+    assert 0 <= stored.age < 30
+    assert stored.notes == {"holder-process": "12"}
+    assert s3.ahead == 0.0

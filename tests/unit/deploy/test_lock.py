@@ -397,3 +397,29 @@ def test_a_network_that_is_gone_when_the_lease_ran_out_stops_the_deploy() -> Non
     bucket.objects[lock_key("dev")] = StoredObject(b"{}", '"other"')
     with pytest.raises(LockLostError, match="could not be renewed in time"):
         held.ensure()
+
+
+def test_asking_in_the_middle_of_a_renewal_whether_it_is_ours_waits_for_nobody() -> None:
+    """Credentials that came while a renewal waited for them ask so, in the same thread."""
+
+    class Asking(Bucket):
+        asks = False
+
+        def put_if(
+            self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+        ) -> str | None:
+            if self.asks:
+                self.asks = False
+                held.ensure()
+            return super().put_if(bucket, key, body, etag=etag, notes=notes)
+
+    bucket, clock = Asking(), Clock()
+    held = lock(bucket, clock, "one")
+    held.acquire()
+    clock.sleep(LEASE_SECONDS + 1)
+    bucket.asks = True
+    thread = threading.Thread(target=held.ensure, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    held.ensure()
