@@ -132,3 +132,33 @@ def test_a_hang_up_that_was_ignored_stays_ignored() -> None:
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=20)
     assert (process.returncode, out.split()) == (130, ["leaving", "left"])
+
+
+PSQL = """
+import os, sys
+from opsctl.cli import interrupts
+from opsctl.operate.login import _wait_for
+
+interrupts.prepare()
+try:
+    code = _wait_for(["sh", "-c", "trap 'echo int' INT; echo $$; while :; do sleep 0.1; done"], os.environ)
+except KeyboardInterrupt:
+    code = 130
+sys.exit(code)
+"""
+
+
+def test_ctrl_c_stays_with_a_program_that_has_the_terminal_and_sigterm_ends_both() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PSQL], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    shell = int(process.stdout.readline())
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.readline() == "int\n"
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert not runs(shell)
