@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,6 +69,8 @@ def _namespace() -> str:
 
 
 def _output(*command: str) -> str:
+    import subprocess  # the local target asks on its fast path, and on Linux needs none
+
     with suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=True, timeout=10

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +26,7 @@ from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action
-from opsctl.deploy.release import Release, Releases
+from opsctl.deploy.release import Release, Releases, database_mark
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner, upload_template
@@ -41,6 +39,9 @@ from opsctl.stacks.model import BUNDLE_VERSION, FromContext
 if TYPE_CHECKING:
     from opsctl.aws.renewal import Renewal
     from opsctl.stacks.model import StackTemplate
+
+
+_SAME_SIGNAL_SECONDS = 0.3
 
 
 @dataclass(slots=True)
@@ -282,7 +283,7 @@ class Deployment:
 
     def _image_step(self, plan: ImagePlan) -> None:
         with self._step("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}") as ending:
-            digest = self._situation.image.ensure(plan, self._emit_while_wanted)
+            digest = self._made(plan)
             uri = image_uri(plan.account, self._env.region, plan.repository, digest)
             with self._guard:
                 self._situation.context["image_uri"] = uri
@@ -295,11 +296,22 @@ class Deployment:
                 self._releases.keep_signature(plan, digest)
             ending.text = f"{plan.repository}:{plan.tag} is {digest[:19]}…"
 
-    def _emit_while_wanted(self, event: Event) -> None:
-        """Building hears that somebody wants to leave at the next line that it tells."""
-        if self._detach.is_set():
-            raise DetachedError("Stopped while the image was made.", hint="`opsctl deploy` makes it again.")
-        self._emit(event)
+    def _made(self, plan: ImagePlan) -> str:
+        """The image's digest. Building hears that somebody wants to leave at the next line that it tells."""
+        left = DetachedError("Stopped while the image was made.", hint="`opsctl deploy` makes it again.")
+
+        def emit(event: Event) -> None:
+            if self._detach.is_set():
+                raise left
+            self._emit(event)
+
+        try:
+            return self._situation.image.ensure(plan, emit)
+        except OpsctlError as error:
+            # The signal that means us ends the programs that build, too, and they may be quicker to say so.
+            if error is not left and self._detach.wait(_SAME_SIGNAL_SECONDS):
+                raise left from error
+            raise
 
     def _secrets_step(self) -> None:
         with self._step("secrets", "generate and derive what is missing") as ending:
@@ -335,17 +347,7 @@ class Deployment:
             ending.text = "migrations are applied" if migrates else "the release's commands ran"
 
     def _database(self) -> str:
-        """Identifies the database: its stack's id and its own, as either changes when it is made again, and how the
-        release is told of it: before that, the project may have migrated another, such as a file.
-        """
-        data, application = self._situation.state.stacks.get("data"), self._env.application
-        if data is None:
-            return ""
-        told = {
-            name: text for name, text in application.variables(application.release).items() if "${database." in text
-        }
-        way = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
-        return f"{data.id} {data.outputs.get('DatabaseResourceId', '')} {way}"
+        return database_mark(self._situation.state.stacks.get("data"), self._env.application)
 
     def _record(self, plan: Plan) -> int | None:
         # A release is an image that the service runs and whose migrations ran: `opsctl deploy jobs` makes none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import replace
 
@@ -521,6 +522,21 @@ def test_leaving_between_two_steps_says_what_was_done(monkeypatch: pytest.Monkey
         world.deploy()
     assert caught.value.hint == "`opsctl deploy` goes on from here."
     assert lock_key("dev") not in world.aws.s3.objects
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_a_build_that_the_signal_ended_first_is_no_failure_of_its_own(pressed: bool) -> None:
+    class Ended(FakeImage):
+        def ensure(self, plan: ImagePlan, emit: Emit) -> str:
+            if pressed:
+                threading.Timer(0.05, work._detach.set).start()
+            raise OpsctlError("`docker build` failed with -15.")
+
+    world = World(image=Ended(build=True))
+    work = world.deployment()
+    with pytest.raises(OpsctlError, match="Stopped while" if pressed else "failed with -15") as caught:
+        world.execute(work, work.plan())
+    assert caught.value.exit_code == (130 if pressed else 1)
 
 
 def test_leaving_ends_the_making_of_an_image() -> None:
