@@ -147,12 +147,15 @@ def _expired(call: Call) -> Any:
     raise expired()
 
 
-def _signal(number: signal.Signals) -> Callable[[Call], Any]:
+def _signal(number: signal.Signals, *, served: bool = False) -> Callable[[Call], Any]:
+    """`served`: it comes when AWS has done the work, and the answer is lost to a caller in the main thread."""
+
     def fault(call: Call) -> Any:
+        answer = call.serve() if served else None
         os.kill(os.getpid(), number)
         if threading.current_thread() is not threading.main_thread():
             time.sleep(0.02)  # in which the main thread hears it
-        return call.serve()
+        return answer if served else call.serve()
 
     return fault
 
@@ -199,7 +202,7 @@ KINDS: dict[str, Callable[[Call], Any]] = {
     "expired token": _expired,
     "denied": _failing(lambda: AwsRefusedError("AWS denied it.", aws_code="AccessDenied", status=403)),
     "SIGINT": _signal(signal.SIGINT),
-    "SIGTERM": _signal(signal.SIGTERM),
+    "SIGTERM": _signal(signal.SIGTERM, served=True),
     "SIGHUP": _signal(signal.SIGHUP),
     "hang": _hanging,
     "garbage": _failing(lambda: AwsError("What came is no answer of AWS.", aws_code="NotAws", status=200)),

@@ -1,6 +1,6 @@
 """Every kind of fault at the calls of a first deploy and of an update: no deploy hangs, and the next one mends all.
 
-`make soak` kills at every call and does all else at every fourth; otherwise a sample runs.
+`make soak` kills and signals at every call and does all else at every fourth; otherwise a sample runs.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ pytestmark = SAMPLED
 
 SCENARIOS = ("first", "update")
 THIRD = "sha256:" + "3" * 64
+AT_EVERY_CALL = (*KILLS, "SIGINT", "SIGTERM", "SIGHUP")
 _SECONDS = 20  # of a cell, which takes a fraction of one
 
 
@@ -118,7 +119,7 @@ CALLS = {scenario: calls_of(scenario) for scenario in SCENARIOS}
 
 def numbers(scenario: str, kind: str) -> range:
     """At which calls this kind of fault is tried."""
-    step = (1 if kind in KILLS else 4) if WHOLE else (13 if kind in KILLS else 31)
+    step = (1 if kind in AT_EVERY_CALL else 4) if WHOLE else (13 if kind in KILLS else 31)
     first = 1 + list(KINDS).index(kind) % step  # another phase for each kind
     return range(first, CALLS[scenario] + 1, step)
 
