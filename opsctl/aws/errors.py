@@ -25,6 +25,8 @@ UNREACHABLE = {
     "EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError",
     "ProxyConnectionError", "SSLError", "HTTPClientError", "ResponseStreamingError",
 }  # fmt: skip
+NOT_AWS = "NotAws"
+"""The code of what somebody else answered in AWS's place."""
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
 
 
@@ -43,7 +45,7 @@ class AwsError(OpsctlError):
     @property
     def may_pass(self) -> bool:
         """Whether the same question may be answered in some minutes, though nothing is changed here."""
-        return self.status >= 500 or self.aws_code in THROTTLED | UNREACHABLE | _BROKEN
+        return self.status >= 500 or self.aws_code in {NOT_AWS, *THROTTLED, *UNREACHABLE, *_BROKEN}
 
 
 class AwsRefusedError(AwsError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,22 +28,41 @@ NO_VERSIONS = "NoVersions"
 _LARGEST = 512 * 1024 * 1024
 # The metadata key of an object's SHA-256. The service's tasks read and write the same one in the dataset bucket.
 DIGEST = "sha256"
+# Seconds that a Date may differ without saying anything: it has no fractions, and was written before it came.
+_CLOCK_STEP = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object's bytes and its ETag, quotes included, as conditional calls want it."""
+    """An object's bytes and its ETag, quotes included, as conditional calls want it.
+
+    `age`: seconds since it was written, by the clock of S3; None where the answer does not say. `notes`: its metadata.
+    """
 
     body: bytes
     etag: str
+    age: float | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class S3:
-    """Calls of one region. Every method raises AwsError."""
+    """Calls of one region. Every method raises AwsError.
+
+    `ahead`: seconds by which the clock of S3 is ahead of this machine's, as its last answer said; negative: behind.
+    """
+
+    ahead: float = 0.0
 
     def __init__(self, client: Any, region: str) -> None:
         self._client = client
         self._region = region
+        client.meta.events.register("after-call", self._note_clock)
+
+    def _note_clock(self, http_response: Any = None, **_: Any) -> None:
+        there = _date(getattr(http_response, "headers", {}) or {})
+        if there is not None:
+            ahead = there - time.time()
+            self.ahead = ahead if abs(ahead) > _CLOCK_STEP else 0.0
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         """An object, or None when it is not there."""
@@ -55,7 +76,7 @@ class S3:
             raise
         if len(body) > _LARGEST:
             raise AwsError(f"s3://{bucket}/{key} has more than {_LARGEST:,} bytes.", aws_code="ObjectTooLarge")
-        return StoredObject(body=body, etag=answer["ETag"])
+        return StoredObject(body, answer["ETag"], _age(answer), answer.get("Metadata", {}))
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         """Write an object, whatever was there."""
@@ -80,13 +101,17 @@ class S3:
             )
         return str(version)
 
-    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
-        """Write only if the object still has `etag`, or with None only if there is none.
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
+        """Write only if the object still has `etag`, or with None only if there is none. `notes` are its metadata.
 
         Returns the new ETag, or None when the condition does not hold (S3 conditional writes: If-Match, If-None-Match;
         If-Match on a missing object answers NoSuchKey). A missing bucket is an error like any other.
         """
-        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        if notes:
+            condition["Metadata"] = dict(notes)
         try:
             with translated():
                 return str(self._client.put_object(Bucket=bucket, Key=key, Body=body, **condition)["ETag"])
@@ -172,6 +197,20 @@ def file_sha256(path: Path) -> str:
     """A file's SHA-256, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _date(headers: Mapping[str, str]) -> float | None:
+    """When the server answered, by its own clock."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def _age(answer: Mapping[str, Any]) -> float | None:
+    """How long ago the object was written: both times are the server's."""
+    there, written = _date(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})), answer.get("LastModified")
+    return max(0.0, there - written.timestamp()) if there is not None and written is not None else None
 
 
 @contextmanager

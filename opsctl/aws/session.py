@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from opsctl.aws import orders
 from opsctl.aws.answers import REGION_KEY
+from opsctl.aws.foreign import Witness
 from opsctl.aws.translation import translated
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from opsctl.aws.logs import Logs
     from opsctl.aws.parameters import Parameters
     from opsctl.aws.rds import Rds
+    from opsctl.aws.renewal import Renewal
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
     from opsctl.aws.session_manager import Sessions
@@ -61,6 +66,7 @@ class Aws:
         self._home = home
         self._clients: dict[str, Any] = {}
         self._regions: dict[str, Aws] = {}
+        self._renewal: Renewal | None = None
         # One for all regions: making a client of a session is not thread-safe.
         self._lock: threading.RLock = threading.RLock() if home is None else home._lock
 
@@ -94,8 +100,60 @@ class Aws:
                         config=self._config(service),
                     )
                 made.meta.events.register("after-call", self._note_region)
+                Witness().register(made)
+                self._outlive_credentials(made)
                 self._clients[service] = made
             return self._clients[service]
+
+    def _outlive_credentials(self, client: Any) -> None:
+        """Note what is ordered, and make a call again whose credentials had ended, once there are others."""
+        make_call = client._make_api_call
+
+        def call(operation: str, parameters: Any) -> Any:
+            order = orders.is_order(operation, parameters)
+            while True:
+                renewal = (self._home or self)._renewal
+                generation = renewal.generation if renewal is not None else 0
+                if order:
+                    orders.note(operation)
+                try:
+                    return make_call(operation, parameters)
+                except Exception as error:
+                    once = any(hasattr(value, "read") for value in parameters.values())  # a stream is read already
+                    if renewal is None or once or not renewal.ended(error):
+                        raise
+                    renewal.wait(error, generation)
+                if order:
+                    renewal.before_repeat()
+
+        client._make_api_call = call
+
+    @contextmanager
+    def outlasting(
+        self, *, tell: Callable[[str], None], leaving: Callable[[], bool], account: Callable[[], str]
+    ) -> Iterator[Renewal | None]:
+        """While the block lasts, the end of credentials that were good is waited out; see `Renewal`.
+
+        None in front of an emulator, whose keys do not end.
+        """
+        if self.endpoint is not None:
+            yield None
+            return
+        from opsctl.aws.renewal import Renewal
+
+        credentials: Any = self._session.get_credentials()
+        self._renewal = Renewal(self.region, credentials, tell=tell, leaving=leaving, account=account())
+        try:
+            yield self._renewal
+        finally:
+            self._renewal = None
+
+    def credentials_end(self) -> float | None:
+        """When the credentials end for good, in seconds since the epoch; None: never, or nobody knows."""
+        from opsctl.aws.lifetime import ends_at
+
+        with translated():
+            return ends_at(self._session) if self.endpoint is None else None
 
     def _config(self, service: str) -> Config:
         from botocore.config import Config

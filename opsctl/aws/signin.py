@@ -66,8 +66,38 @@ def aws_session(region: str, ask: Ask) -> boto3.session.Session:
     resolver = create_credential_resolver(core, cache=cast("dict[str, Any]", RoleSessions()), region_name=region)
     # NOTE: botocore has no public way to say who is asked; what it asks by itself opens the terminal, come what may.
     cast("Any", resolver.get_provider("assume-role"))._prompter = _prompter(ask)
-    core.register_component("credential_provider", resolver)
+    core.register_component("credential_provider", _Provider(resolver))
     return boto3.session.Session(botocore_session=core, region_name=region)
+
+
+class Exchangeable:
+    """Credentials that clients sign with, in whose place others can be put while these clients live."""
+
+    def __init__(self, credentials: Any) -> None:
+        self.now = credentials
+
+    def get_frozen_credentials(self) -> Any:
+        """Those of this moment; botocore asks for them before each request."""
+        return self.now.get_frozen_credentials()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.now, name)
+
+
+class _Provider:
+    """botocore's chain, whose credentials can be exchanged."""
+
+    def __init__(self, chain: Any) -> None:
+        self._chain = chain
+
+    def load_credentials(self) -> Exchangeable | None:
+        """What botocore's session asks for, once."""
+        found = self._chain.load_credentials()
+        return Exchangeable(found) if found is not None else None
+
+    def get_provider(self, name: str) -> Any:
+        """One link of the chain."""
+        return self._chain.get_provider(name)
 
 
 def emulator_session(region: str, access_key: str, secret_key: str) -> boto3.session.Session:

@@ -43,6 +43,7 @@ def build(first: str = "") -> typer.Typer:
         status,
         synth,
         unlock,
+        watch,
     )
 
     app = typer.Typer(
@@ -67,8 +68,8 @@ def build(first: str = "") -> typer.Typer:
         pass
 
     modules = (
-        init, bootstrap, deploy, diff, status, outputs, releases, rollback, run, restart, cancel, destroy, unlock,
-        synth,
+        init, bootstrap, deploy, diff, status, watch, outputs, releases, rollback, run, restart, cancel, destroy,
+        unlock, synth,
     )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}
@@ -106,10 +107,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Imports and AWS service models are all kept until the end: looking for garbage among them took 7 % of a deploy
     # without changes. Long deploys still collect, only later.
     gc.set_threshold(200_000, 20, 20)
-    from opsctl.cli import streams
+    from opsctl.cli import interrupts, streams
 
+    interrupts.prepare()
     streams.prepare()
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = run(words)
+    except KeyboardInterrupt:  # before the command began, or while its failure was told
+        code = _failed(_interrupted(), as_json="--json" in words)
+    interrupts.leave(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -159,7 +167,13 @@ def _version() -> int:
 
 
 def _interrupted() -> OpsctlError:
-    return OpsctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
+    """What was done, as far as it went to AWS; whoever knows more raises an error of its own."""
+    from opsctl.aws import orders
+
+    given = ", ".join(orders.given())
+    message = f"Interrupted. AWS was told before: {given}." if given else "Interrupted. Nothing was changed in AWS."
+    hint = "AWS goes on with that; `opsctl status` shows it, and the same command again does the rest." if given else ""
+    return OpsctlError(message, hint=hint, code="interrupted", exit_code=ExitCode.INTERRUPTED)
 
 
 def _failed(error: OpsctlError, *, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -38,12 +39,14 @@ def execute(
     yes: bool,
     approve: str | None = None,
     kept: PlanFile | None = None,
+    wait: int = 0,
 ) -> DeployResult:
     """Plan, stop at what was not allowed, ask what needs an answer, then do it.
 
-    `approve` is the id of the one plan that is agreed to, `kept` the one of a file.
+    `approve` is the id of the one plan that is agreed to, `kept` the one of a file. `wait`: minutes for which the end
+    of somebody else's command is waited for; what is planned then is looked at again.
     """
-    work = deployment(target, request)
+    work = deployment(target, request, wait_minutes=wait)
     plan = work.plan()
     refuse(plan, consent)
     for note in (*target.workspace.configuration.notes, *plan.notes):
@@ -64,11 +67,13 @@ def execute(
         consent = replace(consent, recreate_data=True)
     elif plan.expected is not None:
         output.note(render_plan.expected_text(plan.expected))
+    if short := render_plan.lifetime_text(target.aws.credentials_end(), plan.expected, time.time()):
+        output.note(short)
     journal = Journal(target.workspace.root, target.env.name, work.run.id)
     unmigrated = UnmigratedModels()
     with listening(journal, unmigrated, as_json=as_json) as emit:
         try:
-            return work.execute(plan, emit, consent)
+            return work.execute(plan, emit, consent, review=lambda again: refuse(again, consent))
         except TaskFailedError as error:
             raise explained(error) from error
         finally:

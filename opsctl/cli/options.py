@@ -35,6 +35,15 @@ RegionOption = Annotated[
 TimeoutOption = Annotated[
     int, typer.Option("--timeout", min=1, help="Minutes to wait for one stack before leaving it to CloudFormation.")
 ]
+WaitOption = Annotated[
+    int,
+    typer.Option(
+        "--wait",
+        metavar="MINUTES",
+        min=0,
+        help="Wait this long for another command on the environment to end, then go on with what it left.",
+    ),
+]
 LockedOption = Annotated[
     bool | None,
     typer.Option(

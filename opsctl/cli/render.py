@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from opsctl.operate.cancel import Running
 
 
+def watched_text(seen: dict[str, Any]) -> str:
+    """What came of the operation that was followed, or what ended last where nothing runs."""
+    environment, newest, last = seen["environment"], seen["release"], seen["last_stack"]
+    lines = [f"Nothing works on {environment}."] if not seen["running"] else ["It ended well."]
+    if seen["changed"]:
+        lines.append(f"Changed: {', '.join(seen['changed'])}.")
+    if newest is not None:
+        lines.append(f"Release {newest['number']} by {newest['by']}, {newest['at']}.")
+    if last is not None:
+        lines.append(f"Last stack: {last['stack']}, {last['status']}, {last['at']}.")
+    return "\n".join(lines)
+
+
 def outputs_text(outputs: dict[str, dict[str, str]]) -> str:
     """Outputs of all stacks as a table."""
     rows = [(stack, key, value) for stack, values in outputs.items() for key, value in sorted(values.items())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opsctl.cli import output
@@ -58,11 +59,27 @@ def asks_text(plan: Plan, asks: Sequence[Reason]) -> str:
     return _clean(lines)
 
 
+_SHORTEST = 600.0  # seconds that a deploy may take of which nobody knows more
+
+
 def expected_text(forecast: Forecast) -> str:
     """What a first deploy takes, and the three waits of it that are longest."""
     longest = sorted(forecast.path, key=lambda leg: -leg.seconds)[:3]
     what = ", ".join(f"{leg.name} {leg.seconds / 60:.1f}" for leg in longest)
     return f"Takes about {max(1, round(forecast.minutes))} minutes on AWS, most of it: {what}."
+
+
+def lifetime_text(ends: float | None, forecast: Forecast | None, now: float) -> str:
+    """That the credentials end before a deploy is done, as far as that can be told; "" when they last."""
+    takes = max(forecast.seconds if forecast is not None else 0.0, _SHORTEST)
+    if ends is None or ends - now >= takes:
+        return ""
+    at = datetime.fromtimestamp(ends, UTC).strftime("%H:%M UTC")
+    left = max(0, int((ends - now) // 60))
+    return (
+        f"The AWS credentials end at {at}, in {left} minutes, and this may take {max(1, round(takes / 60))}: sign in "
+        "again before. When they end, the deploy waits for others and goes on, unless they stand in the environment."
+    )
 
 
 def _clean(lines: Sequence[str]) -> str:

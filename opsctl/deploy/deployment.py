@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +16,8 @@ from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.checks.preflight import preflight
-from opsctl.deploy.diagnose import function_failure, service_failure, task_log
-from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
+from opsctl.deploy.diagnose import explained
+from opsctl.deploy.events import Emit, Emitter, Event, Note, Progress, silent
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -32,7 +30,7 @@ from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.planning.work import Work, work_of
-from opsctl.deploy.release import Release, Releases
+from opsctl.deploy.release import Release, Releases, database_mark
 from opsctl.deploy.stackrun import guard
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
@@ -46,7 +44,11 @@ from opsctl.errors import OpsctlError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext
 
 if TYPE_CHECKING:
+    from opsctl.aws.renewal import Renewal
     from opsctl.stacks.model import StackTemplate
+
+
+_SAME_SIGNAL_SECONDS = 0.3
 
 
 @dataclass(slots=True)
@@ -80,7 +82,9 @@ class Deployment:
         *,
         pace: Pace,
         clock: Callable[[], float] = time.time,
+        wait_seconds: float = 0.0,
     ) -> None:
+        """`wait_seconds`: for how long the end of somebody else's command is waited for."""
         self.run = run
         self._situation = situation
         self._env = situation.env
@@ -90,50 +94,92 @@ class Deployment:
         self._emit: Emit = silent
         self._pace = pace
         self._clock = clock
+        self._wait_seconds = wait_seconds
         self._detach = threading.Event()
         self._guard = threading.Lock()
         self._changed = False
+        self._done: list[str] = []  # steps that changed something
         self._lock: Lock | None = None
+        self._renewal: Renewal | None = None
 
     def plan(self) -> Plan:
         """What executing would do, as things are now. Reads only."""
         return self._situation.plan()
 
-    def execute(self, plan: Plan, emit: Emit, consent: Consent) -> DeployResult:
+    def execute(
+        self, plan: Plan, emit: Emit, consent: Consent, *, review: Callable[[Plan], None] = lambda _: None
+    ) -> DeployResult:
         """Do what the plan says, under the lock. Raises on the first failure; what was done stays done.
 
-        `consent` is what was agreed to after seeing the plan.
+        `consent` is what was agreed to after seeing the plan. Where somebody else's command had to be waited for, a
+        new plan is made, and `review` raises for what was not agreed to.
         """
         if plan.is_empty:
             return self._result(None)
-        timing = Timing(emit, self._clock)
-        self._emit, self._consent = Emitter(emit, self._watch, timing), consent
+        self._timing = Timing(emit, self._clock)
+        self._emit, self._consent = Emitter(emit, self._watch, self._timing), consent
+
+        def tell(text: str) -> None:
+            self._emit(Note(text))
+
+        try:
+            with self._aws.outlasting(
+                tell=tell, leaving=self._detach.is_set, account=self._situation.account
+            ) as self._renewal:
+                return self._execute(plan, review)
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
+
+    def _interrupted(self) -> DetachedError:
+        """The person's wish to leave met no step that ran."""
+        if not self._done:
+            return DetachedError("Interrupted. Nothing was changed.", code="interrupted")
+        return DetachedError(
+            f"Interrupted after {', '.join(self._done)}; nothing else was begun.",
+            code="interrupted", hint="`opsctl deploy` goes on from here.",
+        )  # fmt: skip
+
+    def _execute(self, plan: Plan, review: Callable[[Plan], None]) -> DeployResult:
         selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._situation.templates):
             preflight(self._env, self._aws.account, self._emit)
         if not self._situation.state.outputs("bootstrap") and "bootstrap" in self._situation.templates:
             # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself. A
             # first deploy that was interrupted, or failed, left the stack without outputs.
-            self._stack_step(self._situation.templates["bootstrap"])
+            first = self._situation.templates["bootstrap"]
+            run_steps([Step("bootstrap", lambda: self._stack_step(first))], interrupt=self._detach.set)
             selected = [template for template in selected if template.stack != "bootstrap"]
         bucket = self._artifact_bucket()
-        with Lock(self._aws.s3, bucket, self._env, self.run, clock=self._clock) as lock:
+        with self._lock_of(bucket) as lock:
             self._lock = lock
-            self._situation.read_again()
+            if self._renewal is not None:
+                self._renewal.before_repeat = lock.ensure
+            if lock.waited:
+                plan = self._situation.plan()
+                review(plan)
+                if plan.is_empty:
+                    return self._result(None)
+                selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
+            else:
+                self._situation.read_again()
             self._refuse_moved(selected)
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env)
             if (rollback := self._situation.request.rollback) is not None:
                 rollback.ensure(self._aws.s3, bucket, self._env, self._releases.last)
             steps = self._steps(selected, plan)
-            work = self._work(plan, selected, steps)
-            with (
-                lock.naming_who_cancelled(),
-                timing.remembering(work, self._aws.s3, bucket, naming.artifact_folder(self._env)),
-            ):
+            folder = naming.artifact_folder(self._env)
+            remembering = self._timing.remembering(self._work(plan, selected, steps), self._aws.s3, bucket, folder)
+            with lock.naming_who_cancelled(), remembering:
                 run_steps(steps, interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
             number = self._record(plan)
         return self._result(number)
+
+    def _lock_of(self, bucket: str) -> Lock:
+        return Lock(
+            self._aws.s3, bucket, self._env, self.run, clock=self._clock, wait_seconds=self._wait_seconds,
+            tell=lambda text: self._emit(Note(text)),
+        )  # fmt: skip
 
     def plan_file(self, plan: Plan) -> PlanFile:
         """What somebody approves, to be kept in a file."""
@@ -183,6 +229,8 @@ class Deployment:
             yield ending
         with self._guard:
             self._changed |= ending.changed
+            if ending.changed:
+                self._done.append(name)
 
     def _stack_step(self, template: StackTemplate) -> None:
         with self._guard:
@@ -198,7 +246,7 @@ class Deployment:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                raise self._explained(error, template) from error
+                raise explained(error, template, self._env, self._aws, self._situation.state) from error
             self._keep(template.stack, deployed.stack, template.body)
             ending.changed = deployed.changed
             ending.text = deployed.stack.status if deployed.changed else Action.UNCHANGED
@@ -213,46 +261,6 @@ class Deployment:
             self._detach.wait(seconds)
 
         self._aws.functions.wake(name, pause)
-
-    def _explained(self, error: StackFailedError, template: StackTemplate) -> StackFailedError:
-        """What ECS and the logs know about a resource whose own reason says little."""
-        if error.cause is None:
-            return error
-        platform = self._situation.state.outputs("platform")
-        lines: tuple[str, ...] = ()
-        message = error.message
-        if error.cause.type == "AWS::ECS::Service":
-            # By its logical id: the event of a failed create may not name it yet.
-            worker = self._worker_of(error.cause.logical_id)
-            name = naming.worker_name(self._env, worker) if worker else naming.service_name(self._env)
-            log_group = platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", "")
-            if error.task is not None:
-                lines = task_log(self._aws.logs, log_group=log_group, container=worker or "service", task=error.task)
-            else:
-                lines = service_failure(
-                    self._aws.ecs,
-                    self._aws.logs,
-                    cluster=platform.get("ClusterName", ""),
-                    service=name,
-                    log_group=log_group,
-                    container=worker or "service",
-                )
-                # The reason of CloudFormation's event names the circuit breaker alone.
-                message = " ".join([message, *lines[-1:]])
-        elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
-            lines = function_failure(
-                self._aws.logs,
-                log_group=platform.get("FunctionLogGroupName", ""),
-                reason=error.cause.reason,
-                at=error.cause.at,
-                waited=waited,
-            )
-        return StackFailedError(message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
-
-    def _worker_of(self, logical_id: str) -> str | None:
-        """The worker whose service has this logical id; None for the web."""
-        workers = self._env.application.workers
-        return next((name for name in workers if logical_id == f"{naming.part_id(name)}Service"), None)
 
     def _keep(self, name: str, stack: Stack, body: str) -> None:
         with self._guard:
@@ -324,16 +332,35 @@ class Deployment:
 
     def _image_step(self, plan: ImagePlan) -> None:
         with self._step("image", f"build {plan.tag}" if plan.build else f"use {plan.tag}") as ending:
-            digest = self._situation.image.ensure(plan, self._emit)
+            digest = self._made(plan)
             uri = image_uri(plan.account, self._env.region, plan.repository, digest)
             with self._guard:
                 self._situation.context["image_uri"] = uri
                 ending.changed = self._situation.deployed("app", "ImageUri") != uri
+            if self._lock is not None:
+                self._lock.ensure()
             if ending.changed:
                 self._releases.tag(plan, digest)
             elif self._env.images.verify is not None:
                 self._releases.keep_signature(plan, digest)
             ending.text = f"{plan.repository}:{plan.tag} is {digest[:19]}…"
+
+    def _made(self, plan: ImagePlan) -> str:
+        """The image's digest. Building hears that somebody wants to leave at the next line that it tells."""
+        left = DetachedError("Stopped while the image was made.", hint="`opsctl deploy` makes it again.")
+
+        def emit(event: Event) -> None:
+            if self._detach.is_set():
+                raise left
+            self._emit(event)
+
+        try:
+            return self._situation.image.ensure(plan, emit)
+        except OpsctlError as error:
+            # The signal that means us ends the programs that build, too, and they may be quicker to say so.
+            if error is not left and self._detach.wait(_SAME_SIGNAL_SECONDS):
+                raise left from error
+            raise
 
     def _secrets_step(self) -> None:
         with self._step("secrets", "generate and derive what is missing") as ending:
@@ -371,23 +398,15 @@ class Deployment:
             ending.text = "migrations are applied" if migrates else "the release's commands ran"
 
     def _database(self) -> str:
-        """Identifies the database: its stack's id and its own, as either changes when it is made again, and how the
-        release is told of it: before that, the project may have migrated another, such as a file.
-        """
-        data, application = self._situation.state.stacks.get("data"), self._env.application
-        if data is None:
-            return ""
-        told = {
-            name: text for name, text in application.variables(application.release).items() if "${database." in text
-        }
-        way = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
-        return f"{data.id} {data.outputs.get('DatabaseResourceId', '')} {way}"
+        return database_mark(self._situation.state.stacks.get("data"), self._env.application)
 
     def _record(self, plan: Plan) -> int | None:
         # A release is an image that the service runs and whose migrations ran: `opsctl deploy jobs` makes none.
         if not (self._changed or plan.record) or plan.image is None or all(item.stack != "app" for item in plan.stacks):
             return None
         self._changed = True
+        if self._lock is not None:
+            self._lock.ensure()
         uri, database = self._situation.context.get("image_uri") or "", self._database()
         image, rollback = self._situation.image, self._situation.request.rollback
         found = Release(

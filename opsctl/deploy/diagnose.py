@@ -8,11 +8,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
+from opsctl.config import naming
+from opsctl.deploy.failures import StackFailedError
+from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.tasks import how_it_ended
 
 if TYPE_CHECKING:
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.logs import Logs
+    from opsctl.aws.session import Aws
+    from opsctl.config.models import Environment
+    from opsctl.deploy.planning.state import RemoteState
+    from opsctl.stacks.model import StackTemplate
 
 # A server that is told to stop ends well, also when ECS stopped it for not answering. (ECS, stopped task errors)
 _UNHEALTHY = re.compile(r"Task failed (ELB|container) health checks")
@@ -25,6 +32,44 @@ def task_log(logs: Logs, *, log_group: str, container: str, task: str) -> tuple[
         return logs.tail(log_group, f"{container}/{container}/{task}", 15) if task else ()
     except AwsError as error:
         return (f"(The task's log can't be read: {error.message})",)
+
+
+def explained(
+    error: StackFailedError, template: StackTemplate, env: Environment, aws: Aws, state: RemoteState
+) -> StackFailedError:
+    """A stack's failure with what ECS and the logs know about a resource whose own reason says little."""
+    if error.cause is None:
+        return error
+    platform = state.outputs("platform")
+    lines: tuple[str, ...] = ()
+    message = error.message
+    if error.cause.type == "AWS::ECS::Service":
+        # By its logical id: the event of a failed create may not name it yet.
+        workers = env.application.workers
+        worker = next((name for name in workers if error.cause.logical_id == f"{naming.part_id(name)}Service"), None)
+        log_group = platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", "")
+        if error.task is not None:
+            lines = task_log(aws.logs, log_group=log_group, container=worker or "service", task=error.task)
+        else:
+            lines = service_failure(
+                aws.ecs,
+                aws.logs,
+                cluster=platform.get("ClusterName", ""),
+                service=naming.worker_name(env, worker) if worker else naming.service_name(env),
+                log_group=log_group,
+                container=worker or "service",
+            )
+            # The reason of CloudFormation's event names the circuit breaker alone.
+            message = " ".join([message, *lines[-1:]])
+    elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
+        lines = function_failure(
+            aws.logs,
+            log_group=platform.get("FunctionLogGroupName", ""),
+            reason=error.cause.reason,
+            at=error.cause.at,
+            waited=waited,
+        )
+    return StackFailedError(message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
 
 
 def service_failure(

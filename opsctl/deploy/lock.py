@@ -1,30 +1,34 @@
 """One deploy per environment at a time: a lease in the artifact bucket, taken and renewed by conditional writes.
 
-A lease that is not renewed runs out, so a killed deploy blocks the next one for `LEASE_SECONDS` at most.
+A lease that is not renewed runs out, so a killed deploy blocks another machine for `LEASE_SECONDS` at most, and this
+one not at all. Its age is told by the clock of S3: nobody's own clock takes a lock away or keeps one.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
-from opsctl.aws.s3 import StoredObject
 from opsctl.config.naming import artifact_folder, lock_key
+from opsctl.deploy.lease import LEASE_SECONDS, Held, Lease, cancelling, found, holder_notes, read_lease
 from opsctl.errors import BusyError, OpsctlError
+from opsctl.leaving import on_abrupt_end
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
     from opsctl.config.models import Environment
 
-LEASE_SECONDS = 90.0
 RENEW_SECONDS = 20.0
+_ASK_SECONDS = 5.0
+_TOLD_SECONDS = 300.0
+_TRIES = 5
+# Seconds after each try to give the lease back, the SDK's own included: who waits for it waits longer than that.
+_RELEASE_PAUSES = (1.0, 3.0, 0.0)
 
 
 class LockLostError(OpsctlError):
@@ -34,7 +38,7 @@ class LockLostError(OpsctlError):
 
 
 class CancelledError(OpsctlError):
-    """Somebody ended this from another terminal, by `opsctl cancel`."""
+    """Somebody wants this command to stop, and wrote that into its lease."""
 
     code = "cancelled"
 
@@ -48,32 +52,11 @@ class Run:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who holds the lock. Times are seconds since the epoch. `cancelled` is who wants it to stop, or ""."""
-
-    owner: str
-    id: str
-    command: str
-    acquired: float
-    expires: float
-    cancelled: str = ""
-
-    def describe(self, now: float) -> str:
-        """`alice@laptop (opsctl deploy --env dev), since 12:04 UTC, renewed until 12:09 UTC`."""
-        since = datetime.fromtimestamp(self.acquired, UTC).strftime("%H:%M UTC")
-        left = max(0, round(self.expires - now))
-        return f"{self.owner} ({self.command}) since {since}; its lease runs {left} s more"
-
-
-def read_lease(store: S3, bucket: str, env: Environment) -> Lease | None:
-    """The lease as it stands, run out or not."""
-    stored = store.get(bucket, lock_key(artifact_folder(env)))
-    return _parse(stored) if stored else None
-
-
 class Lock:
-    """`with Lock(…):` holds the lease and renews it in the background; `ensure` raises once it is lost."""
+    """`with Lock(…):` holds the lease and renews it in the background; `ensure` raises once it is lost.
+
+    `waited` tells whether somebody else held it first, so that what was read before may be another now.
+    """
 
     def __init__(
         self,
@@ -84,63 +67,125 @@ class Lock:
         *,
         clock: Callable[[], float],
         renew_seconds: float = RENEW_SECONDS,
+        wait_seconds: float = 0.0,
+        tell: Callable[[str], None] = lambda _: None,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
+        """`wait_seconds`: for how long somebody else's end is waited for; `tell` hears who that is."""
         self._store = store
         self._bucket = bucket
-        self._environment = env.name
+        self._env = env
         self._key = lock_key(artifact_folder(env))
         self._clock = clock
         self._renew_seconds = renew_seconds
+        self._wait_seconds = wait_seconds
+        self._tell = tell
         self._lease = Lease(run.owner, run.id, run.command, clock(), 0.0)
+        self._notes = holder_notes()
         self._etag: str | None = None
+        self._sent = False
         self._stop = threading.Event()
-        self._lost = False
+        self._pause = pause or threading.Event().wait
+        # One thread may come here twice: what it waited for in here, new credentials, asks whether the lock is ours.
+        self._guard = threading.RLock()
+        self._lost = self._abandoned = False
         self._cancelled = ""
         self._expires = 0.0
         self._thread: threading.Thread | None = None
+        self._exits = ExitStack()
+        self.waited = False
 
     def __enter__(self) -> Lock:
-        self.acquire()
-        self._thread = threading.Thread(target=self._keep, name="lock", daemon=True)
-        self._thread.start()
+        # Before the first write: a signal may come while its answer is on the way.
+        self._exits.enter_context(on_abrupt_end(self._abandon))
+        try:
+            self.acquire()
+            self._thread = threading.Thread(target=self._keep, name="lock", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self._leave()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        try:
+            self._leave()
+        except KeyboardInterrupt:  # the first: a second one ends the process
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
         self._stop.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
-        # What happened inside the block counts; a lease that can't be given back runs out by itself.
-        with suppress(AwsError):
-            self.release()
+        with self._exits:
+            for pause in _RELEASE_PAUSES:
+                # What happened inside the block counts; a lease that can't be given back runs out by itself.
+                with suppress(AwsError):
+                    self.release()
+                    break
+                self._pause(pause)
 
     def acquire(self) -> None:
-        """Take the lease. Raises BusyError while someone else's has not run out."""
+        """Take the lease. Raises BusyError while someone else's has not run out, after `wait_seconds` of that."""
         self._check_earlier()
-        for _ in range(3):
+        end = self._clock() + self._wait_seconds
+        known, told = "", 0.0
+        tries = 0
+        while True:
             stored = self._store.get(self._bucket, self._key)
-            held = _parse(stored) if stored else None
-            now = self._clock()
-            if held is not None and held.id != self._lease.id and held.expires > now:
-                raise BusyError(
-                    f"Another deploy of {self._environment} is running: {held.describe(now)}.",
-                    hint=f"Wait for it. If it is dead: `opsctl unlock --env {self._environment}`.",
-                )
+            held = found(stored)
+            if held is not None and held.lease.id != self._lease.id and not self._is_free(held):
+                if self._clock() >= end:
+                    raise self._busy(held)
+                self.waited = True
+                if held.lease.id != known or self._clock() - told >= _TOLD_SECONDS:
+                    known, told = held.lease.id, self._clock()
+                    self._tell(f"Waiting for the lock of {self._env.name}: {held.lease.who()} holds it.")
+                self._pause(min(_ASK_SECONDS, max(0.1, end - self._clock())))
+                continue
             self._etag = self._write(stored.etag if stored else None)
             if self._etag is not None:
                 return
-        raise BusyError(
-            f"Several deploys of {self._environment} start at once.", hint="Run this one again in a minute."
+            tries += 1  # somebody was quicker, whom the next look names
+            if tries == _TRIES:
+                raise BusyError(
+                    f"Several deploys of {self._env.name} start at once.", hint="Run this one again in a minute."
+                )
+            self._pause(0.1 * tries)
+
+    def _is_free(self, held: Held) -> bool:
+        if held.left(self._server_time()) <= 0:
+            return True
+        if not held.is_orphan:
+            return False
+        self._tell(
+            f"{held.lease.who()} ended on this machine without giving the lock of {self._env.name} back; "
+            "it is taken over."
         )
+        return True
+
+    def _busy(self, held: Held) -> BusyError:
+        left = max(0, round(held.left(self._server_time())))
+        waited = f" after {self._wait_seconds / 60:.0f} minutes of waiting" if self._wait_seconds else ""
+        return BusyError(
+            f"Another command works on {self._env.name}{waited}: {held.lease.who()}; its lease runs {left} s more.",
+            hint=f"Wait for it (`--wait MINUTES` queues). If it is dead: `opsctl unlock --env {self._env.name}`.",
+        )
+
+    def _server_time(self) -> float:
+        return self._clock() + self._store.ahead
 
     def _check_earlier(self) -> None:
         """An opsctl that has not been renewed yet locks by the environment's name, whatever the project."""
-        stored = self._store.get(self._bucket, lock_key(self._environment))
-        held, now = _parse(stored) if stored else None, self._clock()
-        if held is not None and held.expires > now:
+        held = found(self._store.get(self._bucket, lock_key(self._env.name)))
+        if held is not None and held.left(self._server_time()) > 0:
+            left = max(0, round(held.left(self._server_time())))
             raise BusyError(
-                f"A deploy of {self._environment} by an earlier opsctl is running: {held.describe(now)}.",
+                f"A deploy of {self._env.name} by an earlier opsctl is running: {held.lease.who()}; its lease runs "
+                f"{left} s more.",
                 hint=f"Wait for it; if it is dead, its lock runs out in {LEASE_SECONDS:g} seconds at most. It does not "
                 "see this opsctl's lock: use one version for a project.",
             )
@@ -148,9 +193,8 @@ class Lock:
     def cancelled_by(self) -> str:
         """Who cancelled this, as the lease says now; "" when nobody did, or it can't be read."""
         with suppress(AwsError):
-            stored = self._store.get(self._bucket, self._key)
-            held = _parse(stored) if stored else None
-            if held is not None and held.id == self._lease.id:
+            held = found(self._store.get(self._bucket, self._key))
+            if held is not None and held.lease.id == self._lease.id:
                 self._cancelled = held.cancelled
         return self._cancelled
 
@@ -164,9 +208,9 @@ class Lock:
             if not who:
                 raise
             raise CancelledError(
-                f"{who} cancelled `{self._lease.command}` of {self._environment}.",
+                f"{who} cancelled `{self._lease.command}` of {self._env.name}.",
                 detail=() if isinstance(error, CancelledError) else (error.message,),
-                hint=f"See `opsctl status --env {self._environment}`; `opsctl deploy` goes on from there.",
+                hint=f"See `opsctl status --env {self._env.name}`; `opsctl deploy` goes on from there.",
             ) from error
 
     def ensure(self) -> None:
@@ -176,29 +220,61 @@ class Lock:
         if self._cancelled:
             raise CancelledError(
                 f"{self._cancelled} cancelled this, so it stopped before its next change.",
-                hint=f"See `opsctl status --env {self._environment}`.",
+                hint=f"See `opsctl status --env {self._env.name}`.",
             )
-        if self._lost or self._clock() > self._expires:
+        if not self._lost and self._clock() > self._expires:
+            self._confirm()
+        if self._lost or self._abandoned:
+            raise self._gone()
+
+    def _confirm(self) -> None:
+        """After a time without renewals, of the network or the credentials or asleep, the bucket says whose it is."""
+        try:
+            self._renew_once()
+        except AwsError as error:
             raise LockLostError(
-                f"The lock of {self._environment} was lost, so the deploy stopped before its next change.",
-                hint=f"See `opsctl status --env {self._environment}`, then deploy again.",
-            )
+                f"The lock of {self._env.name} could not be renewed in time ({error.message.rstrip('.')}), so the "
+                "deploy stopped before its next change.",
+                hint=f"See `opsctl status --env {self._env.name}`, then deploy again.",
+            ) from error
+
+    def _gone(self) -> LockLostError:
+        by = ""
+        with suppress(AwsError):
+            held = read_lease(self._store, self._bucket, self._env)
+            by = f" to {held.who()}" if held is not None and held.id != self._lease.id else ""
+        return LockLostError(
+            f"The lock of {self._env.name} was lost{by}, so the deploy stopped before its next change.",
+            hint=f"See `opsctl status --env {self._env.name}`, then deploy again.",
+        )
 
     def release(self) -> None:
         """Give the lease back, if it is still ours."""
-        if self._lost or self._etag is None:
+        if self._lost or not self._sent:
             return
-        stored = self._store.get(self._bucket, self._key)
-        held = _parse(stored) if stored else None
-        if held is not None and held.id == self._lease.id:  # whoever cancelled us has written it last
+        held = found(self._store.get(self._bucket, self._key))
+        # By its id: the answer to our last write, with its ETag, may never have come.
+        if held is not None and held.lease.id == self._lease.id:
             self._store.delete(self._bucket, self._key)
+        self._sent = False
+
+    def _abandon(self) -> None:
+        """Give it back from another thread than the one that is interrupted; from now on no step writes any more."""
+        self._stop.set()
+        self._abandoned = True
+        self.release()
 
     def _write(self, etag: str | None) -> str | None:
-        expires = self._clock() + LEASE_SECONDS
-        lease = replace(self._lease, expires=expires, cancelled=self._cancelled)
-        written = self._store.put_if(self._bucket, self._key, _body(lease), etag=etag)
+        expires = self._server_time() + LEASE_SECONDS
+        if not self._sent:
+            self._lease = replace(self._lease, acquired=self._server_time())
+        lease = replace(self._lease, expires=expires)
+        self._sent = True
+        notes = {**self._notes, **cancelling(self._cancelled)}
+        before = self._clock()
+        written = self._store.put_if(self._bucket, self._key, lease.to_bytes(), etag=etag, notes=notes)
         if written is not None:
-            self._expires = expires
+            self._expires = before + LEASE_SECONDS
         return written
 
     def renew(self) -> str | None:
@@ -207,23 +283,27 @@ class Lock:
         if renewed is not None:
             return renewed
         # The SDK repeats a request whose answer was lost, and the repetition fails at the first one's success.
-        stored = self._store.get(self._bucket, self._key)
-        held = _parse(stored) if stored else None
-        if stored is None or held is None or held.id != self._lease.id:
+        held = found(self._store.get(self._bucket, self._key))
+        if held is None or held.lease.id != self._lease.id:
             return None
-        self._expires, self._cancelled = held.expires, held.cancelled
-        return stored.etag
+        self._expires, self._cancelled = self._clock() + held.left(self._server_time()), held.cancelled
+        return held.etag
 
-    def _keep(self) -> None:
-        while not self._stop.wait(self._renew_seconds):
-            try:
-                renewed = self.renew()
-            except AwsError:
-                continue  # the network may come back before the lease runs out; `ensure` watches that
+    def _renew_once(self) -> None:
+        """Renew, or note that it is lost. The heartbeat and whoever is about to write may both be at it."""
+        with self._guard:
+            if self._stop.is_set():
+                return
+            renewed = self.renew()
             if renewed is None:
                 self._lost = True
-                return
-            self._etag = renewed
+            else:
+                self._etag = renewed
+
+    def _keep(self) -> None:
+        while not self._lost and not self._stop.wait(self._renew_seconds):
+            with suppress(AwsError):  # the network may come back before the lease runs out; `ensure` watches that
+                self._renew_once()
 
 
 def break_lock(store: S3, bucket: str, env: Environment) -> Lease | None:
@@ -232,29 +312,3 @@ def break_lock(store: S3, bucket: str, env: Environment) -> Lease | None:
     if lease is not None:
         store.delete(bucket, lock_key(artifact_folder(env)))
     return lease
-
-
-def mark_cancelled(store: S3, bucket: str, env: Environment, lease: Lease, *, by: str) -> bool:
-    """Write into a lease that its holder shall stop; answers False when another, or nobody, holds it by now."""
-    key = lock_key(artifact_folder(env))
-    for _ in range(5):  # its holder renews it
-        stored = store.get(bucket, key)
-        held = _parse(stored) if stored else None
-        if stored is None or held is None or held.id != lease.id:
-            return False
-        body = _body(replace(held, cancelled=by))
-        if store.put_if(bucket, key, body, etag=stored.etag) is not None:
-            return True
-    raise BusyError(f"The lock of {env.name} changes all the time.", hint="Run the command again.")
-
-
-def _body(lease: Lease) -> bytes:
-    """What is only sometimes said is left out otherwise: an older opsctl takes no lease with names it does not know."""
-    return json.dumps({name: value for name, value in asdict(lease).items() if name != "cancelled" or value}).encode()
-
-
-def _parse(stored: StoredObject) -> Lease | None:
-    try:
-        return Lease(**json.loads(stored.body))
-    except (ValueError, TypeError):
-        return None  # not a lease: whoever wrote it does not hold the lock

@@ -6,6 +6,7 @@ write any tag (PutImage has no condition for it), so a tag decides nothing. [aws
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -18,8 +19,10 @@ from opsctl.errors import ExitCode, OpsctlError, UsageError
 from opsctl.migrations.verdict import Migration, from_list
 
 if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import Stack
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.s3 import S3
+    from opsctl.config.application import Application
     from opsctl.config.models import Environment
     from opsctl.deploy.planning.plan import ImagePlan
 
@@ -82,6 +85,17 @@ class Tried:
 
 
 _TRIED = "migrating"
+
+
+def database_mark(stack: Stack | None, application: Application) -> str:
+    """Identifies the database: its stack's id and its own, as either changes when it is made again, and how the
+    release is told of it: before that, the project may have migrated another, such as a file.
+    """
+    if stack is None:
+        return ""
+    told = {name: text for name, text in application.variables(application.release).items() if "${database." in text}
+    way = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{stack.id} {stack.outputs.get('DatabaseResourceId', '')} {way}"
 
 
 def current(store: S3, bucket: str, env: Environment) -> Release | None:

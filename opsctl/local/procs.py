@@ -13,14 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from opsctl.host import start_time
 from opsctl.local.state import read_json, write_json
 
 MARKER = "OPSCTL_LOCAL_STATE"
 """Environment variable that every process of a target carries; its value is the state directory."""
-
-
-# Asked at run time: type checkers take a comparison with sys.platform for a fact about this machine.
-_LINUX = Path("/proc/self/stat").exists()
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class ProcessId:
     @classmethod
     def of(cls, pid: int) -> ProcessId | None:
         """The running process with this pid; None when there is none or it is a zombie."""
-        started = _start_time(pid)
+        started = start_time(pid)
         return cls(pid, started) if started else None
 
     @classmethod
@@ -48,7 +45,7 @@ class ProcessId:
 
     @property
     def alive(self) -> bool:
-        return _start_time(self.pid) == self.started
+        return start_time(self.pid) == self.started
 
     def send(self, number: int) -> bool:
         """Signal it, if it is still the same process."""
@@ -76,34 +73,6 @@ def _left_after(processes: Sequence[ProcessId], seconds: float) -> list[ProcessI
             break
         time.sleep(0.02)
     return left
-
-
-def _start_time(pid: int) -> str:
-    """Start time as text that is equal only for the same process; empty when it doesn't run."""
-    if _LINUX:
-        try:
-            # The name (field 2) may hold spaces and brackets; what follows its last ")" is regular.
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            return ""
-        return "" if fields[0] in ("Z", "X") else fields[19]
-    return _start_time_by_ps(pid)
-
-
-def _start_time_by_ps(pid: int) -> str:
-    import subprocess
-
-    done = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        timeout=10,
-    )
-    status, _, started = done.stdout.strip().partition(" ")
-    return "" if done.returncode or status.startswith("Z") else started.strip()
 
 
 def marked(state: Path) -> list[ProcessId]:

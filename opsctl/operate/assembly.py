@@ -9,6 +9,7 @@ from pathlib import Path
 
 from opsctl.config import naming
 from opsctl.deploy.deployment import Deployment
+from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.planning.state import RemoteState
@@ -18,8 +19,8 @@ from opsctl.operate.image_source import image_source, released_image
 from opsctl.operate.target import Target, owner, run_id
 
 
-def deployment(target: Target, request: Request) -> Deployment:
-    """Everything that `opsctl deploy`, `diff` and `status` need."""
+def deployment(target: Target, request: Request, *, wait_minutes: int = 0) -> Deployment:
+    """Everything that `opsctl deploy`, `diff` and `status` need. `wait_minutes`: for the end of another command."""
     situation = Situation(
         target.env,
         target.templates,
@@ -30,7 +31,9 @@ def deployment(target: Target, request: Request) -> Deployment:
         bundle=DbInitBundle(target),
         request=request,
     )
-    return Deployment(situation, this_run(target), pace=pace(target, request.timeout_minutes))
+    return Deployment(
+        situation, this_run(target), pace=pace(target, request.timeout_minutes), wait_seconds=wait_minutes * 60.0
+    )
 
 
 def this_run(target: Target) -> Run:
@@ -38,10 +41,13 @@ def this_run(target: Target) -> Run:
     return Run(run_id(), owner(), target.workspace.command)
 
 
-def lock_of(target: Target, state: RemoteState, run: Run) -> Lock:
+def lock_of(target: Target, state: RemoteState, run: Run, emit: Emit, *, wait_minutes: int = 0) -> Lock:
     """The environment's lock, for `with`: under it nobody else changes what is read then."""
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    return Lock(target.aws.s3, bucket, target.env, run, clock=time.time)
+    return Lock(
+        target.aws.s3, bucket, target.env, run, clock=time.time, wait_seconds=wait_minutes * 60.0,
+        tell=lambda text: emit(Note(text)),
+    )  # fmt: skip
 
 
 def pace(target: Target, timeout_minutes: int = 60) -> Pace:

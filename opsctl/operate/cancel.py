@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import Emit
 from opsctl.deploy.graph import Step, run_steps
-from opsctl.deploy.lock import Lease, mark_cancelled, read_lease
+from opsctl.deploy.lease import Lease, mark_cancelled, read_lease
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.cancelling import Canceller, Way, consequence, way_of
@@ -96,7 +96,7 @@ def cancel(target: Target, running: Running, emit: Emit, *, timeout_minutes: int
                     hint=f"See `opsctl status --env {target.env.name}`.",
                 )
         elif running.state.outputs("bootstrap").get("ArtifactBucketName"):
-            held.enter_context(lock_of(target, running.state, run))
+            held.enter_context(lock_of(target, running.state, run, emit))
 
         def end(name: str) -> Callable[[], None]:
             def work() -> None:

@@ -56,7 +56,7 @@ def environment_status(target: Target) -> dict[str, Any]:
     from dataclasses import asdict
 
     from opsctl.deploy import release
-    from opsctl.deploy.lock import read_lease
+    from opsctl.deploy.lease import read_lease
     from opsctl.deploy.planning.statuses import action_for
 
     state = state_of(target)

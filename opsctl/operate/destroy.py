@@ -25,7 +25,7 @@ def remove_all(
     target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run: Run, timeout_minutes: int
 ) -> None:
     """Remove the plan's stacks, each after those that use it. After one that can't be removed no other is begun."""
-    lock = lock_of(target, state, run)
+    lock = lock_of(target, state, run, emit)
     detach = threading.Event()
 
     def remove(name: str) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from opsctl.operate.target import Target
 
 
-def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any]:
+def restart(target: Target, names: tuple[str, ...], emit: Emit, *, wait_minutes: int = 0) -> dict[str, Any]:
     """Let services start their tasks anew, as a release does: `web`, workers by name; all when none is named."""
     services = ("web", *target.env.application.workers)
     for name in names:
@@ -39,7 +39,10 @@ def restart(target: Target, names: tuple[str, ...], emit: Emit) -> dict[str, Any
             )
     chosen = names or services
     run = this_run(target)
-    with lock_of(target, state_of(target), run) as lock, lock.naming_who_cancelled():
+    with (
+        lock_of(target, state_of(target), run, emit, wait_minutes=wait_minutes) as lock,
+        lock.naming_who_cancelled(),
+    ):
         state = state_of(target, bodies=True)
         values = {name: _next(deployed_value(state, name)) for name in chosen}
         roll_out(target, state, values, emit, lock, run, text=f"restart {', '.join(chosen)}")

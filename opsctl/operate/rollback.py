@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config.application import Application
 from opsctl.deploy.image import ImageMissingError
-from opsctl.deploy.lock import read_lease
+from opsctl.deploy.lease import read_lease
 from opsctl.deploy.planning.situation import Request
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.release import Release, current, kept, tried

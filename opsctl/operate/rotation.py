@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opsctl.operate.target import Target
 
 
-def rotate(target: Target, emit: Emit) -> dict[str, Any]:
+def rotate(target: Target, emit: Emit, *, wait_minutes: int = 0) -> dict[str, Any]:
     """Rotate, derive, restart. What was done before a failure stays, and running it again finishes it."""
     if target.env.database_auth != "password":
         raise OpsctlError(
@@ -29,7 +29,7 @@ def rotate(target: Target, emit: Emit) -> dict[str, Any]:
         )
     services = ("web", *target.env.application.workers)
     run = this_run(target)
-    with lock_of(target, state_of(target), run) as lock:
+    with lock_of(target, state_of(target), run, emit, wait_minutes=wait_minutes) as lock:
         state = state_of(target, bodies=True)
         secrets = ApplicationSecrets(target.env, target.aws)
         digest = digest_of(state.parameter("app", "ImageUri"))

@@ -200,7 +200,9 @@ def test_a_release_is_refused_that_reads_what_a_migration_removed(shop: Stranger
 
 def test_a_record_holds_the_names_of_secrets_and_no_value(shop: Stranger) -> None:
     bucket = shop.opsctl("outputs", "--json").json["bootstrap"]["ArtifactBucketName"]
-    record = shop.client("s3").get_object(Bucket=bucket, Key="releases/local-shop-acme/current.json")["Body"].read().decode()
+    record = (
+        shop.client("s3").get_object(Bucket=bucket, Key="releases/local-shop-acme/current.json")["Body"].read().decode()
+    )
     secrets = shop.client("secretsmanager")
     values = [
         secrets.get_secret_value(SecretId=each["Name"])["SecretString"] for each in secrets.list_secrets()["SecretList"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, WaitOption
 from opsctl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -141,8 +141,9 @@ def migrate(
 
 @app.command("rotate")
 def rotate(
-    env: EnvOption = None, region: RegionOption = None, config: ConfigOption = None, as_json: JsonOption = False
-) -> None:
+    env: EnvOption = None, region: RegionOption = None, wait: WaitOption = 0, config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
     """Let the application log in with another login and a new password, and start its tasks anew.
 
     Two logins of the same rights take turns, so no task ever holds one that has stopped working.
@@ -154,7 +155,7 @@ def rotate(
 
     target = open_workspace(config).target(env, region)
     with listening(as_json=as_json) as emit:
-        done = run(target, emit)
+        done = run(target, emit, wait_minutes=wait)
     output.result(done, f"{done['environment']} logs in as {done['login']} now.", as_json=as_json)
 
 

@@ -16,6 +16,7 @@ from opsctl.cli.options import (
     RegionOption,
     StacksArgument,
     TimeoutOption,
+    WaitOption,
     YesOption,
 )
 
@@ -71,6 +72,7 @@ def deploy(
             help="End a rollout that can't succeed, instead of waiting until ECS or CloudFormation gives up.",
         ),
     ] = True,
+    wait: WaitOption = 0,
     locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
@@ -107,7 +109,9 @@ def deploy(
         return
     changed = True
     try:
-        result = execute(target, request, consent, listening, as_json=as_json, yes=yes, approve=approve, kept=kept)
+        result = execute(
+            target, request, consent, listening, as_json=as_json, yes=yes, approve=approve, kept=kept, wait=wait
+        )
         changed = result.changed
     finally:  # last, since what stayed behind may be why it failed
         output.notes(notes)

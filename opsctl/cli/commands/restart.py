@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, WaitOption
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +21,7 @@ def restart(
     ] = None,
     env: EnvOption = None,
     region: RegionOption = None,
+    wait: WaitOption = 0,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,5 +33,5 @@ def restart(
 
     target = open_workspace(config).target(env, region)
     with listening(as_json=as_json) as emit:
-        done = run(target, tuple(services or ()), emit)
+        done = run(target, tuple(services or ()), emit, wait_minutes=wait)
     output.result(done, f"{', '.join(done['restarted'])} of {done['environment']} restarted.", as_json=as_json)

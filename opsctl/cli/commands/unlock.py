@@ -25,7 +25,8 @@ def unlock(
 
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.deploy.lock import break_lock, read_lease
+    from opsctl.deploy.lease import read_lease
+    from opsctl.deploy.lock import break_lock
     from opsctl.operate.deployed import require_outputs, state_of
 
     target = open_workspace(config).target(env, region)

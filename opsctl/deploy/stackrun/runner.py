@@ -278,5 +278,6 @@ class StackRunner:
 
 def _is_overtaken(error: AwsError) -> bool:
     return error.aws_code in _OVERTAKEN or (
-        error.aws_code == "ValidationError" and any(text in error.message for text in _OVERTAKEN_TEXTS)
+        error.aws_code in {"ValidationError", "AlreadyExistsException"}
+        and any(text in error.message for text in _OVERTAKEN_TEXTS)
     )

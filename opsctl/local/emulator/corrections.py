@@ -26,6 +26,7 @@ def install(modules: Modules) -> None:
     _filled_bucket_stays(handlers["AWS::S3::Bucket"], modules.s3)
     _missing_object_is_404_to_who_may_list(modules.s3, modules.iam_evaluator)
     _deletion_ends_a_create(modules.handlers, modules.cloudformation._stacks)
+    _first_change_sets_share_a_stack(modules.handlers._ACTION_HANDLERS, modules.cloudformation, modules.changesets)
 
 
 def _secret_ref_is_its_arn(handler: Json, secretsmanager: Any) -> None:
@@ -168,3 +169,35 @@ def _may_list(s3: Any, iam_evaluator: Any, bucket_name: str, source_arn: str) ->
     )  # fmt: skip
     answer = iam_evaluator.evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com")
     return bool(answer.decision == "Allow")
+
+
+def _first_change_sets_share_a_stack(actions: Json, cloudformation: Any, changesets: Any) -> None:
+    """Of several change sets that are to create a stack all belong to the one that the first of them made.
+
+    ministack makes a stack for each, of which the last stays, so that the others are executed on nothing. On a stack
+    that stands, AWS refuses with another code and text.
+    """
+    create = actions["CreateChangeSet"]
+
+    def create_in_the_same_stack(params: Json) -> Any:
+        name, known = changesets._p(params, "StackName"), cloudformation._stacks
+        before = known.get(name) if changesets._p(params, "ChangeSetType") == "CREATE" else None
+        status = before["StackStatus"] if before is not None else "DELETE_COMPLETE"
+        if status not in {"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"}:
+            change_set = changesets._p(params, "ChangeSetName")
+            text = f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}]."
+            return changesets._error("ValidationError", text)
+        answer = create(params)
+        if before is None or status != "REVIEW_IN_PROGRESS":
+            return answer
+        made, known[name] = known.get(name), before
+        if made is None or made is before:
+            return answer
+        cloudformation._stack_events.pop(made["StackId"], None)
+        for change_set in cloudformation._change_sets.values():
+            if change_set["StackId"] == made["StackId"]:
+                change_set["StackId"] = before["StackId"]
+        code, headers, body = answer
+        return code, headers, body.replace(made["StackId"].encode(), before["StackId"].encode())
+
+    actions["CreateChangeSet"] = create_in_the_same_stack

@@ -138,16 +138,21 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_xml": _call("status action inner"),
     },
     "services.cloudformation": {
+        "_change_sets": READ,
+        "_stack_events": READ,
         "_stacks": READ,
     },
     "services.cloudformation.changesets": {
         "_deploy_stack_async": _DEPLOY,
+        "_error": _call("code message"),
+        "_p": _call("params key"),
     },
     "services.cloudformation.custom_resource": {
         "_pending": READ,
     },
     "services.cloudformation.handlers": {
         "_delete_stack_async": _replace("stack_name stack_id retain_resources force"),
+        "_ACTION_HANDLERS": READ,
         "_deploy_stack_async": _DEPLOY,
         "_parse_template": _call("template_body"),
     },

@@ -233,7 +233,8 @@ CASES = {
         env={**KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
     ),
     "endpoint: another program": Case(
-        "it can't read the answer", "AWS_ENDPOINT_URL={url} leads away", env={**KEYS, "AWS_ENDPOINT_URL": "{url}"},
+        "is not AWS: it sent status 200 and a web page", "AWS_ENDPOINT_URL={url} leads away",
+        env={**KEYS, "AWS_ENDPOINT_URL": "{url}"},
         answer=Answer(200, "<html>hello</html>"),
     ),
     "certificates: no file": Case(

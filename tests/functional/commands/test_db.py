@@ -106,7 +106,7 @@ def test_ctrl_c_ends_it_while_the_server_keeps_it_waiting(server: Server) -> Non
             assert process.poll() is None, process.communicate()[1]
             cursor.execute(waiting)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=60)[1] == "Error: Interrupted.\n"
+        assert process.communicate(timeout=60)[1] == "Error: Interrupted. Nothing was changed in AWS.\n"
         assert process.returncode == 130
         cursor.execute(waiting)
         assert cursor.rowcount == 1, "it waited until the server gave up"

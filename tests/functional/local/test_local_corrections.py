@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from opsctl.aws.load_balancers import LoadBalancers
 from opsctl.aws.s3 import S3
@@ -70,3 +72,40 @@ def test_a_protected_load_balancer_holds_its_stack_until_that_is_lifted(sandbox:
     stacks.delete_stack(StackName="protected")
     assert settle(stacks, "protected") == "GONE"
     LoadBalancers(balancers).lift_protection(arn)  # one that is gone is no error
+
+
+def test_change_sets_that_are_to_create_the_same_stack_share_it_and_one_is_executed(sandbox: Sandbox) -> None:
+    stacks = sandbox.client("cloudformation")
+    body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+
+    def create(name: str) -> Any:
+        return stacks.create_change_set(
+            StackName="shared", ChangeSetName=name, ChangeSetType="CREATE", TemplateBody=body
+        )
+
+    first, second = create("first"), create("second")
+    assert first["StackId"] == second["StackId"]
+    stacks.execute_change_set(ChangeSetName=first["Id"])
+    with pytest.raises(ClientError) as unknown:
+        stacks.execute_change_set(ChangeSetName=second["Id"])
+    assert unknown.value.response["Error"]["Code"] == "ChangeSetNotFound"
+    assert settle(stacks, "shared") == "CREATE_COMPLETE"
+    assert stacks.describe_stacks(StackName=first["StackId"])["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+    with pytest.raises(ClientError) as there:
+        create("third")
+    error = there.value.response["Error"]
+    assert error["Code"] == "ValidationError"
+    assert error["Message"].startswith("Stack [shared] already exists and cannot be created again with the changeSet")
+
+
+def test_a_lock_of_the_local_target_has_an_age_and_its_holder(sandbox: Sandbox) -> None:
+    made = sandbox.client("s3")
+    made.create_bucket(Bucket="locks-age")
+    s3 = S3(made, "us-east-1")
+    assert s3.put_if("locks-age", "locks/dev.json", b"{}", etag=None, notes={"holder-process": "12"})
+    stored = s3.get("locks-age", "locks/dev.json")
+    assert stored is not None
+    assert stored.age is not None
+    assert 0 <= stored.age < 30
+    assert stored.notes == {"holder-process": "12"}
+    assert s3.ahead == 0.0

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from opsctl import __version__
+from opsctl.aws import orders
 from opsctl.cli import app
 from opsctl.errors import BusyError, ConfigError, ExitCode, OpsctlError
 from opsctl.operate.target import Workspace
@@ -61,13 +62,30 @@ def test_an_error_of_ours_ends_with_its_sentence_and_exit_code(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
 def test_an_interrupted_command_exits_130_with_json_when_asked_for(
-    error: BaseException, fail: Fail, capsys: pytest.CaptureFixture[str]
+    error: BaseException, fail: Fail, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(orders, "_given", {})
     fail(error)
     assert app.run(["status", "--json"]) == 130
     captured = capsys.readouterr()
     assert json.loads(captured.out)["error"]["code"] == "interrupted"
-    assert captured.err == "Error: Interrupted.\n"
+    assert captured.err == "Error: Interrupted. Nothing was changed in AWS.\n"
+
+
+def test_what_aws_was_told_before_an_interruption_is_named(
+    fail: Fail, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "_given", {})
+    for operation in ("DescribeStacks", "GetObject", "CreateChangeSet", "PutSecretValue", "CreateChangeSet"):
+        if orders.is_order(operation, {}):
+            orders.note(operation)
+    assert not orders.is_order("PutObject", {"Key": "locks/dev.json"})
+    fail(KeyboardInterrupt())
+    assert app.run(["status"]) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: Interrupted. AWS was told before: CreateChangeSet, PutSecretValue.",
+        "Next: AWS goes on with that; `opsctl status` shows it, and the same command again does the rest.",
+    ]
 
 
 def test_a_bug_is_one_sentence_and_its_traceback_lies_in_a_file(

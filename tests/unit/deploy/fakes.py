@@ -120,6 +120,8 @@ class FakeCloudFormation:
         return self.stack_resources
 
     def change_set(self, arn: str) -> ChangeSet:
+        if arn not in self.change_sets:
+            raise refused(f"ChangeSet [{arn}] does not exist", "ChangeSetNotFound")
         return self.change_sets[arn]
 
     def validation_failures(self, change_set_arn: str) -> list[str]:
@@ -162,7 +164,9 @@ class FakeCloudFormation:
     def execute_change_set(self, arn: str, *, token: str) -> None:
         request = self.requests[arn]
         stack = str(request["stack"])
-        if arn not in self.change_sets or self.change_sets[arn].execution_status != "AVAILABLE":
+        if arn not in self.change_sets:
+            raise refused(f"ChangeSet [{arn}] does not exist", "ChangeSetNotFound")
+        if self.change_sets[arn].execution_status != "AVAILABLE":
             raise refused(f"ChangeSet [{arn}] cannot be executed in its current status", "InvalidChangeSetStatus")
         self.calls.append(("execute_change_set", stack))
         verb = str(request["kind"])
@@ -172,7 +176,10 @@ class FakeCloudFormation:
         self.stacks_by_name[stack] = replace(
             known, parameters=request["parameters"], tags=request["tags"], outputs=self.results.get(stack, {})  # type: ignore[arg-type]
         )  # fmt: skip
-        del self.change_sets[arn]
+        # Executing one deletes the stack's others. [UG CFN, change sets]
+        others = [name for name in self.change_sets if self.requests[name]["stack"] == stack]
+        for name in others:
+            del self.change_sets[name]
         self._begin(stack, f"execute:{verb}", [f"{verb}_IN_PROGRESS", f"{verb}_COMPLETE"], token)
 
     def delete_change_set(self, arn: str) -> None:

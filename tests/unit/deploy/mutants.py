@@ -201,8 +201,8 @@ MUTANTS = (
     ),
     Mutant(
         DEPLOYMENT,
-        "            self._situation.read_again()\n",
-        "",
+        "                self._situation.read_again()\n",
+        "                pass\n",
         "what happened between plan and lock is not seen",
     ),
     Mutant(PLANNER, 'after = (*after, "migrate")', "pass", "the service does not wait for its migrations"),
@@ -221,7 +221,7 @@ MUTANTS = (
     ),
     Mutant(
         DEPLOYMENT,
-        "                rollback.ensure(self._aws.s3, bucket, self._releases.last)\n",
+        "                rollback.ensure(self._aws.s3, bucket, self._env, self._releases.last)\n",
         "                pass\n",
         "a rollback is carried out though another release came in between",
     ),
@@ -251,20 +251,62 @@ MUTANTS = (
         "is None and origin < place:",
         "a second rollback goes to what was rolled back from",
     ),
-    Mutant(LOCK, "while not self._stop.wait(self._renew_seconds):", "while False:", "the lease is never renewed"),
     Mutant(
-        LOCK, "if self._lost or self._clock() > self._expires:", "if self._lost:", "a lease that ran out still counts"
+        LOCK,
+        "while not self._lost and not self._stop.wait(self._renew_seconds):",
+        "while False:",
+        "the lease is never renewed",
+    ),
+    Mutant(
+        LOCK,
+        "not self._lost and self._clock() > self._expires:",
+        "False:",
+        "a lease of the lock that ran out still counts",
+    ),
+    Mutant(
+        LOCK, "        if held.left(self._server_time()) <= 0:\n", "        if False:\n", "a lock that ran out is kept"
+    ),
+    Mutant(LOCK, "        if not held.is_orphan:\n", "        if False:\n", "a lock of another machine is taken"),
+    Mutant(
+        LOCK,
+        "            self._leave()\n            raise\n        return self",
+        "            raise\n        return self",
+        "a signal leaves the lock behind while it is taken",
+    ),
+    Mutant(
+        LOCK,
+        "    def _server_time(self) -> float:\n        return self._clock() + self._store.ahead",
+        "    def _server_time(self) -> float:\n        return self._clock()",
+        "the lock is written in one's own time",
+    ),
+    Mutant(
+        "deploy/lease.py",
+        "LEASE_SECONDS - self.age if self.age is not None else",
+        "",
+        "the age of a lock is told by one's own clock",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "                plan = self._situation.plan()\n                review(plan)\n",
+        "                pass\n",
+        "who waited for the lock does what was planned before",
+    ),
+    Mutant(
+        "deploy/stackrun/runner.py",
+        "    return error.aws_code in _OVERTAKEN or (",
+        "    return False and (",
+        "a deploy that was overtaken fails",
     ),
     Mutant(LOCK, "                self._lost = True\n", "", "a lease that was taken over still counts"),
     Mutant(
         LOCK,
-        "if stored is not None and stored.etag == self._etag:",
-        "if stored is not None:",
+        "if held is not None and held.lease.id == self._lease.id:\n            self._store.delete",
+        "if held is not None:\n            self._store.delete",
         "somebody else's lease is given back",
     ),
     Mutant(
         LOCK,
-        "if held is not None and held.id != self._lease.id and held.expires > now:",
+        "if held is not None and held.lease.id != self._lease.id and not self._is_free(held):",
         "if False:",
         "a held lock is taken",
     ),

@@ -12,7 +12,8 @@ from opsctl.aws.ecs import Service, ServiceDeployment, Task
 from opsctl.deploy.checks.preflight import PreflightError
 from opsctl.deploy.events import Progress, TimeLeft
 from opsctl.deploy.failures import StackFailedError
-from opsctl.deploy.lock import CancelledError, mark_cancelled, read_lease
+from opsctl.deploy.lease import mark_cancelled, read_lease
+from opsctl.deploy.lock import CancelledError
 from opsctl.errors import OpsctlError
 
 from .fakes import START, Operation

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
+from opsctl import host, leaving
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import S3, StoredObject
 from opsctl.config.naming import lock_key
-from opsctl.deploy.lock import (
-    LEASE_SECONDS,
-    CancelledError,
-    Lock,
-    LockLostError,
-    Run,
-    break_lock,
-    mark_cancelled,
-    read_lease,
-)
+from opsctl.deploy.lease import LEASE_SECONDS, found, holder_notes, mark_cancelled, read_lease
+from opsctl.deploy.lock import CancelledError, Lock, LockLostError, Run, break_lock
 from opsctl.errors import BusyError, ExitCode, OpsctlError
 
 from .bench import Clock
@@ -36,12 +33,14 @@ class Bucket(S3):
     def get(self, bucket: str, key: str) -> StoredObject | None:
         return self.objects.get(key)
 
-    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
         known = self.objects.get(key)
         if (known.etag if known else None) != etag:
             return None
         self.version += 1
-        self.objects[key] = StoredObject(body, f'"{self.version}"')
+        self.objects[key] = StoredObject(body, f'"{self.version}"', notes=dict(notes or {}))
         return self.objects[key].etag
 
     def delete(self, bucket: str, key: str) -> None:
@@ -107,8 +106,10 @@ class Watched(Bucket):
         self.renewed = threading.Event()
         self._renewals = renewals
 
-    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
-        written = super().put_if(bucket, key, body, etag=etag)
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
+        written = super().put_if(bucket, key, body, etag=etag, notes=notes)
         if self.version > self._renewals:
             self.renewed.set()
         return written
@@ -143,11 +144,13 @@ class LostAnswers(Bucket):
 
     lost = 1
 
-    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
         if self.lost:
             self.lost -= 1
-            super().put_if(bucket, key, body, etag=etag)
-        return super().put_if(bucket, key, body, etag=etag)
+            super().put_if(bucket, key, body, etag=etag, notes=notes)
+        return super().put_if(bucket, key, body, etag=etag, notes=notes)
 
 
 def test_a_repeated_request_that_meets_its_own_first_try_loses_nothing() -> None:
@@ -247,7 +250,7 @@ def test_a_renewal_keeps_the_cancellation() -> None:
         assert lease is not None
         mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
         assert bucket.renewed.wait(10)
-        again = read_lease(bucket, "b", ENV)
+        again = found(bucket.get("b", lock_key(FOLDER)))
         assert again is not None
         assert again.cancelled == "bob@desk"
         assert held.cancelled_by() == "bob@desk"
@@ -298,11 +301,236 @@ class Restless(Bucket):
 
     restless = False
 
-    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
-        return None if self.restless else super().put_if(bucket, key, body, etag=etag)
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
+        return None if self.restless else super().put_if(bucket, key, body, etag=etag, notes=notes)
 
 
-def test_an_older_opsctl_reads_a_lease_that_nobody_cancelled() -> None:
+# -- whose it is -------------------------------------------------------------------------------------------------------
+
+
+class Aged(Bucket):
+    """A bucket whose clock goes on by itself: it tells how old an object is, whatever its readers' clocks say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = Clock()
+        self.written = 0.0
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        stored = super().get(bucket, key)
+        return replace(stored, age=self.time() - self.written) if stored else None
+
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
+        self.written = self.time()
+        return super().put_if(bucket, key, body, etag=etag, notes=notes)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("whose", ["holder", "other"])
+def test_a_wrong_clock_neither_takes_a_lock_nor_waits_for_one_that_ran_out(
+    hours: int, whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, right, wrong = Aged(), Clock(), Clock()
+    monkeypatch.setattr(host, "identity", lambda: "elsewhere")
+    wrong.now += hours * 3600
+    first = lock(bucket, wrong if whose == "holder" else right, "one")
+    first.acquire()
+    monkeypatch.setattr(host, "identity", lambda: "here")
+    second = lock(bucket, wrong if whose == "other" else right, "two")
+    bucket.time.sleep(LEASE_SECONDS - 1)
+    with pytest.raises(BusyError, match="its lease runs 1 s more"):
+        second.acquire()
+    bucket.time.sleep(2)
+    second.acquire()
+
+
+def test_the_lease_is_written_in_the_time_of_s3_for_those_that_read_nothing_else() -> None:
+    bucket, clock = Bucket(), Clock()
+    bucket.ahead = 3600.0
+    lock(bucket, clock, "one").acquire()
+    held = read_lease(bucket, "b", ENV)
+    assert held is not None
+    assert (held.acquired, held.expires) == (clock() + 3600, clock() + 3600 + LEASE_SECONDS)
+
+
+def dead() -> dict[str, str]:
+    """What a process of this machine that has ended left with its lease."""
+    child = subprocess.Popen(["sleep", "60"])
+    started = host.start_time(child.pid)
+    child.kill()
+    child.wait()
+    return {"holder-host": host.identity(), "holder-process": str(child.pid), "holder-started": started}
+
+
+def left_behind(bucket: Bucket, clock: Clock, notes: Mapping[str, str]) -> None:
+    lock(bucket, clock, "one").acquire()
+    stored = bucket.objects[lock_key(FOLDER)]
+    bucket.objects[lock_key(FOLDER)] = replace(stored, notes=notes)
+
+
+def test_the_lock_of_a_dead_process_of_this_machine_is_taken_over_at_once_and_told() -> None:
+    bucket, clock, told = Bucket(), Clock(), list[str]()
+    left_behind(bucket, clock, dead())
+    Lock(bucket, "b", ENV, Run("two", "eve@host", "opsctl deploy"), clock=clock, tell=told.append).acquire()
+    assert len(told) == 1
+    assert told[0].startswith("ann@host (opsctl deploy) since ")
+    assert told[0].endswith("ended on this machine without giving the lock of dev back; it is taken over.")
+
+
+def test_a_later_process_with_the_number_of_the_dead_one_holds_nothing() -> None:
+    bucket, clock = Bucket(), Clock()
+    left_behind(bucket, clock, {**holder_notes(), "holder-started": "1"})
+    lock(bucket, clock, "two").acquire()
+
+
+@pytest.mark.parametrize("change", [{"holder-host": "another"}, {"holder-host": ""}, {"holder-process": "x"}])
+def test_of_a_process_elsewhere_nobody_knows_whether_it_lives(change: dict[str, str]) -> None:
+    bucket, clock = Bucket(), Clock()
+    left_behind(bucket, clock, {**dead(), **change})
+    with pytest.raises(BusyError):
+        lock(bucket, clock, "two").acquire()
+
+
+def test_a_process_that_runs_keeps_its_lock() -> None:
     bucket, clock = Bucket(), Clock()
     lock(bucket, clock, "one").acquire()
-    assert "cancelled" not in json.loads(bucket.objects[lock_key(FOLDER)].body)
+    assert bucket.objects[lock_key(FOLDER)].notes["holder-process"] == str(os.getpid())
+    with pytest.raises(BusyError):
+        lock(bucket, clock, "two").acquire()
+
+
+def test_an_earlier_opsctl_reads_what_is_written_now() -> None:
+    """It takes these five names and no other; what else it finds it takes for nobody's."""
+    bucket = Bucket()
+    lock(bucket, Clock(), "one").acquire()
+    assert set(json.loads(bucket.objects[lock_key(FOLDER)].body)) == {"owner", "id", "command", "acquired", "expires"}
+
+
+# -- waiting -----------------------------------------------------------------------------------------------------------
+
+
+def waiting(bucket: Bucket, clock: Clock, told: list[str], pause: Callable[[float], object]) -> Lock:
+    return Lock(
+        bucket, "b", ENV, Run("two", "eve@host", "opsctl deploy"), clock=clock, wait_seconds=600,
+        tell=told.append, pause=pause,
+    )  # fmt: skip
+
+
+def test_who_waits_is_told_once_for_whom_and_goes_on_when_it_is_free() -> None:
+    bucket, clock, told = Bucket(), Clock(), list[str]()
+    first = lock(bucket, clock, "one")
+    first.acquire()
+
+    def pause(seconds: float) -> None:
+        clock.sleep(seconds)
+        if clock() < end:
+            first._renew_once()
+        else:
+            first.release()
+
+    end = clock() + 200
+    second = waiting(bucket, clock, told, pause)
+    with second:
+        assert second.waited
+        second.ensure()
+    assert clock() - end < 10
+    assert len(told) == 1
+    assert "Waiting for the lock of dev: ann@host (opsctl deploy) since" in told[0]
+
+
+def test_who_waited_long_enough_is_told_whose_it_is() -> None:
+    bucket, clock, told = Bucket(), Clock(), list[str]()
+    first = lock(bucket, clock, "one")
+    first.acquire()
+
+    def pause(seconds: float) -> None:
+        clock.sleep(seconds)
+        first._renew_once()
+
+    with pytest.raises(BusyError, match=r"after 10 minutes of waiting: ann@host") as caught:
+        waiting(bucket, clock, told, pause).acquire()
+    assert caught.value.exit_code == 75
+
+
+# -- ends that nobody planned ------------------------------------------------------------------------------------------
+
+
+class Pressed(Bucket):
+    """Somebody presses Ctrl-C while the answer to a write is on the way, or when a lease is given back."""
+
+    at = "put"
+
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
+        written = super().put_if(bucket, key, body, etag=etag, notes=notes)
+        if self.at == "put":
+            self.at = ""
+            raise KeyboardInterrupt
+        return written
+
+    def delete(self, bucket: str, key: str) -> None:
+        if self.at == "delete":
+            self.at = ""
+            raise KeyboardInterrupt
+        super().delete(bucket, key)
+
+
+@pytest.mark.parametrize("at", ["put", "delete"])
+def test_no_lock_stays_behind_when_a_signal_comes_while_it_is_taken_or_given_back(at: str) -> None:
+    bucket = Pressed()
+    bucket.at = at
+    with pytest.raises(KeyboardInterrupt), lock(bucket, Clock(), "one"):
+        pass
+    assert bucket.objects == {}
+
+
+def test_ending_at_once_gives_the_lock_back_and_forbids_what_follows() -> None:
+    bucket = Bucket()
+    with lock(bucket, Clock(), "one") as held:
+        leaving.end_abruptly()
+        assert bucket.objects == {}
+        with pytest.raises(LockLostError):
+            held.ensure()
+
+
+def test_a_network_that_is_gone_when_the_lease_ran_out_stops_the_deploy() -> None:
+    bucket, clock = Unreachable(), Clock()
+    held = lock(bucket, clock, "one")
+    held.acquire()
+    clock.sleep(LEASE_SECONDS + 1)
+    bucket.down = True
+    bucket.version += 1
+    bucket.objects[lock_key(FOLDER)] = StoredObject(b"{}", '"other"')
+    with pytest.raises(LockLostError, match="could not be renewed in time"):
+        held.ensure()
+
+
+def test_asking_in_the_middle_of_a_renewal_whether_it_is_ours_waits_for_nobody() -> None:
+    """Credentials that came while a renewal waited for them ask so, in the same thread."""
+
+    class Asking(Bucket):
+        asks = False
+
+        def put_if(
+            self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+        ) -> str | None:
+            if self.asks:
+                self.asks = False
+                held.ensure()
+            return super().put_if(bucket, key, body, etag=etag, notes=notes)
+
+    bucket, clock = Asking(), Clock()
+    held = lock(bucket, clock, "one")
+    held.acquire()
+    clock.sleep(LEASE_SECONDS + 1)
+    bucket.asks = True
+    thread = threading.Thread(target=held.ensure, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    held.ensure()

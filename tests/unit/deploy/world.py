@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
@@ -54,11 +55,14 @@ class FakeS3(S3):
         self.calls.append(("put", key))
         self.objects[key] = StoredObject(body, f'"{len(self.calls)}"')
 
-    def put_if(self, bucket: str, key: str, body: bytes, *, etag: str | None) -> str | None:
+    def put_if(
+        self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
+    ) -> str | None:
         known = self.objects.get(key)
         if (known.etag if known else None) != etag:
             return None
         self.put(bucket, key, body)
+        self.objects[key] = replace(self.objects[key], notes=dict(notes or {}))
         return self.objects[key].etag
 
     def put_version(self, bucket: str, key: str, body: bytes) -> str:
@@ -221,6 +225,11 @@ class FakeAws:
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")
 
+    @contextmanager
+    def outlasting(self, **_: object) -> Iterator[None]:
+        """Its credentials do not end."""
+        yield
+
     def in_region(self, region: str | None) -> FakeAws:
         """All stacks of these tests are in one region."""
         assert region is None
@@ -324,7 +333,7 @@ class World:
     def __post_init__(self) -> None:
         self.aws.cloudformation.results = {name: dict(values) for name, values in OUTPUTS.items()}
 
-    def deployment(self, *stacks: str, rollback: Rollback | None = None) -> Deployment:
+    def deployment(self, *stacks: str, rollback: Rollback | None = None, wait_seconds: float = 0.0) -> Deployment:
         """What a command line with these stacks would run, or a rollback."""
         self.runs += 1
         situation = Situation(
@@ -345,7 +354,7 @@ class World:
             request=Request(stacks, rollback=rollback),
         )
         run = Run(f"run{self.runs}", "ann@host", "opsctl deploy")
-        return Deployment(situation, run, pace=Pace(0.0, 60.0), clock=self.clock)
+        return Deployment(situation, run, pace=Pace(0.0, 60.0), clock=self.clock, wait_seconds=wait_seconds)
 
     def execute(self, work: Deployment, plan: Plan, emit: Emit | None = None) -> DeployResult:
         """Do what is planned; events are kept."""

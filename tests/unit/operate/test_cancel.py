@@ -15,7 +15,7 @@ from opsctl.cli.render import cancelled_json, cancelled_text
 from opsctl.config.models import Environment
 from opsctl.config.naming import artifact_folder, lock_key
 from opsctl.deploy.events import Event
-from opsctl.deploy.lock import read_lease
+from opsctl.deploy.lease import found
 from opsctl.deploy.stackrun.cancelling import Way, consequence, way_of
 from opsctl.errors import BusyError
 from opsctl.operate.cancel import Running, cancel, what_runs
@@ -96,10 +96,10 @@ def test_an_update_goes_back_and_its_deploy_is_told_who_wanted_it() -> None:
     after = target.cancel()
     assert after == {"app": "UPDATE_ROLLBACK_COMPLETE"}
     assert target.writes == [("cancel_update", "dev-app")]
-    lease = read_lease(target.aws.s3, "artifacts", ENV)
-    assert lease is not None
-    assert lease.id == "run1"
-    assert "@" in lease.cancelled
+    held = found(target.aws.s3.get("artifacts", lock_key(artifact_folder(ENV))))
+    assert held is not None
+    assert held.lease.id == "run1"
+    assert "@" in held.cancelled
     assert (
         cancelled_text(running, after)
         == "Cancelled what ann@host runs (opsctl deploy): app is UPDATE_ROLLBACK_COMPLETE."
@@ -117,7 +117,7 @@ def test_a_new_stack_is_deleted_and_nobodys_operation_is_cancelled_under_our_own
     assert running.lines()[0].startswith("Nobody holds the lock of dev")
     assert target.cancel() == {"app": "gone"}
     assert target.writes == [("delete_stack", "dev-app")]
-    assert read_lease(target.aws.s3, "artifacts", ENV) is None
+    assert target.aws.s3.get("artifacts", lock_key(artifact_folder(ENV))) is None
     assert cancelled_text(running, {"app": "gone"}) == "Cancelled it: app is gone."
 
 
