@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from opsctl.aws.errors import AwsError
@@ -14,7 +15,7 @@ _AGENT = "aws-guardduty-agent"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task. `exit_code` is None for one that never started or still runs."""
+    """A task. `exit_code` is None for one that never started or still runs, `stopped` for one that still runs."""
 
     arn: str
     status: str
@@ -23,6 +24,7 @@ class Task:
     exit_code: int | None = None
     container_reason: str = ""
     task_definition: str = ""
+    stopped: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -47,6 +49,23 @@ class Service:
     rollout_reason: str
     task_definition: str
     events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEvent:
+    """What ECS tells of a service, such as that a task could not be placed."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How far the deployment in force is, why, and the service's newest events, the newest first."""
+
+    state: str
+    reason: str
+    events: tuple[ServiceEvent, ...]
 
 
 class Ecs:
@@ -170,6 +189,16 @@ class Ecs:
         active = [item for item in found if item.get("status") != "INACTIVE"]
         return _service(active[0]) if active else None
 
+    def rollout(self, cluster: str, name: str) -> Rollout | None:
+        """How a service's deployment goes; None without the service. ECS keeps its hundred newest events."""
+        with translated():
+            found = self._client.describe_services(cluster=cluster, services=[name])["services"]
+        if not found:
+            return None
+        primary = _primary(found[0])
+        events = tuple(ServiceEvent(each["createdAt"], each.get("message", "")) for each in found[0].get("events", []))
+        return Rollout(primary.get("rolloutState", ""), primary.get("rolloutStateReason", ""), events)
+
 
 def _task(item: dict[str, Any]) -> Task:
     # GuardDuty puts an agent of its own into tasks; how that ends says nothing about the task's work.
@@ -184,12 +213,12 @@ def _task(item: dict[str, Any]) -> Task:
         exit_code=max(codes, key=abs) if codes else None,
         container_reason=next((entry["reason"] for entry in containers if entry.get("reason")), ""),
         task_definition=item.get("taskDefinitionArn", ""),
+        stopped=item.get("stoppedAt"),
     )
 
 
 def _service(item: dict[str, Any]) -> Service:
-    deployments: list[dict[str, Any]] = item.get("deployments", [])
-    primary: dict[str, Any] = next((entry for entry in deployments if entry.get("status") == "PRIMARY"), {})
+    primary = _primary(item)
     return Service(
         name=item["serviceName"],
         desired=item.get("desiredCount", 0),
@@ -200,3 +229,8 @@ def _service(item: dict[str, Any]) -> Service:
         task_definition=item.get("taskDefinition", ""),
         events=tuple(entry.get("message", "") for entry in item.get("events", [])[:5]),
     )
+
+
+def _primary(service: dict[str, Any]) -> dict[str, Any]:
+    deployments: list[dict[str, Any]] = service.get("deployments", [])
+    return next((entry for entry in deployments if entry.get("status") == "PRIMARY"), {})

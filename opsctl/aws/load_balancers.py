@@ -1,11 +1,22 @@
-"""Elastic Load Balancing: what deleting a load balancer needs."""
+"""Elastic Load Balancing: what deleting a load balancer needs, and how its targets are."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.translation import translated
+
+
+@dataclass(frozen=True, slots=True)
+class TargetHealth:
+    """One target. `reason` is a code such as `Target.ResponseCodeMismatch`, "" for a healthy one."""
+
+    address: str
+    state: str
+    reason: str = ""
+    description: str = ""
 
 
 class LoadBalancers:
@@ -23,3 +34,24 @@ class LoadBalancers:
         except AwsError as error:
             if error.aws_code not in {"LoadBalancerNotFound", "LoadBalancerNotFoundException"}:
                 raise
+
+    def health(self, target_group: str) -> tuple[TargetHealth, ...]:
+        """The targets of a group; none when the group is gone."""
+        try:
+            with translated():
+                found = self._client.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
+        except AwsError as error:
+            if error.aws_code in {"TargetGroupNotFound", "TargetGroupNotFoundException"}:
+                return ()
+            raise
+        return tuple(_target(each) for each in found)
+
+
+def _target(item: dict[str, Any]) -> TargetHealth:
+    target, health = item["Target"], item.get("TargetHealth", {})
+    return TargetHealth(
+        f"{target['Id']}:{target.get('Port', '')}",
+        health.get("State", ""),
+        health.get("Reason", ""),
+        health.get("Description", ""),
+    )

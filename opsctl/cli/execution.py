@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from opsctl.cli import output, render
 from opsctl.deploy.checks.preflight import PreflightError
-from opsctl.deploy.events import Emit, silent
+from opsctl.deploy.events import Emit, RunStarted, silent
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
-from opsctl.deploy.journal import Journal
+from opsctl.deploy.journal import Journal, recording
 from opsctl.deploy.planning.plan import Consent, Plan
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.operate.assembly import deployment
@@ -20,6 +20,7 @@ from opsctl.operate.tasks import UnmigratedModels, explained
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
+    from opsctl.deploy.lock import Run
     from opsctl.deploy.planning.situation import Request
 
 Listening = Callable[..., AbstractContextManager[Emit]]
@@ -44,15 +45,25 @@ def execute(
         consent = replace(consent, recreate_data=True)
     elif plan.expected is not None:
         output.note(render.expected_text(plan.expected))
-    journal = Journal(target.workspace.root, target.env.name, work.run.id)
+    journal = Journal(target.workspace.root, target.env.name, work.run.id, work.redact)
     unmigrated = UnmigratedModels()
-    with listening(journal, unmigrated, as_json=as_json) as emit:
+    with (
+        listening(journal, unmigrated, as_json=as_json) as emit,
+        recording(journal, _asked(plan, work.run), lambda kept: work.keep_record(kept.body), emit),
+    ):
         try:
             return work.execute(plan, emit, consent)
         except TaskFailedError as error:
             raise explained(error) from error
         finally:
             unmigrated.repeat(emit)
+
+
+def _asked(plan: Plan, run: Run) -> RunStarted:
+    changes = [f"{item.stack}: {item.action}: {item.reason}" for item in plan.stacks if item.is_change]
+    more = ["migrate: run the release's commands"] if plan.migrate else []
+    tag = plan.image.tag if plan.image is not None else ""
+    return RunStarted(run.id, plan.environment, run.command, run.owner, (*changes, *more), tag)
 
 
 def refuse(plan: Plan, consent: Consent) -> None:

@@ -66,6 +66,14 @@ def release_key(environment: str, record: str = "current") -> str:
     return f"releases/{environment}/{record}.json"
 
 
+RUNS = "runs/"
+
+
+def run_key(environment: str, run: str) -> str:
+    """The record of a run, which is its journal."""
+    return f"{RUNS}{environment}/{run}.ndjson"
+
+
 def cluster_name(env: Environment) -> str:
     """The ECS cluster: `{env}-{service}-{client}`."""
     return f"{env.name}-{env.service}-{env.client}"

@@ -17,8 +17,11 @@ from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.checks.preflight import preflight
-from opsctl.deploy.diagnose import function_failure, service_failure
-from opsctl.deploy.events import Emit, Emitter, Note, Progress, silent
+from opsctl.deploy.events import Emit, Emitter, Note, Progress, ResourceChanged, silent
+from opsctl.deploy.evidence.causes import AGAIN, find_cause, unwrapped
+from opsctl.deploy.evidence.observer import SERVICE, Observer, Place
+from opsctl.deploy.evidence.redaction import Redactor
+from opsctl.deploy.evidence.telling import on_screen
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -74,8 +77,11 @@ class Deployment:
         *,
         pace: Pace,
         clock: Callable[[], float] = time.time,
+        redact: Redactor | None = None,
     ) -> None:
+        """`redact` blots out what evidence must not show; it learns the application's secrets."""
         self.run = run
+        self.redact = redact or Redactor()
         self._situation = situation
         self._env = situation.env
         self._aws = situation.aws
@@ -87,6 +93,7 @@ class Deployment:
         self._detach = threading.Event()
         self._guard = threading.Lock()
         self._changed = False
+        self._learned_secrets = False
         self._lock: Lock | None = None
 
     def plan(self) -> Plan:
@@ -100,7 +107,18 @@ class Deployment:
         """
         if plan.is_empty:
             return self._result(None)
-        self._emit, self._consent = Emitter(emit, self._watch), consent
+        self._observer = Observer(
+            self._aws, emit, self._place, self.redact,
+            # Twice as long as between two questions to CloudFormation, and never so often that it slows the emulator.
+            seconds=max(2 * self._pace.seconds, 1.0), learn=self._learn_secrets,
+        )  # fmt: skip
+        self._emit, self._consent = Emitter(emit, self._watch, self._observer), consent
+        try:
+            return self._result(self._carry_out(plan))
+        finally:
+            self._observer.close()
+
+    def _carry_out(self, plan: Plan) -> int | None:
         selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._situation.templates):
             preflight(self._env, self._aws.account, self._emit)
@@ -116,8 +134,19 @@ class Deployment:
             self._releases = Releases(self._aws.s3, self._aws.ecr, bucket, self._env.name)
             run_steps(self._steps(selected, plan), interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
-            number = self._record(plan)
-        return self._result(number)
+            return self._record(plan)
+
+    def keep_record(self, body: Callable[[], bytes]) -> None:
+        """Put the run's record into the artifact bucket, if there is one by now. Raises AwsError."""
+        bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")
+        if bucket:
+            self._learn_secrets()
+            self._aws.s3.put(bucket, naming.run_key(self._env.name, self.run.id), body())
+
+    def _learn_secrets(self) -> None:
+        if not self._learned_secrets:
+            self._learned_secrets = True
+            self.redact.learn(self._situation.secrets.values(self._situation.state))
 
     def _artifact_bucket(self) -> str:
         bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")
@@ -181,35 +210,36 @@ class Deployment:
         self._aws.functions.wake(name, pause)
 
     def _explained(self, error: StackFailedError, template: StackTemplate) -> StackFailedError:
-        """What ECS and the logs know about a resource whose own reason says little."""
+        """The error with its cause, where evidence tells more than the resource's own reason."""
         if error.cause is None:
             return error
+        failure, evidence = error.cause, self._observer.conclude(template.stack)
+        event = ResourceChanged(
+            template.stack, failure.at, failure.logical_id, failure.type, failure.status, self.redact(failure.reason)
+        )
+        found = find_cause([*evidence, event.to_dict()], template.stack)
+        message, hint = error.message, error.hint
+        if found is not None:
+            hint = hint if found.next == AGAIN else found.next
+            if found.sentence != unwrapped(failure.reason).rstrip("."):
+                message = found.text
+        return StackFailedError(message, hint=hint, cause=failure, detail=(*on_screen(evidence), *error.detail))
+
+    def _place(self, event: ResourceChanged) -> Place | None:
+        """Where the evidence about a service or a custom resource lies."""
         platform = self._situation.state.outputs("platform")
-        lines: tuple[str, ...] = ()
-        message = error.message
-        if error.cause.type == "AWS::ECS::Service":
-            # By its logical id: the event of a failed create may not name it yet.
-            worker = self._worker_of(error.cause.logical_id)
-            name = naming.worker_name(self._env, worker) if worker else naming.service_name(self._env)
-            lines = service_failure(
-                self._aws.ecs,
-                self._aws.logs,
-                cluster=platform.get("ClusterName", ""),
-                service=name,
-                log_group=platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
-                container=worker or "service",
-            )
-            # The reason of CloudFormation's event names the circuit breaker alone.
-            message = " ".join([message, *lines[-1:]])
-        elif (waited := answer_limits(template.body).get(error.cause.logical_id)) is not None:
-            lines = function_failure(
-                self._aws.logs,
-                log_group=platform.get("FunctionLogGroupName", ""),
-                reason=error.cause.reason,
-                at=error.cause.at,
-                waited=waited,
-            )
-        return StackFailedError(message, hint=error.hint, cause=error.cause, detail=(*lines, *error.detail))
+        if event.resource_type != SERVICE:
+            group = platform.get("FunctionLogGroupName", "")
+            return Place(group) if group else None
+        # By its logical id: the event of a failed create may not name it yet.
+        worker = self._worker_of(event.logical_id)
+        return Place(
+            platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
+            platform.get("ClusterName", ""),
+            naming.worker_name(self._env, worker) if worker else naming.service_name(self._env),
+            worker or "service",
+            "" if worker else self._situation.state.outputs("front").get("TargetGroupArn", ""),
+        )
 
     def _worker_of(self, logical_id: str) -> str | None:
         """The worker whose service has this logical id; None for the web."""

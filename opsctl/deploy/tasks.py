@@ -12,6 +12,8 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.deploy.events import Emit, LogLine, Note
+from opsctl.deploy.evidence.causes import exception_of
+from opsctl.deploy.evidence.log_lines import readable_lines
 from opsctl.deploy.stackrun.stream import DetachedError, Patience
 from opsctl.errors import ExitCode, OpsctlError
 
@@ -161,6 +163,7 @@ class TaskRunner:
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:
+            lines = readable_lines(lines)
             reason = _reason(lines)
             failure = TaskFailedError(
                 f"{request.name} failed: {how_it_ended(ended)}. {reason}".rstrip(),
@@ -240,5 +243,6 @@ def how_it_ended(task: Task) -> str:
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """The last sentence in which a management command says why it stopped; "" when there is none."""
-    return next((line.removeprefix(REASON) for line in reversed(lines) if line.startswith(REASON)), "")
+    """In which words a management command, or else its last traceback, says why it stopped; "" when neither does."""
+    said = next((line.removeprefix(REASON) for line in reversed(lines) if line.startswith(REASON)), "")
+    return said or exception_of(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from opsctl.config import naming
 from opsctl.deploy.deployment import Deployment
+from opsctl.deploy.evidence.redaction import Redactor, of_environment
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.planning.state import RemoteState
@@ -28,7 +30,8 @@ def deployment(target: Target, request: Request) -> Deployment:
         bundle=DbInitBundle(target),
         request=request,
     )
-    return Deployment(situation, this_run(target), pace=pace(target, request.timeout_minutes))
+    redact = Redactor(of_environment(os.environ))
+    return Deployment(situation, this_run(target), pace=pace(target, request.timeout_minutes), redact=redact)
 
 
 def this_run(target: Target) -> Run:

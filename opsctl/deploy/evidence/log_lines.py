@@ -20,6 +20,7 @@ _LEVEL = ("level", "levelname", "log.level", "severity", "lvl")
 _MESSAGE = ("message", "msg", "event", "errorMessage", "text")
 _TRACE = ("exc_info", "exception", "traceback", "exc_text", "stack_trace", "stackTrace", "stack", "exc", "error")
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+_LONGEST = 4_000  # characters of a line
 _MILLISECONDS = 1e11  # a larger number of seconds would be past the year 5000
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -27,6 +28,9 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202
 # Exception groups draw a margin of bars.
 _MARGIN = " |+"
 _FRAME = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line \d+')
+# Where the local target unpacks an image: paths below it are the project's.
+_UNPACKED = re.compile(r"(^|[\s\"'(])/[^\s\"']*/\.opsctl/local/images/[0-9a-f]{64}/")
+_CARETS = re.compile(r"[\s|+]+[~^]+[\s~^]*")
 _FOREIGN = re.compile(r"/(site|dist)-packages/|/lib/python\d|^<frozen |^<string>|^/opt/opsctl/|^/var/runtime/")
 
 
@@ -43,7 +47,7 @@ def readable_lines(messages: Iterable[str]) -> list[str]:
 def own_frames(lines: Iterable[str]) -> list[str]:
     """The lines without the frames of what the project did not write; of a traceback without any other, the last stays.
 
-    A frame is its `File` line with the source and the carets below, which are indented further.
+    A frame is its `File` line with the source below, which is indented further.
     """
     parts: list[tuple[_Kind, list[str]]] = []
     margin = 0
@@ -141,4 +145,9 @@ def _structured(item: Mapping[str, Any]) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in clean(text).split("\n") if line.strip()]
+    lines = [_cut(line.rstrip()) for line in clean(text).split("\n") if line.strip()]
+    return [_UNPACKED.sub(r"\1", line) for line in lines if not _CARETS.fullmatch(line)]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line) - _LONGEST:,} more characters)"

@@ -16,9 +16,11 @@ import http.client
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from opsctl.local.state import Json
@@ -31,6 +33,8 @@ _LONGEST = 30.0
 _STARTING_INTERVAL = 0.25
 _STEADY_INTERVAL = 5.0
 _DRAIN_SECONDS = 0.5
+# ECS keeps as many of a service. [API Service.events]
+_EVENTS = 100
 
 
 class Addresses(Protocol):
@@ -177,7 +181,7 @@ class HealthMonitor:
     def _probe(self, assignment: _Assignment, target: Target) -> None:
         try:
             with self._scope(assignment.account, assignment.region):
-                self._judge(assignment, target, _passes(assignment))
+                self._judge(assignment, target, _failure(assignment))
         except Exception:
             logger.exception("Health check of %s failed to run", assignment.address)
         finally:
@@ -186,8 +190,8 @@ class HealthMonitor:
             )
             target.probing = False
 
-    def _judge(self, assignment: _Assignment, target: Target, passed: bool) -> None:
-        if passed:
+    def _judge(self, assignment: _Assignment, target: Target, failure: str) -> None:
+        if not failure:
             became = target.state != "healthy"
             target.failures, target.state = 0, "healthy"
             if became:
@@ -200,7 +204,7 @@ class HealthMonitor:
             target.deadline = time.monotonic()
         if target.state != "healthy" and time.monotonic() >= target.deadline:
             target.state = "unhealthy"
-            self._give_up(assignment)
+            self._give_up(assignment, failure)
 
     def _became_healthy(self, assignment: _Assignment) -> None:
         for container_id in assignment.task.get("_docker_ids") or []:
@@ -212,12 +216,23 @@ class HealthMonitor:
             cluster, assignment.service_key, assignment.account, assignment.region, healthy_task=assignment.task
         )
 
-    def _give_up(self, assignment: _Assignment) -> None:
+    def _give_up(self, assignment: _Assignment, failure: str) -> None:
+        self._tell(assignment, failure)
         reason = f"Task failed ELB health checks in (target-group {assignment.group_arn})"
         task = assignment.task
         if self._ecs._mark_task_stopped(task["taskArn"], task, reason, "ServiceSchedulerInitiated"):
             self._ecs._cleanup_task_resources(task, self._engine)
             self._ecs._record_service_task_failure(task)
+
+    def _tell(self, assignment: _Assignment, failure: str) -> None:
+        """As ECS tells in the service's events, before the task is stopped."""
+        service = assignment.service
+        text = (
+            f"(service {service.get('serviceName')}) (port {assignment.port}) is unhealthy in "
+            f"(target-group {assignment.group_arn}) due to (reason {failure})"
+        )
+        event = {"id": str(uuid.uuid4()), "createdAt": datetime.now(UTC).isoformat(), "message": text}
+        service["events"] = [event, *service.get("events", [])][:_EVENTS]
 
 
 def _interval(assignment: _Assignment) -> float:
@@ -231,7 +246,8 @@ def _patience(assignment: _Assignment) -> float:
     return max(grace, min(_LONGEST, threshold * _interval(assignment)))
 
 
-def _passes(assignment: _Assignment) -> bool:
+def _failure(assignment: _Assignment) -> str:
+    """ "" for a target that passes its group's check; else why not, in the load balancer's words."""
     group = assignment.group
     configured = str(group.get("HealthCheckPort", "traffic-port"))
     port = assignment.port if configured == "traffic-port" else int(configured)
@@ -240,11 +256,14 @@ def _passes(assignment: _Assignment) -> bool:
     try:
         headers = {"Host": f"{assignment.address}:{port}", "User-Agent": "ELB-HealthChecker/2.0", "Connection": "close"}
         connection.request("GET", group.get("HealthCheckPath") or "/", headers=headers)
-        return matches(connection.getresponse().status, _matcher(group))
+        status = connection.getresponse().status
+    except TimeoutError:
+        return "Request timed out"
     except (OSError, http.client.HTTPException):
-        return False
+        return "Health checks failed"
     finally:
         connection.close()
+    return "" if matches(status, _matcher(group)) else f"Health checks failed with these codes: [{status}]"
 
 
 def _matcher(group: Json) -> str:

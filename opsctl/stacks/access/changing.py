@@ -95,7 +95,7 @@ def _artifacts(on: Grounds) -> list[Statement]:
     name = on.env.name
     code = [naming.bundle_key(name, "*"), naming.template_key(name, "app", "*")]
     lock = naming.lock_key(name)
-    written = [*code, lock, naming.release_key(name, "*")]
+    written = [*code, lock, naming.release_key(name, "*"), naming.run_key(name, "*")]
     return [
         allow("WriteArtifacts", "s3:PutObject", [f"{on.artifacts}/{key}" for key in written], condition=on.in_account),
         # Lambda and CloudFormation read the version that was uploaded, with the rights of who deploys.

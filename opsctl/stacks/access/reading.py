@@ -38,7 +38,7 @@ def _artifacts(on: Grounds) -> list[Statement]:
     name = on.env.name
     # What another environment of the repository released can be named here: `--image-tag hml-r12`.
     released = dict.fromkeys((name, *on.env.repository_environments))
-    read = [naming.lock_key(name), *(naming.release_key(each, "*") for each in released)]
+    read = [naming.lock_key(name), naming.run_key(name, "*"), *(naming.release_key(each, "*") for each in released)]
     return [
         # S3 says that a key is free only to those who may list the bucket: they see keys, not what lies under them.
         allow("SeeKeys", "s3:ListBucket", on.artifacts, condition=on.in_account),
@@ -61,8 +61,9 @@ def _running(on: Grounds) -> list[Statement]:
             "*",
             condition=on.in_cluster,
         ),
-        # Takes no resource.
+        # These take no resource.
         allow("ListLogGroups", "logs:DescribeLogGroups", "*"),
+        allow("SeeTargets", "elasticloadbalancing:DescribeTargetHealth", "*"),
         allow(
             "ReadLogs",
             ["logs:FilterLogEvents", "logs:GetLogEvents"],

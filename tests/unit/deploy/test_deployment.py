@@ -13,7 +13,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.naming import lock_key, signature_tag
 from opsctl.deploy.deployment import DeployResult
-from opsctl.deploy.events import Emit, Event, Note, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Event, Evidence, Note, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lock import LEASE_SECONDS, LockLostError
 from opsctl.deploy.planning.plan import ImagePlan
@@ -488,16 +488,27 @@ def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> N
     world.deploy()
     world.image.digest = SECOND
     world.aws.ecs.stopped = [Task("task/9", "STOPPED", "EssentialContainerExited", "", 1)]
-    world.aws.logs.lines = ("pending migrations: salaries.0002",)
+    world.aws.logs.lines = ("pending migrations: salaries.0002 for hunter2x",)
+    world.aws.cloudformation.results["dev-platform"]["DjangoSecretArn"] = "arn:secret"
+    world.aws.secrets.values["arn:secret"] = "hunter2x"
     api = world.aws.cloudformation
     good = Operation(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
     bad = Operation(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], [("Service", "UPDATE_FAILED", "breaker")])
     api.script["execute:UPDATE"] = [good, bad]
     api.types["Service"] = "AWS::ECS::Service"
-    with pytest.raises(StackFailedError, match="breaker") as caught:
+    with pytest.raises(StackFailedError) as caught:
         world.deploy()
-    assert caught.value.detail[:2] == ("pending migrations: salaries.0002", "Task 9 stopped: exit code 1.")
-    assert caught.value.message.endswith(" Task 9 stopped: exit code 1.")
+    assert caught.value.detail[:2] == (
+        "| pending migrations: salaries.0002 for ***", "Task 9 stopped: EssentialContainerExited, exit code 1",
+    )  # fmt: skip
+    said = "app: Service failed: pending migrations: salaries.0002 for *** (task 9, exit code 1)"
+    assert caught.value.message == said
+    assert [event for event in world.events if isinstance(event, Evidence)] == [
+        Evidence(
+            "app", "task", "9", "", stop_code="EssentialContainerExited", exit_code=1,
+            lines=("pending migrations: salaries.0002 for ***",),
+        )
+    ]  # fmt: skip
 
 
 def test_after_ctrl_c_no_further_stack_is_touched() -> None:

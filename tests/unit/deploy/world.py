@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
 from opsctl.aws.ecr import Ecr, EcrImage
-from opsctl.aws.ecs import Ecs, Service, Task
+from opsctl.aws.ecs import Ecs, Rollout, Service, Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import S3, StoredObject
 from opsctl.aws.session import Identity
@@ -25,7 +25,7 @@ from opsctl.stacks.model import BUNDLE_VERSION, FromContext, FromOutput, StackTe
 
 from .bench import Clock
 from .fakes import BODY, Calls, FakeCloudFormation, template
-from .services import FakeDatabases, FakeFunctions, FakeLoadBalancers, FakeLogs
+from .services import FakeDatabases, FakeFunctions, FakeLoadBalancers, FakeLogs, FakeSecrets
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -103,6 +103,7 @@ class FakeEcs(Ecs):
     ends: list[Task] = field(default_factory=lambda: [ended()])
     running: list[Task] = field(default_factory=list)
     stopped: list[Task] = field(default_factory=list)
+    rollouts: Rollout | None = None
 
     def run_task(
         self, *, cluster: str, task_definition: str, subnets: Sequence[str], security_groups: Sequence[str],
@@ -123,6 +124,9 @@ class FakeEcs(Ecs):
 
     def service(self, cluster: str, name: str) -> Service | None:
         return None
+
+    def rollout(self, cluster: str, name: str) -> Rollout | None:
+        return self.rollouts
 
 
 @dataclass
@@ -209,6 +213,7 @@ class FakeAws:
         self.load_balancers = FakeLoadBalancers(self.calls)
         self.parameters = FakeParameters()
         self.functions = FakeFunctions()
+        self.secrets = FakeSecrets()
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")

@@ -23,7 +23,6 @@ OWN = [
     "Traceback (most recent call last):",
     '  File "/app/shop/views.py", line 12, in basket',
     "    return render(total(request))",
-    "           ^^^^^^^^^^^^^^^^^^^^^^",
     "ValueError: no total",
 ]
 
@@ -46,7 +45,7 @@ def test_json_is_told_as_time_level_and_message(fields: dict[str, object], line:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a": 1}', "{broken", "[1, 2]", "null", "GET / 200", '{"message": {"a": 1}}', '{"a":' * 9000 + "1" + "}" * 9000],
+    ['{"a": 1}', "{broken", "[1, 2]", "null", "GET / 200", '{"message": {"a": 1}}'],
 )
 def test_what_is_no_log_record_stays_as_it_is(text: str) -> None:
     assert readable(text) == [text]
@@ -90,6 +89,16 @@ def test_the_last_frame_stays_where_no_frame_is_the_projects() -> None:
         "django.core.exceptions.ImproperlyConfigured: no",
     ]
     assert readable_lines(lines) == [lines[0], *lines[3:]]
+
+
+def test_paths_of_an_image_that_the_local_target_unpacked_are_the_projects() -> None:
+    assert readable(f'  File "/home/ann/shop/.opsctl/local/images/{"a1" * 32}/shop/views.py", line 1, in f') == [
+        '  File "shop/views.py", line 1, in f'
+    ]
+
+
+def test_json_too_deep_to_read_and_lines_too_long_to_read_are_cut() -> None:
+    assert readable('{"a":' * 9000 + "1" + "}" * 9000) == ['{"a":' * 800 + "… (50,001 more characters)"]
 
 
 def test_chained_tracebacks_keep_what_stands_between() -> None:
