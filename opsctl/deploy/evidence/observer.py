@@ -55,9 +55,9 @@ class _Watched:
 
 def failed(task: Task) -> bool:
     """Whether a stopped task tells of a failure, and was not ended on purpose."""
-    if task.succeeded or task.reason.startswith(_ORDERLY):
-        return False
-    return "health check" in task.reason or task.stop_code == "TaskFailedToStart" or task.exit_code != 0
+    if "health check" in task.reason or task.stop_code == "TaskFailedToStart":
+        return True
+    return task.exit_code != 0 and not task.reason.startswith(_ORDERLY)
 
 
 class Observer:

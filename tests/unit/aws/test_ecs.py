@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.aws.ecs import Ecs, Service, Task
+from opsctl.aws.ecs import Ecs, Rollout, Service, ServiceEvent, Task
 from opsctl.aws.errors import AwsError
 
 from .clients import stubbed
@@ -220,3 +220,21 @@ def test_a_task_that_was_told_to_stop_is_seen_until_it_has() -> None:
     assert [task.id for task in ecs.one_off_tasks("c")] == ["1"]
     client.last = "STOPPED"
     assert ecs.one_off_tasks("c") == []
+
+
+def test_a_rollout_is_the_deployment_in_force_with_the_services_events() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    item = {
+        "serviceName": "web",
+        "deployments": [
+            {"status": "ACTIVE", "rolloutState": "COMPLETED"},
+            {"status": "PRIMARY", "rolloutState": "FAILED", "rolloutStateReason": "breaker"},
+        ],
+        "events": [{"createdAt": at, "message": "unable to place a task"}],
+    }
+    with stubbed("ecs") as (made, stub):
+        stub.add_response("describe_services", {"services": [item]}, {"cluster": "dev", "services": ["web"]})
+        stub.add_response("describe_services", {"services": []}, {"cluster": "dev", "services": ["web"]})
+        events = (ServiceEvent(at, "unable to place a task"),)
+        assert Ecs(made).rollout("dev", "web") == Rollout("FAILED", "breaker", events)
+        assert Ecs(made).rollout("dev", "web") is None
