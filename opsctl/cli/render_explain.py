@@ -38,8 +38,10 @@ pre { margin: .4rem 0 0; padding: .6rem .75rem; background: var(--soft); overflo
 
 
 def text(found: Explanation, width: int | None) -> str:
-    """The cause in the first line, then the evidence, oldest first, then what to do. `width` None wraps nothing."""
-    blocks = [_wrapped(found.cause, width), "", *(_wrapped(line, width) for line in _about(found))]
+    """The cause in the first line, then the evidence, oldest first, then what to do. `width` None wraps nothing,
+    and the cause stays one line, to be copied.
+    """
+    blocks = [one_line(found.cause), "", *(_wrapped(line, width) for line in _about(found))]
     if found.moments:
         blocks += ["", *(line for moment in found.moments for line in _moment(moment, width))]
     if found.next:

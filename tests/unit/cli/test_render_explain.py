@@ -35,7 +35,8 @@ def test_the_first_line_is_the_cause_and_the_last_what_to_do() -> None:
 
 def test_on_a_narrow_screen_lines_are_wrapped_and_nothing_is_lost() -> None:
     wide, narrow = text(FOUND, None), text(FOUND, 60)
-    assert max(len(line) for line in narrow.splitlines()) <= 60
+    assert narrow.splitlines()[0] == FOUND.cause
+    assert max(len(line) for line in narrow.splitlines()[1:]) <= 60
     assert narrow.split() == wide.split()
 
 

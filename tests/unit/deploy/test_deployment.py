@@ -511,6 +511,22 @@ def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> N
     ]  # fmt: skip
 
 
+def test_a_runs_record_goes_to_the_bucket_under_its_environment_without_secrets() -> None:
+    world = World()
+    world.aws.cloudformation.results["dev-data"]["LoginSecretArn"] = "arn:login"
+    world.aws.secrets.values["arn:login"] = '{"username": "app", "password": "correct horse", "host": "db.example.com"}'
+    work = world.deployment()
+    world.execute(work, work.plan())
+    work.keep_record(lambda: work.redact("app at db.example.com with correct horse").encode())
+    assert world.aws.s3.objects["runs/dev/run1.ndjson"].body == b"app at db.example.com with ***"
+
+
+def test_without_a_bucket_there_is_nowhere_to_keep_a_record() -> None:
+    world = World()
+    world.deployment().keep_record(lambda: b"x")
+    assert world.aws.s3.objects == {}
+
+
 def test_after_ctrl_c_no_further_stack_is_touched() -> None:
     world = World()
     work = world.deployment()
