@@ -18,10 +18,9 @@ from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.checks.preflight import preflight
 from opsctl.deploy.events import Emit, Emitter, Note, Progress, ResourceChanged, silent
-from opsctl.deploy.evidence.causes import AGAIN, find_cause, unwrapped
 from opsctl.deploy.evidence.observer import SERVICE, Observer, Place
 from opsctl.deploy.evidence.redaction import Redactor
-from opsctl.deploy.evidence.telling import on_screen
+from opsctl.deploy.explained import explained, so_far
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -36,7 +35,7 @@ from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner, upload_template
-from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
+from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError, Follower, Pace
 from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
@@ -193,7 +192,10 @@ class Deployment:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                raise self._explained(error, template) from error
+                evidence = self._observer.conclude(template.stack)
+                raise explained(error, template.stack, evidence, self.redact) from error
+            except DeadlineError as error:
+                raise so_far(error, template.stack, self._observer.conclude(template.stack)) from error
             self._keep(template.stack, deployed.stack, template.body)
             ending.changed = deployed.changed
             ending.text = deployed.stack.status if deployed.changed else Action.UNCHANGED
@@ -208,22 +210,6 @@ class Deployment:
             self._detach.wait(seconds)
 
         self._aws.functions.wake(name, pause)
-
-    def _explained(self, error: StackFailedError, template: StackTemplate) -> StackFailedError:
-        """The error with its cause, where evidence tells more than the resource's own reason."""
-        if error.cause is None:
-            return error
-        failure, evidence = error.cause, self._observer.conclude(template.stack)
-        event = ResourceChanged(
-            template.stack, failure.at, failure.logical_id, failure.type, failure.status, self.redact(failure.reason)
-        )
-        found = find_cause([*evidence, event.to_dict()], template.stack)
-        message, hint = error.message, error.hint
-        if found is not None:
-            hint = hint if found.next == AGAIN else found.next
-            if found.sentence != unwrapped(failure.reason).rstrip("."):
-                message = found.text
-        return StackFailedError(message, hint=hint, cause=failure, detail=(*on_screen(evidence), *error.detail))
 
     def _place(self, event: ResourceChanged) -> Place | None:
         """Where the evidence about a service or a custom resource lies."""

@@ -19,6 +19,7 @@ AGAIN = "Correct the cause, then run `opsctl deploy` again: it starts from here.
 CONSEQUENCES = (
     "Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled", "The following resource",
 )  # fmt: skip
+CERTIFICATE = "AWS::CertificateManager::Certificate"
 _SERVICE = "AWS::ECS::Service"
 _KILLED = 137  # 128 + SIGKILL
 _RAISED = re.compile(r"(?:[\w.]*\.)?(?P<name>[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Configured|DoesNotExist|"
@@ -216,7 +217,7 @@ def _pending(own: Events) -> Found | None:
     last: dict[str, Mapping[str, Any]] = {}
     asked: dict[str, str] = {}
     for event in own:
-        if event.get("resource_type") == "AWS::CertificateManager::Certificate":
+        if event.get("resource_type") == CERTIFICATE:
             last[str(event.get("logical_id"))] = event
             if "Content of DNS Record" in str(event.get("reason", "")):
                 asked[str(event.get("logical_id"))] = str(event["reason"])

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from opsctl.deploy.events import Emit, Event, Evidence, Note, ResourceChanged
+from opsctl.deploy.evidence.causes import CERTIFICATE
 from opsctl.deploy.evidence.log_lines import readable_lines
 from opsctl.errors import OpsctlError
 
@@ -87,6 +88,7 @@ class Observer:
         self._tasks: set[str] = set()
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._failed: set[tuple[str, str]] = set()
+        self._certificates: list[ResourceChanged] = []
         self._noted = False
         self._guard = threading.Lock()  # of `_watched`: events come while a round is asking
         self._round = threading.Lock()  # one round at a time, whoever asks for it
@@ -95,6 +97,8 @@ class Observer:
         self._closed = False
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, ResourceChanged) and event.resource_type == CERTIFICATE:
+            self._certificates.append(event)
         if not isinstance(event, ResourceChanged) or not _is_watched(event.resource_type):
             return
         key = (event.step, event.logical_id)
@@ -116,13 +120,16 @@ class Observer:
             self._start()
 
     def conclude(self, step: str) -> list[dict[str, Any]]:
-        """Look once more at what is watched in a step that ended, then no more; answers all evidence of the step."""
+        """Look once more at what is watched in a step that ended, then no more; answers all evidence of the step.
+
+        How its certificates went is part of it, for whose validation CloudFormation waits without a word.
+        """
         with self._guard:
             watched = [each for each in self._watched.values() if each.step == step]
         self._look(watched)
         with self._guard:
             self._watched = {key: each for key, each in self._watched.items() if each.step != step}
-        return [each.to_dict() for each in self.found if each.step == step]
+        return [each.to_dict() for each in (*self._certificates, *self.found) if each.step == step]
 
     def close(self) -> None:
         """Stop asking. A round that runs is not waited for."""

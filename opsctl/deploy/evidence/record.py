@@ -14,8 +14,9 @@ from opsctl.deploy.evidence.telling import told
 
 # Lines of logs that stand between evidence: the end of what a failed step wrote says most.
 _LOG_LINES = 40
-# Codes of errors that a step's evidence explains; others explain themselves.
-_OF_STEPS = ("stack-failed", "task-failed", "deadline", "detached", "unanswered")
+# Codes of errors that a step's evidence explains, of what AWS goes on with among them; others explain themselves.
+_GOING_ON = ("deadline", "detached", "unanswered")
+_OF_STEPS = ("stack-failed", "task-failed", *_GOING_ON)
 _STEPS = {"step-started", "step-finished"}
 _SHOWN = {"evidence", "note", *_STEPS}
 
@@ -65,8 +66,12 @@ class Record:
         """`done`, `failed`, `interrupted`, or `unfinished` where the record just stops."""
         if self.ended:
             return str(self.ended.get("outcome"))
-        steps = {str(event.get("outcome")) for event in self.events if event["type"] == "step-finished"}
-        return "failed" if "failed" in steps else "unfinished"
+        ended = {event.get("step"): event.get("outcome") for event in self.events if event["type"] == "step-finished"}
+        if "failed" in ended.values():
+            return "failed"
+        begun = {event.get("step") for event in self.events if event["type"] == "step-started"}
+        # An earlier opsctl wrote neither what was asked nor the end.
+        return "done" if not self.asked and begun == ended.keys() and "detached" not in ended.values() else "unfinished"
 
     @property
     def seconds(self) -> float:
@@ -119,7 +124,9 @@ def _cause(record: Record) -> tuple[str, str]:
     message, hint = str(ended.get("message", "")), str(ended.get("hint", "")) or AGAIN
     found = find_cause(record.events)
     if found is not None and ended.get("code", _OF_STEPS[0]) in _OF_STEPS:
-        return f"{found.text.rstrip('.')}.", found.next if found.next != AGAIN else hint
+        goes_on = ended.get("code") in _GOING_ON
+        sentence = f"{found.where} was still in progress: {found.sentence}" if goes_on else found.text
+        return f"{sentence.rstrip('.')}.", found.next if found.next != AGAIN else hint
     if outcome == "unfinished":
         return (
             "The run left no word of its end: it still runs, or its process was killed.",

@@ -30,6 +30,8 @@ _NAMED = re.compile(
 _NO_VALUE = re.compile(
     "(error|exception|denied|expired|required|missing|refused|failure|failed|invalid|notfound|warning)$", re.IGNORECASE
 )
+# A sentence that goes on: `does not accept this secret: check that it is …`.
+_PROSE = re.compile(r"(?:secret|token|signature|credential)s?: [a-z]{2,} [a-z]")
 _EMPTY = {"none", "null", "true", "false", '""', "''", "{", "[", "("}
 
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -113,7 +115,12 @@ def _is_secret(name: str) -> bool:
 
 def _without_value(found: re.Match[str]) -> str:
     name, value = found["name"], found["value"]
-    if _NO_VALUE.search(name) or value.lower() in _EMPTY or value.startswith(("arn:", MASK)):
+    if (
+        _PROSE.match(found.string[found.start() :])
+        or _NO_VALUE.search(name)
+        or value.lower() in _EMPTY
+        or value.startswith(("arn:", MASK))
+    ):
         return found[0]
     return f"{name}{found['sign']}{MASK}"
 

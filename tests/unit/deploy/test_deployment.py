@@ -13,17 +13,19 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.naming import lock_key, signature_tag
 from opsctl.deploy.deployment import DeployResult
-from opsctl.deploy.events import Emit, Event, Evidence, Note, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Event, Evidence, Note, ResourceChanged, StepFinished, StepStarted
+from opsctl.deploy.evidence.causes import CERTIFICATE
+from opsctl.deploy.explained import so_far
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lock import LEASE_SECONDS, LockLostError
 from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import Releases
 from opsctl.deploy.stackrun import runner as stackrun
-from opsctl.deploy.stackrun.stream import DetachedError
+from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
 
-from .fakes import Operation
+from .fakes import START, Operation
 from .world import CURRENT, FIRST, SECOND, STACKS, FakeImage, World, current, ended
 
 
@@ -509,6 +511,20 @@ def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> N
             lines=("pending migrations: salaries.0002 for ***",),
         )
     ]  # fmt: skip
+
+
+def test_a_deploy_that_takes_too_long_says_what_holds_it_up() -> None:
+    said = "Content of DNS Record is: {Name: _x.example.com.,Type: CNAME,Value: _y.acm-validations.aws.}"
+    asked = ResourceChanged("front", START, "Certificate", CERTIFICATE, "CREATE_IN_PROGRESS", said)
+    late = DeadlineError("front is still in progress after 60 minutes.", hint="Follow it.")
+    found = so_far(late, "front", [asked.to_dict()])
+    assert found.message == (
+        "front is still in progress after 60 minutes. So far: the certificate waits until its domain is validated: DNS "
+        "has no record _x.example.com."
+    )
+    assert "_x.example.com CNAME" in found.hint
+    assert found.hint.endswith("Follow it.")
+    assert so_far(late, "front", []).message == late.message
 
 
 def test_a_runs_record_goes_to_the_bucket_under_its_environment_without_secrets() -> None:

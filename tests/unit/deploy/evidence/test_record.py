@@ -17,6 +17,7 @@ from opsctl.deploy.evidence.record import Explanation, Record, explain
 from opsctl.deploy.evidence.redaction import Redactor
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.journal import Journal, recording
+from opsctl.deploy.stackrun.stream import DeadlineError
 from opsctl.errors import ExitCode, OpsctlError
 from tests.unit.deploy.fakes import START
 
@@ -212,3 +213,24 @@ def test_times_of_aws_and_of_this_machine_are_told_in_one_zone() -> None:
     found = explain(Record.parse(RUN, "\n".join(json.dumps(each) for each in lines).encode()))
     assert [moment.lines for moment in found.moments] == [("c",), ("a",), ("b",)]
     assert datetime.fromisoformat(found.moments[1].time).tzinfo == UTC
+
+
+def test_a_run_whose_certificate_waits_was_still_in_progress(tmp_path: Path) -> None:
+    def work(journal: Journal) -> None:
+        said = "Content of DNS Record is: {Name: _x.example.com.,Type: CNAME,Value: _y.acm-validations.aws.}"
+        kind = "AWS::CertificateManager::Certificate"
+        journal(ResourceChanged("front", START, "Certificate", kind, "CREATE_IN_PROGRESS", said))
+        journal(StepFinished("front", "detached", "front is still in progress after 60 minutes.", 3600.0))
+        raise DeadlineError("front is still in progress after 60 minutes.", hint="Later.")
+
+    found = explained(tmp_path, work)
+    assert found.cause.startswith("front was still in progress: the certificate waits until its domain is validated")
+    assert "_x.example.com CNAME" in found.next
+    assert any("Content of DNS Record" in line for moment in found.moments for line in moment.lines)
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("done", "done"), ("failed", "failed"), ("detached", "unfinished")])
+def test_a_journal_of_an_earlier_opsctl_is_judged_by_its_steps(outcome: str, told: str) -> None:
+    events = [{"type": "step-started", "step": "app"}, {"type": "step-finished", "step": "app", "outcome": outcome}]
+    assert Record(RUN, tuple(events)).outcome == told
+    assert Record(RUN, tuple(events[:1])).outcome == "unfinished"

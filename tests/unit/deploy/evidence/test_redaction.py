@@ -79,6 +79,7 @@ def test_what_has_the_form_of_a_key_is_blotted_out_wherever_it_stands(secret: st
         "CannotPullContainerError: 1.dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + "0f" * 32 + ": not found",
         'connection to server at "db.abc.us-east-1.rds.amazonaws.com" (10.0.3.7), port 5432 failed: timeout expired',
         "Basic authentication is off",
+        "The server did not let the master in with AWSCURRENT of its secret: check that the secret holds the password",
         "https://shop.example.com/a?b=c@d",
         "password: None",
         '  File "/usr/local/lib/python3.13/site-packages/django/core/management/base.py", line 416, in run',
