@@ -129,7 +129,8 @@ class Observer:
         self._look(watched)
         with self._guard:
             self._watched = {key: each for key, each in self._watched.items() if each.step != step}
-        return [each.to_dict() for each in (*self._certificates, *self.found) if each.step == step]
+        seen: list[ResourceChanged | Evidence] = [*self._certificates, *self.found]
+        return [each.to_dict() for each in seen if each.step == step]
 
     def close(self) -> None:
         """Stop asking. A round that runs is not waited for."""
