@@ -61,6 +61,7 @@ def find_cause(events: Events, step: str = "") -> Cause | None:
     resource = _failed_resource(own)
     where = f"{step}: {resource['logical_id']}" if resource else step
     if resource is not None and resource.get("resource_type") != _SERVICE:
+        where += f" ({resource.get('resource_type')})"
         found = _of_function(own, resource) or _of_resource(resource)
     else:
         found = _of_tasks(own) or _of_service(own) or _of_log(own) or _pending(own)
@@ -198,7 +199,7 @@ def _of_function(own: Events, resource: Mapping[str, Any]) -> Found | None:
             f"its function gave no answer ({reason.rstrip('.')})",
             "Check that its subnets reach AWS (S3 takes the answer) and the database; then deploy again.",
         )
-    return Found(": ".join(dict.fromkeys(parts)), found.next if found else AGAIN)
+    return Found(f"{': '.join(dict.fromkeys(parts))} ({reason.rstrip('.')})", found.next if found else AGAIN)
 
 
 def _of_resource(resource: Mapping[str, Any]) -> Found | None:

@@ -278,7 +278,7 @@ OF_A_RESOURCE = {
 @pytest.mark.parametrize(("resource", "sentence"), OF_A_RESOURCE.values(), ids=OF_A_RESOURCE.keys())
 def test_a_resource_that_can_not_be_made_tells_why(resource: tuple[str, str, str], sentence: str) -> None:
     found = cause(failed(*resource), failed("Other", "AWS::SNS::Topic", "Resource creation cancelled"))
-    assert found.text == f"app: {resource[0]} failed: {sentence}"
+    assert found.text == f"app: {resource[0]} ({resource[1]}) failed: {sentence}"
 
 
 def db_init(reason: str, *lines: str) -> Any:
@@ -290,7 +290,7 @@ TIMED_OUT = "Custom resource 'DbInit' timed out after 180s waiting for ResponseU
 OF_DB_INIT = {
     "timed out in the network": (
         db_init(TIMED_OUT, "START RequestId: 1", "2026-11-29T12:00:00Z 1 Task timed out after 120.00 seconds"),
-        "its function was stopped at its time limit before it answered",
+        f"its function was stopped at its time limit before it answered ({TIMED_OUT})",
     ),
     "no answer, and no log": (
         db_init("CloudFormation did not receive a response from your Custom Resource."),
@@ -298,7 +298,7 @@ OF_DB_INIT = {
     ),
     "an answer that did not get through": (
         db_init(TIMED_OUT, "[ERROR] AnswerNotDeliveredError: The answer could not be delivered to CloudFormation."),
-        "AnswerNotDeliveredError: The answer could not be delivered to CloudFormation",
+        f"AnswerNotDeliveredError: The answer could not be delivered to CloudFormation ({TIMED_OUT})",
     ),
     "no route to the database": (
         db_init("Received response status [FAILED] from custom resource. Message returned: The server at "
@@ -315,7 +315,7 @@ OF_DB_INIT = {
 
 @pytest.mark.parametrize(("found", "sentence"), OF_DB_INIT.values(), ids=OF_DB_INIT.keys())
 def test_the_database_that_can_not_be_prepared_tells_why(found: Any, sentence: str) -> None:
-    assert found.text == f"jobs: DatabaseRoles failed: {sentence}"
+    assert found.text == f"jobs: DatabaseRoles (Custom::DbInit) failed: {sentence}"
 
 
 def migration(ended: str, *lines: str) -> Any:
