@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SERVICE = "AWS::ECS::Service"
 # Lines of a stopped task's log, and of a function's.
 _TAIL, _FUNCTION_TAIL = 40, 20
+# What Lambda itself writes around every call.
+_LAMBDA = ("INIT_START ", "START ", "END ", "REPORT ")
 # How many stopped tasks of one service are read: all that a roll-out starts fail alike.
 _TASKS = 6
 # How far to look back where only the failure was seen, as of an operation that an earlier deploy began.
@@ -180,7 +182,7 @@ class Observer:
         elif watched.place.group:
             lines = self._aws.logs.since(watched.place.group, watched.since, _FUNCTION_TAIL)
             self._about_to_show_lines()
-            for line in readable_lines(lines):
+            for line in readable_lines(each for each in lines if not each.startswith(_LAMBDA)):
                 yield Evidence(watched.step, "function", watched.place.group, line)
 
     def _of_targets(self, watched: _Watched) -> Iterator[Evidence]:

@@ -135,7 +135,7 @@ def test_a_roll_back_that_completes_does_not_end_the_watching_of_what_failed() -
 
 def test_a_custom_resource_is_watched_in_its_functions_log() -> None:
     desk = Desk(place=Place("/opsctl/dev/functions"))
-    desk.aws.logs.lines = ('{"level": "ERROR", "message": "no way in"}',)
+    desk.aws.logs.lines = ("START RequestId: 1", '{"level": "ERROR", "message": "no way in"}', "END RequestId: 1")
     desk.observer(changed("CREATE_IN_PROGRESS", "Custom::DbInit", "DatabaseRoles"))
     desk.observer.conclude("app")
     assert desk.told() == [("function", "ERROR no way in")]
