@@ -30,6 +30,7 @@ def build(first: str = "") -> typer.Typer:
         destroy,
         diff,
         env,
+        explain,
         image,
         init,
         job,
@@ -68,8 +69,8 @@ def build(first: str = "") -> typer.Typer:
         pass
 
     modules = (
-        init, bootstrap, deploy, diff, status, watch, outputs, releases, rollback, run, restart, cancel, destroy,
-        unlock, synth,
+        init, bootstrap, deploy, diff, status, watch, explain, outputs, releases, rollback, run, restart, cancel,
+        destroy, unlock, synth,
     )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}

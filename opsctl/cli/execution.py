@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from opsctl.cli import output, render_plan
 from opsctl.deploy.checks.preflight import PreflightError
-from opsctl.deploy.events import Emit, silent
+from opsctl.deploy.events import Emit, RunStarted, silent
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError, UnapprovedError
-from opsctl.deploy.journal import Journal
+from opsctl.deploy.journal import Journal, recording
 from opsctl.deploy.planning.plan import Consent, Plan
 from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.tasks import TaskFailedError
@@ -24,6 +24,7 @@ from opsctl.operate.tasks import UnmigratedModels, explained
 
 if TYPE_CHECKING:
     from opsctl.deploy.deployment import DeployResult
+    from opsctl.deploy.lock import Run
     from opsctl.deploy.planning.situation import Request
 
 Listening = Callable[..., AbstractContextManager[Emit]]
@@ -69,9 +70,12 @@ def execute(
         output.note(render_plan.expected_text(plan.expected))
     if short := render_plan.lifetime_text(target.aws.credentials_end(), plan.expected, time.time()):
         output.note(short)
-    journal = Journal(target.workspace.root, target.env.name, work.run.id)
+    journal = Journal(target.workspace.root, target.env.name, work.run.id, work.redact)
     unmigrated = UnmigratedModels()
-    with listening(journal, unmigrated, as_json=as_json) as emit:
+    with (
+        listening(journal, unmigrated, as_json=as_json) as emit,
+        recording(journal, _asked(plan, work.run), lambda kept: work.keep_record(kept.body), emit),
+    ):
         try:
             return work.execute(plan, emit, consent, review=lambda again: refuse(again, consent))
         except TaskFailedError as error:
@@ -138,6 +142,13 @@ def refuse_moved(kept: PlanFile, now: PlanFile) -> None:
             detail=moved,
             hint="Look at it again: `opsctl diff --out FILE`.",
         )
+
+
+def _asked(plan: Plan, run: Run) -> RunStarted:
+    changes = [f"{item.stack}: {item.action}: {item.reason}" for item in plan.stacks if item.is_change]
+    more = ["migrate: run the release's commands"] if plan.migrate else []
+    tag = plan.image.tag if plan.image is not None else ""
+    return RunStarted(run.id, plan.environment, run.command, run.owner, (*changes, *more), tag)
 
 
 def refuse(plan: Plan, consent: Consent) -> None:

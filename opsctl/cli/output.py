@@ -73,8 +73,8 @@ def notes(texts: Sequence[str]) -> None:
 def failure(error: OpsctlError, *, as_json: bool) -> None:
     """An error: its details, then the sentence that counts, then what to do, last on the screen."""
     message, hint = one_line(error.message), one_line(error.hint)
-    for line in error.detail:
-        note(f"  {line}")
+    for line in "\n".join(error.detail).split("\n") if error.detail else ():
+        note(f"  {one_line(line.expandtabs())}")
     note(f"{style('Error:', '1;31')} {message}")
     if hint:
         note(f"{style('Next:', '1')} {hint}")
@@ -87,6 +87,11 @@ def failure(error: OpsctlError, *, as_json: bool) -> None:
 def one_line(text: str) -> str:
     """`text` with what a terminal would act on escaped: messages repeat what was typed, which may hold anything."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def screen_width() -> int | None:
+    """How wide a text on stdout may get; None in a pipe, where nothing is wrapped."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def style(text: str, code: str) -> str:

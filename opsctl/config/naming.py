@@ -77,6 +77,14 @@ def release_key(folder: str, record: str = "current") -> str:
     return f"releases/{folder}/{record}.json"
 
 
+RUNS = "runs/"
+
+
+def run_key(folder: str, run: str) -> str:
+    """The record of a run, which is its journal."""
+    return f"{RUNS}{folder}/{run}.ndjson"
+
+
 def cluster_name(env: Environment) -> str:
     """The ECS cluster: `{env}-{service}-{client}`."""
     return f"{env.name}-{env.service}-{env.client}"

@@ -16,8 +16,11 @@ from opsctl.config import naming
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.checks.preflight import preflight
-from opsctl.deploy.diagnose import explained
 from opsctl.deploy.events import Emit, Emitter, Event, Note, Progress, silent
+from opsctl.deploy.evidence.observer import Observer
+from opsctl.deploy.evidence.places import place_of
+from opsctl.deploy.evidence.redaction import Redactor
+from opsctl.deploy.explained import explained, so_far
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.image import image_uri
@@ -35,7 +38,7 @@ from opsctl.deploy.stackrun import guard
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
-from opsctl.deploy.stackrun.stream import DetachedError, Follower, Pace
+from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError, Follower, Pace
 from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
 from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
@@ -83,9 +86,13 @@ class Deployment:
         pace: Pace,
         clock: Callable[[], float] = time.time,
         wait_seconds: float = 0.0,
+        redact: Redactor | None = None,
     ) -> None:
-        """`wait_seconds`: for how long the end of somebody else's command is waited for."""
+        """`wait_seconds`: for how long the end of somebody else's command is waited for. `redact` blots out what
+        evidence must not show; it learns the application's secrets.
+        """
         self.run = run
+        self.redact = redact or Redactor()
         self._situation = situation
         self._env = situation.env
         self._aws = situation.aws
@@ -99,6 +106,7 @@ class Deployment:
         self._guard = threading.Lock()
         self._changed = False
         self._done: list[str] = []  # steps that changed something
+        self._learned_secrets = False
         self._lock: Lock | None = None
         self._renewal: Renewal | None = None
 
@@ -117,7 +125,12 @@ class Deployment:
         if plan.is_empty:
             return self._result(None)
         self._timing = Timing(emit, self._clock)
-        self._emit, self._consent = Emitter(emit, self._watch, self._timing), consent
+        self._observer = Observer(
+            self._aws, emit, lambda event: place_of(event, self._env, self._situation.state), self.redact,
+            # Twice as long as between two questions to CloudFormation, and never so often that it slows the emulator.
+            seconds=max(2 * self._pace.seconds, 1.0), learn=self._learn_secrets,
+        )  # fmt: skip
+        self._emit, self._consent = Emitter(emit, self._watch, self._timing, self._observer), consent
 
         def tell(text: str) -> None:
             self._emit(Note(text))
@@ -126,9 +139,11 @@ class Deployment:
             with self._aws.outlasting(
                 tell=tell, leaving=self._detach.is_set, account=self._situation.account
             ) as self._renewal:
-                return self._execute(plan, review)
+                return self._result(self._carry_out(plan, review))
         except KeyboardInterrupt:
             raise self._interrupted() from None
+        finally:
+            self._observer.close()
 
     def _interrupted(self) -> DetachedError:
         """The person's wish to leave met no step that ran."""
@@ -139,7 +154,7 @@ class Deployment:
             code="interrupted", hint="`opsctl deploy` goes on from here.",
         )  # fmt: skip
 
-    def _execute(self, plan: Plan, review: Callable[[Plan], None]) -> DeployResult:
+    def _carry_out(self, plan: Plan, review: Callable[[Plan], None]) -> int | None:
         selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._situation.templates):
             preflight(self._env, self._aws.account, self._emit)
@@ -158,7 +173,7 @@ class Deployment:
                 plan = self._situation.plan()
                 review(plan)
                 if plan.is_empty:
-                    return self._result(None)
+                    return None
                 selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
             else:
                 self._situation.read_again()
@@ -172,8 +187,19 @@ class Deployment:
             with lock.naming_who_cancelled(), remembering:
                 run_steps(steps, interrupt=self._detach.set)
             look_after(self._env, self._situation.state, self._aws.account, self._aws.logs, self._emit)
-            number = self._record(plan)
-        return self._result(number)
+            return self._record(plan)
+
+    def keep_record(self, body: Callable[[], bytes]) -> None:
+        """Put the run's record into the artifact bucket, if there is one by now. Raises AwsError."""
+        bucket = self._situation.state.outputs("bootstrap").get("ArtifactBucketName")
+        if bucket:
+            self._learn_secrets()
+            self._aws.s3.put(bucket, naming.run_key(naming.artifact_folder(self._env), self.run.id), body())
+
+    def _learn_secrets(self) -> None:
+        if not self._learned_secrets:
+            self._learned_secrets = True
+            self.redact.learn(self._situation.secrets.values(self._situation.state))
 
     def _lock_of(self, bucket: str) -> Lock:
         return Lock(
@@ -246,7 +272,10 @@ class Deployment:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                raise explained(error, template, self._env, self._aws, self._situation.state) from error
+                evidence = self._observer.conclude(template.stack)
+                raise explained(error, template.stack, evidence, self.redact) from error
+            except DeadlineError as error:
+                raise so_far(error, template.stack, self._observer.conclude(template.stack)) from error
             self._keep(template.stack, deployed.stack, template.body)
             ending.changed = deployed.changed
             ending.text = deployed.stack.status if deployed.changed else Action.UNCHANGED

@@ -88,6 +88,49 @@ class Note(Event):
     text: str
 
 
+EvidenceKind = Literal["task", "target", "service", "function"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence(Event):
+    """What was seen while a step went on and may explain how it ends, before a roll-back removes it.
+
+    `subject` is a stopped task's id, a target's address, a service or a log group; `text` what AWS says of it, `lines`
+    the end of its log. `at` is ISO 8601, "" where AWS tells no time. Passwords and the like are blotted out.
+    """
+
+    step: str
+    kind: EvidenceKind
+    subject: str
+    text: str
+    at: str = ""
+    stop_code: str = ""
+    exit_code: int | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """What was asked, and by whom. `plan` has a line for each stack that changes; `image` is the release's tag."""
+
+    run: str
+    environment: str
+    command: str
+    owner: str
+    plan: tuple[str, ...] = ()
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """How a run ended. `code` and `message` are those of its error."""
+
+    outcome: Literal["done", "failed", "interrupted"]
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+
 Emit = Callable[[Event], None]
 
 

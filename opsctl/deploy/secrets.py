@@ -1,10 +1,12 @@
 """The application's secrets: whether they are there, what is derived from them, and when tasks have to read them anew.
 
-Values are read for one purpose only, to put a derived secret together, and are kept nowhere.
+Values are read for two purposes only, to put a derived secret together and to keep them out of records, and are kept
+nowhere.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -13,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from opsctl.aws.errors import AwsError
 from opsctl.aws.secrets import STAMP_TAG, KnownSecret, Secrets
 from opsctl.config import naming, placeholder
 from opsctl.config.models import Environment
@@ -74,6 +77,15 @@ class ApplicationSecrets:
             place = state.outputs(stack).get(output)
             if place is not None and self._names(output) and (found := self.store.describe(place)) is not None:
                 self.known[place] = found
+
+    def values(self, state: RemoteState) -> list[str]:
+        """What only the application's tasks may know, as far as it can be read: to be kept out of records."""
+        own = (state.outputs("platform").get("DjangoSecretArn"), state.outputs("data").get("LoginSecretArn"))
+        found = []
+        for place in dict.fromkeys((*self.known, *filter(None, own))):
+            with contextlib.suppress(AwsError):
+                found.append(self.store.read(self.known[place].name if place in self.known else place) or "")
+        return found
 
     def problems(self) -> tuple[str, ...]:
         """Secrets without a value that no deploy can make up."""

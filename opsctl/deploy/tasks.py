@@ -12,6 +12,9 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.deploy.events import Emit, LogLine, Note
+from opsctl.deploy.evidence.causes import exception_of
+from opsctl.deploy.evidence.known_causes import known
+from opsctl.deploy.evidence.log_lines import readable_lines
 from opsctl.deploy.stackrun.stream import DetachedError, Patience
 from opsctl.errors import ExitCode, OpsctlError
 
@@ -161,11 +164,15 @@ class TaskRunner:
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:
+            lines = readable_lines(lines)
             reason = _reason(lines)
+            # Of one that never started ECS alone tells.
+            found = known(how_it_ended(ended), "task") if ended.exit_code is None else None
+            how = found.sentence if found is not None else how_it_ended(ended)
             failure = TaskFailedError(
-                f"{request.name} failed: {how_it_ended(ended)}. {reason}".rstrip(),
+                f"{request.name} failed: {how}. {reason}".rstrip(),
                 detail=tuple(lines[-20:]),
-                hint=request.if_it_fails,
+                hint=f"{found.next} {request.if_it_fails}" if found is not None else request.if_it_fails,
                 brief=how_it_ended(ended),
                 exit_code=ExitCode.BUSY if ended.exit_code == ExitCode.BUSY else None,
             )
@@ -240,5 +247,6 @@ def how_it_ended(task: Task) -> str:
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """The last sentence in which a management command says why it stopped; "" when there is none."""
-    return next((line.removeprefix(REASON) for line in reversed(lines) if line.startswith(REASON)), "")
+    """In which words a management command, or else its last traceback, says why it stopped; "" when neither does."""
+    said = next((line.removeprefix(REASON) for line in reversed(lines) if line.startswith(REASON)), "")
+    return said or exception_of(lines)

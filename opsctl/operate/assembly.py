@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from opsctl.config import naming
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.events import Emit, Note
+from opsctl.deploy.evidence.redaction import Redactor, of_environment
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.planning.state import RemoteState
@@ -32,8 +34,9 @@ def deployment(target: Target, request: Request, *, wait_minutes: int = 0) -> De
         request=request,
     )
     return Deployment(
-        situation, this_run(target), pace=pace(target, request.timeout_minutes), wait_seconds=wait_minutes * 60.0
-    )
+        situation, this_run(target), pace=pace(target, request.timeout_minutes), wait_seconds=wait_minutes * 60.0,
+        redact=Redactor(of_environment(os.environ)),
+    )  # fmt: skip
 
 
 def this_run(target: Target) -> Run:

@@ -15,6 +15,7 @@ from opsctl.stacks.parts.base import StackBuilder
 from opsctl.stacks.parts.buckets import expire_rule, secure_bucket, takes_server_access_logs
 
 ACCESS_LOG_DAYS = 90
+RUN_DAYS = 90
 
 
 def build(env: Environment) -> StackTemplate:
@@ -29,7 +30,11 @@ def build(env: Environment) -> StackTemplate:
         statements=(takes_server_access_logs("AccessLogBucket"),),
     )
     artifacts = secure_bucket(
-        stack, "ArtifactBucket", log_bucket=Ref(logs), log_prefix="artifacts", rules=[_expired_locks()]
+        stack,
+        "ArtifactBucket",
+        log_bucket=Ref(logs),
+        log_prefix="artifacts",
+        rules=[_expired_locks(), expire_rule("old-runs", RUN_DAYS, naming.RUNS)],
     )
     _detector(stack)
     stack.output("ArtifactBucketName", Ref(artifacts), "Templates, bundles, locks and release records")
@@ -42,7 +47,8 @@ def build(env: Environment) -> StackTemplate:
 def _expired_locks() -> s3.LifecycleRule:
     """A lock is rewritten at every renewal: its old versions are worth nothing a day later.
 
-    Current objects never expire: a rollback reads the Lambda bundle of the previous template again.
+    Other current objects than records of runs never expire: a rollback reads the Lambda bundle of the previous template
+    again.
     """
     return s3.LifecycleRule(
         Id="expired-locks",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 
 from .conftest import Project
@@ -44,7 +47,7 @@ def test_a_first_release_that_crashes_is_explained_and_the_next_deploy_succeeds(
     failed = project.opsctl("deploy", "--env", "local")
     assert failed.code == 1
     screen = failed.err.strip().splitlines()
-    assert "app: Service (AWS::ECS::Service) failed" in screen[-2]
+    assert screen[-2].startswith("Error: app: Service failed: the cache server is unknown (task ")
     assert any("the cache server is unknown" in line for line in screen[-12:]), failed.err[-3000:]
     assert any("exit code 3" in line for line in screen[-12:])
     serve.write_text(before)
@@ -52,18 +55,35 @@ def test_a_first_release_that_crashes_is_explained_and_the_next_deploy_succeeds(
     assert project.get("/readyz")[0] == 200
 
 
-def test_a_release_that_crashes_never_takes_the_service_down(project: Project) -> None:
+def test_a_release_that_crashes_never_takes_the_service_down_and_is_explained_also_later(project: Project) -> None:
     project.deploy()
     serve = project.root / "service" / "salaries" / "management" / "commands" / "serve.py"
-    before = broken(serve, "raise SystemExit('no such setting')\n")
+    crash = "print('PASSWORD=hunter2x', flush=True)\nraise ImproperlyConfigured('no such setting')\n"
+    before = broken(serve, f"from django.core.exceptions import ImproperlyConfigured\n{crash}")
     with Visitors(project.url + "healthz") as visitors:
         failed = project.opsctl("deploy", "--env", "local")
     serve.write_text(before)
     assert failed.code == 1
-    assert "no such setting" in failed.err
+    screen = failed.err.strip().splitlines()
+    assert screen[-2].startswith("Error: app: Service failed: ImproperlyConfigured: no such setting (task ")
+    assert screen[-2].endswith("exit code 1)")
+    assert screen[-1].startswith("Next: ")
     assert visitors.asked > 20
     assert visitors.failed == []
+    cause = screen[-2].removeprefix("Error: ") + "."
+    assert project.opsctl("explain", "--env", "local").out.splitlines()[0] == cause
     project.deploy()
+    runs = sorted((project.root / ".opsctl" / "journal" / "local").glob("*.ndjson"))
+    shutil.rmtree(project.root / ".opsctl" / "journal")
+    explained = project.opsctl("explain", runs[-2].stem, "--env", "local", "--json").json
+    assert explained["cause"] == cause
+    assert any("no such setting" in line for moment in explained["moments"] for line in moment["lines"])
+    assert "hunter2x" not in json.dumps(explained)
+    # The newest run went well; without a name the newest that failed is meant.
+    assert project.opsctl("explain", "--env", "local", "--json").json["run"] == runs[-2].stem
+    unknown = project.opsctl("explain", "20200101-000000-abcdef", "--env", "local")
+    assert unknown.code == 2
+    assert runs[-1].stem in unknown.err
 
 
 def test_a_migration_that_fails_stops_the_deploy_before_the_service_changes(project: Project) -> None:

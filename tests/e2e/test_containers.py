@@ -128,8 +128,7 @@ def test_a_broken_image_never_takes_the_service_down_and_opsctl_says_why(
     assert visitors.failed == []
     assert failed.code == 1
     screen = failed.err.strip().splitlines()
-    assert screen[-2].startswith("Error: app: Service (AWS::ECS::Service) failed"), failed.err[-3000:]
-    assert "Circuit Breaker" in screen[-2]
+    assert screen[-2].startswith("Error: app: Service failed: the cache server is unknown"), failed.err[-3000:]
     assert any("the cache server is unknown" in line for line in screen[-8:])
     assert any("exit code 3" in line for line in screen[-8:])
     assert [each.id for each in project.running("service")] == [each.id for each in before]

@@ -44,7 +44,8 @@ def destroy(
     from opsctl.cli.context import open_workspace
     from opsctl.cli.progress import listening
     from opsctl.deploy.destroy import USED_BY, plan_destroy
-    from opsctl.deploy.journal import Journal
+    from opsctl.deploy.events import RunStarted
+    from opsctl.deploy.journal import Journal, recording
     from opsctl.deploy.planning.forecast import removal
     from opsctl.operate.assembly import this_run
     from opsctl.operate.deployed import state_of
@@ -66,7 +67,10 @@ def destroy(
     if "data" in plan.remove:
         _name_the_database(target, database, as_json)
     run = this_run(target)
-    with listening(Journal(target.workspace.root, target.env.name, run.id), as_json=as_json) as emit:
+    journal = Journal(target.workspace.root, target.env.name, run.id)
+    asked = RunStarted(run.id, target.env.name, run.command, run.owner, tuple(f"remove {each}" for each in plan.remove))
+    # The bucket may be among what goes, so that its record stays here.
+    with listening(journal, as_json=as_json) as emit, recording(journal, asked, lambda _: None, emit):
         remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."
     output.result({"removed": plan.remove, "stay": plan.stay}, text, as_json=as_json)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from opsctl.aws.cloudformation import Stack, StackEvent
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Emit, Note, ResourceChanged
+from opsctl.deploy.evidence.causes import CONSEQUENCES
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.countdown import Countdown
 from opsctl.deploy.stackrun.watch import RolloutWatch
@@ -23,10 +24,6 @@ from opsctl.errors import ExitCode, OpsctlError
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import CloudFormation
 
-# CloudFormation stops the other resources when one fails; these texts tell of that, never of the cause.
-_CONSEQUENCES = (
-    "Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled", "The following resource",
-)  # fmt: skip
 # DescribeStacks is asked in every sixth round without news, and given this long to catch up with the last event.
 _ROUNDS = 6
 _BEHIND_SECONDS = 60.0
@@ -128,7 +125,7 @@ class Followed:
     @property
     def cause(self) -> StackEvent | None:
         """The first failure that is not the consequence of another."""
-        real = [event for event in self.failures if not event.reason.startswith(_CONSEQUENCES)]
+        real = [event for event in self.failures if not event.reason.startswith(CONSEQUENCES)]
         resources = [event for event in real if not event.is_stack]
         return next(iter(resources or real or self.failures), None)
 

@@ -17,9 +17,11 @@ import http.client
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from opsctl.local.state import Json
@@ -34,6 +36,8 @@ _LONGEST = 30.0
 _STARTING_INTERVAL = 0.25
 _STEADY_INTERVAL = 5.0
 _DRAIN_SECONDS = 0.5
+# ECS keeps as many of a service. [API Service.events]
+_EVENTS = 100
 
 
 class Addresses(Protocol):
@@ -206,7 +210,7 @@ class HealthMonitor:
         try:
             with self._scope(assignment.account, assignment.region):
                 target.said = _check(assignment)
-                self._judge(assignment, target, target.said == _PASSED)
+                self._judge(assignment, target, target.said)
         except Exception:
             logger.exception("Health check of %s failed to run", assignment.address)
         finally:
@@ -215,8 +219,8 @@ class HealthMonitor:
             )
             target.probing = False
 
-    def _judge(self, assignment: _Assignment, target: Target, passed: bool) -> None:
-        if passed:
+    def _judge(self, assignment: _Assignment, target: Target, said: Said) -> None:
+        if said == _PASSED:
             became = target.state != "healthy"
             target.failures, target.state = 0, "healthy"
             if became:
@@ -229,7 +233,7 @@ class HealthMonitor:
             target.deadline = time.monotonic()
         if target.state != "healthy" and time.monotonic() >= target.deadline:
             target.state = "unhealthy"
-            self._give_up(assignment)
+            self._give_up(assignment, said[1])
 
     def _became_healthy(self, assignment: _Assignment) -> None:
         for container_id in assignment.task.get("_docker_ids") or []:
@@ -241,12 +245,23 @@ class HealthMonitor:
             cluster, assignment.service_key, assignment.account, assignment.region, healthy_task=assignment.task
         )
 
-    def _give_up(self, assignment: _Assignment) -> None:
+    def _give_up(self, assignment: _Assignment, failure: str) -> None:
+        self._tell(assignment, failure)
         reason = f"Task failed ELB health checks in (target-group {assignment.group_arn})"
         task = assignment.task
         if self._ecs._mark_task_stopped(task["taskArn"], task, reason, "ServiceSchedulerInitiated"):
             self._ecs._cleanup_task_resources(task, self._engine)
             self._ecs._record_service_task_failure(task)
+
+    def _tell(self, assignment: _Assignment, failure: str) -> None:
+        """As ECS tells in the service's events, before the task is stopped."""
+        service = assignment.service
+        text = (
+            f"(service {service.get('serviceName')}) (port {assignment.port}) is unhealthy in "
+            f"(target-group {assignment.group_arn}) due to (reason {failure})"
+        )
+        event = {"id": str(uuid.uuid4()), "createdAt": datetime.now(UTC).isoformat(), "message": text}
+        service["events"] = [event, *service.get("events", [])][:_EVENTS]
 
 
 def _interval(assignment: _Assignment) -> float:

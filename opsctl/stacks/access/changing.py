@@ -96,7 +96,7 @@ def _artifacts(on: Grounds) -> list[Statement]:
     folder = naming.artifact_folder(on.env)
     code = [naming.bundle_key(folder, "*"), naming.template_key(folder, "app", "*")]
     lock = naming.lock_key(folder)
-    written = [*code, lock, naming.release_key(folder, "*")]
+    written = [*code, lock, naming.release_key(folder, "*"), naming.run_key(folder, "*")]
     # Where an earlier opsctl put it: an update that is rolled back reads that again.
     earlier = naming.bundle_key(on.env.name, "*")
     return [

@@ -39,7 +39,8 @@ def _artifacts(on: Grounds) -> list[Statement]:
     # What another environment of the repository released can be named here: `--image-tag hml-r12`. The names alone are
     # where an earlier opsctl wrote.
     released = dict.fromkeys((folder, *on.env.repository_folders, name, *on.env.repository_environments))
-    read = [naming.lock_key(folder), naming.lock_key(name), *(naming.release_key(each, "*") for each in released)]
+    locks = [naming.lock_key(folder), naming.lock_key(name)]
+    read = [*locks, naming.run_key(folder, "*"), *(naming.release_key(each, "*") for each in released)]
     return [
         # S3 says that a key is free only to those who may list the bucket: they see keys, not what lies under them.
         allow("SeeKeys", "s3:ListBucket", on.artifacts, condition=on.in_account),
@@ -62,8 +63,9 @@ def _running(on: Grounds) -> list[Statement]:
             "*",
             condition=on.in_cluster,
         ),
-        # Takes no resource.
+        # These take no resource.
         allow("ListLogGroups", "logs:DescribeLogGroups", "*"),
+        allow("SeeTargets", "elasticloadbalancing:DescribeTargetHealth", "*"),
         allow(
             "ReadLogs",
             ["logs:FilterLogEvents", "logs:GetLogEvents"],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from opsctl.aws.cloudformation import StackResource
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
+from opsctl.aws.load_balancers import TargetHealth
 from opsctl.aws.logs import LogGroup, LogPage, Logs
 from opsctl.aws.rds import Instance
 from opsctl.deploy.stackrun.removal import is_working
@@ -82,6 +84,10 @@ class FakeLoadBalancers:
 
     calls: Calls
     protected: set[str] = field(default_factory=set)
+    targets: tuple[TargetHealth, ...] = ()
+
+    def target_health(self, group: str) -> tuple[TargetHealth, ...]:
+        return self.targets
 
     def lift_protection(self, arn: str) -> None:
         self.calls.append(("lift_load_balancer", arn))
@@ -134,6 +140,9 @@ class FakeLogs(Logs):
         return LogPage(self.lines if token is None else (), "end")
 
     def tail(self, group: str, stream: str, count: int = 20) -> tuple[str, ...]:
+        return self.lines[-count:]
+
+    def since(self, group: str, start: datetime, count: int = 20) -> tuple[str, ...]:
         return self.lines[-count:]
 
     def groups(self, prefix: str) -> dict[str, LogGroup]:
@@ -190,3 +199,15 @@ class FakeRegion:
         if item.physical_id in self.s3.filled:
             return "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
         return ""
+
+
+@dataclass
+class FakeSecrets:
+    """Values by name or ARN; what is not there may not be read."""
+
+    values: dict[str, str] = field(default_factory=dict)
+
+    def read(self, arn: str, stage: str = "AWSCURRENT") -> str | None:
+        if arn not in self.values:
+            raise refused(f"not authorized to read {arn}", "AccessDeniedException")
+        return self.values[arn]

@@ -14,18 +14,20 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.naming import lock_key, signature_tag
 from opsctl.deploy.deployment import DeployResult
-from opsctl.deploy.events import Emit, Event, Note, StepFinished, StepStarted
+from opsctl.deploy.events import Emit, Event, Evidence, Note, ResourceChanged, StepFinished, StepStarted
+from opsctl.deploy.evidence.causes import CERTIFICATE
+from opsctl.deploy.explained import so_far
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lease import LEASE_SECONDS, Lease
 from opsctl.deploy.lock import LockLostError
 from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.release import Releases
 from opsctl.deploy.stackrun import runner as stackrun
-from opsctl.deploy.stackrun.stream import DetachedError
+from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
 
-from .fakes import Operation
+from .fakes import START, Operation
 from .world import CURRENT, ENV, FIRST, FOLDER, SECOND, STACKS, FakeImage, World, current, ended
 
 
@@ -584,16 +586,57 @@ def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> N
     world.deploy()
     world.image.digest = SECOND
     world.aws.ecs.stopped = [Task("task/9", "STOPPED", "EssentialContainerExited", "", 1)]
-    world.aws.logs.lines = ("pending migrations: salaries.0002",)
+    world.aws.logs.lines = ("pending migrations: salaries.0002 for hunter2x",)
+    world.aws.cloudformation.results["dev-platform"]["DjangoSecretArn"] = "arn:secret"
+    world.aws.secrets.values["arn:secret"] = "hunter2x"
     api = world.aws.cloudformation
     good = Operation(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
     bad = Operation(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], [("Service", "UPDATE_FAILED", "breaker")])
     api.script["execute:UPDATE"] = [good, bad]
     api.types["Service"] = "AWS::ECS::Service"
-    with pytest.raises(StackFailedError, match="breaker") as caught:
+    with pytest.raises(StackFailedError) as caught:
         world.deploy()
-    assert caught.value.detail[:2] == ("pending migrations: salaries.0002", "Task 9 stopped: exit code 1.")
-    assert caught.value.message.endswith(" Task 9 stopped: exit code 1.")
+    assert caught.value.detail[:2] == (
+        "| pending migrations: salaries.0002 for ***", "Task 9 stopped: EssentialContainerExited, exit code 1",
+    )  # fmt: skip
+    said = "app: Service failed: pending migrations: salaries.0002 for *** (task 9, exit code 1)"
+    assert caught.value.message == said
+    assert [event for event in world.events if isinstance(event, Evidence)] == [
+        Evidence(
+            "app", "task", "9", "", stop_code="EssentialContainerExited", exit_code=1,
+            lines=("pending migrations: salaries.0002 for ***",),
+        )
+    ]  # fmt: skip
+
+
+def test_a_deploy_that_takes_too_long_says_what_holds_it_up() -> None:
+    said = "Content of DNS Record is: {Name: _x.example.com.,Type: CNAME,Value: _y.acm-validations.aws.}"
+    asked = ResourceChanged("front", START, "Certificate", CERTIFICATE, "CREATE_IN_PROGRESS", said)
+    late = DeadlineError("front is still in progress after 60 minutes.", hint="Follow it.")
+    found = so_far(late, "front", [asked.to_dict()])
+    assert found.message == (
+        "front is still in progress after 60 minutes. So far: the certificate waits until its domain is validated: DNS "
+        "has no record _x.example.com."
+    )
+    assert "_x.example.com CNAME" in found.hint
+    assert found.hint.endswith("Follow it.")
+    assert so_far(late, "front", []).message == late.message
+
+
+def test_a_runs_record_goes_to_the_bucket_under_its_environment_without_secrets() -> None:
+    world = World()
+    world.aws.cloudformation.results["dev-data"]["LoginSecretArn"] = "arn:login"
+    world.aws.secrets.values["arn:login"] = '{"username": "app", "password": "correct horse", "host": "db.example.com"}'
+    work = world.deployment()
+    world.execute(work, work.plan())
+    work.keep_record(lambda: work.redact("app at db.example.com with correct horse").encode())
+    assert world.aws.s3.objects[f"runs/{FOLDER}/run1.ndjson"].body == b"app at db.example.com with ***"
+
+
+def test_without_a_bucket_there_is_nowhere_to_keep_a_record() -> None:
+    world = World()
+    world.deployment().keep_record(lambda: b"x")
+    assert world.aws.s3.objects == {}
 
 
 def test_after_ctrl_c_no_further_stack_is_touched() -> None:

@@ -265,3 +265,25 @@ STOPPED = Task("task/1", "STOPPED")
 )  # fmt: skip
 def test_an_end_is_told_in_words(task: Task, text: str) -> None:
     assert how_it_ended(task) == text
+
+
+def test_a_task_that_never_started_fails_with_the_cause_and_what_to_do() -> None:
+    desk = Desk()
+    why = "CannotPullContainerError: has been retried 1 time(s): failed to resolve ref x.y/app:1: not found"
+    desk.ecs.ends = [Task("task/1", "STOPPED", "TaskFailedToStart", why)]
+    with pytest.raises(TaskFailedError) as caught:
+        desk.run()
+    assert caught.value.message == "migrate failed: the image x.y/app:1 can't be pulled: it is not in the registry."
+    assert caught.value.hint.startswith("Push it")
+    assert caught.value.hint.endswith(REQUEST.if_it_fails)
+
+
+def test_a_task_whose_log_ends_in_a_traceback_says_what_was_raised() -> None:
+    desk = Desk()
+    desk.ecs.ends = [ended(1)]
+    frame = '  File "/app/a.py", line 1, in f'
+    desk.logs.pages = [
+        ("Traceback (most recent call last):", frame, "django.db.utils.ProgrammingError: no such function")
+    ]
+    with pytest.raises(TaskFailedError, match=r"^migrate failed: exit code 1\. ProgrammingError: no such function "):
+        desk.run()

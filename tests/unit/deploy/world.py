@@ -29,7 +29,7 @@ from opsctl.stacks.model import BUNDLE_VERSION, FromContext, FromOutput, StackTe
 
 from .bench import Clock
 from .fakes import BODY, Calls, FakeCloudFormation, template
-from .services import FakeDatabases, FakeFunctions, FakeLoadBalancers, FakeLogs
+from .services import FakeDatabases, FakeFunctions, FakeLoadBalancers, FakeLogs, FakeSecrets
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -115,6 +115,7 @@ class FakeEcs(Ecs):
     ends: list[Task] = field(default_factory=lambda: [ended()])
     running: list[Task] = field(default_factory=list)
     stopped: list[Task] = field(default_factory=list)
+    told: Service | None = None
 
     def run_task(
         self, *, cluster: str, task_definition: str, subnets: Sequence[str], security_groups: Sequence[str],
@@ -134,7 +135,7 @@ class FakeEcs(Ecs):
         return self.stopped
 
     def service(self, cluster: str, name: str) -> Service | None:
-        return None
+        return self.told
 
 
 @dataclass
@@ -221,6 +222,7 @@ class FakeAws:
         self.load_balancers = FakeLoadBalancers(self.calls)
         self.parameters = FakeParameters()
         self.functions = FakeFunctions()
+        self.secrets = FakeSecrets()
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")

@@ -30,8 +30,8 @@ BUCKET = "arn:aws:s3:::opsctl-bootstrap-artifactbucket-x1"
 COMMON = frozenset({
     "AskAws", "ChangeWithoutResource", "CloseOwnTunnel", "Describe", "FetchRotation", "FetchRotationsCode", "FirstUse",
     "FollowRecords", "ForwardPorts", "KeepEdgesParts", "ListLogGroups", "ListStacks", "LogIn", "MakeEdge",
-    "ReadAmazonsImages", "ReadBootstrap", "ReadQuotas", "ReadReasons", "SeeKeys", "TransformRotation", "UseAwsRules",
-    "UseDefaultOptions",
+    "ReadAmazonsImages", "ReadBootstrap", "ReadQuotas", "ReadReasons", "SeeKeys", "SeeTargets", "TransformRotation",
+    "UseAwsRules", "UseDefaultOptions",
 })  # fmt: skip
 # What a condition would have to let through to be none: another environment, another service, another account.
 FOREIGN = {

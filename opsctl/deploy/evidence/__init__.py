@@ -1,0 +1,1 @@
+"""What a run leaves to be read afterwards: evidence as it appears, its redaction, and the cause it tells."""

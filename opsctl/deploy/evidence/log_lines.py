@@ -1,0 +1,153 @@
+"""What an application logged, as a person reads it: JSON unfolded, and of tracebacks the project's own frames alone.
+
+Pure. What comes out holds no line break and nothing that a terminal acts on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, Literal
+
+_Kind = Literal["text", "own", "foreign"]
+
+# Names that loggers give these fields: python-json-logger, structlog, Elastic's, Google's, and Lambda's own JSON.
+_TIME = ("time", "timestamp", "@timestamp", "asctime", "ts", "datetime")
+_LEVEL = ("level", "levelname", "log.level", "severity", "lvl")
+_MESSAGE = ("message", "msg", "event", "errorMessage", "text")
+_TRACE = ("exc_info", "exception", "traceback", "exc_text", "stack_trace", "stackTrace", "stack", "exc", "error")
+_LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+_LONGEST = 4_000  # characters of a line
+_MILLISECONDS = 1e11  # a larger number of seconds would be past the year 5000
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Exception groups draw a margin of bars.
+_MARGIN = " |+"
+_FRAME = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line \d+')
+# Where the local target unpacks an image: paths below it are the project's.
+_UNPACKED = re.compile(r"(^|[\s\"'(])/[^\s\"']*/\.opsctl/local/images/[0-9a-f]{64}/")
+_CARETS = re.compile(r"[\s|+]+[~^]+[\s~^]*")
+_FOREIGN = re.compile(r"/(site|dist)-packages/|/lib/python\d|^<frozen |^<string>|^/opt/opsctl/|^/var/runtime/")
+
+
+def readable(message: str) -> list[str]:
+    """One log event as lines: `time level message`, then its traceback; a line that is no JSON as it is."""
+    return readable_lines([message])
+
+
+def readable_lines(messages: Iterable[str]) -> list[str]:
+    """Log events in their order, as `readable` has them; a traceback may be spread over several, as on stderr."""
+    return own_frames(line for message in messages for line in _unfolded(message))
+
+
+def own_frames(lines: Iterable[str]) -> list[str]:
+    """The lines without the frames of what the project did not write; of a traceback without any other, the last stays.
+
+    A frame is its `File` line with the source below, which is indented further.
+    """
+    parts: list[tuple[_Kind, list[str]]] = []
+    margin = 0
+    for line in lines:
+        frame, indent = _FRAME.match(line), len(line) - len(line.lstrip(_MARGIN))
+        if frame:
+            margin = indent
+            parts.append(("foreign" if _FOREIGN.search(frame["path"]) else "own", [line]))
+        elif parts and parts[-1][0] != "text" and indent > margin:
+            parts[-1][1].append(line)
+        else:
+            parts.append(("text", [line]))
+    kept: list[str] = []
+    for is_text, run in groupby(parts, key=lambda part: part[0] == "text"):
+        found = list(run)
+        own = found if is_text else [part for part in found if part[0] == "own"] or found[-1:]
+        kept += [line for _, part in own for line in part]
+    return kept
+
+
+def clean(text: str) -> str:
+    """`text` without colours, and with whatever else a terminal acts on escaped; line breaks stay."""
+    plain = _ESCAPES.sub("", text.replace("\r\n", "\n")).replace("\t", "    ")
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), plain)
+
+
+def _unfolded(message: str) -> list[str]:
+    fields = _fields(message)
+    if fields is None:
+        return _lines(message)
+    time, level = _when(_first(fields, _TIME)), _first(fields, _LEVEL)
+    level = _LEVELS.get(level, level) if isinstance(level, int) else level
+    text = _first(fields, _MESSAGE)
+    trace = [line for name in _TRACE for line in _trace(fields.get(name))]
+    if text is None and not trace:
+        return _lines(message)
+    first, *rest = _lines("" if text is None else str(text)) or [""]
+    head = " ".join(part for part in (time, "" if level is None else str(level).upper(), first) if part)
+    seen = {line.strip() for line in rest}
+    return [*([head] if head else []), *rest, *(line for line in trace if not rest or line.strip() not in seen)]
+
+
+def _fields(message: str) -> Mapping[str, Any] | None:
+    text = message.strip()
+    if not (text.startswith("{") and text.endswith("}")):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _first(fields: Mapping[str, Any], names: Iterable[str]) -> Any:
+    plain = (int, float, str)
+    return next((fields[name] for name in names if isinstance(fields.get(name), plain) and fields[name] != ""), None)
+
+
+def _when(value: Any) -> str:
+    """`2026-11-29 12:00:01` of a number of seconds or milliseconds since 1970, or of ISO 8601; any other text as is."""
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value / 1000 if value > _MILLISECONDS else value, UTC)
+        elif isinstance(value, str):
+            moment = datetime.fromisoformat(value.replace(",", "."))
+        else:
+            return ""
+    except (ValueError, OverflowError, OSError):
+        return clean(str(value)).replace("\n", " ")
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _trace(value: Any) -> list[str]:
+    """A traceback's lines: of a text, of a list of texts or of structlog's dictionaries, or of Elastic's `error`."""
+    if isinstance(value, str):
+        lines = _lines(value)
+        return lines if len(lines) > 1 or _FRAME.match(value) else []
+    if isinstance(value, Mapping):
+        return _trace(value.get("stack_trace") or value.get("stack") or value.get("traceback"))
+    if not isinstance(value, list):
+        return []
+    if all(isinstance(item, str) for item in value):
+        return [line for item in value for line in _lines(item)]
+    return [line for item in value if isinstance(item, Mapping) for line in _structured(item)]
+
+
+def _structured(item: Mapping[str, Any]) -> list[str]:
+    frames = item.get("frames")
+    found = ["Traceback (most recent call last):"]
+    for frame in frames if isinstance(frames, list) else ():
+        if isinstance(frame, Mapping):
+            where = f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}'
+            found += _lines(where)
+    return [*found, *_lines(f"{item.get('exc_type')}: {item.get('exc_value')}")]
+
+
+def _lines(text: str) -> list[str]:
+    lines = [_cut(line.rstrip()) for line in clean(text).split("\n") if line.strip()]
+    return [_UNPACKED.sub(r"\1", line) for line in lines if not _CARETS.fullmatch(line)]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line) - _LONGEST:,} more characters)"

@@ -1,0 +1,130 @@
+"""Blotting out what nobody may read afterwards: a record outlives the run and is read by more people than ran it.
+
+Two ways: values that are known to be secret, wherever they stand, and what looks like a secret, by its name or its
+form. Too much is blotted out rather than too little; ARNs stay, as they name what has to be corrected.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+# A shorter value would be found in the middle of words.
+_SHORTEST = 6
+_LONGEST = 4_000
+_NAMES = (
+    "passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|private[_-]?key|access[_-]?key|signing[_-]?key|"
+    "encryption[_-]?key|credential|dsn|signature|sessionid|session[_-]?key|csrf"
+)
+_NAMED = re.compile(
+    r"(?<![:\w./-])(?P<name>[\w.-]{0,100}?(?:" + _NAMES + r")[\w.-]{0,100})"
+    r"(?P<sign>\\*[\"']?\]?\s*(?:=>|[:=])\s*)"
+    r"(?P<value>[a-z]{0,2}\\*\"(?:[^\"\\]|\\+[^\"\\])*\\*\"|[a-z]{0,2}\\*'(?:[^'\\]|\\+[^'\\])*\\*'|[^\s,;&)}\]\"']+)",
+    re.IGNORECASE,
+)
+# What ends the name of an error, not of a value: `InvalidTokenException: it is too old`.
+_NO_VALUE = re.compile(
+    "(error|exception|denied|expired|required|missing|refused|failure|failed|invalid|notfound|warning)$", re.IGNORECASE
+)
+# A sentence that goes on: `does not accept this secret: check that it is …`.
+_PROSE = re.compile(r"(?:secret|token|signature|credential)s?: [a-z]{2,} [a-z]")
+_EMPTY = {"none", "null", "true", "false", '""', "''", "{", "[", "("}
+
+_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+    # Passwords in URLs; those of databases and brokers may hold a slash that nobody escaped.
+    (re.compile(r"((?:postgres|postgis|psycopg|mysql|mariadb|redis|amqp|mongodb|smtp)\w*(?:\+\w+)?://[^\s:@/]*):\S+@",
+                re.IGNORECASE), rf"\1:{MASK}@"),
+    (re.compile(r"(\w[\w+.-]*://[^\s/:@]*):[^\s/\"'<>]+@"), rf"\1:{MASK}@"),
+    (re.compile(r"(\w[\w+.-]*://)[^\s/:@]{8,}@"), rf"\1{MASK}@"),
+    # Headers: to the end of the line, or of the text that quotes them.
+    (re.compile(r"((?:authorization|cookie)\\*[\"']?\s*[:=,]\s*b?\\*[\"']?)[^\r\n\"'\\]+", re.IGNORECASE),
+     rf"\1{MASK}"),
+    (re.compile(r"\b(bearer|basic)\s+(?=\S*[\d=])[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
+    (re.compile(r"\b(X-Amz-(?:Security-Token|Signature|Credential)=)[^\s&\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),
+    (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk[-_](?:live|test|proj|ant)?[-_]?|rk_live_|npm_|pypi-|"
+                r"AIza|whsec_|SG\.)[\w.-]{16,}"), MASK),
+)  # fmt: skip
+# A secret access key has no mark of its own; a commit's hash, as long, is hexadecimal.
+_FORTY = re.compile(r"(?<![\w/+=.-])[A-Za-z0-9/+]{40}(?![\w/+=.-])")
+
+
+class Redactor:
+    """Blots out, in any thread. `learn` tells it values that are secret."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._known: re.Pattern[str] | None = None
+        self._values: set[str] = set()
+        self.learn(values)
+
+    def learn(self, values: Iterable[str]) -> None:
+        """More values that are secret, each as it is, in URLs, in JSON, and the texts in one that is JSON."""
+        with self._lock:
+            for value in values:
+                self._values |= set(_spellings(value))
+            longest = sorted(self._values, key=len, reverse=True)
+            self._known = re.compile("|".join(re.escape(each) for each in longest)) if longest else None
+
+    def __call__(self, text: str) -> str:
+        """`text` without secrets; of one that is longer than anybody reads, the beginning."""
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST]}… ({len(text) - _LONGEST:,} more characters)"
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        for pattern, instead in _FORMS:
+            text = pattern.sub(instead, text)
+        return _FORTY.sub(_without_key, _NAMED.sub(_without_value, text))
+
+    def deep(self, value: object) -> object:
+        """The same for all texts in lists and mappings."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {key: self.deep(item) for key, item in value.items()}
+        return [self.deep(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def of_environment(variables: Mapping[str, str]) -> list[str]:
+    """Values of this process's variables that are secret by their name, such as a CI's tokens."""
+    named = re.compile(_NAMES, re.IGNORECASE)
+    return [value for name, value in variables.items() if named.search(name) and not value.startswith(("/", "arn:"))]
+
+
+def _spellings(value: str) -> Iterable[str]:
+    try:
+        held = json.loads(value) if value.startswith("{") else {}
+    except ValueError:
+        held = {}
+    texts = [value, *(each for name, each in held.items() if isinstance(each, str) and _is_secret(name))]
+    for text in texts:
+        if len(text) >= _SHORTEST and not text.isdigit() and text.lower() not in {"default", "localhost"}:
+            yield from {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a field of a secret is one: RDS keeps address and user beside the password."""
+    return name not in {"username", "host", "port", "engine", "dbname", "dbInstanceIdentifier", "masterarn"}
+
+
+def _without_value(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    if (
+        _PROSE.match(found.string[found.start() :])
+        or _NO_VALUE.search(name)
+        or value.lower() in _EMPTY
+        or value.startswith(("arn:", MASK))
+    ):
+        return found[0]
+    return f"{name}{found['sign']}{MASK}"
+
+
+def _without_key(found: re.Match[str]) -> str:
+    kinds = ("[A-Z]", "[a-z]", "[0-9]", "[g-zG-Z]")
+    return MASK if all(re.search(kind, found[0]) for kind in kinds) else found[0]
