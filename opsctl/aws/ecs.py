@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from opsctl.aws.errors import AwsError
 from opsctl.aws.translation import translated
 
 _AGENT = "aws-guardduty-agent"
+_SERVICES = 10  # of one DescribeServices
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task. `exit_code` is None for one that never started or still runs."""
+    """A task. `exit_code` is None for one that never started or still runs.
+
+    `group` is `service:NAME` for a service's; `health` is of its container's own check, UNKNOWN without one; `image` is
+    the digest that runs, "" before it was pulled; `started` is None until then.
+    """
 
     arn: str
     status: str
@@ -23,6 +29,10 @@ class Task:
     exit_code: int | None = None
     container_reason: str = ""
     task_definition: str = ""
+    group: str = ""
+    health: str = ""
+    image: str = ""
+    started: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -133,6 +143,15 @@ class Ecs:
         own = {item["taskArn"]: item for item in found if not str(item.get("group", "")).startswith("service:")}
         return [_task(item) for item in own.values()]
 
+    def running_tasks(self, cluster: str) -> list[Task]:
+        """All tasks that shall run, of services and others, pending ones among them; none without the cluster."""
+        try:
+            return [_task(item) for item in self._described(cluster, desiredStatus="RUNNING")]
+        except AwsError as error:
+            if error.aws_code == "ClusterNotFoundException":
+                return []
+            raise
+
     def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
         """Ask a task to end; its containers get SIGTERM, then SIGKILL after their stop time-out."""
         with translated():
@@ -160,15 +179,22 @@ class Ecs:
 
     def service(self, cluster: str, name: str) -> Service | None:
         """A service, or None."""
+        found = self.services(cluster, [name])
+        return found[0] if found else None
+
+    def services(self, cluster: str, names: Sequence[str]) -> list[Service]:
+        """Those of these services that there are; ten are asked for in a call, as DescribeServices takes no more."""
+        found: list[dict[str, Any]] = []
         try:
-            with translated():
-                found = self._client.describe_services(cluster=cluster, services=[name])["services"]
+            for start in range(0, len(names), _SERVICES):
+                with translated():
+                    answer = self._client.describe_services(cluster=cluster, services=names[start : start + _SERVICES])
+                found += answer["services"]
         except AwsError as error:
             if error.aws_code == "ClusterNotFoundException":
-                return None
+                return []
             raise
-        active = [item for item in found if item.get("status") != "INACTIVE"]
-        return _service(active[0]) if active else None
+        return [_service(item) for item in found if item.get("status") != "INACTIVE"]
 
 
 def _task(item: dict[str, Any]) -> Task:
@@ -184,7 +210,16 @@ def _task(item: dict[str, Any]) -> Task:
         exit_code=max(codes, key=abs) if codes else None,
         container_reason=next((entry["reason"] for entry in containers if entry.get("reason")), ""),
         task_definition=item.get("taskDefinitionArn", ""),
+        group=item.get("group", ""),
+        health=item.get("healthStatus", ""),
+        image=next((digest for entry in containers if (digest := _digest(entry))), ""),
+        started=item.get("startedAt"),
     )
+
+
+def _digest(container: Mapping[str, Any]) -> str:
+    """As the task definition names it; of an image for several platforms `imageDigest` may be one platform's."""
+    return str(container.get("image", "")).partition("@")[2] or str(container.get("imageDigest", ""))
 
 
 def _service(item: dict[str, Any]) -> Service:
