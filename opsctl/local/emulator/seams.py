@@ -141,12 +141,19 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_stacks": READ,
     },
     "services.cloudformation.changesets": {
+        "_find_change_set": _call("cs_name stack_name"),
         "_deploy_stack_async": _DEPLOY,
     },
     "services.cloudformation.custom_resource": {
         "_pending": READ,
     },
+    "services.cloudformation.drift": {
+        "detect_resource_drift": _call("stack logical_id record timestamp"),
+        "supports_drift": _call("resource_type"),
+        "_DRIFT_READERS": READ,
+    },
     "services.cloudformation.handlers": {
+        "_ACTION_HANDLERS": READ,
         "_deploy_stack_async": _DEPLOY,
         "_parse_template": _call("template_body"),
     },
@@ -277,6 +284,7 @@ class Modules:
     cloudformation: Any
     changesets: Any
     custom_resource: Any
+    drift: Any
     handlers: Any
     provisioners: Any
     stacks: Any

@@ -25,7 +25,7 @@ from opsctl.stacks.model import BUNDLE_VERSION, FromContext, FromOutput, StackTe
 
 from .bench import Clock
 from .fakes import BODY, Calls, FakeCloudFormation, template
-from .services import FakeDatabases, FakeFunctions, FakeLoadBalancers, FakeLogs
+from .services import FakeDatabases, FakeDrifts, FakeFunctions, FakeLoadBalancers, FakeLogs
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -209,6 +209,7 @@ class FakeAws:
         self.load_balancers = FakeLoadBalancers(self.calls)
         self.parameters = FakeParameters()
         self.functions = FakeFunctions()
+        self.drifts = FakeDrifts()
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")
