@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opsctl.cli import output
-from opsctl.operate.status.judge import is_well
+from opsctl.operate.status.judge import ABSENT, is_well
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,11 +101,8 @@ def _stacks(status: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     drifted = [each.stack for each in status.stacks if each.drift == "DRIFTED"]
     by_hand = f"; changed by hand when last checked: {', '.join(drifted)}" if drifted else ""
     yield "stacks", f"{len(well)} of {len(status.stacks)} well{changed}{by_hand}"
-    absent = [each.stack for each in status.stacks if each.status == "absent"]
-    if absent:
-        yield "", f"not there: {', '.join(absent)}"
     for each in status.stacks:
-        if each not in well and each.stack not in absent:
+        if each not in well and each.status != ABSENT:
             since = f" since {_ago(each.updated, status)}" if each.updated else ""
             yield "", f"{each.stack} {_reasoned(each.status, each.reason)}{since}; next deploy: {each.next_deploy}"
         elif each in well and each.next_deploy.startswith("nothing"):

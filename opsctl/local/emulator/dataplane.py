@@ -69,7 +69,17 @@ def choose_target(targets: list[Json], state_of: Callable[[str], str]) -> Json |
     return random.choice(candidates) if candidates else None
 
 
-_REASONS = {"initial": "Elb.RegistrationInProgress", "unhealthy": "Target.FailedHealthChecks"}
+def _reason(health: HealthMonitor, group: str, address: str) -> str:
+    """Why a target is not healthy, as XML; "" of a healthy one."""
+    match health.state_of(group, address):
+        case "initial":
+            reason, description = "Elb.RegistrationInProgress", "Target registration is in progress"
+        case "unhealthy":
+            failure = health.failure_of(group, address)
+            reason, description = failure.reason, failure.description
+        case _:
+            return ""
+    return f"<Reason>{reason}</Reason><Description>{description}</Description>"
 
 
 def _describe_health(alb: Any, health: HealthMonitor) -> None:
@@ -85,7 +95,7 @@ def _describe_health(alb: Any, health: HealthMonitor) -> None:
             if wanted and target["Id"] not in wanted:
                 continue
             state = health.state_of(arn, str(target["Id"]))
-            reason = f"<Reason>{_REASONS[state]}</Reason>" if state in _REASONS else ""
+            reason = _reason(health, arn, str(target["Id"]))
             port = target.get("Port", alb._tgs[arn].get("Port", 80))
             members += (
                 f"<member><Target><Id>{target['Id']}</Id><Port>{port}</Port></Target>"

@@ -45,9 +45,21 @@ class Addresses(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why a check did not pass, as DescribeTargetHealth says it. [API TargetHealth]"""
+
+    reason: str
+    description: str
+
+
+_TIMED_OUT = Failure("Target.Timeout", "Request timed out")
+_FAILED = Failure("Target.FailedHealthChecks", "Health checks failed")
+
+
 @dataclass
 class Target:
-    """One task in one target group."""
+    """One task in one target group; `failure` is what its last check met."""
 
     task_arn: str
     state: State
@@ -55,6 +67,7 @@ class Target:
     next_probe: float = 0.0
     failures: int = 0
     probing: bool = False
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,12 @@ class HealthMonitor:
         if target is None:
             return "initial" if self._addresses.is_task(address) else "healthy"
         return target.state if self._addresses.is_alive(address) else "unhealthy"
+
+    def failure_of(self, group_arn: str, address: str) -> Failure:
+        """What made a target unhealthy."""
+        with self._lock:
+            target = self._targets.get((group_arn, address))
+        return (target.failure if target is not None else None) or _FAILED
 
     def task_is_healthy(self, task: Json) -> bool:
         """Whether a task passes the checks of all target groups that its service names."""
@@ -177,7 +196,7 @@ class HealthMonitor:
     def _probe(self, assignment: _Assignment, target: Target) -> None:
         try:
             with self._scope(assignment.account, assignment.region):
-                self._judge(assignment, target, _passes(assignment))
+                self._judge(assignment, target, _failure(assignment))
         except Exception:
             logger.exception("Health check of %s failed to run", assignment.address)
         finally:
@@ -186,8 +205,9 @@ class HealthMonitor:
             )
             target.probing = False
 
-    def _judge(self, assignment: _Assignment, target: Target, passed: bool) -> None:
-        if passed:
+    def _judge(self, assignment: _Assignment, target: Target, failure: Failure | None) -> None:
+        target.failure = failure
+        if failure is None:
             became = target.state != "healthy"
             target.failures, target.state = 0, "healthy"
             if became:
@@ -231,7 +251,8 @@ def _patience(assignment: _Assignment) -> float:
     return max(grace, min(_LONGEST, threshold * _interval(assignment)))
 
 
-def _passes(assignment: _Assignment) -> bool:
+def _failure(assignment: _Assignment) -> Failure | None:
+    """One check; None when it passed."""
     group = assignment.group
     configured = str(group.get("HealthCheckPort", "traffic-port"))
     port = assignment.port if configured == "traffic-port" else int(configured)
@@ -240,11 +261,16 @@ def _passes(assignment: _Assignment) -> bool:
     try:
         headers = {"Host": f"{assignment.address}:{port}", "User-Agent": "ELB-HealthChecker/2.0", "Connection": "close"}
         connection.request("GET", group.get("HealthCheckPath") or "/", headers=headers)
-        return matches(connection.getresponse().status, _matcher(group))
+        status = connection.getresponse().status
+    except TimeoutError:
+        return _TIMED_OUT
     except (OSError, http.client.HTTPException):
-        return False
+        return _FAILED
     finally:
         connection.close()
+    if matches(status, _matcher(group)):
+        return None
+    return Failure("Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]")
 
 
 def _matcher(group: Json) -> str:

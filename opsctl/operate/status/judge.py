@@ -19,7 +19,8 @@ _WORKING = frozenset({
 })  # fmt: skip
 """Statuses of a database that answers. [UG RDS, accessing-monitoring]"""
 _WAITING = frozenset({"initial", "draining"})
-SETTLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
+ABSENT = "absent"
+"""The status of a stack that there is not."""
 
 
 def judged(status: EnvironmentStatus) -> EnvironmentStatus:
@@ -44,10 +45,11 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
     for database in status.databases:
         yield from _of_database(database)
     for stack in status.stacks:
-        if is_well(stack.status) or (stack.status == "absent" and not stack.reason):
-            continue
-        if is_terminal(stack.status):
+        if not is_well(stack.status) and stack.status != ABSENT and is_terminal(stack.status):
             yield f"Stack {stack.stack} is {stack.status}."
+    missing = [stack.stack for stack in status.stacks if stack.status == ABSENT]
+    if missing:
+        yield f"Not deployed: {', '.join(missing)}." if len(missing) < len(status.stacks) else "Nothing is deployed."
     for certificate in status.certificates:
         yield from _of_certificate(certificate)
     yield from _of_release(status)

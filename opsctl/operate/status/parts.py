@@ -11,6 +11,7 @@ from opsctl.config import naming
 from opsctl.deploy import release
 from opsctl.deploy.planning.statuses import action_for
 from opsctl.operate.image_scan import severity_rank
+from opsctl.operate.status.judge import ABSENT
 from opsctl.operate.status.model import (
     AlarmsStatus,
     AlarmStatus,
@@ -50,7 +51,7 @@ def stacks(target: Target, state: RemoteState) -> tuple[StackStatus, ...]:
     for template in target.templates:
         stack = state.stacks.get(template.stack)
         if stack is None:
-            found.append(StackStatus(template.stack, template.physical_name, "absent", "", "", "create"))
+            found.append(StackStatus(template.stack, template.physical_name, ABSENT, "", "", "create"))
             continue
         found.append(
             StackStatus(

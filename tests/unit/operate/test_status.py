@@ -239,6 +239,12 @@ def unwell() -> Iterator[tuple[FakeAws, str]]:
     aws.stacks_there["app"] = replace(aws.stacks_there["app"], status="UPDATE_ROLLBACK_COMPLETE", reason="why")
     yield aws, "Stack app is UPDATE_ROLLBACK_COMPLETE."
     aws = FakeAws()
+    del aws.stacks_there["upkeep"]
+    yield aws, "Not deployed: upkeep."
+    aws = FakeAws()
+    aws.stacks_there.clear()
+    yield aws, "Nothing is deployed."
+    aws = FakeAws()
     aws.certificate = replace(aws.certificate, expires=NOW + timedelta(days=9))
     yield aws, "The certificate of shop.example.com ends in 9 days."
     aws = FakeAws()
