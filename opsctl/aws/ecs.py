@@ -146,11 +146,12 @@ class Ecs:
     def running_tasks(self, cluster: str) -> list[Task]:
         """All tasks that shall run, of services and others, pending ones among them; none without the cluster."""
         try:
-            return [_task(item) for item in self._described(cluster, desiredStatus="RUNNING")]
+            found = self._described(cluster, desiredStatus="RUNNING")
         except AwsError as error:
             if error.aws_code == "ClusterNotFoundException":
                 return []
             raise
+        return [_task(item) for item in found if item.get("lastStatus") != "STOPPED"]  # since it was listed
 
     def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
         """Ask a task to end; its containers get SIGTERM, then SIGKILL after their stop time-out."""

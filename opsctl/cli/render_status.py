@@ -142,7 +142,8 @@ def _service(service: ServiceStatus, status: EnvironmentStatus) -> Iterator[tupl
     yield service.process, _counts(service)
     for task in service.tasks:
         words = [task.id[:8], task.status, _known(task.health)]
-        words += [f"for {_age(task.started, status.read_at)}" if task.started else "not started yet", task.revision]
+        words += [f"for {_age(task.started, status.read_at)}" if task.started else "not started yet"]
+        words.append(f"revision {task.revision.rpartition(':')[2]}")
         words.append(_release(task.release) or (f"image {task.image[:19]}…" if task.image else ""))
         yield "", "  ".join(word for word in words if word)
 

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from opsctl.deploy import release
 from opsctl.deploy.image import digest_of
 from opsctl.deploy.lock import read_lease
-from opsctl.deploy.planning.state import RemoteState
 from opsctl.errors import OpsctlError
-from opsctl.operate.deployed import service_url, state_of
+from opsctl.operate.deployed import service_url
 from opsctl.operate.status import parts
 from opsctl.operate.status.judge import judged
 from opsctl.operate.status.model import DatabaseStatus, EnvironmentStatus, Unread
 
 if TYPE_CHECKING:
+    from opsctl.aws.cloudformation import Stack
     from opsctl.aws.ecs import Service, Task
     from opsctl.aws.rds import Database
     from opsctl.deploy.lock import Lease
+    from opsctl.deploy.planning.state import RemoteState
     from opsctl.operate.status.model import ServiceStatus
     from opsctl.operate.target import Target
 
 T = TypeVar("T")
 D = TypeVar("D")
-_THREADS = 12
 
 
 def environment_status(target: Target, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> EnvironmentStatus:
@@ -35,16 +36,14 @@ def environment_status(target: Target, *, now: Callable[[], datetime] = lambda: 
     if target.is_local and not target.local.status().running:
         return EnvironmentStatus(target.env.name, parts.text_of(now()), running=False)
     _ = target.aws  # an account that is not the environment's is refused here, before anything is asked in threads
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="status") as pool:
-        return judged(_Reader(target, pool, now()).read())
+    return judged(_Reader(target, now()).read())
 
 
 class _Reader:
     """Reads one status. A part that can't be read leaves its default, and a line in `unread`."""
 
-    def __init__(self, target: Target, pool: ThreadPoolExecutor, now: datetime) -> None:
+    def __init__(self, target: Target, now: datetime) -> None:
         self._target = target
-        self._pool = pool
         self._now = now
         self._unread: list[Unread] = []
         self._errors: list[OpsctlError] = []
@@ -55,15 +54,29 @@ class _Reader:
         # These need no stack to be found; the others begin as soon as the stacks are known.
         services = self._begin(parts.services, target)
         alarms = self._begin(parts.alarms, target)
-        state = self._take("stacks", self._begin(state_of, target), None)
+        listed = self._listed()
+        state = parts.state(target, listed)
         status = EnvironmentStatus(target.env.name, parts.text_of(self._now))
-        status = self._of_stacks(status, state or RemoteState(), services)
+        status = self._of_stacks(status, state, services)
         status = replace(
-            status, stacks=parts.stacks(target, state) if state else (), alarms=self._take("alarms", alarms, None)
+            status, stacks=parts.stacks(target, state, listed.keys()), alarms=self._take("alarms", alarms, None)
         )
         if self._errors and not self._answered:
             raise self._errors[0]
         return replace(status, not_read=tuple(self._unread))
+
+    def _listed(self) -> dict[str, list[Stack]]:
+        """All stacks by region, of the regions that could be read."""
+        target = self._target
+        asked = {
+            region: self._begin(target.aws.in_region(region).cloudformation.stacks) for region in parts.regions(target)
+        }
+        home = target.env.region
+        found = {
+            region: self._take("stacks" if region == home else f"stacks of {region}", future, None)
+            for region, future in asked.items()
+        }
+        return {region: stacks for region, stacks in found.items() if stacks is not None}
 
     def _of_stacks(
         self, status: EnvironmentStatus, state: RemoteState, services: Future[tuple[list[Service], list[Task]]]
@@ -112,8 +125,21 @@ class _Reader:
         pending = self._take(f"{what} maintenance", self._begin(parts.maintenance, self._target, found), None)
         return parts.database_status(found, pending)
 
-    def _begin(self, read: Callable[..., T], *arguments: object) -> Future[T]:
-        return self._pool.submit(read, *arguments)
+    @staticmethod
+    def _begin(read: Callable[..., T], *arguments: object) -> Future[T]:
+        """Ask, in a thread of its own. Not in a pool's: Python would wait for these after Ctrl-C, as long as a network
+        that is gone takes to fail.
+        """
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(read(*arguments))
+            except BaseException as error:
+                future.set_exception(error)
+
+        Thread(target=run, name="status", daemon=True).start()
+        return future
 
     def _take(self, part: str, future: Future[T], default: D) -> T | D:
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opsctl.config import naming
 from opsctl.deploy import release
+from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import action_for
 from opsctl.operate.image_scan import severity_rank
 from opsctl.operate.status.judge import ABSENT
@@ -27,11 +28,12 @@ from opsctl.operate.status.model import (
 
 if TYPE_CHECKING:
     from opsctl.aws.certificates import Certificate
+    from opsctl.aws.cloudformation import Stack
     from opsctl.aws.ecs import Service, Task
     from opsctl.aws.rds import Database
-    from opsctl.deploy.planning.state import RemoteState
     from opsctl.deploy.release import Release
     from opsctl.operate.target import Target
+    from opsctl.stacks.model import StackTemplate
 
 UNWANTED = "nothing: it is not configured any more"
 """What is said of a stack that a deploy leaves alone because the configuration does not ask for it."""
@@ -45,10 +47,34 @@ def text_of(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else ""
 
 
-def stacks(target: Target, state: RemoteState) -> tuple[StackStatus, ...]:
-    """The environment's stacks, absent ones too, then those that the configuration does not ask for any more."""
+def _region(target: Target, template: StackTemplate) -> str:
+    return template.region or target.env.region
+
+
+def regions(target: Target) -> list[str]:
+    """Those that its stacks are in, its own first."""
+    templates = (*target.templates, *target.unwanted)
+    return list(dict.fromkeys([target.env.region, *(_region(target, each) for each in templates)]))
+
+
+def state(target: Target, listed: Mapping[str, Sequence[Stack]]) -> RemoteState:
+    """The environment's stacks among all of these, which are by region."""
+    names = {region: {stack.name: stack for stack in stacks} for region, stacks in listed.items()}
+    known = {
+        template.stack: names.get(_region(target, template), {}).get(template.physical_name)
+        for template in (*target.templates, *target.unwanted)
+    }
+    return RemoteState({name: stack for name, stack in known.items() if stack is not None})
+
+
+def stacks(target: Target, state: RemoteState, read: Collection[str]) -> tuple[StackStatus, ...]:
+    """The environment's stacks in regions that were read, absent ones too; then those that the configuration does not
+    ask for any more.
+    """
     found = []
     for template in target.templates:
+        if _region(target, template) not in read:
+            continue
         stack = state.stacks.get(template.stack)
         if stack is None:
             found.append(StackStatus(template.stack, template.physical_name, ABSENT, "", "", "create"))

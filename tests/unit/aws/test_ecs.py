@@ -246,7 +246,8 @@ def test_tasks_that_run_say_of_what_service_they_are_and_which_image_they_run() 
     asked = {"cluster": "c", "desiredStatus": "RUNNING"}
     with stubbed("ecs") as (made, stub):
         stub.add_response("list_tasks", {"taskArns": ["arn:task/c/1", "arn:task/c/2"]}, asked)
-        stub.add_response("describe_tasks", {"tasks": [indexed, tagged]})
+        over = {"taskArn": "arn:task/c/3", "lastStatus": "STOPPED", "containers": []}
+        stub.add_response("describe_tasks", {"tasks": [indexed, over, tagged]})
         first, second = Ecs(made).running_tasks("c")
         stub.add_client_error("list_tasks", "ClusterNotFoundException")
         assert Ecs(made).running_tasks("c") == []

@@ -22,9 +22,11 @@ from opsctl.aws.rds import Database, Maintenance
 from opsctl.aws.s3 import StoredObject
 from opsctl.cli.render_status import status_lines, status_text
 from opsctl.config.models import Environment
+from opsctl.operate.status import parts
 from opsctl.operate.status.environment import environment_status
 from opsctl.operate.status.model import EnvironmentStatus
 from opsctl.stacks.catalog import templates
+from opsctl.stacks.model import StackTemplate
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "1" * 64
@@ -155,7 +157,8 @@ def test_a_status_says_what_runs_since_when_and_by_whom() -> None:
     assert status.scan is not None
     assert status.scan.counts == {"HIGH": 1}
     text = status_text(status)
-    for told in ("dev is well", "release     7, tag abc1234", "by alice@laptop; all tasks run it", "for 3 h  web:4",
+    for told in ("dev is well", "release     7, tag abc1234", "by alice@laptop; all tasks run it",
+                 "for 3 h  revision 4  release 7",
                  "available, postgres 17.6, db.t4g.micro, 20 GiB", "1 of 1 healthy", "scan: 1 HIGH",
                  "shop.example.com (load balancer) ISSUED, ends 2026-09-17 (in 200 days), used by 1",
                  "operation   none runs", "https://shop.example.com", "2 h ago (2026-03-01 10:00:00 UTC)"):  # fmt: skip
@@ -317,3 +320,19 @@ def test_a_local_target_that_was_stopped_is_not_started() -> None:
     assert status.running is False
     assert status_text(status) == "The local target does not run. `opsctl deploy --env local` starts it."
     assert status.to_dict()["stacks"] == ()
+
+
+def test_stacks_of_a_region_that_was_not_read_are_not_called_absent() -> None:
+    near = StackTemplate("app", "dev-shop-app", "Resources: {}")
+    far = StackTemplate("edge", "dev-shop-edge", "Resources: {}", region="us-east-1")
+    target: Any = SimpleNamespace(env=SimpleNamespace(region="eu-west-1"), templates=(near, far), unwanted=())
+    assert parts.regions(target) == ["eu-west-1", "us-east-1"]
+    there = Stack("dev-shop-app", "arn:1", "CREATE_COMPLETE")
+    listed = {"eu-west-1": [there, Stack("dev-shop-edge", "arn:2", "CREATE_COMPLETE")]}  # another's, of that name
+    state = parts.state(target, listed)
+    assert dict(state.stacks) == {"app": there}
+    assert [(each.stack, each.status) for each in parts.stacks(target, state, listed)] == [("app", "CREATE_COMPLETE")]
+    both = listed | {"us-east-1": []}
+    assert [each.status for each in parts.stacks(target, parts.state(target, both), both)] == [
+        "CREATE_COMPLETE", "absent",
+    ]  # fmt: skip
