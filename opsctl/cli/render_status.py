@@ -23,9 +23,10 @@ def status_text(status: EnvironmentStatus, width: int | None = None) -> str:
     if not status.running:
         return _STOPPED
     lines = [_verdict(status)]
-    lines += [f"  ! {output.one_line(each)}" for each in status.problems]
+    for each in status.problems:
+        lines += _wrapped(each, "  ! ", "    ", width)
     for label, text in _paragraphs(status):
-        lines += _paragraph(label, text, width)
+        lines += _wrapped(text, f"{label:<{_LABEL}}", " " * (_LABEL + 2), width)
     return "\n".join(lines)
 
 
@@ -47,7 +48,7 @@ def status_lines(status: EnvironmentStatus) -> dict[str, str]:
         lines[f"database {database.identifier}"] = f"database {database.identifier} is {database.status}"
     if status.release is not None:
         lines["release"] = f"release {status.release.number} by {status.release.by}"
-    lines["lock"] = _operation(status)
+    lines["lock"] = f"operation: {_operation(status)}"
     lines |= {f"unread {each.part}": f"{each.part} can't be read: {each.reason}" for each in status.not_read}
     return {key: output.one_line(text) for key, text in lines.items()}
 
@@ -214,12 +215,8 @@ def _moment(iso: str) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _paragraph(label: str, text: str, width: int | None) -> list[str]:
-    first, rest = f"{label:<{_LABEL}}", " " * _LABEL
+def _wrapped(text: str, first: str, rest: str, width: int | None) -> list[str]:
     clean = output.one_line(text)
     if width is None:
         return [f"{first}{clean}"]
-    return textwrap.wrap(
-        clean, width, initial_indent=first, subsequent_indent=f"{rest}  ", break_on_hyphens=False,
-        drop_whitespace=True, break_long_words=True,
-    )  # fmt: skip
+    return textwrap.wrap(clean, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)

@@ -56,12 +56,12 @@ def test_a_pipe_gets_everything_once_and_then_what_changes(capsys: pytest.Captur
     assert lines == [
         "2026-03-01 12:04:05 UTC  dev is well.",
         "2026-03-01 12:04:05 UTC  web: 1 of 1 run; rollout COMPLETED",
-        "2026-03-01 12:04:05 UTC  none runs",
+        "2026-03-01 12:04:05 UTC  operation: none runs",
         "2026-03-01 12:04:10 UTC  web: 1 of 1 run, 1 pending; rollout IN_PROGRESS",
         "2026-03-01 12:04:10 UTC  web: task 12345678 PENDING",
-        "2026-03-01 12:04:10 UTC  bob@ci runs `opsctl deploy` since 2026-03-01 12:04:00 UTC",
+        "2026-03-01 12:04:10 UTC  operation: bob@ci runs `opsctl deploy` since 2026-03-01 12:04:00 UTC",
         "2026-03-01 12:04:10 UTC  web: 1 of 1 run; rollout COMPLETED",
-        "2026-03-01 12:04:10 UTC  none runs",
+        "2026-03-01 12:04:10 UTC  operation: none runs",
         "2026-03-01 12:04:10 UTC  over: web: task 12345678 PENDING",
     ]
 

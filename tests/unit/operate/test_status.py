@@ -297,6 +297,7 @@ def test_the_text_keeps_to_the_width_of_a_terminal_and_loses_nothing(width: int)
     aws = FakeAws(denied={"DescribeDBInstances"})
     reason = " ".join(f"word{number}" for number in range(60))
     aws.alarms_there[0] = Alarm("dev-shop-app-acme-Cpu-X", "ALARM", reason, "", NOW)
+    aws.services[0] = replace(aws.services[0], rollout_state="FAILED", rollout_reason=f"since {reason}")
     status = look(aws)
     lines = status_text(status, width).splitlines()
     assert max(map(len, lines)) <= width
