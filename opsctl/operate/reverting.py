@@ -15,7 +15,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.deploy.failures import StackFailedError, stack_failure
 from opsctl.deploy.planning import compare, planner
 from opsctl.deploy.planning.statuses import SETTLED
-from opsctl.deploy.stackrun.stream import Follower
+from opsctl.deploy.stackrun.stream import DetachedError, Follower
 from opsctl.deploy.step import step
 from opsctl.operate.assembly import lock_of, pace, this_run
 from opsctl.operate.deployed import state_of
@@ -91,27 +91,29 @@ class Reverter:
 
     def execute(self, prepared: list[StackRevert], emit: Emit) -> None:
         """Carry them out, one stack after the other, under the lock. Raises StackFailedError at the first failure."""
-        state, detach = state_of(self._target), threading.Event()
-        with lock_of(self._target, state, self._run) as lock:
+        with lock_of(self._target, state_of(self._target), self._run) as lock:
             for each in prepared:
                 if each.refused:
                     continue
                 with step(emit, each.stack, "put back what was changed by hand") as ending:
-                    self._execute(each, emit, lock.ensure, detach)
+                    self._execute(each, emit, lock.ensure)
                     ending.text = "as its template says"
 
-    def _execute(self, revert: StackRevert, emit: Emit, ensure: Callable[[], None], detach: threading.Event) -> None:
+    def _execute(self, revert: StackRevert, emit: Emit, ensure: Callable[[], None]) -> None:
         api, template = self._aws(revert.stack).cloudformation, self._templates[revert.stack]
         rhythm = pace(self._target, self._timeout)
-        follower = Follower(api, emit, rhythm, clock=time.time, detach=detach, follow_by="opsctl drift")
+        never = threading.Event()
+        follower = Follower(api, emit, rhythm, clock=time.time, detach=never, follow_by="opsctl drift")
         since, token = follower.newest(revert.name), f"opsctl-{self._run.id}-{revert.stack}"
         ensure()
         api.execute_change_set(revert.arn, token=token)
         try:
             followed = follower.follow(revert.stack, revert.stack_id, since=since, token=token)
         except KeyboardInterrupt:
-            detach.set()
-            raise
+            raise DetachedError(
+                f"Detached; CloudFormation goes on with {revert.stack}.",
+                hint="`opsctl status` shows it; `opsctl drift` compares when it is done.",
+            ) from None
         if followed.stack is None or followed.stack.status not in SETTLED:
             raise stack_failure(template, followed, f"could not put {revert.name} back")
 

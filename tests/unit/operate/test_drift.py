@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from opsctl.aws.cloudformation import Change, ChangeSet
+from opsctl.aws.cloudformation import Change, ChangeSet, StackEvent
 from opsctl.aws.drift import Detection, Difference, ResourceDrift
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.aws.s3 import StoredObject
@@ -20,7 +20,8 @@ from opsctl.config.naming import lock_key
 from opsctl.deploy.drift import DriftReport, StackDrift
 from opsctl.deploy.events import Event, StepFinished, silent
 from opsctl.deploy.failures import StackFailedError
-from opsctl.errors import BusyError, OpsctlError, UsageError
+from opsctl.deploy.stackrun.stream import DetachedError
+from opsctl.errors import BusyError, ExitCode, OpsctlError, UsageError
 from opsctl.operate.drift import detect
 from opsctl.operate.reverting import Reverter, notes_of
 from tests.unit.deploy.fakes import FakeCloudFormation, Operation, resource, template
@@ -263,6 +264,27 @@ def test_a_revert_that_fails_says_what_failed_and_begins_no_other() -> None:
     with pytest.raises(StackFailedError, match=r"Topic .* failed: no permission"):
         reverter.execute(prepared, silent)
     assert [name for call, name in site.api.calls if call == "execute_change_set"] == ["dev-network"]
+
+
+def test_ctrl_c_leaves_cloudformation_at_work_and_says_so() -> None:
+    site = Site()
+    site.changes(Change("Topic", "AWS::SNS::Topic", "Modify", "False"))
+    reverter = site.reverter("network", "data")
+    prepared = reverter.prepare()
+    asked: list[str] = []
+
+    def events(name: str) -> Iterator[StackEvent]:
+        asked.append(name)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
+        return iter(())
+
+    cast("Any", site.api).events = events
+    with pytest.raises(DetachedError, match="goes on with network") as caught:
+        reverter.execute(prepared, silent)
+    assert caught.value.exit_code == ExitCode.INTERRUPTED
+    assert [name for call, name in site.api.calls if call == "execute_change_set"] == ["dev-network"]
+    assert lock_key("dev") not in site.aws.s3.objects
 
 
 def test_a_resource_that_is_made_anew_is_said_to_have_a_new_id() -> None:
