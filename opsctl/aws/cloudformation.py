@@ -17,7 +17,9 @@ EMPTY_CHANGE_SET = ("The submitted information didn't contain changes", "No upda
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A deployed stack as DescribeStacks tells it. `outputs` and `parameters` by key."""
+    """A deployed stack as DescribeStacks tells it. `outputs` and `parameters` by key; `drift` is what the last check
+    found, "" without one.
+    """
 
     name: str
     id: str
@@ -28,6 +30,7 @@ class Stack:
     tags: Mapping[str, str] = field(default_factory=dict)
     termination_protection: bool = False
     updated: datetime | None = None
+    drift: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +280,7 @@ def _stack(item: Mapping[str, Any]) -> Stack:
         tags={entry["Key"]: entry["Value"] for entry in item.get("Tags", [])},
         termination_protection=bool(item.get("EnableTerminationProtection", False)),
         updated=item.get("LastUpdatedTime") or item.get("CreationTime"),
+        drift=drift if (drift := item.get("DriftInformation", {}).get("StackDriftStatus", "")) != "NOT_CHECKED" else "",
     )
 
 

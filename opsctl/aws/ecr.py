@@ -189,6 +189,19 @@ class Ecr:
             waited += poll_seconds
         raise AwsError(f"The scan of {repository}@{digest} is still {status}.", aws_code="ScanNotDone")
 
+    def scanned(self, repository: str, digest: str, *, registry: str | None = None) -> tuple[str, list[Finding]]:
+        """Status and findings of the newest scan of an image, as they are: NOT_SCANNED when nobody asked for one."""
+        image = {"repositoryName": repository, "imageId": {"imageDigest": digest}}
+        if registry:
+            image["registryId"] = registry
+        try:
+            status, found, _ = self._findings(image)
+        except AwsError as error:
+            if error.aws_code != "ScanNotFoundException":
+                raise
+            return "NOT_SCANNED", []
+        return status, found
+
     def _start_scan(self, image: dict[str, Any]) -> str:
         """Ask for a scan; answers its status. ECR scans an image once a day, and says so when one has just begun."""
         try:
@@ -204,12 +217,15 @@ class Ecr:
     def _scan(self, image: dict[str, Any]) -> tuple[str, list[Finding], str]:
         """Status, findings and reason; a scan that was never asked for is started."""
         try:
-            with translated():
-                pages = list(self._client.get_paginator("describe_image_scan_findings").paginate(**image))
+            return self._findings(image)
         except AwsError as error:
             if error.aws_code != "ScanNotFoundException":
                 raise
             return self._start_scan(image), [], ""
+
+    def _findings(self, image: dict[str, Any]) -> tuple[str, list[Finding], str]:
+        with translated():
+            pages = list(self._client.get_paginator("describe_image_scan_findings").paginate(**image))
         status = pages[0].get("imageScanStatus", {})
         found = []
         for page in pages:

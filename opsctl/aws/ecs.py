@@ -12,12 +12,15 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.translation import translated
 
 _AGENT = "aws-guardduty-agent"
+_SERVICES = 10  # of one DescribeServices
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task. `exit_code` is None for one that never started or still runs; `address` is its private one; `health` is
-    what its own health check says: HEALTHY, UNHEALTHY or UNKNOWN.
+    """A task. `exit_code` is None for one that never started or still runs; `address` is its private one.
+
+    `group` is `service:NAME` for a service's; `health` is of its container's own check: HEALTHY, UNHEALTHY, or UNKNOWN
+    without one; `image` is the digest that runs, "" before it was pulled; `started` is None until then.
     """
 
     arn: str
@@ -32,6 +35,8 @@ class Task:
     stopped: datetime | None = None
     address: str = ""
     health: str = ""
+    group: str = ""
+    image: str = ""
 
     @property
     def id(self) -> str:
@@ -174,6 +179,16 @@ class Ecs:
         own = {item["taskArn"]: item for item in found if not str(item.get("group", "")).startswith("service:")}
         return [_task(item) for item in own.values()]
 
+    def running_tasks(self, cluster: str) -> list[Task]:
+        """All tasks that shall run, of services and others, pending ones among them; none without the cluster."""
+        try:
+            found = self._described(cluster, desiredStatus="RUNNING")
+        except AwsError as error:
+            if error.aws_code == "ClusterNotFoundException":
+                return []
+            raise
+        return [_task(item) for item in found if item.get("lastStatus") != "STOPPED"]  # since it was listed
+
     def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
         """Ask a task to end; its containers get SIGTERM, then SIGKILL after their stop time-out."""
         with translated():
@@ -216,15 +231,23 @@ class Ecs:
 
     def service(self, cluster: str, name: str) -> Service | None:
         """A service, or None."""
+        found = self.services(cluster, [name])
+        return found[0] if found else None
+
+    def services(self, cluster: str, names: Sequence[str]) -> list[Service]:
+        """Those of these services that there are; ten are asked for in a call, as DescribeServices takes no more."""
+        found: list[Service] = []
         try:
-            with translated():
-                answer = self._client.describe_services(cluster=cluster, services=[name])
+            for start in range(0, len(names), _SERVICES):
+                with translated():
+                    answer = self._client.describe_services(cluster=cluster, services=names[start : start + _SERVICES])
+                at = _answered_at(answer)
+                found += [_service(item, at) for item in answer["services"] if item.get("status") != "INACTIVE"]
         except AwsError as error:
             if error.aws_code == "ClusterNotFoundException":
-                return None
+                return []
             raise
-        active = [item for item in answer["services"] if item.get("status") != "INACTIVE"]
-        return _service(active[0], _answered_at(answer)) if active else None
+        return found
 
 
 def _task(item: dict[str, Any]) -> Task:
@@ -245,7 +268,14 @@ def _task(item: dict[str, Any]) -> Task:
         stopped=item.get("stoppedAt"),
         address=_address(item),
         health=item.get("healthStatus", ""),
+        group=item.get("group", ""),
+        image=next((digest for entry in containers if (digest := _digest(entry))), ""),
     )
+
+
+def _digest(container: Mapping[str, Any]) -> str:
+    """As the task definition names it; of an image for several platforms `imageDigest` may be one platform's."""
+    return str(container.get("image", "")).partition("@")[2] or str(container.get("imageDigest", ""))
 
 
 def _address(item: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from opsctl.aws.errors import AwsError
@@ -17,6 +18,31 @@ class Instance:
     protected: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database instance as people know it. `storage` is GiB; `changes` are settings that wait to be applied."""
+
+    identifier: str
+    status: str
+    instance_class: str
+    engine: str
+    version: str
+    storage: int
+    multi_az: bool
+    arn: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What RDS is going to do with an instance. `when` is None while nobody chose; `forced`: RDS did."""
+
+    action: str
+    description: str
+    when: datetime | None = None
+    forced: bool = False
+
+
 class Rds:
     """Calls of one region. Every method raises AwsError."""
 
@@ -25,6 +51,25 @@ class Rds:
 
     def instance(self, identifier: str) -> Instance | None:
         """An instance as it is now; None when there is none of that name."""
+        found = self._described(identifier)
+        return Instance(str(found["DBInstanceStatus"]), bool(found.get("DeletionProtection"))) if found else None
+
+    def database(self, identifier: str) -> Database | None:
+        """What an instance is; None when there is none of that name."""
+        found = self._described(identifier)
+        return _database(found) if found else None
+
+    def maintenance(self, arn: str) -> list[Maintenance]:
+        """What waits to be done to an instance: upgrades of its system or engine, a certificate."""
+        with translated():
+            answer = self._client.describe_pending_maintenance_actions(ResourceIdentifier=arn)
+        return [
+            _maintenance(detail)
+            for resource in answer.get("PendingMaintenanceActions", [])
+            for detail in resource.get("PendingMaintenanceActionDetails", [])
+        ]
+
+    def _described(self, identifier: str) -> dict[str, Any] | None:
         try:
             with translated():
                 found = self._client.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
@@ -32,7 +77,7 @@ class Rds:
             if error.aws_code in {"DBInstanceNotFound", "DBInstanceNotFoundFault"}:
                 return None
             raise
-        return Instance(str(found[0]["DBInstanceStatus"]), bool(found[0].get("DeletionProtection"))) if found else None
+        return dict(found[0]) if found else None
 
     def start(self, identifier: str) -> None:
         """Start an instance that was stopped; a stopped one can be neither changed nor deleted with a snapshot."""
@@ -64,3 +109,31 @@ class Rds:
         """A token that logs `user` in at `host`:`port` for 15 minutes; signed here, without a call."""
         with translated():
             return str(self._client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user))
+
+
+def _database(item: dict[str, Any]) -> Database:
+    return Database(
+        identifier=item["DBInstanceIdentifier"],
+        status=item["DBInstanceStatus"],
+        instance_class=item.get("DBInstanceClass", ""),
+        engine=item.get("Engine", ""),
+        version=item.get("EngineVersion", ""),
+        storage=int(item.get("AllocatedStorage", 0)),
+        multi_az=bool(item.get("MultiAZ")),
+        arn=item.get("DBInstanceArn", ""),
+        # Of a master's password only that it changes; RDS itself answers stars.
+        changes=tuple(sorted(item.get("PendingModifiedValues") or {})),
+    )
+
+
+def _maintenance(detail: dict[str, Any]) -> Maintenance:
+    """CurrentApplyDate is when it comes, whatever it follows from; ForcedApplyDate can't be put off. [API
+    PendingMaintenanceAction]
+    """
+    forced = detail.get("ForcedApplyDate")
+    return Maintenance(
+        action=detail.get("Action", ""),
+        description=detail.get("Description", ""),
+        when=detail.get("CurrentApplyDate") or detail.get("AutoAppliedAfterDate") or forced,
+        forced=forced is not None,
+    )

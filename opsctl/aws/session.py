@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
     from opsctl.aws.account import Account
+    from opsctl.aws.alarms import Alarms
+    from opsctl.aws.certificates import Certificates
     from opsctl.aws.cloudformation import CloudFormation
     from opsctl.aws.cloudfront import CloudFront
+    from opsctl.aws.drift import Drifts
     from opsctl.aws.ecr import Ecr
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.functions import Functions
@@ -187,6 +190,24 @@ class Aws:
         from opsctl.aws.cloudformation import CloudFormation
 
         return CloudFormation(self.client("cloudformation"))
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        from opsctl.aws.alarms import Alarms
+
+        return Alarms(self.client("cloudwatch"))
+
+    @cached_property
+    def certificates(self) -> Certificates:
+        from opsctl.aws.certificates import Certificates
+
+        return Certificates(self.client("acm"))
+
+    @cached_property
+    def drifts(self) -> Drifts:
+        from opsctl.aws.drift import Drifts
+
+        return Drifts(self.client("cloudformation"))
 
     @cached_property
     def cloudfront(self) -> CloudFront:

@@ -29,6 +29,7 @@ def build(first: str = "") -> typer.Typer:
         deploy,
         destroy,
         diff,
+        drift,
         env,
         explain,
         image,
@@ -69,7 +70,7 @@ def build(first: str = "") -> typer.Typer:
         pass
 
     modules = (
-        init, bootstrap, deploy, diff, status, watch, explain, outputs, releases, rollback, run, restart, cancel,
+        init, bootstrap, deploy, diff, drift, status, watch, explain, outputs, releases, rollback, run, restart, cancel,
         destroy, unlock, synth,
     )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}

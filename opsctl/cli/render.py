@@ -81,25 +81,6 @@ def exports(variables: dict[str, str]) -> str:
     return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN"])
 
 
-def status_text(model: dict[str, Any]) -> str:
-    """An environment at a glance."""
-    rows = [(item["stack"], item["status"], item["updated"][:19], item["reason"]) for item in model["stacks"]]
-    lines = [output.table(("STACK", "STATUS", "UPDATED", "REASON"), rows)]
-    if service := model["service"]:
-        lines.append(
-            f"Service {service['name']}: {service['running']} of {service['desired']} tasks run; "
-            f"rollout {service['rollout_state'] or 'unknown'}."
-        )
-    if release := model["release"]:
-        back = f", a rollback to {release['rolled_back_to']}," if release["rolled_back_to"] else ""
-        lines.append(f"Release {release['number']}{back} of {release['at']} by {release['by']}: {release['tag']}.")
-    if lock := model["lock"]:
-        lines.append(f"Locked by {lock['owner']} ({lock['command']}).")
-    if model["url"]:
-        lines.append(f"URL: {model['url']}")
-    return "\n".join(lines)
-
-
 def secrets_text(found: list[dict[str, Any]]) -> str:
     """Which secrets have a value, and who gives them one."""
     rows = [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Annotated
+
 import typer
 
 from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
@@ -13,13 +16,25 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    env: EnvOption = None, region: RegionOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    env: EnvOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Look every five seconds until Ctrl-C; in a pipe: what changes.")
+    ] = False,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show stacks, service, release and lock of an environment."""
-    from opsctl.cli import output, render
-    from opsctl.cli.context import open_workspace
-    from opsctl.operate.deployed import environment_status
+    """Show whether an environment is well, what runs in it, since when and by whom."""
+    from functools import partial
 
-    target = open_workspace(config).target(env, region)
-    model = environment_status(target)
-    output.result(model, render.status_text(model), as_json=as_json)
+    from opsctl.cli import output, render_status, watching
+    from opsctl.cli.context import open_workspace
+    from opsctl.operate.status.environment import environment_status
+
+    read = partial(environment_status, open_workspace(config).target(env, region))
+    if watch:
+        watching.watch(read, as_json=as_json)
+        return
+    model = read()
+    text = render_status.status_text(model, watching.text_width(sys.stdout))
+    output.result(model.to_dict(), text, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
 from opsctl.deploy import release
+from opsctl.deploy.checks import by_hand
 from opsctl.deploy.checks.database_class import class_problems
 from opsctl.deploy.checks.records import record_problems
 from opsctl.deploy.checks.replicas import read_problems, replicas_of
@@ -108,8 +109,16 @@ class Situation:
             record=plan.is_empty and self._lacks_record(selected, image),
             signature=plan.is_empty and self._lacks_signature(image),
             problems=self._problems(selected),
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._by_hand(plan)),
         )
+
+    def _by_hand(self, plan: Plan) -> list[str]:
+        """What a change may undo; asked of what is changed only, and on AWS, where people have a console."""
+        if self.env.target == "local":
+            return []
+        regions: dict[str, str | None] = {template.stack: template.region for template in self.templates.values()}
+        resources = by_hand.modified(plan, self.state.bodies)
+        return by_hand.notes(resources, lambda stack: self.aws.in_region(regions[stack]).drifts)
 
     def _expected(self, selected: Sequence[StackTemplate], plan: Plan) -> Forecast | None:
         """How long AWS takes to make the stacks that are new. On this machine nothing takes minutes."""

@@ -143,12 +143,18 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_stacks": READ,
     },
     "services.cloudformation.changesets": {
+        "_find_change_set": _call("cs_name stack_name"),
         "_deploy_stack_async": _DEPLOY,
         "_error": _call("code message"),
         "_p": _call("params key"),
     },
     "services.cloudformation.custom_resource": {
         "_pending": READ,
+    },
+    "services.cloudformation.drift": {
+        "detect_resource_drift": _call("stack logical_id record timestamp"),
+        "supports_drift": _call("resource_type"),
+        "_DRIFT_READERS": READ,
     },
     "services.cloudformation.handlers": {
         "_delete_stack_async": _replace("stack_name stack_id retain_resources force"),
@@ -283,6 +289,7 @@ class Modules:
     cloudformation: Any
     changesets: Any
     custom_resource: Any
+    drift: Any
     handlers: Any
     provisioners: Any
     stacks: Any

@@ -54,7 +54,7 @@ class Addresses(Protocol):
 
 @dataclass
 class Target:
-    """One task in one target group."""
+    """One task in one target group; `said` is what its last check met."""
 
     task_arn: str
     state: State

@@ -1,9 +1,9 @@
-"""The policy `plan`: what `diff`, `status`, `outputs` and logs read. No value of a secret, no data."""
+"""The policy `plan`: what `diff`, `status`, `drift`, `outputs` and logs read. No value of a secret, no data."""
 
 from __future__ import annotations
 
 from opsctl.config import naming
-from opsctl.stacks.access.grounds import Grounds
+from opsctl.stacks.access.grounds import Grounds, actions
 from opsctl.stacks.parts.policies import Statement, allow
 
 
@@ -14,6 +14,7 @@ def plan(on: Grounds) -> list[Statement]:
 
 def _stacks(on: Grounds) -> list[Statement]:
     bootstrap = on.everywhere("cloudformation", f"stack/{naming.BOOTSTRAP_STACK}/*")
+    drift = actions("cloudformation", "DescribeStackResourceDrifts DetectStackDrift DetectStackResourceDrift")
     return [
         # All are listed by one call, which names no stack.
         allow("ListStacks", "cloudformation:DescribeStacks", "*"),
@@ -30,6 +31,10 @@ def _stacks(on: Grounds) -> list[Statement]:
         ),
         # Why a change set can't be carried out is asked of the change set itself, whose name is no environment's.
         allow("ReadReasons", "cloudformation:DescribeEvents", on.everywhere("cloudformation", "changeSet/opsctl-*")),
+        # A check reads resources with the rights of who asks, and leaves out what these don't reach.
+        # [UG CFN, using-cfn-stack-drift]
+        allow("DetectDrift", drift, on.stacks),
+        allow("DetectBootstrapsDrift", drift, bootstrap),
         allow("ReadBootstrap", "cloudformation:GetTemplate", bootstrap),
     ]
 
@@ -50,6 +55,7 @@ def _artifacts(on: Grounds) -> list[Statement]:
 
 def _running(on: Grounds) -> list[Statement]:
     cluster = naming.cluster_name(on.env)
+    given = [each for each in (on.env.application.web.certificate_arn, on.env.site.certificate_arn) if each]
     return [
         allow(
             "SeeTasks",
@@ -76,7 +82,13 @@ def _running(on: Grounds) -> list[Statement]:
             ["ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:DescribeImages"],
             on.repository,
         ),
-        allow("SeeDatabases", "rds:DescribeDBInstances", on.named("rds", "db:")),
+        allow(
+            "SeeDatabases", ["rds:DescribeDBInstances", "rds:DescribePendingMaintenanceActions"], on.named("rds", "db:")
+        ),
+        # Listed by the beginning of their names, which IAM takes for all. [Service Authorization Reference, CloudWatch]
+        allow("SeeAlarms", "cloudwatch:DescribeAlarms", on.arn("cloudwatch", "alarm:*")),
+        allow("SeeCertificates", "acm:DescribeCertificate", on.everywhere("acm", "certificate/*"), condition=on.ours),
+        *([allow("SeeGivenCertificates", "acm:DescribeCertificate", given)] if given else []),
         allow("SeeSecrets", "secretsmanager:DescribeSecret", [on.secrets, *on.foreign_secrets]),
         # Those that CloudFormation names, by their tags alone.
         allow("SeeStacksSecrets", "secretsmanager:DescribeSecret", on.arn("secretsmanager", "secret:*"),
@@ -106,6 +118,8 @@ def _questions(on: Grounds) -> list[Statement]:
         allow(
             "AskAws",
             [
+                "cloudformation:BatchDescribeTypeConfigurations",
+                "cloudformation:DescribeStackDriftDetectionStatus",
                 "ec2:DescribeAvailabilityZones",
                 "ec2:DescribeImages",
                 "ec2:DescribeInstanceTypeOfferings",

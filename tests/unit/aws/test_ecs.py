@@ -265,3 +265,37 @@ def test_a_task_that_was_told_to_stop_is_seen_until_it_has() -> None:
     assert [task.id for task in ecs.one_off_tasks("c")] == ["1"]
     client.last = "STOPPED"
     assert ecs.one_off_tasks("c") == []
+
+
+def test_services_are_asked_for_ten_at_a_time_and_inactive_ones_left_out() -> None:
+    names = [f"s{number}" for number in range(12)]
+    answered = [{"serviceName": "s1", "status": "ACTIVE"}, {"serviceName": "s2", "status": "INACTIVE"}]
+    with stubbed("ecs") as (made, stub):
+        stub.add_response("describe_services", {"services": answered}, {"cluster": "c", "services": names[:10]})
+        stub.add_response("describe_services", {"services": []}, {"cluster": "c", "services": names[10:]})
+        assert [each.name for each in Ecs(made).services("c", names)] == ["s1"]
+        stub.add_client_error("describe_services", "ClusterNotFoundException")
+        assert Ecs(made).services("c", names) == []
+
+
+def test_tasks_that_run_say_of_what_service_they_are_and_which_image_they_run() -> None:
+    indexed = {
+        "taskArn": "arn:task/c/1", "lastStatus": "RUNNING", "group": "service:web", "healthStatus": "HEALTHY",
+        "startedAt": datetime(2026, 3, 1, tzinfo=UTC),
+        "containers": [
+            {"name": "aws-guardduty-agent-1", "image": "agent@sha256:a", "imageDigest": "sha256:a"},
+            {"name": "service", "image": "repo@sha256:index", "imageDigest": "sha256:platform"},
+        ],
+    }  # fmt: skip
+    tagged = {"taskArn": "arn:task/c/2", "containers": [{"name": "x", "image": "repo:tag", "imageDigest": "sha256:b"}]}
+    asked = {"cluster": "c", "desiredStatus": "RUNNING"}
+    with stubbed("ecs") as (made, stub):
+        stub.add_response("list_tasks", {"taskArns": ["arn:task/c/1", "arn:task/c/2"]}, asked)
+        over = {"taskArn": "arn:task/c/3", "lastStatus": "STOPPED", "containers": []}
+        stub.add_response("describe_tasks", {"tasks": [indexed, over, tagged]})
+        first, second = Ecs(made).running_tasks("c")
+        stub.add_client_error("list_tasks", "ClusterNotFoundException")
+        assert Ecs(made).running_tasks("c") == []
+    assert (first.group, first.health, first.image) == ("service:web", "HEALTHY", "sha256:index")
+    assert first.started == datetime(2026, 3, 1, tzinfo=UTC)
+    assert (second.image, second.started) == ("sha256:b", None)

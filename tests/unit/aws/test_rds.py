@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
 from opsctl.aws.errors import AwsError
-from opsctl.aws.rds import Instance, Rds
+from opsctl.aws.rds import Database, Instance, Maintenance, Rds
 
 from .clients import client, stubbed
 
@@ -74,3 +75,35 @@ def test_a_snapshot_is_left_out_only_when_that_is_asked_for() -> None:
         Rds(made).delete("db-1", final_snapshot="final", keep_backups=True)
         Rds(made).delete("db-1", final_snapshot=None, keep_backups=False)
         Rds(made).delete("db-1", final_snapshot=None, keep_backups=True)
+
+
+def test_a_database_says_what_it_is_and_what_waits() -> None:
+    item = {
+        "DBInstanceIdentifier": "db-1", "DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.micro",
+        "Engine": "postgres", "EngineVersion": "17.6", "AllocatedStorage": 20, "MultiAZ": True,
+        "DBInstanceArn": "arn:db", "PendingModifiedValues": {"DBInstanceClass": "db.t4g.small"},
+    }  # fmt: skip
+    with stubbed("rds") as (made, stub):
+        stub.add_response("describe_db_instances", {"DBInstances": [item]}, {"DBInstanceIdentifier": "db-1"})
+        found = Rds(made).database("db-1")
+    assert found == Database(
+        "db-1", "available", "db.t4g.micro", "postgres", "17.6", 20, True, "arn:db", ("DBInstanceClass",)
+    )
+
+
+def test_maintenance_says_when_it_comes_and_whether_it_can_be_put_off() -> None:
+    chosen, forced = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+    details = [
+        {"Action": "system-update", "Description": "new system"},
+        {"Action": "db-upgrade", "Description": "minor", "CurrentApplyDate": chosen, "ForcedApplyDate": forced},
+    ]
+    answer = {"PendingMaintenanceActions": [
+        {"ResourceIdentifier": "arn:db", "PendingMaintenanceActionDetails": details}
+    ]}  # fmt: skip
+    with stubbed("rds") as (made, stub):
+        stub.add_response("describe_pending_maintenance_actions", answer, {"ResourceIdentifier": "arn:db"})
+        stub.add_response("describe_pending_maintenance_actions", {"PendingMaintenanceActions": []})
+        assert Rds(made).maintenance("arn:db") == [
+            Maintenance("system-update", "new system"), Maintenance("db-upgrade", "minor", chosen, forced=True),
+        ]  # fmt: skip
+        assert Rds(made).maintenance("arn:db") == []

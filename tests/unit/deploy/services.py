@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from opsctl.aws.cloudformation import StackResource
+from opsctl.aws.drift import ResourceDrift
 from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsError
 from opsctl.aws.load_balancers import TargetHealth
@@ -176,6 +177,21 @@ class FakeFunctions:
     def wake(self, name: str, pause: Callable[[float], object]) -> None:
         self.woken.append(name)
         pause(0.0)
+
+
+@dataclass
+class FakeDrifts:
+    """CloudFormation's look at single resources: those of `changed` differ, `refused` is what it answers instead."""
+
+    changed: dict[str, ResourceDrift] = field(default_factory=dict)
+    refused: AwsError | None = None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def resource(self, stack: str, logical_id: str) -> ResourceDrift:
+        self.asked.append((stack, logical_id))
+        if self.refused is not None:
+            raise self.refused
+        return self.changed.get(logical_id) or ResourceDrift(logical_id, "id", "AWS::SNS::Topic", "IN_SYNC")
 
 
 @dataclass

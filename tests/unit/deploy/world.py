@@ -29,7 +29,7 @@ from opsctl.stacks.model import BUNDLE_VERSION, FromContext, FromOutput, StackTe
 
 from .bench import Clock
 from .fakes import BODY, Calls, FakeCloudFormation, template
-from .services import FakeDatabases, FakeFunctions, FakeLoadBalancers, FakeLogs, FakeSecrets
+from .services import FakeDatabases, FakeDrifts, FakeFunctions, FakeLoadBalancers, FakeLogs, FakeSecrets
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -223,6 +223,7 @@ class FakeAws:
         self.parameters = FakeParameters()
         self.functions = FakeFunctions()
         self.secrets = FakeSecrets()
+        self.drifts = FakeDrifts()
 
     def identity(self) -> Identity:
         return Identity(ACCOUNT, "arn")

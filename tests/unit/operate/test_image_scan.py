@@ -73,6 +73,16 @@ def test_a_scan_that_nobody_asked_for_is_started_and_waited_for(stub: Stubber) -
     assert waits == [5.0, 5.0]
 
 
+def test_a_look_at_the_newest_scan_starts_none_and_waits_for_none(stub: Stubber) -> None:
+    stub.add_client_error("describe_image_scan_findings", "ScanNotFoundException")
+    assert ecr(stub).scanned("salaries", DIGEST) == ("NOT_SCANNED", [])
+    stub.add_response("describe_image_scan_findings", scanned("IN_PROGRESS"), {**IMAGE, "registryId": "1"})
+    assert ecr(stub).scanned("salaries", DIGEST, registry="1") == ("IN_PROGRESS", [])
+    stub.add_client_error("describe_image_scan_findings", "AccessDeniedException")
+    with pytest.raises(AwsError):
+        ecr(stub).scanned("salaries", DIGEST)
+
+
 def test_inspectors_findings_name_the_version_that_mends_them(stub: Stubber) -> None:
     raw = {
         "severity": "CRITICAL", "title": "t",

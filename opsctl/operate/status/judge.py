@@ -1,0 +1,89 @@
+"""What of a status is not well, in sentences, the worst first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from opsctl.deploy.planning.statuses import GOOD, is_terminal
+
+if TYPE_CHECKING:
+    from opsctl.operate.status.model import CertificateStatus, DatabaseStatus, EnvironmentStatus, ServiceStatus
+
+_EXPIRY_DAYS = 30
+"""ACM begins to renew 60 days before a certificate ends [UG ACM, managed-renewal]: then something is in the way."""
+_WORKING = frozenset({
+    "available", "backing-up", "configuring-enhanced-monitoring", "configuring-iam-database-auth",
+    "configuring-log-exports", "storage-optimization", "storage-config-upgrade",
+})  # fmt: skip
+"""Statuses of a database that answers. [UG RDS, accessing-monitoring]"""
+_WAITING = frozenset({"initial", "draining"})
+ABSENT = "absent"
+"""The status of a stack that there is not."""
+
+
+def judged(status: EnvironmentStatus) -> EnvironmentStatus:
+    """The status with its problems."""
+    return replace(status, problems=tuple(_problems(status)))
+
+
+def is_well(stack_status: str) -> bool:
+    """Whether a stack is at rest, and as its last operation wanted it."""
+    return stack_status in GOOD
+
+
+def _problems(status: EnvironmentStatus) -> Iterator[str]:
+    if status.alarms is not None:
+        for alarm in status.alarms.firing:
+            yield f"Alarm {alarm.name} fires."
+    for service in status.services:
+        yield from _of_service(service)
+    for target in status.targets:
+        if target.state != "healthy" and target.state not in _WAITING:
+            yield f"Target {target.address} is {target.state}{f': {target.reason}' if target.reason else ''}."
+    for database in status.databases:
+        yield from _of_database(database)
+    for stack in status.stacks:
+        if not is_well(stack.status) and stack.status != ABSENT and is_terminal(stack.status):
+            yield f"Stack {stack.stack} is {stack.status}."
+    missing = [stack.stack for stack in status.stacks if stack.status == ABSENT]
+    if missing:
+        yield f"Not deployed: {', '.join(missing)}." if len(missing) < len(status.stacks) else "Nothing is deployed."
+    for certificate in status.certificates:
+        yield from _of_certificate(certificate)
+    yield from _of_release(status)
+
+
+def _of_service(service: ServiceStatus) -> Iterator[str]:
+    if service.rollout_state == "FAILED":
+        yield f"The rollout of {service.process} failed: {service.rollout_reason or 'no reason given'}"
+    if service.running < service.desired and service.rollout_state != "IN_PROGRESS":
+        yield f"{service.process} runs {service.running} of {service.desired} tasks."
+    sick = [task.id[:8] for task in service.tasks if task.health == "UNHEALTHY"]
+    if sick:
+        yield f"Unhealthy tasks of {service.process}: {', '.join(sick)}."
+
+
+def _of_database(database: DatabaseStatus) -> Iterator[str]:
+    if database.status not in _WORKING:
+        yield f"Database {database.identifier} is {database.status}."
+    for each in database.maintenance or ():
+        if each.forced:
+            yield f"RDS will do {each.action} to {database.identifier} at {each.when}, which can't be put off."
+
+
+def _of_certificate(certificate: CertificateStatus) -> Iterator[str]:
+    if certificate.status != "ISSUED":
+        why = f": {certificate.reason}" if certificate.reason else ""
+        yield f"The certificate of {certificate.domain} is {certificate.status}{why}."
+    elif certificate.days_left is not None and certificate.days_left < _EXPIRY_DAYS:
+        yield f"The certificate of {certificate.domain} ends in {certificate.days_left} days."
+
+
+def _of_release(status: EnvironmentStatus) -> Iterator[str]:
+    tasks = [task for service in status.services for task in service.tasks if task.image]
+    if status.release is None or not tasks or status.lock is not None:
+        return  # while something is deployed both are right
+    if any(task.image != status.release.digest for task in tasks):
+        yield f"Not all tasks run release {status.release.number}, the last one."
