@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class Task:
     exit_code: int | None = None
     container_reason: str = ""
     task_definition: str = ""
+    digest: str = ""
+    """Of the image that it runs; "" before it was pulled."""
 
     @property
     def id(self) -> str:
@@ -145,9 +147,15 @@ class Ecs:
         pages are read, as ListTasks does not begin with the newest.
         """
         found = self._described(cluster, desiredStatus="STOPPED")
-        own = [item for item in found if item.get("group") == f"service:{service}"]
-        by_end = sorted(own, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
-        return [_task(item) for item in by_end[::-1]]
+        return _newest_end_first(item for item in found if item.get("group") == f"service:{service}")
+
+    def tasks_of(self, cluster: str, family: str) -> list[Task]:
+        """Tasks of a family of task definitions that run, then those that stopped within the last hour or so, the
+        newest first.
+        """
+        running = self._described(cluster, family=family, desiredStatus="RUNNING")
+        told_to_stop = self._described(cluster, family=family, desiredStatus="STOPPED")
+        return [*(_task(item) for item in running), *_newest_end_first(told_to_stop)]
 
     def _described(self, cluster: str, **which: Any) -> list[dict[str, Any]]:
         """Tasks as DescribeTasks tells them, a hundred at a time, as it takes no more."""
@@ -171,6 +179,12 @@ class Ecs:
         return _service(active[0]) if active else None
 
 
+def _newest_end_first(items: Iterable[dict[str, Any]]) -> list[Task]:
+    """Those that are told to stop and have not yet come last."""
+    by_end = sorted(items, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
+    return [_task(item) for item in by_end[::-1]]
+
+
 def _task(item: dict[str, Any]) -> Task:
     # GuardDuty puts an agent of its own into tasks; how that ends says nothing about the task's work.
     # https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html
@@ -184,7 +198,13 @@ def _task(item: dict[str, Any]) -> Task:
         exit_code=max(codes, key=abs) if codes else None,
         container_reason=next((entry["reason"] for entry in containers if entry.get("reason")), ""),
         task_definition=item.get("taskDefinitionArn", ""),
+        digest=next((_digest(entry) for entry in containers if _digest(entry)), ""),
     )
+
+
+def _digest(container: dict[str, Any]) -> str:
+    """As the task definition names it, else as it was pulled: of an image for several processors, that is one's own."""
+    return str(container.get("image", "").partition("@")[2] or container.get("imageDigest", ""))
 
 
 def _service(item: dict[str, Any]) -> Service:

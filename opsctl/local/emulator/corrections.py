@@ -7,6 +7,7 @@ here.
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
@@ -22,6 +23,7 @@ def install(modules: Modules) -> None:
     _access_logs_begin_with_a_test_object(balancers, modules.alb, modules.s3)
     _filled_bucket_stays(handlers["AWS::S3::Bucket"], modules.s3)
     _missing_object_is_404_to_who_may_list(modules.s3, modules.iam_evaluator)
+    _log_events_come_in_pages(modules.cloudwatch_logs)
 
 
 def _secret_ref_is_its_arn(handler: Json, secretsmanager: Any) -> None:
@@ -144,3 +146,52 @@ def _may_list(s3: Any, iam_evaluator: Any, bucket_name: str, source_arn: str) ->
     )  # fmt: skip
     answer = iam_evaluator.evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com")
     return bool(answer.decision == "Allow")
+
+
+_MOST_EVENTS = 10_000  # of one answer [API FilterLogEvents]
+
+
+def _log_events_come_in_pages(cloudwatch_logs: Any) -> None:
+    """FilterLogEvents goes on after a page by a token, looks at streams by prefix, and every event has an id;
+    ministack drops what is beyond the first page, looks at all streams, and a function's lines have no ids.
+
+    The token is the time of a page's last event, and how many of that millisecond were given.
+    """
+    find = cloudwatch_logs._filter_log_events
+
+    def find_page(data: Json) -> Any:
+        group = cloudwatch_logs._log_groups.get(str(data.get("logGroupName", "")))
+        if group is None:
+            return find(data)
+        start, _, given = str(data.get("nextToken") or f"{data.get('startTime', 0)}/0").partition("/")
+        matches = cloudwatch_logs._compile_filter_pattern(data.get("filterPattern", ""))
+        with cloudwatch_logs._log_events_lock:
+            events = _merged(group["streams"], data, int(start))
+        limit = min(int(data.get("limit") or _MOST_EVENTS), _MOST_EVENTS)
+        page = events[int(given) : int(given) + limit]
+        answer: Json = {"events": [each for each in page if matches(each.get("message", ""))], "searchedLogStreams": []}
+        if int(given) + limit < len(events):
+            last = page[-1]["timestamp"]
+            before = int(given) if last == int(start) else 0
+            answer["nextToken"] = f"{last}/{before + sum(each['timestamp'] == last for each in page)}"
+        return cloudwatch_logs.json_response(answer)
+
+    cloudwatch_logs._filter_log_events = find_page
+
+
+def _merged(streams: Json, data: Json, start: int) -> list[Json]:
+    """Events of the streams that were asked for, from `start` on, in order of time."""
+    names = data.get("logStreamNames") or [
+        name for name in streams if name.startswith(data.get("logStreamNamePrefix") or "")
+    ]
+    end = data.get("endTime")
+    asked = [
+        (name, event)
+        for name in names
+        for event in (streams.get(name) or {"events": []})["events"]
+        if start <= event["timestamp"] and (end is None or event["timestamp"] <= end)
+    ]
+    found = [
+        {**event, "eventId": event.setdefault("eventId", uuid4().hex), "logStreamName": name} for name, event in asked
+    ]
+    return sorted(found, key=lambda each: (each["timestamp"], each.get("ingestionTime", 0)))

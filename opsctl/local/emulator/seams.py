@@ -175,8 +175,11 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_distributions._data": READ,
     },
     "services.cloudwatch_logs": {
+        "_compile_filter_pattern": _call("raw"),
+        "_filter_log_events": _replace("data"),
         "_log_events_lock": READ,
         "_log_groups": READ,
+        "json_response": _call("data"),
     },
     "services.ec2": {
         "_ACTION_MAP": READ,

@@ -65,7 +65,7 @@ def _running(on: Grounds) -> list[Statement]:
         allow("ListLogGroups", "logs:DescribeLogGroups", "*"),
         allow(
             "ReadLogs",
-            ["logs:FilterLogEvents", "logs:GetLogEvents"],
+            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
             [each for group in on.log_groups for each in (group, f"{group}:*")],
         ),
         allow(

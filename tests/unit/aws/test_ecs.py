@@ -220,3 +220,20 @@ def test_a_task_that_was_told_to_stop_is_seen_until_it_has() -> None:
     assert [task.id for task in ecs.one_off_tasks("c")] == ["1"]
     client.last = "STOPPED"
     assert ecs.one_off_tasks("c") == []
+
+
+def test_tasks_of_a_family_run_or_have_stopped_the_newest_end_first_and_tell_their_image() -> None:
+    def at(name: str, hour: int | None, **container: str) -> dict[str, Any]:
+        end = {} if hour is None else {"stoppedAt": datetime(2026, 1, 1, hour, tzinfo=UTC)}
+        return {"taskArn": f"t/{name}", "containers": [{"name": "service", **container}], **end}
+
+    with stubbed("ecs") as (made, stub):
+        sent = {"cluster": "dev", "family": "dev-service"}
+        stub.add_response("list_tasks", {"taskArns": ["t/run"]}, {**sent, "desiredStatus": "RUNNING"})
+        running = at("run", None, image="repository@sha256:index", imageDigest="sha256:manifest")
+        stub.add_response("describe_tasks", {"tasks": [running]})
+        stub.add_response("list_tasks", {"taskArns": ["t/a", "t/b"]}, {**sent, "desiredStatus": "STOPPED"})
+        ends = [at("a", 1, image="repository:tag", imageDigest="sha256:manifest"), at("b", 2)]
+        stub.add_response("describe_tasks", {"tasks": ends})
+        found = Ecs(made).tasks_of("dev", "dev-service")
+    assert [(task.id, task.digest) for task in found] == [("run", "sha256:index"), ("b", ""), ("a", "sha256:manifest")]

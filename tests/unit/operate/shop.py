@@ -1,0 +1,126 @@
+"""A deployed environment of fakes: what commands that look into one need of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from opsctl.aws.cloudformation import Stack, StackEvent
+from opsctl.aws.ecs import Task
+from opsctl.aws.logs import EventPage, LogEvent, Logs, LogStream
+from opsctl.operate.target import Target, Workspace
+
+ENVIRONMENTS = """
+default_environment: dev
+defaults:
+  service: shop
+  client: acme
+  application:
+    path: .
+    settings: shop.settings
+    workers: {mail: {command: [python, manage.py, mail]}}
+    jobs: {tidy: {command: [python, manage.py, tidy]}}
+environments:
+  dev:
+    region: us-east-1
+    ecs: {manage_repository: true}
+    observability: {alert_email: ops@example.com}
+    vpc: {nat_gateways: 1}
+"""
+OUTPUTS: Mapping[str, Mapping[str, str]] = {
+    "bootstrap": {"ArtifactBucketName": "artifacts"},
+    "platform": {
+        "ClusterName": "dev-shop-acme", "ServiceLogGroupName": "/dev/service", "JobsLogGroupName": "/dev/jobs",
+        "WorkersLogGroupName": "/dev/workers", "FunctionLogGroupName": "/dev/db-init",
+    },
+    "front": {"ServiceUrl": "https://shop.example.com"},
+    "app": {"ServiceName": "dev-shop"},
+    "jobs": {"MigrateTaskDefinitionArn": "arn:aws:ecs:us-east-1:1:task-definition/dev-shop-acme-migrate:7"},
+    "network": {"PrivateSubnetIds": "subnet-1,subnet-2", "JobsSecurityGroupId": "sg-1"},
+}  # fmt: skip
+
+
+@dataclass
+class FakeLogs(Logs):
+    """Groups with their events, of which a page holds two."""
+
+    groups_: dict[str, list[LogEvent]] = field(default_factory=dict)
+    made: dict[str, int] = field(default_factory=dict)
+    asked: list[tuple[str, int | None, str, tuple[str, ...]]] = field(default_factory=list)
+
+    def write(self, group: str, stream: str, at: int, *messages: str) -> None:
+        """Messages of a stream, a second each from `at` (seconds since 1970) on."""
+        events = self.groups_.setdefault(group, [])
+        self.made.setdefault(stream, at * 1000)
+        for number, message in enumerate(messages):
+            events.append(LogEvent(f"{len(events)}", (at + number) * 1000, stream, message))
+
+    def events(
+        self, group: str, *, start: int | None, prefix: str = "", streams: Sequence[str] = (), token: str | None = None
+    ) -> EventPage:
+        self.asked.append((group, start, prefix, tuple(streams)))
+        found = [
+            event
+            for event in sorted(self.groups_.get(group, []), key=lambda event: event.time)
+            if event.time >= (start or 0) and (event.stream in streams if streams else event.stream.startswith(prefix))
+        ]
+        first = int(token or 0)
+        return EventPage(tuple(found[first : first + 2]), str(first + 2) if len(found) > first + 2 else None)
+
+    def list_streams(self, group: str, prefix: str = "") -> list[LogStream]:
+        last: dict[str, int] = {}
+        for event in self.groups_.get(group, []):
+            last[event.stream] = max(event.time, last.get(event.stream, 0))
+        return [LogStream(name, self.made[name], at) for name, at in sorted(last.items()) if name.startswith(prefix)]
+
+
+@dataclass
+class Shop:
+    """The environment `dev`, its clients and what they answer."""
+
+    folder: Path
+    logs: FakeLogs = field(default_factory=FakeLogs)
+    tasks: dict[str, list[Task]] = field(default_factory=dict)
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deployed: bool = True
+
+    @property
+    def target(self) -> Target:
+        path = self.folder / "environments.yaml"
+        path.write_text(ENVIRONMENTS)
+        made = Workspace.open(path).target("dev")
+        aws = SimpleNamespace(
+            cloudformation=SimpleNamespace(stacks=self._stacks, events=self._events), logs=self.logs,
+            ecs=SimpleNamespace(tasks_of=lambda cluster, family: self.tasks.get(f"{cluster} {family}", [])),
+            s3=SimpleNamespace(get=self._object),
+        )  # fmt: skip
+        aws.in_region = lambda region: aws
+        made.__dict__["aws"] = aws
+        return made
+
+    def release(self, number: int, began: str, digest: str) -> None:
+        """Record a release whose deploy began then (`20261129-120000`)."""
+        record = {
+            "number": number, "environment": "dev", "run_id": f"{began}-abcdef", "at": "", "by": "a", "digest": digest,
+        }  # fmt: skip
+        self.records[f"releases/dev/{number:06}.json"] = record
+        self.records["releases/dev/current.json"] = record
+
+    def _stacks(self) -> list[Stack]:
+        if not self.deployed:
+            return []
+        names = {name: "opsctl-bootstrap" if name == "bootstrap" else f"dev-shop-{name}-acme" for name in OUTPUTS}
+        return [
+            Stack(names[name], f"arn/{name}", "UPDATE_COMPLETE", outputs=values) for name, values in OUTPUTS.items()
+        ]
+
+    def _events(self, stack: str) -> Iterator[StackEvent]:
+        return iter(())
+
+    def _object(self, bucket: str, key: str) -> Any:
+        found = self.records.get(key)
+        return None if found is None else SimpleNamespace(body=json.dumps(found).encode())
