@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from opsctl.aws.errors import AwsError
@@ -49,6 +50,16 @@ class Service:
     rollout_reason: str
     task_definition: str
     events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEvent:
+    """What ECS says that it did with a service. `service` is the name."""
+
+    id: str
+    at: datetime
+    service: str
+    message: str
 
 
 class Ecs:
@@ -177,6 +188,24 @@ class Ecs:
             raise
         active = [item for item in found if item.get("status") != "INACTIVE"]
         return _service(active[0]) if active else None
+
+    def service_events(self, cluster: str, names: Sequence[str]) -> list[ServiceEvent]:
+        """The newest hundred events of each service, which is what ECS keeps; none of one that is not there."""
+        found: list[ServiceEvent] = []
+        try:
+            # It takes ten at most. [API DescribeServices]
+            for first in range(0, len(names), 10):
+                with translated():
+                    answer = self._client.describe_services(cluster=cluster, services=list(names[first : first + 10]))
+                found += [
+                    ServiceEvent(event["id"], event["createdAt"], item["serviceName"], event["message"])
+                    for item in answer["services"]
+                    for event in item.get("events", [])
+                ]
+        except AwsError as error:
+            if error.aws_code != "ClusterNotFoundException":
+                raise
+        return found
 
 
 def _newest_end_first(items: Iterable[dict[str, Any]]) -> list[Task]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
     from opsctl.aws.account import Account
+    from opsctl.aws.alarms import Alarms
     from opsctl.aws.cloudformation import CloudFormation
     from opsctl.aws.cloudfront import CloudFront
     from opsctl.aws.ecr import Ecr
@@ -123,6 +124,12 @@ class Aws:
         with translated():
             answer = self.client("sts").get_caller_identity()
         return Identity(account_id=answer["Account"], arn=answer["Arn"])
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        from opsctl.aws.alarms import Alarms
+
+        return Alarms(self.client("cloudwatch"))
 
     @cached_property
     def cloudformation(self) -> CloudFormation:

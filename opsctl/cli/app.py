@@ -29,6 +29,7 @@ def build(first: str = "") -> typer.Typer:
         destroy,
         diff,
         env,
+        events,
         image,
         init,
         job,
@@ -64,7 +65,7 @@ def build(first: str = "") -> typer.Typer:
     ) -> None:
         pass
 
-    modules = (init, bootstrap, deploy, diff, status, logs, outputs, run, restart, destroy, unlock, synth)
+    modules = (init, bootstrap, deploy, diff, status, logs, events, outputs, run, restart, destroy, unlock, synth)
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}
     _register(app, commands, groups, first)

@@ -204,6 +204,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_delete_service": _call("data"),
         "_docker": SET,
         "_emit_awslogs_event": _replace("config message"),
+        "_iso": _call(),
         "_make_deployment": _replace("task_definition desired_count status"),
         "_mark_task_stopped": _call("task_arn task reason stop_code"),
         "_primary_deployment": _call("svc"),

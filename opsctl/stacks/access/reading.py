@@ -61,6 +61,7 @@ def _running(on: Grounds) -> list[Statement]:
             "*",
             condition=on.in_cluster,
         ),
+        allow("SeeAlarms", "cloudwatch:DescribeAlarmHistory", on.named("cloudwatch", "alarm:")),
         # Takes no resource.
         allow("ListLogGroups", "logs:DescribeLogGroups", "*"),
         allow(

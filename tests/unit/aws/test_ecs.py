@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.aws.ecs import Ecs, Service, Task
+from opsctl.aws.ecs import Ecs, Service, ServiceEvent, Task
 from opsctl.aws.errors import AwsError
 
 from .clients import stubbed
@@ -237,3 +237,16 @@ def test_tasks_of_a_family_run_or_have_stopped_the_newest_end_first_and_tell_the
         stub.add_response("describe_tasks", {"tasks": ends})
         found = Ecs(made).tasks_of("dev", "dev-service")
     assert [(task.id, task.digest) for task in found] == [("run", "sha256:index"), ("b", ""), ("a", "sha256:manifest")]
+
+
+def test_events_of_services_are_asked_for_ten_at_a_time_and_none_come_of_a_cluster_that_is_gone() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    names = [f"s{number}" for number in range(11)]
+    event = {"id": "7", "createdAt": at, "message": "(service s0) has reached a steady state."}
+    with stubbed("ecs") as (made, stub):
+        answer = {"services": [{"serviceName": "s0", "events": [event]}, {"serviceName": "s1"}]}
+        stub.add_response("describe_services", answer, {"cluster": "dev", "services": names[:10]})
+        stub.add_response("describe_services", {"services": []}, {"cluster": "dev", "services": names[10:]})
+        assert Ecs(made).service_events("dev", names) == [ServiceEvent("7", at, "s0", event["message"])]
+        stub.add_client_error("describe_services", "ClusterNotFoundException")
+        assert Ecs(made).service_events("dev", ["s0"]) == []

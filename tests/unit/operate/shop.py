@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from opsctl.aws.cloudformation import Stack, StackEvent
-from opsctl.aws.ecs import Task
+from opsctl.aws.alarms import AlarmChange
+from opsctl.aws.cloudformation import Stack, StackEvent, StackResource
+from opsctl.aws.ecs import ServiceEvent, Task
+from opsctl.aws.errors import AwsError
 from opsctl.aws.logs import EventPage, LogEvent, Logs, LogStream
 from opsctl.operate.target import Target, Workspace
 
@@ -78,6 +81,12 @@ class FakeLogs(Logs):
         return [LogStream(name, self.made[name], at) for name, at in sorted(last.items()) if name.startswith(prefix)]
 
 
+def stack(name: str, status: str = "UPDATE_COMPLETE", updated: datetime | None = None) -> Stack:
+    """A stack as it is listed."""
+    physical = "opsctl-bootstrap" if name == "bootstrap" else f"dev-shop-{name}-acme"
+    return Stack(physical, f"arn/{name}", status, outputs=OUTPUTS.get(name, {}), updated=updated)
+
+
 @dataclass
 class Shop:
     """The environment `dev`, its clients and what they answer."""
@@ -87,6 +96,13 @@ class Shop:
     tasks: dict[str, list[Task]] = field(default_factory=dict)
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     deployed: bool = True
+    stacks: list[Stack] | None = None
+    happened: dict[str, list[StackEvent]] = field(default_factory=dict)
+    services: list[ServiceEvent] = field(default_factory=list)
+    alarms: dict[str, list[AlarmChange]] = field(default_factory=dict)
+    refused: dict[str, AwsError] = field(default_factory=dict)
+    """What a call is refused with: `stacks`, `events`, `services`, `alarms`."""
+    calls: list[str] = field(default_factory=list)
 
     @property
     def target(self) -> Target:
@@ -94,9 +110,13 @@ class Shop:
         path.write_text(ENVIRONMENTS)
         made = Workspace.open(path).target("dev")
         aws = SimpleNamespace(
-            cloudformation=SimpleNamespace(stacks=self._stacks, events=self._events), logs=self.logs,
-            ecs=SimpleNamespace(tasks_of=lambda cluster, family: self.tasks.get(f"{cluster} {family}", [])),
-            s3=SimpleNamespace(get=self._object),
+            cloudformation=SimpleNamespace(stacks=self._stacks, events=self._events, resources=self._resources),
+            logs=self.logs, s3=SimpleNamespace(get=self._object),
+            ecs=SimpleNamespace(
+                tasks_of=lambda cluster, family: self.tasks.get(f"{cluster} {family}", []),
+                service_events=self._service_events,
+            ),
+            alarms=SimpleNamespace(changes=self._changes),
         )  # fmt: skip
         aws.in_region = lambda region: aws
         made.__dict__["aws"] = aws
@@ -110,16 +130,35 @@ class Shop:
         self.records[f"releases/dev/{number:06}.json"] = record
         self.records["releases/dev/current.json"] = record
 
+    def _asked(self, what: str, name: str = "") -> None:
+        self.calls.append(f"{what} {name}".strip())
+        if what in self.refused:
+            raise self.refused[what]
+
     def _stacks(self) -> list[Stack]:
+        self._asked("stacks")
         if not self.deployed:
             return []
-        names = {name: "opsctl-bootstrap" if name == "bootstrap" else f"dev-shop-{name}-acme" for name in OUTPUTS}
-        return [
-            Stack(names[name], f"arn/{name}", "UPDATE_COMPLETE", outputs=values) for name, values in OUTPUTS.items()
-        ]
+        return [stack(name) for name in OUTPUTS] if self.stacks is None else list(self.stacks)
 
     def _events(self, stack: str) -> Iterator[StackEvent]:
-        return iter(())
+        """The newest first, as CloudFormation has them."""
+        self._asked("events", stack)
+        yield from self.happened.get(stack, [])[::-1]
+
+    def _resources(self, stack: str) -> list[StackResource]:
+        self._asked("resources", stack)
+        kind = "AWS::CloudWatch::Alarm"
+        mine = [name for name in self.alarms if stack == f"arn/{name.split('-')[2]}"]
+        return [StackResource(name.split("-")[-1], name, kind, "CREATE_COMPLETE") for name in mine]
+
+    def _service_events(self, cluster: str, names: Sequence[str]) -> list[ServiceEvent]:
+        self._asked("services", f"{cluster} {' '.join(names)}")
+        return [event for event in self.services if event.service in names]
+
+    def _changes(self, name: str, start: datetime) -> list[AlarmChange]:
+        self._asked("alarms", name)
+        return [change for change in self.alarms[name] if change.at >= start]
 
     def _object(self, bucket: str, key: str) -> Any:
         found = self.records.get(key)
