@@ -242,7 +242,7 @@ def test_tasks_of_a_family_run_or_have_stopped_the_newest_end_first_and_tell_the
 def test_events_of_services_are_asked_for_ten_at_a_time_and_none_come_of_a_cluster_that_is_gone() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     names = [f"s{number}" for number in range(11)]
-    event = {"id": "7", "createdAt": at, "message": "(service s0) has reached a steady state."}
+    event: dict[str, Any] = {"id": "7", "createdAt": at, "message": "(service s0) has reached a steady state."}
     with stubbed("ecs") as (made, stub):
         answer = {"services": [{"serviceName": "s0", "events": [event]}, {"serviceName": "s1"}]}
         stub.add_response("describe_services", answer, {"cluster": "dev", "services": names[:10]})
