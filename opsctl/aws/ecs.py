@@ -26,6 +26,8 @@ class Task:
     task_definition: str = ""
     digest: str = ""
     """Of the image that it runs; "" before it was pulled."""
+    service: str = ""
+    """The service that started it; "" for a one-off task."""
 
     @property
     def id(self) -> str:
@@ -80,15 +82,19 @@ class Ecs:
         environment: Mapping[str, str] | None = None,
         container: str = "",
         started_by: str = "opsctl",
+        size: tuple[int, int] | None = None,
     ) -> Task:
-        """Start one task on Fargate. `token` (at most 64 characters) makes a retry safe.
+        """Start one task on Fargate. `token` (at most 64 characters) makes a retry safe. `size`, in CPU units and MiB,
+        takes the place of the task definition's.
 
         RunTask answers 200 and lists `failures` when the task could not be placed; that is an error here.
         """
         override: dict[str, Any] = {"command": list(command)} if command else {}
         if environment:
             override["environment"] = [{"name": name, "value": value} for name, value in environment.items()]
-        overrides = {"containerOverrides": [{"name": container, **override}]} if override else {}
+        overrides: dict[str, Any] = {"containerOverrides": [{"name": container, **override}]} if override else {}
+        if size is not None:
+            overrides |= {"cpu": str(size[0]), "memory": str(size[1])}
         with translated():
             answer = self._client.run_task(
                 cluster=cluster,
@@ -227,6 +233,7 @@ def _task(item: dict[str, Any]) -> Task:
         exit_code=max(codes, key=abs) if codes else None,
         container_reason=next((entry["reason"] for entry in containers if entry.get("reason")), ""),
         task_definition=item.get("taskDefinitionArn", ""),
+        service=group.removeprefix("service:") if (group := str(item.get("group", ""))).startswith("service:") else "",
         digest=next((_digest(entry) for entry in containers if _digest(entry)), ""),
     )
 

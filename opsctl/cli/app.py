@@ -43,6 +43,7 @@ def build(first: str = "") -> typer.Typer:
         synth,
         unlock,
     )
+    from opsctl.cli.commands import open as open_page
 
     app = typer.Typer(
         name="opsctl",
@@ -65,7 +66,9 @@ def build(first: str = "") -> typer.Typer:
     ) -> None:
         pass
 
-    modules = (init, bootstrap, deploy, diff, status, logs, events, outputs, run, restart, destroy, unlock, synth)
+    modules = (
+        init, bootstrap, deploy, diff, status, open_page, logs, events, outputs, run, restart, destroy, unlock, synth,
+    )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}
     _register(app, commands, groups, first)

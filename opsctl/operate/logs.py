@@ -23,7 +23,7 @@ from opsctl.operate import tailing
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.since import since
 from opsctl.operate.tailing import Where
-from opsctl.stacks.parts.tasks import container_name
+from opsctl.stacks.parts.tasks import container_name, log_group_output
 
 if TYPE_CHECKING:
     from opsctl.aws.logs import LogEvent, Logs, LogStream
@@ -155,11 +155,11 @@ class _Source:
 def _source(target: Target, state: RemoteState, process: str) -> _Source:
     if process == FUNCTION:
         return _Source(require_outputs(target, state, "platform", "FunctionLogGroupName")["FunctionLogGroupName"], "")
-    kind = "Service" if process == "web" else "Workers" if process in target.env.application.workers else "Jobs"
-    outputs = require_outputs(target, state, "platform", f"{kind}LogGroupName", "ClusterName")
+    group = log_group_output(dict(target.env.application.processes())[process])
+    outputs = require_outputs(target, state, "platform", group, "ClusterName")
     container = container_name(process)
     return _Source(
-        outputs[f"{kind}LogGroupName"], f"{container}/{container}/", outputs["ClusterName"],
+        outputs[group], f"{container}/{container}/", outputs["ClusterName"],
         f"{naming.cluster_name(target.env)}-{container}",
     )  # fmt: skip
 
@@ -190,8 +190,10 @@ def _previous(target: Target, source: _Source, process: str, emit: Emit) -> str:
     don't run.
     """
     tasks = target.aws.ecs.tasks_of(source.cluster, source.family)
+    serves = process == "web" or process in target.env.application.workers
     streams = {stream.name.removeprefix(source.prefix): stream for stream in _streams(target, source)}
-    stopped = next((task for task in tasks if task.status == "STOPPED"), None)
+    # `opsctl run` may have used a service's task definition.
+    stopped = next((task for task in tasks if task.status == "STOPPED" and bool(task.service) == serves), None)
     if stopped is not None:
         emit(Note(f"Task {stopped.id} stopped: {how_it_ended(stopped)}."))
         if stopped.id not in streams:
@@ -200,7 +202,7 @@ def _previous(target: Target, source: _Source, process: str, emit: Emit) -> str:
                 hint="It ended before its process began; the line above says why.",
             )  # fmt: skip
         return streams[stopped.id].name
-    alive = {task.id for task in tasks}
+    alive = {task.id for task in tasks}  # or known not to be it
     past = [stream for name, stream in streams.items() if name not in alive]
     if not past:
         raise OpsctlError(

@@ -60,6 +60,13 @@ def test_another_command_replaces_that_of_its_container() -> None:
         assert run(made, command=("python", "x"), container="dataset").id == "0123456789abcdef"
 
 
+def test_another_size_replaces_that_of_the_task() -> None:
+    with stubbed("ecs") as (made, stub):
+        overrides = {"cpu": "1024", "memory": "2048"}
+        stub.add_response("run_task", {"tasks": [{"taskArn": ARN}]}, {**SENT, "overrides": overrides})
+        assert run(made, size=(1024, 2048)).arn == ARN
+
+
 def test_an_answer_with_status_200_and_failures_is_an_error() -> None:
     failures = [{"arn": "x", "reason": "Capacity is unavailable at this time."}, {"arn": "y", "reason": "AGENT"}]
     with stubbed("ecs") as (made, stub):

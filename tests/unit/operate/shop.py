@@ -12,11 +12,12 @@ from typing import Any
 
 from opsctl.aws.alarms import AlarmChange
 from opsctl.aws.cloudformation import Stack, StackEvent, StackResource
-from opsctl.aws.ecs import ServiceEvent, Task
+from opsctl.aws.ecs import Service, ServiceEvent, Task
 from opsctl.aws.errors import AwsError
-from opsctl.aws.logs import EventPage, LogEvent, Logs, LogStream
+from opsctl.aws.logs import EventPage, LogEvent, LogPage, Logs, LogStream
 from opsctl.operate.target import Target, Workspace
 
+SETTINGS = "settings: shop.settings"
 ENVIRONMENTS = """
 default_environment: dev
 defaults:
@@ -26,7 +27,7 @@ defaults:
     path: .
     settings: shop.settings
     workers: {mail: {command: [python, manage.py, mail]}}
-    jobs: {tidy: {command: [python, manage.py, tidy]}}
+    jobs: {tidy: {command: [python, manage.py, tidy], database_role: loader}}
 environments:
   dev:
     region: us-east-1
@@ -40,8 +41,11 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "ClusterName": "dev-shop-acme", "ServiceLogGroupName": "/dev/service", "JobsLogGroupName": "/dev/jobs",
         "WorkersLogGroupName": "/dev/workers", "FunctionLogGroupName": "/dev/db-init",
     },
-    "front": {"ServiceUrl": "https://shop.example.com"},
-    "app": {"ServiceName": "dev-shop"},
+    "front": {"ServiceUrl": "https://shop.example.com", "LoadBalancerDnsName": "lb.example.com"},
+    "app": {
+        "ServiceName": "dev-shop",
+        "TidyTaskDefinitionArn": "arn:aws:ecs:us-east-1:1:task-definition/dev-shop-acme-tidy:3",
+    },
     "jobs": {"MigrateTaskDefinitionArn": "arn:aws:ecs:us-east-1:1:task-definition/dev-shop-acme-migrate:7"},
     "network": {"PrivateSubnetIds": "subnet-1,subnet-2", "JobsSecurityGroupId": "sg-1"},
 }  # fmt: skip
@@ -74,6 +78,9 @@ class FakeLogs(Logs):
         first = int(token or 0)
         return EventPage(tuple(found[first : first + 2]), str(first + 2) if len(found) > first + 2 else None)
 
+    def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
+        return LogPage((), token)
+
     def list_streams(self, group: str, prefix: str = "") -> list[LogStream]:
         last: dict[str, int] = {}
         for event in self.groups_.get(group, []):
@@ -103,18 +110,26 @@ class Shop:
     refused: dict[str, AwsError] = field(default_factory=dict)
     """What a call is refused with: `stacks`, `events`, `services`, `alarms`."""
     calls: list[str] = field(default_factory=list)
+    exit_code: int = 0
+    ran: list[dict[str, Any]] = field(default_factory=list)
+    """How one-off tasks were started."""
+    without: str = "#"
+    """Text that is taken out of the file."""
+    application: str = SETTINGS
+    """What the file above says of the application beside its path, workers and jobs: lines, indented by four."""
 
     @property
     def target(self) -> Target:
         path = self.folder / "environments.yaml"
-        path.write_text(ENVIRONMENTS)
+        path.write_text(ENVIRONMENTS.replace(SETTINGS, self.application).replace(self.without, ""))
         made = Workspace.open(path).target("dev")
         aws = SimpleNamespace(
             cloudformation=SimpleNamespace(stacks=self._stacks, events=self._events, resources=self._resources),
             logs=self.logs, s3=SimpleNamespace(get=self._object),
             ecs=SimpleNamespace(
                 tasks_of=lambda cluster, family: self.tasks.get(f"{cluster} {family}", []),
-                service_events=self._service_events,
+                service_events=self._service_events, service=self._service, run_task=self._run_task,
+                tasks=lambda cluster, started_by: [], task=lambda cluster, arn: self._ended(arn),
             ),
             alarms=SimpleNamespace(changes=self._changes),
         )  # fmt: skip
@@ -159,6 +174,16 @@ class Shop:
     def _changes(self, name: str, start: datetime) -> list[AlarmChange]:
         self._asked("alarms", name)
         return [change for change in self.alarms[name] if change.at >= start]
+
+    def _service(self, cluster: str, name: str) -> Service:
+        return Service(name, 1, 1, 0, "COMPLETED", "", f"{cluster}/{name}:9")
+
+    def _run_task(self, **how: Any) -> Task:
+        self.ran.append(how)
+        return Task("arn/one-off", "RUNNING", task_definition=how["task_definition"])
+
+    def _ended(self, arn: str) -> Task:
+        return Task(arn, "STOPPED", "EssentialContainerExited", "", self.exit_code)
 
     def _object(self, bucket: str, key: str) -> Any:
         found = self.records.get(key)

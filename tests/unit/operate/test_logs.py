@@ -102,13 +102,14 @@ def test_one_task_is_named_by_the_beginning_of_its_id_or_its_arn(shop: Shop) -> 
     assert said(shop, Wanted(task="arn:aws:ecs:us-east-1:1:task/dev/3fa92b1c00")) == ["old"]
 
 
-def stopped(name: str, code: int = 1, digest: str = "") -> Task:
-    return Task(f"arn/{name}", "STOPPED", "EssentialContainerExited", "", code, digest=digest)
+def stopped(name: str, code: int = 1, digest: str = "", service: str = "dev-shop") -> Task:
+    return Task(f"arn/{name}", "STOPPED", "EssentialContainerExited", "", code, digest=digest, service=service)
 
 
 def test_the_previous_task_is_the_one_that_stopped_last(shop: Shop) -> None:
-    shop.tasks[SERVICE] = [Task("arn/now", "RUNNING"), stopped("last"), stopped("before", 0)]
-    for name in ("before", "last", "now"):
+    one_off = stopped("command", service="")
+    shop.tasks[SERVICE] = [Task("arn/now", "RUNNING"), one_off, stopped("last"), stopped("before", 0)]
+    for name in ("before", "last", "command", "now"):
         shop.logs.write("/dev/service", f"service/service/{name}", NOW - 9 * DAY, name)
     told: list[Event] = []
     assert [line.message for line in lines(shop, Wanted(previous=True), told)] == ["last"]
@@ -123,12 +124,12 @@ def test_when_ecs_has_forgotten_it_the_previous_task_is_the_one_that_wrote_last_
 
 
 def test_a_previous_task_that_wrote_nothing_is_no_reason_to_show_another(shop: Shop) -> None:
-    shop.tasks[SERVICE] = [Task("arn/x", "STOPPED", "TaskFailedToStart", "CannotPullContainerError: no")]
+    shop.tasks[SERVICE] = [Task("arn/x", "STOPPED", "TaskFailedToStart", "CannotPull: no", service="s")]
     shop.logs.write("/dev/service", "service/service/old", NOW, "old")
     told: list[Event] = []
     with pytest.raises(OpsctlError, match="wrote nothing"):
         lines(shop, Wanted(previous=True), told)
-    assert notes(told) == ["Task x stopped: TaskFailedToStart: CannotPullContainerError: no."]
+    assert notes(told) == ["Task x stopped: TaskFailedToStart: CannotPull: no."]
 
 
 def test_without_a_stopped_task_there_is_no_previous(shop: Shop) -> None:
