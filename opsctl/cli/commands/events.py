@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from opsctl.cli.options import ConfigOption, EnvOption, FollowOption, RegionOption, SinceOption
-from opsctl.errors import ExitCode
 
 
 def register(app: typer.Typer) -> None:
@@ -34,10 +33,7 @@ def events(
     shown = EventText(terminal=sys.stdout.isatty())
     target = open_workspace(config).target(env, region)
     found = happenings(target, noting(as_json=as_json), begin=since or "1h", follow=follow)
-    try:
-        for some in found:
-            texts = (output.json_line(each.to_dict()) if as_json else shown.text(each) for each in some)
-            if not output.write("".join(texts)):
-                break
-    except KeyboardInterrupt:
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    for some in found:
+        texts = (output.json_line(each.to_dict()) if as_json else shown.text(each) for each in some)
+        if not output.write("".join(texts)):
+            break

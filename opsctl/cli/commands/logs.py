@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from opsctl.cli.options import ConfigOption, EnvOption, FollowOption, RegionOption, SinceOption
-from opsctl.errors import ExitCode
 
 
 def register(app: typer.Typer) -> None:
@@ -50,10 +49,7 @@ def logs(
     wanted = Wanted(process, since, grep, task, previous, release, follow)
     shown = LogText(terminal=sys.stdout.isatty())
     target = open_workspace(config).target(env, region)
-    try:
-        for page in read(target, wanted, noting(as_json=as_json)):
-            texts = (output.json_line(line.to_dict()) if as_json else shown.text(line) for line in page)
-            if not output.write("".join(texts)):
-                break
-    except KeyboardInterrupt:
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    for page in read(target, wanted, noting(as_json=as_json)):
+        texts = (output.json_line(line.to_dict()) if as_json else shown.text(line) for line in page)
+        if not output.write("".join(texts)):
+            break
