@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,6 +44,11 @@ class Task:
         return self.arn.rsplit("/", 1)[-1]
 
     @property
+    def service(self) -> str:
+        """The service that started it; "" for a one-off task."""
+        return self.group.removeprefix("service:") if self.group.startswith("service:") else ""
+
+    @property
     def succeeded(self) -> bool:
         """Success is both: the container exited by itself, and with 0."""
         return self.stop_code == "EssentialContainerExited" and self.exit_code == 0
@@ -51,10 +56,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEvent:
-    """A line of a service's own history."""
+    """A line of a service's own history, of which ECS keeps the newest hundred."""
 
     at: datetime | None
     text: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +119,19 @@ class Ecs:
         environment: Mapping[str, str] | None = None,
         container: str = "",
         started_by: str = "opsctl",
+        size: tuple[int, int] | None = None,
     ) -> Task:
-        """Start one task on Fargate. `token` (at most 64 characters) makes a retry safe.
+        """Start one task on Fargate. `token` (at most 64 characters) makes a retry safe. `size`, in CPU units and MiB,
+        takes the place of the task definition's.
 
         RunTask answers 200 and lists `failures` when the task could not be placed; that is an error here.
         """
         override: dict[str, Any] = {"command": list(command)} if command else {}
         if environment:
             override["environment"] = [{"name": name, "value": value} for name, value in environment.items()]
-        overrides = {"containerOverrides": [{"name": container, **override}]} if override else {}
+        overrides: dict[str, Any] = {"containerOverrides": [{"name": container, **override}]} if override else {}
+        if size is not None:
+            overrides |= {"cpu": str(size[0]), "memory": str(size[1])}
         with translated():
             answer = self._client.run_task(
                 cluster=cluster,
@@ -201,9 +211,15 @@ class Ecs:
         pages are read, as ListTasks does not begin with the newest.
         """
         found = self._described(cluster, desiredStatus="STOPPED")
-        own = [item for item in found if item.get("group") == f"service:{service}"]
-        by_end = sorted(own, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
-        return [_task(item) for item in by_end[::-1]]
+        return _newest_end_first(item for item in found if item.get("group") == f"service:{service}")
+
+    def tasks_of(self, cluster: str, family: str) -> list[Task]:
+        """Tasks of a family of task definitions that run, then those that stopped within the last hour or so, the
+        newest first.
+        """
+        running = self._described(cluster, family=family, desiredStatus="RUNNING")
+        told_to_stop = self._described(cluster, family=family, desiredStatus="STOPPED")
+        return [*(_task(item) for item in running), *_newest_end_first(told_to_stop)]
 
     def service_tasks(self, cluster: str, service: str) -> list[Task]:
         """Tasks of a service: those that are meant to run, and those that stopped within the last hour or so."""
@@ -248,6 +264,12 @@ class Ecs:
                 return []
             raise
         return found
+
+
+def _newest_end_first(items: Iterable[dict[str, Any]]) -> list[Task]:
+    """Those that are told to stop and have not yet come last."""
+    by_end = sorted(items, key=lambda item: item["stoppedAt"].timestamp() if "stoppedAt" in item else 0.0)
+    return [_task(item) for item in by_end[::-1]]
 
 
 def _task(item: dict[str, Any]) -> Task:
@@ -311,7 +333,10 @@ def _service(item: dict[str, Any], at: datetime | None = None) -> Service:
         rollout_reason=primary.get("rolloutStateReason", ""),
         task_definition=item.get("taskDefinition", ""),
         events=tuple(entry.get("message", "") for entry in item.get("events", [])[:5]),
-        history=tuple(ServiceEvent(each.get("createdAt"), each.get("message", "")) for each in item.get("events", [])),
+        history=tuple(
+            ServiceEvent(each.get("createdAt"), each.get("message", ""), each.get("id", ""))
+            for each in item.get("events", [])
+        ),
         deployments=tuple(
             ServiceDeployment(
                 id=each.get("id", ""),

@@ -31,11 +31,13 @@ def build(first: str = "") -> typer.Typer:
         diff,
         drift,
         env,
+        events,
         explain,
         image,
         init,
         job,
         local,
+        logs,
         outputs,
         releases,
         restart,
@@ -47,6 +49,7 @@ def build(first: str = "") -> typer.Typer:
         unlock,
         watch,
     )
+    from opsctl.cli.commands import open as open_page
 
     app = typer.Typer(
         name="opsctl",
@@ -70,8 +73,8 @@ def build(first: str = "") -> typer.Typer:
         pass
 
     modules = (
-        init, bootstrap, deploy, diff, drift, status, watch, explain, outputs, releases, rollback, run, restart, cancel,
-        destroy, unlock, synth,
+        init, bootstrap, deploy, diff, drift, status, watch, explain, open_page, logs, events, outputs, releases,
+        rollback, run, restart, cancel, destroy, unlock, synth,
     )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}

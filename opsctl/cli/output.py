@@ -55,6 +55,11 @@ def json_text(model: Any, stream: TextIO, *, indent: int | None = None) -> str:
     return text if streams.takes(stream, text) else json.dumps(model, indent=indent, default=str)
 
 
+def json_line(model: Any) -> str:
+    """A line of NDJSON for stdout, with its end."""
+    return json_text(model, sys.stdout) + "\n"
+
+
 def note(text: str) -> None:
     """A line for people, on stderr. A stderr that takes no more is no failure, and nowhere to tell one."""
     try:
@@ -94,9 +99,9 @@ def screen_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def style(text: str, code: str) -> str:
-    """`text` in an ANSI style when stderr is a terminal that wants colour."""
-    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+def style(text: str, code: str, stream: TextIO | None = None) -> str:
+    """`text` in an ANSI style when the stream, stderr unless told, is a terminal that wants colour."""
+    if not (stream or sys.stderr).isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\033[{code}m{text}\033[0m"
 

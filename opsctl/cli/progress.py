@@ -120,6 +120,11 @@ class Sparing:
         self._emit(event)
 
 
+def noting(*, as_json: bool) -> Emit:
+    """A listener beside a result that is printed as it comes: nothing is drawn, notes are lines on stderr."""
+    return _json_line if as_json else _plain_line
+
+
 def _draws() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and streams.takes(sys.stderr, _DRAWN)
 

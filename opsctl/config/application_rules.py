@@ -31,6 +31,7 @@ FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
     8192: (16384, 61440, 4096),
     16384: (32768, 122880, 8192),
 }
+_SMALLEST = (256, (512, 1024, 2048))
 # Names of parts that opsctl uses itself, in commands and as logical ids.
 TAKEN_NAMES = frozenset({"web", "release", "service", "migrate", "db-init", "rotation", "flow-logs"})
 # What opsctl says to every process; another value would be a lie.
@@ -45,6 +46,13 @@ def process_path(application: Application, name: str) -> KeyPath:
     return (*_HERE, "workers" if name in application.workers else "jobs", name)
 
 
+def nearest_size(cpu: int, memory: int) -> tuple[int, int]:
+    """The pair itself where Fargate has it; else the smallest that has at least as much of both, or the largest."""
+    pairs = [(_SMALLEST[0], each) for each in _SMALLEST[1]]
+    pairs += [(each, size) for each, (low, high, step) in FARGATE_MEMORY.items() for size in range(low, high + 1, step)]
+    return next((pair for pair in pairs if pair[0] >= cpu and pair[1] >= memory), pairs[-1])
+
+
 def sizes(env: Environment) -> Iterator[Problem]:
     """Only certain pairs of CPU and memory exist."""
     for name, process in env.application.processes():
@@ -53,8 +61,8 @@ def sizes(env: Environment) -> Iterator[Problem]:
 
 
 def _size(path: KeyPath, cpu: int, memory: int) -> Iterator[Problem]:
-    if cpu == 256:
-        low, high, fits = 512, 2048, memory in {512, 1024, 2048}
+    if cpu == _SMALLEST[0]:
+        fits = memory in _SMALLEST[1]
         choice = "Write 512, 1024 or 2048."
     elif cpu in FARGATE_MEMORY:
         low, high, step = FARGATE_MEMORY[cpu]

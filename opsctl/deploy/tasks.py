@@ -54,17 +54,21 @@ class TaskRequest:
     container: str
     command: tuple[str, ...] | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    size: tuple[int, int] | None = None
     if_it_fails: str = "Nothing after it was changed; the release that was running keeps serving."
 
     @property
     def started_by(self) -> str:
         """What ECS shows and finds it by; another command has another, so that nobody follows the wrong task."""
-        words = "\0".join(self.command or ())
+        words = "\0".join((*(self.command or ()), *map(str, self.size or ())))
         suffix = f"-{hashlib.sha256(words.encode()).hexdigest()[:8]}" if self.command else ""
         return f"opsctl-{self.name[:20]}{suffix}"
 
 
-def _request(outputs: Outputs, name: str, task_definition: str, **more: Any) -> TaskRequest:
+def _request(
+    outputs: Outputs, name: str, task_definition: str, *, logs: str = "JobsLogGroupName", **more: Any
+) -> TaskRequest:
+    """`logs` is the output of the platform stack that names the log group."""
     platform, network = outputs("platform"), outputs("network")
     return TaskRequest(
         name=name,
@@ -72,24 +76,14 @@ def _request(outputs: Outputs, name: str, task_definition: str, **more: Any) -> 
         task_definition=task_definition,
         subnets=tuple(network["PrivateSubnetIds"].split(",")),
         security_groups=(network["JobsSecurityGroupId"],),
-        log_group=platform["JobsLogGroupName"],
+        log_group=platform[logs],
         **more,
     )
 
 
-def release_task(
-    outputs: Outputs,
-    command: tuple[str, ...] | None = None,
-    *,
-    name: str = "migrate",
-    environment: tuple[tuple[str, str], ...] = (),
-) -> TaskRequest:
-    """What runs before a release, from the stacks' outputs; `command` replaces its own, under another name."""
-    return _request(
-        outputs, name, outputs("jobs")["MigrateTaskDefinitionArn"], container="migrate", command=command,
-        environment=environment,
-        **({} if command is None else {"if_it_fails": _STAYS}),
-    )  # fmt: skip
+def release_task(outputs: Outputs) -> TaskRequest:
+    """What runs before a release, from the stacks' outputs."""
+    return _request(outputs, "migrate", outputs("jobs")["MigrateTaskDefinitionArn"], container="migrate")
 
 
 def job_task(
@@ -100,6 +94,11 @@ def job_task(
         outputs, job, outputs("app")[f"{naming.part_id(job)}TaskDefinitionArn"], container=job, command=command,
         if_it_fails=if_it_fails or _STAYS,
     )  # fmt: skip
+
+
+def command_task(outputs: Outputs, task_definition: str, container: str, *, logs: str, **more: Any) -> TaskRequest:
+    """Any command, in place of that of a process's task definition. `logs` as `_request` has it."""
+    return _request(outputs, "run", task_definition, container=container, logs=logs, if_it_fails=_STAYS, **more)
 
 
 @dataclass(slots=True)
@@ -151,6 +150,9 @@ class TaskRunner:
             self._emit(
                 Note(f"{request.name}: task {running[0].id} still runs; following it instead of starting another.")
             )
+        more: dict[str, Any] = {"size": request.size} if request.size else {}
+        if request.environment:
+            more["environment"] = dict(request.environment)
         task = running[0] if running else self._ecs.run_task(
             cluster=request.cluster,
             task_definition=request.task_definition,
@@ -158,9 +160,9 @@ class TaskRunner:
             security_groups=request.security_groups,
             token=token[:64],
             command=request.command,
-            **({"environment": dict(request.environment)} if request.environment else {}),
             container=request.container,
             started_by=request.started_by,
+            **more,
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
+from opsctl.config.nearest import near
 from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.archive import unpack
@@ -147,3 +148,26 @@ def address(target: Target) -> str:
         return site_of(target, state).url
     front = require_outputs(target, state, "front", "LoadBalancerDnsName")
     return f"{service_url(target, front).rstrip('/')}/dashboard/"
+
+
+PAGES = ("web", "dashboard")
+
+
+def page(target: Target, what: str) -> str:
+    """Where people look at the service (`web`) or its dashboard. Raises UsageError for another word."""
+    if what not in PAGES:
+        raise UsageError(
+            f"There is no `{what}` to open.", code="unknown-page",
+            hint=f"{near(what, PAGES)} There are {' and '.join(PAGES)}.".strip(),
+        )  # fmt: skip
+    if what == "dashboard":
+        if target.env.application.site is None and not site_stack.wanted(target.env):
+            raise UsageError(f"{target.env.name} has no dashboard.", code="no-dashboard", hint="Open `web`.")
+        return address(target)
+    url = service_url(target, require_outputs(target, state_of(target), "front", "LoadBalancerDnsName"))
+    if not url:
+        raise OpsctlError(
+            f"The service of {target.env.name} has no address.", code="no-address",
+            hint=f"Run `opsctl deploy --env {target.env.name}`.",
+        )  # fmt: skip
+    return url

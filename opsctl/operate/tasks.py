@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import threading
 import time
@@ -14,7 +13,7 @@ from opsctl.deploy.events import Emit, Event, LogLine, Note
 from opsctl.deploy.stackrun.stream import DetachedError
 from opsctl.deploy.step import step
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_task, release_task
-from opsctl.errors import OpsctlError, UsageError
+from opsctl.errors import UsageError
 from opsctl.operate.deployed import require_outputs, state_of
 from opsctl.operate.target import run_id
 from opsctl.stacks.parts.tasks import TIMED_OUT, started, timed
@@ -134,75 +133,3 @@ def run_job(target: Target, name: str, arguments: tuple[str, ...], emit: Emit) -
             ) from error
         raise
     return {"environment": target.env.name, "job": name, "task": task.arn, "exit_code": task.exit_code}
-
-
-def run_once(target: Target, command: tuple[str, ...], passed: tuple[str, ...], emit: Emit) -> dict[str, Any]:
-    """Run any command with the image, the variables and the database role of a release; answers its exit code."""
-    state = state_of(target)
-    require_outputs(target, state, "jobs", "MigrateTaskDefinitionArn")
-    words = _words(command)
-    request = release_task(
-        state.outputs,
-        started(target.env.application, target.env.application.release, words),
-        name="run",
-        environment=tuple(_variables(passed).items()),
-    )
-    found = {"environment": target.env.name, "command": list(words)}
-    try:
-        task = run_one_off(
-            target, request, emit, command=f"opsctl run -- {shlex.join(command)}", text=shlex.join(words), done="done"
-        )
-    except TaskFailedError as error:
-        if error.ended is None or error.ended.exit_code is None:
-            raise
-        return {**found, "task": error.ended.arn, "exit_code": error.ended.exit_code}
-    return {**found, "task": task.arn, "exit_code": task.exit_code or 0}
-
-
-def run_interactively(target: Target, command: tuple[str, ...], passed: tuple[str, ...]) -> int:
-    """Run a command with this terminal; answers its exit code. Raises OpsctlError where that can't be done."""
-    if not target.is_local:
-        raise OpsctlError(
-            f"{target.env.name} runs on AWS, where a terminal reaches tasks by ECS Exec, and opsctl turns that off.",
-            code="not-interactive",
-            hint="Run it without -i, and give it all that it would ask for as options or with --pass.",
-        )
-    state = state_of(target)
-    definition = require_outputs(target, state, "jobs", "MigrateTaskDefinitionArn")["MigrateTaskDefinitionArn"]
-    return _with_terminal(target, definition, _words(command), _variables(passed))
-
-
-def _with_terminal(target: Target, definition: str, words: tuple[str, ...], passed: dict[str, str]) -> int:
-    from opsctl.aws.translation import translated
-    from opsctl.local.state import StateDir
-    from opsctl.local.tasks import interactive
-
-    client, key = target.aws.client("ecs"), target.local.key
-    with translated():
-        found = client.describe_task_definition(taskDefinition=definition)["taskDefinition"]
-    # So that the application reaches the emulator and the database: as whoever sits at this terminal.
-    where = {
-        "AWS_ENDPOINT_URL": target.endpoints.endpoint_url,
-        "AWS_ACCESS_KEY_ID": key.id,
-        "AWS_SECRET_ACCESS_KEY": key.secret,
-    }
-    plain = {each["name"]: each["value"] for each in found["containerDefinitions"][0].get("environment") or []}
-    if {"PGPORT", "PGUSER"} <= plain.keys():
-        where |= target.local.database_login(int(plain["PGPORT"]), plain["PGUSER"])
-
-    def secret(value_from: str) -> str:
-        return target.aws.secrets.read(value_from) or ""
-
-    return interactive.run(StateDir.of(target.workspace.root), found, words, {**where, **passed}, secret)
-
-
-def _words(command: tuple[str, ...]) -> tuple[str, ...]:
-    """`manage.py check` as `python manage.py check`."""
-    return ("python", *command) if command[0].endswith(".py") else command
-
-
-def _variables(names: tuple[str, ...]) -> dict[str, str]:
-    missing = [name for name in names if name not in os.environ]
-    if missing:
-        raise UsageError(f"{', '.join(missing)} is not set in your shell.", hint="Set it, or leave --pass out.")
-    return {name: os.environ[name] for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -42,6 +43,35 @@ def test_another_client_sees_the_same_stacks_outputs_and_service(project: Projec
         ours["app"]["ServiceName"],
     )
     assert service["services"][0]["runningCount"] == service["services"][0]["desiredCount"] == 1
+
+
+def test_what_it_wrote_and_what_happened_can_be_looked_into(project: Project) -> None:
+    """Also which role a command has: what the server itself says of the one that it lets in."""
+    code = (
+        "from django.db import connection as c; k = c.cursor(); k.execute('select current_user'); print(k.fetchone())"
+    )
+    for role, name in (("user", "app_user"), ("loader", "app_loader")):
+        ran = project.opsctl("run", "--env", "local", "--role", role, "--", "manage.py", "shell", "-c", code)
+        assert (ran.code, f"('{name}',)" in ran.err) == (0, True), ran.err
+    assert project.opsctl("run", "--env", "local", "--", "python", "-c", "import sys; sys.exit(7)").code == 7
+
+    lines = [json.loads(line) for line in project.opsctl("logs", "--env", "local", "--json").out.splitlines()]
+    assert any("Listening at" in line.get("fields", {}).get("message", "") for line in lines)
+    assert "('app_user',)" in [line["message"] for line in lines]
+    assert "Applying" in project.opsctl("logs", "release", "--env", "local", "--previous").out
+    released = project.opsctl("logs", "--env", "local", "--release", "1", "--grep", "Listening at").out
+    assert released.count("Listening at") == released.count("\n") >= 1
+    assert "END RequestId" in project.opsctl("logs", "db-init", "--env", "local").out
+
+    told = [json.loads(line) for line in project.opsctl("events", "--env", "local", "--json").out.splitlines()]
+    assert [each["time"] for each in told] == sorted(each["time"] for each in told)
+    assert {each["subject"] for each in told if each["what"] == "CREATE_COMPLETE the stack"} == {*STACKS} - {
+        "bootstrap"
+    }
+    assert ("ecs", "web", "has reached a steady state.") in {
+        (each["source"], each["subject"], each["what"]) for each in told
+    }
+    assert project.opsctl("open", "--env", "local").out.strip() == project.url
 
 
 def test_a_refresh_loads_the_sample_data_and_the_dashboard_shows_it(project: Project) -> None:

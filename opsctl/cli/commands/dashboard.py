@@ -86,13 +86,13 @@ def open_(
     as_json: JsonOption = False,
 ) -> None:
     """Print the dashboard's address, and open it when a person sits at a terminal with a display."""
-    from opsctl.cli import output
+    from opsctl.cli import browser, output
     from opsctl.cli.context import open_workspace
     from opsctl.operate import site
 
     target = open_workspace(config).target(env, region)
     url = site.address(target)
-    opened = not as_json and _show(url)
+    opened = not as_json and browser.show(url)
     output.result({"environment": target.env.name, "url": url, "opened": opened}, url, as_json=as_json)
 
 
@@ -100,13 +100,3 @@ def _published_text(result: dict[str, Any]) -> str:
     """What publishing did, for people."""
     forgotten = f" CloudFront forgets {' '.join(result['invalidate'])}." if result["invalidation"] else ""
     return "\n".join([f"{result['summary']}.{forgotten}", result["url"]]).rstrip()
-
-
-def _show(url: str) -> bool:
-    """Open the browser, where a person with a display sits at a terminal; says whether it did."""
-    import os
-    import sys
-    import webbrowser
-
-    display = sys.platform in {"darwin", "win32"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    return bool(display) and sys.stdout.isatty() and webbrowser.open(url)

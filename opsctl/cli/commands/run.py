@@ -27,6 +27,15 @@ def run(
         typer.Option("--pass", metavar="NAME", help="Pass a variable of your shell on; may be given again.",
                      show_default=False),
     ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option("--role", help="The database role to log in as, such as migrator; default: the web's.",
+                     show_default=False),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="CPU:MEMORY", help="CPU units and MiB, such as 1024:2048.", show_default=False),
+    ] = None,
     env: EnvOption = None,
     region: RegionOption = None,
     config: ConfigOption = None,
@@ -36,12 +45,13 @@ def run(
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
     from opsctl.cli.progress import listening
-    from opsctl.operate import tasks
+    from opsctl.operate.one_off import Command, run_interactively, run_once
 
     target = open_workspace(config).target(env, region)
+    wanted = Command(tuple(command), tuple(passed or ()), role, size)
     if interactive:
-        raise typer.Exit(tasks.run_interactively(target, tuple(command), tuple(passed or ())))
+        raise typer.Exit(run_interactively(target, wanted))
     with listening(as_json=as_json) as emit:
-        done = tasks.run_once(target, tuple(command), tuple(passed or ()), emit)
+        done = run_once(target, wanted, emit)
     output.result(done, "", as_json=as_json)
     raise typer.Exit(done["exit_code"])

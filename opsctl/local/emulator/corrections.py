@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from typing import Any
+from uuid import uuid4
 
 from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
@@ -27,6 +28,7 @@ def install(modules: Modules) -> None:
     _missing_object_is_404_to_who_may_list(modules.s3, modules.iam_evaluator)
     _deletion_ends_a_create(modules.handlers, modules.cloudformation._stacks)
     _first_change_sets_share_a_stack(modules.handlers._ACTION_HANDLERS, modules.cloudformation, modules.changesets)
+    _log_events_come_in_pages(modules.cloudwatch_logs)
 
 
 def _secret_ref_is_its_arn(handler: Json, secretsmanager: Any) -> None:
@@ -201,3 +203,52 @@ def _first_change_sets_share_a_stack(actions: Json, cloudformation: Any, changes
         return code, headers, body.replace(made["StackId"].encode(), before["StackId"].encode())
 
     actions["CreateChangeSet"] = create_in_the_same_stack
+
+
+_MOST_EVENTS = 10_000  # of one answer [API FilterLogEvents]
+
+
+def _log_events_come_in_pages(cloudwatch_logs: Any) -> None:
+    """FilterLogEvents goes on after a page by a token, looks at streams by prefix, and every event has an id;
+    ministack drops what is beyond the first page, looks at all streams, and a function's lines have no ids.
+
+    The token is the time of a page's last event, and how many of that millisecond were given.
+    """
+    find = cloudwatch_logs._filter_log_events
+
+    def find_page(data: Json) -> Any:
+        group = cloudwatch_logs._log_groups.get(str(data.get("logGroupName", "")))
+        if group is None:
+            return find(data)
+        start, _, given = str(data.get("nextToken") or f"{data.get('startTime', 0)}/0").partition("/")
+        matches = cloudwatch_logs._compile_filter_pattern(data.get("filterPattern", ""))
+        with cloudwatch_logs._log_events_lock:
+            events = _merged(group["streams"], data, int(start))
+        limit = min(int(data.get("limit") or _MOST_EVENTS), _MOST_EVENTS)
+        page = events[int(given) : int(given) + limit]
+        answer: Json = {"events": [each for each in page if matches(each.get("message", ""))], "searchedLogStreams": []}
+        if int(given) + limit < len(events):
+            last = page[-1]["timestamp"]
+            before = int(given) if last == int(start) else 0
+            answer["nextToken"] = f"{last}/{before + sum(each['timestamp'] == last for each in page)}"
+        return cloudwatch_logs.json_response(answer)
+
+    cloudwatch_logs._filter_log_events = find_page
+
+
+def _merged(streams: Json, data: Json, start: int) -> list[Json]:
+    """Events of the streams that were asked for, from `start` on, in order of time."""
+    names = data.get("logStreamNames") or [
+        name for name in streams if name.startswith(data.get("logStreamNamePrefix") or "")
+    ]
+    end = data.get("endTime")
+    asked = [
+        (name, event)
+        for name in names
+        for event in (streams.get(name) or {"events": []})["events"]
+        if start <= event["timestamp"] and (end is None or event["timestamp"] <= end)
+    ]
+    found = [
+        {**event, "eventId": event.setdefault("eventId", uuid4().hex), "logStreamName": name} for name, event in asked
+    ]
+    return sorted(found, key=lambda each: (each["timestamp"], each.get("ingestionTime", 0)))

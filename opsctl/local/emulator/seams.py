@@ -187,8 +187,11 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_distributions._data": READ,
     },
     "services.cloudwatch_logs": {
+        "_compile_filter_pattern": _call("raw"),
+        "_filter_log_events": _replace("data"),
         "_log_events_lock": READ,
         "_log_groups": READ,
+        "json_response": _call("data"),
     },
     "services.ec2": {
         "_ACTION_MAP": READ,
@@ -213,6 +216,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_delete_service": _call("data"),
         "_docker": SET,
         "_emit_awslogs_event": _replace("config message"),
+        "_iso": _call(),
         "_make_deployment": _replace("task_definition desired_count status"),
         "_mark_task_stopped": _call("task_arn task reason stop_code"),
         "_primary_deployment": _call("svc"),

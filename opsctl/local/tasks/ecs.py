@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
+from uuid import uuid4
 
 from opsctl.local.state import Json
 from opsctl.local.tasks.container import LABEL, ContainerSettings
@@ -228,7 +229,10 @@ def _wait_steady(ecs: Any, arn: str, records: Any, stack_name: str) -> None:
     deadline = time.monotonic() + _STEADY_SECONDS
     while time.monotonic() < deadline:
         service = _service(ecs, arn)
-        if service is None or service.get("status") != "ACTIVE" or _is_steady(service, primary):
+        if service is None or service.get("status") != "ACTIVE":
+            return
+        if _is_steady(service, primary):
+            _tell_steady(ecs, service)
             return
         if primary.get("rolloutState") == "FAILED":
             _wait_rolled_back(ecs, arn)
@@ -243,6 +247,12 @@ def _wait_steady(ecs: Any, arn: str, records: Any, stack_name: str) -> None:
             raise ValueError("Resource creation cancelled")
         time.sleep(0.1)
     raise ValueError(f"Resource handler returned message: service {arn.rsplit('/', 1)[-1]} did not become steady")
+
+
+def _tell_steady(ecs: Any, service: Json) -> None:
+    """NOTE: ministack's services tell of failures only."""
+    message = f"(service {service['serviceName']}) has reached a steady state."
+    service["events"].insert(0, {"id": str(uuid4()), "createdAt": ecs._iso(), "message": message})
 
 
 def _wait_rolled_back(ecs: Any, arn: str) -> None:

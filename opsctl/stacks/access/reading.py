@@ -69,12 +69,13 @@ def _running(on: Grounds) -> list[Statement]:
             "*",
             condition=on.in_cluster,
         ),
+        allow("SeeAlarmHistory", "cloudwatch:DescribeAlarmHistory", on.named("cloudwatch", "alarm:")),
         # These take no resource.
         allow("ListLogGroups", "logs:DescribeLogGroups", "*"),
         allow("SeeTargets", "elasticloadbalancing:DescribeTargetHealth", "*"),
         allow(
             "ReadLogs",
-            ["logs:FilterLogEvents", "logs:GetLogEvents"],
+            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
             [each for group in on.log_groups for each in (group, f"{group}:*")],
         ),
         allow(

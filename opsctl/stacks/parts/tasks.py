@@ -202,7 +202,8 @@ def _command(
     container.Command = list(command)
 
 
-def _log_group(block: Process) -> LogGroupOutput:
+def log_group_output(block: Process) -> LogGroupOutput:
+    """The platform's output that names the group which its tasks write to."""
     if isinstance(block, Web):
         return "ServiceLogGroupName"
     return "WorkersLogGroupName" if isinstance(block, Worker) else "JobsLogGroupName"
@@ -217,7 +218,7 @@ def _logging(stack: StackBuilder, block: Process, name: str) -> ecs.LogConfigura
     """
     waits = not isinstance(block, Web | Worker)
     options: dict[str, Any] = {
-        "awslogs-group": stack.output_of("platform", _log_group(block)),
+        "awslogs-group": stack.output_of("platform", log_group_output(block)),
         "awslogs-region": Ref("AWS::Region"),
         "awslogs-stream-prefix": name,
         "mode": "blocking" if waits else "non-blocking",
@@ -232,7 +233,7 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
 
     Its policy is part of the role: as a resource of its own it could be deleted before what uses it. [UG CFN]
     """
-    group = named(stack.output_of("platform", _log_group(block)))
+    group = named(stack.output_of("platform", log_group_output(block)))
     statements = [
         # Names no repository: there is nothing narrower than `*` for it. [service authorization reference, ECR]
         allow("LogInToRegistry", "ecr:GetAuthorizationToken", "*"),

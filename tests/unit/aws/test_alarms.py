@@ -1,10 +1,14 @@
-"""CloudWatch: the alarms of an environment, page by page."""
+"""CloudWatch: the alarms of an environment, and what they did."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
-from opsctl.aws.alarms import Alarm, Alarms
+import pytest
+
+from opsctl.aws.alarms import Alarm, AlarmChange, Alarms
+from opsctl.aws.errors import AwsRefusedError
 
 from .clients import stubbed
 
@@ -23,3 +27,34 @@ def test_alarms_are_read_to_the_last_page_and_say_since_when_they_fire() -> None
     assert found == [
         Alarm("dev-shop-a", "ALARM", "crossed", "look", BEFORE), Alarm("dev-shop-b", "OK", since=NOW),
     ]  # fmt: skip
+
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+HISTORY = {"AlarmName": "a", "HistoryItemType": "StateUpdate", "StartDate": NOON, "ScanBy": "TimestampAscending"}
+
+
+def test_changes_come_over_pages_with_states_and_reason() -> None:
+    data = {"version": "1.0", "oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM", "stateReason": "7"}}
+    first = {"Timestamp": NOON, "HistorySummary": "s", "HistoryData": json.dumps(data)}
+    with stubbed("cloudwatch") as (made, stub):
+        stub.add_response("describe_alarm_history", {"AlarmHistoryItems": [first], "NextToken": "2"}, HISTORY)
+        answer = {"AlarmHistoryItems": [{"Timestamp": NOON, "HistorySummary": "t"}]}
+        stub.add_response("describe_alarm_history", answer, {**HISTORY, "NextToken": "2"})
+        assert Alarms(made).changes("a", NOON) == [
+            AlarmChange(NOON, "OK", "ALARM", "7", "s"), AlarmChange(NOON, "", "", "", "t"),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", ["{", "[]", "null", '{"newState": 7}'])
+def test_data_of_another_form_leaves_the_summary(data: str) -> None:
+    item = {"Timestamp": NOON, "HistorySummary": "s", "HistoryData": data}
+    with stubbed("cloudwatch") as (made, stub):
+        stub.add_response("describe_alarm_history", {"AlarmHistoryItems": [item]}, HISTORY)
+        assert Alarms(made).changes("a", NOON) == [AlarmChange(NOON, "", "", "", "s")]
+
+
+def test_a_refusal_is_one() -> None:
+    with stubbed("cloudwatch") as (made, stub):
+        stub.add_client_error("describe_alarm_history", "AccessDenied", "no")
+        with pytest.raises(AwsRefusedError):
+            Alarms(made).changes("a", NOON)

@@ -61,6 +61,13 @@ def test_another_command_replaces_that_of_its_container() -> None:
         assert run(made, command=("python", "x"), container="dataset").id == "0123456789abcdef"
 
 
+def test_another_size_replaces_that_of_the_task() -> None:
+    with stubbed("ecs") as (made, stub):
+        overrides = {"cpu": "1024", "memory": "2048"}
+        stub.add_response("run_task", {"tasks": [{"taskArn": ARN}]}, {**SENT, "overrides": overrides})
+        assert run(made, size=(1024, 2048)).arn == ARN
+
+
 def test_an_answer_with_status_200_and_failures_is_an_error() -> None:
     failures = [{"arn": "x", "reason": "Capacity is unavailable at this time."}, {"arn": "y", "reason": "AGENT"}]
     with stubbed("ecs") as (made, stub):
@@ -299,3 +306,20 @@ def test_tasks_that_run_say_of_what_service_they_are_and_which_image_they_run() 
     assert (first.group, first.health, first.image) == ("service:web", "HEALTHY", "sha256:index")
     assert first.started == datetime(2026, 3, 1, tzinfo=UTC)
     assert (second.image, second.started) == ("sha256:b", None)
+
+
+def test_tasks_of_a_family_run_or_have_stopped_the_newest_end_first_and_tell_their_image() -> None:
+    def at(name: str, hour: int | None, **container: str) -> dict[str, Any]:
+        end = {} if hour is None else {"stoppedAt": datetime(2026, 1, 1, hour, tzinfo=UTC)}
+        return {"taskArn": f"t/{name}", "containers": [{"name": "service", **container}], **end}
+
+    with stubbed("ecs") as (made, stub):
+        sent = {"cluster": "dev", "family": "dev-service"}
+        stub.add_response("list_tasks", {"taskArns": ["t/run"]}, {**sent, "desiredStatus": "RUNNING"})
+        running = at("run", None, image="repository@sha256:index", imageDigest="sha256:manifest")
+        stub.add_response("describe_tasks", {"tasks": [running]})
+        stub.add_response("list_tasks", {"taskArns": ["t/a", "t/b"]}, {**sent, "desiredStatus": "STOPPED"})
+        ends = [at("a", 1, image="repository:tag", imageDigest="sha256:manifest"), at("b", 2)]
+        stub.add_response("describe_tasks", {"tasks": ends})
+        found = Ecs(made).tasks_of("dev", "dev-service")
+    assert [(task.id, task.image) for task in found] == [("run", "sha256:index"), ("b", ""), ("a", "sha256:manifest")]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from opsctl.aws.errors import AwsRefusedError
-from opsctl.aws.logs import LogGroup, LogPage, Logs
+from opsctl.aws.errors import AwsError, AwsRefusedError
+from opsctl.aws.logs import EventPage, LogEvent, LogGroup, LogPage, Logs, LogStream
 
 from .clients import client, stubbed
 
@@ -136,3 +136,30 @@ def test_a_group_that_may_not_be_touched_is_refused(operation: str) -> None:
         logs = Logs(made)
         with pytest.raises(AwsRefusedError):
             logs.create_group("group", None) if operation == "create_log_group" else logs.delete_group("group")
+
+
+def test_events_of_streams_come_by_prefix_or_name_with_their_ids_and_an_empty_page_is_not_the_end() -> None:
+    event = {"eventId": "7", "timestamp": 1000, "logStreamName": "a/a/1", "message": "one\n", "ingestionTime": 2}
+    asked = {"logGroupName": "g", "startTime": 5}
+    with stubbed("logs") as (made, stub):
+        stub.add_response("filter_log_events", {"events": [event]}, {**asked, "logStreamNamePrefix": "a/a/"})
+        stub.add_response("filter_log_events", {"events": [], "nextToken": "2"}, {**asked, "logStreamNames": ["s"]})
+        stub.add_response("filter_log_events", {"events": []}, {"logGroupName": "g", "nextToken": "2"})
+        stub.add_client_error("filter_log_events", "ThrottlingException", "slow")
+        logs = Logs(made)
+        assert logs.events("g", start=5, prefix="a/a/") == EventPage((LogEvent("7", 1000, "a/a/1", "one\n"),), None)
+        assert logs.events("g", start=5, prefix="a/a/", streams=("s",)) == EventPage((), "2")
+        assert logs.events("g", start=None, token="2") == EventPage((), None)
+        with pytest.raises(AwsError) as raised:
+            logs.events("g", start=None)
+        assert raised.value.may_pass
+
+
+def test_streams_are_listed_over_pages_those_without_an_event_too() -> None:
+    first = {"logStreamName": "a/a/1", "creationTime": 5, "lastEventTimestamp": 9}
+    with stubbed("logs") as (made, stub):
+        sent = {"logGroupName": "g", "logStreamNamePrefix": "a/a/"}
+        stub.add_response("describe_log_streams", {"logStreams": [first], "nextToken": "2"}, sent)
+        second = {"logStreamName": "a/a/2", "creationTime": 6}
+        stub.add_response("describe_log_streams", {"logStreams": [second]}, {**sent, "nextToken": "2"})
+        assert Logs(made).list_streams("g", "a/a/") == [LogStream("a/a/1", 5, 9), LogStream("a/a/2", 6, 6)]

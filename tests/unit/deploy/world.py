@@ -121,6 +121,7 @@ class FakeEcs(Ecs):
         self, *, cluster: str, task_definition: str, subnets: Sequence[str], security_groups: Sequence[str],
         token: str, command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None, container: str = "", started_by: str = "opsctl",
+        size: tuple[int, int] | None = None,
     ) -> Task:  # fmt: skip
         self.calls.append(("run_task", container))
         return Task(f"task/{token}", "PENDING", task_definition=task_definition)

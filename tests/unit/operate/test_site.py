@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 
-from opsctl.cli import app
+from opsctl.cli import app, browser
 from opsctl.cli.commands import dashboard
 from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate import site
 from opsctl.operate.site import DeployedSite
+
+from .shop import Shop
 
 
 @dataclass
@@ -145,5 +147,17 @@ def test_a_browser_opens_only_on_a_terminal_with_a_display(
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert dashboard._show("https://site/") is opens
+    assert browser.show("https://site/") is opens
     assert seen == (["https://site/"] if opens else [])
+
+
+def test_the_pages_to_open_are_the_service_and_a_dashboard_where_there_is_one(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    assert site.page(shop.target, "web") == "https://shop.example.com"
+    for what, words in (("dashboard", "has no dashboard"), ("wep", "Did you mean `web`? There are web and dashboard.")):
+        with pytest.raises(UsageError) as raised:
+            site.page(shop.target, what)
+        assert words in str(raised.value)
+    shop.deployed = False
+    with pytest.raises(OpsctlError, match="not deployed"):
+        site.page(shop.target, "web")
