@@ -20,7 +20,8 @@ class Mutant:
 
 
 STACKRUN, SETTLING, REMOVAL = "deploy/stackrun/runner.py", "deploy/stackrun/settling.py", "deploy/stackrun/removal.py"
-DEPLOYMENT, LOCK, STREAM = "deploy/deployment.py", "deploy/lock.py", "deploy/stackrun/stream.py"
+DEPLOYMENT, STEPS = "deploy/deployment.py", "deploy/steps.py"
+LOCK, STREAM = "deploy/lock.py", "deploy/stackrun/stream.py"
 GUARD = "deploy/stackrun/guard.py"
 SITUATION = "deploy/planning/situation.py"
 ROLLBACK = "deploy/rollback.py"
@@ -182,8 +183,8 @@ MUTANTS = (
         "a protected load balancer holds its stack",
     ),
     Mutant(
-        DEPLOYMENT,
-        "                self._lock.ensure()\n\n        return check",
+        STEPS,
+        "                self.lock.ensure()\n\n        return check",
         "                pass\n\n        return check",
         "no look at the lock before a stack",
     ),
@@ -208,8 +209,8 @@ MUTANTS = (
     Mutant(PLANNER, 'after = (*after, "migrate")', "pass", "the service does not wait for its migrations"),
     Mutant(PLANNER, 'after = (*after, "image")', "pass", "the jobs do not wait for their image"),
     Mutant(
-        DEPLOYMENT,
-        "if migrates and wanted and wanted <= self._releases.applied(self._database()):",
+        STEPS,
+        "if migrates and wanted and wanted <= self.releases.applied(self.database()):",
         "if True:",
         "migrations are never run",
     ),
@@ -221,13 +222,13 @@ MUTANTS = (
     ),
     Mutant(
         DEPLOYMENT,
-        "                rollback.ensure(self._aws.s3, bucket, self._env, self._releases.last)\n",
+        "                rollback.ensure(self._aws.s3, bucket, self._env, self._do.releases.last)\n",
         "                pass\n",
         "a rollback is carried out though another release came in between",
     ),
     Mutant(
-        DEPLOYMENT,
-        "            self._releases.migrating(self._database(), image.migrations, image.verdicts)\n",
+        STEPS,
+        "            self.releases.migrating(self.database(), image.migrations, image.verdicts)\n",
         "",
         "migrations of a deploy that fails are forgotten",
     ),
@@ -386,19 +387,19 @@ MUTANTS = (
         "a function that sleeps keeps its stack from going",
     ),
     Mutant(
-        DEPLOYMENT,
+        STEPS,
         "                self._wake_functions()\n",
         "                pass\n",
         "a sleeping function is not woken",
     ),
     Mutant(
-        DEPLOYMENT,
+        STEPS,
         "        self._before_stack(template)()\n",
         "",
         "code is uploaded without a look at the lock",
     ),
     Mutant(
-        DEPLOYMENT,
+        STEPS,
         "and context[BUNDLE_VERSION] is None:",
         "and False:",
         "what lies under the function's key is taken on trust",
