@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from opsctl.config import naming
 from opsctl.deploy.events import Emit, Note, Progress
+from opsctl.deploy.graph import step
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.removal import Removal, StackRemover
 from opsctl.deploy.stackrun.stream import Follower
-from opsctl.deploy.step import step
 from opsctl.errors import BusyError, OpsctlError
 
 if TYPE_CHECKING:

@@ -1,11 +1,17 @@
-"""Steps with dependencies, run side by side where they can."""
+"""Steps with dependencies, run side by side where they can, and the beginning and the end that are told of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+
+from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
+from opsctl.deploy.stackrun.stream import LeftRunningError
+from opsctl.errors import OpsctlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +29,8 @@ def run_steps(steps: Sequence[Step], *, interrupt: Callable[[], None]) -> None:
     Ctrl-C calls `interrupt`, which makes running steps return, and is treated as their failure. Raises CycleError,
     before anything runs, when steps wait for each other.
     """
-    by_name = {step.name: step for step in steps}
-    order = TopologicalSorter({step.name: [name for name in step.after if name in by_name] for step in steps})
+    by_name = {each.name: each for each in steps}
+    order = TopologicalSorter({each.name: [name for name in each.after if name in by_name] for each in steps})
     order.prepare()
     running: dict[Future[None], str] = {}
     failure: BaseException | None = None
@@ -49,3 +55,31 @@ def run_steps(steps: Sequence[Step], *, interrupt: Callable[[], None]) -> None:
                     failure = error_of_step
     if failure is not None:
         raise failure
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a step ended, as its block says it: what came out in a few words, and whether anything was written."""
+
+    text: str = ""
+    changed: bool = True
+
+
+@contextmanager
+def step(emit: Emit, name: str, text: str, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Ending]:
+    """Emit the start and the end of a step around a block, which fills in the ending. Errors go on to the caller."""
+    started, ending = clock(), Ending()
+
+    def finish(outcome: Outcome, how: str) -> None:
+        emit(StepFinished(name, outcome, how, clock() - started))
+
+    emit(StepStarted(name, text))
+    try:
+        yield ending
+    except LeftRunningError as error:
+        finish("detached", error.message)
+        raise
+    except OpsctlError as error:
+        finish("failed", error.brief)
+        raise
+    finish("done" if ending.changed else "unchanged", ending.text)

@@ -14,6 +14,7 @@ from opsctl.deploy.evidence.observer import Observer
 from opsctl.deploy.evidence.redaction import Redactor
 from opsctl.deploy.explained import explained, so_far
 from opsctl.deploy.failures import StackFailedError
+from opsctl.deploy.graph import Ending, step
 from opsctl.deploy.image import image_uri
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning import planner
@@ -27,7 +28,6 @@ from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
 from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError, Follower, Pace
 from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
-from opsctl.deploy.step import Ending, step
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext

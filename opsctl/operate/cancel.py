@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import Emit
-from opsctl.deploy.graph import Step, run_steps
+from opsctl.deploy.graph import Step, run_steps, step
 from opsctl.deploy.lease import Lease, mark_cancelled, read_lease
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.cancelling import Canceller, Way, consequence, way_of
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.stream import Follower
-from opsctl.deploy.step import step
 from opsctl.errors import BusyError
 from opsctl.operate.assembly import lock_of, pace, this_run
 from opsctl.operate.deployed import state_of

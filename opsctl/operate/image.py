@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from opsctl.aws.tags import settled
 from opsctl.config.naming import signature_tag
 from opsctl.deploy.events import Emit, LogLine, Note, Progress
+from opsctl.deploy.graph import step
 from opsctl.deploy.image import ImageMissingError
 from opsctl.deploy.release import free_tag
-from opsctl.deploy.step import step
 from opsctl.errors import UsageError
 from opsctl.images.build.engines import Engine
 from opsctl.images.names import DIGEST, check_tag

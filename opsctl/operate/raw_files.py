@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.s3 import file_sha256
 from opsctl.deploy.events import Emit, Progress
-from opsctl.deploy.step import step
+from opsctl.deploy.graph import step
 from opsctl.errors import OpsctlError
 from opsctl.paths import portable
 

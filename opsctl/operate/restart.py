@@ -11,12 +11,12 @@ from opsctl.config.naming import artifact_folder
 from opsctl.config.nearest import nearest
 from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.events import Emit
+from opsctl.deploy.graph import step
 from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
 from opsctl.deploy.stackrun.stream import Follower
 from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
-from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.assembly import lock_of, pace, this_run
 from opsctl.operate.deployed import require_outputs, state_of

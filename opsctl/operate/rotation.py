@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opsctl.deploy.events import Emit, Note
+from opsctl.deploy.graph import step
 from opsctl.deploy.image import digest_of
 from opsctl.deploy.secrets import ApplicationSecrets
-from opsctl.deploy.step import step
 from opsctl.errors import OpsctlError
 from opsctl.operate.assembly import lock_of, this_run
 from opsctl.operate.database import rotate_login

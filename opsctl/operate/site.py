@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import near
-from opsctl.deploy.step import step
+from opsctl.deploy.graph import step
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.archive import unpack
 from opsctl.operate.dataset import bucket_of, run_command
