@@ -189,9 +189,9 @@ MUTANTS = (
         "no look at the lock before a stack",
     ),
     Mutant(
-        DEPLOYMENT,
-        "            if self._lock is not None:\n                self._lock.ensure()\n            runner",
-        "            runner",
+        STEPS,
+        "            if self.lock is not None:\n                self.lock.ensure()\n            image = ",
+        "            image = ",
         "no look at the lock before migrations",
     ),
     Mutant(
