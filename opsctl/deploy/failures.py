@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opsctl.deploy.evidence.known_causes import known
 from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ class UnapprovedError(OpsctlError):
 
     code = "approval-needed"
     exit_code = ExitCode.DIFFERS
+
+
+def change_set_refused(template: StackTemplate, reason: str, failures: tuple[str, ...]) -> StackFailedError:
+    """The error for a change set that CloudFormation did not make; `failures` is what its validation found."""
+    found = known(reason, "resource")
+    sentence, following = (found.sentence, found.next) if found else (reason, "Correct the cause, then deploy again.")
+    return StackFailedError(
+        f"CloudFormation refused the change set of {template.physical_name}: {sentence}",
+        detail=failures,
+        hint=f"{following} Nothing of this stack was changed.",
+    )
 
 
 def stack_failure(template: StackTemplate, followed: Followed, what: str) -> StackFailedError:

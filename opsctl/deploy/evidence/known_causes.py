@@ -229,6 +229,14 @@ _MADE = (
      r"exceed(?:s|ed)? (?:the |your )?.{0,40}(?:quota|limit)|would exceed.{0,60}",
      "a quota of the account is used up[ ({what})]",
      "Ask for more in Service Quotas, or remove what is not used; then deploy again.", "resource"),
+    # A change set of ours imports what is there; CloudFormation imports only what a stack keeps when it is deleted.
+    (r"attempting to import .{0,300}?affected resources are (?P<what>.{1,400})",
+     "what it makes exists already under that name, in no stack: {what}",
+     "Delete or rename what is there, or give it another name in environments.yaml; then deploy again.", "resource"),
+    (r"with identifier '(?:\{[^:]{1,80}:)?\"?(?P<what>[^\"']{1,200})\"?\}?' already exists"
+     r"(?: in stack (?P<stack>\S+))?",
+     "what it makes exists already under that name[ ({what})][, in the stack {stack}]",
+     "Delete or rename what is there, or choose another name in environments.yaml; then deploy again.", "resource"),
     (r"(?P<what>[^\s\"]{1,200}) already exists(?: in stack (?P<stack>\S+))?|HandlerErrorCode: AlreadyExists|"
      r"(?:EntityAlreadyExists|BucketAlreadyExists|BucketAlreadyOwnedByYou|ResourceExistsException|ResourceInUseException)",
      "what it makes exists already under that name[ ({what})][, in the stack {stack}]",

@@ -11,7 +11,7 @@ from opsctl.aws.cloudformation import ChangeSet, Stack
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.checks import replicas
 from opsctl.deploy.events import Emit, Note
-from opsctl.deploy.failures import StackFailedError, stack_failure
+from opsctl.deploy.failures import StackFailedError, change_set_refused, stack_failure
 from opsctl.deploy.planning import planner
 from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.planning.state import RemoteState
@@ -167,11 +167,7 @@ class StackRunner:
         if change_set.status == "FAILED":
             failures = tuple(self._api.validation_failures(arn))
             self._write.delete_change_set(arn)
-            raise StackFailedError(
-                f"CloudFormation refused the change set of {template.physical_name}: {change_set.reason}",
-                detail=failures,
-                hint="Nothing of this stack was changed.",
-            )
+            raise change_set_refused(template, change_set.reason, failures)
         self._refuse(template, change_set, arn)
         for change in change_set.changes:
             if change.action == "Import":

@@ -25,6 +25,8 @@ def install(modules: Modules) -> None:
     _protected_load_balancer_stays(balancers, modules.alb)
     _access_logs_begin_with_a_test_object(balancers, modules.alb, modules.s3)
     _filled_bucket_stays(handlers["AWS::S3::Bucket"], modules.s3)
+    _log_group_of_others_is_refused(handlers["AWS::Logs::LogGroup"], modules.cloudwatch_logs)
+    _events_of_updates_name_the_resource(modules.stacks, modules.cloudformation._stacks)
     _missing_object_is_404_to_who_may_list(modules.s3, modules.iam_evaluator)
     _deletion_ends_a_create(modules.handlers, modules.cloudformation._stacks)
     _first_change_sets_share_a_stack(modules.handlers._ACTION_HANDLERS, modules.cloudformation, modules.changesets)
@@ -137,6 +139,42 @@ def _access_logs_begin_with_a_test_object(handler: Json, alb: Any, s3: Any) -> N
         return arn, attributes
 
     handler.update(create=create_and_log)
+
+
+def _log_group_of_others_is_refused(handler: Json, cloudwatch_logs: Any) -> None:
+    """AWS refuses to create a log group that exists; ministack empties it, and deletes it with the stack."""
+    create = handler["create"]
+
+    def create_in_free_place(logical_id: str, props: Json, stack_name: str) -> tuple[str, Json]:
+        name = props.get("LogGroupName")
+        if name and name in cloudwatch_logs._log_groups:
+            identifier = f'{{"/properties/LogGroupName":"{name}"}}'
+            raise ValueError(
+                f"Resource handler returned message: \"Resource of type 'AWS::Logs::LogGroup' with identifier "
+                f"'{identifier}' already exists.\" (RequestToken: {uuid4()}, HandlerErrorCode: AlreadyExists)"
+            )
+        answer: tuple[str, Json] = create(logical_id, props, stack_name)
+        return answer
+
+    handler.update(create=create_in_free_place)
+
+
+def _events_of_updates_name_the_resource(stacks: Any, records: Any) -> None:
+    """AWS's events of an update have the resource's physical id from the first on; ministack's only where it went well.
+    Tools look up by it why a service failed.
+    """
+    add = stacks._add_event
+
+    def add_named(
+        stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str, reason: str = "",
+        physical_id: str = "", detailed_status: str = "",
+    ) -> None:  # fmt: skip
+        if not physical_id and status.startswith("UPDATE_"):
+            resources = (records.get(stack_name) or {}).get("_resources", {})
+            physical_id = resources.get(logical_id, {}).get("PhysicalResourceId", "")
+        add(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)
+
+    stacks._add_event = add_named
 
 
 def _missing_object_is_404_to_who_may_list(s3: Any, iam_evaluator: Any) -> None:

@@ -174,7 +174,9 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_rds_db_instance_update": _call("physical_id old_props new_props stack_name logical_id"),
     },
     "services.cloudformation.stacks": {
-        "_add_event": _call("stack_id stack_name logical_id resource_type status reason physical_id"),
+        "_add_event": _replace(
+            "stack_id stack_name logical_id resource_type status reason physical_id detailed_status"
+        ),
         "_deploy_stack_async": _DEPLOY,
         "_roll_back_operation": _call("stack_name stack_id stack operation reason_override"),
         "_runs_on_worker_thread": _replace("resource_type"),
@@ -271,6 +273,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
 HANDLERS: Mapping[str, Mapping[str, Seam]] = {
     "AWS::ECS::Service": {"create": _CREATE, "update": _UPDATE},
     "AWS::ElasticLoadBalancingV2::LoadBalancer": {"create": _CREATE, "delete": _DELETE},
+    "AWS::Logs::LogGroup": {"create": _CREATE},
     "AWS::RDS::DBInstance": {"create": _CREATE, "update": _UPDATE_BY_ID, "delete": _DELETE},
     "AWS::S3::Bucket": {"delete": _DELETE},
     "AWS::SecretsManager::Secret": {"create": _CREATE, "update": _UPDATE_BY_ID, "delete": _DELETE},

@@ -168,11 +168,13 @@ def install_service_type(provisioners: Any, ecs: Any, records: Any) -> None:
 
     def update(physical_id: str, old: Json, new: Json, stack_name: str) -> tuple[str, Json]:
         old, new = _with_numbers(old), _with_numbers(new)
+        service = _service(ecs, physical_id) or {}
+        before = frozenset(each.get("id") for each in service.get("deployments", ()))
         arn, attributes = update_service(physical_id, old, new, stack_name)
         if _is_restart(old, new):
             cluster, name = arn.rsplit("/", 2)[-2:]
             ecs._update_service({"cluster": cluster, "service": name, "forceNewDeployment": True})
-        _wait_steady(ecs, arn, records, stack_name)
+        _wait_steady(ecs, arn, records, stack_name, before)
         return arn, attributes
 
     handler["create"], handler["update"] = create, update
@@ -221,9 +223,16 @@ def _keep_grace_period(ecs: Any, arn: str, props: Json) -> None:
         service["healthCheckGracePeriodSeconds"] = props.get("HealthCheckGracePeriodSeconds", 0)
 
 
-def _wait_steady(ecs: Any, arn: str, records: Any, stack_name: str) -> None:
+def _wait_steady(ecs: Any, arn: str, records: Any, stack_name: str, before: frozenset[Any] = frozenset()) -> None:
+    """Wait for what this operation rolls out; `before` are the deployments that were there.
+
+    An image that is not there fails so fast that the primary may be the one that the breaker went back to.
+    """
     service = _service(ecs, arn)
     primary = ecs._primary_deployment(service) if service else None
+    for each in (service or {}).get("deployments", ()):
+        if each.get("id") not in before and each.get("rolloutState") == "FAILED":
+            primary = each
     if primary is None:
         return
     deadline = time.monotonic() + _STEADY_SECONDS

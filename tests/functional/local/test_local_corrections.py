@@ -109,3 +109,32 @@ def test_a_lock_of_the_local_target_has_an_age_and_its_holder(sandbox: Sandbox) 
     assert 0 <= stored.age < 30
     assert stored.notes == {"holder-process": "12"}
     assert s3.ahead == 0.0
+
+
+def test_a_log_group_that_somebody_made_is_neither_emptied_nor_taken_over(sandbox: Sandbox) -> None:
+    stacks, logs = sandbox.client("cloudformation"), sandbox.client("logs")
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/taken"}}
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "one"}}
+    logs.create_log_group(logGroupName="/taken")
+    logs.create_log_stream(logGroupName="/taken", logStreamName="kept")
+    assert deploy(stacks, "taking", {"Resources": {"Topic": topic}}) == "CREATE_COMPLETE"
+    assert deploy(stacks, "taking", {"Resources": {"Topic": topic, "Group": group}}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("AlreadyExists" in reason for reason in reasons(stacks, "taking"))
+    assert logs.describe_log_streams(logGroupName="/taken")["logStreams"][0]["logStreamName"] == "kept"
+    stacks.delete_stack(StackName="taking")
+
+
+def test_the_failed_event_of_an_update_has_the_physical_id(sandbox: Sandbox) -> None:
+    stacks = sandbox.client("cloudformation")
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "one"}}
+    attachment = {"Type": "AWS::SecretsManager::SecretTargetAttachment", "Properties": {"SecretId": "none"}}
+    assert deploy(stacks, "named", {"Resources": {"Secret": secret}}) == "CREATE_COMPLETE"
+    changed = {**secret, "Properties": {"Name": "one", "Description": "new"}}
+    resources = {"Secret": changed, "Attachment": {**attachment, "DependsOn": "Secret"}}
+    assert deploy(stacks, "named", {"Resources": resources}) == "UPDATE_ROLLBACK_COMPLETE"
+    events = stacks.describe_stack_events(StackName="named")["StackEvents"]
+    begun = [each for each in events if each["LogicalResourceId"] == "Secret"
+             and each["ResourceStatus"] == "UPDATE_IN_PROGRESS"]  # fmt: skip
+    assert begun
+    assert all(":secret:one" in each["PhysicalResourceId"] for each in begun)
+    stacks.delete_stack(StackName="named")

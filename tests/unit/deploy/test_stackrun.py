@@ -60,6 +60,23 @@ def test_a_change_set_that_fails_validation_tells_what_validation_found() -> Non
     assert "execute_change_set" not in bench.api.writes
 
 
+def test_a_change_set_that_may_not_take_over_what_exists_names_it_and_what_to_do() -> None:
+    bench = Bench()
+    bench.api.put(template(), "UPDATE_COMPLETE")
+    reason = (
+        "CloudFormation is attempting to import some resources because they already exist in your account. The "
+        "resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template "
+        "for successful import. The affected resources are Logs ({LogGroupName=/shop/web})"
+    )
+    bench.api.next_change_set = ChangeSet("", "FAILED", reason, "UNAVAILABLE")
+    with pytest.raises(StackFailedError) as caught:
+        bench.run(template(body=NEWER))
+    assert caught.value.message.endswith("exists already under that name, in no stack: Logs ({LogGroupName=/shop/web})")
+    assert caught.value.hint.startswith("Delete or rename what is there")
+    assert caught.value.hint.endswith("Nothing of this stack was changed.")
+    assert "execute_change_set" not in bench.api.writes
+
+
 @pytest.mark.parametrize(("action", "replacement"), [("Modify", "True"), ("Modify", "Conditional"), ("Remove", "")])
 def test_losing_data_is_refused_before_it_starts(action: str, replacement: str) -> None:
     bench = Bench()

@@ -251,6 +251,12 @@ OF_A_RESOURCE = {
          "(RequestToken: 1, HandlerErrorCode: AlreadyExists)"),
         "what it makes exists already under that name (shop-site)",
     ),
+    "a name that is taken, as the registry's handlers say it": (
+        ("Group", "AWS::Logs::LogGroup", "Resource handler returned message: \"Resource of type "
+         "'AWS::Logs::LogGroup' with identifier '{\"/properties/LogGroupName\":\"/shop/web\"}' already exists.\" "
+         "(RequestToken: 1, HandlerErrorCode: AlreadyExists)"),
+        "what it makes exists already under that name (/shop/web)",
+    ),
     "a permission that the caller lacks": (
         ("Role", "AWS::IAM::Role",
          'Resource handler returned message: "User: arn:aws:sts::1:assumed-role/ci/run is not authorized to perform: '
