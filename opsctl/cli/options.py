@@ -52,7 +52,7 @@ LockedOption = Annotated[
     ),
 ]  # fmt: skip
 StacksArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[STACK]...", help="Only these stacks, such as `app`.", show_default=False)
+    list[str] | None, typer.Argument(metavar="STACK", help="Only these stacks, such as `app`.", show_default=False)
 ]
 
 

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 def watched_text(seen: dict[str, Any]) -> str:
     """What came of the operation that was followed, or what ended last where nothing runs."""
+    from opsctl.cli.render_status import clock
+
     environment, newest, last = seen["environment"], seen["release"], seen["last_stack"]
-    lines = [f"Nothing works on {environment}."] if not seen["running"] else ["It ended well."]
+    lines = ["It ended well."] if seen["running"] else [f"No command works on {environment}: nothing to follow."]
     if seen["changed"]:
         lines.append(f"Changed: {', '.join(seen['changed'])}.")
     if newest is not None:
-        lines.append(f"Release {newest['number']} by {newest['by']}, {newest['at']}.")
+        lines.append(f"Newest release: {newest['number']} by {newest['by']}, {clock(newest['at'])}.")
     if last is not None:
-        lines.append(f"Last stack: {last['stack']}, {last['status']}, {last['at']}.")
+        lines.append(f"Last changed: {last['stack']}, {last['status']}, {clock(last['at'])}.")
     return "\n".join(lines)
 
 
@@ -128,7 +130,7 @@ def cancelled_text(running: Running, after: Mapping[str, str]) -> str:
     if not running.is_ended_by_cancel:
         if running.stacks:
             return f"Nothing of {running.environment} can be cancelled now."
-        return f"Nothing runs on {running.environment}."
+        return f"No command works on {running.environment}: nothing to cancel."
     who = f"what {running.lease.owner} runs ({running.lease.command})" if running.lease else "it"
     told = f"Cancelled {who}"
     rest = ", ".join(f"{name} is {status}" for name, status in after.items())

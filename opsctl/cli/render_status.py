@@ -97,14 +97,15 @@ def _stacks(status: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     if not status.stacks:
         return
     well = [each for each in status.stacks if is_well(each.status)]
-    last = max(well, key=lambda each: each.updated, default=None)
+    # Of two within one second the later in the order of a deploy.
+    last = max(reversed([each for each in status.stacks if each.updated]), key=lambda each: each.updated, default=None)
     changed = f", last changed {_ago(last.updated, status)} ({last.stack})" if last is not None else ""
     drifted = [each.stack for each in status.stacks if each.drift == "DRIFTED"]
     by_hand = f"; changed by hand when last checked: {', '.join(drifted)}" if drifted else ""
     yield "stacks", f"{len(well)} of {len(status.stacks)} well{changed}{by_hand}"
     for each in status.stacks:
         if each not in well and each.status != ABSENT:
-            since = f" since {_ago(each.updated, status)}" if each.updated else ""
+            since = f" for {_age(each.updated, status.read_at)}" if each.updated else ""
             yield "", f"{each.stack} {_reasoned(each.status, each.reason)}{since}; next deploy: {each.next_deploy}"
         elif each in well and each.next_deploy.startswith("nothing"):
             yield "", f"{each.stack} is {each.reason}"
@@ -175,7 +176,11 @@ def _counts(service: ServiceStatus) -> str:
     pending = f", {service.pending} pending" if service.pending else ""
     rollout = service.rollout_state or "unknown"
     reason = service.rollout_reason if rollout != "COMPLETED" else ""
-    return f"{service.running} of {service.desired} run{pending}; rollout {_reasoned(rollout, reason)}"
+    more = service.running > service.desired  # while old and new tasks run side by side
+    count = (
+        f"{service.running} run, {service.desired} wanted" if more else f"{service.running} of {service.desired} run"
+    )
+    return f"{count}{pending}; rollout {_reasoned(rollout, reason)}"
 
 
 def _reasoned(state: str, *reasons: str) -> str:

@@ -296,6 +296,6 @@ class Releases:
 
     def record(self, release: Release) -> None:
         """Write the numbered record first, so that `current` never names one that is not there."""
-        body = json.dumps(release.to_dict(), indent=1, sort_keys=True).encode()
+        body = json.dumps(release.to_dict(), indent=1).encode()  # unsorted: the block's order is the template's
         for record in (f"{release.number:06}", "current"):
             self._s3.put(self._bucket, release_key(artifact_folder(self._env), record), body)

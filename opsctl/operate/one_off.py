@@ -60,7 +60,7 @@ def run_once(target: Target, command: Command, emit: Emit) -> dict[str, Any]:
     try:
         task = run_one_off(
             target, request, emit, command=f"opsctl {typed}",
-            text=f"{shlex.join(words)} (as {user}, with what {process} has)", done="done",
+            text=f"{shlex.join(words)} (as {user}, in a task of {process})", done="done",
         )  # fmt: skip
     except TaskFailedError as error:
         if error.ended is None or error.ended.exit_code is None:

@@ -85,7 +85,7 @@ def _refuse_while_busy(target: Target, bucket: str) -> None:
     lease, now = read_lease(target.aws.s3, bucket, target.env), time.time()
     if lease is not None and lease.expires > now:
         raise BusyError(
-            f"Another deploy of {target.env.name} is running: {lease.describe(now)}.",
+            f"Another command works on {target.env.name}: {lease.describe(now)}.",
             hint=f"Wait for it, or end it first: `opsctl cancel --env {target.env.name}`.",
         )
 

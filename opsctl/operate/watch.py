@@ -63,8 +63,8 @@ class Watch:
             return {**self._last(state), "running": False, "operation": None, "changed": []}
         first = held
         name = self.target.env.name
-        who = held.lease.who() if held is not None else "Nobody who holds the lock"
-        self.emit(Note(f"{who} works on {name}." if held else f"{who} works on {name}, but CloudFormation does."))
+        who = held.lease.who() if held is not None else "CloudFormation alone: nobody holds the lock"
+        self.emit(Note(f"{name} is worked on by {who}."))
         since = (held.lease.acquired if held is not None else self._oldest(state)) - _BEFORE_SECONDS
         patience = Patience(
             self.emit, self.clock, goes_on="The operation goes on", follow_by=f"opsctl watch --env {name}"
@@ -152,17 +152,21 @@ class Watch:
         last = self._last(state)
         if self.failed:
             what = ", ".join(f"{name} is {status}" for name, status in self.failed.items())
-            raise OperationFailedError(f"It ended badly: {what}.", hint=f"`opsctl status --env {self.target.env.name}`")
+            raise OperationFailedError(f"It ended badly: {what}.", hint=self._why)
         if first is not None and changed and self._deploys_all(first.lease.command):
             recorded = (last["release"] or {}).get("run_id")
             if recorded != first.lease.id:
                 raise OperationFailedError(
                     f"{first.lease.owner}'s deploy ended without recording a release: it was left, or a step failed "
                     "of which CloudFormation tells nothing, such as migrations.",
-                    hint="See its own output; `opsctl deploy` finishes the work.",
+                    hint=f"{self._why} `opsctl deploy` finishes the work.",
                 )
         operation = {"owner": first.lease.owner, "command": first.lease.command} if first is not None else None
         return {**last, "running": True, "operation": operation, "changed": changed}
+
+    @property
+    def _why(self) -> str:
+        return f"`opsctl explain --env {self.target.env.name}` says why."
 
     def _deploys_all(self, command: str) -> bool:
         """Whether a deploy of all stacks, which records a release when it changed anything."""

@@ -80,7 +80,7 @@ def test_an_update_that_is_cancelled_goes_back_and_its_deploy_names_who_did_it(p
     assert " cancelled `opsctl deploy --env local` of local." in ended[0].err.splitlines()[-2]
     assert project.get("/readyz")[0] == 200
     again = project.opsctl("cancel", "--env", "local")
-    assert (again.code, again.out) == (0, "Nothing runs on local.\n")
+    assert (again.code, again.out) == (0, "No command works on local: nothing to cancel.\n")
     assert project.opsctl("status", "--env", "local", "--json").json["lock"] is None
 
 

@@ -58,6 +58,6 @@ def test_another_terminal_follows_a_deploy_to_its_end(tmp_path: Path) -> None:
         assert watched.json["release"]["number"] == 1
         assert "opsctl deploy --env local" in watched.err
         assert '"logical_id": "app"' in watched.err
-        assert project.opsctl("watch", "--env", "local").out.startswith("Nothing works on local.")
+        assert project.opsctl("watch", "--env", "local").out.startswith("No command works on local:")
     finally:
         project.target.reset()

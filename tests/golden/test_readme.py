@@ -65,7 +65,7 @@ def test_linked_files_exist() -> None:
 
 
 def test_the_status_table_of_the_documentation_is_the_programs() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "deploys.md").read_text()
     rows = dict(re.findall(r"^\| ([A-Z_]+) \| (.+) \|$", text, re.MULTILINE))
     assert rows == {status: action.value for status, action in ACTIONS.items()}
 

@@ -94,7 +94,7 @@ def token(
 def shell(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PSQL OPTION]...", help="After --, such as: -- -c 'select 1'.", show_default=False),
+        typer.Argument(metavar="PSQL OPTION", help="After --, such as: -- -c 'select 1'.", show_default=False),
     ] = None,
     env: EnvOption = None,
     role: RoleOption = "readonly",

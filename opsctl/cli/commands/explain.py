@@ -18,7 +18,11 @@ def register(app: typer.Typer) -> None:
 def explain(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run; default: the newest that failed.", show_default=False),
+        typer.Argument(
+            metavar="RUN",
+            help="A run of `opsctl releases --audit`; default: the newest that failed.",
+            show_default=False,
+        ),
     ] = None,
     env: EnvOption = None,
     html: Annotated[

@@ -27,7 +27,7 @@ def run_job(
     name: Annotated[str, typer.Argument(help="As application.jobs names it.", show_default=False)],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ARGUMENT]...", help="After --, added to the job's command.", show_default=False),
+        typer.Argument(metavar="ARGUMENT", help="After --, added to the job's command.", show_default=False),
     ] = None,
     env: EnvOption = None,
     region: RegionOption = None,

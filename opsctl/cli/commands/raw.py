@@ -37,7 +37,7 @@ def list_(
 
 @app.command("remove")
 def remove(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names as `raw list` shows them.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names as `raw list` shows them.")],
     env: EnvOption = None,
     yes: YesOption = False,
     region: RegionOption = None,

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def restart(
     services: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SERVICE]...", help="`web`, or workers by name; default: all.", show_default=False),
+        typer.Argument(metavar="SERVICE", help="`web`, or workers by name; default: all.", show_default=False),
     ] = None,
     env: EnvOption = None,
     region: RegionOption = None,

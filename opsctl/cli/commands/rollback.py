@@ -18,7 +18,7 @@ def rollback(
     release: Annotated[
         str | None,
         typer.Argument(
-            metavar="[N|TAG|COMMIT]", help="The release; default: the one before that which runs.", show_default=False
+            metavar="N|TAG|COMMIT", help="The release; default: the one before that which runs.", show_default=False
         ),
     ] = None,
     env: EnvOption = None,

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def run(
     command: Annotated[
         list[str],
-        typer.Argument(metavar="COMMAND...", help="After --, such as: -- manage.py check.", show_default=False),
+        typer.Argument(metavar="COMMAND", help="After --, such as: -- manage.py check.", show_default=False),
     ],
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="With this terminal; for environments on this machine.")

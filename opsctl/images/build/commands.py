@@ -108,7 +108,8 @@ def failed(command: Sequence[str], code: int, output: str) -> BuildError:
     return BuildError(
         f"The build command `python {shlex.join(command[:3])}` failed with {code}{last_words(lines)}.",
         code="build-command",
-        hint="Build commands get a harmless value for every variable; application.build.environment sets others, "
-        "application.build.commands: [] runs none.",
+        hint="Build commands get a harmless value for every variable of application.environment and "
+        "application.secrets: name what is missing there, or under application.build.environment, which is for them "
+        "alone. application.build.commands: [] runs none.",
         detail=tuple(lines[-15:]),
     )

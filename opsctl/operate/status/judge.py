@@ -46,7 +46,7 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
         yield from _of_database(database)
     for stack in status.stacks:
         if not is_well(stack.status) and stack.status != ABSENT and is_terminal(stack.status):
-            yield f"Stack {stack.stack} is {stack.status}."
+            yield f"Stack {stack.stack} is {stack.status}: see `opsctl explain --env {status.environment}`."
     missing = [stack.stack for stack in status.stacks if stack.status == ABSENT]
     if missing:
         yield f"Not deployed: {', '.join(missing)}." if len(missing) < len(status.stacks) else "Nothing is deployed."

@@ -42,6 +42,17 @@ def test_it_has_help(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) 
     assert shown.err == ""
 
 
+@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=ids([path for path, _ in ALL]))
+def test_help_fits_a_narrow_terminal_and_no_argument_is_bracketed_twice(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    app.run([*path, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert not any(twice in lines[0] for twice in ("[[", "]]", "{{", "......", "...}", "]...]"))
+
+
 @pytest.mark.parametrize(("path", "item"), LEAVES, ids=ids([path for path, _ in LEAVES]))
 def test_every_option_says_what_it_does(path: tuple[str, ...], item: Any) -> None:
     assert item.help

@@ -12,9 +12,10 @@ import pytest
 
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.cli import app, watching
+from opsctl.cli.render_status import status_text
 from opsctl.deploy.lease import Lease
 from opsctl.errors import OpsctlError
-from opsctl.operate.status.model import EnvironmentStatus, ServiceStatus, TaskStatus
+from opsctl.operate.status.model import EnvironmentStatus, ServiceStatus, StackStatus, TaskStatus
 
 FIRST = EnvironmentStatus(
     "dev", "2026-03-01T12:04:05+00:00",
@@ -64,6 +65,22 @@ def test_a_pipe_gets_everything_once_and_then_what_changes(capsys: pytest.Captur
         "2026-03-01 12:04:10 UTC  operation: none runs",
         "2026-03-01 12:04:10 UTC  over: web: task 12345678 PENDING",
     ]
+
+
+def test_old_and_new_tasks_side_by_side_are_not_more_than_all(capsys: pytest.CaptureFixture[str]) -> None:
+    both = replace(LATER, services=(ServiceStatus("web", "dev-shop", 1, 2, 0, "IN_PROGRESS", ""),))
+    watched(both)
+    assert "web: 2 run, 1 wanted; rollout IN_PROGRESS" in capsys.readouterr().out
+
+
+def test_of_stacks_that_changed_in_one_second_the_later_of_a_deploy_is_the_last_as_watch_says_too() -> None:
+    stacks = tuple(
+        StackStatus(name, f"dev-{name}", status, "", "2026-03-01T12:04:01+00:00", "update")
+        for name, status in (("jobs", "UPDATE_COMPLETE"), ("app", "UPDATE_ROLLBACK_COMPLETE"))
+    )
+    text = status_text(replace(FIRST, stacks=stacks))
+    assert "1 of 2 well, last changed 4 s ago (app)" in text
+    assert "app UPDATE_ROLLBACK_COMPLETE for 4 s; next deploy: update" in text
 
 
 @pytest.mark.parametrize("error", [THROTTLED, UNREACHABLE, AwsRefusedError("The token ended.")])

@@ -195,6 +195,14 @@ def test_a_record_keeps_the_block_what_was_typed_and_what_was_changed() -> None:
     assert (found.rolled_back_to, record(world, 1).rolled_back_to) == (None, None)
 
 
+def test_a_block_keeps_its_order_since_templates_are_made_of_it() -> None:
+    world = World(variables={"SECOND": "2", "FIRST": "1"})
+    world.deploy()
+    kept = record(world, 1).application
+    assert kept is not None
+    assert list(kept["environment"]) == ["SECOND", "FIRST"]
+
+
 def test_a_rollback_is_a_release_of_its_own_with_the_old_image() -> None:
     world = two_releases()
     mark = len(world.aws.calls)

@@ -79,12 +79,12 @@ def test_where_nothing_runs_nothing_is_cancelled() -> None:
     running = FakeTarget(STATUSES).running()
     assert not running.is_ended_by_cancel
     assert running.lines() == []
-    assert cancelled_text(running, {}) == "Nothing runs on dev."
+    assert cancelled_text(running, {}) == "No command works on dev: nothing to cancel."
     assert cancelled_json(running, {}) == {"environment": "dev", "cancelled": False, "lease": None, "stacks": []}
 
 
 def test_before_the_first_deploy_nothing_runs() -> None:
-    assert cancelled_text(FakeTarget({}).running(), {}) == "Nothing runs on dev."
+    assert cancelled_text(FakeTarget({}).running(), {}) == "No command works on dev: nothing to cancel."
 
 
 def test_an_update_goes_back_and_its_deploy_is_told_who_wanted_it() -> None:

@@ -240,7 +240,7 @@ def unwell() -> Iterator[tuple[FakeAws, str]]:
     yield aws, "RDS will do system-update to db-1 at 2026-03-01T12:00:00+00:00, which can't be put off."
     aws = FakeAws()
     aws.stacks_there["app"] = replace(aws.stacks_there["app"], status="UPDATE_ROLLBACK_COMPLETE", reason="why")
-    yield aws, "Stack app is UPDATE_ROLLBACK_COMPLETE."
+    yield aws, "Stack app is UPDATE_ROLLBACK_COMPLETE: see `opsctl explain --env dev`."
     aws = FakeAws()
     del aws.stacks_there["upkeep"]
     yield aws, "Not deployed: upkeep."

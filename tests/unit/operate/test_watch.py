@@ -59,8 +59,8 @@ def test_where_nothing_runs_it_says_so_and_what_ended_last() -> None:
     assert events == []
     assert (seen["running"], seen["changed"], seen["release"]["number"]) == (False, [], 1)
     assert render.watched_text(seen).splitlines()[:2] == [
-        "Nothing works on dev.",
-        f"Release 1 by ann@host, {seen['release']['at']}.",
+        "No command works on dev: nothing to follow.",
+        "Newest release: 1 by ann@host, 2027-01-15 08:00:00 UTC.",
     ]
 
 
@@ -74,11 +74,11 @@ def test_a_deploy_is_followed_to_its_end() -> None:
     watch, events = watching(world, going_on(work))
     seen = watch.run()
     assert isinstance(events[0], Note)
-    assert events[0].text.startswith("bob@ci (opsctl deploy --env dev) since ")
+    assert events[0].text.startswith("dev is worked on by bob@ci (opsctl deploy --env dev) since ")
     steps = [(type(event), event.step) for event in events if isinstance(event, StepStarted | StepFinished)]
     assert steps == [(kind, name) for name in ("jobs", "app") for kind in (StepStarted, StepFinished)]
     assert (seen["changed"], seen["release"]["number"]) == (["jobs", "app"], 2)
-    assert render.watched_text(seen).startswith("It ended well.\nChanged: jobs, app.\nRelease 2 ")
+    assert render.watched_text(seen).startswith("It ended well.\nChanged: jobs, app.\nNewest release: 2 ")
 
 
 def test_a_stack_that_fails_makes_it_fail() -> None:
@@ -86,8 +86,9 @@ def test_a_stack_that_fails_makes_it_fail() -> None:
     failing = Operation(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], [("Topic", "UPDATE_FAILED", "no")])
     world.aws.cloudformation.script["execute:UPDATE"] = [failing]
     watch, events = watching(world, going_on(work))
-    with pytest.raises(OperationFailedError, match=r"It ended badly: jobs is UPDATE_ROLLBACK_COMPLETE\."):
+    with pytest.raises(OperationFailedError, match=r"It ended badly: jobs is UPDATE_ROLLBACK_COMPLETE\.") as caught:
         watch.run()
+    assert caught.value.hint == "`opsctl explain --env dev` says why."
     assert [event.outcome for event in events if isinstance(event, StepFinished)] == ["failed"]
 
 
@@ -125,7 +126,7 @@ def test_what_cloudformation_does_after_its_deploy_was_killed_is_followed_too() 
     watch, events = watching(world)
     seen = watch.run()
     assert isinstance(events[0], Note)
-    assert events[0].text == "Nobody who holds the lock works on dev, but CloudFormation does."
+    assert events[0].text == "dev is worked on by CloudFormation alone: nobody holds the lock."
     assert (seen["operation"], seen["changed"]) == (None, ["platform"])
 
 

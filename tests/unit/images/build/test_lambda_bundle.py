@@ -20,7 +20,7 @@ from opsctl.images.build.lambda_bundle import (
     download_wheel,
 )
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PACKAGE = {path.relative_to(ROOT).as_posix() for path in (ROOT / "opsctl" / "dbroles").rglob("*.py")}
 
 
