@@ -34,15 +34,21 @@ _SAFE = {
     ("AWS::S3::Bucket", "PublicAccessBlockConfiguration.RestrictPublicBuckets"): "true",
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Scheme"): "internal",
     ("AWS::EC2::Subnet", "MapPublicIpOnLaunch"): "false",
+    ("AWS::S3::Bucket", "AccessControl"): "Private",
     ("AWS::ECS::Service", "EnableExecuteCommand"): "false",
     ("AWS::ECS::Service", "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp"): "DISABLED",
 }
 # Left out, these mean what is safe.
-_SAFE_WHEN_ABSENT = {"PubliclyAccessible", "MapPublicIpOnLaunch", "EnableExecuteCommand"}
+_SAFE_WHEN_ABSENT = {"PubliclyAccessible", "MapPublicIpOnLaunch", "EnableExecuteCommand", "AccessControl"}
+# What a policy holds for, where that does not stand in its statements alone.
+_TARGETS = {"AWS::SQS::QueuePolicy": "Queues", "AWS::SNS::TopicPolicy": "Topics", "AWS::S3::BucketPolicy": "Bucket"}
 # Properties that say whose rights something has, or which groups it belongs to.
 _ROLES = {
     ("AWS::ECS::TaskDefinition", "TaskRoleArn"), ("AWS::ECS::TaskDefinition", "ExecutionRoleArn"),
-    ("AWS::Lambda::Function", "Role"), ("AWS::IAM::InstanceProfile", "Roles"),
+    ("AWS::Lambda::Function", "Role"), ("AWS::IAM::InstanceProfile", "Roles"), ("AWS::IAM::User", "Groups"),
+    ("AWS::Scheduler::Schedule", "Target.RoleArn"), ("AWS::RDS::DBInstance", "MonitoringRoleArn"),
+}  # fmt: skip
+_GROUPS = {
     ("AWS::RDS::DBInstance", "VPCSecurityGroups"), ("AWS::EC2::VPCEndpoint", "SecurityGroupIds"),
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "SecurityGroups"),
     ("AWS::Lambda::Function", "VpcConfig.SecurityGroupIds"),
@@ -78,7 +84,7 @@ def access_changes(before: Resources, after: Resources) -> tuple[AccessChange, .
     """What gets wider first. Both are resources by logical id, with resolved properties."""
     found = [
         *_policies(before, after), *_managed(before, after), *_permissions(before, after), *_settings(before, after),
-        *_memberships(before, after), *_rules(before, after),
+        *_memberships(before, after), *_targets(before, after), *_rules(before, after),
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.direction == "narrower"))
 
@@ -195,18 +201,33 @@ def _setting(properties: Mapping[str, Any], path: str, safe: str) -> str:
 
 
 def _memberships(before: Resources, after: Resources) -> Iterator[AccessChange]:
-    """Another role, or one more security group, of something that was there."""
+    """Another role, or one more security group, of something that was there; of what is new, a role that was there."""
     for name, kind, old, new in _pairs(before, after):
-        if not old or not new:
-            continue
-        for of, path in _ROLES:
-            if of != kind:
+        for of, path in sorted(_ROLES if not old else _ROLES | _GROUPS):
+            if of != kind or not new:
                 continue
             one, other = ({render(item) for item in _items(_at(each, path))} for each in (old, new))
             for item in sorted(other - one):
-                yield AccessChange(name, kind, path, "wider", "", "", f"has what {item} may", "")
+                if old or _logical_id(item) not in after or _logical_id(item) in before:
+                    yield AccessChange(name, kind, path, "wider", "", "", f"has what {item} may", "")
             for item in sorted(one - other):
                 yield AccessChange(name, kind, path, "narrower", "", "", f"no more what {item} may", "")
+
+
+def _targets(before: Resources, after: Resources) -> Iterator[AccessChange]:
+    """One more queue, topic or bucket that a policy holds for."""
+    for name, kind, old, new in _pairs(before, after):
+        if kind in _TARGETS and old and new:
+            one, other = ({render(item) for item in _items(each.get(_TARGETS[kind]))} for each in (old, new))
+            for item in sorted(other - one):
+                yield AccessChange(name, kind, _TARGETS[kind], "wider", "", "", "what the policy allows", item)
+            for item in sorted(one - other):
+                yield AccessChange(name, kind, _TARGETS[kind], "narrower", "", "", "what the policy allows", item)
+
+
+def _logical_id(reference: str) -> str:
+    """Of `${Role.Arn}` the resource's name."""
+    return reference.removeprefix("${").removesuffix("}").split(".", maxsplit=1)[0]
 
 
 def _rules(before: Resources, after: Resources) -> Iterator[AccessChange]:

@@ -59,6 +59,14 @@ class Scope:
         """Whether a condition of the template holds; None where nobody knows."""
         return _truth(self.conditions.get(name), self)
 
+    def decided(self) -> dict[str, Any]:
+        """The conditions, with what is known of them in place of what they ask."""
+        known = {name: self.holds(name) for name in self.conditions}
+        return {
+            name: condition if known[name] is None else {"Fn::Equals": ["true", scalar(known[name])]}
+            for name, condition in self.conditions.items()
+        }
+
 
 def scalar(value: Any) -> str:
     """A scalar as CloudFormation compares it: `true` and "true", 80 and "80" are the same."""
