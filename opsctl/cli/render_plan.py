@@ -42,7 +42,7 @@ def plan_text(plan: Plan) -> str:
         lines.append("  signature  made after the last deploy, to be kept as long as its image")
     if plan.is_empty:
         lines.append("Nothing to do.")
-    lines += [*_access(plan), *_interruptions(plan), *_asking(plan)]
+    lines += [*_access(plan), *_interruptions(plan), *_losses(plan), *_asking(plan)]
     if plan.expected is not None:
         lines.append(expected_text(plan.expected))
     lines += [f"! {text}" for text in (*plan.notes, *plan.problems)]
@@ -161,6 +161,14 @@ def _interruptions(plan: Plan) -> Iterator[str]:
         yield "Interruption:"
     for stack, each in sorted(rows, key=lambda row: not row[1].interrupts):
         yield from _row("yes" if each.interrupts else "no", f"{stack}/{each.logical_id}: {each.text}")
+
+
+def _losses(plan: Plan) -> Iterator[str]:
+    rows = [(stack.stack, each) for stack in plan.stacks for each in stack.losses]
+    if rows:
+        yield "Kept or guarded less:"
+    for stack, each in rows:
+        yield from _row("lost", f"{stack}/{each.logical_id}, {each.text}")
 
 
 def _asking(plan: Plan) -> Iterator[str]:

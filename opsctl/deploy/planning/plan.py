@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opsctl.deploy.review.access import AccessChange
     from opsctl.deploy.review.changes import PropertyChange
     from opsctl.deploy.review.effects import Interruption
+    from opsctl.deploy.review.losses import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a person is asked first: something gets wider, is replaced or is interrupted."""
+    """Why a person is asked first: something gets wider, is replaced, is interrupted, or less is kept of it."""
 
     stack: str
     logical_id: str
-    kind: Literal["wider", "replaced", "interrupted"]
+    kind: Literal["wider", "replaced", "interrupted", "lost"]
     text: str
 
 
@@ -117,8 +118,8 @@ class Basis:
 class StackPlan:
     """What one stack needs. `waits_for` names stacks whose outputs are not known before they are deployed.
 
-    `properties`, `access` and `interruptions` tell of an update what it changes, in full; of a create there is nothing
-    to compare with.
+    `properties`, `access`, `interruptions` and `losses` tell of an update what it changes, in full; of a create there
+    is nothing to compare with.
     """
 
     stack: str
@@ -133,6 +134,7 @@ class StackPlan:
     properties: tuple[PropertyChange, ...] = ()
     access: tuple[AccessChange, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
+    losses: tuple[Loss, ...] = ()
     basis: Basis = Basis()
 
     @property
@@ -158,6 +160,8 @@ class StackPlan:
         for each in self.interruptions:
             if each.interrupts and each.logical_id not in replaced:
                 yield Reason(self.stack, each.logical_id, "interrupted", each.text)
+        for loss in self.losses:
+            yield Reason(self.stack, loss.logical_id, "lost", loss.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, reso
         changes.properties,
         changes.access,
         changes.interruptions,
+        changes.losses,
     )
 
 

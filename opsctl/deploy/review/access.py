@@ -8,7 +8,7 @@ from typing import Any
 
 from opsctl.deploy.review import firewall
 from opsctl.deploy.review.policies import Direction, Finding, Names, Statement, compare, statements_of
-from opsctl.deploy.review.values import MISSING, is_intrinsic, render
+from opsctl.deploy.review.values import MISSING, at, is_intrinsic, render
 
 Resources = Mapping[str, Mapping[str, Any]]
 
@@ -196,7 +196,7 @@ def _setting(properties: Mapping[str, Any], path: str, safe: str) -> str:
     """The value; for a resource that is not there, what is safe."""
     if not properties:
         return safe
-    value = _at(properties, path)
+    value = at(properties, path)
     return (safe if path in _SAFE_WHEN_ABSENT else "") if value is MISSING else render(value)
 
 
@@ -206,7 +206,7 @@ def _memberships(before: Resources, after: Resources) -> Iterator[AccessChange]:
         for of, path in sorted(_ROLES if not old else _ROLES | _GROUPS):
             if of != kind or not new:
                 continue
-            one, other = ({render(item) for item in _items(_at(each, path))} for each in (old, new))
+            one, other = ({render(item) for item in _items(at(each, path))} for each in (old, new))
             for item in sorted(other - one):
                 if old or _logical_id(item) not in after or _logical_id(item) in before:
                     yield AccessChange(name, kind, path, "wider", "", "", f"has what {item} may", "")
@@ -243,15 +243,6 @@ def _pairs(before: Resources, after: Resources) -> Iterator[tuple[str, str, Mapp
     for name in [*after, *(name for name in before if name not in after)]:
         kind = (after.get(name) or before[name])["Type"]
         yield name, kind, before.get(name, {}).get("Properties", {}), after.get(name, {}).get("Properties", {})
-
-
-def _at(properties: Mapping[str, Any], path: str) -> Any:
-    value: Any = properties
-    for key in path.split("."):
-        if not isinstance(value, dict) or key not in value:
-            return MISSING
-        value = value[key]
-    return value
 
 
 def _items(value: Any) -> list[Any]:

@@ -10,7 +10,18 @@ from opsctl.deploy.planning.compare import ATTRIBUTES, ResourceChange
 from opsctl.deploy.review.access import AccessChange, access_changes
 from opsctl.deploy.review.differences import Difference, differences
 from opsctl.deploy.review.effects import Effect, Interruption, effect_of, interruptions, removal, worst
-from opsctl.deploy.review.values import MISSING, SECRET, UNKNOWN, Scope, is_intrinsic, is_unknown, references, resolve, shown
+from opsctl.deploy.review.losses import Loss, losses
+from opsctl.deploy.review.values import (
+    MISSING,
+    SECRET,
+    UNKNOWN,
+    Scope,
+    is_intrinsic,
+    is_unknown,
+    references,
+    resolve,
+    shown,
+)
 
 _REPLACEMENT: dict[Effect, Any] = {"replacement": "yes", "perhaps": "maybe"}
 
@@ -39,6 +50,7 @@ class Changes:
     properties: tuple[PropertyChange, ...] = ()
     access: tuple[AccessChange, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(slots=True)
@@ -87,7 +99,7 @@ def describe(
     summary += [ResourceChange(name, item["Type"], "remove") for name, item in removed.items()]
     told = [each for found in by_name.values() for each in _interruptions(found)]
     told += [each for name, item in removed.items() for each in removal(name, item["Type"])]
-    return Changes(tuple(summary), tuple(rows), _access(old, new, scopes), tuple(told))
+    return Changes(tuple(summary), tuple(rows), _access(old, new, scopes), tuple(told), tuple(losses(one, other)))
 
 
 def _resources(template: Mapping[str, Any], scope: Scope) -> dict[str, dict[str, Any]]:

@@ -108,6 +108,16 @@ def resolve(value: Any, scope: Scope) -> Any:
     return {key: item for key, item in found.items() if item is not MISSING}
 
 
+def at(properties: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; MISSING where there is none."""
+    value: Any = properties
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            return MISSING
+        value = value[key]
+    return value
+
+
 def printable(text: str) -> str:
     """The text without what a terminal would act on; lines stay lines."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
