@@ -92,18 +92,23 @@ class Consent:
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What a stack's plan was made from: its template by SHA-256, its parameters (`sha256:…` for a secret, `?` for one
-    that is not known yet), and the stack as it was seen.
+    that is not known yet), its tags, and the stack as it was seen.
     """
 
     template: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     status: str = ""
     updated: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def moved(self, now: Basis) -> Iterator[str]:
         """What is another now, in words. A parameter that was not known yet may be anything."""
         if self.template != now.template:
             yield f"its template was {self.template[:12]}…, and is {now.template[:12]}…"
+        for name in sorted({*self.tags, *now.tags}):
+            if self.tags.get(name) != now.tags.get(name):
+                was, now_is = (printable(each.tags.get(name, "not there")) for each in (self, now))
+                yield f"tag {printable(name)} was {was}, and is {now_is}"
         for name in sorted({*self.parameters, *now.parameters}):
             old, new = self.parameters.get(name), now.parameters.get(name)
             if UNKNOWN not in {old, new} and old != new:
@@ -231,13 +236,16 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """Names this plan: the same for two plans of the same state, another once anything of it moved."""
+        """Names this plan: the same for two plans of the same state, another once anything of it moved.
+
+        128 bits: who writes a configuration must not find two with one id, of which the harmless one is shown.
+        """
         model = asdict(self)
         for key in ("notes", "problems", "expected"):  # words about it, which AWS may put differently each time
             del model[key]
         if model["image"]:
             del model["image"]["signs"]  # says who built it, and so differs from one machine to the next
-        return hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:32]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
