@@ -86,7 +86,7 @@ class PlanFile:
             raise _unusable(path, "is damaged") from None
 
     def moved(self, now: PlanFile) -> Iterator[str]:
-        """What is another now, in words: also what needs an answer and was not in the plan, though all else is the same.
+        """What is another now, in words; what needs an answer, and was not in the plan, as well.
 
         An image that was not built yet may be any of its tag; one that was there has to be there.
         """

@@ -108,8 +108,7 @@ class StackRunner:
                 assert stack is not None
                 return Deployed(stack, changed)
             if plan.action in {Action.CREATE, Action.UPDATE}:
-                # What a stack that had to be settled first, or that somebody else changed, would change could not be told
-                # before.
+                # What a stack would change that had to be settled first, or that somebody else changed, was not told.
                 if (changed or overtaken) and (error := guard.unseen(plan, self._consent)) is not None:
                     raise error
                 try:
