@@ -45,9 +45,9 @@ def plan_text(plan: Plan) -> str:
     lines += [*_access(plan), *_interruptions(plan), *_losses(plan), *_asking(plan)]
     if plan.expected is not None:
         lines.append(expected_text(plan.expected))
-    lines += [f"! {text}" for text in (*plan.notes, *plan.problems)]
-    for risk in plan.risks:
-        lines.append(f"! {risk.text()}. It is refused without --allow-replace {risk.logical_id}.")
+    risks = [f"{risk.text()}. It is refused without --allow-replace {risk.logical_id}." for risk in plan.risks]
+    for text in (*plan.notes, *plan.problems, *risks):
+        lines += _filled(text, 0, 2, "! ")
     return _clean(lines)
 
 
@@ -136,7 +136,7 @@ def _pair(indent: int, name: str, before: str, after: str, label: str) -> Iterat
     if "\n" not in line and len(line) <= output.columns():
         yield line
         return
-    yield f"{' ' * indent}{name}{label}"
+    yield from _filled(f"{name}{label}", indent, indent + 2)
     if "\n" in before + after:
         found = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
         yield from (f"{' ' * (indent + 2)}{text}" for text in found if not text.startswith(("---", "+++", "@@")))
@@ -175,7 +175,8 @@ def _asking(plan: Plan) -> Iterator[str]:
     kinds = [reason.kind for reason in plan.reasons]
     if kinds:
         count = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-        yield from _filled(f"On AWS a deploy asks first ({count}); where nobody can answer: --approve {plan.id}.", 0, 2)
+        yield from _filled(f"On AWS a deploy asks first ({count}); where nobody can answer:", 0, 2)
+        yield f"  --approve {plan.id}"
 
 
 def _row(word: str, text: str) -> Iterator[str]:

@@ -42,7 +42,8 @@ class Risk:
 
     def text(self) -> str:
         """One sentence for a person."""
-        because = f" because {self.cause} changes" if self.cause else ""
+        changes = "" if self.what == "deleted" else " changes"  # of a deletion the cause is a sentence
+        because = f" because {self.cause}{changes}" if self.cause else ""
         return f"{self.type} {self.logical_id} of {self.stack} would be {self.what}{because}"
 
 

@@ -57,6 +57,9 @@ _GROUPS = {
 }  # fmt: skip
 
 
+_DISTRIBUTION_ACL = "DistributionConfig.WebACLId"
+
+
 @dataclass(frozen=True, slots=True)
 class AccessChange:
     """A right that gets wider or narrower. `where`: the policy or rule; `who` may do `what` on `on`, and `why`."""
@@ -73,7 +76,10 @@ class AccessChange:
 
     @property
     def text(self) -> str:
-        """In one line: whom it lets do what, on what."""
+        """In one line: whom it lets do what, on what; of a group's rule, from where to where."""
+        if self.where in {"ingress", "egress"}:
+            ends = (self.who, self.on) if self.where == "ingress" else (self.on, self.who)
+            return f"{self.where}: {self.what} from {ends[0]} to {ends[1]}"
         who = f"{self.who}: " if self.who else ""
         on = f" on {self.on}" if self.on else ""
         why = f" ({self.why})" if self.why else ""
@@ -85,6 +91,7 @@ def access_changes(before: Resources, after: Resources) -> tuple[AccessChange, .
     found = [
         *_policies(before, after), *_managed(before, after), *_permissions(before, after), *_settings(before, after),
         *_memberships(before, after), *_targets(before, after), *_rules(before, after),
+        *_shields(before, after),
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.direction == "narrower"))
 
@@ -236,6 +243,31 @@ def _rules(before: Resources, after: Resources) -> Iterator[AccessChange]:
             change.logical_id, change.type, change.rule.direction, change.direction, "Allow", change.rule.peer,
             change.rule.ports, change.rule.group,
         )  # fmt: skip
+
+
+def _shields(before: Resources, after: Resources) -> Iterator[AccessChange]:
+    """What a web ACL kept out, and no longer does. That more is kept out is no right that gets narrower."""
+    for name, kind, old, new in _pairs(before, after):
+        gone: list[str] = []
+        if kind == "AWS::WAFv2::WebACLAssociation" and old and not new:
+            gone.append(f"all that {render(old.get('WebACLArn'))} blocked")
+        elif kind == "AWS::CloudFront::Distribution" and new:
+            one, other = ("" if (acl := at(each, _DISTRIBUTION_ACL)) is MISSING else render(acl) for each in (old, new))
+            gone += [f"all that {one} blocked"] if one and not other else []
+        elif kind == "AWS::WAFv2::WebACL" and old and new:
+            passed = _blocking(old) - _blocking(new)
+            gone += [f"what {rule} blocked" for rule in sorted(passed)]
+        for what in gone:
+            yield AccessChange(name, kind, "web ACL", "wider", "Allow", "", what, "")
+
+
+def _blocking(acl: Mapping[str, Any]) -> set[str]:
+    """Names of a web ACL's rules that block; one that counts only does not."""
+    rules = [rule for rule in _items(acl.get("Rules")) if isinstance(rule, dict)]
+    acts = [{**(rule.get("Action") or {}), **(rule.get("OverrideAction") or {})} for rule in rules]
+    pairs = zip(rules, acts, strict=True)
+    names = {render(rule.get("Name")) for rule, act in pairs if not {"Count", "Allow"} & act.keys()}
+    return names | ({"its default"} if "Block" in (acl.get("DefaultAction") or {}) else set())
 
 
 def _pairs(before: Resources, after: Resources) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:

@@ -184,6 +184,12 @@ def _backups(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[bool,
     return False, "none expected: another number of days is taken over without a restart"
 
 
+def _standby(_before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[bool, str]:
+    if _multi_az(after):
+        return False, "none expected: slower writes while the standby is made"
+    return False, "none now: the standby goes, and the next failure of the instance or its zone is an outage"
+
+
 def _storage(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[bool, str]:
     if "standard" in {render(item.get("StorageType", "")) for item in (before, after)}:
         return True, "moving from or to magnetic storage: a short outage, then hours of slow work"
@@ -213,7 +219,7 @@ _TELLERS: dict[tuple[str, str], Callable[[Mapping[str, Any], Mapping[str, Any]],
     (_DATABASE, "StorageType"): _storage,
     (_DATABASE, "DBParameterGroupName"): _group,
     (_PARAMETERS, "Parameters"): _parameters,
-    (_DATABASE, "MultiAZ"): _told(False, "none expected: slower writes while the standby is made"),
+    (_DATABASE, "MultiAZ"): _standby,
     (_DATABASE, "PreferredMaintenanceWindow"): _told(
         False, "none expected, unless maintenance is pending and the new window is now"
     ),

@@ -144,7 +144,7 @@ def render(value: Any) -> str:
         return scalar(inner[0]).join(render(item) for item in inner[1])
     if name == "Fn::Base64":
         return render(inner)
-    return f"{name.removeprefix('Fn::').lower()}({render(inner).strip('[]')})"
+    return f"{name.removeprefix('Fn::').lower()}({render(inner)[1:-1] if isinstance(inner, list) else render(inner)})"
 
 
 def shown(value: Any, key: str) -> str:
