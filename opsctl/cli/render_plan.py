@@ -26,7 +26,7 @@ def plan_text(plan: Plan) -> str:
     """A plan: a line per stack, below it what changes, then who may do more, and what would be lost last."""
     lines = [f"Plan for {plan.environment} ({plan.id}):"]
     for stack in plan.stacks:
-        lines.append(f"  {stack.stack:<10} {_headline(stack)}")
+        lines += _filled(f"{stack.stack:<10} {_headline(stack)}", 2, 13)
         if stack.is_change:
             lines += _details(stack)
     if plan.image is not None:
