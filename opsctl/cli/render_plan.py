@@ -26,7 +26,7 @@ def plan_text(plan: Plan) -> str:
     """A plan: a line per stack, below it what changes, then who may do more, and what would be lost last."""
     lines = [f"Plan for {plan.environment} ({plan.id}):"]
     for stack in plan.stacks:
-        lines.append(f"  {stack.stack:<10} {_headline(stack)}")
+        lines += _filled(f"{stack.stack:<10} {_headline(stack)}", 2, 13)
         if stack.is_change:
             lines += _details(stack)
     if plan.image is not None:
@@ -42,12 +42,12 @@ def plan_text(plan: Plan) -> str:
         lines.append("  signature  made after the last deploy, to be kept as long as its image")
     if plan.is_empty:
         lines.append("Nothing to do.")
-    lines += [*_access(plan), *_interruptions(plan), *_asking(plan)]
+    lines += [*_access(plan), *_interruptions(plan), *_losses(plan), *_asking(plan)]
     if plan.expected is not None:
         lines.append(expected_text(plan.expected))
-    lines += [f"! {text}" for text in (*plan.notes, *plan.problems)]
-    for risk in plan.risks:
-        lines.append(f"! {risk.text()}. It is refused without --allow-replace {risk.logical_id}.")
+    risks = [f"{risk.text()}. It is refused without --allow-replace {risk.logical_id}." for risk in plan.risks]
+    for text in (*plan.notes, *plan.problems, *risks):
+        lines += _filled(text, 0, 2, "! ")
     return _clean(lines)
 
 
@@ -136,7 +136,7 @@ def _pair(indent: int, name: str, before: str, after: str, label: str) -> Iterat
     if "\n" not in line and len(line) <= output.columns():
         yield line
         return
-    yield f"{' ' * indent}{name}{label}"
+    yield from _filled(f"{name}{label}", indent, indent + 2)
     if "\n" in before + after:
         found = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
         yield from (f"{' ' * (indent + 2)}{text}" for text in found if not text.startswith(("---", "+++", "@@")))
@@ -163,11 +163,20 @@ def _interruptions(plan: Plan) -> Iterator[str]:
         yield from _row("yes" if each.interrupts else "no", f"{stack}/{each.logical_id}: {each.text}")
 
 
+def _losses(plan: Plan) -> Iterator[str]:
+    rows = [(stack.stack, each) for stack in plan.stacks for each in stack.losses]
+    if rows:
+        yield "Kept or guarded less:"
+    for stack, each in rows:
+        yield from _row("lost", f"{stack}/{each.logical_id}, {each.text}")
+
+
 def _asking(plan: Plan) -> Iterator[str]:
     kinds = [reason.kind for reason in plan.reasons]
     if kinds:
         count = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-        yield from _filled(f"On AWS a deploy asks first ({count}); where nobody can answer: --approve {plan.id}.", 0, 2)
+        yield from _filled(f"On AWS a deploy asks first ({count}); where nobody can answer:", 0, 2)
+        yield f"  --approve {plan.id}"
 
 
 def _row(word: str, text: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opsctl.deploy.review.access import AccessChange
     from opsctl.deploy.review.changes import PropertyChange
     from opsctl.deploy.review.effects import Interruption
+    from opsctl.deploy.review.losses import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +42,18 @@ class Risk:
 
     def text(self) -> str:
         """One sentence for a person."""
-        because = f" because {self.cause} changes" if self.cause else ""
+        changes = "" if self.what == "deleted" else " changes"  # of a deletion the cause is a sentence
+        because = f" because {self.cause}{changes}" if self.cause else ""
         return f"{self.type} {self.logical_id} of {self.stack} would be {self.what}{because}"
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a person is asked first: something gets wider, is replaced or is interrupted."""
+    """Why a person is asked first: something gets wider, is replaced, is interrupted, or less is kept of it."""
 
     stack: str
     logical_id: str
-    kind: Literal["wider", "replaced", "interrupted"]
+    kind: Literal["wider", "replaced", "interrupted", "lost"]
     text: str
 
 
@@ -91,18 +93,23 @@ class Consent:
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What a stack's plan was made from: its template by SHA-256, its parameters (`sha256:…` for a secret, `?` for one
-    that is not known yet), and the stack as it was seen.
+    that is not known yet), its tags, and the stack as it was seen.
     """
 
     template: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     status: str = ""
     updated: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def moved(self, now: Basis) -> Iterator[str]:
         """What is another now, in words. A parameter that was not known yet may be anything."""
         if self.template != now.template:
             yield f"its template was {self.template[:12]}…, and is {now.template[:12]}…"
+        for name in sorted({*self.tags, *now.tags}):
+            if self.tags.get(name) != now.tags.get(name):
+                was, now_is = (printable(each.tags.get(name, "not there")) for each in (self, now))
+                yield f"tag {printable(name)} was {was}, and is {now_is}"
         for name in sorted({*self.parameters, *now.parameters}):
             old, new = self.parameters.get(name), now.parameters.get(name)
             if UNKNOWN not in {old, new} and old != new:
@@ -117,8 +124,8 @@ class Basis:
 class StackPlan:
     """What one stack needs. `waits_for` names stacks whose outputs are not known before they are deployed.
 
-    `properties`, `access` and `interruptions` tell of an update what it changes, in full; of a create there is nothing
-    to compare with.
+    `properties`, `access`, `interruptions` and `losses` tell of an update what it changes, in full; of a create there
+    is nothing to compare with.
     """
 
     stack: str
@@ -133,6 +140,7 @@ class StackPlan:
     properties: tuple[PropertyChange, ...] = ()
     access: tuple[AccessChange, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
+    losses: tuple[Loss, ...] = ()
     basis: Basis = Basis()
 
     @property
@@ -158,6 +166,8 @@ class StackPlan:
         for each in self.interruptions:
             if each.interrupts and each.logical_id not in replaced:
                 yield Reason(self.stack, each.logical_id, "interrupted", each.text)
+        for loss in self.losses:
+            yield Reason(self.stack, loss.logical_id, "lost", loss.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +237,16 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """Names this plan: the same for two plans of the same state, another once anything of it moved."""
+        """Names this plan: the same for two plans of the same state, another once anything of it moved.
+
+        128 bits: who writes a configuration must not find two with one id, of which the harmless one is shown.
+        """
         model = asdict(self)
         for key in ("notes", "problems", "expected"):  # words about it, which AWS may put differently each time
             del model[key]
         if model["image"]:
             del model["image"]["signs"]  # says who built it, and so differs from one machine to the next
-        return hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:32]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opsctl import private
-from opsctl.deploy.planning.plan import Basis, Plan
+from opsctl.deploy.planning.plan import Basis, Plan, Reason
+from opsctl.deploy.review.values import printable
 from opsctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _MOST_BYTES = 10_000_000
 @dataclass(frozen=True, slots=True)
 class PlanFile:
     """What was approved. `stacks` by name; `only` and `image_tag` as the command line asked; `tag` and `digest` of the
-    image (None: none, or not built yet); `id` is the plan's own.
+    image (None: none, or not built yet); `id` is the plan's own; `asks` is what it showed that needs an answer.
     """
 
     environment: str
@@ -40,6 +41,7 @@ class PlanFile:
     image_tag: str | None = None
     tag: str | None = None
     digest: str | None = None
+    asks: tuple[Reason, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, account: str, region: str, request: Request) -> PlanFile:
@@ -48,6 +50,7 @@ class PlanFile:
         return cls(
             plan.environment, account, region, plan.id, {stack.stack: stack.basis for stack in plan.stacks},
             request.stacks, request.image_tag, image.tag if image else None, image.digest if image else None,
+            plan.reasons,
         )  # fmt: skip
 
     def write(self, path: Path) -> None:
@@ -77,21 +80,31 @@ class PlanFile:
             if document["sha256"] != _digest(content):
                 raise _unusable(path, "was changed after it was written")
             stacks = {name: Basis(**basis) for name, basis in content["stacks"].items()}
-            return cls(**{**content, "stacks": stacks, "only": tuple(content["only"])})
+            asks = tuple(Reason(**reason) for reason in content["asks"])
+            return cls(**{**content, "stacks": stacks, "only": tuple(content["only"]), "asks": asks})
         except (KeyError, TypeError, AttributeError):
             raise _unusable(path, "is damaged") from None
 
     def moved(self, now: PlanFile) -> Iterator[str]:
-        """What is another now, in words."""
+        """What is another now, in words; what needs an answer, and was not in the plan, as well.
+
+        An image that was not built yet may be any of its tag; one that was there has to be there.
+        """
         for what in ("account", "region", "tag", "digest"):
             old, new = getattr(self, what), getattr(now, what)
-            if old != new and not (what == "digest" and None in {old, new}):
-                yield f"the {'image ' if what in {'tag', 'digest'} else ''}{what} was {old}, and is {new}."
+            if old != new and not (what == "digest" and old is None):
+                is_now = "not there" if new is None else new
+                yield f"the {'image ' if what in {'tag', 'digest'} else ''}{what} was {old}, and is {is_now}."
         for name in [*now.stacks, *(name for name in self.stacks if name not in now.stacks)]:
             if name not in self.stacks or name not in now.stacks:
                 yield f"{name}: the stack is {'new in' if name in now.stacks else 'no more in'} the plan."
             else:
                 yield from (f"{name}: {text}." for text in self.stacks[name].moved(now.stacks[name]))
+        for each in now.asks:
+            if each not in self.asks:
+                yield printable(
+                    f"{each.stack}: {each.logical_id} {each.kind}: {each.text}, which the plan did not show."
+                )
 
 
 def _digest(content: Any) -> str:

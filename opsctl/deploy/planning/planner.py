@@ -13,7 +13,8 @@ from opsctl.deploy.planning.plan import Basis, ImagePlan, ParameterChange, Plan,
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action, action_for
 from opsctl.deploy.review.changes import Changes, describe
-from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, printable, references, shown
+from opsctl.deploy.review.values import SECRET, UNKNOWN, Scope, printable, references, same, scalar, shown
+from opsctl.deploy.review.values import resolve as resolved
 from opsctl.stacks.model import FromContext, FromOutput
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def _plan_update(template: StackTemplate, stack: Stack, state: RemoteState, reso
         changes.properties,
         changes.access,
         changes.interruptions,
+        changes.losses,
     )
 
 
@@ -126,9 +128,9 @@ def _basis(template: StackTemplate, stack: Stack | None, resolved: Resolved) -> 
         else:
             parameters[name] = UNKNOWN if value is None else value
     if stack is None:
-        return Basis(template.digest, parameters)
+        return Basis(template.digest, parameters, tags=template.tags)
     updated = stack.updated.isoformat() if stack.updated is not None else ""
-    return Basis(template.digest, parameters, stack.status, updated)
+    return Basis(template.digest, parameters, stack.status, updated, template.tags)
 
 
 def parameter_changes(old: Mapping[str, str], new: Mapping[str, str | None]) -> tuple[ParameterChange, ...]:
@@ -184,25 +186,41 @@ def plan(
 
 
 def plan_stacks(templates: Sequence[StackTemplate], state: RemoteState, context: Context) -> tuple[StackPlan, ...]:
-    """What each stack needs, where an output that an earlier one replaces is not known yet to a later one."""
+    """What each stack needs, where a later one sees the outputs of an earlier one as its change will leave them."""
     stacks: list[StackPlan] = []
     for template in templates:
         planned = plan_stack(template, state, context)
         stacks.append(planned)
-        state = _without_moving(template, planned, state)
+        state = _as_changed(template, planned, state, context)
     return tuple(stacks)
 
 
-def _without_moving(template: StackTemplate, planned: StackPlan, state: RemoteState) -> RemoteState:
-    """The state without the outputs that this plan's replacements will change: nobody knows yet what they will be."""
-    replaced = {change.logical_id for change in planned.changes if change.replacement != "no"}
+def _as_changed(template: StackTemplate, planned: StackPlan, state: RemoteState, context: Context) -> RemoteState:
+    """The state with the outputs that this change leaves.
+
+    One that is written otherwise, or gets another parameter's value, has its new value where the template alone says
+    it. One that only AWS knows, or that comes of what is replaced, is not there: nobody knows yet what it will be.
+    """
     stack = state.stacks.get(template.stack)
-    if stack is None or not replaced:
+    if stack is None or planned.action is not Action.UPDATE:
         return state
-    outputs = compare.parse(template.body).get("Outputs", {})
-    moving = {name for name, item in outputs.items() if replaced & {*references(item.get("Value"))}}
-    kept = {name: value for name, value in stack.outputs.items() if name not in moving}
-    return RemoteState({**state.stacks, template.stack: replace(stack, outputs=kept)}, state.bodies)
+    body = state.bodies.get(template.stack, "")
+    old = compare.parse(body)
+    new = old if body == template.body else compare.parse(template.body)
+    before, after = Scope.of(old, stack.parameters), Scope.of(new, resolve(template, state, context).values)
+    replaced = {change.logical_id for change in planned.changes if change.replacement != "no"}
+    outputs = dict(stack.outputs)
+    known = old.get("Outputs") or {}
+    for name, item in (new.get("Outputs") or {}).items():
+        was = resolved(known[name].get("Value"), before) if name in known else None
+        value = resolved(item.get("Value"), after)
+        if replaced & {*references(item.get("Value"))}:
+            outputs.pop(name, None)
+        elif not same(was, value) and name in outputs:
+            outputs.pop(name)
+            if not isinstance(value, dict | list):
+                outputs[name] = scalar(value)
+    return RemoteState({**state.stacks, template.stack: replace(stack, outputs=outputs)}, state.bodies)
 
 
 def order(

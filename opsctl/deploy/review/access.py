@@ -8,7 +8,7 @@ from typing import Any
 
 from opsctl.deploy.review import firewall
 from opsctl.deploy.review.policies import Direction, Finding, Names, Statement, compare, statements_of
-from opsctl.deploy.review.values import MISSING, is_intrinsic, render
+from opsctl.deploy.review.values import MISSING, at, is_intrinsic, render
 
 Resources = Mapping[str, Mapping[str, Any]]
 
@@ -34,21 +34,30 @@ _SAFE = {
     ("AWS::S3::Bucket", "PublicAccessBlockConfiguration.RestrictPublicBuckets"): "true",
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Scheme"): "internal",
     ("AWS::EC2::Subnet", "MapPublicIpOnLaunch"): "false",
+    ("AWS::S3::Bucket", "AccessControl"): "Private",
     ("AWS::ECS::Service", "EnableExecuteCommand"): "false",
     ("AWS::ECS::Service", "NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp"): "DISABLED",
 }
 # Left out, these mean what is safe.
-_SAFE_WHEN_ABSENT = {"PubliclyAccessible", "MapPublicIpOnLaunch", "EnableExecuteCommand"}
+_SAFE_WHEN_ABSENT = {"PubliclyAccessible", "MapPublicIpOnLaunch", "EnableExecuteCommand", "AccessControl"}
+# What a policy holds for, where that does not stand in its statements alone.
+_TARGETS = {"AWS::SQS::QueuePolicy": "Queues", "AWS::SNS::TopicPolicy": "Topics", "AWS::S3::BucketPolicy": "Bucket"}
 # Properties that say whose rights something has, or which groups it belongs to.
 _ROLES = {
     ("AWS::ECS::TaskDefinition", "TaskRoleArn"), ("AWS::ECS::TaskDefinition", "ExecutionRoleArn"),
-    ("AWS::Lambda::Function", "Role"), ("AWS::IAM::InstanceProfile", "Roles"),
+    ("AWS::Lambda::Function", "Role"), ("AWS::IAM::InstanceProfile", "Roles"), ("AWS::IAM::User", "Groups"),
+    ("AWS::Scheduler::Schedule", "Target.RoleArn"), ("AWS::RDS::DBInstance", "MonitoringRoleArn"),
+}  # fmt: skip
+_GROUPS = {
     ("AWS::RDS::DBInstance", "VPCSecurityGroups"), ("AWS::EC2::VPCEndpoint", "SecurityGroupIds"),
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "SecurityGroups"),
     ("AWS::Lambda::Function", "VpcConfig.SecurityGroupIds"),
     ("AWS::ECS::Service", "NetworkConfiguration.AwsvpcConfiguration.SecurityGroups"),
     ("AWS::EC2::Instance", "IamInstanceProfile"),
 }  # fmt: skip
+
+
+_DISTRIBUTION_ACL = "DistributionConfig.WebACLId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,10 @@ class AccessChange:
 
     @property
     def text(self) -> str:
-        """In one line: whom it lets do what, on what."""
+        """In one line: whom it lets do what, on what; of a group's rule, from where to where."""
+        if self.where in {"ingress", "egress"}:
+            ends = (self.who, self.on) if self.where == "ingress" else (self.on, self.who)
+            return f"{self.where}: {self.what} from {ends[0]} to {ends[1]}"
         who = f"{self.who}: " if self.who else ""
         on = f" on {self.on}" if self.on else ""
         why = f" ({self.why})" if self.why else ""
@@ -78,7 +90,8 @@ def access_changes(before: Resources, after: Resources) -> tuple[AccessChange, .
     """What gets wider first. Both are resources by logical id, with resolved properties."""
     found = [
         *_policies(before, after), *_managed(before, after), *_permissions(before, after), *_settings(before, after),
-        *_memberships(before, after), *_rules(before, after),
+        *_memberships(before, after), *_targets(before, after), *_rules(before, after),
+        *_shields(before, after),
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.direction == "narrower"))
 
@@ -190,23 +203,38 @@ def _setting(properties: Mapping[str, Any], path: str, safe: str) -> str:
     """The value; for a resource that is not there, what is safe."""
     if not properties:
         return safe
-    value = _at(properties, path)
+    value = at(properties, path)
     return (safe if path in _SAFE_WHEN_ABSENT else "") if value is MISSING else render(value)
 
 
 def _memberships(before: Resources, after: Resources) -> Iterator[AccessChange]:
-    """Another role, or one more security group, of something that was there."""
+    """Another role, or one more security group, of something that was there; of what is new, a role that was there."""
     for name, kind, old, new in _pairs(before, after):
-        if not old or not new:
-            continue
-        for of, path in _ROLES:
-            if of != kind:
+        for of, path in sorted(_ROLES if not old else _ROLES | _GROUPS):
+            if of != kind or not new:
                 continue
-            one, other = ({render(item) for item in _items(_at(each, path))} for each in (old, new))
+            one, other = ({render(item) for item in _items(at(each, path))} for each in (old, new))
             for item in sorted(other - one):
-                yield AccessChange(name, kind, path, "wider", "", "", f"has what {item} may", "")
+                if old or _logical_id(item) not in after or _logical_id(item) in before:
+                    yield AccessChange(name, kind, path, "wider", "", "", f"has what {item} may", "")
             for item in sorted(one - other):
                 yield AccessChange(name, kind, path, "narrower", "", "", f"no more what {item} may", "")
+
+
+def _targets(before: Resources, after: Resources) -> Iterator[AccessChange]:
+    """One more queue, topic or bucket that a policy holds for."""
+    for name, kind, old, new in _pairs(before, after):
+        if kind in _TARGETS and old and new:
+            one, other = ({render(item) for item in _items(each.get(_TARGETS[kind]))} for each in (old, new))
+            for item in sorted(other - one):
+                yield AccessChange(name, kind, _TARGETS[kind], "wider", "", "", "what the policy allows", item)
+            for item in sorted(one - other):
+                yield AccessChange(name, kind, _TARGETS[kind], "narrower", "", "", "what the policy allows", item)
+
+
+def _logical_id(reference: str) -> str:
+    """Of `${Role.Arn}` the resource's name."""
+    return reference.removeprefix("${").removesuffix("}").split(".", maxsplit=1)[0]
 
 
 def _rules(before: Resources, after: Resources) -> Iterator[AccessChange]:
@@ -217,20 +245,36 @@ def _rules(before: Resources, after: Resources) -> Iterator[AccessChange]:
         )  # fmt: skip
 
 
+def _shields(before: Resources, after: Resources) -> Iterator[AccessChange]:
+    """What a web ACL kept out, and no longer does. That more is kept out is no right that gets narrower."""
+    for name, kind, old, new in _pairs(before, after):
+        gone: list[str] = []
+        if kind == "AWS::WAFv2::WebACLAssociation" and old and not new:
+            gone.append(f"all that {render(old.get('WebACLArn'))} blocked")
+        elif kind == "AWS::CloudFront::Distribution" and new:
+            one, other = ("" if (acl := at(each, _DISTRIBUTION_ACL)) is MISSING else render(acl) for each in (old, new))
+            gone += [f"all that {one} blocked"] if one and not other else []
+        elif kind == "AWS::WAFv2::WebACL" and old and new:
+            passed = _blocking(old) - _blocking(new)
+            gone += [f"what {rule} blocked" for rule in sorted(passed)]
+        for what in gone:
+            yield AccessChange(name, kind, "web ACL", "wider", "Allow", "", what, "")
+
+
+def _blocking(acl: Mapping[str, Any]) -> set[str]:
+    """Names of a web ACL's rules that block; one that counts only does not."""
+    rules = [rule for rule in _items(acl.get("Rules")) if isinstance(rule, dict)]
+    acts = [{**(rule.get("Action") or {}), **(rule.get("OverrideAction") or {})} for rule in rules]
+    pairs = zip(rules, acts, strict=True)
+    names = {render(rule.get("Name")) for rule, act in pairs if not {"Count", "Allow"} & act.keys()}
+    return names | ({"its default"} if "Block" in (acl.get("DefaultAction") or {}) else set())
+
+
 def _pairs(before: Resources, after: Resources) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
     """Name, type and properties before and after; empty where there is none."""
     for name in [*after, *(name for name in before if name not in after)]:
         kind = (after.get(name) or before[name])["Type"]
         yield name, kind, before.get(name, {}).get("Properties", {}), after.get(name, {}).get("Properties", {})
-
-
-def _at(properties: Mapping[str, Any], path: str) -> Any:
-    value: Any = properties
-    for key in path.split("."):
-        if not isinstance(value, dict) or key not in value:
-            return MISSING
-        value = value[key]
-    return value
 
 
 def _items(value: Any) -> list[Any]:

@@ -10,7 +10,18 @@ from opsctl.deploy.planning.compare import ATTRIBUTES, ResourceChange
 from opsctl.deploy.review.access import AccessChange, access_changes
 from opsctl.deploy.review.differences import Difference, differences
 from opsctl.deploy.review.effects import Effect, Interruption, effect_of, interruptions, removal, worst
-from opsctl.deploy.review.values import MISSING, UNKNOWN, Scope, is_intrinsic, is_unknown, references, resolve, shown
+from opsctl.deploy.review.losses import Loss, losses
+from opsctl.deploy.review.values import (
+    MISSING,
+    SECRET,
+    UNKNOWN,
+    Scope,
+    is_intrinsic,
+    is_unknown,
+    references,
+    resolve,
+    shown,
+)
 
 _REPLACEMENT: dict[Effect, Any] = {"replacement": "yes", "perhaps": "maybe"}
 
@@ -39,6 +50,7 @@ class Changes:
     properties: tuple[PropertyChange, ...] = ()
     access: tuple[AccessChange, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(slots=True)
@@ -87,7 +99,7 @@ def describe(
     summary += [ResourceChange(name, item["Type"], "remove") for name, item in removed.items()]
     told = [each for found in by_name.values() for each in _interruptions(found)]
     told += [each for name, item in removed.items() for each in removal(name, item["Type"])]
-    return Changes(tuple(summary), tuple(rows), _access(old, new, scopes), tuple(told))
+    return Changes(tuple(summary), tuple(rows), _access(old, new, scopes), tuple(told), tuple(losses(one, other)))
 
 
 def _resources(template: Mapping[str, Any], scope: Scope) -> dict[str, dict[str, Any]]:
@@ -101,13 +113,18 @@ def _resources(template: Mapping[str, Any], scope: Scope) -> dict[str, dict[str,
 
 
 def _access(old: Mapping[str, Any], new: Mapping[str, Any], scopes: tuple[Scope, Scope]) -> tuple[AccessChange, ...]:
-    """Rights, in which what is not known yet counts as what it was: its name stands on both sides."""
+    """Rights, in which what is not known yet counts as what it was: its name stands on both sides.
+
+    Conditions are decided before that. Of a secret it is told that it is another.
+    """
     unknown = {name for name, value in scopes[1].values.items() if value is None}
-    known = [
-        Scope({name: value for name, value in scope.values.items() if name not in unknown}, scope.hidden, scope.lists,
-              scope.conditions)
-        for scope in scopes
-    ]  # fmt: skip
+    hidden = scopes[0].hidden | scopes[1].hidden
+    moved = {name for name in hidden if scopes[0].values.get(name) != scopes[1].values.get(name)}
+    known = []
+    for scope, secret in zip(scopes, (SECRET, f"another {SECRET}"), strict=True):
+        values = {name: value for name, value in scope.values.items() if name not in unknown}
+        values |= {name: secret if name in moved else SECRET for name in hidden & values.keys()}
+        known.append(Scope(values, frozenset(), scope.lists, scope.decided()))
     return access_changes(_resources(old, known[0]), _resources(new, known[1]))
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from opsctl.deploy.review.values import is_intrinsic, render
 
-# An operator that takes patterns, and what it takes without them.
+# For each operator the other one that is at least as strict with the same values: without patterns what is to be equal,
+# with patterns what is not to be.
 _PATTERNS = {"StringLike": "StringEquals", "ArnLike": "ArnEquals", "ArnEquals": "ArnLike"}
-_BACKWARDS = {"StringNotLike": "StringNotEquals", "ArnNotLike": "ArnNotEquals", "ArnNotEquals": "ArnNotLike"}
+_BACKWARDS = {"StringNotEquals": "StringNotLike", "ArnNotLike": "ArnNotEquals", "ArnNotEquals": "ArnNotLike"}
 _WILD = {"StringLike", "StringNotLike", "ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals"}
 _BELOW = ("LessThan", "LessThanEquals")
 _ABOVE = ("GreaterThan", "GreaterThanEquals")
@@ -62,7 +63,7 @@ def _stricter(given: Condition, wanted: Condition) -> bool:
     if re.match(r"(Numeric|Date)(Less|Greater)", other.name):
         return one.name == other.name and _bound(given, wanted, above=any(each in other.name for each in _ABOVE))
     if "Not" in other.name:
-        return all(any(_takes(other.name, mine, theirs) for mine in given.values) for theirs in wanted.values)
+        return all(any(_takes(one.name, mine, theirs) for mine in given.values) for theirs in wanted.values)
     return all(any(_takes(other.name, theirs, mine) for theirs in wanted.values) for mine in given.values)
 
 

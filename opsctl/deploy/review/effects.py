@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opsctl.deploy.planning.compare import replacement_of
-from opsctl.deploy.review.values import MISSING, render
+from opsctl.deploy.review.values import MISSING, at, render
 
 Effect = Literal["in place", "interruption", "perhaps", "replacement"]
 ORDER: tuple[Effect, ...] = ("in place", "interruption", "perhaps", "replacement")
@@ -63,6 +63,19 @@ _SERVES = {
     _INSTANCE: "what it does stops",
     "AWS::Scheduler::Schedule": "its job runs no more by itself",
     "AWS::Lambda::Function": "it can't be called any more",
+    "AWS::EC2::Route": "what it led to can't be reached",
+    "AWS::EC2::VPCEndpoint": "its service is reached over the internet, or not at all",
+}
+# Values that stop what runs, or move it away from who calls it; None: any other value does. Nothing is replaced.
+_STOPS: Mapping[tuple[str, str], tuple[str | None, str]] = {
+    (_SERVICE, "DesiredCount"): ("0", "its tasks stop"),
+    ("AWS::ApplicationAutoScaling::ScalableTarget", "MaxCapacity"): ("0", "the tasks of its service stop"),
+    ("AWS::Scheduler::Schedule", "State"): ("DISABLED", "its job runs no more by itself"),
+    ("AWS::Lambda::Function", "ReservedConcurrentExecutions"): ("0", "it can't be called any more"),
+    ("AWS::KMS::Key", "Enabled"): ("false", "what is encrypted with it can't be read"),
+    ("AWS::CloudFront::Distribution", "DistributionConfig.Enabled"): ("false", "its address answers no more"),
+    ("AWS::ElasticLoadBalancingV2::Listener", "Port"): (None, "its old port answers no more"),
+    ("AWS::ElasticLoadBalancingV2::Listener", "Protocol"): (None, "who calls it as before gets no answer"),
 }
 
 
@@ -100,6 +113,10 @@ def interruptions(
 ) -> Iterator[Interruption]:
     """What follows from the properties that differ; `effects` by property, both resources as resolved properties."""
     most = worst([*effects.values()])
+    for (of, path), (stops, text) in _STOPS.items():
+        now = MISSING if of != resource_type or path not in effects else at(after, path)
+        if now is not MISSING and stops in {None, render(now)}:
+            yield Interruption(logical_id, resource_type, True, f"{path} {render(now)}: {text}")
     if resource_type == _SERVICE:
         if most != "replacement" and not _ROLLS & {name.split(".")[0] for name in effects}:
             return
@@ -167,6 +184,12 @@ def _backups(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[bool,
     return False, "none expected: another number of days is taken over without a restart"
 
 
+def _standby(_before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[bool, str]:
+    if _multi_az(after):
+        return False, "none expected: slower writes while the standby is made"
+    return False, "none now: the standby goes, and the next failure of the instance or its zone is an outage"
+
+
 def _storage(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[bool, str]:
     if "standard" in {render(item.get("StorageType", "")) for item in (before, after)}:
         return True, "moving from or to magnetic storage: a short outage, then hours of slow work"
@@ -196,7 +219,7 @@ _TELLERS: dict[tuple[str, str], Callable[[Mapping[str, Any], Mapping[str, Any]],
     (_DATABASE, "StorageType"): _storage,
     (_DATABASE, "DBParameterGroupName"): _group,
     (_PARAMETERS, "Parameters"): _parameters,
-    (_DATABASE, "MultiAZ"): _told(False, "none expected: slower writes while the standby is made"),
+    (_DATABASE, "MultiAZ"): _standby,
     (_DATABASE, "PreferredMaintenanceWindow"): _told(
         False, "none expected, unless maintenance is pending and the new window is now"
     ),

@@ -1,6 +1,7 @@
 """Rules of security groups by what they let pass, wherever in a template they are written.
 
-A group without SecurityGroupEgress lets everything out.
+A group without SecurityGroupEgress, or with an empty one, lets everything out: only a rule of its own takes the rule of
+EC2 away. What nobody knows before it is deployed (a rule, a port) is the same as itself alone.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from opsctl.deploy.review.values import render
+from opsctl.deploy.review.values import is_intrinsic, render
 
 _GROUP = "AWS::EC2::SecurityGroup"
 _ALONE: dict[str, Literal["ingress", "egress"]] = {
@@ -27,13 +28,15 @@ _NUMBERS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What passes between a group and `peer` (addresses, a group or a prefix list). None: every port."""
+    """What passes between a group and `peer` (addresses, a group or a prefix list). None: every port; a text: a port
+    that is not known yet. Of ICMP `first` is the type and `last` the code, None or -1: every one.
+    """
 
     group: str
     direction: Literal["ingress", "egress"]
     protocol: str
-    first: int | None
-    last: int | None
+    first: int | str | None
+    last: int | str | None
     peer: str
 
     @property
@@ -43,9 +46,9 @@ class Rule:
             return "everything"
         if self.first is None:
             return f"{self.protocol} every port"
-        return (
-            f"{self.protocol} {self.first}" if self.first == self.last else f"{self.protocol} {self.first}-{self.last}"
-        )
+        if self.protocol.startswith("icmp"):
+            return f"{self.protocol} type {self.first}"
+        return f"{self.protocol} {self.first}" + (f"-{self.last}" if self.last != self.first else "")
 
     def covers(self, other: Rule) -> bool:
         """Whether all that the other lets pass, this one does."""
@@ -55,8 +58,12 @@ class Rule:
             return False
         if self.protocol == "-1" or self.first is None:
             return True
-        inside = other.first is not None and other.last is not None and self.last is not None
-        return inside and self.first <= other.first and other.last <= self.last  # type: ignore[operator]
+        if self.protocol.startswith("icmp"):
+            return self.first == other.first and self.last in {-1, None, other.last}
+        if (self.first, self.last) == (other.first, other.last):
+            return True
+        ports = [each for each in (self.first, other.first, other.last, self.last) if isinstance(each, int)]
+        return len(ports) == 4 and ports[0] <= ports[1] and ports[2] <= ports[3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +99,9 @@ def _rules(resources: Mapping[str, Any]) -> Iterator[tuple[str, str, Rule]]:
         elif kind == _GROUP:
             for key, direction in (("SecurityGroupIngress", "ingress"), ("SecurityGroupEgress", "egress")):
                 found = properties.get(key)
-                if found is None and direction == "egress":
+                if not found and direction == "egress":
                     found = [{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}]
-                for item in found if isinstance(found, list) else []:
+                for item in found if isinstance(found, list) else [found] if found else []:
                     yield name, kind, _rule(name, direction, item)  # type: ignore[arg-type]
 
 
@@ -104,18 +111,20 @@ def _ref(group: Any) -> str:
 
 
 def _rule(group: str, direction: Literal["ingress", "egress"], item: Mapping[str, Any]) -> Rule:
+    if is_intrinsic(item):
+        return Rule(group, direction, "-1", None, None, f"what {render(item)} says")
     protocol = render(item.get("IpProtocol", "-1")).lower()
     protocol = _NUMBERS.get(protocol, protocol)
     first, last = (_port(item.get(key)) for key in ("FromPort", "ToPort"))
-    if protocol == "-1" or first in {None, -1} or last is None:
+    if protocol == "-1" or first in {None, -1} or (last is None and not protocol.startswith("icmp")):
         first = last = None
     peer = next((render(item[key]) for key in _PEERS if key in item), "")
     return Rule(group, direction, protocol, first, last, peer)
 
 
-def _port(value: Any) -> int | None:
+def _port(value: Any) -> int | str | None:
     text = render(value)
-    return int(text) if text.lstrip("-").isdigit() else None
+    return int(text) if text.lstrip("-").isdigit() else text or None
 
 
 def _holds(outer: str, inner: str) -> bool:

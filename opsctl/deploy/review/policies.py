@@ -74,18 +74,19 @@ def statements_of(document: Any) -> tuple[Statement, ...]:
         except ValueError:
             document = {"Fn::Text": document}
     if is_intrinsic(document) or not isinstance(document, dict):
-        return (Statement("Allow", Names((f"whom {render(document)} says",)), Names(("*",)), Names(("*",))),)
+        return (_opaque(document),)
     found = document.get("Statement", [])
-    return tuple(_statement(item) for item in (found if isinstance(found, list) else [found]) if isinstance(item, dict))
+    items = found if isinstance(found, list) else [found]
+    return tuple(_opaque(item) if is_intrinsic(item) else _statement(item) for item in items if isinstance(item, dict))
 
 
 def compare(before: Sequence[Statement], after: Sequence[Statement]) -> Iterator[Finding]:
     """What gets wider, then what gets narrower."""
     for statement in after:
-        if statement.effect == "Allow" and (new := _uncovered(statement, before)) and not _denied(new, after):
+        if statement.effect != "Deny" and (new := _uncovered(statement, before)) and not _denied(new, after):
             yield Finding("wider", new, _why(new, before, "now without", "with other conditions than before"))
     for statement in before:
-        if statement.effect == "Deny" and (gone := _uncovered(statement, after)):
+        if statement.effect != "Allow" and (gone := _uncovered(statement, after)):
             yield Finding("wider", gone, _why(gone, after, "denied now only with", "denied with other conditions"))
     for statement in before:
         if statement.effect == "Allow" and (gone := _uncovered(statement, after)):
@@ -93,6 +94,11 @@ def compare(before: Sequence[Statement], after: Sequence[Statement]) -> Iterator
     for statement in after:
         if statement.effect == "Deny" and (new := _uncovered(statement, before)):
             yield Finding("narrower", new, _why(new, before, "denied now without", "denied with other conditions"))
+
+
+def _opaque(content: Any) -> Statement:
+    """What nobody can read before it is deployed: the same as itself alone; it may allow, and may deny."""
+    return Statement("Perhaps", Names(()), Names((f"what {render(content)} says",)), Names(("*",)))
 
 
 def _statement(item: dict[str, Any]) -> Statement:
@@ -157,7 +163,7 @@ def _covers(outer: Statement, inner: Statement, *, whatever: bool = False) -> bo
     names = (
         _includes(outer.actions.folded(), inner.actions.folded())
         and _includes(outer.resources, inner.resources)
-        and _includes(outer.principals, inner.principals, _principal_covers)
+        and _includes(outer.principals, inner.principals, _denies if inner.effect == "Deny" else _lets)
     )
     return names and (whatever or all(implied(each, inner.conditions) for each in outer.conditions))
 
@@ -193,12 +199,23 @@ def _includes(outer: Names, inner: Names, covers: Any = None) -> bool:
     return "*" in outer.items
 
 
-def _principal_covers(outer: str, inner: str) -> bool:
-    """An account stands for all who belong to it."""
-    if outer in {"*", inner}:
-        return True
-    account = re.fullmatch(r"(?:arn:[^:]+:iam::)?(\d{12}|\$\{AWS::AccountId\})(?::root)?", outer)
-    return account is not None and f":{account[1]}:" in inner and inner.startswith("arn:")
+_ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?(\d{12}|\$\{AWS::AccountId\})(?::root)?")
+
+
+def _lets(outer: str, inner: str) -> bool:
+    """Whether whom `inner` lets, `outer` lets too.
+
+    An account lets its own policies say who of it may; a role or user of it that is named needs none of them.
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    """
+    one, other = _ACCOUNT.fullmatch(outer), _ACCOUNT.fullmatch(inner)
+    return outer in {"*", inner} or (one is not None and other is not None and one[1] == other[1])
+
+
+def _denies(outer: str, inner: str) -> bool:
+    """Whether `outer` denies whom `inner` denies: an account stands for all who belong to it."""
+    account = _ACCOUNT.fullmatch(outer)
+    return _lets(outer, inner) or (account is not None and f":{account[1]}:" in inner and inner.startswith("arn:"))
 
 
 @lru_cache(maxsize=4096)

@@ -59,6 +59,14 @@ class Scope:
         """Whether a condition of the template holds; None where nobody knows."""
         return _truth(self.conditions.get(name), self)
 
+    def decided(self) -> dict[str, Any]:
+        """The conditions, with what is known of them in place of what they ask."""
+        known = {name: self.holds(name) for name in self.conditions}
+        return {
+            name: condition if known[name] is None else {"Fn::Equals": ["true", scalar(known[name])]}
+            for name, condition in self.conditions.items()
+        }
+
 
 def scalar(value: Any) -> str:
     """A scalar as CloudFormation compares it: `true` and "true", 80 and "80" are the same."""
@@ -100,6 +108,16 @@ def resolve(value: Any, scope: Scope) -> Any:
     return {key: item for key, item in found.items() if item is not MISSING}
 
 
+def at(properties: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; MISSING where there is none."""
+    value: Any = properties
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            return MISSING
+        value = value[key]
+    return value
+
+
 def printable(text: str) -> str:
     """The text without what a terminal would act on; lines stay lines."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
@@ -126,7 +144,7 @@ def render(value: Any) -> str:
         return scalar(inner[0]).join(render(item) for item in inner[1])
     if name == "Fn::Base64":
         return render(inner)
-    return f"{name.removeprefix('Fn::').lower()}({render(inner).strip('[]')})"
+    return f"{name.removeprefix('Fn::').lower()}({render(inner)[1:-1] if isinstance(inner, list) else render(inner)})"
 
 
 def shown(value: Any, key: str) -> str:

@@ -60,12 +60,12 @@ def unplanned(template: StackTemplate, changes: Sequence[Change], consent: Conse
 
 
 def unseen(plan: StackPlan, consent: Consent) -> UnapprovedError | None:
-    """Updating a stack that had to be settled first in ways that nobody was shown."""
+    """Updating a stack that had to be settled first, or that somebody else changed, in ways that nobody was shown."""
     found = consent.unseen(plan.reasons)
     if not found:
         return None
     return UnapprovedError(
-        f"{plan.stack} is at rest again, and to update it needs an answer first; nothing more of it was changed.",
+        f"{plan.stack} is not what it was, and to update it needs an answer first; nothing more of it was changed.",
         detail=tuple(f"{each.logical_id} {each.kind}: {each.text}" for each in found),
         hint="Deploy again: it shows what would change, and asks.",
     )

@@ -99,7 +99,7 @@ class StackRunner:
 
     def _run(self, template: StackTemplate, state: RemoteState, context: planner.Context) -> Deployed:
         """Each turn does what the status asks for; the longest way is follow, continue a rollback, update."""
-        changed = False
+        changed, overtaken = False, False
         stack = state.stacks.get(template.stack)
         for _ in range(8):
             now = self._with(state, template, stack)
@@ -108,8 +108,8 @@ class StackRunner:
                 assert stack is not None
                 return Deployed(stack, changed)
             if plan.action in {Action.CREATE, Action.UPDATE}:
-                # What a stack that had to be settled first would change could not be told before.
-                if changed and (error := guard.unseen(plan, self._consent)) is not None:
+                # What a stack would change that had to be settled first, or that somebody else changed, was not told.
+                if (changed or overtaken) and (error := guard.unseen(plan, self._consent)) is not None:
                     raise error
                 try:
                     return self._apply(template, now, context, plan.action, changed)
@@ -118,7 +118,7 @@ class StackRunner:
                         raise
                 # Another deploy was quicker, as two first ones can be: go on from what it made of the stack.
                 self._follower.pause(_OVERTAKEN_SECONDS)
-                stack = self._api.stack(template.physical_name)
+                stack, overtaken = self._api.stack(template.physical_name), True
                 continue
             assert stack is not None
             self._emit(Note(f"{template.stack} is {stack.status}: {plan.action}."))

@@ -20,6 +20,7 @@ from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.review.access import AccessChange
 from opsctl.deploy.review.changes import PropertyChange
 from opsctl.deploy.review.effects import Interruption
+from opsctl.deploy.review.losses import Loss
 from opsctl.errors import ExitCode, OpsctlError, UsageError
 from opsctl.operate.target import Target
 
@@ -147,6 +148,28 @@ def test_values_are_read_in_one_line_where_they_fit_and_one_below_the_other_wher
     at = lines.index("          Script (in place)")
     assert lines[at + 1 : at + 3] == ["            -two", "            +2"]
     assert [line for line in lines if len(line) > 80 and " " in line.strip()[2:]] == []
+
+
+def test_what_is_long_is_set_in_lines_and_the_id_can_be_copied() -> None:
+    rule = AccessChange(
+        "Rule", "AWS::EC2::SecurityGroupEgress", "egress", "wider", "Allow", "10.0.0.0/8", "tcp 443", "Web"
+    )
+    path = "ContainerDefinitions[service].PortMappings[1].ContainerPort.And.More"
+    stack = replace(
+        STACK, access=(rule,), waits_for=("platform", "bootstrap", "network", "functions", "upkeep"), risks=(
+            RISK, replace(RISK, what="deleted", cause="the template drops it")),
+        losses=(Loss("Database", DATABASE, "BackupRetentionPeriod: 1 days of backups are kept, before 35"),),
+        properties=(PropertyChange("Database", DATABASE, path, "8000", "9000", "replacement"),),
+    )  # fmt: skip
+    plan = Plan("dev", (stack,), notes=("word " * 30,))
+    text = plan_text(plan)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert f"\n  --approve {plan.id}\n" in text
+    assert "data/Rule, egress: tcp 443 from Web to 10.0.0.0/8" in text
+    told = " ".join(text.split())
+    assert "would be deleted because the template drops it. It is refused" in told
+    assert "lost data/Database, BackupRetentionPeriod: 1 days of backups are kept, before 35" in told
+    assert [each.kind for each in plan.reasons] == ["wider", "interrupted", "lost"]
 
 
 def test_what_aws_said_does_not_act_on_the_terminal() -> None:

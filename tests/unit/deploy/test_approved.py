@@ -10,6 +10,8 @@ from opsctl.aws.cloudformation import ChangeSet
 from opsctl.deploy.failures import UnapprovedError
 from opsctl.deploy.planning import compare
 from opsctl.deploy.planning.plan import Consent, Plan, Reason
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.deploy.stackrun import runner as stackrun
 from opsctl.errors import ExitCode
 from opsctl.stacks.model import FromOutput, StackTemplate
 
@@ -147,11 +149,25 @@ def test_a_stack_that_had_to_be_settled_is_not_updated_in_ways_that_nobody_saw()
     stack = template(body=ROLE % "s3:*")
     bench.api.put(replace(stack, body=ROLE % "s3:GetObject"), "UPDATE_ROLLBACK_FAILED")
     bench.api.script["continue"] = [Operation(["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])]
-    with pytest.raises(UnapprovedError, match="platform is at rest again") as caught:
+    with pytest.raises(UnapprovedError, match="platform is not what it was") as caught:
         bench.runner(NOTHING).run(stack, bench.state(stack), {})
     assert caught.value.detail == ("Role wider: policy: Allow s3:* on *",)
     assert bench.api.writes == ["continue_rollback"]
     assert bench.runner(Consent()).run(stack, bench.state(stack), {}).changed
+
+
+def test_a_stack_that_somebody_else_made_meanwhile_is_not_updated_in_ways_that_nobody_saw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stackrun, "_OVERTAKEN_SECONDS", 0.0)
+    bench = Bench()
+    stack = template(body=ROLE % "s3:*")
+    bench.api.put(replace(stack, body=ROLE % "s3:GetObject"), "CREATE_COMPLETE")
+    with pytest.raises(UnapprovedError, match="platform is not what it was") as caught:
+        bench.runner(NOTHING).run(stack, RemoteState(), {})
+    assert caught.value.detail == ("Role wider: policy: Allow s3:* on *",)
+    assert "execute_change_set" not in bench.api.writes
+    assert bench.runner(Consent()).run(stack, RemoteState(), {}).changed
 
 
 def test_a_deploy_without_changes_parses_no_template(monkeypatch: pytest.MonkeyPatch) -> None:

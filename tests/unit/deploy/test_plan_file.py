@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.deploy.planning import planner
-from opsctl.deploy.planning.plan import ImagePlan, Plan
+from opsctl.deploy.planning.plan import Basis, ImagePlan, Plan, Reason
 from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.planning.situation import Request
 from opsctl.errors import UsageError
@@ -99,6 +99,10 @@ def test_another_template_state_account_or_image_is_named() -> None:
         "the account was 123456789012, and is 2.",
         "the image tag was abc, and is def.",
     ]
+    (gone,) = replace(file, digest="sha256:1").moved(file)
+    assert gone == "the image digest was sha256:1, and is not there."
+    tagged = replace(file, stacks={"app": replace(basis, tags={**basis.tags, "team": "b\x1b"})})
+    assert [*file.moved(tagged)] == [r"app: tag team was not there, and is b\x1b."]
     template_moved = replace(file, stacks={"app": replace(basis, template="f" * 64)})
     assert [text.split(" was ")[0] for text in file.moved(template_moved)] == ["app: its template"]
     later = replace(file, stacks={"app": replace(basis, updated="2026-01-02")})
@@ -108,9 +112,21 @@ def test_another_template_state_account_or_image_is_named() -> None:
     assert [*file.moved(replace(file, stacks={}))] == ["app: the stack is no more in the plan."]
 
 
+def test_what_needs_an_answer_and_was_not_shown_is_named_though_everything_was_unknown(tmp_path: Path) -> None:
+    wider = Reason("app", "Role", "wider", "policy: Allow s3:* on *")
+    now = replace(kept(), asks=(wider,))
+    blank = Basis(now.stacks["app"].template, dict.fromkeys(now.stacks["app"].parameters, "?"), "UPDATE_COMPLETE",
+                  THEN.isoformat(), now.stacks["app"].tags)  # fmt: skip
+    forged = replace(kept(), stacks={"app": blank})
+    assert [*forged.moved(now)] == ["app: Role wider: policy: Allow s3:* on *, which the plan did not show."]
+    now.write(tmp_path / "plan.json")
+    assert [*PlanFile.read(tmp_path / "plan.json").moved(now)] == []
+
+
 def test_a_plan_has_the_same_name_until_something_of_it_moves() -> None:
     assert kept().id == kept().id
     assert len({kept().id, kept(size="l").id, kept(word="other").id, kept(image=None).id}) == 4
+    assert len(kept().id) == 32  # two plans with one id can't be looked for
 
 
 def test_a_stack_whose_output_will_move_leaves_the_next_one_waiting() -> None:
@@ -127,3 +143,23 @@ def test_a_stack_whose_output_will_move_leaves_the_next_one_waiting() -> None:
     assert [stack.is_change for stack in planner.plan("dev", [first, second], state, {}).stacks] == [False, False]
     planned = planner.plan("dev", [changed, second], state, {}).stacks[1]
     assert [(each.name, each.new) for each in planned.parameters] == [("QueueUrl", "?")]
+
+
+def test_an_output_that_is_written_otherwise_is_known_to_the_next_stack() -> None:
+    body = "Parameters: {Name: {Type: String}}\nResources:\n  Queue: {Type: AWS::SQS::Queue}\n"
+    body += "Outputs:\n  Arn: {Value: !GetAtt Queue.Arn}\n  Name: {Value: !Sub '${Name}-x'}\n"
+    first = template("platform", body, parameters={"Name": FromContext("size")})
+    policy = "Resources:\n  Role:\n    Type: AWS::IAM::Role\n    Properties:\n      Policies:\n      - PolicyName: p\n"
+    policy += "        PolicyDocument: {Statement: {Effect: Allow, Action: 'sqs:*', Resource: !Ref Arn}}\n"
+    second = template("app", policy, parameters={name: FromOutput("platform", name) for name in ("Arn", "Name")})
+    bench = Bench()
+    bench.api.put(first, "UPDATE_COMPLETE", parameters={"Name": "a"}, outputs={"Arn": "arn:q", "Name": "a-x"})
+    bench.api.put(second, "UPDATE_COMPLETE", parameters={"Arn": "arn:q", "Name": "a-x"})
+    state = bench.state(first, second)
+    assert not planner.plan("dev", [first, second], state, {"size": "a"}).reasons
+    everything = replace(first, body=body.replace("!GetAtt Queue.Arn", "'*'"))
+    plan = planner.plan("dev", [everything, second], state, {"size": "b"})
+    assert [(each.name, each.new) for each in plan.stacks[1].parameters] == [("Arn", "*"), ("Name", "b-x")]
+    assert [each.text for each in plan.reasons] == ["policy: Allow sqs:* on *"]
+    other = replace(first, body=body.replace("Queue.Arn", "Queue.QueueUrl"))
+    assert planner.plan("dev", [other, second], state, {"size": "a"}).stacks[1].parameters[0].new == "?"

@@ -79,6 +79,8 @@ def test_it_says_what_the_documentation_says(case: dict[str, Any]) -> None:
     for direction in ("wider", "narrower"):
         rows = [f"{each.logical_id} {each.what}" for each in found.access if each.direction == direction]
         assert rows == case.get(direction, [])
+    if "losses" in case or "properties" not in case:
+        assert [f"{each.logical_id} {each.text}" for each in found.losses] == case.get("losses", [])
 
 
 def test_nothing_of_a_secret_is_in_what_is_told() -> None:
