@@ -154,7 +154,7 @@ class Observer:
     def _look_at(self, watched: _Watched) -> None:
         for each in self._evidence(watched):
             text = self._redact(" ".join(each.text.split()))
-            clean = replace(each, text=text, lines=tuple(self._redact(line) for line in each.lines))
+            clean = replace(each, text=text, lines=tuple(self._redact.lines(each.lines)))
             if clean not in self._seen and not self._closed:
                 self._seen.add(clean)
                 self.found.append(clean)
