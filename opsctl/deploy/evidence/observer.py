@@ -241,7 +241,7 @@ def _tells(text: str) -> bool:
     """Whether an event of a service says more than that tasks came and went, and that a roll-out ended."""
     routine = (
         "has started ", "has stopped ", "registered ", "has reached a steady state", "has begun draining",
-        "deployment failed: ", "rolled back to ", "rolling back to ",
+        "deployment failed: ", "rolled back to ", "rolling back to ", " AZ balanced ",
     )  # fmt: skip
     return not any(each in text for each in routine)
 

@@ -66,7 +66,37 @@ def service(*events: Event) -> Any:
     return cause(*events, failed())
 
 
+NOT_FOUND_IN_IMAGE = (
+    "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to "
+    "create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "
+)
 OF_A_SERVICE = {
+    "the registry can't be reached, as Fargate says it since 2024": (
+        (task("CannotPullContainerError: The task cannot pull shop from Amazon ECR. There is a connection issue "
+              "between the task and Amazon ECR. Check your task network configuration."),),
+        "the image can't be pulled: the tasks can't reach the registry",
+    ),
+    "the role may not pull, as Fargate says it since 2024": (
+        (task("CannotPullContainerError: The task can't pull the image. Check that the role has the permissions to "
+              "pull images from the registry."),),
+        "the image can't be pulled: the registry refuses it",
+    ),
+    "the command is not in the image": (
+        (task(f'{NOT_FOUND_IN_IMAGE}"gunicron": executable file not found in $PATH: unknown'),),
+        "the image has no program gunicron, which the command starts",
+    ),
+    "the command is no file": (
+        (task(f'{NOT_FOUND_IN_IMAGE}"/app/run.sh": stat /app/run.sh: no such file or directory: unknown'),),
+        "the image has no program /app/run.sh, which the command starts",
+    ),
+    "the command may not be run": (
+        (task(f'{NOT_FOUND_IN_IMAGE}"/app/run.sh": permission denied: unknown'),),
+        "the image's user may not run /app/run.sh, which the command starts",
+    ),
+    "the network interface takes too long": (
+        (task("Timeout waiting for network interface provisioning to complete."),),
+        "AWS could not set the task up in time",
+    ),
     "the image is not in the registry": (
         (task(f"{PULL}failed to resolve ref {IMAGE}: {IMAGE}: not found"),),
         f"the image {IMAGE} can't be pulled: it is not in the registry",
@@ -265,6 +295,16 @@ OF_A_RESOURCE = {
          "User: arn:aws:iam::1:user/ann is not authorized to perform: kms:CreateGrant on resource: "
          "arn:aws:kms:us-east-1:1:key/2"),
         "KMS denies the use of a key (kms:CreateGrant) on arn:aws:kms:us-east-1:1:key/2",
+    ),
+    "too many questions at once": (
+        ("Role", "AWS::IAM::Role", "Resource handler returned message: \"Rate exceeded for operation 'CREATE'.\" "
+         "(RequestToken: 1, HandlerErrorCode: Throttling)"),
+        "AWS was asked too often at once, and refused it",
+    ),
+    "a session that ended": (
+        ("Role", "AWS::IAM::Role", "The security token included in the request is expired (Service: Iam, Status Code: "
+         "403, Request ID: 1-2)"),
+        "the credentials with which CloudFormation worked have ended",
     ),
     "what nobody knows": (
         ("Topic", "AWS::SNS::Topic", 'Resource handler returned message: "The topic is odd. (Service: Sns, '
