@@ -39,6 +39,7 @@ _ORDERLY = ("Scaling activity initiated by", "Task stopped by user", "Service sc
 @dataclass(frozen=True, slots=True)
 class _Watched:
     step: str
+    service: str  # its logical id; "" of anything else
     place: Place
     since: datetime
     until: datetime | None = None
@@ -116,7 +117,7 @@ class Observer:
     def _watch(self, key: tuple[str, str], event: ResourceChanged, since: datetime) -> None:
         place = None if key in self._watched or self._closed else self._locate(event)
         if place is not None:
-            self._watched[key] = _Watched(event.step, place, since)
+            self._watched[key] = _Watched(event.step, event.logical_id if place.service else "", place, since)
             self._start()
 
     def conclude(self, step: str) -> list[dict[str, Any]]:
@@ -166,7 +167,8 @@ class Observer:
     def _look_at(self, watched: _Watched, last: bool) -> None:
         for each in self._evidence(watched, last):
             text = self._redact(" ".join(each.text.split()))
-            clean = replace(each, text=text, lines=tuple(self._redact.lines(each.lines)))
+            lines = tuple(self._redact.lines(each.lines))
+            clean = replace(each, text=text, lines=lines, resource=watched.service)
             if clean not in self._seen and not self._closed:
                 self._seen.add(clean)
                 self.found.append(clean)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,11 +37,11 @@ def failed(
     return ResourceChanged(step, START, resource, kind, "CREATE_FAILED", reason)
 
 
-def task(reason: str, *lines: str, code: int | None = None, stop: str = "TaskFailedToStart") -> Event:
+def task(reason: str, *lines: str, code: int | None = None, stop: str = "TaskFailedToStart") -> Evidence:
     return Evidence("app", "task", TASK, reason, stop_code=stop, exit_code=code, lines=lines)
 
 
-def crashed(*lines: str, code: int = 1) -> Event:
+def crashed(*lines: str, code: int = 1) -> Evidence:
     return task("Essential container in task exited", *lines, code=code, stop="EssentialContainerExited")
 
 
@@ -402,6 +403,15 @@ def test_a_task_that_only_the_roll_back_ended_is_passed_over() -> None:
     silent = Evidence("app", "task", "f" * 32, "", exit_code=None)
     found = service(crashed("the cache server is unknown"), silent)
     assert found.sentence.startswith("the cache server is unknown (task 1a2b3c4d…, exit code 1)")
+
+
+def test_of_several_services_of_a_stack_each_has_its_own_evidence() -> None:
+    web = replace(crashed("ValueError: of web"), resource="Service")
+    worker = replace(crashed("KeyError: 'of the worker'"), resource="MailsService")
+    for resource, text in (("Service", "ValueError: of web"), ("MailsService", "KeyError: 'of the worker'")):
+        for events in ((web, worker), (worker, web)):
+            assert cause(*events, failed(resource)).sentence.startswith(text)
+    assert cause(worker, failed("Service")) is None
 
 
 def test_without_evidence_there_is_no_cause_beyond_the_error() -> None:

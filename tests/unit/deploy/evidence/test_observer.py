@@ -81,6 +81,7 @@ def test_stopped_tasks_targets_and_service_events_are_evidence_the_oldest_first(
     ]
     assert [each["subject"] for each in found] == ["10.0.0.1:8000", "a", "b", "dev-shop"]
     assert found[1]["lines"] == ("with ***",)
+    assert {each["resource"] for each in found} == {"Service"}
     assert found[1]["exit_code"] == 2
     assert found[1]["at"] == LATER.isoformat()
     assert desk.learned == 1
