@@ -114,13 +114,14 @@ def jobs_text(found: list[dict[str, Any]]) -> str:
 def cancelled_json(running: Running, after: Mapping[str, str]) -> dict[str, Any]:
     """What ran, and what became of it. `after` has the statuses of stacks that were followed to their rest."""
     lease = running.lease
+    # What was begun after somebody looked had no status then.
+    statuses = dict.fromkeys(after, "") | {name: stack.status for name, stack in running.stacks.items()}
     return {
         "environment": running.environment,
         "cancelled": running.is_ended_by_cancel,
         "lease": None if lease is None else {"owner": lease.owner, "id": lease.id, "command": lease.command},
         "stacks": [
-            {"stack": name, "status": stack.status, "after": after.get(name, "")}
-            for name, stack in running.stacks.items()
+            {"stack": name, "status": status, "after": after.get(name, "")} for name, status in statuses.items()
         ],
     }
 

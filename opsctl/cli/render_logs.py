@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from opsctl.cli import output
-from opsctl.deploy.log_lines import entry
+from opsctl.deploy.evidence.log_lines import entry
 
 if TYPE_CHECKING:
     from opsctl.operate.logs import Line

@@ -96,7 +96,8 @@ class Evidence(Event):
     """What was seen while a step went on and may explain how it ends, before a roll-back removes it.
 
     `subject` is a stopped task's id, a target's address, a service or a log group; `text` what AWS says of it, `lines`
-    the end of its log. `at` is ISO 8601, "" where AWS tells no time. Passwords and the like are blotted out.
+    the end of its log. `at` is ISO 8601, "" where AWS tells no time. `resource` is the logical id of the service that
+    it is about. Passwords and the like are blotted out.
     """
 
     step: str
@@ -107,6 +108,7 @@ class Evidence(Event):
     stop_code: str = ""
     exit_code: int | None = None
     lines: tuple[str, ...] = ()
+    resource: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import ResourceChanged
-from opsctl.deploy.evidence.causes import AGAIN, Events, find_cause, unwrapped
+from opsctl.deploy.evidence.causes import AGAIN, Events, find_cause, is_about, unwrapped
 from opsctl.deploy.evidence.telling import on_screen
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.stackrun.stream import DeadlineError
@@ -20,6 +20,7 @@ def explained(error: StackFailedError, stack: str, evidence: Events, redact: Red
         return error
     failure, reason = error.cause, redact(error.cause.reason)
     event = ResourceChanged(stack, failure.at, failure.logical_id, failure.type, failure.status, reason)
+    evidence = [each for each in evidence if is_about(each, event.to_dict())]
     found = find_cause([*evidence, event.to_dict()], stack)
     message, hint = error.message, error.hint
     if found is not None and error.task is None:  # one whose rollout we ended says itself why

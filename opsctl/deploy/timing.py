@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Emit, Event, Note, ResourceChanged, StepFinished, StepStarted, TimeLeft
 from opsctl.deploy.planning.durations import STACK
 from opsctl.deploy.planning.history import History, read_history, write_history
@@ -36,13 +37,26 @@ class Timing:
 
     @contextmanager
     def remembering(self, work: Work, store: S3, bucket: str, folder: str) -> Iterator[None]:
-        """As `running`, from the environment's history, to which a block that ends well is added. No work: nothing."""
+        """As `running`, from the environment's history, to which a block that ends well is added. No work: nothing.
+
+        A history that can't be read or written is noted: how long things take is never why a deploy fails.
+        """
         if not work:
             yield
             return
-        with self.running(work, read_history(store, bucket, folder)):
+        try:
+            history = read_history(store, bucket, folder)
+        except AwsError as error:
+            self._emit(Note(f"How long earlier deploys took can't be read: {error.message}"))
+            with self.running(work, History()):
+                yield
+            return  # what is there already is worth more
+        with self.running(work, history):
             yield
-        write_history(store, bucket, folder, self.learned())
+        try:
+            write_history(store, bucket, folder, self.learned())
+        except AwsError as error:
+            self._emit(Note(f"How long this deploy took can't be kept for the next: {error.message}"))
 
     @contextmanager
     def running(self, work: Work, history: History, *, every_seconds: float = EVERY_SECONDS) -> Iterator[None]:

@@ -19,10 +19,12 @@ from opsctl.deploy.rollout import Rollout
 
 # CloudFormation waits this long for a service that neither comes up nor fails. [UG CFN, troubleshooting ECS services]
 CLOUDFORMATION_SECONDS = 3 * 3600.0
+# Attempts that end alike; fewer suffice where ECS has seen enough failed tasks as well.
 SAME_EXIT_CODES = 3
-# A place for a task may come free, and a role that was just made may not be known everywhere yet.
-CAPACITY_SECONDS = 120.0
-ROLE_SECONDS = 90.0
+# A place comes free once another service's old tasks are drained (300 s by default) and stopped (120 s at most), and
+# capacity comes back within minutes. A role or policy that was just made may not be known everywhere yet.
+CAPACITY_SECONDS = 600.0
+ROLE_SECONDS = 120.0
 # How long a wrong answer has to last, so that one odd probe is none.
 ANSWER_SECONDS = 10.0
 # A worker that nobody probes is good once it has outlived those that ended by this much.
@@ -48,16 +50,19 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
-    """Why a task ended. It is hopeless once `attempts` tasks, each begun after the one before ended, end like that."""
+    """Why a task ended. It is hopeless once `attempts` tasks, each begun after the one before ended, end like that, not
+    before the rollout has lasted `seconds`.
+    """
 
     what: str
     pattern: re.Pattern[str]
     attempts: int
     advice: str
+    seconds: float
 
 
-def _cause(what: str, pattern: str, attempts: int, advice: str) -> _Cause:
-    return _Cause(what, re.compile(pattern, re.IGNORECASE | re.DOTALL), attempts, advice)
+def _cause(what: str, pattern: str, attempts: int, advice: str, seconds: float = 0.0) -> _Cause:
+    return _Cause(what, re.compile(pattern, re.IGNORECASE | re.DOTALL), attempts, advice, seconds)
 
 
 _PASSING = (
@@ -72,24 +77,30 @@ _START = r"Cannot(Start|Create)Container\w*Error"
 _CAUSES = (
     _cause("the memory of its tasks does not suffice", r"OutOfMemory", 2, "Give its tasks more memory."),
     _cause("its image can't be pulled", rf"CannotPull\w*Error.*{_PASSING}", 3, _NETWORK),
-    _cause("its image can't be pulled", rf"CannotPull\w*Error.*{_DENIED}", 2, "Let its execution role read the image."),
+    _cause("its image can't be pulled", rf"CannotPull\w*Error.*{_DENIED}", 2, "Let its execution role read the image.",
+           ROLE_SECONDS),
     _cause(
         "its image can't be pulled",
-        r"CannotPull\w*Error.*(not.?found|manifest unknown|does not exist|platform|does not contain descriptor)", 1,
+        r"CannotPull\w*Error.*(platform|does not contain descriptor)", 1,
         "Push the image for the architecture on which it shall run, then deploy it.",
     ),
+    # Twice, as a replica or a pull-through cache gets an image moments after it was pushed.
+    _cause("its image can't be pulled", r"CannotPull\w*Error.*(not.?found|manifest unknown|does not exist)", 2,
+           "Push the image, then deploy it; a lifecycle rule may have dropped it."),
     _cause("its image can't be pulled", r"CannotPull\w*Error", 3, "Look at the image and its registry."),
     _cause("what its tasks need before they start is not there", rf"ResourceInitializationError.*{_PASSING}", 3,
            _NETWORK),
     _cause("its tasks may not read what they need before they start", rf"ResourceInitializationError.*{_DENIED}", 2,
-           "Let its execution role read the secrets that the task names."),
+           "Let its execution role read the secrets that the task names.", ROLE_SECONDS),
     _cause(
         "what its tasks need before they start is not there",
         r"ResourceInitializationError.*(not.?found|can't find|did not contain|does not exist|invalid)", 2,
         "See `opsctl secret list`; set what is missing with `opsctl secret set`.",
     ),
     _cause("what its tasks need before they start is not there", r"ResourceInitializationError", 3, _NETWORK),
-    _cause("its role can't be assumed", r"unable to assume the role", 2, "Look at the role's trust policy."),
+    _cause("its role can't be assumed", r"unable to assume the role", 2, "Look at the role's trust policy.",
+           ROLE_SECONDS),
+    _cause("its container can't be started", rf"{_START}.*{_PASSING}", 3, "Look at what it says."),
     _cause("its command can't be started", _START, 2, "Look at the image's entry point and the task's command."),
     _cause("its container's own health check fails", r"failed container health checks", 2,
            "Look at the health check, its start period and the log."),
@@ -150,9 +161,18 @@ def _by_cause(seen: Sequence[Rollout]) -> Verdict | None:
     now = seen[-1]
     for cause in _CAUSES:
         tasks = [task for task in _failures(now) if _cause_of(task) is cause]
-        if tasks and attempts(tasks) >= cause.attempts:
+        if any(_is_later(task, than=tasks) for task in now.running):
+            continue  # what kept those from starting did not keep this one
+        if tasks and attempts(tasks) >= cause.attempts and (now.at - now.begun).total_seconds() >= cause.seconds:
             return _verdict(now, f"{cause.what}: {_told(tasks[-1])}", cause.advice, tasks[-1])
     return None
+
+
+def _is_later(running: Task, *, than: Sequence[Task]) -> bool:
+    """Whether a task started after all of those, none of which ever did."""
+    ended = [task.stopped for task in than if task.stopped is not None]
+    never = all(task.started is None for task in than)
+    return bool(ended) and never and running.started is not None and running.started >= max(ended)
 
 
 def _cause_of(task: Task) -> _Cause | None:
@@ -163,14 +183,19 @@ def _cause_of(task: Task) -> _Cause | None:
 
 
 def _by_exit_code(seen: Sequence[Rollout]) -> Verdict | None:
+    """Crashes alike, of more than one attempt: tasks that start at once may all meet the same passing trouble."""
     now = seen[-1]
     crashed = [task for task in _failures(now) if task.stop_code == "EssentialContainerExited"]
     codes = Counter(task.exit_code for task in crashed if task.exit_code is not None and _cause_of(task) is None)
     for code, count in codes.most_common(1):
-        if count >= SAME_EXIT_CODES:
-            last = next(task for task in crashed[::-1] if task.exit_code == code)
+        alike = [task for task in crashed if task.exit_code == code]
+        longest = max(map(_lived, alike))
+        if any(_age(now, task) > longest + OUTLIVED_SECONDS for task in now.running):
+            return None  # it came further, and may be on its way to its first good health check
+        tries = attempts(alike)
+        if tries >= SAME_EXIT_CODES or (tries > 1 and count >= _breaker_limit(now)):
             text = f"{count} tasks ended with exit code {code}"
-            return _verdict(now, text, "Look at the log above, and correct it.", last)
+            return _verdict(now, text, "Look at the log above, and correct it.", alike[-1])
     return None
 
 
@@ -236,6 +261,10 @@ def attempts(tasks: Iterable[Task]) -> int:
     return count
 
 
+def _breaker_limit(now: Rollout) -> int:
+    return max(3, min(200, math.ceil(now.desired / 2)))
+
+
 def _verdict(now: Rollout, reason: str, advice: str, task: Task | None = None) -> Verdict:
     """With the time that is saved: ECS's circuit breaker trips at failures of half the desired count, 3 to 200 of
     them; attempts go on as they did. Where no task fails, nothing trips it. [API DeploymentCircuitBreaker]
@@ -245,7 +274,7 @@ def _verdict(now: Rollout, reason: str, advice: str, task: Task | None = None) -
     if not now.tasks:
         left, how = CLOUDFORMATION_SECONDS - elapsed, "it waits 3 hours for a service that starts no task"
         return replace(verdict, instead="CloudFormation's own limit", spared=max(0.0, left), estimated=how)
-    limit = max(3, min(200, math.ceil(now.desired / 2)))
+    limit = _breaker_limit(now)
     made = max(1, attempts(_failures(now)))
     each = elapsed / made
     ahead = max(0, math.ceil(limit / max(1, now.desired)) - made)

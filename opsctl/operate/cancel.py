@@ -9,9 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opsctl.config.naming import artifact_folder, lock_key
 from opsctl.deploy.events import Emit
 from opsctl.deploy.graph import Step, run_steps, step
-from opsctl.deploy.lease import Lease, mark_cancelled, read_lease
+from opsctl.deploy.lease import Lease, mark_cancelled
+from opsctl.deploy.lease import found as find_lease
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.cancelling import Canceller, Way, consequence, way_of
@@ -69,18 +71,25 @@ def what_runs(target: Target) -> Running:
     """What runs on the environment now. Reads only."""
     state = state_of(target)
     bucket = state.outputs("bootstrap").get("ArtifactBucketName", "")
-    lease = read_lease(target.aws.s3, bucket, target.env) if bucket else None
-    if lease is not None and lease.expires <= time.time():
-        lease = None
-    stacks = {name: stack for name, stack in state.stacks.items() if name != _SHARED}
-    busy = {name: stack for name, stack in stacks.items() if not is_terminal(stack.status)}
-    return Running(target.env.name, state, lease, busy)
+    return Running(target.env.name, state, _lease(target, bucket) if bucket else None, _busy(state))
+
+
+def _lease(target: Target, bucket: str) -> Lease | None:
+    """Who holds the lock, by the clock of S3: this machine's may be minutes off."""
+    store = target.aws.s3
+    held = find_lease(store.get(bucket, lock_key(artifact_folder(target.env))))
+    return held.lease if held is not None and held.left(time.time() + store.ahead) > 0 else None
+
+
+def _busy(state: RemoteState) -> dict[str, Stack]:
+    return {name: stack for name, stack in state.stacks.items() if name != _SHARED and not is_terminal(stack.status)}
 
 
 def cancel(target: Target, running: Running, emit: Emit, *, timeout_minutes: int) -> dict[str, str]:
     """End it, and follow every stack to its rest; answers their statuses then, `gone` for a deleted one.
 
-    Whoever holds the lock is told first, so that nothing new begins meanwhile; where nobody does, we take it. Raises
+    Whoever holds the lock is told first; where nobody does, we take it. A holder hears of it when it renews its lease,
+    so that what it began since somebody looked, or until then, is looked for after that and ended as well. Raises
     AwsError, DetachedError, DeadlineError, and BusyError when somebody else begins at this moment.
     """
     run = this_run(target)
@@ -97,13 +106,16 @@ def cancel(target: Target, running: Running, emit: Emit, *, timeout_minutes: int
         elif running.state.outputs("bootstrap").get("ArtifactBucketName"):
             held.enter_context(lock_of(target, running.state, run, emit))
 
-        def end(name: str) -> Callable[[], None]:
+        def end(name: str, stack: Stack) -> Callable[[], None]:
             def work() -> None:
-                after[name] = _end(target, name, running.stacks[name], emit, run.id, timeout_minutes, detach)
+                after[name] = _end(target, name, stack, emit, run.id, timeout_minutes, detach)
 
             return work
 
-        run_steps([Step(name, end(name)) for name in running.stacks], interrupt=detach.set)
+        found = running.stacks or _busy(state_of(target))
+        while found:
+            run_steps([Step(name, end(name, stack)) for name, stack in found.items()], interrupt=detach.set)
+            found = {name: stack for name, stack in _busy(state_of(target)).items() if name not in after}
     return after
 
 

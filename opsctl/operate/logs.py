@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from opsctl.config import naming
 from opsctl.config.nearest import near
 from opsctl.deploy.events import Note
-from opsctl.deploy.log_lines import entry
+from opsctl.deploy.evidence.log_lines import entry
 from opsctl.deploy.spans import spans as spans_of
 from opsctl.deploy.tasks import how_it_ended
 from opsctl.errors import OpsctlError, UsageError

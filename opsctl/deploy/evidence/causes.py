@@ -64,8 +64,15 @@ def find_cause(events: Events, step: str = "") -> Cause | None:
         where += f" ({resource.get('resource_type')})"
         found = _of_function(own, resource) or _of_resource(resource)
     else:
+        own = [event for event in own if is_about(event, resource)]
         found = _of_tasks(own) or _of_service(own) or _of_log(own) or _pending(own)
     return Cause(where, found.sentence, found.next) if found is not None and step else None
+
+
+def is_about(event: Mapping[str, Any], resource: Mapping[str, Any] | None) -> bool:
+    """Whether an event may be about this resource: of several services in a stack each has evidence of its own."""
+    named = event.get("resource")
+    return not named or resource is None or named == resource.get("logical_id")
 
 
 def unwrapped(reason: str) -> str:

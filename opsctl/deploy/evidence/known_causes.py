@@ -88,17 +88,24 @@ _START = (
      "Make the image smaller, or give the task a larger disk (`disk`); then deploy again."),
     (_PULL + r"(?:toomanyrequests|429 Too Many)", "the image can't be pulled: its registry takes no more pulls now",
      "Wait, or pull from ECR (a copy of the base image in a repository of yours); then deploy again."),
-    (_PULL_OF + r"(?:403 Forbidden|no basic auth|pull access denied|AccessDenied|not authorized|401)",
+    (_PULL_OF + r"(?:403 Forbidden|no basic auth|pull access denied|AccessDenied|not authorized|401|role has the perm)",
      "the image[ {image}] can't be pulled: the registry refuses it",
      "Let the execution role pull (ecr:GetAuthorizationToken, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer) and look "
      "at the repository's own policy, above all from another account; then deploy again."),
     (_PULL_OF + r"(?:not found|manifest unknown|does not exist)",
      "the image[ {image}] can't be pulled: it is not in the registry",
      "Push it, or deploy another with `--image-tag`; a lifecycle rule may have dropped it."),
-    (_PULL_OF + r"(?:timeout|timed out|no route|unreachable|dial tcp|deadline|request canceled)",
+    (_PULL_OF + r"(?:timeout|timed out|no route|unreachable|dial tcp|deadline|request canceled|connection issue|"
+     r"network configuration)",
      "the image[ {image}] can't be pulled: the tasks can't reach the registry", _ROUTES),
     (r"CannotPull\w*Error:? ?(?P<why>.{0,200})", "the image can't be pulled: {why}",
      "Correct what the registry says, then deploy again."),
+    (r"exec:? \"(?P<what>[^\"]+)\": (?:executable file not found|stat [^:]+: no such file|.{0,60}no such file)|"
+     r"executable file not found",
+     "the image has no program[ {what}], which the command starts",
+     "Correct the command of the process in environments.yaml, or install the program into the image; deploy again."),
+    (r"exec:? \"(?P<what>[^\"]+)\": permission denied", "the image's user may not run {what}, which the command starts",
+     "Make it executable in the image (`chmod +x`), or start it by its interpreter; then deploy again."),
     # -- secrets, keys, logs and roles, before the container starts ---------------------------------------------------
     (r"(?:fetch secret (?P<secret>arn:\S+).*?)?Access to KMS is not allowed|"
      r"is not authorized to perform: (?P<action>kms:\w+)(?: on (?:the )?resource:? (?P<key>\S+))?|"
@@ -145,6 +152,8 @@ _START = (
     (r"reached (?:the|your) limit on the number of (?P<what>tasks|vCPUs)[^.]*|vCPU.{0,20}limit",
      "the account may not run more tasks (a quota of Fargate)",
      "Ask for more of `Fargate On-Demand vCPU resource count` in Service Quotas; then deploy again."),
+    (r"Timeout waiting for network interface provisioning|InternalError: unable to create new container",
+     "AWS could not set the task up in time", "Deploy again: it is AWS's own trouble, and passes."),
     (r"ECS was unable to (?:place|start).{0,40}service[- ]linked role|service linked role",
      "the account lacks the service-linked role of ECS",
      "`aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com`, then deploy again."),
@@ -251,4 +260,13 @@ _MADE = (
      "`opsctl env policy` prints all that a deploy needs; give whoever deploys the missing part, then deploy again.",
      "resource"),
 )  # fmt: skip
-_KNOWN: tuple[Known, ...] = tuple(_rows(*_START, *_RUNNING, *_HEALTH, *_MADE))
+_PASSING = (
+    # -- what is nobody's fault, and not the resource's ----------------------------------------------------------------
+    (r"Rate exceeded|HandlerErrorCode: Throttling|ThrottlingException|TooManyRequestsException",
+     "AWS was asked too often at once, and refused it", "Deploy again in some minutes: it starts from here.",
+     "resource"),
+    (r"security token included in the request is (?:expired|invalid)|ExpiredToken",
+     "the credentials with which CloudFormation worked have ended",
+     "Sign in again, then deploy again: it starts from here.", "resource"),
+)  # fmt: skip
+_KNOWN: tuple[Known, ...] = tuple(_rows(*_START, *_RUNNING, *_HEALTH, *_MADE, *_PASSING))

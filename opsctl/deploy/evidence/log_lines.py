@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -18,7 +19,12 @@ _Kind = Literal["text", "own", "foreign"]
 _TIME = ("time", "timestamp", "@timestamp", "asctime", "ts", "datetime")
 _LEVEL = ("level", "levelname", "log.level", "severity", "lvl")
 _MESSAGE = ("message", "msg", "event", "errorMessage", "text")
-_TRACE = ("exc_info", "exception", "traceback", "exc_text", "stack_trace", "stackTrace", "stack", "exc", "error")
+_TRACE = (
+    "exc_info", "exception", "traceback", "exc_text", "stack_trace", "stackTrace", "stack", "exc", "error",
+    "error.stack_trace",
+)  # fmt: skip
+# Where a record comes from, which is left to those who want all fields.
+_ORIGIN = {"logger", "name", "logger_name", "log.logger"}
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 _LONGEST = 4_000  # characters of a line
 _MILLISECONDS = 1e11  # a larger number of seconds would be past the year 5000
@@ -27,11 +33,25 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Exception groups draw a margin of bars.
 _MARGIN = " |+"
-_FRAME = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line \d+')
+# A syntax error names its file as if it were a frame, inside of nothing.
+_FRAME = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line \d+(?P<inside>, in )?')
 # Where the local target unpacks an image: paths below it are the project's.
 _UNPACKED = re.compile(r"(^|[\s\"'(])/[^\s\"']*/\.opsctl/local/images/[0-9a-f]{64}/")
 _CARETS = re.compile(r"[\s|+]+[~^]+[\s~^]*")
 _FOREIGN = re.compile(r"/(site|dist)-packages/|/lib/python\d|^<frozen |^<string>|^/opt/opsctl/|^/var/runtime/")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one log event says. `time` (UTC where it is known) and `level` are "" where it has none; `lines`, one or
+    more, are its message with the fields beside it (`name=value`), then its traceback; `fields` is the JSON object as
+    it was written, None of another text.
+    """
+
+    time: str
+    level: str
+    lines: tuple[str, ...]
+    fields: Mapping[str, Any] | None = None
 
 
 def readable(message: str) -> list[str]:
@@ -55,7 +75,7 @@ def own_frames(lines: Iterable[str]) -> list[str]:
         frame, indent = _FRAME.match(line), len(line) - len(line.lstrip(_MARGIN))
         if frame:
             margin = indent
-            parts.append(("foreign" if _FOREIGN.search(frame["path"]) else "own", [line]))
+            parts.append(("foreign" if frame["inside"] and _FOREIGN.search(frame["path"]) else "own", [line]))
         elif parts and parts[-1][0] != "text" and indent > margin:
             parts[-1][1].append(line)
         else:
@@ -74,24 +94,51 @@ def clean(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), plain)
 
 
+def entry(message: str) -> Entry:
+    """The parts of one log event, without the frames of what the project did not write."""
+    found, beside = _parts(message)
+    first, *rest = own_frames(found.lines) or [""]
+    return replace(found, lines=(" ".join(filter(None, (first, *beside))), *rest))
+
+
 def _unfolded(message: str) -> list[str]:
+    found, _ = _parts(message)
+    first, *rest = found.lines or ("",)
+    head = " ".join(part for part in (found.time, found.level, first) if part)
+    return [*([head] if head else []), *rest]
+
+
+def _parts(message: str) -> tuple[Entry, list[str]]:
+    """An event with all frames, and the fields beside its message."""
     fields = _fields(message)
     if fields is None:
-        return _lines(message)
-    time, level = _when(_first(fields, _TIME)), _first(fields, _LEVEL)
-    level = _LEVELS.get(level, level) if isinstance(level, int) else level
-    text = _first(fields, _MESSAGE)
-    trace = [line for name in _TRACE for line in _trace(fields.get(name))]
-    if text is None and not trace:
-        return _lines(message)
-    first, *rest = _lines("" if text is None else str(text)) or [""]
-    head = " ".join(part for part in (time, "" if level is None else str(level).upper(), first) if part)
-    seen = {line.strip() for line in rest}
-    return [*([head] if head else []), *rest, *(line for line in trace if not rest or line.strip() not in seen)]
+        return Entry("", "", tuple(_lines(message))), []
+    time, level, text = (_first(fields, names) for names in (_TIME, _LEVEL, _MESSAGE))
+    traces = {name: found for name in _TRACE if (found := _trace(fields.get(name)))}
+    if text is None and not traces:
+        return Entry("", "", tuple(_lines(message)), fields), []
+    lines = _lines("" if text is None else str(fields[text])) or [""]
+    seen = {line.strip() for line in lines[1:]}
+    lines += [line for each in traces.values() for line in each if not seen or line.strip() not in seen]
+    told = {time, level, text, *traces, *_ORIGIN}
+    beside = [_field(name, value) for name, value in fields.items() if name not in told]
+    return Entry(_when(time and fields[time]), _level(level and fields[level]), tuple(lines), fields), beside
+
+
+def _field(name: str, value: Any) -> str:
+    """A field beside the message, on one line."""
+    plain = isinstance(value, str) and value and not re.search(r'[\s"=]', value)
+    written = value if plain else json.dumps(value, ensure_ascii=False)
+    return _cut(clean(f"{name}={written}").replace("\n", " "))
+
+
+def _level(value: Any) -> str:
+    named = _LEVELS.get(value, value) if isinstance(value, int) else value
+    return "" if named is None else clean(str(named)).replace("\n", " ").upper()
 
 
 def _fields(message: str) -> Mapping[str, Any] | None:
-    text = message.strip()
+    text = _ESCAPES.sub("", message).strip()
     if not (text.startswith("{") and text.endswith("}")):
         return None
     try:
@@ -101,9 +148,11 @@ def _fields(message: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _first(fields: Mapping[str, Any], names: Iterable[str]) -> Any:
-    plain = (int, float, str)
-    return next((fields[name] for name in names if isinstance(fields.get(name), plain) and fields[name] != ""), None)
+def _first(fields: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    """The first of these names that has a plain value."""
+    return next(
+        (name for name in names if isinstance(fields.get(name), (int, float, str)) and fields[name] != ""), None
+    )
 
 
 def _when(value: Any) -> str:

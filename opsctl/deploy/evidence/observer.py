@@ -31,21 +31,32 @@ _LAMBDA = ("INIT_START ", "START ", "END ", "REPORT ")
 _TASKS = 6
 # How far to look back where only the failure was seen, as of an operation that an earlier deploy began.
 _UNSEEN = timedelta(minutes=15)
-# ECS says so of tasks that did not fail: a roll-out, a smaller count or a new deployment ended them.
+# ECS says so of tasks that did not fail: somebody, AWS itself, a roll-out or a smaller count ended them.
+_ORDERED = {"UserInitiated", "SpotInterruption", "TerminationNotice", "InfrastructureHealth"}
 _ORDERLY = ("Scaling activity initiated by", "Task stopped by user", "Service scheduler replacing")
 
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
     step: str
+    service: str  # its logical id; "" of anything else
     place: Place
     since: datetime
+    until: datetime | None = None
+
+    def is_of_the_release_before(self, task: Task) -> bool:
+        """Whether a task was begun before this operation, or after it failed and was taken back."""
+        if task.created is None:
+            return False
+        return task.created < self.since or (self.until is not None and task.created > self.until)
 
 
 def failed(task: Task) -> bool:
     """Whether a stopped task tells of a failure, and was not ended on purpose."""
     if "health check" in task.reason or task.stop_code == "TaskFailedToStart":
         return True
+    if task.stop_code in _ORDERED:
+        return False
     return task.exit_code != 0 and not task.reason.startswith(_ORDERLY)
 
 
@@ -96,6 +107,8 @@ class Observer:
                 self._watch(key, event, event.at.replace(microsecond=0))
             elif event.status.endswith("_FAILED"):
                 self._watch(key, event, event.at - _UNSEEN)
+                if (watched := self._watched.get(key)) is not None and watched.until is None:
+                    self._watched[key] = replace(watched, until=event.at)
                 self._failed.add(key)
                 self._wake.set()
             elif event.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"} and key not in self._failed:
@@ -104,7 +117,7 @@ class Observer:
     def _watch(self, key: tuple[str, str], event: ResourceChanged, since: datetime) -> None:
         place = None if key in self._watched or self._closed else self._locate(event)
         if place is not None:
-            self._watched[key] = _Watched(event.step, place, since)
+            self._watched[key] = _Watched(event.step, event.logical_id if place.service else "", place, since)
             self._start()
 
     def conclude(self, step: str) -> list[dict[str, Any]]:
@@ -114,7 +127,7 @@ class Observer:
         """
         with self._guard:
             watched = [each for each in self._watched.values() if each.step == step]
-        self._look(watched)
+        self._look(watched, last=True)
         with self._guard:
             self._watched = {key: each for key, each in self._watched.items() if each.step != step}
         seen: list[ResourceChanged | Evidence] = [*self._certificates, *self.found]
@@ -141,29 +154,30 @@ class Observer:
                     return
             self._look(watched)
 
-    def _look(self, watched: list[_Watched]) -> None:
+    def _look(self, watched: list[_Watched], *, last: bool = False) -> None:
         with self._round:
             for each in watched:
                 try:
-                    self._look_at(each)
+                    self._look_at(each, last)
                 except OpsctlError as error:
                     self._note(error.message)
                 except Exception as error:  # of an answer that is not as AWS documents it
                     self._note(f"{type(error).__name__}: {error}")
 
-    def _look_at(self, watched: _Watched) -> None:
-        for each in self._evidence(watched):
+    def _look_at(self, watched: _Watched, last: bool) -> None:
+        for each in self._evidence(watched, last):
             text = self._redact(" ".join(each.text.split()))
-            clean = replace(each, text=text, lines=tuple(self._redact(line) for line in each.lines))
+            lines = tuple(self._redact.lines(each.lines))
+            clean = replace(each, text=text, lines=lines, resource=watched.service)
             if clean not in self._seen and not self._closed:
                 self._seen.add(clean)
                 self.found.append(clean)
                 self._emit(clean)
 
-    def _evidence(self, watched: _Watched) -> Iterator[Evidence]:
+    def _evidence(self, watched: _Watched, last: bool) -> Iterator[Evidence]:
         if watched.place.service:
             yield from self._of_targets(watched)
-            yield from self._of_tasks(watched)
+            yield from self._of_tasks(watched, last)
             yield from self._of_service(watched)
         elif watched.place.group:
             lines = self._aws.logs.since(watched.place.group, watched.since, _FUNCTION_TAIL)
@@ -179,9 +193,16 @@ class Observer:
                 why = ": ".join(filter(None, (target.reason, target.description)))
                 yield Evidence(watched.step, "target", f"{target.address}:{target.port}", f"{target.state}: {why}")
 
-    def _of_tasks(self, watched: _Watched) -> Iterator[Evidence]:
+    def _of_tasks(self, watched: _Watched, last: bool) -> Iterator[Evidence]:
+        """Tasks that ended, each once; one that is still stopping has no exit code yet, and its log no end, so that it
+        is left for the next round where there is one.
+        """
         place = watched.place
-        stopped = [task for task in self._aws.ecs.stopped_tasks(place.cluster, place.service) if failed(task)]
+        stopped = [
+            task for task in self._aws.ecs.stopped_tasks(place.cluster, place.service)
+            if failed(task) and not watched.is_of_the_release_before(task)
+            and (last or task.status == "STOPPED" or task.exit_code is not None)
+        ]  # fmt: skip
         fresh = [
             task for task in stopped[:_TASKS]
             if task.id not in self._tasks and (task.stopped is None or task.stopped >= watched.since)
@@ -222,7 +243,7 @@ def _tells(text: str) -> bool:
     """Whether an event of a service says more than that tasks came and went, and that a roll-out ended."""
     routine = (
         "has started ", "has stopped ", "registered ", "has reached a steady state", "has begun draining",
-        "deployment failed: ", "rolled back to ", "rolling back to ",
+        "deployment failed: ", "rolled back to ", "rolling back to ", " AZ balanced ",
     )  # fmt: skip
     return not any(each in text for each in routine)
 

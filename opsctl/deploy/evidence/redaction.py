@@ -9,22 +9,25 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 # A shorter value would be found in the middle of words.
 _SHORTEST = 6
+_SHORTEST_LINE = 12
 _LONGEST = 4_000
 _NAMES = (
     "passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|private[_-]?key|access[_-]?key|signing[_-]?key|"
-    "encryption[_-]?key|credential|dsn|signature|sessionid|session[_-]?key|csrf"
+    "encryption[_-]?key|account[_-]?key|shared[_-]?key|master[_-]?key|credential|dsn|signature|sessionid|session[_-]?key|csrf"
 )
 _NAMED = re.compile(
     r"(?<![:\w./-])(?P<name>[\w.-]{0,100}?(?:" + _NAMES + r")[\w.-]{0,100})"
-    r"(?P<sign>\\*[\"']?\]?\s*(?:=>|[:=])\s*)"
-    r"(?P<value>[a-z]{0,2}\\*\"(?:[^\"\\]|\\+[^\"\\])*\\*\"|[a-z]{0,2}\\*'(?:[^'\\]|\\+[^'\\])*\\*'|[^\s,;&)}\]\"']+)",
-    re.IGNORECASE,
+    r"(?P<sign>\\*[\"']?\]?\s*(?:=>|%3D|[:=])\s*)"
+    # In quotes: up to the quote that has as many backslashes as the first, or to the end of what was cut before it.
+    r"(?P<value>[bruf]{0,2}(?P<double>\\*)\"(?:(?!(?<!\\)(?P=double)\").)*(?:(?P=double)\"|\Z)|"
+    r"[bruf]{0,2}(?P<single>\\*)'(?:(?!(?<!\\)(?P=single)').)*(?:(?P=single)'|\Z)|[^\s,;&)}\]\"']+)",
+    re.IGNORECASE | re.DOTALL,
 )
 # What ends the name of an error, not of a value: `InvalidTokenException: it is too old`.
 _NO_VALUE = re.compile(
@@ -35,22 +38,41 @@ _PROSE = re.compile(r"(?:secret|token|signature|credential)s?: [a-z]{2,} [a-z]")
 _EMPTY = {"none", "null", "true", "false", '""', "''", "{", "[", "("}
 
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+                re.DOTALL), MASK),
+    # A line of such a block by itself, as a log has it; a key in DER; a session token of AWS.
+    (re.compile(r"^\s*(?![0-9a-f]+\s*$)[A-Za-z0-9+/]{60,}={0,2}\s*$", re.MULTILINE), MASK),
+    (re.compile(r"\b(?:MII[A-Za-z0-9]|(?:IQoJ|FwoG|FQoG)[A-Za-z0-9])[A-Za-z0-9+/]{36,}={0,2}"), MASK),
     # Passwords in URLs; those of databases and brokers may hold a slash that nobody escaped.
     (re.compile(r"((?:postgres|postgis|psycopg|mysql|mariadb|redis|amqp|mongodb|smtp)\w*(?:\+\w+)?://[^\s:@/]*):\S+@",
                 re.IGNORECASE), rf"\1:{MASK}@"),
     (re.compile(r"(\w[\w+.-]*://[^\s/:@]*):[^\s/\"'<>]+@"), rf"\1:{MASK}@"),
     (re.compile(r"(\w[\w+.-]*://)[^\s/:@]{8,}@"), rf"\1{MASK}@"),
+    (re.compile(r"(cookies\\*[\"']?\s*[:=]\s*)\{[^{}]*(?:\}|\Z)", re.IGNORECASE), rf"\1{MASK}"),
     # Headers: to the end of the line, or of the text that quotes them.
     (re.compile(r"((?:authorization|cookie)\\*[\"']?\s*[:=,]\s*b?\\*[\"']?)[^\r\n\"'\\]+", re.IGNORECASE),
      rf"\1{MASK}"),
     (re.compile(r"\b(bearer|basic)\s+(?=\S*[\d=])[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\b(X-Amz-(?:Security-Token|Signature|Credential)=)[^\s&\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    # Of a query string what opens something by itself: names too common to be looked for anywhere.
+    (re.compile(r"([?&](?:code|sig|auth|key|otp|sid|jwt|hmac|session|ticket|SAMLResponse)=)[^\s&\"'<>]+",
+                re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"(\bhooks\.slack\.com/\w+/|\bdiscord(?:app)?\.com/api/webhooks/)[^\s\"'<>]+"), rf"\1{MASK}"),
+    # An option and its value, and a pair of a name and its value.
+    (re.compile(rf"(?<![\w-])(--?[\w-]{{0,60}}?(?:{_NAMES})[\w-]{{0,60}}[\"']?,?\s+)"
+                r"(?!-|/|(?:to|is|are|or|and|for|with|in|must|needs|has|was|option)\b)[\"']?[^\s,\"']+",
+                re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(rf"([\"'][\w.-]{{0,60}}?(?:{_NAMES})[\w.-]{{0,60}}[\"'],\s*b?)([\"'])(?:(?!\2).)+(?:\2|\Z)",
+                re.IGNORECASE), rf"\1\2{MASK}\2"),
+    # What Django keeps of a password.
+    (re.compile(r"\b(pbkdf2_\w+|argon2\w*|bcrypt\w*|scrypt)\$[\w+/=.,$-]{8,}"), rf"\1{MASK}"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),
     (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk[-_](?:live|test|proj|ant)?[-_]?|rk_live_|npm_|pypi-|"
                 r"AIza|whsec_|SG\.)[\w.-]{16,}"), MASK),
 )  # fmt: skip
+_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
+_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY")
 # A secret access key has no mark of its own; a commit's hash, as long, is hexadecimal.
 _FORTY = re.compile(r"(?<![\w/+=.-])[A-Za-z0-9/+]{40}(?![\w/+=.-])")
 
@@ -82,13 +104,25 @@ class Redactor:
             text = pattern.sub(instead, text)
         return _FORTY.sub(_without_key, _NAMED.sub(_without_value, text))
 
+    def lines(self, lines: Sequence[str]) -> list[str]:
+        """The same for lines that belong together: a private key is mostly written as many."""
+        found, inside = [], False
+        for line in lines:
+            begins, ends = _BEGINS.search(line), _ENDS.search(line)
+            found.append(MASK if inside and not begins else self(line))
+            inside = not ends if begins or inside else False
+        return found
+
     def deep(self, value: object) -> object:
         """The same for all texts in lists and mappings."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, Mapping):
             return {key: self.deep(item) for key, item in value.items()}
-        return [self.deep(item) for item in value] if isinstance(value, (list, tuple)) else value
+        if isinstance(value, (list, tuple)):
+            texts = [item for item in value if isinstance(item, str)]
+            return self.lines(texts) if len(texts) == len(value) else [self.deep(item) for item in value]
+        return value
 
 
 def of_environment(variables: Mapping[str, str]) -> list[str]:
@@ -102,7 +136,13 @@ def _spellings(value: str) -> Iterable[str]:
         held = json.loads(value) if value.startswith("{") else {}
     except ValueError:
         held = {}
-    texts = [value, *(each for name, each in held.items() if isinstance(each, str) and _is_secret(name))]
+    # Logs have a value of several lines, such as a key, line by line.
+    parts = [line.strip() for line in value.splitlines()] if "\n" in value else []
+    texts = [
+        value,
+        *(line for line in parts if len(line) >= _SHORTEST_LINE),
+        *(each for name, each in held.items() if isinstance(each, str) and _is_secret(name)),
+    ]
     for text in texts:
         if len(text) >= _SHORTEST and not text.isdigit() and text.lower() not in {"default", "localhost"}:
             yield from {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}

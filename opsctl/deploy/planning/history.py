@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 KEPT = 20
 """Of each kind; enough for a ninetieth percentile."""
+_LONGEST = 1e6  # nothing takes that many seconds
 RECORD = "durations"
 
 
@@ -58,7 +59,7 @@ def read_history(store: S3, bucket: str, folder: str) -> History:
     stored = store.get(bucket, release_key(folder, RECORD))
     try:
         return _parsed(json.loads(stored.body)) if stored is not None else History()
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return History()
 
 
@@ -71,7 +72,7 @@ def _parsed(content: Mapping[str, Mapping[str, Sequence[float]]]) -> History:
 def _numbers(values: Sequence[object]) -> tuple[float, ...]:
     """Whoever may write the bucket may write anything there: only sound numbers count."""
     found = [float(each) for each in values if isinstance(each, int | float) and not isinstance(each, bool)]
-    return tuple(each for each in found if math.isfinite(each) and each > 0)[-KEPT:]
+    return tuple(each for each in found if 0 < each < _LONGEST)[-KEPT:]
 
 
 def write_history(store: S3, bucket: str, folder: str, history: History) -> None:

@@ -37,7 +37,16 @@ class HopelessRolloutError(Exception):
 class _Service:
     event: StackEvent
     looked: float
+    deployment: str = ""
     seen: deque[Rollout] = field(default_factory=lambda: deque(maxlen=_KEPT))
+
+    def is_of_this_operation(self, found: Rollout) -> bool:
+        """Whether the deployment in force is the one that this operation began: not the release before, which may
+        crash while its cure is on the way, and not what ECS goes back to by itself.
+        """
+        if not self.deployment and found.begun >= self.event.at.replace(microsecond=0):
+            self.deployment = found.deployment
+        return found.deployment == self.deployment
 
 
 class RolloutWatch:
@@ -88,7 +97,7 @@ class RolloutWatch:
             except AwsError as error:
                 self._excuse(error)
                 continue
-            if found is None:
+            if found is None or not service.is_of_this_operation(found):
                 continue
             service.seen.append(found)
             verdict = judge(tuple(service.seen))

@@ -82,6 +82,7 @@ class Timeline:
     grace: float = 30.0
     balanced: bool = True
     done: float | None = None
+    name: str = "d1"
 
     def look(self, seconds: float) -> Rollout:
         """What one look finds."""
@@ -90,7 +91,7 @@ class Timeline:
         )
         earlier = tuple(self._task(f"old/{n}", life, seconds) for n, life in enumerate(self.before))
         rollout = Rollout(
-            service="dev-app", at=at(seconds), deployment="d1",
+            service="dev-app", at=at(seconds), deployment=self.name,
             state="COMPLETED" if self.done is not None and seconds >= self.done else "IN_PROGRESS",
             begun=BEGUN, desired=self.desired, grace_seconds=self.grace, balanced=self.balanced,
             tasks=tasks, earlier=earlier, events=tuple(

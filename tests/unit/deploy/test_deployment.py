@@ -604,7 +604,7 @@ def test_a_service_that_does_not_come_up_is_explained_by_its_stopped_task() -> N
     assert [event for event in world.events if isinstance(event, Evidence)] == [
         Evidence(
             "app", "task", "9", "", stop_code="EssentialContainerExited", exit_code=1,
-            lines=("pending migrations: salaries.0002 for ***",),
+            lines=("pending migrations: salaries.0002 for ***",), resource="Service",
         )
     ]  # fmt: skip
 

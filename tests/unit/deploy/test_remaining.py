@@ -208,10 +208,11 @@ def test_it_is_read_as_it_was_written_and_what_cannot_be_read_is_nothing() -> No
     write_history(store, "b", "dev", history)
     assert read_history(store, "b", "dev") == history
     key = release_key("dev", "durations")
-    odd = {"seconds": {"a": [1, "x", -3, None, True, 1e999]}, "ratios": "none"}
+    odd = {"seconds": {"a": [1, "x", -3, None, True, 1e999, 1e300]}, "ratios": "none"}
     for body, expected in (
         (b"no json", History()), (b"[]", History()), (b'{"seconds": []}', History()),
         (json.dumps(odd).encode(), History({"a": (1.0,)})),
+        (b'{"seconds": {"a": [1' + b"0" * 400 + b"]}}", History()), (b"[" * 100_000, History()),
     ):  # fmt: skip
         store.objects[key] = StoredObject(body, '"1"')
         assert read_history(store, "b", "dev") == expected

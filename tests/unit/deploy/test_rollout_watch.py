@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
@@ -16,7 +17,7 @@ from opsctl.aws.load_balancers import TargetHealth
 from opsctl.deploy.events import Note
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.rollout import Rollout, observe
-from opsctl.deploy.stackrun.watch import RolloutWatch
+from opsctl.deploy.stackrun.watch import HopelessRolloutError, RolloutWatch
 
 from .bench import Bench
 from .fakes import Operation, template
@@ -139,6 +140,37 @@ def test_a_service_that_goes_back_is_not_judged() -> None:
     bench.clock.sleep(120)
     bench.watch.tick()
     assert looks.asked == []
+
+
+def test_a_release_that_crashes_while_its_cure_is_on_the_way_is_not_judged() -> None:
+    bench, looks = bench_with(CRASHES)
+    assert bench.watch is not None
+    bench.watch.note(StackEvent("1", "arn", at(25.5), "Service", "svc", "AWS::ECS::Service", "UPDATE_IN_PROGRESS"))
+    bench.clock.sleep(60)
+    bench.watch.tick()
+    assert len(looks.asked) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.9])
+def test_a_deployment_of_the_same_second_is_that_of_the_operation(seconds: float) -> None:
+    bench, _ = bench_with(CRASHES)
+    assert bench.watch is not None
+    bench.watch.note(StackEvent("1", "arn", at(seconds), "Service", "svc", "AWS::ECS::Service", "UPDATE_IN_PROGRESS"))
+    bench.clock.sleep(60)
+    with pytest.raises(HopelessRolloutError):
+        bench.watch.tick()
+
+
+def test_what_ecs_goes_back_to_by_itself_is_not_judged() -> None:
+    bench, looks = bench_with(GOOD)
+    assert bench.watch is not None
+    bench.watch.note(StackEvent("1", "arn", at(0), "Service", "svc", "AWS::ECS::Service", "UPDATE_IN_PROGRESS"))
+    bench.clock.sleep(10)
+    bench.watch.tick()
+    looks._timeline = replace(CRASHES, name="d2")
+    bench.clock.sleep(60)
+    bench.watch.tick()
+    assert len(looks.asked) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from opsctl.aws.errors import AwsRefusedError
+from opsctl.aws.s3 import StoredObject
 from opsctl.deploy.events import Event, Note, ResourceChanged, StepFinished, StepStarted, TimeLeft
 from opsctl.deploy.planning.history import History, read_history
 from opsctl.deploy.planning.work import Item, Work
@@ -70,6 +72,40 @@ def test_time_goes_on_without_events() -> None:
             pass
     count = len(deploy.left)
     assert count >= 3
+
+
+class DeniedS3(FakeS3):
+    """A bucket that refuses to read, or to write."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__([])
+        self.what = what
+        self.asked: list[str] = []
+
+    def get(self, bucket: str, key: str) -> StoredObject | None:
+        self.asked.append("get")
+        if self.what == "get":
+            raise AwsRefusedError("No reading.", aws_code="AccessDenied")
+        return None
+
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        self.asked.append("put")
+        raise AwsRefusedError("No writing.", aws_code="AccessDenied")
+
+
+@pytest.mark.parametrize(
+    ("what", "asked", "text"),
+    [
+        ("get", ["get"], "How long earlier deploys took can't be read: No reading."),
+        ("put", ["get", "put"], "How long this deploy took can't be kept for the next: No writing."),
+    ],
+)
+def test_a_history_that_is_denied_fails_no_deploy(what: str, asked: list[str], text: str) -> None:
+    deploy, store = Deploy(), DeniedS3(what)
+    with deploy.timing.remembering(WORK, store, "b", "dev"):
+        deploy.run()
+    assert [event.text for event in deploy.told if isinstance(event, Note)] == [text]
+    assert store.asked == asked
 
 
 def test_what_is_slow_is_said() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -150,6 +150,29 @@ def test_a_deploy_between_two_stacks_stops_before_the_next() -> None:
     assert target.cancel() == {}
     assert target.writes == []
     assert cancelled_text(running, {}).endswith("(opsctl deploy); it stops before its next change.")
+
+
+def test_a_lease_counts_by_the_clock_of_s3() -> None:
+    target = FakeTarget(STATUSES)
+    target.hold(-300.0)  # by this machine's clock, which is ahead of its holder's
+    stored = target.aws.s3.objects[lock_key(artifact_folder(ENV))]
+    target.aws.s3.objects[lock_key(artifact_folder(ENV))] = replace(stored, age=20.0)
+    assert target.running().lease is not None
+    target.aws.s3.objects[lock_key(artifact_folder(ENV))] = replace(stored, age=100.0)
+    assert target.running().lease is None
+
+
+@pytest.mark.parametrize("seen", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+def test_what_was_begun_after_somebody_looked_is_ended_as_well(seen: str) -> None:
+    target = FakeTarget({**STATUSES, "data": seen, "app": "UPDATE_COMPLETE"})
+    target.hold()
+    running = target.running()
+    target.aws.cloudformation.put(template("app"), "UPDATE_IN_PROGRESS")
+    after = cancel(cast("Target", target), running, target.events.append, timeout_minutes=1)
+    assert after["app"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert ("cancel_update", "dev-app") in target.writes
+    told = {each["stack"]: each["status"] for each in cancelled_json(running, after)["stacks"]}
+    assert told["app"] == ""
 
 
 def test_an_update_that_ended_at_this_moment_is_left_as_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,11 +37,11 @@ def failed(
     return ResourceChanged(step, START, resource, kind, "CREATE_FAILED", reason)
 
 
-def task(reason: str, *lines: str, code: int | None = None, stop: str = "TaskFailedToStart") -> Event:
+def task(reason: str, *lines: str, code: int | None = None, stop: str = "TaskFailedToStart") -> Evidence:
     return Evidence("app", "task", TASK, reason, stop_code=stop, exit_code=code, lines=lines)
 
 
-def crashed(*lines: str, code: int = 1) -> Event:
+def crashed(*lines: str, code: int = 1) -> Evidence:
     return task("Essential container in task exited", *lines, code=code, stop="EssentialContainerExited")
 
 
@@ -66,7 +67,37 @@ def service(*events: Event) -> Any:
     return cause(*events, failed())
 
 
+NOT_FOUND_IN_IMAGE = (
+    "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to "
+    "create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "
+)
 OF_A_SERVICE = {
+    "the registry can't be reached, as Fargate says it since 2024": (
+        (task("CannotPullContainerError: The task cannot pull shop from Amazon ECR. There is a connection issue "
+              "between the task and Amazon ECR. Check your task network configuration."),),
+        "the image can't be pulled: the tasks can't reach the registry",
+    ),
+    "the role may not pull, as Fargate says it since 2024": (
+        (task("CannotPullContainerError: The task can't pull the image. Check that the role has the permissions to "
+              "pull images from the registry."),),
+        "the image can't be pulled: the registry refuses it",
+    ),
+    "the command is not in the image": (
+        (task(f'{NOT_FOUND_IN_IMAGE}"gunicron": executable file not found in $PATH: unknown'),),
+        "the image has no program gunicron, which the command starts",
+    ),
+    "the command is no file": (
+        (task(f'{NOT_FOUND_IN_IMAGE}"/app/run.sh": stat /app/run.sh: no such file or directory: unknown'),),
+        "the image has no program /app/run.sh, which the command starts",
+    ),
+    "the command may not be run": (
+        (task(f'{NOT_FOUND_IN_IMAGE}"/app/run.sh": permission denied: unknown'),),
+        "the image's user may not run /app/run.sh, which the command starts",
+    ),
+    "the network interface takes too long": (
+        (task("Timeout waiting for network interface provisioning to complete."),),
+        "AWS could not set the task up in time",
+    ),
     "the image is not in the registry": (
         (task(f"{PULL}failed to resolve ref {IMAGE}: {IMAGE}: not found"),),
         f"the image {IMAGE} can't be pulled: it is not in the registry",
@@ -272,6 +303,16 @@ OF_A_RESOURCE = {
          "arn:aws:kms:us-east-1:1:key/2"),
         "KMS denies the use of a key (kms:CreateGrant) on arn:aws:kms:us-east-1:1:key/2",
     ),
+    "too many questions at once": (
+        ("Role", "AWS::IAM::Role", "Resource handler returned message: \"Rate exceeded for operation 'CREATE'.\" "
+         "(RequestToken: 1, HandlerErrorCode: Throttling)"),
+        "AWS was asked too often at once, and refused it",
+    ),
+    "a session that ended": (
+        ("Role", "AWS::IAM::Role", "The security token included in the request is expired (Service: Iam, Status Code: "
+         "403, Request ID: 1-2)"),
+        "the credentials with which CloudFormation worked have ended",
+    ),
     "what nobody knows": (
         ("Topic", "AWS::SNS::Topic", 'Resource handler returned message: "The topic is odd. (Service: Sns, '
                                      'Status Code: 400, '
@@ -368,6 +409,15 @@ def test_a_task_that_only_the_roll_back_ended_is_passed_over() -> None:
     silent = Evidence("app", "task", "f" * 32, "", exit_code=None)
     found = service(crashed("the cache server is unknown"), silent)
     assert found.sentence.startswith("the cache server is unknown (task 1a2b3c4d…, exit code 1)")
+
+
+def test_of_several_services_of_a_stack_each_has_its_own_evidence() -> None:
+    web = replace(crashed("ValueError: of web"), resource="Service")
+    worker = replace(crashed("KeyError: 'of the worker'"), resource="MailsService")
+    for resource, text in (("Service", "ValueError: of web"), ("MailsService", "KeyError: 'of the worker'")):
+        for events in ((web, worker), (worker, web)):
+            assert cause(*events, failed(resource)).sentence.startswith(text)
+    assert cause(worker, failed("Service")) is None
 
 
 def test_without_evidence_there_is_no_cause_beyond_the_error() -> None:

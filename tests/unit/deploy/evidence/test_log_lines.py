@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from opsctl.deploy.evidence.log_lines import readable, readable_lines
+from opsctl.deploy.evidence.log_lines import entry, readable, readable_lines
 
 TRACE = (
     "Traceback (most recent call last):\n"
@@ -104,6 +104,45 @@ def test_json_too_deep_to_read_and_lines_too_long_to_read_are_cut() -> None:
 def test_chained_tracebacks_keep_what_stands_between() -> None:
     between = "During handling of the above exception, another exception occurred:"
     assert readable(f"{TRACE}\n\n{between}\n\n{TRACE}") == [*OWN, between, *OWN]
+
+
+def test_fields_beside_the_message_stand_behind_it_for_whoever_reads_the_log() -> None:
+    given = {"time": "2026-11-29T12:00:01Z", "level": "info", "logger": "access", "message": "request\nmore"}
+    found = entry(json.dumps({**given, "method": "GET", "path": "/a b", "status": 500, "user": None, "error": "late"}))
+    assert (found.time, found.level) == ("2026-11-29 12:00:01", "INFO")
+    assert found.lines == ('request method=GET path="/a b" status=500 user=null error=late', "more")
+    assert found.fields is not None
+    assert found.fields["logger"] == "access"
+
+
+def test_an_entry_has_the_projects_own_frames_and_says_whether_it_was_json() -> None:
+    assert entry(json.dumps({"message": "failed", "exc_info": TRACE, "n": 1})).lines == ("failed n=1", *OWN)
+    assert entry(TRACE).lines == tuple(OWN)
+    assert entry(TRACE).fields is None
+    assert entry('{"a": 1}').lines == ('{"a": 1}',)
+    assert (entry("").lines, entry("{}").lines, entry("{}").fields) == (("",), ("{}",), {})
+
+
+def test_a_syntax_error_keeps_the_file_it_is_in() -> None:
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/usr/lib/python3.13/ast.py", line 50, in parse',
+        "    return compile(source)",
+        '  File "/app/site-packages/x.py", line 3',
+        "    def f(:",
+        "          ^",
+        "SyntaxError: invalid syntax",
+    ]
+    assert readable_lines(lines) == [lines[0], *lines[3:5], lines[6]]
+
+
+def test_fields_beside_the_message_are_as_harmless_as_it_is() -> None:
+    found = entry(
+        json.dumps({"message": "a", "level": "x\x1b[2J\ny", "b\x9b": "\u202e\x1b]0;t\x07", "c": {"d": "\u202e\n"}})
+    )
+    assert found.level == "X Y"
+    assert found.lines == ('a b\\x9b=\\u202e c={"d": "\\u202e\\n"}',)
+    assert len(entry(json.dumps({"message": "a", "b": "c" * 10_000})).lines[0]) < 5_000
 
 
 def test_nothing_that_a_terminal_acts_on_comes_through() -> None:

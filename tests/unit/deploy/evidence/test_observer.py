@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from opsctl.aws.ecs import Service, ServiceEvent, Task
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
 PLACE = Place("logs", "dev", "dev-shop", "service", "targets")
-LATER = START + timedelta(seconds=30)
+LATER_BY = timedelta(seconds=30)
+LATER = START + LATER_BY
 
 
-def changed(status: str, kind: str = SERVICE, logical_id: str = "Service") -> ResourceChanged:
-    return ResourceChanged("app", START, logical_id, kind, status)
+def changed(status: str, kind: str = SERVICE, logical_id: str = "Service", at: datetime = START) -> ResourceChanged:
+    return ResourceChanged("app", at, logical_id, kind, status)
 
 
 def stopped(name: str, code: int | None = 1, reason: str = "Essential container in task exited", **more: Any) -> Task:
@@ -80,6 +81,7 @@ def test_stopped_tasks_targets_and_service_events_are_evidence_the_oldest_first(
     ]
     assert [each["subject"] for each in found] == ["10.0.0.1:8000", "a", "b", "dev-shop"]
     assert found[1]["lines"] == ("with ***",)
+    assert {each["resource"] for each in found} == {"Service"}
     assert found[1]["exit_code"] == 2
     assert found[1]["at"] == LATER.isoformat()
     assert desk.learned == 1
@@ -103,6 +105,31 @@ def test_tasks_of_the_deploy_before_are_no_evidence() -> None:
     desk.aws.ecs.stopped = [before]
     desk.observer(changed("UPDATE_IN_PROGRESS"))
     assert desk.observer.conclude("app") == []
+    desk.observer.close()
+
+
+def test_tasks_of_the_release_before_that_fail_meanwhile_or_after_the_roll_back_are_no_evidence() -> None:
+    desk = Desk()
+    desk.aws.ecs.stopped = [
+        stopped("came-back", created=LATER), stopped("new", created=START), stopped("old", created=START - LATER_BY),
+    ]  # fmt: skip
+    desk.observer(changed("UPDATE_IN_PROGRESS"))
+    desk.observer(changed("UPDATE_FAILED", at=START + timedelta(seconds=20)))
+    assert [each["subject"] for each in desk.observer.conclude("app")] == ["new"]
+    desk.observer.close()
+
+
+def test_a_task_that_is_still_stopping_is_told_once_it_has_its_exit_code_or_at_the_end() -> None:
+    desk = Desk()
+    reason = "Task failed ELB health checks in (target-group x)"
+    stopping = Task("task/a", "DEPROVISIONING", "ServiceSchedulerInitiated", reason, None)
+    desk.aws.ecs.stopped = [stopping]
+    desk.observer(changed("UPDATE_IN_PROGRESS"))
+    desk.observer._look(list(desk.observer._watched.values()))
+    assert desk.told() == []
+    desk.aws.ecs.stopped = [replace(stopping, status="STOPPED", exit_code=137), replace(stopping, arn="task/b")]
+    found = desk.observer.conclude("app")
+    assert [(each["subject"], each["exit_code"]) for each in found] == [("b", None), ("a", 137)]
     desk.observer.close()
 
 
@@ -193,4 +220,7 @@ def test_tasks_that_were_ended_on_purpose_did_not_fail() -> None:
     assert failed(stopped("a", None, "CannotPullContainerError: x"))
     assert failed(stopped("a", 0, "Task failed ELB health checks in (target-group x)"))
     assert not failed(stopped("a", 0))
+    assert not failed(Task("a", "STOPPED", "SpotInterruption", "Your Spot Task was interrupted.", 143))
+    assert not failed(Task("a", "STOPPED", "TerminationNotice", "ECS is performing maintenance", 137))
+    assert failed(Task("a", "STOPPED", "ServiceSchedulerInitiated", "Task failed container health checks", 137))
     assert not failed(stopped("a", 143, "Scaling activity initiated by (deployment ecs-svc/1)"))

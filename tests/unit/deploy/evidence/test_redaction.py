@@ -38,6 +38,20 @@ HOSTILE = [
     "password=b'hunter2x'",
     'TOKEN="hunter2x with blanks"',
     "sent bearer hunter2x",
+    "GET /reset?code=hunter2x&state=1 HTTP/1.1",
+    "https://a.example.com/file?sig=hunter2x%2Babc",
+    "password%3Dhunter2x%26user%3Dann",
+    "<WSGIRequest COOKIES={'sid': 'hunter2x', 'theme': 'hunter2x'}>",
+    "('password', 'hunter2x')",
+    "psql --password hunter2x",
+    "['tool', '--token', 'hunter2x']",
+    "https://hooks.slack.com/services/T0/B0/hunter2x",
+    "pbkdf2_sha256$600000$hunter2x$hunter2x",
+    "DefaultEndpointsProtocol=https;AccountKey=hunter2x==;",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nhunter2x\n-----END PGP PRIVATE KEY BLOCK-----",
+    r'{"password": "a\"hunter2x", "user": "ann"}',
+    r'"{\"password\": \"a\\\"hunter2x\"}"',
+    '{"password": "hunter2x and then it was cut',
 ]
 
 
@@ -58,6 +72,8 @@ def test_a_secret_is_blotted_out(text: str) -> None:
         "xoxb-123456789012-abcdefghijkl",
         "sk_live_abcdefghijklmnop1234",
         "glpat-abcdefghijklmnopqrst",
+        "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUCIQDabcdef",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7",
     ],
 )
 def test_what_has_the_form_of_a_key_is_blotted_out_wherever_it_stands(secret: str) -> None:
@@ -82,6 +98,10 @@ def test_what_has_the_form_of_a_key_is_blotted_out_wherever_it_stands(secret: st
         "The server did not let the master in with AWSCURRENT of its secret: check that the secret holds the password",
         "https://shop.example.com/a?b=c@d",
         "password: None",
+        "Error: --token is required, or --password-stdin",
+        "Missing option '--token' / '-t'.",
+        "GET /orders?page=2&status=open HTTP/1.1",
+        "a1" * 32,
         '  File "/usr/local/lib/python3.13/site-packages/django/core/management/base.py", line 416, in run',
     ],
 )
@@ -114,7 +134,46 @@ def test_all_texts_of_an_event_are_read() -> None:
     assert found == {"a": ["***", 1, None], "b": {"c": ["***"]}, "d": True}
 
 
-@pytest.mark.parametrize("part", ["a", "token", "a://", "secret-", "eyJaaaaaa.", "password: '\\\\", "postgres://", " "])
+KEY_LINES = [
+    "loading the key",
+    "-----BEGIN PRIVATE KEY-----",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
+    "Q1+short/End==",
+    "-----END PRIVATE KEY-----",
+    "after it",
+]
+
+
+def test_a_key_is_blotted_out_over_the_lines_of_a_log() -> None:
+    assert Redactor().lines(KEY_LINES) == ["loading the key", "***", "***", "***", "***", "after it"]
+    assert Redactor().deep({"lines": KEY_LINES}) == {"lines": Redactor().lines(KEY_LINES)}
+    assert Redactor().lines([KEY_LINES[1], "x", "y"]) == ["***"] * 3
+    both = [f"{KEY_LINES[1]}x{KEY_LINES[4]}", "after it"]
+    assert Redactor().lines(both) == ["***", "after it"]
+
+
+def test_a_line_of_a_key_alone_is_blotted_out_and_so_are_lines_of_a_known_value() -> None:
+    assert Redactor()(KEY_LINES[2]) == "***"
+    assert Redactor(["\n".join(KEY_LINES)])("got Q1+short/End== there") == "got *** there"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a",
+        "token",
+        "a://",
+        "secret-",
+        "eyJaaaaaa.",
+        "password: '\\\\",
+        "postgres://",
+        " ",
+        "MIIA",
+        "--token ",
+        "'token', '",
+        "cookies={",
+    ],
+)
 def test_a_hostile_line_takes_no_time(part: str) -> None:
     started = time.process_time()
     Redactor()(part * 100_000)
