@@ -90,10 +90,12 @@ def found(stored: StoredObject | None) -> Held | None:
         return None
     try:
         lease = Lease(**json.loads(stored.body))
-        known = [isinstance(each, int | float) for each in (lease.acquired, lease.expires)]
-    except (ValueError, TypeError):
+        for moment in (lease.acquired, lease.expires):
+            datetime.fromtimestamp(moment, UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
         return None
-    return Held(lease, stored.etag, stored.age, stored.notes) if all(known) else None
+    texts = all(isinstance(each, str) for each in (lease.owner, lease.id, lease.command))
+    return Held(lease, stored.etag, stored.age, stored.notes) if texts else None
 
 
 def cancelling(by: str) -> dict[str, str]:
