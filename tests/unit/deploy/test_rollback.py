@@ -371,7 +371,8 @@ def test_a_record_leads_to_no_other_image_than_the_registry_has_of_its_digest(pl
     [
         ("migrations", 5, ""), ("by", ["x"], None), ("tag", {"a": 1}, ""), ("stacks", [1], {}),
         ("seconds", {"a": "b"}, {}), ("application", "x", None), ("rolled_back_to", "one", None),
-        ("changes", {"app": 1}, {}), ("changes", {"app": {"parameters": 1}}, {}), ("number", True, None), ("digest", 7, ""),
+        ("changes", {"app": 1}, {}), ("changes", {"app": {"parameters": 1}}, {}), ("number", True, None),
+        ("digest", 7, ""),
     ],
 )  # fmt: skip
 def test_of_a_record_that_somebody_wrote_only_what_is_of_its_type_counts(field: str, value: Any, left: Any) -> None:
