@@ -68,7 +68,12 @@ class TaskRights:
         return bool(actions) and actions <= _ACTIONS.get(service, frozenset())
 
     def _allow_objects(self, request: Request, path: str) -> bool:
-        """Objects of buckets that the environment has; a bucket itself can be read only."""
+        """Objects of buckets that the environment has; a bucket itself can be read only.
+
+        NOTE: ministack passes over slashes before a bucket's name, which to S3 are an empty one.
+        """
+        if path.startswith("//"):
+            return False
         bucket, _, key = path.removeprefix("/").partition("/")
         source = request.headers.get("x-amz-copy-source", "").lstrip("/").partition("/")[0]
         if not bucket:

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
@@ -233,6 +233,10 @@ def test_a_tasks_key_is_for_what_an_application_works_with(sandbox: Sandbox, ima
         request = Request(f"{sandbox.endpoints.endpoint_url}{path}", body or None, said, method=method)  # noqa: S310
         with pytest.raises(HTTPError, match="403"):
             urlopen(request)  # noqa: S310
+    plain = AWSRequest("GET", f"{sandbox.endpoints.endpoint_url}//{kept}/releases/1.json")
+    S3SigV4Auth(signer.credentials, "s3", "us-east-1").add_auth(plain)
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(Request(str(plain.url), headers=dict(plain.headers.items())))  # noqa: S310
     assert [each["Key"] for each in sandbox.client("s3").list_objects_v2(Bucket=kept)["Contents"]] == [
         "releases/1.json"
     ]

@@ -86,6 +86,8 @@ def test_it_may_use_what_an_application_works_with(rights: TaskRights, service: 
         ("s3", request("PUT"), f"/{ARTIFACTS}/bundles/local/1.zip"),
         ("s3", request("GET"), f"/{ARTIFACTS}/templates/local/1.yaml"),
         ("s3", request("PUT", x_amz_copy_source=f"{ARTIFACTS}/a"), "/media/b"),
+        ("s3", request("GET"), f"//{ARTIFACTS}/templates/local/1.yaml"),
+        ("s3", request("GET"), f"///{ARTIFACTS}"),
         ("s3", request("PUT", host=f"{ARTIFACTS}.s3.amazonaws.com"), "/media/b"),
         ("s3", request("GET", host="media.s3.us-east-1.amazonaws.com:4566"), "/media/b"),
         ("sqs", target("SendMessage", query="delete", host=f"{ARTIFACTS}.s3.us-east-1.amazonaws.com"), "/"),
