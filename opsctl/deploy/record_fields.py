@@ -20,7 +20,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and value > 0
+    return type(value) is int and 0 < value < 10**9  # as `opsctl rollback N` takes it
 
 
 def _holds(check: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -372,6 +372,7 @@ def test_a_record_leads_to_no_other_image_than_the_registry_has_of_its_digest(pl
         ("migrations", 5, ""), ("by", ["x"], None), ("tag", {"a": 1}, ""), ("stacks", [1], {}),
         ("seconds", {"a": "b"}, {}), ("application", "x", None), ("rolled_back_to", "one", None),
         ("changes", {"app": 1}, {}), ("changes", {"app": {"parameters": 1}}, {}), ("number", True, None),
+        ("number", 10**30, None),
         ("digest", 7, ""),
     ],
 )  # fmt: skip
