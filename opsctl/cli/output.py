@@ -18,11 +18,13 @@ WIDTH = 80
 """Characters of a line that every terminal shows."""
 # Control characters, a terminal's own among them, and bytes that are no UTF-8.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# In JSON, which escapes the others itself: to some terminals one of these begins what an escape does.
+_UNESCAPED = re.compile(r"[\x7f-\x9f]")
 
 
 def result(model: Any, text: str, *, as_json: bool) -> None:
     """Print a command's result: `model` as JSON, or `text` for people. Raises OpsctlError when stdout takes no more."""
-    out = json_text(model, sys.stdout, indent=2) if as_json else text
+    out = json_text(model, sys.stdout, indent=2) if as_json else lines_of(text)
     write(out.rstrip("\n") + "\n" if out else "")
 
 
@@ -52,7 +54,9 @@ def unwritten(error: OSError) -> OpsctlError:
 def json_text(model: Any, stream: TextIO, *, indent: int | None = None) -> str:
     """JSON in the characters that `stream` takes; in ASCII where it lacks one."""
     text = json.dumps(model, indent=indent, ensure_ascii=False, default=str)
-    return text if streams.takes(stream, text) else json.dumps(model, indent=indent, default=str)
+    if not streams.takes(stream, text):
+        return json.dumps(model, indent=indent, default=str)
+    return _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def json_line(model: Any) -> str:
@@ -61,7 +65,11 @@ def json_line(model: Any) -> str:
 
 
 def note(text: str) -> None:
-    """A line for people, on stderr. A stderr that takes no more is no failure, and nowhere to tell one."""
+    """Lines for people, on stderr. A stderr that takes no more is no failure, and nowhere to tell one."""
+    _tell(lines_of(text))
+
+
+def _tell(text: str) -> None:
     try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
@@ -80,9 +88,9 @@ def failure(error: OpsctlError, *, as_json: bool) -> None:
     message, hint = one_line(error.message), one_line(error.hint)
     for line in "\n".join(error.detail).split("\n") if error.detail else ():
         note(f"  {one_line(line.expandtabs())}")
-    note(f"{style('Error:', '1;31')} {message}")
+    _tell(f"{style('Error:', '1;31')} {message}")
     if hint:
-        note(f"{style('Next:', '1')} {hint}")
+        _tell(f"{style('Next:', '1')} {hint}")
     if as_json:
         model = {"error": {"code": error.code, "message": message, "hint": hint, "detail": error.detail}}
         with suppress(OpsctlError):  # that stdout takes nothing is not the failure to be told
@@ -92,6 +100,11 @@ def failure(error: OpsctlError, *, as_json: bool) -> None:
 def one_line(text: str) -> str:
     """`text` with what a terminal would act on escaped: messages repeat what was typed, which may hold anything."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def lines_of(text: str) -> str:
+    """`text` in its lines, each as `one_line` has it; tabs stay. Records and AWS's answers hold what others wrote."""
+    return "\n".join("\t".join(one_line(cell) for cell in line.split("\t")) for line in text.split("\n"))
 
 
 def screen_width() -> int | None:
@@ -144,7 +157,7 @@ def confirm(question: str, *, yes: bool, as_json: bool, flag: str = "--yes") -> 
             exit_code=ExitCode.USAGE,
             hint=f"Run it again with {flag}.",
         )
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{one_line(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise OpsctlError("Nothing was changed.", code="declined", hint="")

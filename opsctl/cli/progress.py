@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from opsctl.cli import output, streams
@@ -24,6 +25,7 @@ from opsctl.deploy.events import (
     StepStarted,
     TimeLeft,
 )
+from opsctl.deploy.evidence.log_lines import clean
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
 
@@ -86,7 +88,7 @@ class _Lines:
         self._held.clear()
         if text and self.refused is None:
             try:
-                output.write(text)
+                output.write(clean(text) if sys.stdout.isatty() else text)
             except OpsctlError as error:
                 self.refused = error
 
@@ -208,6 +210,7 @@ class Tree:
             yield
 
     def __call__(self, event: Event) -> None:
+        event = _cleaned(event)
         if isinstance(event, Note):
             self._notes.append(event.text)
         elif isinstance(event, TimeLeft):
@@ -273,6 +276,12 @@ class Tree:
             text.append(f"    | {line}\n", style="dim")
         if row.progress is not None:
             text.append(f"    {_bar(row.progress.done, row.progress.total)}{row.progress.text}\n", style="dim")
+
+
+def _cleaned(event: Event) -> Event:
+    """The event without what a terminal would act on: tasks and AWS wrote it, and rich passes escapes on."""
+    texts = {each.name: value for each in fields(event) if isinstance(value := getattr(event, each.name), str)}
+    return replace(event, **{name: clean(value) for name, value in texts.items()})
 
 
 def _busy(row: _Row) -> list[tuple[str, tuple[str, str, float, float | None]]]:

@@ -67,7 +67,7 @@ def when(at: str) -> str:
     """A time of a record in this machine's zone: `2026-11-29 23:10 CET`; as it stands where it is none."""
     try:
         return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    except ValueError:
+    except (ValueError, OverflowError):
         return at or "-"
 
 

@@ -215,9 +215,9 @@ def _age(iso: str, now: str) -> str:
 def _moment(iso: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(iso)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _wrapped(text: str, first: str, rest: str, width: int | None) -> list[str]:

@@ -132,11 +132,18 @@ class PublishedImage:
 
 @dataclass(frozen=True)
 class ReleasedImage:
-    """What a release ran, by its record: the very digest, whatever its tags name today."""
+    """What a release ran, by its record: the very digest, whatever its tags name today.
+
+    `region`, `repository` and `owner_account` are those of the environment's images, as a PublishedImage has them: the
+    record alone may not lead to another registry, as it is no more than what somebody wrote into the bucket.
+    """
 
     registry: Ecr
     environment: str
+    region: str
+    repository: str
     release: Release
+    owner_account: str | None = None
 
     @property
     def commit(self) -> str:
@@ -154,14 +161,23 @@ class ReleasedImage:
         return self.release.verdicts
 
     def plan(self, account: str) -> ImagePlan:
-        """Ask the registry whether the image is still there. Raises ImageMissingError."""
-        place = place_of(self.release.image)
-        if place is None or not self.release.digest:
+        """Ask the registry whether the image is still there. Raises ImageMissingError, and ImageRefusedError for one
+        of another registry or repository.
+        """
+        if not self.release.image or not self.release.digest:
             raise ImageMissingError(
                 f"The record of release {self.release.number} names no image, so there is nothing to roll back to.",
                 hint=f"`opsctl releases --env {self.environment}` shows which releases can be rolled back to.",
             )
-        owner, repository = place
+        owner, repository = self.owner_account or account, self.repository
+        uri = image_uri(owner, self.region, repository, self.release.digest)
+        if self.release.image != uri:
+            raise ImageRefusedError(
+                f"The record of release {self.release.number} names the image {self.release.image}, and {uri} is where "
+                f"{self.environment} would have it from, so nothing was changed.",
+                hint="Deploy the commit again where the repository is another by now. Otherwise find out who wrote the "
+                "record: CloudTrail has it if it logs the artifact bucket's data events.",
+            )
         if not self.registry.holds(repository, self.release.digest, registry=None if owner == account else owner):
             raise ImageMissingError(
                 f"The image of release {self.release.number}, {repository}@{self.release.digest[:19]}…, is not in the "

@@ -7,6 +7,7 @@ one would take it for no lease and its holder's lock away. What came later stand
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -90,10 +91,12 @@ def found(stored: StoredObject | None) -> Held | None:
         return None
     try:
         lease = Lease(**json.loads(stored.body))
-        known = [isinstance(each, int | float) for each in (lease.acquired, lease.expires)]
-    except (ValueError, TypeError):
+        datetime.fromtimestamp(lease.acquired, UTC)
+        ends = math.isfinite(lease.expires)
+    except (ValueError, TypeError, OverflowError, OSError):
         return None
-    return Held(lease, stored.etag, stored.age, stored.notes) if all(known) else None
+    texts = all(isinstance(each, str) for each in (lease.owner, lease.id, lease.command))
+    return Held(lease, stored.etag, stored.age, stored.notes) if texts and ends else None
 
 
 def cancelling(by: str) -> dict[str, str]:

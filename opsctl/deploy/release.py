@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.tags import with_digest
 from opsctl.config.naming import artifact_folder, release_key, signature_tag
+from opsctl.deploy.record_fields import sound
 from opsctl.errors import ExitCode, OpsctlError, UsageError
 from opsctl.migrations.verdict import Migration, from_list
 
@@ -199,13 +200,10 @@ def _read(store: S3, bucket: str, key: str) -> Release | None:
         values = json.loads(stored.body)
         noted = values.get("verdicts")
         # A newer opsctl may note more, which this one has no use for.
-        known = {name: value for name, value in values.items() if name in Release.__dataclass_fields__}
-        found = Release(**{**known, "verdicts": None if noted is None else from_list(noted)})
-    except (ValueError, TypeError, AttributeError):
+        known = {name: value for name, value in sound(values).items() if name in Release.__dataclass_fields__}
+        return Release(**{**known, "verdicts": None if noted is None else from_list(noted)})
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
-    # Another environment's, too, is read: what is no number counts no releases.
-    sound = type(found.number) is int and found.number > 0 and isinstance(found.digest, str)
-    return found if sound else None
 
 
 class Releases:

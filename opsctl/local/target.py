@@ -41,6 +41,7 @@ LOOPBACK = "127.0.0.1"
 _START_SECONDS = 90.0
 _SETTLE_SECONDS = 30.0
 _FAILING_SECONDS = 4.0
+_LONGEST_ANSWER = 16 * 1024 * 1024
 _START_FAILED = "local-start-failed"
 
 
@@ -362,7 +363,8 @@ def _try_lock(file: IO[bytes]) -> bool:
 def _http_json(port: int, method: str, path: str, key: AccessKey, timeout: float) -> Json:
     """One request to the emulator over a plain socket; `http.client` alone would cost more than the request.
 
-    An answer counts when it proves that it comes from who has the key: anybody may sit at a port of loopback.
+    An answer counts when it proves that it comes from who has the key: anybody may sit at a port of loopback. All of it
+    has to be here in `timeout` seconds, as nobody's drips may hold a command up.
     """
     if not key.secret:
         raise ValueError("it has no key")
@@ -371,9 +373,12 @@ def _http_json(port: int, method: str, path: str, key: AccessKey, timeout: float
     request = f"{method} {path} HTTP/1.0\r\n{headers}\r\n\r\n"
     with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
         connection.sendall(request.encode("ascii"))
-        answer = bytearray()
+        deadline, answer = time.monotonic() + timeout, bytearray()
         while chunk := connection.recv(65536):
             answer += chunk
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            if len(answer) > _LONGEST_ANSWER:
+                raise ValueError("its answer has no end")
     head, _, body = bytes(answer).partition(b"\r\n\r\n")
     if b" 200" not in head.split(b"\r\n", 1)[0]:
         raise ValueError(head.split(b"\r\n", 1)[0].decode("latin-1") or "no answer")

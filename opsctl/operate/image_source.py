@@ -58,7 +58,18 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
 
 def released_image(target: Target, release: Release) -> ImageSource:
     """The image that a release ran, checked as any other."""
-    return _checked(target, ReleasedImage(target.aws.ecr, target.env.name, release))
+    env = target.env
+    return _checked(
+        target,
+        ReleasedImage(
+            registry=target.aws.ecr,
+            environment=env.name,
+            region=env.region,
+            repository=env.ecs.repository_name,
+            release=release,
+            owner_account=target.repository_account,
+        ),
+    )
 
 
 def _checked(target: Target, source: ImageSource) -> ImageSource:

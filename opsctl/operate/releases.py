@@ -113,7 +113,9 @@ def _listed(
 def _images(target: Target, records: list[Release]) -> set[str]:
     """Digests that the registry, or this machine, still has."""
     found: set[str] = set()
-    for owner, repository in {place for each in records if (place := place_of(each.image)) is not None}:
+    # Not wherever a record says: it is what somebody wrote into the bucket.
+    repository, owner = target.env.ecs.repository_name, target.repository_account
+    if any((place := place_of(each.image)) is not None and place[1] == repository for each in records):
         try:
             found |= {image.digest for image in target.aws.ecr.images(repository, registry=owner)}
         except AwsError as error:

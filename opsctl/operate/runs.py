@@ -106,7 +106,9 @@ class _Runs:
         except AwsError as error:
             self._told(error)
             return set()
-        return {key.removeprefix(prefix).removesuffix(".ndjson") for key in keys if key.endswith(".ndjson")}
+        names = {key.removeprefix(prefix).removesuffix(".ndjson") for key in keys if key.endswith(".ndjson")}
+        # A key may be any text; this one becomes a path here.
+        return {name for name in names if _RUN.fullmatch(name)}
 
     def _told(self, error: AwsError) -> None:
         if self.untold:

@@ -19,6 +19,10 @@ _GOING_ON = ("deadline", "detached", "unanswered")
 _OF_STEPS = ("stack-failed", "task-failed", *_GOING_ON)
 _STEPS = {"step-started", "step-finished"}
 _SHOWN = {"evidence", "note", *_STEPS}
+_LISTS = {"lines", "plan"}
+# What is read of these without asking whether it is there.
+_NAMED = {"step-started": ("step",), "step-finished": ("step",),
+          "resource-changed": ("step", "logical_id", "resource_type", "status")}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class Record:
 
     @classmethod
     def parse(cls, run: str, body: bytes) -> Record:
-        """A journal's content; a line that is cut or no object is left out, as a killed process leaves one."""
+        """A journal's content; a line that is cut or no object is left out, as a killed process leaves one. Whoever may
+        write the bucket may write anything: of another type than ours, a value is text.
+        """
         found = []
         for line in body.decode("utf-8", "replace").splitlines():
             try:
@@ -48,7 +54,8 @@ class Record:
             except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict) and isinstance(event.get("type"), str):
-                found.append(event)
+                named = dict.fromkeys(_NAMED.get(event["type"], ()), "")
+                found.append({**named, **{name: _sound(name, value) for name, value in event.items()}})
         return cls(run, tuple(found))
 
     @property
@@ -102,17 +109,17 @@ def explain(record: Record) -> Explanation:
     """What a record says."""
     asked, cause = record.asked, _cause(record)
     return Explanation(
-        run=record.run,
-        environment=str(asked.get("environment", "")),
-        command=str(asked.get("command", "")),
-        owner=str(asked.get("owner", "")),
-        started=str(record.events[0].get("time", "")) if record.events else "",
+        run=_line(record.run),
+        environment=_line(str(asked.get("environment", ""))),
+        command=_line(str(asked.get("command", ""))),
+        owner=_line(str(asked.get("owner", ""))),
+        started=_line(str(record.events[0].get("time", ""))) if record.events else "",
         seconds=record.seconds,
-        outcome=record.outcome,
+        outcome=_line(record.outcome),
         cause=_line(cause[0]),
         next=_line(cause[1]),
         plan=tuple(_line(str(each)) for each in asked.get("plan") or ()),
-        image=str(asked.get("image", "")),
+        image=_line(str(asked.get("image", ""))),
         moments=tuple(_moments(record)),
     )
 
@@ -146,12 +153,12 @@ def _moments(record: Record) -> list[Moment]:
         if not (kind in _SHOWN or id(event) in shown or _is_failure(event)) or (kind in _STEPS and step in idle):
             continue
         lines = tuple(told(event))
-        if kind == "log-line" and found and (found[-1].kind, found[-1].step) == (kind, step):
+        if kind == "log-line" and found and (found[-1].kind, found[-1].step) == (kind, _line(step)):
             lines = found.pop().lines + lines
         elif len(lines) > 1 and any(moment.lines[1:] == lines[1:] for moment in found):
             lines = (lines[0], "| the same log as above")
         if lines:
-            found.append(Moment(_when(event), step, kind, lines))
+            found.append(Moment(_when(event), _line(step), kind, lines))
     return found
 
 
@@ -179,9 +186,18 @@ def _when(event: Mapping[str, Any]) -> str:
 def _parsed(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(str(value)) if value else None
-    except ValueError:
+        return found.astimezone(UTC) if found is not None else None
+    except (ValueError, OverflowError):  # the year 1, east of Greenwich
         return None
-    return found.astimezone(UTC) if found is not None else None
+
+
+def _sound(name: str, value: object) -> object:
+    """A value of an event as events of ours have it."""
+    if name in _LISTS:
+        return [str(each) for each in value] if isinstance(value, list) else []
+    if value is None or isinstance(value, str) or (name == "exit_code" and type(value) is int):
+        return value
+    return str(value)
 
 
 def _line(text: str) -> str:

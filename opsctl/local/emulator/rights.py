@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qs
 
 from opsctl.config.naming import BOOTSTRAP_STACK
+from opsctl.local.emulator.names import host_name, is_loopback
 from opsctl.local.emulator.request import Request
 from opsctl.local.emulator.seams import Modules
 
@@ -49,7 +50,13 @@ class TaskRights:
         self._s3 = modules.s3
 
     def allow(self, service: str, request: Request, path: str) -> bool:
-        """Whether a task may ask this. A request that names two actions is good if it may ask for both."""
+        """Whether a task may ask this. A request that names two actions is good if it may ask for both.
+
+        Under another name than loopback's own it is another request, whatever else stands in it: ministack takes
+        buckets, distributions and more from Host. SDKs name none there for an endpoint that is an address.
+        """
+        if not is_loopback(host_name(request.headers.get("host", ""))):
+            return False
         if service == "s3":
             return self._allow_objects(request, path)
         found = _PATHS[service].fullmatch(path) if service in _PATHS else None
@@ -61,7 +68,12 @@ class TaskRights:
         return bool(actions) and actions <= _ACTIONS.get(service, frozenset())
 
     def _allow_objects(self, request: Request, path: str) -> bool:
-        """Objects of buckets that the environment has; a bucket itself can be read only."""
+        """Objects of buckets that the environment has; a bucket itself can be read only.
+
+        NOTE: ministack passes over slashes before a bucket's name, which to S3 are an empty one.
+        """
+        if path.startswith("//"):
+            return False
         bucket, _, key = path.removeprefix("/").partition("/")
         source = request.headers.get("x-amz-copy-source", "").lstrip("/").partition("/")[0]
         if not bucket:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,7 @@ from opsctl.local.postgres.server import PostgresServer
 from opsctl.local.procs import ProcessId
 from opsctl.local.settings import LocalTargetError
 from opsctl.local.state import StateDir, write_json
-from opsctl.local.target import LocalTarget
+from opsctl.local.target import LocalTarget, _http_json
 from opsctl.local.version import code_version
 
 PASSWORD = "the superuser's"
@@ -136,3 +137,22 @@ def test_who_sits_at_the_emulators_port_is_not_taken_for_it(tmp_path: Path, with
         with pytest.raises(LocalTargetError, match=r"does not answer .*(another program|no key)"):
             target.database_login(1, "app_user")
         server.shutdown()
+
+
+def test_who_drips_at_the_emulators_port_holds_no_command_up() -> None:
+    """A byte now and then is never silence, and never an answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    for _ in range(200):
+                        connection.sendall(b"H")
+                        time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(OSError, match="timed out"):
+            _http_json(listening.getsockname()[1], "GET", "/_opsctl/health", keys.AccessKey.random(), 0.3)
+        assert time.monotonic() - began < 5

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from opsctl.local.procs import marked
@@ -215,4 +219,25 @@ def test_a_tasks_key_is_for_what_an_application_works_with(sandbox: Sandbox, ima
     for service, action, arguments in attacks:
         with pytest.raises(ClientError, match=r"\(AccessDenied(Exception)?\).*A task of the local target"):
             getattr(client(service), action)(**arguments)
+    # The same paths mean another bucket where its name stands in Host, whatever service the key is said to be used for.
+    kept = "opsctl-bootstrap-artifactbucket-1"
+    sandbox.client("s3").create_bucket(Bucket=kept)
+    sandbox.client("s3").put_object(Bucket=kept, Key="releases/1.json", Body=b"{}")
+    drop = b"<Delete><Object><Key>releases/1.json</Key></Object></Delete>"
+    signer = SigV4Auth(Credentials(key["AccessKeyId"], key["SecretAccessKey"], key["Token"]), "sqs", "us-east-1")
+    for method, path, body in [("POST", "/?delete", drop), ("GET", "/?list-type=2", b""), ("PUT", "/media/a", b"a")]:
+        host, headers = f"{kept}.s3.us-east-1.amazonaws.com", {"X-Amz-Target": "AmazonSQS.SendMessage"}
+        asked = AWSRequest(method, f"http://{host}{path}", data=body, headers={"Host": host, **headers})
+        signer.add_auth(asked)
+        said = {name: str(value) for name, value in asked.headers.items()}
+        request = Request(f"{sandbox.endpoints.endpoint_url}{path}", body or None, said, method=method)  # noqa: S310
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(request)  # noqa: S310
+    plain = AWSRequest("GET", f"{sandbox.endpoints.endpoint_url}//{kept}/releases/1.json")
+    S3SigV4Auth(signer.credentials, "s3", "us-east-1").add_auth(plain)
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(Request(str(plain.url), headers=dict(plain.headers.items())))  # noqa: S310
+    assert [each["Key"] for each in sandbox.client("s3").list_objects_v2(Bucket=kept)["Contents"]] == [
+        "releases/1.json"
+    ]
     sandbox.client("ecs").stop_task(cluster="tiny", task=arn)

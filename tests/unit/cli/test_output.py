@@ -124,3 +124,21 @@ def test_in_a_pipe_and_under_json_nobody_is_asked_and_the_flag_is_named(
 
 def test_the_flag_answers_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked("", monkeypatch, terminal=False, yes=True, as_json=True) == ""
+
+
+def test_what_others_wrote_reaches_the_terminal_through_no_result_note_or_question(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = "v1\x1b]0;owned\x07\x1b[8m\x9b2J\r"
+    output.result({}, f"a\tb\nby {forged}", as_json=False)
+    output.result({"by": forged}, "", as_json=True)
+    output.note(f"first\nby {forged}")
+    output.notes([forged])
+    monkeypatch.setattr(output, "can_ask", lambda **_: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    output.confirm(f"Roll back to {forged}?", yes=False, as_json=False)
+    out, err = capsys.readouterr()
+    assert out.startswith("a\tb\nby v1\\x1b]0;owned")
+    assert json.loads(out[out.index("{") :]) == {"by": forged}
+    assert err.startswith("first\nby v1\\x1b")
+    assert [each for each in out + err if (ord(each) < 32 and each not in "\t\n") or 127 <= ord(each) < 160] == []

@@ -379,3 +379,28 @@ def test_text_of_a_log_is_never_taken_for_markup(clock: Clock) -> None:
 
 def test_events_of_a_step_that_was_not_announced_are_shown_too(clock: Clock) -> None:
     assert feed(Tree(clock), StepFinished("data", "detached", "goes on", 1.0)) == "↗ data        1.0 s  goes on"
+
+
+def test_what_a_task_or_aws_wrote_moves_no_cursor_of_the_tree(clock: Clock) -> None:
+    forged = "x\x1b]0;owned\x07\x9b2J\x1b[8my"
+    tree = Tree(clock)
+    for event in (
+        StepStarted("app", forged), LogLine("app", forged), Note(forged), Progress("app", forged),
+        ResourceChanged("app", datetime.now(UTC), forged, forged, "CREATE_FAILED", forged),
+        StepFinished("app", "failed", forged, 1.0),
+    ):  # fmt: skip
+        tree(event)
+        screen = io.StringIO()
+        Console(file=screen, width=200).print(tree)
+        assert "xy" in screen.getvalue().replace("\\x9b2J", "")
+        assert not {"\x1b", "\x07", "\x9b"} & set(screen.getvalue())
+
+
+def test_nor_does_it_reach_the_terminal_beside_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal, wanted in ((True, "a\\x9b2J\n"), (False, "a\x1b[8m\x9b2J\n")):
+        out = io.StringIO()
+        monkeypatch.setattr(out, "isatty", lambda is_terminal=is_terminal: is_terminal)
+        monkeypatch.setattr(sys, "stdout", out)
+        with printing(as_json=False) as emit:
+            emit(LogLine("run", "a\x1b[8m\x9b2J"))
+        assert out.getvalue() == wanted

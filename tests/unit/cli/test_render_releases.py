@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from opsctl.cli.render_releases import audit_text, releases_text, when
+from opsctl.cli.render_status import clock
 from opsctl.operate.releases import Audited, Listed
 
 
@@ -91,3 +92,8 @@ def test_a_record_moves_no_cursor() -> None:
     )
     assert not [character for character in text if ord(character) < 32 and character != "\n"]
     assert when("yesterday") == "yesterday"
+
+
+def test_a_time_that_no_zone_can_tell_is_shown_as_it_stands() -> None:
+    assert when("0001-01-01T00:00:00+14:00") == "0001-01-01T00:00:00+14:00"
+    assert clock("0001-01-01T00:00:00+14:00") == "0001-01-01T00:00:00+14:00"

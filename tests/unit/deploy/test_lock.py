@@ -534,3 +534,16 @@ def test_asking_in_the_middle_of_a_renewal_whether_it_is_ours_waits_for_nobody()
     thread.join(10)
     assert not thread.is_alive()
     held.ensure()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"acquired": 1e300}, {"expires": float("nan")}, {"expires": float("inf")}, {"owner": ["x"]}, {"command": 1},
+        {"id": {}},
+    ],
+)  # fmt: skip
+def test_what_somebody_wrote_in_the_locks_place_is_no_lease_unless_it_can_be_told(forged: dict[str, object]) -> None:
+    whole = {"owner": "ann@desk", "id": "1", "command": "opsctl deploy", "acquired": 1.0, "expires": 2.0}
+    assert found(StoredObject(json.dumps(whole).encode(), '"1"')) is not None
+    assert found(StoredObject(json.dumps({**whole, **forged}).encode(), '"1"')) is None

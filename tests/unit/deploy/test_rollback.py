@@ -12,7 +12,7 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.application import Application
 from opsctl.deploy.events import Note
-from opsctl.deploy.image import ImageMissingError, place_of
+from opsctl.deploy.image import ImageMissingError, ImageRefusedError, place_of
 from opsctl.deploy.release import Release, Tried, current, numbered, tried
 from opsctl.deploy.rollback import (
     Rollback,
@@ -354,3 +354,44 @@ def test_what_is_no_note_of_migrations_is_none(body: bytes) -> None:
     world = World()
     world.aws.s3.objects[f"releases/{FOLDER}/migrating.json"] = StoredObject(body, '"1"')
     assert tried(world.aws.s3, "artifacts", ENV) is None
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"{ACCOUNT}.dkr.ecr.evil.example/app@{FIRST}",
+        f"210987654321.dkr.ecr.us-east-1.amazonaws.com/app@{FIRST}",
+        f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/neighbour@{FIRST}",
+        f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app@{SECOND}",  # not the digest that the registry is asked for
+    ],
+)
+def test_a_record_leads_to_no_other_image_than_the_registry_has_of_its_digest(place: str) -> None:
+    world = two_releases()
+    forged = replace(record(world, 1), image=place)
+    mark = len(world.aws.calls)
+    with pytest.raises(ImageRefusedError, match="is where dev would have it from"):
+        world.deployment("jobs", "app", rollback=Rollback(forged, 2)).plan()
+    assert world.since(mark) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "left"),
+    [
+        ("migrations", 5, ""), ("by", ["x"], None), ("tag", {"a": 1}, ""), ("stacks", [1], {}),
+        ("seconds", {"a": "b"}, {}), ("application", "x", None), ("rolled_back_to", "one", None),
+        ("changes", {"app": 1}, {}), ("changes", {"app": {"parameters": 1}}, {}), ("number", True, None),
+        ("number", 10**30, None),
+        ("digest", 7, ""),
+    ],
+)  # fmt: skip
+def test_of_a_record_that_somebody_wrote_only_what_is_of_its_type_counts(field: str, value: Any, left: Any) -> None:
+    world = World()
+    world.deploy()
+    key = f"releases/{FOLDER}/000001.json"
+    values = json.loads(world.aws.s3.objects[key].body)
+    world.aws.s3.objects[key] = StoredObject(json.dumps({**values, field: value}).encode(), '"9"')
+    found = numbered(world.aws.s3, "artifacts", ENV, 1)
+    if field in {"by", "number"}:  # without which it is no release
+        assert found is None
+    else:
+        assert getattr(found, field) == left

@@ -353,7 +353,7 @@ class World:
             ),
             self.stacks,
             cast("Aws", self.aws),
-            image=ReleasedImage(self.aws.ecr, "dev", rollback.to) if rollback is not None else self.image,
+            image=_released(self.aws, rollback.to) if rollback is not None else self.image,
             bundle=self.bundle,
             request=Request(stacks, rollback=rollback),
         )
@@ -373,6 +373,10 @@ class World:
         """Writes after `mark`, without those of the lock."""
         reads = {"resources", "validation_failures"}
         return [call for call in self.aws.calls[mark:] if call[0] not in reads and not call[1].startswith("locks/")]
+
+
+def _released(aws: FakeAws, to: release.Release) -> ReleasedImage:
+    return ReleasedImage(aws.ecr, "dev", "us-east-1", "app", to)
 
 
 # Where the newest release of the world's environment is recorded.

@@ -40,7 +40,17 @@ def test_an_answer_is_proved_as_it_is_to_one_question_by_one_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "1000", "1000:", "x:y", "Bearer 1000", "1000:\u00e9", f"1001:{OWN.proof(*HEALTH, 1000)[5:]}"]
+    "given",
+    [
+        "",
+        "1000",
+        "1000:",
+        "x:y",
+        "Bearer 1000",
+        "1000:\u00e9",
+        f"{'9' * 5000}:x",
+        f"1001:{OWN.proof(*HEALTH, 1000)[5:]}",
+    ],
 )
 def test_nothing_else_proves_it(given: str) -> None:
     assert not OWN.proves(given, *HEALTH, 1000.0)

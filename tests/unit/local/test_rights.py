@@ -25,7 +25,8 @@ def rights() -> TaskRights:
 
 
 def request(method: str = "POST", query: str = "", body: bytes = b"", **headers: Any) -> Request:
-    return Request(method, "/", query, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    named = {"host": "127.0.0.1:4566", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return Request(method, "/", query, named, body)
 
 
 def target(action: str, body: bytes = b"{}", query: str = "", **headers: str) -> Request:
@@ -85,6 +86,12 @@ def test_it_may_use_what_an_application_works_with(rights: TaskRights, service: 
         ("s3", request("PUT"), f"/{ARTIFACTS}/bundles/local/1.zip"),
         ("s3", request("GET"), f"/{ARTIFACTS}/templates/local/1.yaml"),
         ("s3", request("PUT", x_amz_copy_source=f"{ARTIFACTS}/a"), "/media/b"),
+        ("s3", request("GET"), f"//{ARTIFACTS}/templates/local/1.yaml"),
+        ("s3", request("GET"), f"///{ARTIFACTS}"),
+        ("s3", request("PUT", host=f"{ARTIFACTS}.s3.amazonaws.com"), "/media/b"),
+        ("s3", request("GET", host="media.s3.us-east-1.amazonaws.com:4566"), "/media/b"),
+        ("sqs", target("SendMessage", query="delete", host=f"{ARTIFACTS}.s3.us-east-1.amazonaws.com"), "/"),
+        ("sts", target("GetCallerIdentity", host=""), "/"),
     ],
 )
 def test_it_may_neither_run_code_nor_change_the_environment(

@@ -42,7 +42,7 @@ environments:
     service: shop
     client: acme
     account_id: "123456789012"
-    ecs: {manage_repository: true}
+    ecs: {manage_repository: true, repository_name: shop}
     nat: {use_nat_instance: true}
     observability: {alert_email: night@example.com}
     application: APPLICATION

@@ -111,3 +111,9 @@ def test_of_a_run_that_nobody_knows_the_last_ones_are_named(tmp_path: Path, run:
 def test_without_any_record_it_says_when_there_will_be_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no record of a run of dev yet"):
         chosen(target(tmp_path, Bucket()))
+
+
+def test_a_key_in_the_bucket_leads_to_no_file_of_this_machine(tmp_path: Path) -> None:
+    made = target(tmp_path, Bucket({"../../../elsewhere": "failed", "x\x1b[2J": "failed", OLD: "failed"}))
+    (tmp_path / "elsewhere.ndjson").write_bytes(body("failed"))
+    assert chosen(made) == OLD

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.cli import render_explain
 from opsctl.deploy import journal as journals
 from opsctl.deploy.events import Evidence, LogLine, Note, ResourceChanged, RunStarted, StepFinished, StepStarted
 from opsctl.deploy.evidence.record import Explanation, Record, explain
@@ -234,3 +235,22 @@ def test_a_journal_of_an_earlier_opsctl_is_judged_by_its_steps(outcome: str, tol
     events = [{"type": "step-started", "step": "app"}, {"type": "step-finished", "step": "app", "outcome": outcome}]
     assert Record(RUN, tuple(events)).outcome == told
     assert Record(RUN, tuple(events[:1])).outcome == "unfinished"
+
+
+@pytest.mark.parametrize("value", [["x"], {"a": 1}, 5, None, True, "0001-01-01T00:00:00+14:00", "\x1b]0;owned\x07", ""])
+def test_whatever_somebody_writes_into_a_record_is_explained_as_text(value: object) -> None:
+    names = (
+        "time", "at", "step", "kind", "subject", "text", "lines", "exit_code", "stop_code", "status", "reason",
+        "resource_type", "logical_id", "outcome", "code", "message", "hint", "environment", "command", "owner", "plan",
+        "image",
+    )  # fmt: skip
+    kinds = ("run-started", "step-started", "resource-changed", "evidence", "log-line", "note", "step-finished")
+    whole = {"step": "app", "status": "CREATE_FAILED", "kind": "task", "outcome": "failed", "reason": "DNS Record"}
+    for name in names:
+        lines = [json.dumps({**whole, "type": kind, name: value}) for kind in (*kinds, "run-finished")]
+        bare = [json.dumps({"type": kind, name: value}) for kind in (*kinds, "run-finished")]
+        for written in (lines, lines[:-1], bare, bare[:-1]):
+            found = explain(Record.parse("run", "\n".join(written).encode()))
+            shown = render_explain.text(found, 80)
+            assert "\x1b" not in shown
+            assert "\x1b" not in render_explain.page(found)
