@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from opsctl.config.models import Environment
     from opsctl.deploy.planning.plan import ImagePlan
 
+_TEXTS = (
+    "environment", "run_id", "at", "by", "image", "tag", "digest", "commit", "migrations", "database", "command",
+)  # fmt: skip
 KEPT_RELEASES = 30
 """Releases whose images stay, newest first."""
 
@@ -75,13 +78,14 @@ class Release:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """Migrations that a deploy was about to apply when `after` was the newest release: it may have ended in between,
-    with some of them done.
+    with some of them done. `readable` is False of a note that can't be read: it may be of any.
     """
 
     after: int
     database: str
     migrations: str
     verdicts: tuple[Migration, ...] | None = None
+    readable: bool = True
 
 
 _TRIED = "migrating"
@@ -101,7 +105,16 @@ def database_mark(stack: Stack | None, application: Application) -> str:
 def current(store: S3, bucket: str, env: Environment) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
     found = _read(store, bucket, release_key(artifact_folder(env)))
-    return found or next(_earlier(store, bucket, env), None)
+    # Without it, or with a damaged one, the next deploy would begin at 1 and write over what is recorded.
+    each = (numbered(store, bucket, env, number) for number in (() if found else _recorded(store, bucket, env)))
+    return found or next((one for one in each if one is not None), None) or next(_earlier(store, bucket, env), None)
+
+
+def _recorded(store: S3, bucket: str, env: Environment) -> list[int]:
+    """Numbers of the releases that a record lies there of, readable or not, newest first."""
+    folder = release_key(artifact_folder(env), "")
+    keys = store.sizes(bucket, folder.removesuffix(".json"))
+    return sorted((int(found[1]) for key in keys if (found := re.search(r"/(\d{6,})\.json$", key))), reverse=True)
 
 
 def numbered(store: S3, bucket: str, env: Environment, number: int) -> Release | None:
@@ -151,8 +164,8 @@ def tried(store: S3, bucket: str, env: Environment) -> Tried | None:
         noted = values["verdicts"]
         verdicts = None if noted is None else from_list(noted)
         return Tried(int(values["after"]), str(values["database"]), str(values["migrations"]), verdicts)
-    except (ValueError, TypeError, KeyError):
-        return None
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return Tried(0, "", "", readable=False)
 
 
 def release_number(tag: str, environment: str) -> int | None:
@@ -201,11 +214,18 @@ def _read(store: S3, bucket: str, key: str) -> Release | None:
         # A newer opsctl may note more, which this one has no use for.
         known = {name: value for name, value in values.items() if name in Release.__dataclass_fields__}
         found = Release(**{**known, "verdicts": None if noted is None else from_list(noted)})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
-    # Another environment's, too, is read: what is no number counts no releases.
-    sound = type(found.number) is int and found.number > 0 and isinstance(found.digest, str)
-    return found if sound else None
+    return found if _is_sound(found) else None
+
+
+def _is_sound(found: Release) -> bool:
+    """Whether each part is what it is read as: a damaged record is none. Another environment's, too, is read."""
+    back = found.rolled_back_to
+    numbers = type(found.number) is int and 0 < found.number < 10**9 and (back is None or type(back) is int)
+    parts = (found.stacks, found.seconds, found.changes, found.application or {})
+    texts = all(isinstance(getattr(found, name), str) for name in _TEXTS)
+    return numbers and texts and all(isinstance(each, dict) for each in parts)
 
 
 class Releases:
@@ -222,6 +242,8 @@ class Releases:
         self._environment = env.name
         self.last = current(s3, bucket, env)
         self.number = self.last.number + 1 if self.last else 1
+        if _read(s3, bucket, release_key(artifact_folder(env))) is None:  # the newest record may be damaged as well
+            self.number = max(self.number, *(number + 1 for number in _recorded(s3, bucket, env)), 1)
 
     def tag(self, plan: ImagePlan, digest: str) -> None:
         """Tag image and signature after the release before anything runs them, so that the lifecycle keeps both.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import Emit
 from opsctl.deploy.graph import Step, run_steps
-from opsctl.deploy.lease import Lease, mark_cancelled, read_lease
+from opsctl.deploy.lease import Lease, live_lease, mark_cancelled
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.cancelling import Canceller, Way, consequence, way_of
@@ -70,9 +70,7 @@ def what_runs(target: Target) -> Running:
     """What runs on the environment now. Reads only."""
     state = state_of(target)
     bucket = state.outputs("bootstrap").get("ArtifactBucketName", "")
-    lease = read_lease(target.aws.s3, bucket, target.env) if bucket else None
-    if lease is not None and lease.expires <= time.time():
-        lease = None
+    lease = live_lease(target.aws.s3, bucket, target.env, time.time()) if bucket else None
     stacks = {name: stack for name, stack in state.stacks.items() if name != _SHARED}
     busy = {name: stack for name, stack in stacks.items() if not is_terminal(stack.status)}
     return Running(target.env.name, state, lease, busy)
