@@ -309,13 +309,21 @@ def test_a_rollback_that_fails_leaves_the_release_that_ran_as_the_newest() -> No
     failed = Operation(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])
     world.aws.cloudformation.script["execute:UPDATE"] = [failed]
     work = world.deployment("jobs", "app", rollback=Rollback(record(world, 1), 2))
-    with pytest.raises(OpsctlError, match="jobs") as caught:
+    with pytest.raises(OpsctlError, match="jobs"):
         world.execute(work, work.plan())
-    # A deploy would lead forward again.
-    assert "run `opsctl rollback 1 --env dev` again" in caught.value.hint
     found = current(world.aws.s3, "artifacts", ENV)
     assert found is not None
     assert (found.number, found.digest) == (2, SECOND)
+
+
+def test_a_rollback_that_was_left_says_how_the_way_back_goes_on() -> None:
+    """A deploy would lead forward again."""
+    world = two_releases()
+    work = world.deployment("jobs", "app", rollback=Rollback(record(world, 1), 2))
+    work._detach.set()
+    with pytest.raises(OpsctlError, match="Detached before jobs") as caught:
+        world.execute(work, work.plan())
+    assert caught.value.hint == "`opsctl rollback 1 --env dev` goes on."
 
 
 # -- records of other versions -----------------------------------------------------------------------------------------
