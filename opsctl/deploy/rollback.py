@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy.release import Release, Tried, release_number, tried
 from opsctl.errors import BusyError, OpsctlError, UsageError
-from opsctl.migrations.verdict import Migration, in_the_way, printable
+from opsctl.migrations.verdict import PACKAGES, Migration, in_the_way, printable
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
@@ -114,7 +114,7 @@ def since(migrations: Iterable[Migration], release: Release) -> list[Migration]:
 def added(release: Release, before: Release | None) -> tuple[Migration, ...]:
     """Migrations that a release brought, as far as records tell."""
     had = set(before.migrations.split()) if before is not None else set()
-    names = {each.name for each in (before.verdicts or ())} if before is not None else set()
+    names = {PACKAGES, *(each.name for each in (before.verdicts or ()))} if before is not None else {PACKAGES}
     new = set(release.migrations.split()) - had
     return tuple(each for each in release.verdicts or () if each.id in new and each.name not in names)
 

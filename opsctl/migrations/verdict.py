@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+PACKAGES = "packages"
+"""The name of the entry that stands for all migrations of installed packages, which nobody reads."""
 Verdict = Literal["additive", "breaking", "unknown"]
 
 
