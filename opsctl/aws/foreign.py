@@ -18,7 +18,10 @@ from xml.etree import ElementTree
 
 from opsctl.aws.errors import NOT_AWS, AwsError, AwsRefusedError, redirections
 
-_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _XML = {"query", "ec2", "rest-xml"}
 _JSON = {"json", "rest-json"}
@@ -95,14 +98,20 @@ def _broken(operation: Any, body: bytes, status: int, *, signed: bool) -> str:
         return "nothing else" if expected else ""
     if protocol in _XML:
         try:
-            ElementTree.fromstring(body)  # noqa: S314 - as botocore parses it; expat expands within limits
+            root = ElementTree.fromstring(body)  # noqa: S314 - as botocore parses it; expat expands within limits
         except ElementTree.ParseError:
             return f"{len(body):,} bytes that are no whole XML"
+        # Of another document botocore makes an answer in which nothing is: no objects, no networks.
+        if protocol != "query" and status < 300 and not signed and "amazonaws.com" not in root.tag:
+            return f"{len(body):,} bytes of another XML"
     elif protocol in _JSON:
+        if _is_payload(operation):
+            return ""
         try:
-            json.loads(body)
-        except ValueError:
-            return "" if _is_payload(operation) else f"{len(body):,} bytes that are no whole JSON"
+            whole = isinstance(json.loads(body), dict)
+        except (ValueError, RecursionError):
+            whole = False
+        return "" if whole else f"{len(body):,} bytes that are no whole JSON object"
     return ""
 
 

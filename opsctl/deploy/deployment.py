@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
@@ -30,10 +30,13 @@ from opsctl.deploy.stackrun import guard
 from opsctl.deploy.stackrun.stream import DetachedError, Pace
 from opsctl.deploy.steps import Steps, artifact_bucket
 from opsctl.deploy.timing import Timing
+from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.renewal import Renewal
     from opsctl.stacks.model import StackTemplate
+
+E = TypeVar("E", bound=OpsctlError)
 
 
 @dataclass(slots=True)
@@ -124,9 +127,19 @@ class Deployment:
                 number = self._carry_out(plan, review)
                 return self._result(number, changed=self._do.changed)
         except KeyboardInterrupt:
-            raise self._interrupted() from None
+            raise self._led_on(self._interrupted()) from None
+        except OpsctlError as error:
+            self._led_on(error)
+            raise
         finally:
             self._observer.close()
+
+    def _led_on(self, error: E) -> E:
+        """The error of a rollback says how the way back goes on: `opsctl deploy` would lead forward again."""
+        if (rollback := self._situation.request.rollback) is not None:
+            command = f"`opsctl rollback {rollback.to.number} --env {self._env.name}`"
+            error.hint = error.hint.replace("`opsctl deploy`", command)
+        return error
 
     def _interrupted(self) -> DetachedError:
         """The person's wish to leave met no step that ran."""

@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 90.0
 _HOST, _PROCESS, _STARTED = "holder-host", "holder-process", "holder-started"
 _CANCELLED = "cancelled-by"
+_LAST_YEAR = 253_370_764_800  # 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,16 @@ def found(stored: StoredObject | None) -> Held | None:
         return None
     try:
         lease = Lease(**json.loads(stored.body))
-        datetime.fromtimestamp(lease.acquired, UTC)
-        ends = math.isfinite(lease.expires)
-    except (ValueError, TypeError, OverflowError, OSError):
+    except (ValueError, TypeError, RecursionError):
         return None
     texts = all(isinstance(each, str) for each in (lease.owner, lease.id, lease.command))
-    return Held(lease, stored.etag, stored.age, stored.notes) if texts and ends else None
+    sound = texts and _is_time(lease.acquired) and _is_time(lease.expires)
+    return Held(lease, stored.etag, stored.age, stored.notes) if sound else None
+
+
+def _is_time(value: object) -> bool:
+    """Whether it can be told as one: JSON also has NaN, and years that no clock shows."""
+    return type(value) in {int, float} and math.isfinite(value) and 0 <= value < _LAST_YEAR  # type: ignore[operator, arg-type]
 
 
 def cancelling(by: str) -> dict[str, str]:
@@ -108,6 +113,17 @@ def read_lease(store: S3, bucket: str, env: Environment) -> Lease | None:
     """The lease as it stands, run out or not."""
     held = found(store.get(bucket, lock_key(artifact_folder(env))))
     return held.lease if held else None
+
+
+def live_lease(store: S3, bucket: str, env: Environment, now: float) -> Lease | None:
+    """Who works on the environment, as whoever would take the lock finds it; None where it could be taken.
+
+    `now` is this machine's clock, by which the answer's `expires` is told; how long it runs says that of S3.
+    """
+    held = found(store.get(bucket, lock_key(artifact_folder(env))))
+    if held is None or (left := held.left(now + store.ahead)) <= 0 or held.is_orphan:
+        return None
+    return replace(held.lease, expires=now + left)
 
 
 def mark_cancelled(store: S3, bucket: str, env: Environment, lease: Lease, *, by: str) -> bool:

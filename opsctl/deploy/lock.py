@@ -172,7 +172,8 @@ class Lock:
         waited = f" after {self._wait_seconds / 60:.0f} minutes of waiting" if self._wait_seconds else ""
         return BusyError(
             f"Another command works on {self._env.name}{waited}: {held.lease.who()}; its lease runs {left} s more.",
-            hint=f"Wait for it (`--wait MINUTES` queues). If it is dead: `opsctl unlock --env {self._env.name}`.",
+            hint="Wait for it (`opsctl deploy --wait MINUTES` queues). If it is dead: `opsctl unlock --env "
+            f"{self._env.name}`.",
         )
 
     def _server_time(self) -> float:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def sound(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that are of their type. What lacks one that a release must have is no record of one."""
-    return {name: value for name, value in values.items() if _CHECKS.get(name, _is_text)(value)}
+def is_sound(values: Mapping[str, Any]) -> bool:
+    """Whether each field is of its type: a damaged record, or one that somebody made up, is none."""
+    return all(_CHECKS.get(name, _is_text)(value) for name, value in values.items())
 
 
 def _is_text(value: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.tags import with_digest
 from opsctl.config.naming import artifact_folder, release_key, signature_tag
-from opsctl.deploy.record_fields import sound
+from opsctl.deploy.record_fields import is_sound
 from opsctl.errors import ExitCode, OpsctlError, UsageError
 from opsctl.migrations.verdict import Migration, from_list
 
@@ -76,13 +76,14 @@ class Release:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """Migrations that a deploy was about to apply when `after` was the newest release: it may have ended in between,
-    with some of them done.
+    with some of them done. `readable` is False of a note that can't be read: it may be of any.
     """
 
     after: int
     database: str
     migrations: str
     verdicts: tuple[Migration, ...] | None = None
+    readable: bool = True
 
 
 _TRIED = "migrating"
@@ -102,7 +103,16 @@ def database_mark(stack: Stack | None, application: Application) -> str:
 def current(store: S3, bucket: str, env: Environment) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
     found = _read(store, bucket, release_key(artifact_folder(env)))
-    return found or next(_earlier(store, bucket, env), None)
+    # Without it, or with a damaged one, the next deploy would begin at 1 and write over what is recorded.
+    each = (numbered(store, bucket, env, number) for number in (() if found else _recorded(store, bucket, env)))
+    return found or next((one for one in each if one is not None), None) or next(_earlier(store, bucket, env), None)
+
+
+def _recorded(store: S3, bucket: str, env: Environment) -> list[int]:
+    """Numbers of the releases that a record lies there of, readable or not, newest first."""
+    folder = release_key(artifact_folder(env), "")
+    keys = store.sizes(bucket, folder.removesuffix(".json"))
+    return sorted((int(found[1]) for key in keys if (found := re.search(r"/(\d{6,})\.json$", key))), reverse=True)
 
 
 def numbered(store: S3, bucket: str, env: Environment, number: int) -> Release | None:
@@ -152,8 +162,8 @@ def tried(store: S3, bucket: str, env: Environment) -> Tried | None:
         noted = values["verdicts"]
         verdicts = None if noted is None else from_list(noted)
         return Tried(int(values["after"]), str(values["database"]), str(values["migrations"]), verdicts)
-    except (ValueError, TypeError, KeyError):
-        return None
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return Tried(0, "", "", readable=False)
 
 
 def release_number(tag: str, environment: str) -> int | None:
@@ -200,7 +210,9 @@ def _read(store: S3, bucket: str, key: str) -> Release | None:
         values = json.loads(stored.body)
         noted = values.get("verdicts")
         # A newer opsctl may note more, which this one has no use for.
-        known = {name: value for name, value in sound(values).items() if name in Release.__dataclass_fields__}
+        known = {name: value for name, value in values.items() if name in Release.__dataclass_fields__}
+        if not is_sound(known):
+            return None
         return Release(**{**known, "verdicts": None if noted is None else from_list(noted)})
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
@@ -220,6 +232,8 @@ class Releases:
         self._environment = env.name
         self.last = current(s3, bucket, env)
         self.number = self.last.number + 1 if self.last else 1
+        if _read(s3, bucket, release_key(artifact_folder(env))) is None:  # the newest record may be damaged as well
+            self.number = max(self.number, *(number + 1 for number in _recorded(s3, bucket, env)), 1)
 
     def tag(self, plan: ImagePlan, digest: str) -> None:
         """Tag image and signature after the release before anything runs them, so that the lifecycle keeps both.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.deploy.release import Release, Tried, release_number, tried
 from opsctl.errors import BusyError, OpsctlError, UsageError
-from opsctl.migrations.verdict import Migration, in_the_way, printable
+from opsctl.migrations.verdict import PACKAGES, Migration, in_the_way, printable
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
@@ -88,6 +88,7 @@ def obstacles(to: Release, last: Release, attempt: Tried | None = None) -> list[
     same = last.digest == to.digest  # what runs lives with what its own deploy found
     there = set() if same else set(last.migrations.split())
     blind = last.verdicts is None and not last.migrations and not same
+    damaged = attempt is not None and not attempt.readable
     if attempt is not None and attempt.after == last.number and attempt.database == last.database:
         known |= {each.id: each for each in attempt.verdicts or ()}
         there |= set(attempt.migrations.split())
@@ -98,6 +99,8 @@ def obstacles(to: Release, last: Release, attempt: Tried | None = None) -> list[
         for each in since((known[each] for each in there if each in known), to)
     ]
     found += [Obstacle(each, "came since, and no opsctl noted what it does") for each in unknown]
+    if damaged:
+        found.append(Obstacle("migrating", "notes what a deploy that failed may have applied, and can't be read"))
     if blind:
         found.append(Obstacle(f"release-{last.number}", "has an image that does not tell which migrations it brings"))
     return found
@@ -111,7 +114,7 @@ def since(migrations: Iterable[Migration], release: Release) -> list[Migration]:
 def added(release: Release, before: Release | None) -> tuple[Migration, ...]:
     """Migrations that a release brought, as far as records tell."""
     had = set(before.migrations.split()) if before is not None else set()
-    names = {each.name for each in (before.verdicts or ())} if before is not None else set()
+    names = {PACKAGES, *(each.name for each in (before.verdicts or ()))} if before is not None else {PACKAGES}
     new = set(release.migrations.split()) - had
     return tuple(each for each in release.verdicts or () if each.id in new and each.name not in names)
 

@@ -54,6 +54,9 @@ def _app(label: str, files: list[_File]) -> Iterator[Migration]:
     classes: dict[str, MigrationClass | None] = {}
     unread: set[str] = set()
     for each in files:
+        if each.stem[0] in "_~":  # Django passes them over: what migrations share
+            classes[each.stem] = None
+            continue
         try:
             classes[each.stem] = migration_class(each.content)
         except (SyntaxError, ValueError, RecursionError):
@@ -84,20 +87,20 @@ def _ordered(label: str, classes: Mapping[str, MigrationClass | None]) -> list[s
 
 def _judged(app: App, file: _File, found: MigrationClass, *, known: Mapping[str, object]) -> Migration:
     name = f"{app.label}.{file.stem}"
-    if found.replaces:
-        # Django notes it as applied wherever those that it replaces are, and runs nothing of it there.
-        if not all(stem in known for label, stem in found.replaces if label == app.label):
-            for operation in found.operations or ():
-                app.apply(operation)
+    # Django notes it as applied wherever those that it replaces are, and runs nothing of it there, but elsewhere.
+    replaces = tuple(f"{app.label}.{stem}" for _, stem in found.replaces)
+    if replaces and all(stem in known for _, stem in found.replaces):
         return Migration(file.id, name)
     if found.operations is None:
         what = "has operations that are put together by code"
-        return Migration(file.id, name, () if found.additive else (Finding("unknown", what),))
+        return Migration(file.id, name, () if found.additive else (Finding("unknown", what),), replaces=replaces)
     told: list[Finding] = []
+    if not found.whole:
+        told.append(Finding("unknown", "is changed by code beside its operations"))
     made: list[str] = []
     for operation in found.operations:
         told += [each for each in operations.findings(app, operation) if each.model not in made]
         made += operations.created(app, operation)
         app.apply(operation)
     left = [each for each in told if not (found.additive and each.verdict == "unknown")]
-    return Migration(file.id, name, tuple(dict.fromkeys(left)), tuple(made))
+    return Migration(file.id, name, tuple(dict.fromkeys(left)), tuple(made), replaces)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,23 +39,86 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class MigrationClass:
-    """What the class `Migration` of a file says. `operations` is None where they are put together by code."""
+    """What the class `Migration` of a file says. `operations` is None where they are put together by code; `whole` is
+    False where code outside of the class may change what it does.
+    """
 
     operations: tuple[Call | Open, ...] | None
     dependencies: tuple[tuple[str, str], ...] = ()
     replaces: tuple[tuple[str, str], ...] = ()
     additive: bool = False
+    whole: bool = True
+
+
+# What Django calls an operation of its own, which somebody else's class may be called too.
+_OPERATION = re.compile(r"(?:Create|Delete|Rename|Alter|Add|Remove|Run|Separate|Validate)[A-Z]\w*|\w+Extension")
+_NAME = "Migration"
 
 
 def migration_class(source: bytes) -> MigrationClass | None:
     """The class `Migration`; None where a file has none. Raises SyntaxError or ValueError for what is no Python."""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and node.name == "Migration":
-            return _read(node)
-    return None
+    body = ast.parse(source).body
+    classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == _NAME]
+    others = [node for node in body if node not in classes]
+    foreign = [each for each in others if not (isinstance(each, ast.ImportFrom) and _is_djangos(each))]
+    mentioned = any(_names_it(node) for each in foreign for node in ast.walk(each))
+    if len(classes) != 1:
+        return MigrationClass(None, whole=False) if classes or mentioned else None
+    node = classes[0]
+    _Others(others).visit(node)
+    return _read(node, whole=not mentioned and not node.decorator_list and _is_plain(node))
 
 
-def _read(node: ast.ClassDef) -> MigrationClass:
+def _names_it(node: ast.AST) -> bool:
+    """Whether something outside of the class makes or touches a `Migration`, or may."""
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name) in {_NAME, "*"}
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return node.name == _NAME
+    return isinstance(node, ast.Name) and node.id == _NAME
+
+
+class _Others(ast.NodeTransformer):
+    """Gives operations that are not Django's, by where the file has them from, the whole of their name."""
+
+    def __init__(self, body: Sequence[ast.stmt]) -> None:
+        self._names: set[str] = set()
+        for node in (each for statement in body for each in ast.walk(statement)):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                self._names.add(node.name)
+            elif isinstance(node, ast.Import):
+                self._names |= {_bound(each) for each in node.names if each.name.partition(".")[0] != "django"}
+            elif isinstance(node, ast.ImportFrom):
+                ours = _is_djangos(node)
+                # What Django has under another name is not what it says either.
+                self._names |= {_bound(each) for each in node.names if not ours or _is_renamed(each)}
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self._names.add(node.id)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Rename it where it is somebody else's."""
+        self.generic_visit(node)
+        root: ast.expr = node.func
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if _OPERATION.fullmatch(_last(node.func)) and isinstance(root, ast.Name) and root.id in self._names:
+            node.func = ast.Name(f"another {ast.unparse(node.func)}", ast.Load())
+        return node
+
+
+def _is_renamed(name: ast.alias) -> bool:
+    return _OPERATION.fullmatch(_bound(name)) is not None and name.asname not in {None, name.name}
+
+
+def _is_djangos(node: ast.ImportFrom) -> bool:
+    return node.level == 0 and (node.module or "").partition(".")[0] == "django"
+
+
+def _bound(name: ast.alias) -> str:
+    return name.asname or name.name.partition(".")[0]
+
+
+def _read(node: ast.ClassDef, *, whole: bool) -> MigrationClass:
     said: dict[str, ast.expr | None] = {}
     for each in node.body:
         if isinstance(each, ast.Assign):
@@ -76,6 +140,7 @@ def _read(node: ast.ClassDef) -> MigrationClass:
         dependencies=_pairs(said.get("dependencies")),
         replaces=_pairs(said.get("replaces")),
         additive=isinstance(marked, ast.Constant) and marked.value is True,
+        whole=whole,
     )
 
 

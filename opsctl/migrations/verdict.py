@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+PACKAGES = "packages"
+"""The name of the entry that stands for all migrations of installed packages, which nobody reads."""
 Verdict = Literal["additive", "breaking", "unknown"]
 
 
@@ -28,13 +30,15 @@ class Migration:
     """A migration of a project: `id` by name and content, `name` such as `notes.0002_text`.
 
     `creates` are models, `app.Model`, that are not there before it: nothing that a later one does to them matters to a
-    release that knows neither.
+    release that knows neither. `replaces` are migrations, `app.name`, that are not there any more, of a squashed one:
+    where all of them were applied it does nothing.
     """
 
     id: str
     name: str
     findings: tuple[Finding, ...] = ()
     creates: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -62,8 +66,15 @@ def in_the_way(migrations: Iterable[Migration], had: Collection[str], names: Col
     `had` are ids that the code brings itself; what has one of `names` is an edited file, which Django runs no second
     time. A model that is made by one of them is none of that code's business, whatever happens to it.
     """
-    new = [each for each in migrations if each.id not in had and each.name not in names]
-    made = {model for each in new for model in each.creates}
+    there = set(names)
+    new = [
+        each
+        for each in migrations
+        if each.id not in had and each.name not in there and not (each.replaces and there.issuperset(each.replaces))
+    ]
+    # Of a squashed one nobody knows what it makes, unless it is known that nothing of it was there.
+    makes = [each for each in new if not each.replaces or (there and there.isdisjoint(each.replaces))]
+    made = {model for each in makes for model in each.creates}
     told = [replace(each, findings=tuple(one for one in each.findings if one.model not in made)) for each in new]
     return sorted((each for each in told if each.findings), key=lambda each: each.name)
 
@@ -92,10 +103,16 @@ def _migration(values: dict[str, Any]) -> Migration | None:
     if not isinstance(identifier, str) or not isinstance(name, str):
         return None
     findings = values.get("findings", [])
-    creates = values.get("creates", [])
-    if not isinstance(findings, list) or not isinstance(creates, list):
-        findings, creates = [None], []
-    return Migration(identifier, name, tuple(_finding(each) for each in findings), tuple(str(each) for each in creates))
+    creates, replaces = values.get("creates", []), values.get("replaces", [])
+    if not (isinstance(findings, list) and isinstance(creates, list) and isinstance(replaces, list)):
+        findings, creates, replaces = [None], [], ["?"]
+    return Migration(
+        identifier,
+        name,
+        tuple(_finding(each) for each in findings),
+        tuple(str(each) for each in creates),
+        tuple(str(each) for each in replaces),
+    )
 
 
 def _finding(values: Any) -> Finding:

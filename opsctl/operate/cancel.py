@@ -9,11 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opsctl.config.naming import artifact_folder, lock_key
 from opsctl.deploy.events import Emit
 from opsctl.deploy.graph import Step, run_steps, step
-from opsctl.deploy.lease import Lease, mark_cancelled
-from opsctl.deploy.lease import found as find_lease
+from opsctl.deploy.lease import Lease, live_lease, mark_cancelled
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.cancelling import Canceller, Way, consequence, way_of
@@ -71,14 +69,8 @@ def what_runs(target: Target) -> Running:
     """What runs on the environment now. Reads only."""
     state = state_of(target)
     bucket = state.outputs("bootstrap").get("ArtifactBucketName", "")
-    return Running(target.env.name, state, _lease(target, bucket) if bucket else None, _busy(state))
-
-
-def _lease(target: Target, bucket: str) -> Lease | None:
-    """Who holds the lock, by the clock of S3: this machine's may be minutes off."""
-    store = target.aws.s3
-    held = find_lease(store.get(bucket, lock_key(artifact_folder(target.env))))
-    return held.lease if held is not None and held.left(time.time() + store.ahead) > 0 else None
+    lease = live_lease(target.aws.s3, bucket, target.env, time.time()) if bucket else None
+    return Running(target.env.name, state, lease, _busy(state))
 
 
 def _busy(state: RemoteState) -> dict[str, Stack]:

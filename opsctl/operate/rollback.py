@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config.application import Application
 from opsctl.deploy.image import ImageMissingError
-from opsctl.deploy.lease import read_lease
+from opsctl.deploy.lease import live_lease
 from opsctl.deploy.planning.situation import Request
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.release import Release, current, kept, tried
@@ -82,8 +82,9 @@ def prepare(
 
 def _refuse_while_busy(target: Target, bucket: str) -> None:
     """Before anything is asked: whoever holds the lock would make the answer worthless."""
-    lease, now = read_lease(target.aws.s3, bucket, target.env), time.time()
-    if lease is not None and lease.expires > now:
+    now = time.time()
+    lease = live_lease(target.aws.s3, bucket, target.env, now)
+    if lease is not None:
         raise BusyError(
             f"Another command works on {target.env.name}: {lease.describe(now)}.",
             hint=f"Wait for it, or end it first: `opsctl cancel --env {target.env.name}`.",

@@ -15,12 +15,13 @@ from opsctl.images.checkout.source import (
     content_digest,
     git_version,
     migration_ids,
+    packages_id,
     source_files,
     untracked_files,
 )
 from opsctl.images.errors import BuildError
 from opsctl.migrations.reading import read_migrations
-from opsctl.migrations.verdict import Migration
+from opsctl.migrations.verdict import PACKAGES, Migration
 from opsctl.paths import portable
 
 OWN_FILES = ("environments.yaml", SCHEMA_FILE, "opsctl.lock")
@@ -77,13 +78,22 @@ class Project:
 
     @property
     def migrations(self) -> str:
-        """An id of each migration that is shipped."""
-        return migration_ids(self.files)
+        """An id of each migration that is shipped, and one of the packages, which bring theirs."""
+        return " ".join(each for each in (migration_ids(self.files), self._packages) if each)
 
     @cached_property
     def verdicts(self) -> tuple[Migration, ...]:
-        """Each migration that is shipped, with whether the release before can live with it. Runs nothing."""
-        return read_migrations(self.files)
+        """Each migration that is shipped, with whether the release before can live with it. Runs nothing.
+
+        Those of packages are not looked at: they are one entry without a finding.
+        """
+        packages = (Migration(self._packages, PACKAGES),) if self._packages else ()
+        return (*read_migrations(self.files), *packages)
+
+    @cached_property
+    def _packages(self) -> str:
+        block = self.application
+        return packages_id(self.files, *(block.requirements or ()), *block.add, *block.groups, *block.extras)
 
     @property
     def version(self) -> SourceVersion:

@@ -28,6 +28,10 @@ _IGNORED_DIRS = {
 _COMMIT_TAG = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty-[0-9a-f]{8})?")
 _IGNORED_SUFFIXES = (".pyc", ".pyo", ".sqlite3", ".sqlite3-journal", ".sqlite3-wal", ".sqlite3-shm", ".swp", "~")
 _IGNORED_NAMES = {".DS_Store", ".coverage"}
+_SAYS_PACKAGES = re.compile(
+    r"(?:^|/)(?:requirements[^/]*\.(?:txt|in)|requirements/[^/]+|[^/]+\.lock|Pipfile|pyproject\.toml|setup\.(?:py|cfg)|"
+    r"(?:[^/]+\.)?Dockerfile[^/]*)$"
+)
 _DOTENV_EXAMPLES = (".example", ".sample", ".template", ".dist")
 
 
@@ -113,6 +117,16 @@ def migration_ids(files: Iterable[tuple[str, Path]]) -> str:
     may bring.
     """
     return " ".join(migration_id(name, path.read_bytes()) for name, path in files if is_migration(name))
+
+
+def packages_id(files: Iterable[tuple[str, Path]], *more: str) -> str:
+    """Identifies what installed packages the image has, as far as files among what is shipped, and `more`, say.
+
+    Packages bring migrations too, which nobody reads here: with other packages some may be pending. "" where no file
+    says anything.
+    """
+    said = [(name, path) for name, path in files if _SAYS_PACKAGES.search(name) or name in more]
+    return migration_id("\0".join(more), content_digest(said).encode()) if said or any(more) else ""
 
 
 def tagged_commit(tag: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from opsctl.deploy import release
 from opsctl.deploy.image import digest_of
-from opsctl.deploy.lease import read_lease
+from opsctl.deploy.lease import live_lease
 from opsctl.errors import OpsctlError
 from opsctl.operate.deployed import service_url
 from opsctl.operate.status import parts
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from opsctl.aws.cloudformation import Stack
     from opsctl.aws.ecs import Service, Task
     from opsctl.aws.rds import Database
-    from opsctl.deploy.lease import Lease
     from opsctl.deploy.planning.state import RemoteState
     from opsctl.operate.status.model import ServiceStatus
     from opsctl.operate.target import Target
@@ -86,7 +85,7 @@ class _Reader:
         bucket = state.outputs("bootstrap").get("ArtifactBucketName", "")
         group, digest = front.get("TargetGroupArn"), digest_of(state.parameter("app", "ImageUri"))
         last = self._begin(release.current, target.aws.s3, bucket, target.env) if bucket else None
-        lease = self._begin(read_lease, target.aws.s3, bucket, target.env) if bucket else None
+        lease = self._begin(live_lease, target.aws.s3, bucket, target.env, self._now.timestamp()) if bucket else None
         targets = self._begin(parts.targets, target, group) if group else None
         certificates = self._begin(parts.certificates, target, state, self._now)
         scan = self._begin(parts.scan, target, f"sha256:{digest}") if digest and not target.is_local else None
@@ -104,7 +103,7 @@ class _Reader:
             services=statuses,
             release=record,
             runs_release=_only_release(statuses),
-            lock=self._held(self._take("lock", lease, None)) if lease else None,
+            lock=self._take("lock", lease, None) if lease else None,
             targets=self._take("target health", targets, ()) if targets else (),
             databases=tuple(
                 each for what, future in databases.items() if (each := self._database(what, future)) is not None
@@ -113,10 +112,6 @@ class _Reader:
             scan=self._take("image scan", scan, None) if scan else None,
             url=self._take("url", self._begin(service_url, target, front), ""),
         )
-
-    def _held(self, lease: Lease | None) -> Lease | None:
-        """One that ran out is of an operation that was killed: nothing runs."""
-        return lease if lease is not None and lease.expires > self._now.timestamp() else None
 
     def _database(self, what: str, future: Future[Database | None]) -> DatabaseStatus | None:
         found = self._take(what, future, None)

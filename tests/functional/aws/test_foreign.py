@@ -58,7 +58,9 @@ def tasks(aws: Aws) -> Any:
     [
         (Answer(200, "{}", GENUINE), "an answer to ListTasks without taskArns."),
         (Answer(200, "", GENUINE), "an answer to ListTasks without taskArns."),
-        (Answer(200, '{"taskArns": [', GENUINE), "status 200 and 14 bytes that are no whole JSON."),
+        (Answer(200, '{"taskArns": [', GENUINE), "status 200 and 14 bytes that are no whole JSON object."),
+        (Answer(200, "null", GENUINE), "status 200 and 4 bytes that are no whole JSON object."),
+        (Answer(200, "[]", GENUINE), "status 200 and 2 bytes that are no whole JSON object."),
         (Answer(200, PAGE, HTML), "status 200 and a web page (“Welcome & sign in”)."),
     ],
 )
@@ -75,6 +77,19 @@ def test_json_that_lacks_what_belongs_to_it_is_no_bug_of_ours(machine: Machine, 
 )
 def test_an_object_that_is_none_is_not_taken_for_one(machine: Machine, answer: Answer, says: str) -> None:
     error = asked(machine, answer, lambda aws: aws.s3.get("bucket", "key"))
+    assert error.message.endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("<ok/>", "status 200 and 5 bytes of another XML."),
+        (f'<?xml version="1.0"?>\n{PAGE}', "status 200 and a web page (“Welcome & sign in”)."),
+        (f"\ufeff{PAGE}", "status 200 and a web page (“Welcome & sign in”)."),
+    ],
+)
+def test_another_document_is_no_empty_bucket(body: str, says: str, machine: Machine) -> None:
+    error = asked(machine, Answer(200, body), lambda aws: aws.s3.sizes("bucket", "releases/"))
     assert error.message.endswith(says)
 
 

@@ -431,7 +431,7 @@ def test_without_a_bucket_for_the_lock_the_way_to_get_one_is_named() -> None:
 def test_while_somebody_else_deploys_nothing_is_written() -> None:
     world = World()
     world.deploy()
-    lease = {"owner": "bob@ci", "id": "other", "command": "opsctl deploy", "acquired": 0, "expires": 9e12}
+    lease = {"owner": "bob@ci", "id": "other", "command": "opsctl deploy", "acquired": 0, "expires": 4e9}
     world.aws.s3.objects[lock_key(FOLDER)] = StoredObject(json.dumps(lease).encode(), '"x"')
     mark = len(world.aws.calls)
     world.image.digest = SECOND

@@ -101,15 +101,16 @@ def hopeless_world() -> World:
         begin(arn, token=token)
 
     api.execute_change_set = slowly  # type: ignore[method-assign]
-    deployment = ServiceDeployment("d1", "PRIMARY", "app:1", "IN_PROGRESS", START)
-    asked = Service("dev-salaries", 1, 0, 0, "IN_PROGRESS", "", "app:1", deployments=(deployment,), at=START)
+    moments = [START + timedelta(seconds=2 + 10 * n) for n in range(4)]
+    deployment = ServiceDeployment("d1", "PRIMARY", "app:1", "IN_PROGRESS", moments[0])
+    asked = Service("dev-salaries", 1, 0, 0, "IN_PROGRESS", "", "app:1", deployments=(deployment,), at=moments[3])
     tasks = [
-        Task(f"task/{n}", "STOPPED", "EssentialContainerExited", "", 3, "", "app:1", created=START, stopped=START)
-        for n in range(3)
+        Task(f"task/{n}", "STOPPED", "EssentialContainerExited", "", 3, "", "app:1", created=at, stopped=at)
+        for n, at in enumerate(moments[:3])
     ]
     world.aws.ecs.service = lambda cluster, name: asked  # type: ignore[method-assign]
     world.aws.ecs.service_tasks = lambda cluster, service: tasks  # type: ignore[method-assign]
-    world.aws.ecs.stopped = [replace(each, stopped=START + timedelta(seconds=2)) for each in tasks]
+    world.aws.ecs.stopped = tasks
     world.aws.logs.lines = ("the cache server is unknown",)
     return world
 

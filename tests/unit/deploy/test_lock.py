@@ -15,7 +15,7 @@ from opsctl import host, leaving
 from opsctl.aws.errors import AwsError
 from opsctl.aws.s3 import S3, StoredObject
 from opsctl.config.naming import lock_key
-from opsctl.deploy.lease import LEASE_SECONDS, found, holder_notes, mark_cancelled, read_lease
+from opsctl.deploy.lease import LEASE_SECONDS, found, holder_notes, live_lease, mark_cancelled, read_lease
 from opsctl.deploy.lock import CancelledError, Lock, LockLostError, Run, break_lock
 from opsctl.errors import BusyError, ExitCode, OpsctlError
 
@@ -508,6 +508,24 @@ def test_a_network_that_is_gone_when_the_lease_ran_out_stops_the_deploy() -> Non
     bucket.objects[lock_key(FOLDER)] = StoredObject(b"{}", '"other"')
     with pytest.raises(LockLostError, match="could not be renewed in time"):
         held.ensure()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"null", b"[]", b"[" * 100_000, b"\xff\xfe", b"<html>",
+        b'{"owner": "a", "id": "b", "command": "c", "acquired": NaN, "expires": 9e9}',
+        b'{"owner": "a", "id": "b", "command": "c", "acquired": 1, "expires": 1e300}',
+        b'{"owner": "a", "id": "b", "command": "c", "acquired": -1e12, "expires": 9e9}',
+        b'{"owner": null, "id": 1, "command": [], "acquired": 1, "expires": 9e9}',
+    ],
+    ids=lambda body: repr(body[:60]),
+)  # fmt: skip
+def test_what_is_no_lease_holds_nobody_up(body: bytes) -> None:
+    bucket, clock = Bucket(), Clock()
+    bucket.objects[lock_key(FOLDER)] = StoredObject(body, '"0"', age=1.0)
+    with lock(bucket, clock, "one"):
+        assert (live_lease(bucket, "b", ENV, clock()) or pytest.fail("no lease")).id == "one"
 
 
 def test_asking_in_the_middle_of_a_renewal_whether_it_is_ours_waits_for_nobody() -> None:

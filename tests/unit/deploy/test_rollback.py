@@ -11,9 +11,10 @@ import pytest
 from opsctl.aws.ecs import Task
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.application import Application
+from opsctl.config.naming import release_key
 from opsctl.deploy.events import Note
 from opsctl.deploy.image import ImageMissingError, ImageRefusedError, place_of
-from opsctl.deploy.release import Release, Tried, current, numbered, tried
+from opsctl.deploy.release import Release, Releases, Tried, current, numbered, tried
 from opsctl.deploy.rollback import (
     Rollback,
     RollbackRefusedError,
@@ -25,7 +26,7 @@ from opsctl.deploy.rollback import (
     running,
 )
 from opsctl.deploy.tasks import TaskFailedError
-from opsctl.errors import BusyError, UsageError
+from opsctl.errors import BusyError, OpsctlError, UsageError
 from opsctl.migrations.verdict import Finding, Migration
 
 from .fakes import Operation
@@ -316,11 +317,21 @@ def test_a_rollback_that_fails_leaves_the_release_that_ran_as_the_newest() -> No
     failed = Operation(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])
     world.aws.cloudformation.script["execute:UPDATE"] = [failed]
     work = world.deployment("jobs", "app", rollback=Rollback(record(world, 1), 2))
-    with pytest.raises(Exception, match="jobs"):
+    with pytest.raises(OpsctlError, match="jobs"):
         world.execute(work, work.plan())
     found = current(world.aws.s3, "artifacts", ENV)
     assert found is not None
     assert (found.number, found.digest) == (2, SECOND)
+
+
+def test_a_rollback_that_was_left_says_how_the_way_back_goes_on() -> None:
+    """A deploy would lead forward again."""
+    world = two_releases()
+    work = world.deployment("jobs", "app", rollback=Rollback(record(world, 1), 2))
+    work._detach.set()
+    with pytest.raises(OpsctlError, match="Detached before jobs") as caught:
+        world.execute(work, work.plan())
+    assert caught.value.hint == "`opsctl rollback 1 --env dev` goes on."
 
 
 # -- records of other versions -----------------------------------------------------------------------------------------
@@ -348,12 +359,40 @@ def test_a_record_of_a_newer_opsctl_is_read_without_what_this_one_does_not_know(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"7", b'{"after": 1}', b'{"after": "x", "database": "", "migrations": ""}']
+    "body",
+    [b"", b"[]", b"7", b'{"after": 1}', b'{"after": "x", "database": "", "migrations": ""}', b"[" * 100_000],
+    ids=lambda body: body[:20].decode(),
 )
-def test_what_is_no_note_of_migrations_is_none(body: bytes) -> None:
+def test_a_note_of_migrations_that_can_not_be_read_is_in_the_way(body: bytes) -> None:
     world = World()
-    world.aws.s3.objects[f"releases/{FOLDER}/migrating.json"] = StoredObject(body, '"1"')
     assert tried(world.aws.s3, "artifacts", ENV) is None
+    world.aws.s3.objects[f"releases/{FOLDER}/migrating.json"] = StoredObject(body, '"1"')
+    attempt = tried(world.aws.s3, "artifacts", ENV)
+    assert [each.name for each in obstacles(release(1), release(2), attempt)] == ["migrating"]
+    refuse(release(1), release(2), attempt, {"migrating"})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"tag": None}, {"commit": 7}, {"image": None}, {"migrations": ["m1"]}, {"rolled_back_to": "1"}, {"changes": []},
+        {"application": "x"}, {"stacks": [1]}, {"seconds": {"a": "b"}}, {"changes": {"app": 1}},
+        {"changes": {"app": {"parameters": 1}}}, {"by": ["x"]}, {"number": True},
+        {"number": 10**12}, {"number": -1}, {"digest": {}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_record_is_none_and_no_deploy_writes_over_another(damage: dict[str, Any]) -> None:
+    """The newest is damaged twice, under its number and as `current`."""
+    world = two_releases()
+    values = {**json.loads(world.aws.s3.objects[CURRENT].body), **damage}
+    for name in ("current", "000002"):
+        world.aws.s3.objects[release_key(FOLDER, name)] = StoredObject(json.dumps(values).encode(), '"1"')
+    found = Releases(world.aws.s3, world.aws.ecr, "artifacts", ENV)
+    assert found.last is not None
+    assert (found.last.number, found.number) == (1, 3)
+    del world.aws.s3.objects[CURRENT]
+    assert Releases(world.aws.s3, world.aws.ecr, "artifacts", ENV).number == 3
 
 
 @pytest.mark.parametrize(
@@ -372,26 +411,3 @@ def test_a_record_leads_to_no_other_image_than_the_registry_has_of_its_digest(pl
     with pytest.raises(ImageRefusedError, match="is where dev would have it from"):
         world.deployment("jobs", "app", rollback=Rollback(forged, 2)).plan()
     assert world.since(mark) == []
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "left"),
-    [
-        ("migrations", 5, ""), ("by", ["x"], None), ("tag", {"a": 1}, ""), ("stacks", [1], {}),
-        ("seconds", {"a": "b"}, {}), ("application", "x", None), ("rolled_back_to", "one", None),
-        ("changes", {"app": 1}, {}), ("changes", {"app": {"parameters": 1}}, {}), ("number", True, None),
-        ("number", 10**30, None),
-        ("digest", 7, ""),
-    ],
-)  # fmt: skip
-def test_of_a_record_that_somebody_wrote_only_what_is_of_its_type_counts(field: str, value: Any, left: Any) -> None:
-    world = World()
-    world.deploy()
-    key = f"releases/{FOLDER}/000001.json"
-    values = json.loads(world.aws.s3.objects[key].body)
-    world.aws.s3.objects[key] = StoredObject(json.dumps({**values, field: value}).encode(), '"9"')
-    found = numbered(world.aws.s3, "artifacts", ENV, 1)
-    if field in {"by", "number"}:  # without which it is no release
-        assert found is None
-    else:
-        assert getattr(found, field) == left

@@ -74,6 +74,9 @@ class FakeS3(S3):
     def delete(self, bucket: str, key: str) -> None:
         self.objects.pop(key, None)
 
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
+        return {key: len(each.body) for key, each in self.objects.items() if key.startswith(prefix)}
+
     def url(self, bucket: str, key: str, version: str) -> str:
         return f"https://{bucket}.s3.us-east-1.amazonaws.com/{key}?versionId={version}"
 

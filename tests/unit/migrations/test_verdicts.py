@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.migrations.reading import read_migrations
-from opsctl.migrations.verdict import Finding, Migration, from_text, to_text
+from opsctl.migrations.verdict import Finding, Migration, from_text, in_the_way, to_text
 
 from .cases import CASES, NOTE, Case
 
@@ -106,6 +106,60 @@ def test_apps_of_one_name_are_told_apart(tmp_path: Path) -> None:
 def test_a_squashed_migration_runs_nothing_where_those_ran_that_it_replaces(tmp_path: Path) -> None:
     squashed = does('migrations.RemoveField("note", "maybe")', more="    replaces = [('notes', '0001')]\n")
     assert read(tmp_path, **{"0001": NOTE, "0002": squashed})["0002"].verdict == "additive"
+
+
+def test_a_squashed_migration_of_files_that_are_gone_is_read_where_those_did_not_all_run(tmp_path: Path) -> None:
+    """Django runs it on a database that had none of them: two that were squashed before any release."""
+    more = "    replaces = [('notes', '0002'), ('other', '0003')]\n"
+    makes = 'migrations.CreateModel("Tag", [("id", models.AutoField(primary_key=True))])'
+    squashed = does(makes, 'migrations.RemoveField("note", "maybe")', more=more)
+    later = does('migrations.RemoveField("tag", "id")', before="0003_squashed")
+    found = read(tmp_path, **{"0001": NOTE, "0003_squashed": squashed, "0004": later})
+    assert found["0003_squashed"].replaces == ("notes.0002", "notes.0003")
+    assert from_text(to_text(found.values())) == tuple(found.values())
+
+    def way(*names: str) -> list[str]:
+        had = [each.id for name, each in found.items() if f"notes.{name}" in names]
+        return [each.name for each in in_the_way(found.values(), had, [f"notes.{name}" for name in names])]
+
+    assert way("0001") == ["notes.0003_squashed"]
+    assert way("0001", "0002") == ["notes.0003_squashed", "notes.0004"]
+    assert way("0001", "0002", "0003") == ["notes.0004"]
+
+
+_CLASS = HEAD.split("\n\n\n")[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"from django.db import migrations\nif True:\n    {_CLASS}        operations = []\n",
+        "from notes.base import Migration\n",
+        "from notes.base import *\n",
+        "from notes import base\n\nMigration = base.make()\n",
+        f"{HEAD}    operations = []\n\n\nMigration.operations.append(1)\n",
+        f"{HEAD}    operations = []\n\n\nif True:\n    Migration.operations += [1]\n",
+        f"{HEAD}    operations = []\n\n\nclass Migration(migrations.Migration):\n    operations = [1]\n",
+        HEAD.replace("class ", "@more\nclass ") + "    operations = []\n",
+        "from base import Base\n\n\nclass Migration(Base):\n    operations = []\n",
+        f"from notes.ops import AddIndex\n{HEAD}    operations = [AddIndex('note', 1)]\n",
+        f"from notes import ops\n{HEAD}    operations = [ops.AddIndex('note', 1)]\n",
+        f"from django.db.migrations import RunSQL as AddIndex\n{HEAD}    operations = [AddIndex('drop table x')]\n",
+        HEAD.replace("class ", "class AddIndex(migrations.RunSQL):\n    pass\n\n\nclass ")
+        + "    operations = [migrations.SeparateDatabaseAndState([AddIndex('drop table x')])]\n",
+    ],
+)
+def test_what_code_beside_the_operations_may_do_is_unknown(text: str, tmp_path: Path) -> None:
+    assert read(tmp_path, **{"0002": text})["0002"].verdict == "unknown"
+
+
+def test_djangos_own_names_are_what_they_say_and_files_that_it_passes_over_nothing(tmp_path: Path) -> None:
+    text = (
+        "from django.db.migrations import AddIndex, Migration\nfrom django.contrib.postgres import operations as more\n"
+        "class Migration(Migration):\n    operations = [AddIndex('note', 1), more.TrigramExtension()]\n"
+    )
+    found = read(tmp_path, **{"0002": text, "_shared": does('migrations.DeleteModel("Note")')})
+    assert [found[name].verdict for name in ("0002", "_shared")] == ["additive", "additive"]
 
 
 @pytest.mark.parametrize(

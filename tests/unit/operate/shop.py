@@ -125,7 +125,7 @@ class Shop:
         made = Workspace.open(path).target("dev")
         aws = SimpleNamespace(
             cloudformation=SimpleNamespace(stacks=self._stacks, events=self._events, resources=self._resources),
-            logs=self.logs, s3=SimpleNamespace(get=self._object),
+            logs=self.logs, s3=SimpleNamespace(ahead=0.0, get=self._object, sizes=lambda *_: {}),
             ecs=SimpleNamespace(
                 tasks_of=lambda cluster, family: self.tasks.get(f"{cluster} {family}", []),
                 services=self._services, service=self._service, run_task=self._run_task,

@@ -17,6 +17,7 @@ from opsctl.config.loader import tuples
 from opsctl.config.models import Images
 from opsctl.config.naming import lock_key, release_key
 from opsctl.deploy.image import ReleasedImage
+from opsctl.deploy.lease import Lease, holder_notes
 from opsctl.deploy.release import Release
 from opsctl.deploy.rollback import RollbackRefusedError
 from opsctl.errors import BusyError, OpsctlError
@@ -196,6 +197,25 @@ def test_a_lock_is_told_before_anything_is_asked(tmp_path: Path) -> None:
     assert "`opsctl cancel --env dev`" in caught.value.hint
     on.aws.s3.put("artifacts", lock_key("dev-shop-acme"), json.dumps({**lease, "expires": 1.0}).encode())
     assert prepare(on, None).number == 1
+
+
+def test_a_lock_that_a_deploy_could_take_does_not_hold_a_rollback_up(tmp_path: Path) -> None:
+    """Its holder was killed on this machine, or S3's clock says it ran out, whatever the holder's or ours say."""
+    on, key = target(tmp_path, release(2, SECOND, block()), release(1, FIRST, block())), lock_key("dev-shop-acme")
+    lease = Lease("bob@ci", "x", "opsctl deploy", 0.0, time.time() + 60)
+    dead = {**holder_notes(), "holder-process": str(2**31 - 1)}
+    on.aws.s3.objects[key] = StoredObject(lease.to_bytes(), '"1"', age=1.0, notes=dead)  # type: ignore[attr-defined]
+    assert prepare(on, None).number == 1
+    on.aws.s3.objects[key] = StoredObject(lease.to_bytes(), '"1"', age=1.0, notes=holder_notes())  # type: ignore[attr-defined]
+    with pytest.raises(BusyError, match="its lease runs 89 s more"):
+        prepare(on, None)
+    late = replace(lease, expires=time.time() + 3600)
+    on.aws.s3.objects[key] = StoredObject(late.to_bytes(), '"1"', age=91.0)  # type: ignore[attr-defined]
+    assert prepare(on, None).number == 1
+    early = replace(lease, expires=time.time() - 3600)
+    on.aws.s3.objects[key] = StoredObject(early.to_bytes(), '"1"', age=30.0)  # type: ignore[attr-defined]
+    with pytest.raises(BusyError, match="its lease runs 60 s more"):
+        prepare(on, None)
 
 
 def test_without_a_record_there_is_nothing_to_go_back_to(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ class FakeAws:
                 maintenance=lambda _arn: answer("DescribePendingMaintenanceActions", self.pending),
             ),
             certificates=SimpleNamespace(certificate=lambda _arn: answer("DescribeCertificate", self.certificate)),
-            s3=SimpleNamespace(get=self._object),
+            s3=SimpleNamespace(ahead=0.0, get=self._object, sizes=lambda *_: {}),
             ecr=SimpleNamespace(
                 platform_digests=lambda _repository, digest, registry: [digest],
                 scanned=lambda _repository, _digest, registry: answer("DescribeImageScanFindings", self.findings),

@@ -19,6 +19,7 @@ from opsctl.images.checkout.source import (
     source_files,
     tagged_commit,
 )
+from opsctl.migrations.verdict import in_the_way
 from opsctl.paths import portable
 
 
@@ -282,6 +283,31 @@ def test_what_a_laptop_keeps_for_itself_is_shipped_only_when_git_tracks_it(
     if tracked:
         git(checkout, "add", "--force", str(path))
     assert (path in source_files(checkout / "service")) is shipped
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("requirements.txt", True), ("requirements/base.txt", True), ("deps/live.txt", True), ("uv.lock", True),
+        ("pyproject.toml", True), ("Dockerfile", True), ("notes.txt", False), ("shop/requirements.html", False),
+    ],
+)  # fmt: skip
+def test_other_packages_may_bring_migrations(name: str, changes: bool, tree: Path) -> None:
+    """Then a deploy runs `migrate`, though the project has no migration that is new."""
+    application = Application.model_validate({"path": "service", "requirements": "deps/live.txt"})
+    file = tree / "service" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("django==5.1\n")
+    before = Project(tree, application)
+    known, noted = set(before.migrations.split()), before.verdicts
+    file.write_text("django==5.2\n")
+    after = Project(tree, application)
+    assert (set(after.migrations.split()) != known) is changes
+    assert {each.id for each in after.verdicts} == set(after.migrations.split())
+    # And a rollback to before is not in doubt for it: packages are not looked at.
+    assert in_the_way(after.verdicts, known, [each.name for each in noted]) == []
+    added = application.model_copy(update={"add": ("gunicorn",)})
+    assert set(Project(tree, added).migrations.split()) != set(after.migrations.split())
 
 
 def test_a_new_file_is_not_shipped_before_git_tracks_it_and_is_named(checkout: Path) -> None:
