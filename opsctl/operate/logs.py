@@ -70,7 +70,9 @@ class Line:
 
 
 def read(target: Target, wanted: Wanted, emit: Emit) -> Iterator[list[Line]]:
-    """The lines, oldest first, a page at a time; with `follow` without end. Raises UsageError before AWS is asked."""
+    """The lines, oldest first, a page at a time; with `follow` without end, some pages empty. Raises UsageError
+    before AWS is asked.
+    """
     now = datetime.now(UTC)
     _check(target, wanted)
     matches = _matcher(wanted.pattern)
@@ -83,10 +85,11 @@ def read(target: Target, wanted: Wanted, emit: Emit) -> Iterator[list[Line]]:
     for page in _pages(target, where, emit, follow=wanted.follow):
         lines = [line for event in page if matches((line := _line(event, wanted.process)).message)]
         found += len(lines)
-        if lines:
+        if lines or wanted.follow:
             yield lines
     if not found:
-        emit(Note(f"{wanted.process} wrote nothing {_span(wanted)}."))
+        who = wanted.process if wanted.task is None else f"A task `{_task_id(wanted.task)}…` of {wanted.process}"
+        emit(Note(f"{who} wrote nothing {_span(wanted)}."))
 
 
 def _check(target: Target, wanted: Wanted) -> None:

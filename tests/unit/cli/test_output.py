@@ -124,3 +124,8 @@ def test_in_a_pipe_and_under_json_nobody_is_asked_and_the_flag_is_named(
 
 def test_the_flag_answers_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked("", monkeypatch, terminal=False, yes=True, as_json=True) == ""
+
+
+def test_what_turns_a_line_around_or_ends_it_is_escaped() -> None:
+    assert output.one_line("ok \u202egnp.exe\u2066 a\u2028b") == "ok \\u202egnp.exe\\u2066 a\\u2028b"
+    assert output.one_line("שלום 日本 🎉") == "שלום 日本 🎉"

@@ -95,6 +95,12 @@ def test_nothing_found_is_said_with_what_was_looked_for(shop: Shop) -> None:
     assert notes(told)[0].endswith("; --since 1d goes back further.")
 
 
+def test_a_task_that_there_is_not_is_named_instead_of_its_process(shop: Shop) -> None:
+    told: list[Event] = []
+    assert lines(shop, Wanted(task="feedbeef"), told) == []
+    assert notes(told)[-1] == "A task `feedbeef…` of web wrote nothing that is still kept."
+
+
 def test_one_task_is_named_by_the_beginning_of_its_id_or_its_arn(shop: Shop) -> None:
     shop.logs.write("/dev/service", "service/service/3fa92b1c00", NOW - 9 * DAY, "old")
     shop.logs.write("/dev/service", "service/service/3fb0000000", NOW, "other")
