@@ -16,10 +16,11 @@ from opsctl.errors import ExitCode, OpsctlError
 
 WIDTH = 80
 """Characters of a line that every terminal shows."""
-# Control characters, a terminal's own among them, and bytes that are no UTF-8.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters, a terminal's own among them, those that turn the direction of a line around or end it, and bytes
+# that are no UTF-8.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # In JSON, which escapes the others itself: to some terminals one of these begins what an escape does.
-_UNESCAPED = re.compile(r"[\x7f-\x9f]")
+_UNESCAPED = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def result(model: Any, text: str, *, as_json: bool) -> None:
@@ -29,7 +30,13 @@ def result(model: Any, text: str, *, as_json: bool) -> None:
 
 
 def write(text: str) -> bool:
-    """Write to stdout, at once; False once the reader has had enough (`| head`). Any other refusal is a failure."""
+    """Write to stdout, at once; False once the reader has had enough (`| head`). Any other refusal is a failure.
+
+    An empty text asks only whether somebody reads: what waits for a line that may never come would find out with it.
+    """
+    if not text and not streams.is_read(sys.stdout):
+        streams.discard(sys.stdout)
+        return False
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

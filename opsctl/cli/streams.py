@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import select
 import sys
 from contextlib import suppress
 from typing import TextIO
@@ -42,6 +43,15 @@ def takes(stream: TextIO, text: str) -> bool:
         text.encode(stream.encoding or "utf-8")
     except UnicodeEncodeError:
         return False
+    return True
+
+
+def is_read(stream: TextIO) -> bool:
+    """Whether whoever reads a pipe is still there; True of what is no pipe. Nothing is written to find out."""
+    with suppress(OSError, ValueError, AttributeError):  # no descriptor, or a system without poll
+        asked = select.poll()
+        asked.register(stream.fileno(), 0)  # errors and hang-ups are told without being asked for
+        return not any(events & (select.POLLERR | select.POLLHUP) for _, events in asked.poll(0))
     return True
 
 

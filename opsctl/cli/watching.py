@@ -133,13 +133,13 @@ class _Lines(_Show):
     def failed(self, error: OpsctlError) -> bool:
         text = self._unreadable(error)
         if text == self._error:
-            return True
+            return output.write("")
         self._error = text
         return self._write(datetime.now(UTC).isoformat(timespec="seconds"), [text])
 
     @staticmethod
     def _write(at: str, texts: list[str]) -> bool:
-        return all(output.write(f"{clock(at)}  {text}\n") for text in texts)
+        return output.write("".join(f"{clock(at)}  {text}\n" for text in texts))
 
 
 class _Json(_Show):
@@ -154,14 +154,14 @@ class _Json(_Show):
         model = status.to_dict()
         same = json.dumps({**model, "read_at": ""}, default=str)
         if same == self._written:
-            return True
+            return output.write("")
         self._written = same
         return output.write(output.json_text(model, sys.stdout) + "\n")
 
     def failed(self, error: OpsctlError) -> bool:
         text = self._unreadable(error)
         if text == self._error:
-            return True
+            return output.write("")
         self._error, self._written = text, ""
         model = {"error": {"code": error.code, "message": error.message}}
         return output.write(output.json_text(model, sys.stdout) + "\n")

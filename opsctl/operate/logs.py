@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from opsctl.aws.errors import AwsError
 from opsctl.config import naming
 from opsctl.config.nearest import near
 from opsctl.deploy.events import Note
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "db-init"
 _DEFAULT = "1h"
+Matches = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +72,42 @@ class Line:
 
 
 def read(target: Target, wanted: Wanted, emit: Emit) -> Iterator[list[Line]]:
-    """The lines, oldest first, a page at a time; with `follow` without end. Raises UsageError before AWS is asked."""
+    """The lines, oldest first, a page at a time; with `follow` without end, some pages empty. Raises UsageError
+    before AWS is asked.
+    """
     now = datetime.now(UTC)
     _check(target, wanted)
     matches = _matcher(wanted.pattern)
     start = _start(wanted, now)
     state = state_of(target)
+    found = 0
+    try:
+        for lines in _read(target, state, wanted, emit, start, matches):
+            found += len(lines)
+            yield lines
+    except AwsError as error:
+        if error.aws_code != "ResourceNotFoundException" or "log group" not in error.message:
+            raise  # a stream that went meanwhile is AWS's to tell
+        raise OpsctlError(
+            f"The log group of {wanted.process}, {_source(target, state, wanted.process).group}, is not there: it was "
+            "deleted, and its lines with it.", code="no-log",
+            hint=f"`opsctl drift platform --revert --env {target.env.name}` makes it anew; tasks can't start without.",
+        ) from error  # fmt: skip
+    if not found:
+        who = wanted.process if wanted.task is None else f"A task `{_task_id(wanted.task)}…` of {wanted.process}"
+        emit(Note(f"{who} wrote nothing {_span(wanted)}."))
+
+
+def _read(
+    target: Target, state: RemoteState, wanted: Wanted, emit: Emit, start: datetime | None, matches: Matches
+) -> Iterator[list[Line]]:
     where = _where(target, state, wanted, emit)
     if start is not None:
         where = replace(where, start=round(start.timestamp() * 1000))
-    found = 0
     for page in _pages(target, where, emit, follow=wanted.follow):
         lines = [line for event in page if matches((line := _line(event, wanted.process)).message)]
-        found += len(lines)
-        if lines:
+        if lines or wanted.follow:
             yield lines
-    if not found:
-        emit(Note(f"{wanted.process} wrote nothing {_span(wanted)}."))
 
 
 def _check(target: Target, wanted: Wanted) -> None:
@@ -111,7 +132,7 @@ def _check(target: Target, wanted: Wanted) -> None:
         )
 
 
-def _matcher(pattern: str | None) -> Callable[[str], bool]:
+def _matcher(pattern: str | None) -> Matches:
     """Judged here: CloudWatch's own patterns are another language. Looks at a line as it was written, and as shown."""
     if pattern is None:
         return lambda _: True

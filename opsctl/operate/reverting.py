@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from opsctl.stacks.model import StackTemplate
 
 _QUESTIONS = 600
+# Lines of a deleted one have no backup, and nothing that writes to it starts without: an empty one is all there is.
+_LOG_GROUP = "AWS::Logs::LogGroup"
 _LEAVES = "SyncWithActual"  # only CloudFormation's own record changes
 
 
@@ -152,7 +154,7 @@ def _loss(template: StackTemplate, changes: tuple[Change, ...]) -> str:
         if not planner.holds_data(template, each.logical_id, each.type):
             continue
         what = f"{each.type} {each.logical_id}"
-        if each.action == "Add":
+        if each.action == "Add" and each.type != _LOG_GROUP:
             return f"{what} was deleted, and CloudFormation would make an empty one: restore it from a backup first"
         known = each.causes and all(compare.replacement_of(each.type, cause) == "no" for cause in each.causes)
         if each.action == "Remove" or each.replacement == "True" or (each.replacement == "Conditional" and not known):
@@ -163,7 +165,11 @@ def _loss(template: StackTemplate, changes: tuple[Change, ...]) -> str:
 def notes_of(prepared: list[StackRevert]) -> list[str]:
     """What else a person has to know before they agree."""
     anew = [
-        f"{each.stack}.{change.logical_id}" for each in prepared for change in each.changes if change.action == "Add"
+        f"{each.stack}.{change.logical_id}"
+        for each in prepared
+        if not each.refused
+        for change in each.changes
+        if change.action == "Add"
     ]
     if not anew:
         return []

@@ -86,7 +86,9 @@ class Follower:
         self._seen: dict[str, int] = {}
 
     def follow(self, where: Where) -> Iterator[list[LogEvent]]:
-        """Lines as they come. Raises AwsError when the first question fails, UnansweredError after an hour of that."""
+        """Lines as they come, and an empty list a round without any, in which the caller may stop. Raises
+        AwsError when the first question fails, UnansweredError after an hour of that.
+        """
         patience = Patience(
             self._emit, self._clock, goes_on="The log goes on", follow_by="opsctl logs -f", seconds=_PATIENCE_SECONDS
         )
@@ -96,8 +98,7 @@ class Follower:
             with patience if answered else nullcontext():
                 fresh = self._page(where, mark)
                 answered = True
-            if fresh:
-                yield fresh
+            yield fresh or []
             failed = failed + 1 if fresh is None else 0
             if failed:
                 mark.token = None  # the round begins anew, not before what it has shown

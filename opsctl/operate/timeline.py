@@ -98,7 +98,9 @@ class Watch:
         self._answered = False
 
     def follow(self, start: datetime) -> Iterator[list[Happening]]:
-        """What is new, round by round. Raises AwsError when the first round fails, UnansweredError after an hour."""
+        """What is new, round by round, if only an empty list. Raises AwsError when the first round fails,
+        UnansweredError after an hour.
+        """
         patience = Patience(
             self._emit, lambda: self._clock().timestamp(), goes_on="The environment goes on",
             follow_by="opsctl events -f", seconds=_PATIENCE_SECONDS,
@@ -108,8 +110,7 @@ class Watch:
             asked, fresh = self._clock(), None
             with patience if self._answered else nullcontext():
                 fresh = self.look(begin)
-            if fresh:
-                yield fresh
+            yield fresh or []
             failed = failed + 1 if fresh is None else 0
             if not failed:
                 begin = max(begin, asked - _LATE)

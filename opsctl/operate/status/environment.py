@@ -97,6 +97,10 @@ class _Reader:
         numbers = self._begin(parts.release_numbers, target, bucket, record, tasks)
         known = self._take("releases that run", numbers, {})
         statuses = parts.service_statuses(target, found, tasks, known)
+        read = {what: self._database(what, future) for what, future in databases.items()}
+        unread = {each.part for each in self._unread}
+        gone = parts.missing_services(target, state, found) if "services" not in unread else ()
+        gone += tuple(what for what, each in read.items() if each is None and what not in unread)
         return replace(
             status,
             service=next((each for each in found if each.name == parts.processes(target)["web"]), None),
@@ -105,9 +109,8 @@ class _Reader:
             runs_release=_only_release(statuses),
             lock=self._take("lock", lease, None) if lease else None,
             targets=self._take("target health", targets, ()) if targets else (),
-            databases=tuple(
-                each for what, future in databases.items() if (each := self._database(what, future)) is not None
-            ),
+            databases=tuple(each for each in read.values() if each is not None),
+            missing=gone,
             certificates=self._take("certificates", certificates, ()),
             scan=self._take("image scan", scan, None) if scan else None,
             url=self._take("url", self._begin(service_url, target, front), ""),

@@ -37,8 +37,10 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
     if status.alarms is not None:
         for alarm in status.alarms.firing:
             yield f"Alarm {alarm.name} fires."
+    for what in status.missing:
+        yield f"AWS has no {what}: it was deleted by hand, or the deploy of this configuration is still to come."
     for service in status.services:
-        yield from _of_service(service)
+        yield from _of_service(service, under_way=status.lock is not None)
     for target in status.targets:
         if target.state != "healthy" and target.state not in _WAITING:
             yield f"Target {target.address} is {target.state}{f': {target.reason}' if target.reason else ''}."
@@ -55,10 +57,14 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
     yield from _of_release(status)
 
 
-def _of_service(service: ServiceStatus) -> Iterator[str]:
+def _of_service(service: ServiceStatus, *, under_way: bool) -> Iterator[str]:
+    """What is not well of one; while a rollout goes on that a running operation began, fewer tasks are none."""
+    begins = service.rollout_state == "IN_PROGRESS" and (service.running > 0 or under_way)
     if service.rollout_state == "FAILED":
         yield f"The rollout of {service.process} failed: {service.rollout_reason or 'no reason given'}"
-    if service.running < service.desired and service.rollout_state != "IN_PROGRESS":
+    if service.process == "web" and service.desired == 0:
+        yield "web is scaled to 0 tasks: nothing answers."
+    if service.running < service.desired and not begins:
         yield f"{service.process} runs {service.running} of {service.desired} tasks."
     sick = [task.id[:8] for task in service.tasks if task.health == "UNHEALTHY"]
     if sick:

@@ -142,6 +142,7 @@ class Unread:
 class EnvironmentStatus:
     """An environment at one moment. What is None or empty is not there, or is named in `not_read`.
 
+    `missing` names services and databases that their stacks made and AWS does not have any more.
     `problems` are sentences about what is not well; `runs_release` is the number of the release that all tasks run,
     None when they run several or none that is known.
     """
@@ -161,6 +162,7 @@ class EnvironmentStatus:
     scan: ScanStatus | None = None
     url: str = ""
     not_read: tuple[Unread, ...] = ()
+    missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     running: bool = True
     """Whether there is something to ask: False for an environment of this machine that was stopped."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opsctl.config import naming
 from opsctl.deploy import release
 from opsctl.deploy.planning.state import RemoteState
-from opsctl.deploy.planning.statuses import action_for
+from opsctl.deploy.planning.statuses import action_for, is_terminal
 from opsctl.operate.image_scan import severity_rank
 from opsctl.operate.status.judge import ABSENT
 from opsctl.operate.status.model import (
@@ -125,6 +125,15 @@ def service_statuses(
         for process, name in processes(target).items()
         if (service := by_name.get(name))
     )  # fmt: skip
+
+
+def missing_services(target: Target, state: RemoteState, found: Iterable[Service]) -> tuple[str, ...]:
+    """Processes whose service ECS does not have, although the stack that makes it is there and at rest."""
+    stack = state.stacks.get("app")
+    if stack is None or not is_terminal(stack.status):
+        return ()
+    there = {service.name for service in found}
+    return tuple(process for process, name in processes(target).items() if name not in there)
 
 
 def _task(task: Task, numbers: dict[str, int]) -> TaskStatus:

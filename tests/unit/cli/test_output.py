@@ -142,3 +142,8 @@ def test_what_others_wrote_reaches_the_terminal_through_no_result_note_or_questi
     assert json.loads(out[out.index("{") :]) == {"by": forged}
     assert err.startswith("first\nby v1\\x1b")
     assert [each for each in out + err if (ord(each) < 32 and each not in "\t\n") or 127 <= ord(each) < 160] == []
+
+
+def test_what_turns_a_line_around_or_ends_it_is_escaped() -> None:
+    assert output.one_line("ok \u202egnp.exe\u2066 a\u2028b") == "ok \\u202egnp.exe\\u2066 a\\u2028b"
+    assert output.one_line("שלום 日本 🎉") == "שלום 日本 🎉"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -145,3 +146,19 @@ def test_ctrl_c_ends_the_command_with_130(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr("opsctl.operate.target.Workspace.target", lambda *_: None)
     assert app.run(["status", "--env", "dev", "--watch"]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_reader_that_left_ends_it_although_nothing_changes(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            os.close(reading)
+
+    with os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        watching.watch(looks(FIRST, LATER, LATER, LATER), as_json=as_json, sleep=wait, rounds=4)
+    assert len(waits) == 2

@@ -296,3 +296,18 @@ def test_a_resource_that_is_made_anew_is_said_to_have_a_new_id() -> None:
     assert notes_of(prepared) == [
         "Made anew, with a new id: network.Rule. Other stacks know the old one until the next `opsctl deploy`."
     ]
+
+
+def test_a_log_group_that_was_deleted_is_made_anew_as_nothing_starts_without_it() -> None:
+    site = Site()
+    site.changes(Change("Logs", "AWS::Logs::LogGroup", "Add"))
+    (prepared,) = site.reverter("network").prepare()
+    assert prepared.refused == ""
+
+
+def test_what_is_refused_is_not_said_to_be_made_anew() -> None:
+    site = Site()
+    site.changes(Change("Db", "AWS::RDS::DBInstance", "Add"))
+    prepared = site.reverter("data").prepare()
+    assert prepared[0].refused
+    assert notes_of(prepared) == []

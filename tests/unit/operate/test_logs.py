@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.aws.ecs import Task
+from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Event, Note
 from opsctl.errors import ExitCode, OpsctlError, UsageError
 from opsctl.operate.logs import Line, Wanted, read
@@ -93,6 +94,27 @@ def test_nothing_found_is_said_with_what_was_looked_for(shop: Shop) -> None:
     assert lines(shop, Wanted(pattern="x"), told) == []
     assert notes(told)[0].startswith("web wrote nothing that matches `x` since 20")
     assert notes(told)[0].endswith("; --since 1d goes back further.")
+
+
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(follow=True), Wanted(task="a")])
+def test_a_deleted_group_is_named_with_the_way_to_have_it_back(shop: Shop, wanted: Wanted) -> None:
+    gone = AwsError(
+        "FilterLogEvents failed: The specified log group does not exist.", aws_code="ResourceNotFoundException"
+    )
+
+    def events(*_: object, **__: object) -> None:
+        raise gone
+
+    shop.logs.events = events  # type: ignore[assignment,method-assign]
+    with pytest.raises(OpsctlError, match="The log group of web, /dev/service, is not there") as caught:
+        lines(shop, wanted)
+    assert "opsctl drift platform --revert" in caught.value.hint
+
+
+def test_a_task_that_there_is_not_is_named_instead_of_its_process(shop: Shop) -> None:
+    told: list[Event] = []
+    assert lines(shop, Wanted(task="feedbeef"), told) == []
+    assert notes(told)[-1] == "A task `feedbeef…` of web wrote nothing that is still kept."
 
 
 def test_one_task_is_named_by_the_beginning_of_its_id_or_its_arn(shop: Shop) -> None:

@@ -80,7 +80,7 @@ class FakeAws:
         Alarm("dev-shop-app-acme-Cpu-X", "OK"), Alarm("dev-shop-app-acme-Hosts-X", "INSUFFICIENT_DATA"),
         Alarm("dev-shop-two-app-acme-Cpu-X", "ALARM", "another's"),
     ])  # fmt: skip
-    database: Database = DATABASE
+    database: Database | None = DATABASE
     pending: list[Maintenance] = field(default_factory=list)
     certificate: Certificate = ISSUED
     objects: dict[str, dict[str, Any]] = field(default_factory=lambda: {
@@ -224,6 +224,18 @@ def unwell() -> Iterator[tuple[FakeAws, str]]:
     aws.services[0] = replace(aws.services[0], running=1)
     yield aws, "web runs 1 of 2 tasks."
     aws = FakeAws()
+    aws.services[0] = replace(aws.services[0], running=0, rollout_state="IN_PROGRESS")
+    yield aws, "web runs 0 of 2 tasks."
+    aws = FakeAws()
+    aws.services[0] = replace(aws.services[0], running=0, desired=0)
+    yield aws, "web is scaled to 0 tasks: nothing answers."
+    aws = FakeAws()
+    del aws.services[0]
+    yield aws, "AWS has no web: it was deleted by hand, or the deploy of this configuration is still to come."
+    aws = FakeAws()
+    aws.database = None
+    yield aws, "AWS has no database: it was deleted by hand, or the deploy of this configuration is still to come."
+    aws = FakeAws()
     aws.services[1] = replace(aws.services[1], rollout_state="FAILED", rollout_reason="circuit breaker")
     yield aws, "The rollout of mail failed: circuit breaker"
     aws = FakeAws()
@@ -233,7 +245,7 @@ def unwell() -> Iterator[tuple[FakeAws, str]]:
     aws.targets = [TargetHealth("10.0.0.1", 8000, "unhealthy", "Target.ResponseCodeMismatch", "codes: [404]")]
     yield aws, "Target 10.0.0.1:8000 is unhealthy: Target.ResponseCodeMismatch."
     aws = FakeAws()
-    aws.database = replace(aws.database, status="storage-full")
+    aws.database = replace(DATABASE, status="storage-full")
     yield aws, "Database db-1 is storage-full."
     aws = FakeAws()
     aws.pending = [Maintenance("system-update", "new system", NOW, forced=True)]
@@ -265,6 +277,16 @@ def test_what_is_not_well_is_the_first_thing_told(aws: FakeAws, problem: str) ->
     assert status_text(status).splitlines()[:2] == [
         "dev is not well, as of 2026-03-01 12:00:00 UTC.", f"  ! {problem}",
     ]  # fmt: skip
+
+
+def test_services_that_a_running_deploy_has_yet_to_make_or_fill_are_no_problem() -> None:
+    aws = FakeAws()
+    aws.stacks_there["app"] = replace(aws.stacks_there["app"], status="CREATE_IN_PROGRESS")
+    aws.services.clear()
+    assert look(aws).problems == ()
+    aws = FakeAws()
+    aws.services[0] = replace(aws.services[0], running=1, rollout_state="IN_PROGRESS")
+    assert look(aws).problems == ()
 
 
 def test_an_operation_that_runs_is_named_and_one_that_was_killed_is_not() -> None:

@@ -227,3 +227,14 @@ def test_an_error_of_one_reading_is_not_swallowed() -> None:
     world = World(trouble=[THROTTLED])
     with pytest.raises(AwsError):
         list(tailing.lines(world, Where("group")))
+
+
+def test_a_round_without_a_line_is_told_so_that_the_caller_may_stop() -> None:
+    world = World()
+    waits: list[float] = []
+    rounds = Follower(lambda: world, lambda _: None, clock=lambda: world.now, sleep=waits.append, seconds=2.0).follow(
+        Where("group")
+    )
+    assert next(rounds) == []
+    assert next(rounds) == []
+    assert waits == [2.0]
