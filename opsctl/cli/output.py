@@ -19,6 +19,7 @@ WIDTH = 80
 # Control characters, a terminal's own among them, those that turn the direction of a line around or end it, and bytes
 # that are no UTF-8.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # In JSON, which escapes the others itself: to some terminals one of these begins what an escape does.
 _UNESCAPED = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -110,8 +111,10 @@ def one_line(text: str) -> str:
 
 
 def lines_of(text: str) -> str:
-    """`text` in its lines, each as `one_line` has it; tabs stay. Records and AWS's answers hold what others wrote."""
-    return "\n".join("\t".join(one_line(cell) for cell in line.split("\t")) for line in text.split("\n"))
+    """`text` with its lines and tabs, and what else a terminal would act on escaped: records and AWS's answers hold what
+    others wrote. Bytes that are no UTF-8 are left to the stream, which knows its encoding.
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def screen_width() -> int | None:

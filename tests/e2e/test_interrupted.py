@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -89,12 +90,17 @@ def test_a_killed_deploy_is_finished_by_the_next(tmp_path: Path, at: str) -> Non
 
 
 def test_a_dead_deploys_lease_runs_out_by_itself(project: Project) -> None:
-    """Seen from the record: the lease ends within its time after the last renewal, without anybody's help."""
+    """Seen from the record: the lease ends within its time after the last renewal, without anybody's help; and a dead
+    process of this machine holds nothing.
+    """
     project.deploy()
     assert project.opsctl("destroy", "--env", "local", "--yes").code == 0
     before = time.time()
     interrupt(project, "jobs: CREATE_IN_PROGRESS", signal.SIGKILL)
-    lease = project.opsctl("status", "--env", "local", "--json").json["lock"]
+    assert project.opsctl("status", "--env", "local", "--json").json["lock"] is None
+    bucket = project.opsctl("outputs", "--env", "local", "--json").json["bootstrap"]["ArtifactBucketName"]
+    (held,) = project.client("s3").list_objects_v2(Bucket=bucket, Prefix="locks/")["Contents"]
+    lease = json.load(project.client("s3").get_object(Bucket=bucket, Key=held["Key"])["Body"])
     assert before < lease["expires"] <= time.time() + LEASE_SECONDS
     assert project.opsctl("unlock", "--env", "local", "--yes").code == 0
     project.deploy()

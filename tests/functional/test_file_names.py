@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,7 +40,8 @@ class Bucket(S3):
     """An S3 that keeps which key came from which file."""
 
     def __init__(self) -> None:
-        super().__init__(None, "us-east-1")
+        no_client = SimpleNamespace(meta=SimpleNamespace(events=SimpleNamespace(register=lambda *_: None)))
+        super().__init__(no_client, "us-east-1")
         self.held: dict[str, bytes] = {}
 
     def sizes(self, bucket: str, prefix: str) -> dict[str, int]:
@@ -93,6 +95,7 @@ def test_a_name_that_is_no_utf_8_is_told_by_its_path(reader: str, with_git: bool
 PROGRAM = """\
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 sys.path.insert(0, {tests!r})
 from tests.functional.test_file_names import digests
 print(*digests(Path({root!r})), sep="\\n")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from opsctl import leaving
 from opsctl.cli import interrupts
 from opsctl.config.naming import lock_key
 from opsctl.deploy import graph, lock
@@ -67,6 +68,7 @@ def _one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Steps in one order, so that a number names the same call in each run; signals as the command hears them."""
     monkeypatch.setattr(graph, "ThreadPoolExecutor", lambda max_workers, **more: ThreadPoolExecutor(1, **more))
     monkeypatch.setattr(lock, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(leaving, "end_children", lambda: None)  # servers of other tests are children of this process
     monkeypatch.setattr(lock, "_RELEASE_PAUSES", (0.0, 0.0, 0.0))
     before = {number: signal.getsignal(number) for number in interrupts._SIGNALS}
     for number in before:
