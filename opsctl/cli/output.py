@@ -111,8 +111,8 @@ def one_line(text: str) -> str:
 
 
 def lines_of(text: str) -> str:
-    """`text` with its lines and tabs, and what else a terminal would act on escaped: records and AWS's answers hold what
-    others wrote. Bytes that are no UTF-8 are left to the stream, which knows its encoding.
+    """`text` with its lines and tabs, and what else a terminal would act on escaped: records and AWS's answers hold
+    what others wrote. Bytes that are no UTF-8 are left to the stream, which knows its encoding.
     """
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

@@ -146,8 +146,6 @@ def test_back_to_the_release_before_and_forth_again_while_visitors_come(shop: St
     assert differs.code == 3
     said = " ".join(differs.out.split())
     assert "What runs is a rollback to release 1 (as release 3); deploying goes forward to content-" in said
-        differs.out.split()
-    )
     assert shop.get("/")[1].split()[:2] == ["code-2", "word-2"]
     assert "job.py second" in schedule(shop)
     assert shop.deploy().json["changed"] is False  # what is configured runs again
