@@ -265,3 +265,32 @@ def test_a_gunicorn_of_another_kind_serves_without_and_says_so_once(layer: Path,
     assert (
         log.count("opsctl: ") == log.count("a slow client can hold a thread of this server, since its gunicorn is") == 1
     )
+
+
+_CLOSED_MEANWHILE = """
+import errno, socket, types
+from gunicorn.workers.gthread import ThreadWorker
+from opsctl_gunicorn import Worker
+
+def refuse(worker, conn):
+    raise OSError(conn.number, "refused")
+
+ThreadWorker.enqueue_req = refuse
+worker = Worker.__new__(Worker)
+worker.enqueue_req(types.SimpleNamespace(sock=socket.socket(), number=errno.EBADF))
+try:
+    worker.enqueue_req(types.SimpleNamespace(sock=socket.socket(), number=errno.ENOMEM))
+except OSError as error:
+    print("told", error.errno == errno.ENOMEM)
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_connection_that_was_closed_meanwhile_ends_no_worker(version: str) -> None:
+    """Threads of old versions close connections that the main thread has just found readable."""
+    hook = Path(__file__).parents[3] / "opsctl" / "layer" / "files" / "hook"
+    environment = {**os.environ, "PYTHONPATH": f"{installed(version)}:{hook}"}
+    done = subprocess.run(
+        [sys.executable, "-c", _CLOSED_MEANWHILE], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("told True\n", 0), done.stderr

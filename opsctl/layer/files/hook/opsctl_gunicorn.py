@@ -7,6 +7,7 @@ this holds for every version whose worker has them; any other serves as without 
 
 from __future__ import annotations
 
+import errno
 import select
 import selectors
 import socket
@@ -191,7 +192,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def enqueue_req(self, conn: Any) -> None:
         """gunicorn hands a connection to a thread; one whose request is not there yet goes to the Intake first."""
         if not isinstance(conn.sock, Client) or conn.sock.released:
-            super().enqueue_req(conn)
+            try:
+                super().enqueue_req(conn)
+            except OSError as error:
+                # Closed by another thread since it was found readable: of nobody's concern, least of all the worker's.
+                if error.errno != errno.EBADF:
+                    raise
             return
         conn.sock.setblocking(False)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._enqueue_collected, conn))
