@@ -229,20 +229,22 @@ class Ecs:
             for desired in ("RUNNING", "STOPPED"):
                 for page in pages.paginate(cluster=cluster, serviceName=service, desiredStatus=desired):
                     arns.update(dict.fromkeys(page["taskArns"]))
-        named, found = list(arns), list[Task]()
-        with translated():
-            for start in range(0, len(named), 100):
-                answer = self._client.describe_tasks(cluster=cluster, tasks=named[start : start + 100])
-                found += [_task(item) for item in answer["tasks"]]
-        return found
+        return [_task(item) for item in self._told(cluster, list(arns))]
 
-    def _described(self, cluster: str, **which: Any) -> list[dict[str, Any]]:
+    def _told(self, cluster: str, arns: Sequence[str]) -> list[dict[str, Any]]:
         """Tasks as DescribeTasks tells them, a hundred at a time, as it takes no more."""
         found: list[dict[str, Any]] = []
         with translated():
+            for start in range(0, len(arns), 100):
+                found += self._client.describe_tasks(cluster=cluster, tasks=arns[start : start + 100])["tasks"]
+        return found
+
+    def _described(self, cluster: str, **which: Any) -> list[dict[str, Any]]:
+        """Tasks that are listed so, page by page."""
+        found: list[dict[str, Any]] = []
+        with translated():
             for page in self._client.get_paginator("list_tasks").paginate(cluster=cluster, **which):
-                if page["taskArns"]:
-                    found += self._client.describe_tasks(cluster=cluster, tasks=page["taskArns"])["tasks"]
+                found += self._told(cluster, page["taskArns"])
         return found
 
     def service(self, cluster: str, name: str) -> Service | None:

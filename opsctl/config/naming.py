@@ -100,6 +100,11 @@ def worker_name(env: Environment, worker: str) -> str:
     return f"{service_name(env)}-{worker}"
 
 
+def worker_service_id(worker: str) -> str:
+    """The logical id of a worker's ECS service in the template of `app`; the web's is `Service`."""
+    return f"{part_id(worker)}Service"
+
+
 def log_group(env: Environment, purpose: str) -> str:
     """`{prefix}/{env}/{service}/{purpose}`, such as `/opsctl/dev/salaries/service`."""
     return f"{env.security.log_group_prefix.rstrip('/')}/{env.name}/{env.service}/{purpose}"

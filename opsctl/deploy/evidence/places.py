@@ -37,7 +37,7 @@ def place_of(event: ResourceChanged, env: Environment, state: RemoteState) -> Pl
         return Place(group) if group else None
     # By its logical id: the event of a failed create may not name it yet.
     workers = env.application.workers
-    worker = next((name for name in workers if event.logical_id == f"{naming.part_id(name)}Service"), None)
+    worker = next((name for name in workers if event.logical_id == naming.worker_service_id(name)), None)
     return Place(
         platform.get("WorkersLogGroupName" if worker else "ServiceLogGroupName", ""),
         platform.get("ClusterName", ""),

@@ -130,7 +130,7 @@ def watch_of(
     if template.stateful or _SERVICE not in template.body:
         return None
     names = {"Service": naming.service_name(env)}
-    names |= {f"{naming.part_id(name)}Service": naming.worker_name(env, name) for name in env.application.workers}
+    names |= {naming.worker_service_id(name): naming.worker_name(env, name) for name in env.application.workers}
 
     def look(name: str) -> Rollout | None:
         return observe(aws, cluster=cluster, service=name, clock=clock)

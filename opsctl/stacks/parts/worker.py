@@ -20,7 +20,7 @@ def worker(stack: StackBuilder, name: str) -> None:
     definition = task(stack, name).definition
     low, high = block.count
     service = ecs.Service(
-        f"{title}Service",
+        naming.worker_service_id(name),
         Cluster=stack.output_of("platform", "ClusterName"),
         ServiceName=naming.worker_name(stack.env, name),
         TaskDefinition=Ref(definition),
