@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
@@ -147,9 +148,11 @@ class Listeners:
         from hypercorn.config import Config
 
         port = ports.choose(self._ports.get(name), taken=set(self._ports.values()) - {self._ports.get(name, 0)})
+        # Listening from now on, since whoever reads the file of ports connects at once.
+        listening = socket.create_server((ports.LOOPBACK, port))
         self._ports[name] = port
         config = Config()
-        config.bind = [f"{ports.LOOPBACK}:{port}"]
+        config.bind = [f"fd://{listening.detach()}"]
         config.keep_alive_timeout = 75
         config.graceful_timeout = 1
         config.accesslog = None

@@ -285,12 +285,50 @@ except OSError as error:
 """
 
 
+_SELECTED_MEANWHILE = """
+import selectors, socket, types
+from opsctl_clients import Client
+from opsctl_gunicorn import Intake
+
+register = selectors.DefaultSelector.register
+
+def register_and_select(self, *arguments):
+    key = register(self, *arguments)
+    ready.extend(self.select(0))
+    return key
+
+intake, ready = Intake(types.SimpleNamespace(cfg=types.SimpleNamespace(threads=2, keepalive=20), alive=True)), []
+request = b"GET / HTTP/1.1\\r\\n\\r\\n"
+for held in (b"", request[:9], request):
+    theirs, ours = socket.socketpair()
+    client = Client(fileno=ours.detach())
+    client.setblocking(False)
+    client.held, client.size, client.released = bytearray(held), len(request), True
+    theirs.sendall(request[len(held):])
+    selectors.DefaultSelector.register = register_and_select
+    intake.register(client, selectors.EVENT_READ)
+    selectors.DefaultSelector.register = register
+    print(len(ready), client.released, client.recv(99) == request)
+    intake.unregister(ready.pop()[0].fileobj)
+print(len(intake.get_map()), len(intake._waiting), len(intake._parked))
+"""
+
+
+def run_beside(version: str, program: str) -> str:
+    """What a program prints that finds this gunicorn and the worker."""
+    hook = Path(__file__).parents[3] / "opsctl" / "layer" / "files" / "hook"
+    environment = {**os.environ, "PYTHONPATH": f"{installed(version)}:{hook}"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_connection_that_was_closed_meanwhile_ends_no_worker(version: str) -> None:
     """Threads of old versions close connections that the main thread has just found readable."""
-    hook = Path(__file__).parents[3] / "opsctl" / "layer" / "files" / "hook"
-    environment = {**os.environ, "PYTHONPATH": f"{installed(version)}:{hook}"}
-    done = subprocess.run(
-        [sys.executable, "-c", _CLOSED_MEANWHILE], env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.returncode) == ("told True\n", 0), done.stderr
+    assert run_beside(version, _CLOSED_MEANWHILE) == "told True\n"
+
+
+def test_a_connection_may_be_selected_the_moment_it_is_registered() -> None:
+    """Threads of old versions register connections while the main thread selects."""
+    assert run_beside("23.0.0", _SELECTED_MEANWHILE) == "1 True True\n" * 3 + "0 0 0\n"

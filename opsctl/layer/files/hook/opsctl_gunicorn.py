@@ -62,16 +62,23 @@ class Intake(selectors.DefaultSelector):
         self._checked = 0.0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        """As a selector's; a Client begins to wait for its next request."""
-        key = super().register(fileobj, events, data)
-        if isinstance(fileobj, Client):
-            self._seated.pop(fileobj, None)
-            fileobj.wait()
-            self._waiting[fileobj] = None
-            if fileobj.held and fileobj.is_whole():
-                # It came behind the one before, so nothing more may make the socket readable.
-                self._park(fileobj)
-        return key
+        """As a selector's; a Client begins to wait for its next request.
+
+        Threads of old versions call this while the main thread selects, which has the Client once it is registered.
+        """
+        if not isinstance(fileobj, Client):
+            return super().register(fileobj, events, data)
+        self._seated.pop(fileobj, None)
+        fileobj.wait()
+        if fileobj.held and fileobj.is_whole():
+            # It came behind the one before, so nothing more may make the socket readable.
+            events |= selectors.EVENT_WRITE
+        self._waiting[fileobj] = None
+        try:
+            return super().register(fileobj, events, data)
+        except Exception:
+            self._waiting.pop(fileobj, None)
+            raise
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         """As a selector's."""
