@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.functions import Functions
     from opsctl.aws.guardduty import GuardDuty
+    from opsctl.aws.identity_providers import IdentityProviders
     from opsctl.aws.kms import Kms
     from opsctl.aws.load_balancers import LoadBalancers
     from opsctl.aws.logs import Logs
@@ -274,6 +275,12 @@ class Aws:
         from opsctl.aws.guardduty import GuardDuty
 
         return GuardDuty(self.client("guardduty"))
+
+    @cached_property
+    def identity_providers(self) -> IdentityProviders:
+        from opsctl.aws.identity_providers import IdentityProviders
+
+        return IdentityProviders(self.client("iam"))
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -136,3 +136,15 @@ def cancelled_text(running: Running, after: Mapping[str, str]) -> str:
     told = f"Cancelled {who}"
     rest = ", ".join(f"{name} is {status}" for name, status in after.items())
     return f"{told}: {rest}." if rest else f"{told}; it stops before its next change."
+
+
+def ci_roles_text(repository: str, variables: Mapping[str, Mapping[str, str]]) -> str:
+    """What makes the roles known to the repository's workflows, as commands that can be pasted."""
+    lines = [f"Roles for {repository} are there. Its workflows find them once these have run:"]
+    for environment, values in variables.items():
+        lines += ["", f"gh api --silent -X PUT repos/{repository}/environments/{environment}"]
+        lines += [
+            f"gh variable set {name} --repo {repository} --env {environment} --body {value}"
+            for name, value in values.items()
+        ]
+    return "\n".join(lines)

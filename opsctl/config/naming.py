@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 StackName = Literal[
     "bootstrap", "platform", "network", "egress", "data", "functions", "front", "upkeep", "jobs", "app", "edge",
-    "dashboard",
+    "dashboard", "ci",
 ]  # fmt: skip
-STACKS: tuple[StackName, ...] = get_args(StackName)
+CI_STACK: StackName = "ci"
+"""The roles of CI: an administrator's, and made when asked for only."""
+STACKS: tuple[StackName, ...] = tuple(each for each in get_args(StackName) if each != CI_STACK)
+"""Those of an environment, which a deploy makes."""
 SITE_STACK: StackName = "dashboard"
 """The short name of the static site's stack, from the time when that was all it held."""
 BOOTSTRAP_STACK = "opsctl-bootstrap"
@@ -33,11 +36,14 @@ def signature_tag(digest: str) -> str:
 
 def stack_name(env: Environment, stack: str) -> str:
     """`{env}-{service}-{stack}-{client}`; the bootstrap stack belongs to account and region, not to an environment.
+    What an administrator alone may write is called otherwise than what an environment's deployer may.
 
     CloudFormation allows `[a-zA-Z][-a-zA-Z0-9]*`, at most 128 characters.
     """
     if stack == "bootstrap":
         return BOOTSTRAP_STACK
+    if stack == CI_STACK:
+        return f"opsctl-ci-{env.name}-{env.service}-{env.client}"
     return f"{env.name}-{env.service}-{stack}-{env.client}"
 
 
@@ -60,8 +66,8 @@ def bundle_key(folder: str, digest: str) -> str:
 
 
 def template_key(folder: str, stack: StackName, digest: str) -> str:
-    """A template by its hash. The account's own lies where no environment's can: their names have no underscore."""
-    return f"templates/{'_bootstrap' if stack == 'bootstrap' else folder}/{digest}.yaml"
+    """A template by its hash. An administrator's lies where no environment's can: their names have no underscore."""
+    return f"templates/{'_bootstrap' if stack in {'bootstrap', CI_STACK} else folder}/{digest}.yaml"
 
 
 LOCKS = "locks/"

@@ -141,7 +141,8 @@ def _in_region(environment: Environment, region: str) -> Environment:
 class Target:
     """One environment: its configuration, its templates and the AWS it lives in.
 
-    `supporting` is set for a rollback: what the stacks are made from that a release only stands on.
+    `supporting` is set for a rollback: what the stacks are made from that a release only stands on. `administered`: an
+    administrator's stacks instead of the environment's own.
     """
 
     workspace: Workspace
@@ -149,6 +150,7 @@ class Target:
     configured: Environment
     runtime: Runtime | None = field(default=None, kw_only=True)
     supporting: Environment | None = field(default=None, kw_only=True)
+    administered: tuple[StackTemplate, ...] = field(default=(), kw_only=True)
 
     @property
     def is_local(self) -> bool:
@@ -199,6 +201,8 @@ class Target:
         """Its stacks, in the order in which they are deployed."""
         from opsctl.stacks.catalog import templates
 
+        if self.administered:
+            return self.administered
         released = templates(self.configured)
         if self.supporting is None:
             return released

@@ -15,6 +15,7 @@ from opsctl.config.naming import StackName
 # nat_image_id: AMI of the NAT instance: read on first create, kept afterwards
 # s3_prefix_list_id: AWS's list of S3's addresses in the region: read once, kept afterwards
 # guardduty: "true" when the bootstrap stack shall hold the detector
+# oidc_provider: "true" when the stack of CI's roles shall hold the account's OIDC provider
 # rollout:PROCESS: changes when its tasks shall be started anew
 ContextKey = str
 BUNDLE_VERSION: ContextKey = "db_init_bundle_version"

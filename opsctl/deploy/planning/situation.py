@@ -15,7 +15,7 @@ from opsctl.deploy.checks.records import record_problems
 from opsctl.deploy.checks.replicas import read_problems, replicas_of
 from opsctl.deploy.checks.upgrade import reminders, version_problems
 from opsctl.deploy.image import ImageSource, digest_of
-from opsctl.deploy.planning import nat_image, planner
+from opsctl.deploy.planning import identity_provider, nat_image, planner
 from opsctl.deploy.planning.durations import learned
 from opsctl.deploy.planning.forecast import Forecast, as_ordered
 from opsctl.deploy.planning.plan import ImagePlan, Plan
@@ -24,6 +24,7 @@ from opsctl.deploy.planning.statuses import Action, action_for
 from opsctl.deploy.rollback import Rollback, since
 from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.errors import UsageError
+from opsctl.stacks.ci import PROVIDER
 from opsctl.stacks.model import BUNDLE_VERSION, FromContext, rollout_process
 from opsctl.stacks.parts.tasks import rollout_parameter
 
@@ -282,6 +283,9 @@ class Situation:
         context |= self.rollouts(wanted)
         if "guardduty" in wanted:
             context["guardduty"] = "true" if self._wants_detector() else "false"
+        if "oidc_provider" in wanted:
+            made = identity_provider.is_made(self.deployed("ci", PROVIDER), self.aws.identity_providers)
+            context["oidc_provider"] = "true" if made else "false"
         return context
 
     def deployed(self, stack: str, parameter: str) -> str | None:

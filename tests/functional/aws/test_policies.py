@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-import boto3
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.s3 import S3
@@ -25,83 +15,28 @@ from opsctl.deploy.artifacts import Artifacts
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.release import Release, Releases, current
 from opsctl.stacks.access.changing import deploy
-from opsctl.stacks.access.documents import documents
 from opsctl.stacks.access.grounds import Grounds
 from opsctl.stacks.model import StackTemplate
-from opsctl.stacks.parts.policies import Statement
+from tests.functional.aws.enforcing import Emulator, enforcing
 from tests.unit.deploy.world import FakeEcr
 from tests.unit.stacks.access.judge import ACCOUNT, deployers
 
 pytestmark = pytest.mark.emulator
 BUCKET = "opsctl-bootstrap-artifactbucket-1"
-REGION = "us-east-1"
-
-
-@dataclass(frozen=True)
-class Emulator:
-    """AWS with its policies in force."""
-
-    url: str
-
-    def client(self, service: str, key: str = ACCOUNT, signer: str = "x") -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=signer
-        )
-
-    def user(self, name: str, statements: Sequence[Statement] | None = None) -> S3:
-        """A person who may deploy one environment, at S3."""
-        iam = self.client("iam")
-        iam.create_user(UserName=name)
-        for number, document in enumerate(documents(deployers(name) if statements is None else statements)):
-            iam.put_user_policy(UserName=name, PolicyName=f"deploy-{number}", PolicyDocument=json.dumps(document))
-        made = iam.create_access_key(UserName=name)["AccessKey"]
-        return S3(self.client("s3", made["AccessKeyId"], made["SecretAccessKey"]), REGION)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    folder, port = tmp_path_factory.mktemp("emulator"), free_port()
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0", "AUTH": "true", "MINISTACK_ACCOUNT_ID": ACCOUNT,
-    }  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"], env=environment, cwd=folder, stdout=log, stderr=log
-        )
-    found = Emulator(f"http://127.0.0.1:{port}")
-    try:
-        wait_ready(found, process, folder)
+    with enforcing(tmp_path_factory.mktemp("emulator")) as found:
         root = found.client("s3")
         root.create_bucket(Bucket=BUCKET)
         root.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield found
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_ready(found: Emulator, process: subprocess.Popen[bytes], folder: Path) -> None:
-    for _ in range(200):
-        assert process.poll() is None, (folder / "log").read_text()
-        try:
-            found.client("s3").list_buckets()
-        except (BotoCoreError, ClientError):
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError((folder / "log").read_text())
 
 
 @pytest.fixture(scope="module")
 def people(emulator: Emulator) -> dict[str, S3]:
-    return {name: emulator.user(name) for name in ("dev", "prd")}
+    return {name: emulator.user(name, deployers(name)) for name in ("dev", "prd")}
 
 
 KEYS = ("bundle", "template", "lock", "record", "current record")

@@ -40,8 +40,11 @@ WORDS = {
 }
 # Methods of clients that are no operation, and what they come to.
 HELPERS = {"upload_fileobj": ["s3:PutObject", "s3:AbortMultipartUpload"], "generate_db_auth_token": ["rds-db:connect"]}
-# Allowed to everybody; and a login to the database, which whoever gets it is given by hand [docs/aws.md].
-BEYOND = {"sts:GetCallerIdentity", "rds-db:connect"}
+# Allowed to everybody; a login to the database, which whoever gets it is given by hand; and what an administrator's
+# `bootstrap --github` asks [docs/aws.md].
+BEYOND = {
+    "sts:GetCallerIdentity", "rds-db:connect", "iam:GetOpenIDConnectProvider", "iam:ListOpenIDConnectProviders",
+}  # fmt: skip
 
 
 def services() -> dict[str, str]:

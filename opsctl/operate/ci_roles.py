@@ -1,0 +1,78 @@
+"""Roles for a repository's CI: who may take them, and in which environments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from opsctl.errors import UsageError
+from opsctl.operate.policies import grounds
+from opsctl.stacks import bootstrap, ci
+
+if TYPE_CHECKING:
+    from opsctl.operate.target import Target, Workspace
+
+# The variables that workflows read in the GitHub environment of each purpose, and the outputs that they are.
+VARIABLES = {
+    "plan": {"AWS_ROLE_ARN": "PlanRoleArn"},
+    "publish": {"AWS_ROLE_ARN": "PublishRoleArn"},
+    "deploy": {"AWS_ROLE_ARN": "EntryRoleArn", "AWS_DEPLOY_ROLE_ARN": "DeployRoleArn"},
+}
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
+# With numbers behind the names in tokens of repositories made or renamed since 18 June 2026. [GitHub changelog,
+# 2026-04-23]
+_SUBJECT = re.compile(r"repo:[A-Za-z0-9@-]+/[A-Za-z0-9@._-]+")
+
+
+def subject_of(repository: str, given: str | None) -> str:
+    """How the `sub` of its tokens begins. Raises UsageError.
+
+    `given` is what GitHub shows for a repository whose tokens name more than owner and repository.
+    """
+    if not _REPOSITORY.fullmatch(repository):
+        raise UsageError(
+            f"`{repository}` is no repository of GitHub.",
+            code="bad-repository",
+            hint="Write --github OWNER/REPO, with capitals as GitHub shows them.",
+        )
+    if given is None:
+        return f"repo:{repository}"
+    if not _SUBJECT.fullmatch(given):
+        raise UsageError(
+            f"`{given}` is not how the `sub` of a repository's tokens begins.",
+            code="bad-subject",
+            hint="Write all that the repository's OIDC settings show before `:environment:`, such as "
+            "--subject repo:OWNER@123/REPO@456. Wildcards would let strangers in.",
+        )
+    return given
+
+
+def targets(workspace: Workspace, names: Sequence[str], subject: str, region: str | None) -> Iterator[Target]:
+    """The environments named, all on AWS where none is, each with the stacks of who may take its roles.
+
+    Raises UsageError.
+    """
+    known = workspace.configuration.environments
+    for name in names or [each.name for each in known.values() if each.target == "aws"]:
+        target = workspace.target(name, region)
+        if target.is_local:
+            raise UsageError(
+                f"{target.env.name} runs on this machine, which CI never enters.",
+                hint="Name environments on AWS with --environments.",
+            )
+        on = grounds(target, target.env.account_id or target.aws.identity().account_id)
+        yield replace(target, administered=(bootstrap.build(target.configured), ci.build(on, subject)))
+
+
+def variables(target: Target, outputs: dict[str, str]) -> dict[str, dict[str, str]]:
+    """What each GitHub environment has to be told."""
+    region = {"AWS_REGION": target.env.region}
+    return {
+        ci.environment(target.env.name, purpose): {
+            **region,
+            **{name: outputs[output] for name, output in names.items()},
+        }
+        for purpose, names in VARIABLES.items()
+    }
