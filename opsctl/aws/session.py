@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from opsctl.aws.load_balancers import LoadBalancers
     from opsctl.aws.logs import Logs
     from opsctl.aws.parameters import Parameters
+    from opsctl.aws.price_list import PriceList
     from opsctl.aws.rds import Rds
     from opsctl.aws.renewal import Renewal
     from opsctl.aws.s3 import S3
@@ -256,6 +257,12 @@ class Aws:
         from opsctl.aws.parameters import Parameters
 
         return Parameters(self.client("ssm"))
+
+    @cached_property
+    def price_list(self) -> PriceList:
+        from opsctl.aws.price_list import PriceList
+
+        return PriceList(self.client("pricing"))
 
     @cached_property
     def functions(self) -> Functions:

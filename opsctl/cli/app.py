@@ -23,6 +23,7 @@ def build(first: str = "") -> typer.Typer:
     from opsctl.cli.commands import (
         bootstrap,
         cancel,
+        cost,
         dashboard,
         dataset,
         db,
@@ -73,7 +74,7 @@ def build(first: str = "") -> typer.Typer:
         pass
 
     modules = (
-        init, bootstrap, deploy, diff, drift, status, watch, explain, open_page, logs, events, outputs, releases,
+        init, bootstrap, deploy, diff, cost, drift, status, watch, explain, open_page, logs, events, outputs, releases,
         rollback, run, restart, cancel, destroy, unlock, synth,
     )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}

@@ -129,6 +129,7 @@ def _questions(on: Grounds) -> list[Statement]:
                 "elasticloadbalancing:DescribeTargetHealth",
                 "guardduty:ListDetectors",
                 "lambda:GetAccountSettings",
+                "pricing:GetProducts",
                 "rds:DescribeDBEngineVersions",
                 "rds:DescribeOrderableDBInstanceOptions",
                 "secretsmanager:ListSecrets",
