@@ -19,7 +19,7 @@ LEFT_OUT = (
     "tax, discounts and support",
     "calls of S3, KMS and Secrets Manager, keys that KMS rotated, and data between zones",
     "tasks that are started by hand, releases' among them",
-    "the hosted zone and whatever else no stack of the environment holds",
+    "hosted zones, secrets set by `opsctl secret`, and whatever else no stack of the environment holds",
 )
 """What a bill may have beside the estimate, however good its prices are."""
 

@@ -26,6 +26,7 @@ WITHOUT_CHARGE: dict[str, str] = {
     "AWS::EC2::VPCGatewayAttachment": _NETWORK,
     "AWS::ECS::TaskDefinition": "what runs of it is billed with its service or schedule",
     "AWS::ElasticLoadBalancingV2::Listener": _PARTS,
+    "AWS::ElasticLoadBalancingV2::ListenerRule": _PARTS,
     "AWS::ElasticLoadBalancingV2::TargetGroup": _PARTS,
     "AWS::IAM::InstanceProfile": _RIGHTS,
     "AWS::IAM::Policy": _RIGHTS,

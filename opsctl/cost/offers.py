@@ -1,7 +1,7 @@
 """What to ask the Price List API for a price, and what its answer says.
 
-A usage type begins with the region's mark (`SAE1-`, `EU-`; none in us-east-1), which no list of AWS's gives: the rest is
-compared. An answer that holds no price, or two different ones, gives none: a price is never guessed.
+A usage type begins with the region's mark (`SAE1-`, `EU-`; none in us-east-1), which no list of AWS's gives: the rest
+is compared. An answer that holds no price, or two different ones, gives none: a price is never guessed.
 """
 
 from __future__ import annotations

@@ -41,10 +41,12 @@ def cost_change(
     from opsctl.cost.difference import difference
 
     changed = {item.stack for item in plan.stacks if item.is_change}
-    new = [each for each in templates.values() if each.stack in changed]
-    if not any(state.bodies.get(each.stack) != each.body or parameters.get(each.stack) for each in new):
-        return None
     missing = {item.stack for item in plan.stacks if item.action in _NEW}
+    new = [each for each in templates.values() if each.stack in changed]
+    if not any(
+        each.stack in missing or state.bodies.get(each.stack) != each.body or each.stack in parameters for each in new
+    ):
+        return None
     before = [each for each in _deployed(env, templates, state) if each.stack not in missing]
     after = [*(each for each in before if each.stack not in changed), *_planned(env, new, parameters)]
     return difference(before, after, env.observability.usage, table)
