@@ -70,7 +70,7 @@ def found(resources: dict[str, Any], **usage: float) -> dict[str, Decimal]:
     return {each.item: each.quantity for each in made}
 
 
-TASK = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "512", "Memory": "2048"}}
+TASK: dict[str, Any] = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "512", "Memory": "2048"}}
 
 
 def service(**properties: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def test_extra_tasks_are_the_webs_alone_and_arm_disks_and_public_addresses_are_b
 
 
 def test_storage_grows_as_far_as_it_may_and_a_replicas_does_not() -> None:
-    database = {
+    database: dict[str, Any] = {
         "Type": "AWS::RDS::DBInstance",
         "Properties": {"DBInstanceClass": "db.t4g.micro", "AllocatedStorage": "20", "MaxAllocatedStorage": 30},
     }
