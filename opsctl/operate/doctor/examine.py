@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
-from opsctl.errors import ConfigError, OpsctlError
+from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.doctor import live as running
 from opsctl.operate.doctor import machine, readiness
 from opsctl.operate.doctor.access import access
@@ -31,8 +31,10 @@ def diagnose(open_target: Callable[[], Target], folder: Path, *, live: bool) -> 
     target: Target | None = None
     try:
         target = open_target()
-    except ConfigError as error:
-        found = list(_configuration(error))
+    except UsageError:
+        raise
+    except (OpsctlError, OSError) as error:
+        found = [_configuration(error)]
     else:
         configuration = target.workspace.configuration
         text = f"{configuration.path} is right: {len(configuration.environments)} environments"
@@ -45,12 +47,13 @@ def diagnose(open_target: Callable[[], Target], folder: Path, *, live: bool) -> 
     return Diagnosis(target.env.name if target else None, tuple(found))
 
 
-def _configuration(error: ConfigError) -> Iterator[Finding]:
+def _configuration(error: OpsctlError | OSError) -> Finding:
+    if isinstance(error, OSError):
+        return Finding("configuration", "wrong", str(error), "Make the file readable, or name another with --config.")
     if error.code == "config-missing":
         todo = "In a Django project `opsctl init` writes one; elsewhere go to its folder, or name it with --config."
-        yield Finding("configuration", "wrong", error.message, todo)
-        return
-    yield Finding("configuration", "wrong", " ".join((error.message, *error.detail)), error.hint)
+        return Finding("configuration", "wrong", error.message, todo)
+    return Finding("configuration", "wrong", " ".join((error.message, *error.detail)), error.hint)
 
 
 def _of_target(pool: ThreadPoolExecutor, target: Target | None, *, live: bool) -> list[Finding]:

@@ -21,6 +21,11 @@ class NoAnswerError(Exception):
     """The resolver did not answer, or with something else than DNS; its text says how."""
 
 
+def delegated(domain: str) -> frozenset[str]:
+    """What `name_servers` says, by this machine's first resolver."""
+    return name_servers(domain, (resolver(), 53))
+
+
 def resolver(path: Path = Path("/etc/resolv.conf")) -> str:
     """The first resolver of this machine. Raises NoAnswerError when none is named."""
     try:

@@ -11,7 +11,7 @@ from opsctl.deploy.checks import preflight
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import Action, action_for, is_terminal
 from opsctl.operate.doctor.finding import Check, Finding
-from opsctl.operate.doctor.nameservers import NoAnswerError, name_servers, resolver
+from opsctl.operate.doctor.nameservers import NoAnswerError, delegated
 from opsctl.operate.status import parts
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def delegation(target: Target, zone_id: str, name: str) -> Iterator[Finding]:
     if not ours:
         return  # none of the account's, which the check of hosted zones says
     try:
-        theirs = name_servers(name, (resolver(), 53))
+        theirs = delegated(name)
     except NoAnswerError as error:
         yield Finding(area, "warning", f"{name} was not looked up: {error}", "Ask `dig NS` elsewhere.", read=False)
         return
