@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+from urllib.request import getproxies
 
 from opsctl.aws.errors import redirections
 from opsctl.operate.doctor.finding import Finding
@@ -15,6 +17,24 @@ if TYPE_CHECKING:
 # AWS refuses what is signed five minutes off; half of that is on the way there.
 _CLOCK_WRONG, _CLOCK_WARNING = 300.0, 60.0
 _SHORT = 30 * 60.0
+_SECONDS = 5.0
+
+
+def network(region: str) -> Finding:
+    """Whether AWS's front door opens. Clients try for a minute before they say that it does not; this takes seconds.
+
+    Behind a proxy, or where calls are sent elsewhere, only they can tell.
+    """
+    if redirections() or getproxies().get("https"):
+        return Finding("network", "ok", "left to the proxy, or to the endpoint that is set")
+    host = f"sts.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    try:
+        with socket.create_connection((host, 443), timeout=_SECONDS):
+            return Finding("network", "ok", f"{host} can be reached")
+    except OSError as error:
+        why = error.strerror or str(error)
+        todo = "See this machine's network; behind a proxy set HTTPS_PROXY."
+        return Finding("network", "wrong", f"{host} can't be reached: {why}", todo)
 
 
 def access(aws: Aws, identity: Identity, now: Callable[[], float] = time.time) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.doctor import live as running
 from opsctl.operate.doctor import machine, readiness
-from opsctl.operate.doctor.access import access
+from opsctl.operate.doctor.access import access, network
 from opsctl.operate.doctor.finding import Check, Diagnosis, Finding
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from opsctl.operate.target import Target
 
 _ASSUMED_REGION = "us-east-1"
-_NOT_ASKED = "what is there was not looked at, as AWS was not to be asked"
+_NOT_ASKED = "what is there was not looked at, as AWS can't be asked"
 
 
 def diagnose(open_target: Callable[[], Target], folder: Path, *, live: bool) -> Diagnosis:
@@ -61,11 +62,15 @@ def _of_target(pool: ThreadPoolExecutor, target: Target | None, *, live: bool) -
         return _without_environment()
     if target.is_local:
         return _local(pool, target, live=live)
+    door = network(target.env.region)
+    if door.verdict != "ok":
+        return [door, Finding("environment", "warning", _NOT_ASKED, read=False)]
     try:
         aws = target.aws
-        found = list(access(aws, aws.identity()))
+        found = [door, *access(aws, aws.identity())]
     except OpsctlError as error:
-        return [_refused(error), Finding("environment", "warning", _NOT_ASKED, read=False)]
+        refused = Finding("credentials", "wrong", error.message, error.hint)
+        return [door, refused, Finding("environment", "warning", _NOT_ASKED, read=False)]
     begun = _begin(pool, readiness.checks(target))
     more = _live(pool, target) if live else []
     return [*found, *_finish(begun), *more]
@@ -76,12 +81,15 @@ def _without_environment() -> list[Finding]:
     from opsctl.aws.session import Aws
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _ASSUMED_REGION
+    door = network(region)
+    if door.verdict != "ok":
+        return [replace(door, verdict="warning")]
     aws: Aws = Aws(region)
     try:
-        return list(access(aws, aws.identity()))
+        return [door, *access(aws, aws.identity())]
     except OpsctlError as error:
         todo = f"{error.hint} Environments on this machine need none."
-        return [Finding("credentials", "warning", error.message, todo)]
+        return [door, Finding("credentials", "warning", error.message, todo)]
 
 
 def _local(pool: ThreadPoolExecutor, target: Target, *, live: bool) -> list[Finding]:
@@ -92,10 +100,6 @@ def _local(pool: ThreadPoolExecutor, target: Target, *, live: bool) -> list[Find
         return [Finding("local target", "warning" if live else "ok", f"{name} does not run", todo)]
     found = [Finding("local target", "ok", f"{name} runs")]
     return [*found, *(_live(pool, target) if live else [])]
-
-
-def _refused(error: OpsctlError) -> Finding:
-    return Finding("credentials", "wrong", error.message, error.hint)
 
 
 def _live(pool: ThreadPoolExecutor, target: Target) -> list[Finding]:

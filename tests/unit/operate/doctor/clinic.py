@@ -36,7 +36,7 @@ environments:
         certificate_arn: arn:aws:acm:us-east-1:123456789012:certificate/1
         hosted_zone_id: Z0123456789
         hosted_zone_name: example.com
-  here: {target: local, application: {web: {command: [serve]}}}
+  here: {target: local, ecs: {manage_repository: true, repository_name: here}, application: {web: {command: [serve]}}}
 """
 OUTPUTS: Mapping[str, Mapping[str, str]] = {
     "platform": {"AlarmTopicArn": "arn:topic", "ClusterName": "dev-shop-acme"},
