@@ -73,7 +73,10 @@ def databases(resources: Sequence[Resource], billing: Billing) -> Iterator[Compo
     for one in resources:
         zones = "multi" if _true(one.properties.get("MultiAZ")) else "single"
         label = "Multi-AZ" if zones == "multi" else "single"
-        size, storage = str(one.properties["DBInstanceClass"]), str(one.properties.get("StorageType", "gp3"))
+        size, storage = (
+            str(one.properties.get("DBInstanceClass", "of no class")),
+            str(one.properties.get("StorageType", "gp3")),
+        )
         yield shared(f"database {size} {label}", f"rds.{size}.{zones}", [one], HOURS)
         primary = one in sources
         of = one if primary or not sources else sources[0]

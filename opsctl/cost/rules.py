@@ -35,14 +35,19 @@ RULES: Mapping[str, Rule] = {
 
 
 def components(billing: Billing) -> Iterator[Component]:
-    """What of the scene is billed."""
+    """What of the scene is billed. What no rule is for, and what a rule can't read, has no price in any table, so it
+    is counted as unknown: a plan must not end with a template that somebody else wrote.
+    """
     for kind, resources in billing.scene.by_type.items():
         rule = RULES.get(kind)
-        if rule is not None:
-            yield from rule(resources, billing)
-        elif kind not in WITHOUT_CHARGE:  # no row has its price, so it is counted as unknown
-            yield Component(kind, kind, resources[0].region, Decimal(len(resources)), _names(resources))
+        if rule is None and kind in WITHOUT_CHARGE:
+            continue
+        try:
+            yield from tuple(rule(resources, billing)) if rule is not None else (_unknown(kind, resources),)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+            yield _unknown(kind, resources)
 
 
-def _names(resources: Sequence[Resource]) -> tuple[str, ...]:
-    return tuple(one.name for one in resources)
+def _unknown(kind: str, resources: Sequence[Resource]) -> Component:
+    names = tuple(one.name for one in resources)
+    return Component(kind, kind, resources[0].region, Decimal(len(resources)), names)

@@ -40,9 +40,15 @@ class Resource:
         return f"{self.stack}/{self.id}"
 
     def number(self, name: str, default: int = 0) -> int:
-        """A property that is a number, which templates also write as a string."""
-        value = self.properties.get(name, default)
-        return int(value) if isinstance(value, int | str) and str(value).isdigit() else default
+        """A property that is a number, which templates also write as a string. Raises ValueError for one that is none,
+        such as a parameter: what is not known is not 0.
+        """
+        value = self.properties.get(name)
+        if value is None:
+            return default
+        if isinstance(value, int | str):
+            return int(value)
+        raise ValueError(f"{self.name}: {name} is no number")
 
 
 @dataclass(frozen=True)

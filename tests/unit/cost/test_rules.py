@@ -56,6 +56,23 @@ def test_a_type_that_nobody_listed_is_counted_as_unknown() -> None:
     assert found.total == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::RDS::DBInstance", {}),
+        ("AWS::RDS::DBInstance", {"DBInstanceClass": {"Ref": "Size"}, "AllocatedStorage": {"Ref": "Disk"}}),
+        ("AWS::EC2::Instance", {"BlockDeviceMappings": {"Fn::If": ["a", "b", "c"]}}),
+        ("AWS::Scheduler::Schedule", {"Target": "x"}),
+        ("AWS::WAFv2::WebACL", {"Rules": 7}),
+        ("AWS::CloudWatch::Alarm", {"Metrics": {"Fn::If": ["a", 1, 2]}, "Period": {"Ref": "P"}}),
+    ],
+)
+def test_a_template_of_somebody_elses_ends_nothing(kind: str, properties: dict[str, Any]) -> None:
+    template = [content({"X": {"Type": kind, "Properties": properties}})]
+    lines = estimate("x", "us-east-1", template, Usage(), packaged()).lines
+    assert lines or kind == "AWS::Scheduler::Schedule"
+
+
 def test_every_price_of_the_table_is_one_that_some_rule_asks_for() -> None:
     """A row that no component names would be a typing mistake on one of the two sides."""
     asked = {line.item for name in ("dev", "hml", "prd") for line in estimated(name).lines}
