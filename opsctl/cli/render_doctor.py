@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from opsctl.operate.doctor.finding import Diagnosis, Finding, Verdict
 
 _VERDICT = 9
-_WORDS: dict[Verdict, str] = {"wrong": "wrong", "warning": "warnings", "ok": "ok"}
+_ORDER: tuple[Verdict, ...] = ("wrong", "warning", "ok")
 
 
 def doctor_text(found: Diagnosis, width: int | None) -> str:
     """The lines in the order of the looks, `width` characters wide (None: whole), and how many of each there are."""
     lines = [line for each in found.findings for line in _lines(each, width)]
     counts = Counter(each.verdict for each in found.findings)
-    said = ", ".join(f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict])
+    plural = {"warning": "warnings" if counts["warning"] > 1 else "warning"}
+    said = ", ".join(f"{counts[each]} {plural.get(each, each)}" for each in _ORDER if counts[each])
     of = f"{found.environment}: " if found.environment else ""
     return "\n".join([*lines, "", f"{of}{said}."])
 
