@@ -162,6 +162,19 @@ class Account:
             raise
         return str(answer["HostedZone"]["Name"]).rstrip(".")
 
+    def name_servers(self, identifier: str) -> frozenset[str]:
+        """Those that answer for a hosted zone, without the final dot; none when it is not there, or private."""
+        try:
+            with translated():
+                answer = self._client("route53").get_hosted_zone(Id=identifier)
+        except AwsError as error:
+            if error.aws_code in {"NoSuchHostedZone", "InvalidInput"}:
+                return frozenset()
+            raise
+        return frozenset(
+            str(each).rstrip(".").lower() for each in answer.get("DelegationSet", {}).get("NameServers", [])
+        )
+
     def lambda_concurrency(self) -> LambdaConcurrency:
         """Limits of Lambda in this region."""
         with translated():

@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from opsctl.aws.load_balancers import LoadBalancers
     from opsctl.aws.logs import Logs
     from opsctl.aws.parameters import Parameters
+    from opsctl.aws.price_list import PriceList
     from opsctl.aws.rds import Rds
     from opsctl.aws.renewal import Renewal
+    from opsctl.aws.roles import Roles
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
     from opsctl.aws.session_manager import Sessions
     from opsctl.aws.signin import Ask
+    from opsctl.aws.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose credentials these are."""
+    """Whose credentials these are. `answered` is AWS's time then, in seconds since the epoch; None: it did not say."""
 
     account_id: str
     arn: str
+    answered: float | None = None
 
 
 class Aws:
@@ -184,7 +188,8 @@ class Aws:
         """Account and caller of the credentials. Raises AwsRefusedError when there are none."""
         with translated():
             answer = self.client("sts").get_caller_identity()
-        return Identity(account_id=answer["Account"], arn=answer["Arn"])
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        return Identity(answer["Account"], answer["Arn"], _seconds(date))
 
     @cached_property
     def cloudformation(self) -> CloudFormation:
@@ -259,6 +264,24 @@ class Aws:
         return Parameters(self.client("ssm"))
 
     @cached_property
+    def roles(self) -> Roles:
+        from opsctl.aws.roles import Roles
+
+        return Roles(self.client("iam"))
+
+    @cached_property
+    def topics(self) -> Topics:
+        from opsctl.aws.topics import Topics
+
+        return Topics(self.client("sns"))
+
+    @cached_property
+    def price_list(self) -> PriceList:
+        from opsctl.aws.price_list import PriceList
+
+        return PriceList(self.client("pricing"))
+
+    @cached_property
     def functions(self) -> Functions:
         from opsctl.aws.functions import Functions
 
@@ -299,3 +322,13 @@ class Aws:
         from opsctl.aws.account import Account
 
         return Account(self.client)
+
+
+def _seconds(date: str | None) -> float | None:
+    """An HTTP date in seconds since the epoch; None for what is none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
+        return None

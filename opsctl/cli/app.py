@@ -23,12 +23,14 @@ def build(first: str = "") -> typer.Typer:
     from opsctl.cli.commands import (
         bootstrap,
         cancel,
+        cost,
         dashboard,
         dataset,
         db,
         deploy,
         destroy,
         diff,
+        doctor,
         drift,
         env,
         events,
@@ -73,8 +75,8 @@ def build(first: str = "") -> typer.Typer:
         pass
 
     modules = (
-        init, bootstrap, deploy, diff, drift, status, watch, explain, open_page, logs, events, outputs, releases,
-        rollback, run, restart, cancel, destroy, unlock, synth,
+        init, doctor, bootstrap, deploy, diff, cost, drift, status, watch, explain, open_page, logs, events, outputs,
+        releases, rollback, run, restart, cancel, destroy, unlock, synth,
     )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
     groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opsctl.cli import output
+from opsctl.cli.render_cost import change_text
 from opsctl.deploy.planning.compare import ResourceChange
 from opsctl.deploy.planning.plan import Plan, Reason, StackPlan
 
@@ -45,6 +46,8 @@ def plan_text(plan: Plan) -> str:
     lines += [*_access(plan), *_interruptions(plan), *_losses(plan), *_asking(plan)]
     if plan.expected is not None:
         lines.append(expected_text(plan.expected))
+    if plan.cost is not None and not plan.cost.is_none:
+        lines += _filled(f"Cost: {change_text(plan.cost)}.", 0, 2)
     risks = [f"{risk.text()}. It is refused without --allow-replace {risk.logical_id}." for risk in plan.risks]
     for text in (*plan.notes, *plan.problems, *risks):
         lines += _filled(text, 0, 2, "! ")

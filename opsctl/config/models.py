@@ -234,13 +234,52 @@ class AlbAccessLogs(Section):
     expire_days: int = Field(30, ge=1, le=3650)
 
 
+Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
+
+
+class Usage(Section):
+    """What a bill depends on beside the configuration, a month: the assumptions of `opsctl cost`, and of plans."""
+
+    requests: Amount = Field(1, description="Million requests to the web.")
+    out_gb: Amount = Field(10, description="GB that the web sends to visitors.")
+    lcu: Amount | None = Field(
+        None, description="Capacity units that the load balancer uses on average; default: from requests and out_gb."
+    )
+    extra_tasks: Amount = Field(0, description="Tasks of the web above the least of its count, on average.")
+    job_minutes: Amount = Field(10, description="Minutes that a job runs, each time its schedule starts it.")
+    nat_gb: Amount = Field(10, description="GB that pass the NAT gateways, both ways.")
+    endpoint_gb: Amount = Field(10, description="GB that pass the interface endpoints, images among them.")
+    log_gb: Amount = Field(2, description="GB of logs of tasks, functions, database and its monitoring.")
+    flow_log_gb: Amount = Field(1, description="GB of flow logs.")
+    bucket_gb: Amount = Field(5, description="GB in all buckets.")
+    image_gb: Amount = Field(5, description="GB of images in the repository.")
+    database_growth_gb: Amount = Field(
+        0, description="GB that the database's storage has grown beyond allocated_storage."
+    )
+    backup_gb: Amount = Field(0, description="GB of backups beyond the database's own size, which costs nothing.")
+    site_gb: Amount = Field(1, description="GB that the site sends to visitors near the region.")
+    site_requests: Amount = Field(0.1, description="Million requests to the site.")
+
+
 class Observability(Section):
-    """Alarms, logs and where they go."""
+    """Alarms, logs, costs, and where word of them goes."""
 
     alert_email: Email | None = Field(None, description="Receives alarms, after confirming one e-mail.")
     log_retention_days: int = Field(14, description="One of the values CloudWatch Logs accepts.")
     alb_access_logs: AlbAccessLogs = AlbAccessLogs()
     flow_logs: bool = Field(False, description="VPC flow logs to CloudWatch Logs.")
+    monthly_budget: float | None = Field(
+        None,
+        gt=0,
+        le=1_000_000_000,
+        allow_inf_nan=False,
+        description="US dollars a month that the environment may cost: above it `opsctl cost` exits 3.",
+    )
+    budget_alarm: bool = Field(
+        False,
+        description="Have AWS Budgets mail alert_email when what is billed with the tag `environment` passes it.",
+    )
+    usage: Usage = Usage()
 
 
 class SiteAddress(Section):

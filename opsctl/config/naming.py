@@ -167,6 +167,11 @@ def derived_prefix(env: Environment) -> str:
     return f"opsctl/{env.name}/{env.service}/derived/"
 
 
+def budget_name(env: Environment, mark: str) -> str:
+    """AWS Budgets knows names of an account: 100 characters."""
+    return f"{env.name}-{env.service}-budget-{env.client}-{mark}"
+
+
 def kms_alias(env: Environment, purpose: str) -> str:
     """`alias/…` of a customer key; `purpose` is data, logs or notifications."""
     given: str | None = getattr(env.security.kms_aliases, purpose)

@@ -266,6 +266,15 @@ def observability(env: Environment) -> Iterator[Problem]:
             "alarms would reach nobody",
             "Write the address that is read at night.",
         )
+    if env.observability.budget_alarm:
+        for key in ("monthly_budget", "alert_email"):
+            if getattr(env.observability, key) is None:
+                yield Problem(
+                    ("observability", key),
+                    "the budget alarm needs it",
+                    "Write it, or set budget_alarm to false.",
+                    (("observability", "budget_alarm"),),
+                )
 
 
 def tags(env: Environment) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.stackrun.stream import Pace
+from opsctl.operate.cost import price_table
 from opsctl.operate.deployed import require_outputs
 from opsctl.operate.image_source import image_source, released_image
 from opsctl.operate.target import Target, owner, run_id
@@ -32,6 +33,7 @@ def deployment(target: Target, request: Request, *, wait_minutes: int = 0) -> De
         else released_image(target, request.rollback.to),
         bundle=DbInitBundle(target),
         request=request,
+        prices=lambda: price_table(target.workspace.root),
     )
     return Deployment(
         situation, this_run(target), pace=pace(target, request.timeout_minutes), wait_seconds=wait_minutes * 60.0,

@@ -1,4 +1,4 @@
-"""What looks after the database: rotation of the master's password, RDS's messages, alarms; and its read replica.
+"""What looks after the database: rotation of the master's password, RDS's messages, alarms; its replica; the budget.
 
 A stack of its own, since all of it takes minutes after the database is there, and only who reads the replica waits.
 """
@@ -14,6 +14,7 @@ from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder, ignore_lint
+from opsctl.stacks.parts.budget import budget
 from opsctl.stacks.parts.database import EXCLUDED_CHARACTERS, shared_properties, with_reasons
 from opsctl.stacks.parts.database_alarms import database_alarms
 
@@ -37,6 +38,8 @@ def build(env: Environment) -> StackTemplate:
         _events(stack, instances.values())
     for name, identifier in instances.items():
         database_alarms(stack, name, identifier, is_replica=name == "Replica")
+    if env.observability.budget_alarm:
+        budget(stack)
     # The transform needs AUTO_EXPAND, and its nested stack makes a role: both are acknowledged. [API CreateChangeSet]
     return stack.finish(after=("egress",), extra_capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"))
 

@@ -14,6 +14,7 @@ from opsctl.deploy.review.effects import UNNOTICED
 from opsctl.deploy.review.values import UNKNOWN, printable
 
 if TYPE_CHECKING:
+    from opsctl.cost.difference import CostChange
     from opsctl.deploy.planning.forecast import Forecast
     from opsctl.deploy.review.access import AccessChange
     from opsctl.deploy.review.changes import PropertyChange
@@ -192,7 +193,7 @@ class Plan:
 
     `notes` are sentences about what the configuration alone would not lead one to expect; `problems`, about what AWS
     would refuse, so that the plan must not be executed. `expected`: how long making its new stacks takes on AWS, by the
-    model of forecast.py; None where none is made.
+    model of forecast.py; None where none is made. `cost`: what it changes of a month's bill; None where nothing can.
     """
 
     environment: str
@@ -205,6 +206,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     expected: Forecast | None = None
+    cost: CostChange | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -242,7 +244,7 @@ class Plan:
         128 bits: who writes a configuration must not find two with one id, of which the harmless one is shown.
         """
         model = asdict(self)
-        for key in ("notes", "problems", "expected"):  # words about it, which AWS may put differently each time
+        for key in ("notes", "problems", "expected", "cost"):  # words about it, which may differ each time
             del model[key]
         if model["image"]:
             del model["image"]["signs"]  # says who built it, and so differs from one machine to the next

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,7 @@ from opsctl.deploy.image import ImageSource, digest_of
 from opsctl.deploy.planning import identity_provider, nat_image, planner
 from opsctl.deploy.planning.durations import learned
 from opsctl.deploy.planning.forecast import Forecast, as_ordered
+from opsctl.deploy.planning.monthly import cost_change
 from opsctl.deploy.planning.plan import ImagePlan, Plan
 from opsctl.deploy.planning.state import RemoteState, read_state
 from opsctl.deploy.planning.statuses import Action, action_for
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from opsctl.aws.cloudformation import CloudFormation
     from opsctl.aws.session import Aws
     from opsctl.config.models import Environment
+    from opsctl.cost.difference import CostChange
+    from opsctl.cost.prices import PriceTable
     from opsctl.stacks.model import ContextKey, StackTemplate
 
 
@@ -74,6 +77,7 @@ class Situation:
         image: ImageSource,
         bundle: Bundle,
         request: Request,
+        prices: Callable[[], PriceTable] | None = None,
     ) -> None:
         self.env = env
         self.templates = {template.stack: template for template in templates}
@@ -81,6 +85,7 @@ class Situation:
         self.image = image
         self.bundle = bundle
         self.request = request
+        self._prices = prices or _packaged
         self.state = RemoteState()
         self.secrets = ApplicationSecrets(env, aws)
         self.context: dict[ContextKey, str | None] = {}
@@ -104,9 +109,11 @@ class Situation:
         plan = planner.plan(self.env.name, selected, self.state, self.context, image=image, secrets=due)
         if image is not None and not plan.is_empty and any(template.stack == "app" for template in selected):
             self._note_release(image, other=plan.migrate)
+        cost = self._cost(plan)
         return replace(
             plan,
             expected=self._expected(selected, plan),
+            cost=cost,
             record=plan.is_empty and self._lacks_record(selected, image),
             signature=plan.is_empty and self._lacks_signature(image),
             problems=self._problems(selected),
@@ -130,6 +137,21 @@ class Situation:
         steps = planner.order(new, image=plan.image is not None and plan.image.build, migrate=plan.migrate)
         last = self._last_release()
         return as_ordered(new, steps, seconds=learned(last.seconds if last is not None else {}))
+
+    def _cost(self, plan: Plan) -> CostChange | None:
+        """What it changes of a month's bill, and a note where that then is over the budget."""
+        if self.env.target == "local" or plan.is_empty:
+            return None
+        detector = self.context.get("guardduty")
+        parameters = {} if detector is None else {"bootstrap": {"GuardDuty": detector}}
+        change = cost_change(self.env, self.templates, plan, self.state, parameters, self._prices())
+        budget = self.env.observability.monthly_budget
+        if change is not None and budget is not None and change.total > budget:
+            self._notes.append(
+                f"By the estimate {self.env.name} then costs ${change.total:,.2f} a month, over "
+                f"observability.monthly_budget (${budget:,.2f}): `opsctl cost --env {self.env.name}`."
+            )
+        return change
 
     def _note_release(self, image: ImagePlan, *, other: bool) -> None:
         """The way forward after a rollback, and what of `other` code than the one that runs allows no way back."""
@@ -321,3 +343,9 @@ class Situation:
         if self.deployed("bootstrap", "GuardDuty") == "true":
             return True
         return self.env.security.guardduty and not self.aws.guardduty.has_detector()
+
+
+def _packaged() -> PriceTable:
+    from opsctl.cost.prices import packaged  # read by plans that change something only
+
+    return packaged()

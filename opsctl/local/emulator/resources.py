@@ -19,6 +19,7 @@ from opsctl.local.state import Json
 RECORD_ONLY: dict[str, str] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "nothing scales",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "nothing scales",
+    "AWS::Budgets::Budget": "nothing is billed, so no budget is watched",
     "AWS::CloudFront::VpcOrigin": "CloudFront reaches origins directly",
     "AWS::CodeDeploy::Application": "nothing is deployed by CodeDeploy",
     "AWS::CodeDeploy::DeploymentConfig": "nothing is deployed by CodeDeploy",

@@ -129,6 +129,7 @@ def _questions(on: Grounds) -> list[Statement]:
                 "elasticloadbalancing:DescribeTargetHealth",
                 "guardduty:ListDetectors",
                 "lambda:GetAccountSettings",
+                "pricing:GetProducts",
                 "rds:DescribeDBEngineVersions",
                 "rds:DescribeOrderableDBInstanceOptions",
                 "secretsmanager:ListSecrets",
@@ -137,5 +138,8 @@ def _questions(on: Grounds) -> list[Statement]:
         ),
         allow("ReadQuotas", "servicequotas:GetServiceQuota", on.arn("servicequotas", "fargate/*")),
         allow("ReadAmazonsImages", "ssm:GetParameter", image),
+        # Whether AWS's own are there, and whether anybody hears of alarms.
+        allow("SeeServiceRoles", "iam:GetRole", on.arn("iam", "role/aws-service-role/*", region="")),
+        allow("SeeSubscriptions", "sns:ListSubscriptionsByTopic", on.named("sns", "")),
         *zones,
     ]

@@ -37,7 +37,7 @@ def made_by_stacks(on: Grounds) -> list[Statement]:
     """For all stacks of one environment."""
     return [
         *_without_resource(), *_roles(on), *reached_through(on), *_database(on), *_tasks(on), *_function(on),
-        *_buckets(on), *_messages(on), *_keys_and_secrets(on), *_repository(on),
+        *_buckets(on), *_messages(on), *_keys_and_secrets(on), *_repository(on), *_budget(on),
     ]  # fmt: skip
 
 
@@ -243,6 +243,22 @@ def _buckets(on: Grounds) -> list[Statement]:
             objects,
             condition=on.in_account,
         ),
+    ]
+
+
+def _budget(on: Grounds) -> list[Statement]:
+    """Only where there is one. Bills are the account's: who may see a budget's figures sees no other's."""
+    if not on.env.observability.budget_alarm:
+        return []
+    budgets = [on.arn("budgets", f"budget/{on.made}*", region="")]
+    return [
+        allow(
+            "KeepBudget",
+            actions("budgets", "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget"),
+            budgets,
+        ),
+        # Takes a billing view, which a budget that names none has not.
+        allow("ReadBills", "billing:GetBillingViewData", f"arn:aws:billing::{on.account}:billingview/primary"),
     ]
 
 

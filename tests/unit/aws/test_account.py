@@ -165,3 +165,12 @@ def test_a_question_that_may_not_be_asked_is_refused() -> None:
         stub.add_client_error("get_service_quota", "AccessDeniedException", "no")
         with pytest.raises(AwsRefusedError):
             Account(lambda _: made).fargate_vcpus()
+
+
+@mock_aws
+def test_a_hosted_zones_servers_are_told_without_the_last_dot() -> None:
+    made = client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+    found = Account(client).name_servers(made["HostedZone"]["Id"].rsplit("/", 1)[-1])
+    assert found == {each.rstrip(".").lower() for each in made["DelegationSet"]["NameServers"]}
+    assert found
+    assert Account(client).name_servers("Z0000000000000000000") == frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from opsctl.aws.errors import AwsError, AwsRefusedError
@@ -82,3 +83,19 @@ def test_every_service_is_reached_through_the_session() -> None:
         aws.guardduty, aws.secrets, aws.account,
     )}  # fmt: skip
     assert len(names) == 11
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"), [("Thu, 01 Jan 1970 00:01:00 GMT", 60.0), (None, None), ("", None), ("yesterday", None)]
+)
+def test_awss_time_is_read_from_its_answer_where_it_says_one(date: str | None, seconds: float | None) -> None:
+    aws, headers = Aws("us-east-1"), {} if date is None else {"date": date}
+    answer = {
+        "Account": "123456789012",
+        "Arn": "arn:aws:iam::123456789012:user/ann",
+        "UserId": "u",
+        "ResponseMetadata": {"HTTPHeaders": headers},
+    }
+    with Stubber(aws.client("sts")) as stub:
+        stub.add_response("get_caller_identity", answer)
+        assert aws.identity().answered == seconds

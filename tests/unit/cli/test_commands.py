@@ -64,7 +64,11 @@ def test_every_command_with_a_result_can_print_json() -> None:
     assert {path for path, _ in LEAVES} - set(WITH_JSON) == WITHOUT_JSON
 
 
-@pytest.mark.parametrize("path", WITH_JSON, ids=ids(WITH_JSON))
+# To it a missing file is a line of the result, not a failure.
+LOOKS = ("doctor",)
+
+
+@pytest.mark.parametrize("path", [each for each in WITH_JSON if each != LOOKS], ids=" ".join)
 def test_without_a_configuration_it_fails_in_json(
     path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +86,7 @@ def test_without_a_configuration_it_fails_in_json(
 
 
 # `local` needs to know only where the file is, and `init` writes it.
-CONFIGURED = [path for path in WITH_JSON if path[0] not in {"local", "init"}]
+CONFIGURED = [path for path in WITH_JSON if path[0] not in {"local", "init"} and path != LOOKS]
 
 
 @pytest.mark.parametrize("path", CONFIGURED, ids=ids(CONFIGURED))

@@ -31,7 +31,8 @@ COMMON = frozenset({
     "AskAws", "ChangeWithoutResource", "CloseOwnTunnel", "Describe", "DetectBootstrapsDrift",
     "FetchRotation", "FetchRotationsCode", "FirstUse",
     "FollowRecords", "ForwardPorts", "KeepEdgesParts", "ListLogGroups", "ListStacks", "LogIn", "MakeEdge",
-    "ReadAmazonsImages", "ReadBootstrap", "ReadQuotas", "ReadReasons", "SeeKeys", "SeeTargets", "TransformRotation",
+    "ReadAmazonsImages", "ReadBootstrap", "ReadQuotas", "ReadReasons", "SeeKeys", "SeeServiceRoles", "SeeTargets",
+    "TransformRotation",
     "UseAwsRules", "UseDefaultOptions",
 })  # fmt: skip
 # Listed by the beginning of a name, which IAM takes for all of them.
