@@ -11,11 +11,14 @@ from opsctl.cli import output
 from opsctl.operate.target import Workspace
 
 
-def open_workspace(config: Path | None, *, locked: bool | None = None, checkout: bool = False) -> Workspace:
+def open_workspace(
+    config: Path | None, *, locked: bool | None = None, checkout: bool = False, allow_files: list[str] | None = None
+) -> Workspace:
     """The configuration, for whoever typed this command."""
     return Workspace.open(
-        config, checkout=checkout, ask=ask_code, tell=output.note, command=command_line(), locked=locked
-    )
+        config, checkout=checkout, ask=ask_code, tell=output.note, command=command_line(), locked=locked,
+        allow_files=tuple(allow_files or ()),
+    )  # fmt: skip
 
 
 def ask_code(question: str) -> str | None:

@@ -143,6 +143,8 @@ def image_ways(env: Environment) -> Iterator[Problem]:
     other = "image" if application.image is not None else "dockerfile" if application.dockerfile is not None else None
     if other is not None:
         built = [name for name in _BUILT if name in given and getattr(application, name)]
+        if other == "dockerfile":  # its context is what is shipped
+            built = [name for name in built if name not in {"include", "exclude"}]
         if application.build.commands is not None or application.build.environment:
             built.append("build")
         reason = "is what is there already" if other == "image" else "says how the image is made"

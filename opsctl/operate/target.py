@@ -52,6 +52,7 @@ class Workspace:
 
     `ask` asks a person for what is not to be seen, None where nobody can be asked; `tell` says what takes a while;
     `command` is what was typed, for the lock. `locked` refuses to resolve requirements; None: where CI is set.
+    `allow_files` are shipped although they look like secrets.
     """
 
     configuration: Configuration
@@ -59,6 +60,7 @@ class Workspace:
     tell: Callable[[str], None] = lambda _: None
     command: str = "opsctl"
     locked: bool | None = None
+    allow_files: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, config: Path | None, *, checkout: bool = False, **person: Any) -> Workspace:
@@ -179,7 +181,7 @@ class Target:
         """The application's sources in this checkout."""
         from opsctl.images.checkout.project import Project
 
-        return Project(self.workspace.root, self.env.application)
+        return Project(self.workspace.root, self.env.application, self.workspace.allow_files)
 
     @property
     def frozen(self) -> bool:

@@ -341,11 +341,29 @@ def test_where_git_tracks_nothing_yet_everything_is_shipped(tree: Path) -> None:
     assert project.untracked == []
 
 
-def test_a_dockerfile_copies_new_files_as_well(checkout: Path) -> None:
+def test_a_dockerfile_gets_what_git_tracks_and_nothing_new(checkout: Path) -> None:
     (checkout / "service" / "new.py").write_text("new\n")
     project = Project(checkout, Application.model_validate({"path": "service", "dockerfile": "Dockerfile"}))
-    assert "new.py" in {name for name, _ in project.files}
-    assert project.untracked == []
+    assert "new.py" not in {name for name, _ in project.files}
+    assert project.untracked == ["new.py"]
+
+
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [({}, "opsctl.lock"), ({"dockerfile": "docker/Dockerfile"}, "docker/Dockerfile")],
+)
+def test_what_decides_the_image_from_beside_the_folder_makes_the_tag_dirty(
+    checkout: Path, block: dict[str, str], name: str
+) -> None:
+    application = Application.model_validate({"path": "service", **block})
+    assert not Project(checkout, application).version.dirty
+    tags = set()
+    for text in ("one", "two"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).write_text(text)
+        tags.add(Project(checkout, application).version.tag)
+    assert len(tags) == 2
+    assert all("-dirty-" in tag for tag in tags)
 
 
 @pytest.mark.parametrize("name", [".env", ".env.local", "config/.env"])
