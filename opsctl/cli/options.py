@@ -51,6 +51,12 @@ LockedOption = Annotated[
         help="Take opsctl.lock as it is, and refuse one that is out of date; default: with CI set.",
     ),
 ]  # fmt: skip
+FromAccountOption = Annotated[
+    bool,
+    typer.Option(
+        "--from-account", help="Read what the account holds by its stacks' tags, whatever environments.yaml says."
+    ),
+]
 AllowFileOption = Annotated[
     list[str] | None,
     typer.Option(

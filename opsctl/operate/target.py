@@ -143,7 +143,8 @@ def _in_region(environment: Environment, region: str) -> Environment:
 class Target:
     """One environment: its configuration, its templates and the AWS it lives in.
 
-    `supporting` is set for a rollback: what the stacks are made from that a release only stands on.
+    `supporting` is set for a rollback: what the stacks are made from that a release only stands on. `from_account`: it
+    was found by its stacks, so that of its settings the names alone are known.
     """
 
     workspace: Workspace
@@ -151,6 +152,7 @@ class Target:
     configured: Environment
     runtime: Runtime | None = field(default=None, kw_only=True)
     supporting: Environment | None = field(default=None, kw_only=True)
+    from_account: bool = field(default=False, kw_only=True)
 
     @property
     def is_local(self) -> bool:

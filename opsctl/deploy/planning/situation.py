@@ -18,6 +18,7 @@ from opsctl.deploy.image import ImageSource, digest_of
 from opsctl.deploy.planning import nat_image, planner
 from opsctl.deploy.planning.durations import learned
 from opsctl.deploy.planning.forecast import Forecast, as_ordered
+from opsctl.deploy.planning.holdings import earlier_names
 from opsctl.deploy.planning.plan import ImagePlan, Plan
 from opsctl.deploy.planning.state import RemoteState, read_state
 from opsctl.deploy.planning.statuses import Action, action_for
@@ -94,6 +95,8 @@ class Situation:
         """What executing would do, as things are now. Keeps what it read in `state` and `context`."""
         self.state = self.read()
         self._notes.clear()
+        if not self.state.stacks.keys() - {"bootstrap"}:
+            self._notes += earlier_names(self.env, self.state.others)
         account = self.account()
         image = self.image.plan(account) if self._wants_image() else None
         selected = self._selected(image)
