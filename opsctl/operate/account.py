@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,12 @@ def found_target(
     workspace: Workspace, name: str, *, service: str | None, client: str | None, region: str | None, local: bool
 ) -> Target:
     """The environment of this name as its stacks tell it. Raises UsageError where none, or more than one, fits."""
-    places = account_holds(workspace, region, local=local)
+    chosen = choose(account_holds(workspace, region, local=local), name, service=service, client=client)
+    return _target(workspace, chosen, local=local)
+
+
+def choose(places: Sequence[Found], name: str, *, service: str | None, client: str | None) -> Holding:
+    """The one environment that is meant. Raises UsageError where none, or more than one, fits."""
     there = [each for place in places for each in place.environments if each.stacks.keys() != {"edge"}]
     fits = [
         each
@@ -76,7 +82,7 @@ def found_target(
             code="several-environments",
             hint="Say which by --service, --client and --region.",
         )  # fmt: skip
-    return _target(workspace, fits[0], local=local)
+    return fits[0]
 
 
 def runs_here(workspace: Workspace) -> bool:

@@ -306,12 +306,13 @@ class Situation:
         if nat_image.makes_instance(stack.status, self.state.bodies.get("egress", ""), egress.body):
             return newest(architecture)
         changes = planner.plan_stack(egress, self.state, {"nat_image_id": kept}).is_change
-        if not changes or self.aws.account.image_exists(kept):
+        if not changes or self.aws.account.image_fits(kept, architecture):
             return kept
         found = newest(architecture)
         self._notes.append(
-            f"Amazon has withdrawn {kept}, the image of the NAT instance, and CloudFormation updates no stack that "
-            f"names it: this deploy replaces the instance by one of {found}, so connections through it break once."
+            f"Amazon has withdrawn {kept}, the image of the NAT instance, or it is not for {architecture}; "
+            f"CloudFormation updates no stack with it: this deploy replaces the instance by one of {found}, so "
+            "connections through it break once."
         )
         return found
 
