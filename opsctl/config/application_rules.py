@@ -312,11 +312,15 @@ def authentication(env: Environment) -> Iterator[Problem]:
             "Write `iam` or `password`; `trust` is for `target: local`.",
             (("target",),),
         )
-    if auth == "iam" and env.target == "local":
+    if auth in {"iam", "password"} and env.target == "local":
+        lacks = "knows no IAM" if auth == "iam" else "has no certificate to send a password of the application's to"
         yield Problem(
-            path, "the PostgreSQL of this machine knows no IAM", "Write `trust`, or leave it out.", (("target",),)
+            path,
+            f"`{auth}` is for AWS: the PostgreSQL of this machine {lacks}",
+            f"Write `trust` for {env.name} alone (environments.{env.name}.application.database.auth), or leave it out.",
+            (("target",),),
         )
-    if auth == "password" and not env.application.database.owner:
+    elif auth == "password" and not env.application.database.owner:
         yield Problem(
             path,
             "roles without an owner's login have no passwords",
