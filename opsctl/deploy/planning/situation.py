@@ -10,6 +10,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
 from opsctl.deploy import release
 from opsctl.deploy.checks import by_hand
+from opsctl.deploy.checks.architecture import image_problems
 from opsctl.deploy.checks.database_class import class_problems
 from opsctl.deploy.checks.records import record_problems
 from opsctl.deploy.checks.replicas import read_problems, replicas_of
@@ -111,7 +112,7 @@ class Situation:
             expected=self._expected(selected, plan),
             record=plan.is_empty and self._lacks_record(selected, image),
             signature=plan.is_empty and self._lacks_signature(image),
-            problems=self._problems(selected),
+            problems=self._problems(selected, image),
             notes=(*self._notes, *self._by_hand(plan)),
         )
 
@@ -170,12 +171,28 @@ class Situation:
         bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
         return release.current(self.aws.s3, bucket, self.env) if bucket is not None else None
 
-    def _problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
+    def _problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
         """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
         missing = self.secrets.problems() if self.release_starts(selected) else ()
         if self.env.target == "local":
             return missing
-        return (*missing, *record_problems(selected, self.state.bodies), *self._database_problems(selected))
+        return (
+            *missing,
+            *record_problems(selected, self.state.bodies),
+            *self._database_problems(selected),
+            *self._image_problems(selected, image),
+        )
+
+    def _image_problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
+        """Whether the image that stays can run where tasks are to run."""
+        app = next((template.body for template in selected if template.stack == "app"), "")
+        try:
+            return image_problems(
+                image, self.deployed("app", "ImageUri"), self._body_in_force("app"), app, self.aws.ecr
+            )
+        except AwsError as error:
+            self._notes.append(f"Not checked beforehand (image): {error.message}")
+            return ()
 
     def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
         """What RDS would refuse of database and replica as configured. Asked when these change only."""
