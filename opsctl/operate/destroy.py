@@ -12,14 +12,13 @@ from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.leftovers import SECRET, Left, Leftover, leftovers
 from opsctl.deploy.lock import Lock, Run
-from opsctl.deploy.planning.holdings import is_opsctls
+from opsctl.deploy.planning.holdings import is_opsctls, namesakes
 from opsctl.deploy.planning.state import RemoteState
-from opsctl.deploy.secrets import ApplicationSecrets
+from opsctl.deploy.secrets import RECOVERY_DAYS, ApplicationSecrets
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.stream import DetachedError, Follower
 from opsctl.operate.assembly import lock_of, pace
 from opsctl.operate.deployed import state_of
-from opsctl.operate.secrets import RECOVERY_DAYS
 from opsctl.operate.target import Target
 
 
@@ -48,7 +47,7 @@ def remove_all(
                 hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
             ) from None
         if "app" in plan.remove:
-            left += _look_after_secrets(target, emit)
+            left += _look_after_secrets(target, state, emit)
     return leftovers(left, local=target.is_local, last=target.env.region if _is_last(state, plan) else None)
 
 
@@ -58,9 +57,13 @@ def _is_last(state: RemoteState, plan: DestroyPlan) -> bool:
     return "bootstrap" in state.stacks and not rest and not any(map(is_opsctls, state.others))
 
 
-def _look_after_secrets(target: Target, emit: Emit) -> list[Left]:
+def _look_after_secrets(target: Target, state: RemoteState, emit: Emit) -> list[Left]:
     """What deploys put together goes with the tasks that read it; what people set stays, as data does."""
     if not (target.from_account or ApplicationSecrets(target.env, target.aws).used):
+        return []
+    if others := namesakes(target.env, state.others):
+        clients = ", ".join(each.client for each in others)
+        emit(Note(f"Secrets stay: {target.env.name} of {target.env.service} for {clients} reads the same ones."))
         return []
     store, derived = target.aws.secrets, naming.derived_prefix(target.env)
     for name in store.below(derived):

@@ -51,6 +51,15 @@ def is_opsctls(stack: Stack) -> bool:
     return stack.tags.get("managed-by") == "opsctl" and stack.name != BOOTSTRAP_STACK
 
 
+def namesakes(env: Environment, stacks: Iterable[Stack]) -> list[Holding]:
+    """Environments of the same name and service for another client: with these it shares the names of its secrets."""
+    return [
+        each
+        for each in holdings(stacks, env.region)
+        if (each.environment, each.service) == (env.name, env.service) and each.client != env.client
+    ]
+
+
 def earlier_names(env: Environment, stacks: Iterable[Stack]) -> list[str]:
     """What to say before a new environment is made beside one that differs in `service` or `client` alone."""
     said = []

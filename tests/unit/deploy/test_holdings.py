@@ -8,7 +8,7 @@ import pytest
 
 from opsctl.aws.cloudformation import Stack
 from opsctl.config.models import Environment
-from opsctl.deploy.planning.holdings import Holding, earlier_names, holdings
+from opsctl.deploy.planning.holdings import Holding, earlier_names, holdings, namesakes
 from opsctl.deploy.planning.situation import Request, Situation
 
 from .fakes import template
@@ -94,3 +94,8 @@ def test_a_plan_says_it_before_the_first_stack_and_not_again(deployed: tuple[str
     )
     notes = [note for note in situation.plan().notes if "under `oldco`" in note]
     assert len(notes) == told
+
+
+def test_an_environment_for_another_client_has_the_same_secrets_names() -> None:
+    others = [stack("app", client="newco"), stack("app", "prd"), stack("app", service="blog"), stack("app")]
+    assert [each.client for each in namesakes(environment(), others)] == ["newco"]
