@@ -102,6 +102,5 @@ def _sqlite(project: Project) -> list[str]:
         return []
     return [
         f"The project keeps its data in SQLite ({found.assigned['DATABASES'].source}), in a file that the next deploy "
-        "throws away. Take the database from variables: PGHOST and its like are there; ${database.url} is a URL. "
-        "After that run `opsctl db migrate` once: deploys take the migrations for applied, as they were to the file."
+        "throws away. Take the database from variables: PGHOST and its like are there; ${database.url} is a URL."
     ]

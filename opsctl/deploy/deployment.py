@@ -293,7 +293,8 @@ class Deployment:
             self._emit(Note(f"Secrets of the release before were not let go: {error.message}"))
             return
         if gone:
-            self._emit(Note(f"{len(gone)} derived secrets that no task reads any more go in {RECOVERY_DAYS} days."))
+            what = "A derived secret" if len(gone) == 1 else f"{len(gone)} derived secrets"
+            self._emit(Note(f"{what} that no task reads any more: gone for good in {RECOVERY_DAYS} days."))
 
     def _learned(self) -> dict[str, float]:
         """How long AWS takes here, as this deploy and those before it saw; on this machine nothing says that."""

@@ -14,6 +14,7 @@ from opsctl.images.checkout.shipment import Loading, Shipment, among, everything
 from opsctl.images.checkout.source import (
     SourceVersion,
     content_digest,
+    database_text,
     git_version,
     loose_files,
     migration_ids,
@@ -115,8 +116,10 @@ class Project:
 
     @cached_property
     def _packages(self) -> str:
-        block = self.application
-        return packages_id(self.files, *(block.requirements or ()), *block.add, *block.groups, *block.extras)
+        block, database = self.application, database_text(self.files)
+        more = (*(block.requirements or ()), *block.add, *block.groups, *block.extras)
+        # A project that takes another database has all its migrations before it, as one with other packages may.
+        return packages_id(self.files, *more, *([database] if database else []))
 
     @property
     def version(self) -> SourceVersion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
@@ -136,6 +137,37 @@ def packages_id(files: Iterable[tuple[str, Path]], *more: str) -> str:
     """
     said = [(name, path) for name, path in files if _SAYS_PACKAGES.search(name) or name in more]
     return migration_id("\0".join(more), content_digest(said).encode()) if said or any(more) else ""
+
+
+def database_text(files: Iterable[tuple[str, Path]]) -> str:
+    """What is assigned to DATABASES in what is shipped, as it is written; "" where nothing is.
+
+    Settings modules have any name. A project that leaves a file for a server has migrated the file alone.
+    """
+    found = []
+    for name, path in files:
+        if name.endswith(".py") and b"DATABASES" in (text := path.read_bytes()):
+            found += _assignments(text.decode(errors="replace"))
+    return "\0".join(found)
+
+
+def _assignments(text: str) -> list[str]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return []
+    assigned = (node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign))
+    return [ast.unparse(node) for node in assigned if any(_is_databases(each) for each in _targets(node))]
+
+
+def _targets(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def _is_databases(target: ast.expr) -> bool:
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return isinstance(target, ast.Name) and target.id == "DATABASES"
 
 
 def tagged_commit(tag: str) -> str:

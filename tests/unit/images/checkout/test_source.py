@@ -310,6 +310,28 @@ def test_other_packages_may_bring_migrations(name: str, changes: bool, tree: Pat
     assert set(Project(tree, added).migrations.split()) != set(after.migrations.split())
 
 
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}\nDEBUG = True\n", True),
+        ("DATABASES = {'default': {'ENGINE': 'sqlite3'}}\nDATABASES['default']['NAME'] = 'x'\nDEBUG = True\n", True),
+        ("DEBUG = False  # DATABASES\nDATABASES = {\n'default': {'ENGINE': 'sqlite3'}}\n", False),
+    ],
+)
+def test_another_database_in_the_settings_has_its_migrations_before_it(tree: Path, text: str, changes: bool) -> None:
+    """A project that began on SQLite migrated its file; the release before brought all migrations there are."""
+    application = Application.model_validate({"path": "service"})
+    settings = tree / "service" / "config" / "production.py"
+    settings.parent.mkdir()
+    settings.write_text("DATABASES = {'default': {'ENGINE': 'sqlite3'}}\nDEBUG = True\n")
+    before = Project(tree, application)
+    known, noted = set(before.migrations.split()), before.verdicts
+    settings.write_text(text)
+    after = Project(tree, application)
+    assert (not set(after.migrations.split()) <= known) is changes
+    assert in_the_way(after.verdicts, known, [each.name for each in noted]) == []
+
+
 def test_a_new_file_is_not_shipped_before_git_tracks_it_and_is_named(checkout: Path) -> None:
     block = {"path": "service", "exclude": ("notes",), "include": ("built",)}
     (checkout / "service" / "built").mkdir()
