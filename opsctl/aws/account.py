@@ -87,8 +87,11 @@ class Account:
             )
         return frozenset(str(item["Location"]) for item in answer["InstanceTypeOfferings"])
 
-    def image_exists(self, image: str) -> bool:
-        """Whether an AMI can still be used, a deprecated one too. True when nobody may ask: then AWS decides."""
+    def image_fits(self, image: str, architecture: str) -> bool:
+        """Whether an AMI can still be used, a deprecated one too, on that architecture (`arm64`, `x86_64`).
+
+        True when nobody may ask: then AWS decides.
+        """
         try:
             with translated():
                 answer = self._client("ec2").describe_images(ImageIds=[image], IncludeDeprecated=True)
@@ -98,7 +101,7 @@ class Account:
             if error.aws_code in {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"}:
                 return False
             raise
-        return bool(answer["Images"])
+        return any(each.get("Architecture", architecture) == architecture for each in answer["Images"])
 
     def database(self, identifier: str) -> Database | None:
         """A database as it runs; None when there is none with this identifier."""

@@ -5,17 +5,61 @@ from __future__ import annotations
 import getpass
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opsctl.cli import output
-from opsctl.operate.target import Workspace
+from opsctl.operate.target import Target, Workspace
+
+if TYPE_CHECKING:
+    from opsctl.operate.account import Found
 
 
-def open_workspace(config: Path | None, *, locked: bool | None = None, checkout: bool = False) -> Workspace:
+def open_workspace(
+    config: Path | None, *, locked: bool | None = None, checkout: bool = False, allow_files: list[str] | None = None
+) -> Workspace:
     """The configuration, for whoever typed this command."""
     return Workspace.open(
-        config, checkout=checkout, ask=ask_code, tell=output.note, command=command_line(), locked=locked
-    )
+        config, checkout=checkout, ask=ask_code, tell=output.note, command=command_line(), locked=locked,
+        allow_files=tuple(allow_files or ()),
+    )  # fmt: skip
+
+
+def environment_in_account(
+    config: Path | None, env: str | None, *, service: str | None, client: str | None, region: str | None
+) -> Target:
+    """An environment by its stacks: of the local target of this folder while that runs and has it, else of AWS."""
+    from opsctl.errors import UsageError
+    from opsctl.operate import account
+
+    workspace = account.workspace_of(config, ask=ask_code, tell=output.note, command=command_line())
+    name = env or workspace.configuration.default
+    if name is None:
+        raise UsageError("No environment was named.", code="no-environment", hint="Add --env.")
+    find = partial(account.found_target, workspace, name, service=service, client=client, region=region)
+    if not account.runs_here(workspace):
+        return find(local=False)
+    try:
+        return find(local=True)
+    except UsageError as error:
+        if error.code != "unknown-environment" or not account.asks_aws(workspace, region):
+            raise
+    return find(local=False)
+
+
+def what_account_holds(config: Path | None, region: str | None) -> tuple[list[Found], set[tuple[str, str, str]]]:
+    """What there is, on this machine while its local target runs, and on AWS; and what the file names of it.
+
+    AWS is asked where the file has an environment there, or a region is known.
+    """
+    from opsctl.operate import account
+
+    workspace = account.workspace_of(config, ask=ask_code, tell=output.note, command=command_line())
+    found = account.account_holds(workspace, region, local=True) if account.runs_here(workspace) else []
+    if not found or account.asks_aws(workspace, region):
+        found += account.account_holds(workspace, region, local=False)
+    return found, {(each.name, each.service, each.client) for each in workspace.configuration.environments.values()}
 
 
 def ask_code(question: str) -> str | None:

@@ -51,6 +51,19 @@ LockedOption = Annotated[
         help="Take opsctl.lock as it is, and refuse one that is out of date; default: with CI set.",
     ),
 ]  # fmt: skip
+FromAccountOption = Annotated[
+    bool,
+    typer.Option(
+        "--from-account", help="Read what the account holds by its stacks' tags, whatever environments.yaml says."
+    ),
+]
+AllowFileOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-file", metavar="PATH", show_default=False,
+        help="Ship this file into the image although it looks like a secret; several are allowed.",
+    ),
+]  # fmt: skip
 StacksArgument = Annotated[
     list[str] | None, typer.Argument(metavar="STACK", help="Only these stacks, such as `app`.", show_default=False)
 ]

@@ -143,6 +143,8 @@ def image_ways(env: Environment) -> Iterator[Problem]:
     other = "image" if application.image is not None else "dockerfile" if application.dockerfile is not None else None
     if other is not None:
         built = [name for name in _BUILT if name in given and getattr(application, name)]
+        if other == "dockerfile":  # its context is what is shipped
+            built = [name for name in built if name not in {"include", "exclude"}]
         if application.build.commands is not None or application.build.environment:
             built.append("build")
         reason = "is what is there already" if other == "image" else "says how the image is made"
@@ -310,11 +312,15 @@ def authentication(env: Environment) -> Iterator[Problem]:
             "Write `iam` or `password`; `trust` is for `target: local`.",
             (("target",),),
         )
-    if auth == "iam" and env.target == "local":
+    if auth in {"iam", "password"} and env.target == "local":
+        lacks = "knows no IAM" if auth == "iam" else "has no certificate to send a password of the application's to"
         yield Problem(
-            path, "the PostgreSQL of this machine knows no IAM", "Write `trust`, or leave it out.", (("target",),)
+            path,
+            f"`{auth}` is for AWS: the PostgreSQL of this machine {lacks}",
+            f"Write `trust` for {env.name} alone (environments.{env.name}.application.database.auth), or leave it out.",
+            (("target",),),
         )
-    if auth == "password" and not env.application.database.owner:
+    elif auth == "password" and not env.application.database.owner:
         yield Problem(
             path,
             "roles without an owner's login have no passwords",

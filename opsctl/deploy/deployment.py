@@ -21,11 +21,13 @@ from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning import planner
 from opsctl.deploy.planning.durations import Stopwatch
+from opsctl.deploy.planning.holdings import namesakes
 from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.planning.situation import Situation
 from opsctl.deploy.planning.work import Work, work_of
 from opsctl.deploy.release import Release, Releases
+from opsctl.deploy.secrets import RECOVERY_DAYS
 from opsctl.deploy.stackrun import guard
 from opsctl.deploy.stackrun.stream import DetachedError, Pace
 from opsctl.deploy.steps import Steps, artifact_bucket
@@ -266,8 +268,10 @@ class Deployment:
             command=self.run.command,
             changes=plan.changes(),
         )
+        before = self._do.releases.last
         self._do.releases.record(found)
         self._tidy(plan.image)
+        self._forget_secrets(before)
         return found.number
 
     def _tidy(self, image: ImagePlan) -> None:
@@ -278,6 +282,19 @@ class Deployment:
             self._do.releases.tidy(image)
         except AwsError as error:
             self._emit(Note(f"Images of old releases were not let go: {error.message}"))
+
+    def _forget_secrets(self, before: Release | None) -> None:
+        """Let go of secrets that were put together for the release before alone."""
+        if before is None or before.application is None or namesakes(self._env, self._situation.state.others):
+            return
+        try:
+            gone = self._situation.secrets.forget(before.application)
+        except AwsError as error:
+            self._emit(Note(f"Secrets of the release before were not let go: {error.message}"))
+            return
+        if gone:
+            what = "A derived secret" if len(gone) == 1 else f"{len(gone)} derived secrets"
+            self._emit(Note(f"{what} that no task reads any more: gone for good in {RECOVERY_DAYS} days."))
 
     def _learned(self) -> dict[str, float]:
         """How long AWS takes here, as this deploy and those before it saw; on this machine nothing says that."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from opsctl.config import naming
 from opsctl.deploy.events import Emit, Note, Progress
 from opsctl.deploy.graph import step
+from opsctl.deploy.leftovers import Left
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.removal import Removal, StackRemover
@@ -125,12 +126,15 @@ class Destroyer:
         self._poll = poll_seconds
         self._before_write = before_write
 
-    def remove(self, name: str, stack: Stack, body: str) -> None:
-        """Remove one stack. Raises OpsctlError with the first resource that could not be deleted."""
+    def remove(self, name: str, stack: Stack, body: str) -> list[Left]:
+        """Remove one stack; answers what outlived it. Raises OpsctlError with the first resource that could not be
+        deleted.
+        """
         long = f" ({_LONG_ENDS[name]})" if name in _LONG_ENDS else ""
         with step(self._emit, name, f"delete {stack.name}{long}") as ending:
             self._remove(name, stack, body)
             ending.text = "deleted"
+        return self._remover.left
 
     def _remove(self, name: str, stack: Stack, body: str) -> None:
         if not is_terminal(stack.status):

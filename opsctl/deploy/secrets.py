@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from opsctl.aws.errors import AwsError
 from opsctl.aws.secrets import STAMP_TAG, KnownSecret, Secrets
 from opsctl.config import naming, placeholder
+from opsctl.config.application import Application
+from opsctl.config.loader import tuples
 from opsctl.config.models import Environment
 from opsctl.config.placeholder import Placeholder
 from opsctl.deploy.planning.state import RemoteState
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from opsctl.aws.session import Aws
 
 GENERATED_LENGTH = 64
+RECOVERY_DAYS = 7
+"""For so long a secret that was removed can be brought back, by setting it or in the console."""
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -147,6 +151,22 @@ class ApplicationSecrets:
         if written:
             self.look(state)
         return written
+
+    def forget(self, before: Mapping[str, Any] | None) -> list[str]:
+        """Let go of what the release with the application block `before` read, and this one does not; answers names.
+
+        A rollback to it brings them back, or makes them anew once they are gone for good.
+        """
+        try:
+            application = Application.model_validate(tuples(json.loads(json.dumps(before or {}))))
+        except ValueError:  # another opsctl's block
+            return []
+        read = derived(self.env.model_copy(update={"application": application}))
+        unread = sorted({each.name for each in read} - {each.name for each in self._derived})
+        for name in unread:
+            if self.store.describe(name) is not None:
+                self.store.remove(name, days=RECOVERY_DAYS)
+        return unread
 
     def _names(self, output: str) -> bool:
         """Whether a derived secret is made from the secret with this output."""

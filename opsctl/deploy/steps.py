@@ -129,9 +129,8 @@ class Steps:
 
     def _keep(self, name: str, stack: Stack, body: str) -> None:
         with self._guard:
-            self._situation.state = RemoteState(
-                {**self._situation.state.stacks, name: stack}, {**self._situation.state.bodies, name: body}
-            )
+            seen = self._situation.state
+            self._situation.state = RemoteState({**seen.stacks, name: stack}, {**seen.bodies, name: body}, seen.others)
 
     def _runner(self, template: StackTemplate) -> StackRunner:
         aws = self._aws.in_region(template.region)

@@ -104,7 +104,9 @@ class Workshop:
         return self.project.cache
 
     def content_key(self, base: ImageName | None, platforms: tuple[str, ...], tell: Tell = _unheard) -> str:
-        """What the image would be made of, as one hash."""
+        """What the image would be made of, as one hash. Raises BuildError for what nobody can have meant to ship."""
+        if self.project.application.image is None:
+            self.project.shipment.check()
         return content_key(self.project, self._requirements(tell), base, platforms)
 
     def build(
@@ -157,6 +159,13 @@ class Workshop:
                 had, names = [each.id for each in before], [each.name for each in before]
                 return [each.sentence() for each in in_the_way(self.project.verdicts, had, names)] if before else []
         return []
+
+    def settle(self, tell: Tell = _unheard) -> None:
+        """Have the lock written, where it is not up to date: it is part of what a tag of the checkout says."""
+        if self.project.application.image is None:
+            self._requirements(tell)
+            if not os.environ.get(BASE_VARIABLE):
+                self.base(None, tell)
 
     def find(self, tag: str) -> Descriptor:
         """A built image. Raises OpsctlError when there is none under this tag."""

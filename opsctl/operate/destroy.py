@@ -10,27 +10,31 @@ from opsctl.config import naming
 from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchanged
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
+from opsctl.deploy.leftovers import SECRET, Left, Leftover, leftovers
 from opsctl.deploy.lock import Lock, Run
+from opsctl.deploy.planning.holdings import is_opsctls, namesakes
 from opsctl.deploy.planning.state import RemoteState
-from opsctl.deploy.secrets import ApplicationSecrets
+from opsctl.deploy.secrets import RECOVERY_DAYS, ApplicationSecrets
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.stream import DetachedError, Follower
 from opsctl.operate.assembly import lock_of, pace
 from opsctl.operate.deployed import state_of
-from opsctl.operate.secrets import RECOVERY_DAYS
 from opsctl.operate.target import Target
 
 
 def remove_all(
     target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run: Run, timeout_minutes: int
-) -> None:
-    """Remove the plan's stacks, each after those that use it. After one that can't be removed no other is begun."""
+) -> list[Leftover]:
+    """Remove the plan's stacks, each after those that use it; answers what outlived them.
+
+    After one that can't be removed no other is begun.
+    """
     lock = lock_of(target, state, run, emit)
-    detach = threading.Event()
+    detach, left = threading.Event(), list[Left]()
 
     def remove(name: str) -> None:
         destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
-        destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
+        left.extend(destroyer.remove(name, state.stacks[name], state.bodies.get(name, "")))
 
     with lock, lock.naming_who_cancelled():
         ensure_unchanged(state, state_of(target), target.env.name)
@@ -43,19 +47,32 @@ def remove_all(
                 hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
             ) from None
         if "app" in plan.remove:
-            _look_after_secrets(target, emit)
+            left += _look_after_secrets(target, state, emit)
+    return leftovers(left, local=target.is_local, last=target.env.region if _is_last(state, plan) else None)
 
 
-def _look_after_secrets(target: Target, emit: Emit) -> None:
+def _is_last(state: RemoteState, plan: DestroyPlan) -> bool:
+    """Whether nothing of opsctl is in the region any more but what belongs to the account."""
+    rest = state.stacks.keys() - {"bootstrap", *plan.remove}
+    return "bootstrap" in state.stacks and not rest and not any(map(is_opsctls, state.others))
+
+
+def _look_after_secrets(target: Target, state: RemoteState, emit: Emit) -> list[Left]:
     """What deploys put together goes with the tasks that read it; what people set stays, as data does."""
-    if not ApplicationSecrets(target.env, target.aws).used:
-        return
+    if not (target.from_account or ApplicationSecrets(target.env, target.aws).used):
+        return []
+    if others := namesakes(target.env, state.others):
+        clients = ", ".join(each.client for each in others)
+        emit(Note(f"Secrets stay: {target.env.name} of {target.env.service} for {clients} reads the same ones."))
+        return []
     store, derived = target.aws.secrets, naming.derived_prefix(target.env)
     for name in store.below(derived):
         store.remove(name, days=RECOVERY_DAYS)
-    kept = sorted(name.rpartition("/")[2] for name in store.below(naming.secret_name(target.env, "")))
+    kept = sorted(store.below(naming.secret_name(target.env, "")))
     if kept:
-        emit(Note(f"Secrets stay: {', '.join(kept)}. `opsctl secret remove NAME` takes one away."))
+        names = ", ".join(name.rpartition("/")[2] for name in kept)
+        emit(Note(f"Secrets stay: {names}. `opsctl secret remove NAME` takes one away."))
+    return [Left(SECRET, name, target.env.region) for name in kept]
 
 
 def _destroyer(

@@ -59,10 +59,11 @@ def run_build(
     engine = engine or default_engine(target)
     if engine not in _ENGINES:
         raise UsageError(f"There is no engine `{engine}`.", hint=f"Choose from {', '.join(_ENGINES)}.")
-    shop = target.workshop
+    shop, listener = target.workshop, EventListener(emit, "build")
+    if tag is None and base is None and engine == "native":
+        shop.settle(listener.line)  # else the lock would be written under the tag of a checkout without it
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
     platforms = platforms_of(platform, target)
-    listener = EventListener(emit, "build")
     with step(emit, "build", f"{tag} for {', '.join(platforms)} with {engine}") as ending:
         built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
         ending.changed, ending.text = not built.unchanged, built.digest[:19]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from opsctl.deploy.events import Emit, LogLine
 from opsctl.deploy.image import ImageSource, PublishedImage, ReleasedImage, image_uri
 from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import Release, free_tag, release_number
+from opsctl.errors import OpsctlError
 from opsctl.images.checkout.source import tagged_commit
 from opsctl.images.names import check_tag
 from opsctl.migrations.verdict import Migration
@@ -31,6 +33,9 @@ def image_source(target: Target, image_tag: str | None) -> ImageSource:
     env = target.env
     if target.is_local and target.local.runtime == "processes" and image_tag is None:
         return LocalImage(target)
+    if env.ecs.build_on_deploy and image_tag is None:
+        with suppress(OpsctlError):  # told by the plan, if it comes to that
+            target.workshop.settle(target.workspace.tell)
     version = target.project.version
     tag = check_tag(image_tag) if image_tag is not None else env.ecs.image_tag or version.tag
     if env.ecs.build_on_deploy and image_tag is None:

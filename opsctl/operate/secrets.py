@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.secrets import secret_tags
+from opsctl.deploy.secrets import RECOVERY_DAYS, secret_tags
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import state_of
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 # What Secrets Manager takes. [API PutSecretValue, SecretString]
 MAX_BYTES = 65_536
-RECOVERY_DAYS = 7
-"""For so long a secret that was removed can be brought back, by setting it or in the console."""
 
 
 @dataclass(frozen=True, slots=True)

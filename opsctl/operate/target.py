@@ -52,6 +52,7 @@ class Workspace:
 
     `ask` asks a person for what is not to be seen, None where nobody can be asked; `tell` says what takes a while;
     `command` is what was typed, for the lock. `locked` refuses to resolve requirements; None: where CI is set.
+    `allow_files` are shipped although they look like secrets.
     """
 
     configuration: Configuration
@@ -59,6 +60,7 @@ class Workspace:
     tell: Callable[[str], None] = lambda _: None
     command: str = "opsctl"
     locked: bool | None = None
+    allow_files: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, config: Path | None, *, checkout: bool = False, **person: Any) -> Workspace:
@@ -142,7 +144,8 @@ class Target:
     """One environment: its configuration, its templates and the AWS it lives in.
 
     `supporting` is set for a rollback: what the stacks are made from that a release only stands on. `administered`: an
-    administrator's stacks instead of the environment's own.
+    administrator's stacks instead of the environment's own. `from_account`: it was found by its stacks, so that of its
+    settings the names alone are known.
     """
 
     workspace: Workspace
@@ -151,6 +154,7 @@ class Target:
     runtime: Runtime | None = field(default=None, kw_only=True)
     supporting: Environment | None = field(default=None, kw_only=True)
     administered: tuple[StackTemplate, ...] = field(default=(), kw_only=True)
+    from_account: bool = field(default=False, kw_only=True)
 
     @property
     def is_local(self) -> bool:
@@ -181,7 +185,7 @@ class Target:
         """The application's sources in this checkout."""
         from opsctl.images.checkout.project import Project
 
-        return Project(self.workspace.root, self.env.application)
+        return Project(self.workspace.root, self.env.application, self.workspace.allow_files)
 
     @property
     def frozen(self) -> bool:

@@ -13,15 +13,22 @@ from opsctl.project.shell import PORT
 
 IGNORE_FILE = """\
 .git
-.env
-.env.*
-!.env.example
+**/.env
+**/.env.*
+!**/.env.example
+**/*~
+**/*.swp
+**/id_rsa
+**/id_ed25519
+**/.netrc
+**/.pypirc
+**/dump.sql
 .opsctl
 .venv
 venv
 node_modules
 **/__pycache__
-*.sqlite3
+**/*.sqlite3
 """
 _UV = "COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /usr/local/bin/uv"
 

@@ -224,8 +224,21 @@ def test_destroy_keeps_the_database_until_it_is_named(project: Project) -> None:
     gone = project.opsctl("destroy", "--env", "local", "--yes", "--json").json
     assert gone["removed"] == ["app", "front", "jobs", "functions"]
     assert set(gone["stay"]) == {"bootstrap", "platform", "network", "egress", "data", "upkeep"}
-    all_gone = project.opsctl("destroy", "--env", "local", "--delete-data", "--yes", "--database", "salaries", "--json")
+    # The rest goes although the file does not name it any more.
+    config = project.root / "environments.yaml"
+    text = config.read_text()
+    config.unlink()
+    (place,) = project.opsctl("status", "--from-account", "--json").json
+    (found,) = place["environments"]
+    assert (found["name"], found["in_file"], len(found["stacks"])) == ("local", False, 5)
+    all_gone = project.opsctl(
+        "destroy", "--env", "local", "--from-account", "--delete-data", "--yes", "--database", "salaries", "--json"
+    )
+    config.write_text(text)
     assert all_gone.json["removed"] == ["upkeep", "egress", "data", "network", "platform"]
+    left = {each["kind"]: each["command"] for each in all_gone.json["left"]}
+    assert set(left) == {"final snapshot", "secret", "image repository", "key", "bucket", "stack"}
+    assert set(left.values()) == {"opsctl local reset"}
     project.deploy()
     assert project.get("/readyz")[0] == 200
 

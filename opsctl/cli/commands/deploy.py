@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from opsctl.cli.options import (
+    AllowFileOption,
     ApproveOption,
     ConfigOption,
     EnvOption,
@@ -73,6 +74,7 @@ def deploy(
         ),
     ] = True,
     wait: WaitOption = 0,
+    allow_file: AllowFileOption = None,
     locked: LockedOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
@@ -84,26 +86,28 @@ def deploy(
     It can be interrupted at any moment; the next deploy finishes the work. A stack that is up to date costs no write.
     """
     from opsctl.cli import output, render, render_plan
-    from opsctl.cli.checkout import database_notes, makes_image, untracked_notes
+    from opsctl.cli.checkout import checkout_notes, database_notes, makes_image
     from opsctl.cli.context import open_workspace
     from opsctl.cli.execution import approved_plan, execute
     from opsctl.cli.progress import listening
+    from opsctl.deploy.failures import StackFailedError
     from opsctl.deploy.planning.plan import Consent
     from opsctl.deploy.planning.situation import Request
+    from opsctl.deploy.tasks import TaskFailedError
     from opsctl.operate.assembly import deployment
     from opsctl.operate.deployed import service_url
 
-    target = open_workspace(config, locked=locked).target(env, region, runtime)
+    target = open_workspace(config, locked=locked, allow_files=allow_file).target(env, region, runtime)
     consent = Consent(frozenset(allow_replace or ()), recreate_data=yes, skip_resources=frozenset(skip_resource or ()))
     kept = approved_plan(plan_file, target, stacks, image_tag) if plan_file is not None else None
     if kept is not None:
         stacks, image_tag = list(kept.only), kept.image_tag
     request = Request(tuple(stacks or ()), image_tag, refresh_nat_image, timeout, watchdog)
     made_here = not stacks and makes_image(target, image_tag)
-    notes = untracked_notes(target.project) if made_here else []
+    notes = checkout_notes(target) if made_here else []
+    output.notes(notes)  # before anything is built or asked
     if dry_run:
         plan = deployment(target, request).plan()
-        output.notes(notes)
         output.notes(database_notes(target.project) if made_here else [])
         output.result(plan.to_dict(), render_plan.plan_text(plan), as_json=as_json)
         return
@@ -113,8 +117,10 @@ def deploy(
             target, request, consent, listening, as_json=as_json, yes=yes, approve=approve, kept=kept, wait=wait
         )
         changed = result.changed
-    finally:  # last, since what stayed behind may be why it failed
+    except (StackFailedError, TaskFailedError):  # once more, since what stayed behind may be why it failed
         output.notes(notes)
+        raise
+    finally:
         output.notes(database_notes(target.project) if made_here and changed else [])
     result.url = service_url(target, result.outputs.get("front", {}))
     output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)

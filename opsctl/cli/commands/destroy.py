@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, TimeoutOption, YesOption
+from opsctl.cli.options import (
+    ConfigOption,
+    EnvOption,
+    FromAccountOption,
+    JsonOption,
+    RegionOption,
+    TimeoutOption,
+    YesOption,
+)
 
 if TYPE_CHECKING:
-    from opsctl.operate.target import Target
+    from opsctl.operate.target import Target, Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -33,15 +41,27 @@ def destroy(
         bool,
         typer.Option("--only-unwanted", help="Remove only stacks that the configuration does not ask for any more."),
     ] = False,
+    from_account: FromAccountOption = False,
+    service: Annotated[
+        str | None,
+        typer.Option("--service", help="With --from-account: of several, that of this service.", show_default=False),
+    ] = None,
+    client: Annotated[
+        str | None,
+        typer.Option("--client", help="With --from-account: of several, that of this client.", show_default=False),
+    ] = None,
     region: RegionOption = None,
     yes: YesOption = False,
     timeout: TimeoutOption = 60,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove an environment; the database and what belongs to it stay, unless --delete-data says so."""
-    from opsctl.cli import output
-    from opsctl.cli.context import open_workspace
+    """Remove an environment; the database and what belongs to it stay, unless --delete-data says so.
+
+    With --from-account also one that environments.yaml does not name any more.
+    """
+    from opsctl.cli import output, render_left
+    from opsctl.cli.context import environment_in_account, open_workspace
     from opsctl.cli.progress import listening
     from opsctl.deploy.destroy import USED_BY, plan_destroy
     from opsctl.deploy.events import RunStarted
@@ -51,36 +71,76 @@ def destroy(
     from opsctl.operate.deployed import state_of
     from opsctl.operate.destroy import remove_all
 
-    target = open_workspace(config).target(env, region)
+    if from_account:
+        target = environment_in_account(config, env, service=service, client=client, region=region)
+    else:
+        _only_with(service, client)
+        target = _named(open_workspace(config), env, region)
     state = state_of(target, bodies=True)
     unwanted = {template.stack for template in target.unwanted}
     plan = plan_destroy(state, delete_data=delete_data, only=unwanted if only_unwanted else None)
     for name, reason in plan.stay.items():
         output.note(f"{name} stays: {reason}.")
+    if "data" in plan.stay:
+        output.note("`opsctl destroy --delete-data` removes the database as well, and what is there for it alone.")
     if not plan.remove:
         output.result({"removed": [], "stay": plan.stay}, "There is nothing to remove.", as_json=as_json)
         return
     if not target.is_local:
         gone = removal([item for item in target.templates if item.stack in plan.remove], USED_BY)
         output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
-    output.confirm(f"Remove {', '.join(plan.remove)} of {target.env.name}?", yes=yes, as_json=as_json)
+    output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json)
     if "data" in plan.remove:
-        _name_the_database(target, database, as_json)
+        wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database
+        _name_the_database(target, wanted, database, as_json)
     run = this_run(target)
     journal = Journal(target.workspace.root, target.env.name, run.id)
     asked = RunStarted(run.id, target.env.name, run.command, run.owner, tuple(f"remove {each}" for each in plan.remove))
     # The bucket may be among what goes, so that its record stays here.
     with listening(journal, as_json=as_json) as emit, recording(journal, asked, lambda _: None, emit):
-        remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout)
+        left = remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."
-    output.result({"removed": plan.remove, "stay": plan.stay}, text, as_json=as_json)
+    model = {"removed": plan.remove, "stay": plan.stay, "left": [each.to_dict() for each in left]}
+    output.result(model, "\n".join([text, *render_left.left_lines(left)]), as_json=as_json)
 
 
-def _name_the_database(target: Target, given: str | None, as_json: bool) -> None:
+def _named(workspace: Workspace, env: str | None, region: str | None) -> Target:
+    """The file's environment; for another name the way to one that the file lost."""
+    from opsctl.errors import UsageError
+
+    try:
+        return workspace.target(env, region)
+    except UsageError as error:
+        if error.code != "unknown-environment":
+            raise
+        raise UsageError(
+            error.message,
+            code=error.code,
+            hint=f"{error.hint} One that was taken out of the file while it runs is found by its stacks: `opsctl "
+            f"destroy --env {env} --from-account`.",
+        ) from error
+
+
+def _told(target: Target) -> str:
+    """The environment; one that no file names with all that it was found by."""
+    env = target.env
+    if not target.from_account:
+        return env.name
+    where = "on this machine" if target.is_local else f"in account {target.aws.identity().account_id}, {env.region}"
+    return f"{env.name}, service {env.service} of client {env.client}, {where}"
+
+
+def _only_with(*given: str | None) -> None:
+    from opsctl.errors import UsageError
+
+    if any(each is not None for each in given):
+        raise UsageError("--service and --client choose among what --from-account finds.", hint="Add --from-account.")
+
+
+def _name_the_database(target: Target, wanted: str, given: str | None, as_json: bool) -> None:
     """Deleting data asks for more than a y."""
     from opsctl.errors import ExitCode, OpsctlError
 
-    wanted = target.env.rds.database
     if given is None and not as_json and sys.stdin.isatty():
         sys.stderr.write(f"This deletes the database of {target.env.name}. Type its name ({wanted}): ")
         sys.stderr.flush()

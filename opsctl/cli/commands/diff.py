@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, StacksArgument
+from opsctl.cli.options import AllowFileOption, ConfigOption, EnvOption, JsonOption, RegionOption, StacksArgument
 from opsctl.errors import ExitCode
 
 
@@ -27,6 +27,7 @@ def diff(
             help="Keep the plan in this file, for `opsctl deploy --plan FILE`.",
         ),
     ] = None,
+    allow_file: AllowFileOption = None,
     region: RegionOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -37,7 +38,7 @@ def diff(
     from opsctl.deploy.planning.situation import Request
     from opsctl.operate.assembly import deployment
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config, allow_files=allow_file).target(env, region)
     work = deployment(target, Request(tuple(stacks or ()), image_tag))
     plan = work.plan()
     if out is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, LockedOption, RegionOption
+from opsctl.cli.options import AllowFileOption, ConfigOption, EnvOption, JsonOption, LockedOption, RegionOption
 from opsctl.errors import ExitCode
 
 app = typer.Typer(name="image", help="Build, push and check images.", no_args_is_help=True, rich_markup_mode=None)
@@ -47,6 +47,7 @@ def build(
                      show_default=False),
     ] = None,
     test: Annotated[bool, typer.Option("--test", help="Run the service's tests inside it (docker or podman).")] = False,
+    allow_file: AllowFileOption = None,
     locked: LockedOption = None,
     env: EnvOption = None,
     config: ConfigOption = None,
@@ -60,7 +61,7 @@ def build(
     from opsctl.cli.render_images import built_text
     from opsctl.operate.image import run_build
 
-    target = open_workspace(config, locked=locked).target(env)
+    target = open_workspace(config, locked=locked, allow_files=allow_file).target(env)
     output.notes([*untracked_notes(target.project), *database_notes(target.project)])
     with listening(as_json=as_json) as emit:
         built = run_build(target, tag=tag, platform=platform, engine=engine, base=base, test=test, emit=emit)

@@ -11,9 +11,11 @@ _INSTANCE = "AWS::EC2::Instance"
 
 
 def architecture(instance_type: str) -> Literal["arm64", "x86_64"]:
-    """What an image must be made for to start on this type. Graviton families have a g after the generation: t4g."""
+    """What an image must be made for to start on this type. Graviton families have a g after the generation (t4g), but
+    for the first, a1.
+    """
     family = instance_type.partition(".")[0]
-    return "arm64" if "g" in family[2:] else "x86_64"
+    return "arm64" if "g" in family[2:] or family == "a1" else "x86_64"
 
 
 def makes_instance(status: str, deployed: str, wanted: str) -> bool:

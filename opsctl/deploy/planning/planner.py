@@ -220,7 +220,7 @@ def _as_changed(template: StackTemplate, planned: StackPlan, state: RemoteState,
             outputs.pop(name)
             if not isinstance(value, dict | list):
                 outputs[name] = scalar(value)
-    return RemoteState({**state.stacks, template.stack: replace(stack, outputs=outputs)}, state.bodies)
+    return replace(state, stacks={**state.stacks, template.stack: replace(stack, outputs=outputs)})
 
 
 def order(

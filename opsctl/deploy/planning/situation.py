@@ -10,6 +10,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
 from opsctl.deploy import release
 from opsctl.deploy.checks import by_hand
+from opsctl.deploy.checks.architecture import image_problems
 from opsctl.deploy.checks.database_class import class_problems
 from opsctl.deploy.checks.records import record_problems
 from opsctl.deploy.checks.replicas import read_problems, replicas_of
@@ -18,6 +19,7 @@ from opsctl.deploy.image import ImageSource, digest_of
 from opsctl.deploy.planning import identity_provider, nat_image, planner
 from opsctl.deploy.planning.durations import learned
 from opsctl.deploy.planning.forecast import Forecast, as_ordered
+from opsctl.deploy.planning.holdings import earlier_names
 from opsctl.deploy.planning.monthly import cost_change
 from opsctl.deploy.planning.plan import ImagePlan, Plan
 from opsctl.deploy.planning.state import RemoteState, read_state
@@ -100,6 +102,8 @@ class Situation:
         """What executing would do, as things are now. Keeps what it read in `state` and `context`."""
         self.state = self.read()
         self._notes.clear()
+        if not self.state.stacks.keys() - {"bootstrap"}:
+            self._notes += earlier_names(self.env, self.state.others)
         account = self.account()
         image = self.image.plan(account) if self._wants_image() else None
         selected = self._selected(image)
@@ -116,7 +120,7 @@ class Situation:
             cost=cost,
             record=plan.is_empty and self._lacks_record(selected, image),
             signature=plan.is_empty and self._lacks_signature(image),
-            problems=self._problems(selected),
+            problems=self._problems(selected, image),
             notes=(*self._notes, *self._by_hand(plan)),
         )
 
@@ -190,12 +194,28 @@ class Situation:
         bucket = self.state.outputs("bootstrap").get("ArtifactBucketName")
         return release.current(self.aws.s3, bucket, self.env) if bucket is not None else None
 
-    def _problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
+    def _problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
         """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
         missing = self.secrets.problems() if self.release_starts(selected) else ()
         if self.env.target == "local":
             return missing
-        return (*missing, *record_problems(selected, self.state.bodies), *self._database_problems(selected))
+        return (
+            *missing,
+            *record_problems(selected, self.state.bodies),
+            *self._database_problems(selected),
+            *self._image_problems(selected, image),
+        )
+
+    def _image_problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
+        """Whether the image that stays can run where tasks are to run."""
+        app = next((template.body for template in selected if template.stack == "app"), "")
+        try:
+            return image_problems(
+                image, self.deployed("app", "ImageUri"), self._body_in_force("app"), app, self.aws.ecr
+            )
+        except AwsError as error:
+            self._notes.append(f"Not checked beforehand (image): {error.message}")
+            return ()
 
     def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
         """What RDS would refuse of database and replica as configured. Asked when these change only."""
@@ -329,12 +349,13 @@ class Situation:
         if nat_image.makes_instance(stack.status, self.state.bodies.get("egress", ""), egress.body):
             return newest(architecture)
         changes = planner.plan_stack(egress, self.state, {"nat_image_id": kept}).is_change
-        if not changes or self.aws.account.image_exists(kept):
+        if not changes or self.aws.account.image_fits(kept, architecture):
             return kept
         found = newest(architecture)
         self._notes.append(
-            f"Amazon has withdrawn {kept}, the image of the NAT instance, and CloudFormation updates no stack that "
-            f"names it: this deploy replaces the instance by one of {found}, so connections through it break once."
+            f"Amazon has withdrawn {kept}, the image of the NAT instance, or it is not for {architecture}; "
+            f"CloudFormation updates no stack with it: this deploy replaces the instance by one of {found}, so "
+            "connections through it break once."
         )
         return found
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RemoteState:
-    """The environment's stacks by short name; `bodies` holds templates of those that exist."""
+    """The environment's stacks by short name; `bodies` holds templates of those that exist, `others` what else its
+    regions hold.
+    """
 
     stacks: Mapping[str, Stack] = field(default_factory=dict)
     bodies: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[Stack, ...] = ()
 
     def outputs(self, stack: str) -> Mapping[str, str]:
         """Outputs of a stack; empty when it does not exist."""
@@ -51,4 +54,6 @@ def read_state(
         # A stack under review has no template in force yet.
         existing = [name for name, stack in found.items() if bodies and stack.status != "REVIEW_IN_PROGRESS"]
         texts = pool.map(lambda name: reader_for[name].template(found[name].id), existing)
-        return RemoteState(found, dict(zip(existing, texts, strict=True)))
+        own = {stack.id for stack in found.values()}
+        others = tuple(stack for stacks in listed.values() for stack in stacks if stack.id not in own)
+        return RemoteState(found, dict(zip(existing, texts, strict=True)), others)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.deploy.aftercare import delete_logs
 from opsctl.deploy.events import Emit, Note, Progress
+from opsctl.deploy.leftovers import SNAPSHOT, Left
 from opsctl.deploy.planning import compare
 from opsctl.deploy.stackrun.stream import Followed, Follower, Patience
 from opsctl.errors import OpsctlError
@@ -70,6 +71,8 @@ class StackRemover:
         self._poll = poll_seconds
         self._clock = clock
         self._before_write = before_write
+        self.left: list[Left] = []
+        """What outlived the stacks that were removed."""
 
     def remove(self, removal: Removal) -> Followed:
         """Delete the stack and follow it to its end; the caller judges what came of it."""
@@ -86,6 +89,7 @@ class StackRemover:
             if event.physical_id in cleared:
                 continue
             self._emit(Note(f"{removal.step}: {event.type} {event.physical_id} stays, as its stack says."))
+            self.left.append(Left(event.type, event.physical_id, self._aws.region))
         return followed
 
     @property
@@ -154,6 +158,8 @@ class StackRemover:
                     identifier, final_snapshot=None if broken else snapshot, keep_backups=snapshot is not None
                 )
                 asked = True
+                if snapshot is not None and not broken:
+                    self.left.append(Left(SNAPSHOT, snapshot, self._aws.region))
 
         self._drive(removal.step, identifier, lambda now: now is None, act)
         if not removal.keep_logs:

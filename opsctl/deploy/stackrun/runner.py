@@ -141,7 +141,7 @@ class StackRunner:
                 same = known is not None and known.updated == stack.updated and known.status == stack.status
                 body = state.bodies.get(template.stack) if same else None
                 bodies[template.stack] = body if body is not None else self._api.template(stack.id)
-        return RemoteState(stacks, bodies)
+        return RemoteState(stacks, bodies, state.others)
 
     @property
     def _write(self) -> CloudFormation:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
-from opsctl.images.build.native import notes_of
+from opsctl.images.build.native import copy_files, notes_of
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError
 from opsctl.images.limits import Bounded, whole
@@ -76,10 +76,13 @@ class EngineBuilder:
         verb = ["bud"] if self.command == "buildah" else ["build"]
         # Health checks are docker's, so podman and buildah leave them out of their own format.
         form = [] if self.command == "docker" else ["--format", "docker"]
-        self._run([
-            self.command, *verb, *form, "--platform", platform, *self._arguments(), "--file", str(self.file),
-            "--tag", name, str(self._context),
-        ])  # fmt: skip
+        file = self.file
+        with tempfile.TemporaryDirectory(prefix="opsctl-context-") as context:
+            self._fill(Path(context))
+            self._run([
+                self.command, *verb, *form, "--platform", platform, *self._arguments(), "--file", str(file),
+                "--tag", name, context,
+            ])  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="opsctl-save-") as temporary:
             archive = Path(temporary, "image.tar")
             if self.command == "buildah":
@@ -103,10 +106,18 @@ class EngineBuilder:
             )
         return path
 
-    @property
-    def _context(self) -> Path:
-        """The project's folder; for a Dockerfile that nobody configured, the repository that it stands in."""
-        return self.project.folder if self.project.application.dockerfile else self.project.root
+    def _fill(self, context: Path) -> None:
+        """Put exactly what is shipped into the context, and the list of what of it the engine shall overlook.
+
+        A Dockerfile that is configured finds the project's folder; another one the repository that it stands in.
+        """
+        project = self.project
+        configured = project.application.dockerfile is not None
+        named = ((name if configured else project.from_root(name, path), path) for name, path in project.files)
+        copy_files(named, context)
+        ignored = (project.folder if configured else project.root) / ".dockerignore"
+        if ignored.is_file():
+            shutil.copy(ignored, context)
 
     def _arguments(self) -> list[str]:
         application = self.project.application
@@ -123,6 +134,7 @@ class EngineBuilder:
             raise BuildError(
                 f"`{' '.join(command[:2])}` failed with {code}; its output is above.",
                 hint="Is the engine running, and can it reach the base image's registry and a package index? "
+                "A file that it misses has to be tracked by git or named in application.include. "
                 "`--engine native` needs no engine.",
                 detail=lines,
             )

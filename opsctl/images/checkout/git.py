@@ -45,10 +45,25 @@ def is_dirty(root: Path, folders: Sequence[str]) -> bool:
 
 
 def files(folder: Path) -> Listed:
-    """What git tracks below `folder` and what it would track, relative to it; nothing of either outside a checkout."""
-    tracked = ask(folder, "ls-files", "--cached", "-z")
+    """What git tracks below `folder` and what it would track, relative to it; nothing of either outside a checkout.
+
+    Of a submodule that is checked out its files, of another its folder.
+    """
+    tracked = ask(folder, "ls-files", "--cached", "--recurse-submodules", "-z")
+    tracked = ask(folder, "ls-files", "--cached", "-z") if tracked is None else tracked
     new = ask(folder, "ls-files", "--others", "--exclude-standard", "-z")
     return ([], []) if tracked is None or new is None else (_names(tracked), _names(new))
+
+
+def top(folder: Path) -> Path | None:
+    """The folder of the checkout that `folder` lies in."""
+    found = ask(folder, "rev-parse", "--show-toplevel")
+    return Path(os.fsdecode(found.removesuffix(b"\n"))) if found else None
+
+
+def tracks(path: Path) -> bool:
+    """Whether git tracks this file."""
+    return bool(ask(path.parent, "ls-files", "--cached", "-z", "--", path.name))
 
 
 def _names(listed: bytes) -> list[str]:

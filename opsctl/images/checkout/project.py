@@ -10,13 +10,15 @@ from pathlib import Path, PurePosixPath
 from opsctl.config.application import Application
 from opsctl.config.schema import SCHEMA_FILE
 from opsctl.images.checkout import git
+from opsctl.images.checkout.shipment import Loading, Shipment, among, everything, plain
 from opsctl.images.checkout.source import (
     SourceVersion,
     content_digest,
+    database_text,
     git_version,
+    loose_files,
     migration_ids,
     packages_id,
-    source_files,
     untracked_files,
 )
 from opsctl.images.errors import BuildError
@@ -24,7 +26,8 @@ from opsctl.migrations.reading import read_migrations
 from opsctl.migrations.verdict import PACKAGES, Migration
 from opsctl.paths import portable
 
-OWN_FILES = ("environments.yaml", SCHEMA_FILE, "opsctl.lock")
+LOCK_FILE = "opsctl.lock"
+OWN_FILES = ("environments.yaml", SCHEMA_FILE, LOCK_FILE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Project:
 
     root: Path
     application: Application
+    allowed: tuple[str, ...] = ()
+    """Files that are shipped although they look like secrets."""
 
     @property
     def folder(self) -> Path:
@@ -44,28 +49,47 @@ class Project:
         """What later builds are faster with."""
         return self.root / ".opsctl" / "cache" / "images"
 
-    @cached_property
+    @property
     def files(self) -> list[tuple[str, Path]]:
         """`(path in the image's working folder, file)` of everything that is shipped, sorted.
 
         What git tracks below the folder, what `include` names, without what `exclude` names. What lies outside of the
         folder keeps its path from the root. Raises BuildError when something included is missing.
         """
-        # A Dockerfile copies from the folder as it lies there.
-        there = source_files(self.folder, new=self.application.dockerfile is not None, listed=self._listed)
-        found = {portable(path, self.folder): path for path in there}
+        return list(self.shipment.files.items())
+
+    @cached_property
+    def shipment(self) -> Shipment:
+        """What is shipped, with what of it is suspect. Where git tracks nothing, everything but caches is shipped."""
+        named = {self._place(name) for name in self.application.include}
+        loading = Loading(self.root, self.folder, frozenset({*named, *self._allowed}))
+        tracked, others = self._listed
+        if tracked:
+            loading.add_tracked(tracked)
+        else:
+            loading.add_loose(loose_files(self.folder, others))
         for name in self.application.include:
-            found |= dict(self._included(name))
-        left_out = (*self.application.exclude, *self._own_files)
-        return sorted((name, path) for name, path in found.items() if not _among(name, left_out))
+            loading.add(self._included(name))
+        return loading.finish((*self.application.exclude, *self._own_files))
 
     @property
     def untracked(self) -> list[str]:
         """Files below the folder that would be shipped if git tracked them, relative to it."""
-        if self.application.dockerfile is not None or self.application.image is not None:
+        if self.application.image is not None:
             return []
         elsewhere = (*self.application.exclude, *self.application.include, *self._own_files, ".gitignore")
-        return [name for name in untracked_files(self._listed) if not _among(name, elsewhere)]
+        return [name for name in untracked_files(self._listed) if not among(name, elsewhere)]
+
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether git tracks anything of the folder."""
+        return bool(self._listed[0])
+
+    @property
+    def _allowed(self) -> set[str]:
+        """What a person allowed by name, below the folder or from the root."""
+        below = plain(self.application.path)
+        return {each.removeprefix(f"{below}/") for each in map(plain, self.allowed)}
 
     @cached_property
     def _listed(self) -> git.Listed:
@@ -92,15 +116,20 @@ class Project:
 
     @cached_property
     def _packages(self) -> str:
-        block = self.application
-        return packages_id(self.files, *(block.requirements or ()), *block.add, *block.groups, *block.extras)
+        block, database = self.application, database_text(self.files)
+        more = (*(block.requirements or ()), *block.add, *block.groups, *block.extras)
+        # A project that takes another database has all its migrations before it, as one with other packages may.
+        return packages_id(self.files, *more, *([database] if database else []))
 
     @property
     def version(self) -> SourceVersion:
-        """Commit, cleanness and content of what is shipped."""
-        folders = tuple(dict.fromkeys([self.application.path, *self._outside()]))
+        """Commit, cleanness and content of what is shipped, and of what else decides the image."""
+        files = self.files
+        beside = [(f"../{name}", self.root / name) for name in self._beside if (self.root / name).is_file()]
+        linked = [os.path.relpath(path, self.root.resolve()) for name, path in files if self._is_linked(name, path)]
+        folders = tuple(dict.fromkeys([self.application.path, *self._outside(), *self._beside, *linked]))
         commit, dirty = git_version(self.root, folders)
-        return SourceVersion(commit, dirty, content_digest(self.files))
+        return SourceVersion(commit, dirty, content_digest([*files, *beside] if dirty else files))
 
     @property
     def manage(self) -> str:
@@ -108,30 +137,48 @@ class Project:
         found = sorted((name for name, _ in self.files if PurePosixPath(name).name == "manage.py"), key=_depth)
         return PurePosixPath(found[0]).parent.as_posix().removeprefix(".") if found else ""
 
+    def from_root(self, name: str, path: Path) -> str:
+        """Where something shipped lies in the repository, by its path in the image."""
+        below = plain(self.application.path)
+        outside = among(name, self._outside()) and path == self.root / name
+        return name if below == "." or outside else f"{below}/{name}"
+
+    @property
+    def _beside(self) -> list[str]:
+        """Files outside of the folder that decide what an image is, from the root."""
+        application, below = self.application, os.path.normpath(self.application.path)
+        if application.image is not None or below == ".":
+            return []
+        named = application.dockerfile or LOCK_FILE
+        return [] if among(os.path.normpath(named), (below,)) else [named]
+
+    def _is_linked(self, name: str, path: Path) -> bool:
+        """Whether a link led to the file, so that it lies elsewhere."""
+        return path != self.folder / name and not (among(name, self._outside()) and path == self.root / name)
+
     def _outside(self) -> list[str]:
         """Included paths beside the folder, from the root."""
         normal = [os.path.normpath(f"{self.application.path}/{name}") for name in self.application.include]
         below = os.path.normpath(self.application.path)
         return [name for name in normal if below != "." and not name.startswith(f"{below}/")]
 
+    def _place(self, name: str) -> str:
+        """Where something included lies in the image."""
+        relative, below = os.path.normpath(f"{self.application.path}/{name}"), os.path.normpath(self.application.path)
+        return relative if below == "." else relative.removeprefix(f"{below}/")
+
     def _included(self, name: str) -> list[tuple[str, Path]]:
         relative = os.path.normpath(f"{self.application.path}/{name}")
-        path = self.root / relative
-        below = os.path.normpath(self.application.path)
-        place = relative if below == "." else relative.removeprefix(f"{below}/")
+        path, place = self.root / relative, self._place(name)
         if path.is_file():
             return [(place, path)]
         if path.is_dir():
-            return [(f"{place}/{portable(each, path)}", each) for each in sorted(path.rglob("*")) if each.is_file()]
+            return [(f"{place}/{portable(each, path)}", each) for each in everything(path)]
         raise BuildError(
             f"{relative} is not there, and application.include names it.",
             code="assets-missing",
             hint="Make it first (in this repository: make setup), or take it out of application.include.",
         )
-
-
-def _among(name: str, places: tuple[str, ...]) -> bool:
-    return any(name == each or name.startswith(f"{each.rstrip('/')}/") for each in places)
 
 
 def _depth(name: str) -> tuple[int, str]:

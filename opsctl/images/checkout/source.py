@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl.images.checkout import git
+from opsctl.images.checkout.sensitive import reason_by_name
 from opsctl.migrations.reading import is_migration, migration_id
 
 # What `git clean` would remove, for trees without git.
@@ -26,13 +28,12 @@ _IGNORED_DIRS = {
     "staticfiles",
 }
 _COMMIT_TAG = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty-[0-9a-f]{8})?")
-_IGNORED_SUFFIXES = (".pyc", ".pyo", ".sqlite3", ".sqlite3-journal", ".sqlite3-wal", ".sqlite3-shm", ".swp", "~")
+_IGNORED_SUFFIXES = (".pyc", ".pyo")
 _IGNORED_NAMES = {".DS_Store", ".coverage"}
 _SAYS_PACKAGES = re.compile(
     r"(?:^|/)(?:requirements[^/]*\.(?:txt|in)|requirements/[^/]+|[^/]+\.lock|Pipfile|pyproject\.toml|setup\.(?:py|cfg)|"
     r"(?:[^/]+\.)?Dockerfile[^/]*)$"
 )
-_DOTENV_EXAMPLES = (".example", ".sample", ".template", ".dist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +75,32 @@ def source_files(folder: Path, *, new: bool = False, listed: git.Listed | None =
     """Files of a source folder in a stable order: what git tracks, else all but caches.
 
     `listed` is what git said of the folder, where it was asked before. `new` adds what git would track; where it tracks
-    nothing yet, that is all there is. What git doesn't track is left out when it is a cache, a SQLite file or a `.env`,
-    where a laptop keeps its secrets.
+    nothing yet, that is all there is. What git doesn't track is left out when it is a cache, or looks as if it kept
+    secrets or data of this machine.
     """
-    if not folder.is_dir():
-        return []
-    tracked, others = listed or git.files(folder)
-    if tracked or others:
-        shipped = {*tracked, *(_would_be_shipped(others) if new or not tracked else ())}
+    tracked, others = listed if listed is not None else git.files(folder)
+    if tracked:
+        shipped = {*tracked, *(name for name in others if new and not _stays_behind(name))}
         return sorted(path for name in shipped if (path := folder / name).is_file() and not _is_ours(name))
+    return [path for path in loose_files(folder, others) if not reason_by_name(path.relative_to(folder).as_posix())]
+
+
+def loose_files(folder: Path, others: list[str]) -> list[Path]:
+    """All but caches of a folder of which git tracks nothing: `others`, what it would track, else what lies there."""
+    if others:
+        named = [name for name in others if not _is_cache(name) and not _is_ours(name)]
+        return sorted(path for name in named if (path := folder / name).is_file())
     found = []
     for directory, names, files in os.walk(folder):
-        names[:] = [name for name in names if name not in _IGNORED_DIRS]
-        found += [Path(directory, name) for name in files if not _stays_behind(name)]
+        names[:] = [name for name in names if name not in _IGNORED_DIRS and not _is_virtualenv(Path(directory, name))]
+        found += [Path(directory, name) for name in files if not _is_cache(name)]
     return sorted(found)
 
 
 def untracked_files(listed: git.Listed) -> list[str]:
     """What git would track below a folder and does not yet, so that it is not shipped: relative paths, sorted."""
     tracked, others = listed
-    return sorted(name for name in _would_be_shipped(others) if not _is_ours(name)) if tracked else []
-
-
-def _would_be_shipped(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not _stays_behind(name)]
+    return sorted(name for name in others if not _stays_behind(name) and not _is_ours(name)) if tracked else []
 
 
 def _is_ours(name: str) -> bool:
@@ -106,10 +109,17 @@ def _is_ours(name: str) -> bool:
 
 
 def _stays_behind(path: str) -> bool:
-    """Whether a file that git doesn't track belongs to this machine alone. A `.env` to copy from holds no secrets."""
+    """Whether a file that git doesn't track belongs to this machine alone."""
+    return _is_cache(path) or bool(reason_by_name(path))
+
+
+def _is_cache(path: str) -> bool:
     name = path.rpartition("/")[2]
-    dotenv = name == ".env" or (name.startswith(".env.") and not name.endswith(_DOTENV_EXAMPLES))
-    return dotenv or name.endswith(_IGNORED_SUFFIXES) or name in _IGNORED_NAMES
+    return name.endswith(_IGNORED_SUFFIXES) or name in _IGNORED_NAMES
+
+
+def _is_virtualenv(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").is_file()
 
 
 def migration_ids(files: Iterable[tuple[str, Path]]) -> str:
@@ -127,6 +137,37 @@ def packages_id(files: Iterable[tuple[str, Path]], *more: str) -> str:
     """
     said = [(name, path) for name, path in files if _SAYS_PACKAGES.search(name) or name in more]
     return migration_id("\0".join(more), content_digest(said).encode()) if said or any(more) else ""
+
+
+def database_text(files: Iterable[tuple[str, Path]]) -> str:
+    """What is assigned to DATABASES in what is shipped, as it is written; "" where nothing is.
+
+    Settings modules have any name. A project that leaves a file for a server has migrated the file alone.
+    """
+    found = []
+    for name, path in files:
+        if name.endswith(".py") and b"DATABASES" in (text := path.read_bytes()):
+            found += _assignments(text.decode(errors="replace"))
+    return "\0".join(found)
+
+
+def _assignments(text: str) -> list[str]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return []
+    assigned = (node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign))
+    return [ast.unparse(node) for node in assigned if any(_is_databases(each) for each in _targets(node))]
+
+
+def _targets(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def _is_databases(target: ast.expr) -> bool:
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return isinstance(target, ast.Name) and target.id == "DATABASES"
 
 
 def tagged_commit(tag: str) -> str:

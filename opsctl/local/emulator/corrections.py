@@ -31,6 +31,23 @@ def install(modules: Modules) -> None:
     _deletion_ends_a_create(modules.handlers, modules.cloudformation._stacks)
     _first_change_sets_share_a_stack(modules.handlers._ACTION_HANDLERS, modules.cloudformation, modules.changesets)
     _log_events_come_in_pages(modules.cloudwatch_logs)
+    _amazon_linux_is_there_for_arm(modules.ssm._PUBLIC_AMI_PARAMETERS, modules.ec2)
+
+
+def _amazon_linux_is_there_for_arm(parameters: Any, ec2: Any) -> None:
+    """Amazon publishes an image for each architecture; ministack has that for x86_64 alone."""
+    image, view = "ami-0c2023a1b2c3d4e60", ec2._stub_image_view
+    parameters["/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"] = image
+    name = "al2023-ami-2023.6.20241010.0-kernel-6.1-arm64"
+    ec2._STUB_AMIS.append((image, name, "Amazon Linux 2023 AMI", "", "/dev/xvda", "137112412989", "amazon"))
+
+    def view_of(
+        ami_id: str, name: str, desc: str, platform: str, root_device: str, owner_id: str, owner_alias: str | None
+    ) -> Json:
+        seen: Json = view(ami_id, name, desc, platform, root_device, owner_id, owner_alias)
+        return {**seen, "Architecture": "arm64"} if ami_id == image else seen
+
+    ec2._stub_image_view = view_of
 
 
 def _secret_ref_is_its_arn(handler: Json, secretsmanager: Any) -> None:

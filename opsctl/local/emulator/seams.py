@@ -197,11 +197,13 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
     },
     "services.ec2": {
         "_ACTION_MAP": READ,
+        "_STUB_AMIS": READ,
         "_addresses": READ,
         "_ensure_defaults_initialized": _call(),
         "_rules_match": _call("a b"),
         "_security_groups": READ,
         "_sg_rule_id": _call("sg_id is_egress rule"),
+        "_stub_image_view": _replace("ami_id name desc platform root_device owner_id owner_alias"),
         "_tags": READ,
     },
     "services.ecr": {
@@ -260,6 +262,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
     "services.secretsmanager": {
         "_resolve": _call("secret_id"),
     },
+    "services.ssm": {"_PUBLIC_AMI_PARAMETERS": READ},
     "services.sts": {
         "_sessions": READ,
     },
@@ -310,6 +313,7 @@ class Modules:
     rds: Any
     s3: Any
     secretsmanager: Any
+    ssm: Any
     sts: Any
     waf: Any
 

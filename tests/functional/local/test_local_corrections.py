@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from opsctl.aws.account import Account
 from opsctl.aws.load_balancers import LoadBalancers
+from opsctl.aws.parameters import Parameters
 from opsctl.aws.s3 import S3
 from tests.functional.local.sandbox import Sandbox
 from tests.functional.local.stacks import Template, deploy, reasons, settle
@@ -138,3 +140,11 @@ def test_the_failed_event_of_an_update_has_the_physical_id(sandbox: Sandbox) -> 
     assert begun
     assert all(":secret:one" in each["PhysicalResourceId"] for each in begun)
     stacks.delete_stack(StackName="named")
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_amazon_linux_is_there_for_both_architectures(sandbox: Sandbox, architecture: str) -> None:
+    image = Parameters(sandbox.client("ssm")).amazon_linux_image(architecture)
+    account = Account(sandbox.client)
+    assert account.image_fits(image, architecture)
+    assert not account.image_fits(image, "arm64" if architecture == "x86_64" else "x86_64")

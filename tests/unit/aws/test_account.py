@@ -84,18 +84,25 @@ def test_all_classes_are_asked_for_without_one() -> None:
         assert Account(lambda _: made).database_classes("18.1") == {"db.t4g.micro", "db.m8g.large"}
 
 
-@pytest.mark.parametrize(("images", "exists"), [([{"ImageId": "ami-1"}], True), ([], False)])
+@pytest.mark.parametrize(
+    ("images", "exists"),
+    [
+        ([{"ImageId": "ami-1", "Architecture": "arm64"}], True),
+        ([{"ImageId": "ami-1", "Architecture": "x86_64"}], False),
+        ([], False),
+    ],
+)
 def test_an_image_is_asked_for_by_its_id_deprecated_or_not(images: list[dict[str, str]], exists: bool) -> None:
     with stubbed("ec2") as (made, stub):
         stub.add_response("describe_images", {"Images": images}, {"ImageIds": ["ami-1"], "IncludeDeprecated": True})
-        assert Account(lambda _: made).image_exists("ami-1") is exists
+        assert Account(lambda _: made).image_fits("ami-1", "arm64") is exists
 
 
 @pytest.mark.parametrize(("code", "exists"), [("InvalidAMIID.NotFound", False), ("UnauthorizedOperation", True)])
 def test_an_image_that_was_withdrawn_is_gone_and_one_that_nobody_may_ask_for_is_not(code: str, exists: bool) -> None:
     with stubbed("ec2") as (made, stub):
         stub.add_client_error("describe_images", code)
-        assert Account(lambda _: made).image_exists("ami-1") is exists
+        assert Account(lambda _: made).image_fits("ami-1", "arm64") is exists
 
 
 def test_a_database_is_read_with_its_version_and_replicas_and_a_missing_one_is_none() -> None:

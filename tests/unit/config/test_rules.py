@@ -163,11 +163,19 @@ BROKEN |= {
     f"application: {name}": ({"application": block}, f"application.{path}", fix)
     for name, (block, path, fix) in APPLICATION.items()
 }
-BROKEN["iam on this machine"] = (
-    {"name": "local", "target": "local", "application": {"database": {"auth": "iam"}}},
-    "application.database.auth",
-    "Write `trust`",
-)
+BROKEN |= {
+    f"{auth} on this machine": (
+        {"name": "local", "target": "local", **block},
+        "application.database.auth",
+        "Write `trust` for local alone (environments.local.application.database.auth)",
+    )
+    for auth, block in (
+        ("iam", {"application": {"database": {"auth": "iam"}}}),
+        ("iam at its old place", {"rds": {"auth": "iam"}}),
+        ("password", {"application": {"database": {"auth": "password", "owner": True}}}),
+        ("password without an owner", {"application": {"database": {"auth": "password"}}}),
+    )
+}
 
 
 @pytest.mark.parametrize("case", BROKEN)

@@ -199,6 +199,7 @@ class FakeRegion:
     """One region of an account, as far as stacks and their removal need it."""
 
     calls: Calls = field(default_factory=list)
+    region: str = "us-east-1"
 
     def __post_init__(self) -> None:
         self.cloudformation = FakeCloudFormation(calls=self.calls, undeletable=self._undeletable)

@@ -14,6 +14,7 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.logs import LogGroup
 from opsctl.deploy.destroy import USED_BY, Destroyer, ensure_unchanged, plan_destroy
 from opsctl.deploy.events import Note, Progress, StepFinished
+from opsctl.deploy.leftovers import Left
 from opsctl.deploy.lock import LockLostError
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.stackrun.removal import StackRemover
@@ -89,7 +90,7 @@ class Ground:
     def api(self) -> FakeCloudFormation:
         return self.bench.api
 
-    def remove(self, name: str = "data", body: str = "Resources: {}\n") -> None:
+    def remove(self, name: str = "data", body: str = "Resources: {}\n") -> list[Left]:
         bench = self.bench
         aws = cast("Aws", bench.region)
         follower = Follower(
@@ -102,11 +103,12 @@ class Ground:
         )  # fmt: skip
         stack = self.api.stack(f"dev-{name}")
         assert stack is not None
-        Destroyer(
+        left = Destroyer(
             aws, remover, follower, bench.events.append, run_id="run1", cluster="dev", function="init",
             keep_logs=self.keep_logs, poll_seconds=5.0, before_write=bench.before_write,
         ).remove(name, stack, body)  # fmt: skip
         assert bench.unguarded() == []
+        return left
 
 
 def seen(**more: object) -> RemoteState:
@@ -147,7 +149,8 @@ def test_a_database_that_was_deleted_is_not_told_to_stay() -> None:
     ground.bench.databases.instances = {"physical-Database": FakeDatabase()}
     kept = [("Database", "DELETE_SKIPPED", ""), ("MasterSecret", "DELETE_SKIPPED", "")]
     ground.api.script["delete"] = [Operation(["DELETE_IN_PROGRESS", "DELETE_COMPLETE"], kept)]
-    ground.remove()
+    left = ground.remove()
+    assert [each.id for each in left] == ["final-physical-Database-run1", "physical-MasterSecret"]
     notes = [event.text for event in ground.bench.events if isinstance(event, Note) and "stays" in event.text]
     assert len(notes) == 1
     assert "physical-MasterSecret" in notes[0]

@@ -149,3 +149,33 @@ def test_a_secret_that_waits_for_deletion_is_brought_back_by_a_new_value(client:
     store.write(f"{PREFIX}secrets/TOKEN", "two", key=None, tags={"a": "b"})
     assert value(client, "secrets/TOKEN") == "two"
     assert list(store.below(PREFIX)) == [f"{PREFIX}secrets/TOKEN"]
+
+
+def test_what_the_release_before_read_alone_goes_and_comes_back_with_it(client: Any) -> None:
+    block = {
+        "environment": {"MAIL": "smtp://a:${secrets.TOKEN}@x", "OTHER": "b:${secrets.TOKEN}"},
+        "secrets": ["TOKEN"],
+    }
+    there = state(client)
+    client.create_secret(Name=f"{PREFIX}secrets/TOKEN", SecretString="t")
+    old = desk(client, **block)
+    assert old.write(there, DIGEST) == 2
+    before = old.env.application.model_dump(mode="json")
+    new = desk(client, environment={"OTHER": "b:${secrets.TOKEN}"}, secrets=["TOKEN"])
+    (gone,) = new.forget(before)
+    assert gone.endswith("/MAIL")
+    assert client.describe_secret(SecretId=gone)["DeletedDate"]
+    assert value(client, "derived/OTHER") == "b:t"
+    assert client.get_secret_value(SecretId=f"{PREFIX}secrets/TOKEN")["SecretString"] == "t"
+    again = desk(client, **block)
+    again.look(there)
+    assert again.write(there, DIGEST) == 1
+    assert client.get_secret_value(SecretId=gone)["SecretString"] == "smtp://a:t@x"
+
+
+@pytest.mark.parametrize("before", [None, {}, {"key of another version": 1}])
+def test_nothing_goes_where_it_is_not_known_what_was_read(client: Any, before: dict[str, Any] | None) -> None:
+    there, found = state(client), desk(client, environment={"A": "b:${secrets.TOKEN}"}, secrets={"TOKEN": "generate"})
+    found.write(there, DIGEST)
+    assert found.forget(before) == []
+    assert value(client, "derived/A").startswith("b:")

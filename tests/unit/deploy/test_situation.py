@@ -9,6 +9,7 @@ import pytest
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
 from opsctl.deploy.planning.durations import STACK_SECONDS, duration_of
+from opsctl.deploy.planning.nat_image import architecture
 from opsctl.deploy.planning.plan import Plan
 from opsctl.deploy.planning.situation import Request, Situation
 from opsctl.deploy.release import Release, Releases, current, kept
@@ -82,7 +83,7 @@ def test_an_image_that_amazon_withdrew_is_replaced_when_its_stack_changes_and_th
     assert image == "ami-2"
     assert len(plan.notes) == 1
     assert "Amazon has withdrawn ami-1" in plan.notes[0]
-    assert aws.account.asked == [("image_exists", "ami-1")]
+    assert aws.account.asked == [("image_fits", "ami-1")]
 
 
 def test_an_image_that_is_still_there_is_kept() -> None:
@@ -90,6 +91,24 @@ def test_an_image_that_is_still_there_is_kept() -> None:
     aws.account.images.add("ami-1")
     image, plan = planned(aws, egress(topic="two"))
     assert (image, plan.notes) == ("ami-1", ())
+
+
+def test_an_image_of_the_other_architecture_is_not_kept_whatever_left_it_there() -> None:
+    """The template says t4g already, as after a deploy that kept the image of the type before."""
+    aws = deployed(egress(kind="t4g.micro"))
+    aws.account.images.add("ami-1")
+    image, plan = planned(aws, egress(kind="t4g.micro", topic="two"), "t4g.micro")
+    assert image == "ami-3"
+    assert "not for arm64" in plan.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [("t3.micro", "x86_64"), ("t4g.nano", "arm64"), ("a1.medium", "arm64"), ("c6gn.large", "arm64"),
+     ("g4dn.xlarge", "x86_64"), ("g5g.xlarge", "arm64"), ("im4gn.large", "arm64"), ("m7i.large", "x86_64")],
+)  # fmt: skip
+def test_an_instance_type_says_its_architecture(kind: str, wanted: str) -> None:
+    assert architecture(kind) == wanted
 
 
 def test_where_the_stack_does_not_change_nothing_is_asked() -> None:

@@ -147,6 +147,7 @@ class FakeAccount:
     """What a plan and preflight ask the account; `asked` are the questions, as each costs time."""
 
     images: set[str] = field(default_factory=set)
+    arm_images: set[str] = field(default_factory=set)
     asked: list[tuple[str, str]] = field(default_factory=list)
     version: str | AwsError = "17.6"
     zones_there: dict[str, str] = field(default_factory=lambda: {"us-east-1a": "use1-az1", "us-east-1b": "use1-az2"})
@@ -174,9 +175,9 @@ class FakeAccount:
         self.asked.append(("s3_addresses", region))
         return "pl-new"
 
-    def image_exists(self, image: str) -> bool:
-        self.asked.append(("image_exists", image))
-        return image in self.images
+    def image_fits(self, image: str, architecture: str) -> bool:
+        self.asked.append(("image_fits", image))
+        return image in self.images and (image in self.arm_images) == (architecture == "arm64")
 
     def database(self, identifier: str) -> Database | None:
         self.asked.append(("database", identifier))

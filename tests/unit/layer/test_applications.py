@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from opsctl.layer.files.hook.opsctl_applications import Asgi, Wsgi, adjust_router
 from opsctl.layer.files.hook.opsctl_requests import Options
+from opsctl.layer.files.hook.opsctl_urls import Urls
 
 OPTIONS = Options(health="/-/health", proxy=True)
 FORWARDED = {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"}
@@ -138,3 +141,69 @@ def test_channels_router_adjusts_what_it_hands_on(monkeypatch: pytest.MonkeyPatc
     router = ProtocolTypeRouter()
     connect(router, type="websocket", scheme="ws", headers=HEADERS)
     assert (router.seen["scheme"], router.seen["client"]) == ("wss", ("203.0.113.7", 0))
+
+
+class Resolver:
+    """A project's URLs, which may raise when they are read."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures, self.read = list(failures), 0
+
+    @property
+    def url_patterns(self) -> list[str]:
+        self.read += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return []
+
+
+@pytest.fixture
+def resolver(project: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    found, module = Resolver(), ModuleType("django.urls")
+    project.ROOT_URLCONF = "shop.urls"
+    module.__dict__["get_resolver"] = lambda: found
+    monkeypatch.setitem(sys.modules, "django.urls", module)
+    return found
+
+
+def health(kind: str, application: Project) -> Any:
+    """What asks for the health: answers its status."""
+    if kind == "wsgi":
+        wsgi = Wsgi(application, OPTIONS)
+        return lambda: int(ask(wsgi, path="/-/health")[0][:3])
+    asgi = Asgi(application.asgi, OPTIONS)
+    return lambda: connect(asgi, path="/-/health")[0]["status"]
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_a_project_whose_urls_raise_is_not_well_until_they_do_not(
+    kind: str, resolver: Resolver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resolver.failures = [ImportError("no module shop.views"), ImportError("no module shop.views"), OSError("refused")]
+    application = Project()
+    status = health(kind, application)
+    assert [status() for _ in range(5)] == [503, 503, 503, 200, 200]
+    assert (resolver.read, application.seen) == (4, {}), "once they are imported nobody asks again"
+    said = capsys.readouterr().err
+    assert said.count("Traceback") == 2, "the same failure is told once"
+    assert "opsctl: the project's URLs can't be imported, so the health check fails: ImportError(" in said
+
+
+def test_one_thread_imports_and_another_health_check_does_not_wait_for_it(resolver: Resolver) -> None:
+    urls, begun, go_on = Urls(), threading.Event(), threading.Event()
+
+    class Slow:
+        @property
+        def url_patterns(self) -> list[str]:
+            begun.set()
+            go_on.wait(10)
+            return []
+
+    sys.modules["django.urls"].__dict__["get_resolver"] = Slow
+    importing = threading.Thread(target=urls.ready)
+    importing.start()
+    assert begun.wait(10)
+    assert not urls.ready()
+    go_on.set()
+    importing.join(10)
+    assert urls.ready()

@@ -215,7 +215,7 @@ def test_a_dockerfile_is_written_and_used(tmp_path: Path) -> None:
     assert 'CMD ["gunicorn", "shop.wsgi:application", "--bind", "0.0.0.0:8000"]' in text
     assert "DATABASE_URL=postgres://build@localhost/build" in text
     assert "secret_key" not in text
-    assert ".env" in (tmp_path / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "**/.env" in (tmp_path / ".dockerignore").read_text(encoding="utf-8").splitlines()
 
 
 def test_a_dockerfile_that_is_there_stays(tmp_path: Path) -> None:

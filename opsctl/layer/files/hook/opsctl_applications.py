@@ -14,6 +14,7 @@ from opsctl_requests import (  # type: ignore[import-not-found]
     adjust_scope,
     scope_path,
 )
+from opsctl_urls import BROKEN, BROKEN_HEADERS, Urls  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,7 @@ class Wsgi:
     def __init__(self, application: Any, options: Options | None = None) -> None:
         self.application = application
         self._options = options or Options.read()
+        self._urls = Urls()
         self._inner = _limited(application, self._options)
         files = _static_files(self._options)
         if files is not None:
@@ -39,8 +41,9 @@ class Wsgi:
         """One request."""
         method = environ.get("REQUEST_METHOD", "")
         if self._options.is_health(method, environ.get("PATH_INFO", "")):
-            start_response("200 OK", list(OK_HEADERS))
-            return [OK] if method == "GET" else []
+            status, headers, body = _answer(self._urls.ready())
+            start_response(status, headers)
+            return [body] if method == "GET" else []
         try:
             adjust_environ(environ, self._options, _secure_header())
         except Exception as error:
@@ -58,6 +61,7 @@ class Asgi:
     def __init__(self, application: Any, options: Options | None = None) -> None:
         self.application = application
         self._options = options or Options.read()
+        self._urls = Urls()
         self._inner = application
         files = _static_files(self._options)
         if files is not None:
@@ -68,15 +72,27 @@ class Asgi:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """One connection."""
         if scope["type"] == "http" and self._options.is_health(scope["method"], scope_path(scope)):
-            headers = [(name.lower().encode(), value.encode()) for name, value in OK_HEADERS]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": OK if scope["method"] == "GET" else b""})
+            if not self._urls.imported:  # which blocks, so a thread does it
+                from asyncio import get_running_loop
+
+                await get_running_loop().run_in_executor(None, self._urls.ready)
+            status, said, body = _answer(self._urls.imported)
+            headers = [(name.lower().encode(), value.encode()) for name, value in said]
+            await send({"type": "http.response.start", "status": int(status[:3]), "headers": headers})
+            await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
             return
         _adjust(scope, self._options)
         await self._inner(scope, receive, send)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__.get("application"), name)
+
+
+def _answer(well: bool) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status, headers and body. A release whose URLs raise would answer every request with 500."""
+    if well:
+        return "200 OK", list(OK_HEADERS), OK
+    return "503 Service Unavailable", list(BROKEN_HEADERS), BROKEN
 
 
 def _limited(application: Any, options: Options) -> Any:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -93,6 +94,30 @@ def test_an_image_is_taken_over_from_the_engine(tmp_path: Path) -> None:
         "argv build --format docker --platform linux/amd64 --build-arg PYTHON_IMAGE=docker.io/"
     )
     assert "python@sha256:" in heard.lines[0], "engines differ in whether they take tag and digest together"
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_an_engine_sees_exactly_what_is_shipped(tmp_path: Path, configured: bool) -> None:
+    """A configured Dockerfile finds the project's folder, another one the repository."""
+    archive, seen = saved(tmp_path / "saved.tar"), tmp_path / "seen"
+    body = f"if argv[0] == 'build': shutil.copytree(argv[-1], {str(seen)!r})\n"
+    program = engine(tmp_path, body + f"if argv[0] == 'save': shutil.copy({str(archive)!r}, argv[2])")
+    root = tmp_path / "project"
+    for name in ("shop/manage.py", "shop/Dockerfile", "shop/built/app.css", "data/a.csv", ".gitignore"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("built/\n.env\n")
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    subprocess.run(["git", "-C", str(root), "add", "."], check=True)
+    for name in (".env", "shop/.env", "shop/id_rsa", "shop/new.py", "shop/.dockerignore"):
+        (root / name).write_text("secret\n")
+    block = {"path": "shop", "include": ("built", "../data")}
+    block |= {"dockerfile": "shop/Dockerfile"} if configured else {}
+    project = Project(root, Application.model_validate(block))
+    EngineBuilder(project, ImageStore(tmp_path / "images"), program, BASE, Heard()).build("linux/amd64")
+    found = {path.relative_to(seen).as_posix() for path in seen.rglob("*") if path.is_file()}
+    shop = {"manage.py", "Dockerfile", "built/app.css"}
+    wanted = {*shop, ".dockerignore"} if configured else {f"shop/{name}" for name in shop}
+    assert found == {*wanted, "data/a.csv"}
 
 
 def test_a_layer_is_the_same_whether_the_engine_packed_it_or_not(tmp_path: Path) -> None:

@@ -310,6 +310,28 @@ def test_other_packages_may_bring_migrations(name: str, changes: bool, tree: Pat
     assert set(Project(tree, added).migrations.split()) != set(after.migrations.split())
 
 
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}\nDEBUG = True\n", True),
+        ("DATABASES = {'default': {'ENGINE': 'sqlite3'}}\nDATABASES['default']['NAME'] = 'x'\nDEBUG = True\n", True),
+        ("DEBUG = False  # DATABASES\nDATABASES = {\n'default': {'ENGINE': 'sqlite3'}}\n", False),
+    ],
+)
+def test_another_database_in_the_settings_has_its_migrations_before_it(tree: Path, text: str, changes: bool) -> None:
+    """A project that began on SQLite migrated its file; the release before brought all migrations there are."""
+    application = Application.model_validate({"path": "service"})
+    settings = tree / "service" / "config" / "production.py"
+    settings.parent.mkdir()
+    settings.write_text("DATABASES = {'default': {'ENGINE': 'sqlite3'}}\nDEBUG = True\n")
+    before = Project(tree, application)
+    known, noted = set(before.migrations.split()), before.verdicts
+    settings.write_text(text)
+    after = Project(tree, application)
+    assert (not set(after.migrations.split()) <= known) is changes
+    assert in_the_way(after.verdicts, known, [each.name for each in noted]) == []
+
+
 def test_a_new_file_is_not_shipped_before_git_tracks_it_and_is_named(checkout: Path) -> None:
     block = {"path": "service", "exclude": ("notes",), "include": ("built",)}
     (checkout / "service" / "built").mkdir()
@@ -341,11 +363,29 @@ def test_where_git_tracks_nothing_yet_everything_is_shipped(tree: Path) -> None:
     assert project.untracked == []
 
 
-def test_a_dockerfile_copies_new_files_as_well(checkout: Path) -> None:
+def test_a_dockerfile_gets_what_git_tracks_and_nothing_new(checkout: Path) -> None:
     (checkout / "service" / "new.py").write_text("new\n")
     project = Project(checkout, Application.model_validate({"path": "service", "dockerfile": "Dockerfile"}))
-    assert "new.py" in {name for name, _ in project.files}
-    assert project.untracked == []
+    assert "new.py" not in {name for name, _ in project.files}
+    assert project.untracked == ["new.py"]
+
+
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [({}, "opsctl.lock"), ({"dockerfile": "docker/Dockerfile"}, "docker/Dockerfile")],
+)
+def test_what_decides_the_image_from_beside_the_folder_makes_the_tag_dirty(
+    checkout: Path, block: dict[str, str], name: str
+) -> None:
+    application = Application.model_validate({"path": "service", **block})
+    assert not Project(checkout, application).version.dirty
+    tags = set()
+    for text in ("one", "two"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).write_text(text)
+        tags.add(Project(checkout, application).version.tag)
+    assert len(tags) == 2
+    assert all("-dirty-" in tag for tag in tags)
 
 
 @pytest.mark.parametrize("name", [".env", ".env.local", "config/.env"])
