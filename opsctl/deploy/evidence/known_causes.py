@@ -172,6 +172,9 @@ _RUNNING = (
     (r"Read-only file system(?:: ?'?(?P<path>[^'\n]+))?",
      "the application writes[ to {path}], and the container's file system is read-only",
      "Write below /tmp, to a path that the process names as `scratch`, or to a bucket; then deploy again."),
+    # Only the local target's functions run on a disk that somebody has.
+    (r"(?:No space left on device|Disk quota exceeded)(?:: ?'?(?P<path>[^'\n]+))?", "the disk is full[ ({path})]",
+     "Make room on this machine (`df -h` shows where), then deploy again.", "resource"),
     (r"No space left on device(?:: ?'?(?P<path>[^'\n]+))?", "the task's disk is full[ ({path})]",
      "Write less, delete what is not needed, or give the task a larger disk (`disk`); then deploy again."),
     (r"(?:server at|host) \"(?P<host>[^\"]+)\"(?=[^\n]*?port (?P<port>\d+)|)[^\n]*Connection refused|"
