@@ -140,7 +140,7 @@ def test_raw_files_go_up_in_a_step_that_ends_before_the_task_begins(desk: Desk) 
 def test_a_failure_is_told_once_and_says_what_to_do(desk: Desk) -> None:
     told: list[Event] = []
     desk.account.lines, desk.account.exit_code = ("CommandError: There is no CSV.",), 1
-    with pytest.raises(TaskFailedError, match=r"^dataset failed: exit code 1\. There is no CSV\.") as caught:
+    with pytest.raises(TaskFailedError, match=r"^dataset failed: There is no CSV \(exit code 1\)\.") as caught:
         run_step(desk.target, "build", [], told.append)
     assert not [event for event in told if "There is no CSV" in str(event)]
     assert "run `opsctl dataset build --env dev` again" in caught.value.hint
