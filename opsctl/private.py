@@ -75,8 +75,9 @@ def replace_file(path: Path, data: bytes) -> None:
         with open_file(temporary, "w") as file:
             file.write(data)
         temporary.replace(path)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)  # which a refused write does not tell
         raise
 
 

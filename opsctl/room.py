@@ -12,7 +12,7 @@ from pathlib import Path
 
 from opsctl.errors import OpsctlError
 
-LOCAL_TARGET = 300 * 1024**2
+LOCAL_TARGET = 150 * 1024**2
 """Bytes that a new local target fills: PostgreSQL's first files, the emulator's state, logs."""
 ENVIRONMENT = 300 * 1024**2
 """Bytes of an application's packages, installed for processes of this machine."""

@@ -179,16 +179,17 @@ class TaskRunner:
         # Of one that never started ECS alone tells.
         found = known(how, "task") if ended.exit_code is None else None
         if found is not None:
-            message, hint = f"{request.name} failed: {found.sentence}.", f"{found.next} {_sentence(request.left)}"
+            message = f"{request.name} failed: {found.sentence}."
+            hint = f"{found.next} {request.if_it_fails or _sentence(request.left)}"
         else:
-            message = (
-                f"{request.name} failed: {reason.rstrip('.')} ({how})." if reason else f"{request.name} failed: {how}."
-            )
-            hint = f"Correct the cause, then run `{self._follow_by}` again; {request.left}"
+            told = f"{reason.rstrip('.')} ({how})" if reason else how
+            message = f"{request.name} failed: {told}."
+            again = f"Correct the cause, then run `{self._follow_by}` again; {request.left}"
+            hint = request.if_it_fails or again
         failure = TaskFailedError(
             message,
             detail=tuple(lines[-20:]),
-            hint=request.if_it_fails or hint,
+            hint=hint,
             brief=how,
             exit_code=ExitCode.BUSY if ended.exit_code == ExitCode.BUSY else None,
         )

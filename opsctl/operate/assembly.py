@@ -32,6 +32,7 @@ def deployment(target: Target, request: Request, *, wait_minutes: int = 0) -> De
         else released_image(target, request.rollback.to),
         bundle=DbInitBundle(target),
         request=request,
+        unwanted=target.unwanted,
     )
     return Deployment(
         situation, this_run(target), pace=pace(target, request.timeout_minutes), wait_seconds=wait_minutes * 60.0,

@@ -73,7 +73,9 @@ class Situation:
         image: ImageSource,
         bundle: Bundle,
         request: Request,
+        unwanted: Sequence[StackTemplate] = (),
     ) -> None:
+        """`unwanted`: stacks that the configuration does not ask for; they may be there all the same."""
         self.env = env
         self.templates = {template.stack: template for template in templates}
         self.aws = aws
@@ -83,6 +85,8 @@ class Situation:
         self.state = RemoteState()
         self.secrets = ApplicationSecrets(env, aws)
         self.context: dict[ContextKey, str | None] = {}
+        self._unwanted = unwanted
+        self._left: list[str] = []
         self._notes: list[str] = []
         for name in request.stacks:
             if name not in self.templates:
@@ -109,7 +113,7 @@ class Situation:
             record=plan.is_empty and self._lacks_record(selected, image),
             signature=plan.is_empty and self._lacks_signature(image),
             problems=self._problems(selected),
-            notes=(*self._notes, *self._by_hand(plan)),
+            notes=(*self._notes, *self._unasked(), *self._by_hand(plan)),
         )
 
     def _by_hand(self, plan: Plan) -> list[str]:
@@ -223,10 +227,27 @@ class Situation:
 
     def read(self) -> RemoteState:
         """What is deployed now."""
+        regions = {template.region for template in self.templates.values()}
+        # No call more than for those that are wanted.
+        beside = [each for each in self._unwanted if each.region in {*regions, self.env.region}]
         readers: dict[str, CloudFormation] = {
-            name: self.aws.in_region(template.region).cloudformation for name, template in self.templates.items()
+            each.stack: self.aws.in_region(each.region).cloudformation for each in (*self.templates.values(), *beside)
         }
-        return read_state(self.templates.values(), readers)
+        found = read_state((*self.templates.values(), *beside), readers)
+        self._left = [each.stack for each in beside if each.stack in found.stacks]
+        wanted = {name: stack for name, stack in found.stacks.items() if name in self.templates}
+        return RemoteState(wanted, {name: body for name, body in found.bodies.items() if name in wanted})
+
+    def _unasked(self) -> list[str]:
+        """What is there, costs, and no deploy looks at."""
+        if not self._left or self.request.stacks:
+            return []
+        one = len(self._left) == 1
+        return [
+            f"The {'stack' if one else 'stacks'} {', '.join(self._left)} {'is' if one else 'are'} not configured any "
+            f"more, and {'stays' if one else 'stay'}: `opsctl destroy --env {self.env.name} --only-unwanted` removes "
+            f"{'it' if one else 'them'}."
+        ]
 
     def read_again(self) -> None:
         """Under the lock: what is deployed now, and what of it this deploy goes on with."""

@@ -8,10 +8,14 @@ not (a full disk, no more processes) there is nothing to wait for.
 from __future__ import annotations
 
 import logging
+import re
+import tempfile
 from typing import Any
 
 from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
+
+_FULL = re.compile(r"(No space left on device|Disk quota exceeded)$")
 
 logger = logging.getLogger("opsctl.functions")
 
@@ -40,6 +44,8 @@ def _answer(custom_resource: Any, token: str, event: Json, said: str) -> None:
     entry = custom_resource._pending.get(token)
     if entry is None or entry["result"] is not None:
         return
+    if _FULL.search(said):  # no place is named when writing fails, and this is where functions' code is unpacked
+        said += f": {tempfile.gettempdir()}"
     logger.error("%s: its function ended without an answer: %s", event.get("LogicalResourceId"), said)
     custom_resource.deliver_response(
         token, {"Status": "FAILED", "Reason": f"its function ended without an answer: {said}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 import pytest
@@ -40,11 +41,14 @@ class Waiting:
 
 
 def test_a_function_that_ended_in_an_error_fails_its_resource_with_it() -> None:
-    waiting = Waiting({"error": True, "body": {"errorType": "OSError", "errorMessage": "[Errno 28] No space left"}})
+    waiting = Waiting(
+        {"error": True, "body": {"errorType": "OSError", "errorMessage": "[Errno 28] No space left on device"}}
+    )
     assert waiting.run() == waiting.result
     assert waiting.entry["result"] == {
         "Status": "FAILED",
-        "Reason": "its function ended without an answer: OSError: [Errno 28] No space left",
+        "Reason": "its function ended without an answer: OSError: [Errno 28] No space left on device: "
+        + tempfile.gettempdir(),
     }
 
 
