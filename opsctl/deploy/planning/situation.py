@@ -28,7 +28,7 @@ from opsctl.stacks.model import BUNDLE_VERSION, FromContext, rollout_process
 from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
-    from opsctl.aws.cloudformation import CloudFormation
+    from opsctl.aws.cloudformation import CloudFormation, Stack
     from opsctl.aws.session import Aws
     from opsctl.config.models import Environment
     from opsctl.stacks.model import ContextKey, StackTemplate
@@ -235,7 +235,7 @@ class Situation:
         }
         found = read_state((*self.templates.values(), *beside), readers)
         self._left = [each.stack for each in beside if each.stack in found.stacks]
-        wanted = {name: stack for name, stack in found.stacks.items() if name in self.templates}
+        wanted: dict[str, Stack] = {name: stack for name, stack in found.stacks.items() if name in self.templates}
         return RemoteState(wanted, {name: body for name, body in found.bodies.items() if name in wanted})
 
     def _unasked(self) -> list[str]:

@@ -289,11 +289,9 @@ def test_a_record_that_counts_no_release_is_none(body: str) -> None:
 
 
 def test_stacks_that_nobody_asks_for_any_more_are_told_with_what_removes_them() -> None:
-    aws, unwanted = (
-        FakeAws(),
-        (template("site", "Resources: {}"), template("edge", "Resources: {}", region="eu-west-1")),
-    )
-    wanted = template("platform", "Resources: {}")
+    body = "Resources: {}"
+    unwanted = (template("site", body), template("edge", body, region="eu-west-1"))  # of which none is asked
+    aws, wanted = FakeAws(), template("platform", body)
 
     def notes(*stacks: str) -> tuple[str, ...]:
         situation = Situation(
