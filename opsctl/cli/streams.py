@@ -26,7 +26,6 @@ def prepare() -> None:
     A closed one is opened to fail: else the next file that is opened would get its number, and be written to by all
     that writes to a standard stream.
     """
-    codecs.register_error(PLAIN, _plain)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             refusing = os.open(os.devnull, os.O_WRONLY if number == 0 else os.O_RDONLY)
@@ -92,3 +91,6 @@ def _escaped(character: str) -> str:
     if 0xDC80 <= number <= 0xDCFF:
         return f"\\x{number - 0xDC00:02x}"
     return character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+codecs.register_error(PLAIN, _plain)
