@@ -1,4 +1,5 @@
-"""Room on a disk, asked for before what takes long: a disk that fills up in the middle costs minutes and leaves halves.
+"""What a disk has to give, asked before what takes long: one that fills up in the middle costs minutes and leaves
+halves, and of one without programs the linker says what nobody understands.
 
 An estimate, not a promise: whoever writes meets the end of the disk, or of a quota, all the same (`cli/system.py`).
 """
@@ -34,9 +35,8 @@ _TOLD = (
 
 def require(folder: Path, size: int, what: str) -> None:
     """Raise OpsctlError when the file system of `folder`, which need not be there yet, has less than `size` bytes."""
-    place = next((each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each)), None)
     try:
-        found = shutil.disk_usage(place or folder)
+        found = shutil.disk_usage(_there(folder))
     except OSError:  # told by whoever uses it
         return
     if found.total and found.free < size:  # some file systems count nothing
@@ -45,6 +45,26 @@ def require(folder: Path, size: int, what: str) -> None:
             code="no-room",
             hint="Make room there (`df -h` shows where), then run it again.",
         )
+
+
+def require_programs(folder: Path, what: str) -> None:
+    """Raise OpsctlError when nothing can be run from the file system of `folder`, which need not be there yet."""
+    try:
+        flags = os.statvfs(_there(folder)).f_flag
+    except OSError:  # told by whoever uses it
+        return
+    if flags & getattr(os, "ST_NOEXEC", 0):
+        raise OpsctlError(
+            f"{what} runs programs from {folder}, and its file system is mounted noexec.",
+            code="no-programs",
+            hint="Work in a copy elsewhere, or mount it with exec (`findmnt -T` names the mount).",
+        )
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    path = folder.absolute()
+    return next((each for each in (path, *path.parents) if os.path.lexists(each)), path)
 
 
 def hint(text: str) -> str:

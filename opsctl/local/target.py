@@ -283,6 +283,7 @@ class LocalTarget:
 
         if self._usable():
             return False
+        room.require_programs(self.state.path, "The local target")
         room.require(self.state.path, room.LOCAL_TARGET, "The local target")
         engine = settle(self.state, self.settings.runtime, progress)
         self._stop(_silent)

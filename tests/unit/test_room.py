@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,3 +58,15 @@ def test_enough_room_and_a_disk_that_counts_nothing_are_no_error(
 def test_what_a_program_was_refused_is_told_by_its_words(said: str, helps: str) -> None:
     assert helps in room.hint(said)
     assert bool(room.hint(said)) == bool(helps)
+
+
+@pytest.mark.parametrize(("flags", "refused"), [(os.ST_NOEXEC, True), (os.ST_NOSUID, False)])
+def test_a_file_system_without_programs_is_told(
+    flags: int, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=flags))
+    expected: AbstractContextManager[object] = nullcontext()
+    if refused:
+        expected = pytest.raises(OpsctlError, match="not/yet, and its file system is mounted noexec")
+    with expected:
+        room.require_programs(tmp_path / "not" / "yet", "The local target")

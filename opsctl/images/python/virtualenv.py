@@ -50,6 +50,7 @@ def make_environment(project: Project, locked: Locked, folder: Path, tell: Tell)
         with target.with_name(f"{target.name}.lock").open("w", encoding="utf-8") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
             if not done.is_file():
+                room.require_programs(folder, "The application's environment")
                 room.require(folder, room.ENVIRONMENT, "Installing the application's packages")
                 tell(f"installing the application's packages for Python {locked.python}")
                 _make(project, locked, target, python, tell)
