@@ -153,7 +153,7 @@ def test_each_commands_failure_keeps_its_code_whatever_the_streams_take(
     assert app.run(typed(command, *as_json)) == 1
     if "stderr" not in full:
         sys.stderr.flush()
-        told = sys.stderr.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+        told = sys.stderr.buffer.getvalue().decode("ascii")  # type: ignore[union-attr]
         assert re.match(r"Error: opsctl can't use .*caf\\xe9\.\.\.: Read-only file system\.\n", told)
 
 
