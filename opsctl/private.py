@@ -58,9 +58,14 @@ def open_file(path: Path, mode: Mode) -> IO[bytes]:
     """The file, opened to be written from its start or at its end, 0600 also when it was there with another mode. A
     link is not followed.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | _FLAGS[mode], 0o600)
-    os.fchmod(descriptor, 0o600)
-    return os.fdopen(descriptor, f"{mode}b")
+
+    def opened(name: str, _flags: int) -> int:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | _FLAGS[mode], 0o600)
+        os.fchmod(descriptor, 0o600)
+        return descriptor
+
+    # NOTE: by its path, not by the descriptor: what a full disk refuses is told by the file's name.
+    return open(path, f"{mode}b", opener=opened)
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -70,8 +75,9 @@ def replace_file(path: Path, data: bytes) -> None:
         with open_file(temporary, "w") as file:
             file.write(data)
         temporary.replace(path)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)  # which a refused write does not tell
         raise
 
 

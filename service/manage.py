@@ -25,7 +25,10 @@ def main() -> None:
         reason = failure_sentence(error)
         if reason is None or "--traceback" in sys.argv:
             raise
-        sys.stderr.write(f"error: {sys.argv[1]} failed: {reason} (--traceback shows where)\n")
+        # Of a task, the log's last line: as Django's own commands end, for whoever looks for it there.
+        how = " (--traceback shows where)" if sys.stderr.isatty() else ""
+        begun = "\n" if sys.argv[1] == "migrate" else ""  # which leaves the line of the migration that failed open
+        sys.stderr.write(f"{begun}CommandError: {reason}{how}\n")
         sys.exit(1)
 
 

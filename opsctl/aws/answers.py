@@ -39,6 +39,7 @@ _DENIED = {
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized", "403",
     "ForbiddenException", "UnauthorizedException",
 }  # fmt: skip
+_UNKNOWN_CALL = {"InvalidAction", "UnknownOperationException", "UnknownOperation"}
 _WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 _HEAD_REFUSED = "403"  # S3 answers HEAD without a body, so without a code
 _TOLERANCE = 300.0  # seconds; AWS takes signatures of five minutes before and after, S3 of fifteen
@@ -225,6 +226,31 @@ def _throttled(answer: _Answer) -> AwsError | None:
     )
 
 
+def _no_repository(answer: _Answer) -> AwsError | None:
+    if answer.code != "RepositoryNotFoundException":
+        return None
+    return AwsError(
+        f"{answer.text}.",
+        aws_code=answer.code,
+        hint="`opsctl deploy` makes it in the environment that manages it (ecs.manage_repository); or correct "
+        "ecs.repository_name.",
+        status=answer.status,
+    )
+
+
+def _unknown_call(answer: _Answer) -> AwsError | None:
+    """AWS knows the calls of its own SDK."""
+    if answer.code not in _UNKNOWN_CALL and not answer.text.startswith(("Unknown action", "Unknown operation")):
+        return None
+    return AwsError(
+        f"What answers there in AWS's place can't do {answer.doing} ({answer.text}).",
+        aws_code=answer.code,
+        hint="The local emulator lacks some calls: name an environment on AWS with --env.",
+        status=answer.status,
+    )
+
+
 _CASES: tuple[Callable[[_Answer], AwsError | None], ...] = (
     _clock, _mfa_code, _web_identity, _other_region, _not_enabled, _denied, _credentials, _throttled,
+    _no_repository, _unknown_call,
 )  # fmt: skip

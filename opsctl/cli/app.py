@@ -119,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     interrupts.prepare()
     streams.prepare()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words != ["--version"]:  # as fast as it gets, and no library takes part
+        streams.quiet()
     try:
         code = run(words)
     except KeyboardInterrupt:  # before the command began, or while its failure was told

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from opsctl import __version__, private
 from opsctl.cli import system
+from opsctl.cli.streams import DEBUG_VARIABLE
 from opsctl.errors import OpsctlError
 from opsctl.operate.target import FILE_NAME
-
-DEBUG_VARIABLE = "OPSCTL_DEBUG"
 
 
 def refused(error: OSError | UnicodeError) -> OpsctlError:

@@ -101,20 +101,35 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     elif _draws():
         tree = Tree()
         with tree.shown():
-            yield Emitter(tree, *others)
+            try:
+                yield Emitter(tree, *others)
+            except OpsctlError as error:
+                tree.keeps_lines = not error.detail  # which stands right below, and is longer
+                raise
     else:
-        yield Emitter(Sparing(_plain_line), *others)
+        lines = Sparing(_plain_line)
+        try:
+            yield Emitter(lines, *others)
+        except TaskFailedError as error:
+            if lines.had_a_log:  # its tail was printed
+                error.detail = ()
+            raise
 
 
 class Sparing:
-    """Hands on all events, but of what is left only the first and then one a minute: a log is read later."""
+    """Hands on all events, but of what is left only the first and then one a minute: a log is read later.
+
+    `had_a_log`: whether a line of a task's log was among them.
+    """
 
     def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
         self._emit = emit
         self._clock = clock
         self._told = float("-inf")
+        self.had_a_log = False
 
     def __call__(self, event: Event) -> None:
+        self.had_a_log = self.had_a_log or isinstance(event, LogLine)
         if isinstance(event, TimeLeft):
             if self._clock() - self._told < _LOG_SECONDS:
                 return
@@ -192,7 +207,7 @@ class Tree:
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, keeps_lines: bool = True) -> None:
         """`keeps_lines`: whether the last lines of a step that failed stay, where nothing else shows them."""
         self._clock = clock
-        self._keeps_lines = keeps_lines
+        self.keeps_lines = keeps_lines
         self._rows: dict[str, _Row] = {}
         self._notes: deque[str] = deque(maxlen=3)
         self._left: tuple[TimeLeft, float] | None = None
@@ -272,7 +287,7 @@ class Tree:
             lasted = (self._clock() if ended is None else ended) - started
             style = "red" if "FAILED" in status else "yellow" if "ROLLBACK" in status else ""
             text.append(f"    {status:<24} {_duration(lasted):>6}  {logical_id}  {kind}\n", style=style)
-        for line in list(row.lines) if self._keeps_lines or not row.outcome else ():
+        for line in list(row.lines) if self.keeps_lines or not row.outcome else ():
             text.append(f"    | {line}\n", style="dim")
         if row.progress is not None:
             text.append(f"    {_bar(row.progress.done, row.progress.total)}{row.progress.text}\n", style="dim")

@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+DEBUG_VARIABLE = "OPSCTL_DEBUG"
+"""Set: what is meant for who maintains opsctl is shown, such as tracebacks."""
 PLAIN = "opsctl-plain"
 """How characters are written that the encoding of a stream lacks: an error handler of codecs."""
 
@@ -24,7 +26,6 @@ def prepare() -> None:
     A closed one is opened to fail: else the next file that is opened would get its number, and be written to by all
     that writes to a standard stream.
     """
-    codecs.register_error(PLAIN, _plain)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             refusing = os.open(os.devnull, os.O_WRONLY if number == 0 else os.O_RDONLY)
@@ -35,6 +36,19 @@ def prepare() -> None:
             setattr(sys, name, stream)
         if number > 0:
             getattr(sys, name).reconfigure(errors=PLAIN)
+
+
+def quiet() -> None:
+    """Keep what libraries log and warn of from stderr: it is for who maintains them, and stands amid sentences.
+
+    Python prints both there for whoever set nothing up, such as urllib3's retries. They come with OPSCTL_DEBUG=1.
+    """
+    import logging  # not for each start of opsctl
+    import warnings
+
+    if not os.environ.get(DEBUG_VARIABLE):
+        logging.getLogger().addHandler(logging.NullHandler())
+        warnings.simplefilter("ignore")
 
 
 def takes(stream: TextIO, text: str) -> bool:
@@ -77,3 +91,6 @@ def _escaped(character: str) -> str:
     if 0xDC80 <= number <= 0xDCFF:
         return f"\\x{number - 0xDC00:02x}"
     return character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+codecs.register_error(PLAIN, _plain)

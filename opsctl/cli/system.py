@@ -6,6 +6,7 @@ Every OSError and UnicodeError that nobody nearer to it explains ends here, as d
 from __future__ import annotations
 
 import errno
+import io
 import os
 import pwd
 import stat
@@ -19,6 +20,7 @@ from opsctl.errors import OpsctlError
 _HINTS = {
     errno.ENOSPC: "Make room there (`df -h` shows where), then run it again.",
     errno.EDQUOT: "Your quota there is used up (`quota -s`): make room, then run it again.",
+    errno.EFBIG: "Files may not get larger here (`ulimit -f`, or the file system): raise that, then run it again.",
     errno.EROFS: "The file system there is read-only: mount it for writing, or work in a copy elsewhere.",
     errno.ENOEXEC: "It is no program for this machine; a script needs a first line such as #!/bin/sh.",
     errno.EMFILE: "Too few files may be open at once: raise the limit with `ulimit -n 4096`, then run it again.",
@@ -30,6 +32,8 @@ _HINTS = {
     errno.EADDRINUSE: "Another program listens there: end it, then run it again.",
 }
 _REFUSED = (errno.EACCES, errno.EPERM)
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, *_REFUSED)
+"""What a write or a read can be refused with; others come from the network, which files are sent through."""
 _AROUND = 60  # characters shown on each side of one that can't be written
 
 
@@ -58,7 +62,25 @@ def _named(error: OSError) -> Path | None:
     for name in (error.filename2, error.filename):
         if isinstance(name, (str, bytes)) and name:
             return Path(os.fsdecode(name))
+    return _in_use(error) if error.errno in _OF_DISKS else None
+
+
+def _in_use(error: OSError) -> Path | None:
+    """The file that was read or written when the system refused more, which no error names: the innermost open one,
+    of several one that is written.
+    """
+    for frame in reversed(_frames(error)):
+        files = [each for each in frame.f_locals.values() if isinstance(each, io.IOBase)]
+        names = {name: _mode(each) for each in files if isinstance(name := getattr(each, "name", None), (str, bytes))}
+        if names:
+            written = [name for name, mode in names.items() if set("wax+") & set(mode)]
+            found = Path(os.fsdecode((written or list(names))[0]))
+            return None if str(found).startswith("<") else found  # <stdout>, <stdin>
     return None
+
+
+def _mode(file: io.IOBase) -> str:
+    return str(getattr(file, "mode", ""))
 
 
 def _permission(path: Path) -> str:

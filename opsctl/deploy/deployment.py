@@ -137,10 +137,12 @@ class Deployment:
             self._observer.close()
 
     def _led_on(self, error: E) -> E:
-        """The error of a rollback says how the way back goes on: `opsctl deploy` would lead forward again."""
-        if (rollback := self._situation.request.rollback) is not None:
-            command = f"`opsctl rollback {rollback.to.number} --env {self._env.name}`"
-            error.hint = error.hint.replace("`opsctl deploy`", command)
+        """The error says how the same goes on: with the environment, which need not be the file's default; of a
+        rollback that way again, since `opsctl deploy` would lead forward.
+        """
+        rollback = self._situation.request.rollback
+        again = f"opsctl rollback {rollback.to.number}" if rollback is not None else "opsctl deploy"
+        error.hint = error.hint.replace("`opsctl deploy`", f"`{again} --env {self._env.name}`")
         return error
 
     def _interrupted(self) -> DetachedError:

@@ -19,16 +19,27 @@ def explained(error: StackFailedError, stack: str, evidence: Events, redact: Red
     if error.cause is None:
         return error
     failure, reason = error.cause, redact(error.cause.reason)
-    event = ResourceChanged(stack, failure.at, failure.logical_id, failure.type, failure.status, reason)
+    # What began an operation that we ended never fails by itself.
+    status = failure.status if error.task is None else f"{failure.status.partition('_')[0]}_FAILED"
+    event = ResourceChanged(stack, failure.at, failure.logical_id, failure.type, status, reason)
     evidence = [each for each in evidence if is_about(each, event.to_dict())]
     found = find_cause([*evidence, event.to_dict()], stack)
     message, hint = error.message, error.hint
-    if found is not None and error.task is None:  # one whose rollout we ended says itself why
+    detail = error.detail
+    # One whose rollout we ended says itself why, but for a task that ended by itself: its log tells more than its code.
+    if found is not None and (error.task is None or _told_by(error.task, evidence)):
         hint = hint if found.next == AGAIN else found.next
         if found.sentence != unwrapped(reason).rstrip("."):
             message = found.text
-    return StackFailedError(
-        message, hint=hint, cause=failure, task=error.task, detail=(*on_screen(evidence), *error.detail)
+            detail = (*([f"{error.message}"] if error.task else []), *detail)
+    return StackFailedError(message, hint=hint, cause=failure, task=error.task, detail=(*on_screen(evidence), *detail))
+
+
+def _told_by(task: str, evidence: Events) -> bool:
+    """Whether the evidence has a log of this task, which ended by itself with an exit code."""
+    return any(
+        each.get("kind") == "task" and each.get("subject") == task and each.get("exit_code") and each.get("lines")
+        for each in evidence
     )
 
 

@@ -47,6 +47,11 @@ def artifact_bucket(situation: Situation) -> str:
     return bucket
 
 
+def _how_it_is(status: str) -> str:
+    """A stack that went back to what is wanted now is well; its status alone would read like a failure."""
+    return f"as its template says, after a rollback ({status})" if "ROLLBACK" in status else status
+
+
 class Steps:
     """The steps of one deploy. `lock` and `releases` are there once it holds the lock; `done` are the names of those
     that changed something, `changed` whether any did.
@@ -114,7 +119,7 @@ class Steps:
                 raise so_far(error, template.stack, self._observer.conclude(template.stack)) from error
             self._keep(template.stack, deployed.stack, template.body)
             ending.changed = deployed.changed
-            ending.text = deployed.stack.status if deployed.changed else Action.UNCHANGED
+            ending.text = _how_it_is(deployed.stack.status) if deployed.changed else Action.UNCHANGED
 
     def _wake_functions(self) -> None:
         name = self._situation.state.outputs("functions").get("DbInitFunctionName")

@@ -28,7 +28,7 @@ _UNKNOWN_SECONDS = 60.0
 
 REASON = "CommandError: "
 """How the line begins in which a management command says why it stopped."""
-_STAYS = "What it changed before it failed stays."
+_STAYS = "what it changed before it failed stays."
 # Outputs by stack.
 Outputs = Callable[[str], Mapping[str, str]]
 
@@ -43,7 +43,10 @@ class TaskFailedError(OpsctlError):
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """A task to run: where, what, and where it writes its log (`{container}/{container}/{task id}`)."""
+    """A task to run: where, what, and where it writes its log (`{container}/{container}/{task id}`).
+
+    `if_it_fails` says what to do then; without it, to correct the cause and do the same again, and what it `left`.
+    """
 
     name: str
     cluster: str
@@ -55,7 +58,8 @@ class TaskRequest:
     command: tuple[str, ...] | None = None
     environment: tuple[tuple[str, str], ...] = ()
     size: tuple[int, int] | None = None
-    if_it_fails: str = "Nothing after it was changed; the release that was running keeps serving."
+    if_it_fails: str = ""
+    left: str = "nothing after it was changed, and a release that was running keeps serving."
 
     @property
     def started_by(self) -> str:
@@ -92,13 +96,13 @@ def job_task(
     """A job's task, from the stacks' outputs; `command` replaces its own."""
     return _request(
         outputs, job, outputs("app")[f"{naming.part_id(job)}TaskDefinitionArn"], container=job, command=command,
-        if_it_fails=if_it_fails or _STAYS,
+        if_it_fails=if_it_fails or "", left=_STAYS,
     )  # fmt: skip
 
 
 def command_task(outputs: Outputs, task_definition: str, container: str, *, logs: str, **more: Any) -> TaskRequest:
     """Any command, in place of that of a process's task definition. `logs` as `_request` has it."""
-    return _request(outputs, "run", task_definition, container=container, logs=logs, if_it_fails=_STAYS, **more)
+    return _request(outputs, "run", task_definition, container=container, logs=logs, left=_STAYS, **more)
 
 
 @dataclass(slots=True)
@@ -166,21 +170,31 @@ class TaskRunner:
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:
-            lines = readable_lines(lines)
-            reason = _reason(lines)
-            # Of one that never started ECS alone tells.
-            found = known(how_it_ended(ended), "task") if ended.exit_code is None else None
-            how = found.sentence if found is not None else how_it_ended(ended)
-            failure = TaskFailedError(
-                f"{request.name} failed: {how}. {reason}".rstrip(),
-                detail=tuple(lines[-20:]),
-                hint=f"{found.next} {request.if_it_fails}" if found is not None else request.if_it_fails,
-                brief=how_it_ended(ended),
-                exit_code=ExitCode.BUSY if ended.exit_code == ExitCode.BUSY else None,
-            )
-            failure.ended, failure.reason = ended, reason
-            raise failure
+            raise self._failure(request, ended, readable_lines(lines))
         return ended
+
+    def _failure(self, request: TaskRequest, ended: Task, lines: Sequence[str]) -> TaskFailedError:
+        """The cause first, then how it ended."""
+        reason, how = _reason(lines), how_it_ended(ended)
+        # Of one that never started ECS alone tells.
+        found = known(how, "task") if ended.exit_code is None else None
+        if found is not None:
+            message = f"{request.name} failed: {found.sentence}."
+            hint = f"{found.next} {request.if_it_fails or _sentence(request.left)}"
+        else:
+            told = f"{reason.rstrip('.')} ({how})" if reason else how
+            message = f"{request.name} failed: {told}."
+            again = f"Correct the cause, then run `{self._follow_by}` again; {request.left}"
+            hint = request.if_it_fails or again
+        failure = TaskFailedError(
+            message,
+            detail=tuple(lines[-20:]),
+            hint=hint,
+            brief=how,
+            exit_code=ExitCode.BUSY if ended.exit_code == ExitCode.BUSY else None,
+        )
+        failure.ended, failure.reason = ended, reason
+        return failure
 
     def _follow(self, request: TaskRequest, task: Task) -> tuple[Task, list[str]]:
         watch = _Watch(request, f"{request.container}/{request.container}/{task.id}", task, self._clock())
@@ -246,6 +260,10 @@ def how_it_ended(task: Task) -> str:
         return f"exit code {task.exit_code}"
     reason = (task.container_reason or task.reason).rstrip(".")
     return f"{task.stop_code or task.status}: {reason}" if reason else (task.stop_code or task.status)
+
+
+def _sentence(clause: str) -> str:
+    return clause[:1].upper() + clause[1:]
 
 
 def _reason(lines: Sequence[str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from opsctl import room
 from opsctl.config.naming import VERDICTS_ANNOTATION
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.images.build.containers import ContainerRunner, find_runner
@@ -123,6 +125,9 @@ class Workshop:
         content = self.content_key(base, platforms, listener.line)
         known = self.built(content, native=True) if engine == "native" else None
         warnings = self.warnings() if known is None else []
+        if known is None:
+            room.require(self.store.root, room.IMAGE, "Building an image")
+            room.require(Path(tempfile.gettempdir()), room.SCRATCH, "Building an image")
         image = known or self._make(platforms, engine, base, listener)
         for text in warnings:
             listener.line(f"warning: {text}")

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode
 
-from opsctl import private
+from opsctl import private, room
 from opsctl.errors import BusyError
 from opsctl.local.keys import ANSWER_PROOF, AccessKey, load
 from opsctl.local.procs import ProcessId, end_all, marked
@@ -283,6 +283,8 @@ class LocalTarget:
 
         if self._usable():
             return False
+        room.require_programs(self.state.path, "The local target")
+        room.require(self.state.path, room.LOCAL_TARGET, "The local target")
         engine = settle(self.state, self.settings.runtime, progress)
         self._stop(_silent)
         progress("Starting the local AWS emulator and PostgreSQL.")

@@ -34,6 +34,7 @@ def deployment(target: Target, request: Request, *, wait_minutes: int = 0) -> De
         bundle=DbInitBundle(target),
         request=request,
         prices=lambda: price_table(target.workspace.root),
+        unwanted=target.unwanted,
     )
     return Deployment(
         situation, this_run(target), pace=pace(target, request.timeout_minutes), wait_seconds=wait_minutes * 60.0,

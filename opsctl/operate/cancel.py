@@ -127,5 +127,6 @@ def _end(
     )  # fmt: skip
     with step(emit, name, f"{way_of(stack.status)}: it {consequence(stack.status)}") as ending:
         followed = canceller.end(name, stack)
-        ending.text = "gone" if followed.stack is None or followed.is_gone else followed.stack.status
-    return ending.text
+        status = "gone" if followed.stack is None or followed.is_gone else followed.stack.status
+        ending.text = f"taken back ({status})" if "ROLLBACK" in status else status
+    return status

@@ -20,7 +20,7 @@ from opsctl.operate.raw_files import releases_in, sync
 from opsctl.operate.tasks import run_one_off
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from opsctl.aws.ecs import Task
     from opsctl.config.application import Job
@@ -189,6 +189,43 @@ def roll_back(target: Target, release: int | None, emit: Emit) -> dict[str, Any]
     hint = f"`opsctl dataset releases --env {target.env.name}` lists what there is to go back to; the active one stays."
     task, log = run_command(target, state_of(target), command, emit, typed=typed, text=text, if_it_fails=hint)
     return {"environment": target.env.name, "task": task.arn, "log": log}
+
+
+def rollback_asked(target: Target, release: int | None, emit: Emit) -> tuple[int | None, str]:
+    """The release that a rollback leads to, and the question that names it with its rows and its date.
+
+    What is not in the list is left to the task, which refuses it with its reason.
+    """
+    listed = list_releases(target, emit)
+    kept = {int(each["release"]): each for each in listed["releases"]}
+    active = next((number for number, each in kept.items() if each["active"]), None)
+    number = release if release is not None else _before_active(kept, listed["activations"])
+    if number is None or number not in kept:
+        return release, rollback_question(target, release)
+    instead = f" instead of r{active} ({kept[active]['rows']:,} rows)" if active is not None else ""
+    found = kept[number]
+    return number, (
+        f"Make release r{number} ({found['rows']:,} rows, of {found['created_at']}) the active dataset of "
+        f"{target.env.name}{instead}?"
+    )
+
+
+def rollback_question(target: Target, release: int | None) -> str:
+    """The question without looking at what there is."""
+    which = "the release that was active before" if release is None else f"release r{release}"
+    return f"Make {which} the active dataset of {target.env.name}?"
+
+
+def _before_active(kept: Mapping[int, Mapping[str, Any]], activations: Sequence[Mapping[str, Any]]) -> int | None:
+    """Where undoing activations, of which the newest is the first, leads to; as the service finds it."""
+    stack: list[int] = []
+    for flip in reversed(activations):
+        number = int(flip["release"])
+        if flip["how"] == "rollback" and number in stack:
+            del stack[stack.index(number) :]
+        stack.append(number)
+    good = {number for number, each in kept.items() if not each["active"] and not each.get("rolled_back")}
+    return next((number for number in reversed(stack) if number in good), None)
 
 
 def require_job(target: Target, state: RemoteState, job: str) -> None:

@@ -18,6 +18,11 @@ SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 def run_scan(target: Target, tag: str | None) -> dict[str, Any]:
     """The findings of an image's scan, of each platform it is made for."""
+    if target.is_local:
+        raise UsageError(
+            f"{target.env.name} runs on this machine, where nothing scans images.",
+            hint="Name an environment on AWS with --env.",
+        )
     ecr, repository = target.aws.ecr, target.env.ecs.repository_name
     owner = target.repository_account
     tag = tag or target.env.ecs.image_tag or target.project.version.tag

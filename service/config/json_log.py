@@ -9,6 +9,9 @@ from typing import Any
 
 _EXTRA_FIELDS = ("request_id", "method", "path", "status", "duration_ms", "bytes", "remote")
 
+# Of their credentials, retries and connection pools: what matters of it is an error that we raise and word ourselves.
+_LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")
+
 
 class JsonFormatter(logging.Formatter):
     """One line a record; a traceback goes into `error` so that it stays one event."""
@@ -36,5 +39,9 @@ def logging_config(level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
         # Django logs each 4xx as a warning; the access log already has them.
-        "loggers": {"django.request": {"level": "ERROR"}, "django.security.DisallowedHost": {"level": "CRITICAL"}},
+        "loggers": {
+            "django.request": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
+            **{name: {"level": "ERROR"} for name in _LIBRARIES},
+        },
     }

@@ -99,8 +99,11 @@ def test_a_migration_that_fails_stops_the_deploy_before_the_service_changes(proj
         failed = project.opsctl("deploy", "--env", "local")
     assert failed.code == 1
     screen = failed.err.strip().splitlines()
-    assert screen[-2].startswith("Error: migrate failed: exit code")
+    assert screen[-2].startswith("Error: migrate failed: function no_such_function() does not exist (exit code 1).")
+    assert screen[-1].startswith("Next: Correct the cause, then run `opsctl deploy --env local` again; ")
     assert any("no_such_function" in line for line in screen[-25:])
+    assert not [line for line in screen if "--traceback" in line]
+    assert len([line for line in screen if line.endswith("Running migrations:")]) == 1, "the log stands once"
     assert visitors.failed == []
     assert "app: update" not in failed.err
     bad.unlink()

@@ -77,7 +77,7 @@ def test_a_rollback_asks_and_is_seen_at_once(site: Project) -> None:
     ]  # fmt: skip
     unknown = site.opsctl("dataset", "rollback", "9", "--yes", "--env", "local")
     assert unknown.code == 1
-    assert "There is no release 9 to go back to; kept releases: 2, 1." in unknown.err
+    assert "There is no release 9 to go back to; kept releases: 2, 1" in unknown.err
 
 
 def test_what_was_rolled_back_from_stays_away_until_its_file_is_gone(site: Project) -> None:

@@ -33,6 +33,8 @@ def test_a_data_dir_that_is_no_folder_is_one_sentence(tmp_path: Path, arguments:
     done = subprocess.run(command, cwd=SERVICE, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("CommandError: ")
+    assert "--traceback" not in done.stderr, "nobody can give it there"
 
 
 def test_what_fails_outside_is_said_and_a_fault_of_the_program_is_not_hidden() -> None:

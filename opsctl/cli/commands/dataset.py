@@ -140,11 +140,14 @@ def rollback(
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
     from opsctl.cli.progress import printing
-    from opsctl.operate.dataset import roll_back
+    from opsctl.operate.dataset import roll_back, rollback_asked, rollback_question
 
     target = open_workspace(config).target(env, region)
-    which = "the release that was active before" if release is None else f"release {release}"
-    output.confirm(f"Make {which} the active dataset of {target.env.name}?", yes=yes, as_json=as_json)
+    question = rollback_question(target, release)
+    if not yes and output.can_ask(as_json=as_json):
+        with printing(as_json=as_json) as emit:
+            release, question = rollback_asked(target, release, emit)
+    output.confirm(question, yes=yes, as_json=as_json)
     with printing(as_json=as_json) as emit:
         result = roll_back(target, release, emit)
     output.result(result, "", as_json=as_json)

@@ -36,6 +36,8 @@ _WRAPPED = (
     re.compile(r"^Received response status \[FAILED\] from custom resource\. Message returned: (?P<text>.*?)"
                r"(?: \(RequestId: [\w-]+\))?$", re.DOTALL),
 )  # fmt: skip
+UNANSWERED = "its function ended without an answer"
+"""What the local emulator says where CloudFormation would wait for the answer."""
 _SILENT = ("timed out", "did not receive a response", "failed to respond")
 _CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 
@@ -190,7 +192,8 @@ def _of_function(own: Events, resource: Mapping[str, Any]) -> Found | None:
     if not str(resource.get("resource_type")).startswith(_CUSTOM):
         return None
     if not any(text in reason for text in _SILENT):
-        return Found(reason.rstrip("."), AGAIN) if reason else None
+        found = known(reason, "resource") or known(reason, "log") if UNANSWERED in reason else None
+        return Found(reason.rstrip("."), found.next if found else AGAIN) if reason else None
     lines = [str(event.get("text", "")) for event in _evidence(own, "function")]
     said = exception_of(lines) or next((line for line in reversed(lines) if "[ERROR]" in line), "")
     found = known("\n".join(lines), "log")

@@ -136,6 +136,9 @@ _START = (
      r"role with name (?P<name>\S+) cannot be found|(?:invalid|NoSuchEntity).{0,60}role",
      "ECS can't assume the tasks' role[ {role}][ {name}]: it is missing, or does not trust ecs-tasks.amazonaws.com",
      "Deploy all stacks, which make the role anew, and see who deleted or changed it (CloudTrail, DeleteRole)."),
+    (r"ResourceInitializationError.{0,200}(?:No space left on device|Disk quota exceeded)"
+     r"(?:: ?'?(?P<path>[^'\n]+))?", "the task could not be set up, as the disk is full[ ({path})]",
+     "Make room there (on this machine `df -h` shows where; on AWS `disk` gives the task more), then do it again."),
     (r"ResourceInitializationError:? ?(?P<why>.{0,200})", "the task could not be set up: {why}",
      "Correct what it says, then deploy again."),
     # -- room for the tasks ------------------------------------------------------------------------------------------
@@ -172,6 +175,9 @@ _RUNNING = (
     (r"Read-only file system(?:: ?'?(?P<path>[^'\n]+))?",
      "the application writes[ to {path}], and the container's file system is read-only",
      "Write below /tmp, to a path that the process names as `scratch`, or to a bucket; then deploy again."),
+    # Only the local target's functions run on a disk that somebody has.
+    (r"(?:No space left on device|Disk quota exceeded)(?:: ?'?(?P<path>[^'\n]+))?", "the disk is full[ ({path})]",
+     "Make room on this machine (`df -h` shows where), then deploy again.", "resource"),
     (r"No space left on device(?:: ?'?(?P<path>[^'\n]+))?", "the task's disk is full[ ({path})]",
      "Write less, delete what is not needed, or give the task a larger disk (`disk`); then deploy again."),
     (r"(?:server at|host) \"(?P<host>[^\"]+)\"(?=[^\n]*?port (?P<port>\d+)|)[^\n]*Connection refused|"

@@ -32,7 +32,7 @@ from opsctl.stacks.model import BUNDLE_VERSION, FromContext, rollout_process
 from opsctl.stacks.parts.tasks import rollout_parameter
 
 if TYPE_CHECKING:
-    from opsctl.aws.cloudformation import CloudFormation
+    from opsctl.aws.cloudformation import CloudFormation, Stack
     from opsctl.aws.session import Aws
     from opsctl.config.models import Environment
     from opsctl.cost.difference import CostChange
@@ -80,7 +80,9 @@ class Situation:
         bundle: Bundle,
         request: Request,
         prices: Callable[[], PriceTable] | None = None,
+        unwanted: Sequence[StackTemplate] = (),
     ) -> None:
+        """`unwanted`: stacks that the configuration does not ask for; they may be there all the same."""
         self.env = env
         self.templates = {template.stack: template for template in templates}
         self.aws = aws
@@ -91,6 +93,8 @@ class Situation:
         self.state = RemoteState()
         self.secrets = ApplicationSecrets(env, aws)
         self.context: dict[ContextKey, str | None] = {}
+        self._unwanted = unwanted
+        self._left: list[str] = []
         self._notes: list[str] = []
         for name in request.stacks:
             if name not in self.templates:
@@ -121,7 +125,7 @@ class Situation:
             record=plan.is_empty and self._lacks_record(selected, image),
             signature=plan.is_empty and self._lacks_signature(image),
             problems=self._problems(selected, image),
-            notes=(*self._notes, *self._by_hand(plan)),
+            notes=(*self._notes, *self._unasked(), *self._by_hand(plan)),
         )
 
     def _by_hand(self, plan: Plan) -> list[str]:
@@ -266,10 +270,27 @@ class Situation:
 
     def read(self) -> RemoteState:
         """What is deployed now."""
+        regions = {template.region for template in self.templates.values()}
+        # No call more than for those that are wanted.
+        beside = [each for each in self._unwanted if each.region in {*regions, self.env.region}]
         readers: dict[str, CloudFormation] = {
-            name: self.aws.in_region(template.region).cloudformation for name, template in self.templates.items()
+            each.stack: self.aws.in_region(each.region).cloudformation for each in (*self.templates.values(), *beside)
         }
-        return read_state(self.templates.values(), readers)
+        found = read_state((*self.templates.values(), *beside), readers)
+        self._left = [each.stack for each in beside if each.stack in found.stacks]
+        wanted: dict[str, Stack] = {name: stack for name, stack in found.stacks.items() if name in self.templates}
+        return RemoteState(wanted, {name: body for name, body in found.bodies.items() if name in wanted})
+
+    def _unasked(self) -> list[str]:
+        """What is there, costs, and no deploy looks at."""
+        if not self._left or self.request.stacks:
+            return []
+        one = len(self._left) == 1
+        return [
+            f"The {'stack' if one else 'stacks'} {', '.join(self._left)} {'is' if one else 'are'} not configured any "
+            f"more, and {'stays' if one else 'stay'}: `opsctl destroy --env {self.env.name} --only-unwanted` removes "
+            f"{'it' if one else 'them'}."
+        ]
 
     def read_again(self) -> None:
         """Under the lock: what is deployed now, and what of it this deploy goes on with."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Literal, assert_never
 
 import opsctl
+from opsctl import room
 from opsctl.errors import OpsctlError
 from opsctl.images.limits import check_zip
 from opsctl.paths import certificates
@@ -133,7 +134,8 @@ def download_wheel(lock: Path, directory: Path, architecture: Architecture) -> N
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
         raise BundleError(
             f"pip could not download psycopg2 for Lambda: {lines[-1] if lines else 'it gave no reason'}",
-            hint="Check that this Python has pip and reaches a package index, then try again.",
+            hint=room.hint(done.stderr)
+            or "Check that this Python has pip and reaches a package index, then try again.",
         )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from opsctl import room
 from opsctl.config.pinned import PinnedRequirement
 from opsctl.images.caching import whole_folder
 from opsctl.images.checkout import git
@@ -63,7 +64,8 @@ class CommitBuilder:
             raise BuildError(
                 f"{wanted.name} can't be built from its commit {wanted.commit[:12]}: {uv_cause(lines)}",
                 code="commit-build",
-                hint="See whether `uv build --wheel` works in a checkout of it, and a package index can be reached; "
+                hint=room.hint(done.stderr)
+                or "See whether `uv build --wheel` works in a checkout of it, and a package index can be reached; "
                 "or build with a Dockerfile that application.dockerfile names.",
                 detail=lines[-15:],
             )

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opsctl import room
 from opsctl.config.pinned import PinnedRequirement, at_one_commit, pinned_in, pinned_in_project
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError
@@ -227,7 +228,7 @@ def _uv(project: Project, arguments: list[str], cwd: Path | None = None) -> str:
     raise BuildError(
         f"The requirements can't be resolved: {uv_cause(lines)}",
         code="lock-failed",
-        hint="Correct the requirement that is named, or see whether a package index can be reached.",
+        hint=room.hint(text) or "Correct the requirement that is named, or see whether a package index can be reached.",
         detail=lines[-15:],
     )
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from opsctl import room
 from opsctl.config.pinned import pinned_in
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError
@@ -49,6 +50,8 @@ def make_environment(project: Project, locked: Locked, folder: Path, tell: Tell)
         with target.with_name(f"{target.name}.lock").open("w", encoding="utf-8") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
             if not done.is_file():
+                room.require_programs(folder, "The application's environment")
+                room.require(folder, room.ENVIRONMENT, "Installing the application's packages")
                 tell(f"installing the application's packages for Python {locked.python}")
                 _make(project, locked, target, python, tell)
                 done.touch()
@@ -74,8 +77,9 @@ def _make(project: Project, locked: Locked, target: Path, python: Path, tell: Te
         raise BuildError(
             f"The application's packages can't be installed on this machine: {lines[-1] if lines else 'no reason'}",
             code="environment-failed",
-            hint=f"Install Python {locked.python}, or see whether a package index can be reached.",
-            detail=tuple(lines[-15:]),
+            hint=room.hint(made.stderr)
+            or f"Install Python {locked.python}, or see whether a package index can be reached.",
+            detail=tuple(lines[-15:-1]),
         )
 
 

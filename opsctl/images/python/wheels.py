@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from opsctl import room
 from opsctl.images.caching import whole_folder
 from opsctl.images.errors import BuildError
 from opsctl.images.limits import check_zip
@@ -108,8 +109,9 @@ def pip_download(lock: Path, folder: Path, platform: str, python: str) -> None:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise BuildError(
             f"pip could not download the application's packages for {platform}: {lines[-1] if lines else 'no reason'}",
-            hint="Check that a package index can be reached, and that every locked package has a wheel for it.",
-            detail=tuple(lines[-10:]),
+            hint=room.hint(done.stderr)
+            or "Check that a package index can be reached, and that every locked package has a wheel for it.",
+            detail=tuple(lines[-10:-1]),
         )
 
 

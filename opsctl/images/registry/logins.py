@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,13 +24,37 @@ def stored_login(registry: str, environment: Mapping[str, str] | None = None) ->
     """The login for a registry; None when there is none, which is how most base images are pulled."""
     asked_as = _DOCKER_HUB_KEY if registry == DOCKER_HUB else registry
     for path in _files(environment or os.environ):
-        values = _read(path)
+        values = _read(path) or {}
         helper = _entry(values.get("credHelpers"), registry) or values.get("credsStore")
         found = _from_helper(helper, asked_as) if isinstance(helper, str) and helper else None
         found = found or _decoded(_entry(values.get("auths"), registry))
         if found is not None:
             return found
     return None
+
+
+def login_trouble(registry: str, environment: Mapping[str, str] | None = None) -> str:
+    """What is wrong where a login for this registry could stand, as a sentence; "" when nothing is.
+
+    For whoever was refused: without a refusal nobody needs a login, whatever became of the files.
+    """
+    asked_as = _DOCKER_HUB_KEY if registry == DOCKER_HUB else registry
+    for path in _files(environment or os.environ):
+        if not os.path.lexists(path):
+            continue
+        if (values := _read(path)) is None:
+            return f"{path} can't be read as a JSON object, so no login was taken from it."
+        helper = _entry(values.get("credHelpers"), registry) or values.get("credsStore")
+        if helper and not isinstance(helper, str):
+            return f"{path} names a credential helper that is no text."
+        if helper and shutil.which(f"docker-credential-{helper}") is None:
+            return f"{path} names the helper docker-credential-{helper}, which is not on the PATH."
+        if helper and _from_helper(str(helper), asked_as) is None:
+            return f"docker-credential-{helper}, which {path} names, gives no login for {registry}."
+        entry = _entry(values.get("auths"), registry)
+        if entry is not None and not helper and _decoded(entry) is None:
+            return f"{path} has an entry for {registry} that holds no login: `docker login {registry}` writes it anew."
+    return ""
 
 
 def _entry(section: object, registry: str) -> object:
@@ -55,12 +80,12 @@ def _files(environment: Mapping[str, str]) -> list[Path]:
     return [*(Path(each) for each in named if each), docker / "config.json"]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
 
 
 def _decoded(entry: object) -> RegistryLogin | None:
@@ -88,7 +113,7 @@ def _from_helper(name: str, registry: str) -> RegistryLogin | None:
             timeout=_HELPER_SECONDS, check=False,
         )  # fmt: skip
         values = json.loads(done.stdout) if done.returncode == 0 else None
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired):
         return None
     user, secret = (values.get("Username"), values.get("Secret")) if isinstance(values, dict) else (None, None)
     if not isinstance(user, str) or not isinstance(secret, str) or not secret:

@@ -7,6 +7,7 @@ import json
 from opsctl.images.errors import RegistryError, RegistryRefusedError
 from opsctl.images.names import ImageName
 from opsctl.images.registry.answer import Answer
+from opsctl.images.registry.logins import login_trouble
 
 
 def refusal(answer: Answer, name: ImageName, doing: str) -> RegistryError:
@@ -21,9 +22,10 @@ def refusal(answer: Answer, name: ImageName, doing: str) -> RegistryError:
             hint="Push under another --tag; without one, the commit is the tag.",
         )
     if answer.status == 401:
+        trouble = "" if ".dkr.ecr." in name.registry else login_trouble(name.registry)
+        hint = "Sign in again; for ECR that is your AWS credentials, for others --username and --password-stdin."
         return RegistryRefusedError(
-            f"{where} does not accept these credentials ({doing}).{said}",
-            hint="Sign in again; for ECR that is your AWS credentials, for others --username and --password-stdin.",
+            f"{where} does not accept these credentials ({doing}).{said}", hint=f"{trouble} {hint}".lstrip()
         )
     if answer.status == 403:
         return RegistryRefusedError(

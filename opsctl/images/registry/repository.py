@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urljoin
 
 import urllib3
@@ -20,6 +20,9 @@ from opsctl.images.registry.answer import Answer
 from opsctl.images.registry.pace import reason
 from opsctl.images.registry.refusals import refusal
 from opsctl.images.registry.transport import Body, TransientError, Transport, transient
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -192,17 +195,14 @@ class Repository:
                 count(-have)
                 have = 0
             with part.open("ab" if have else "wb") as stream:
-                try:
-                    for piece in answer.stream(_READ):
-                        if stream.tell() + len(piece) > size:
-                            raise RegistryError(
-                                f"The registry sends more of {digest[:19]} than the {size:,} bytes that it has.",
-                                code="answer-too-long",
-                            )
-                        stream.write(piece)
-                        count(len(piece))
-                except (urllib3.exceptions.HTTPError, OSError) as error:
-                    raise TransientError(f"{reason(error)} after {stream.tell()} of {size} bytes") from error
+                for piece in _pieces(answer, stream, size):
+                    if stream.tell() + len(piece) > size:
+                        raise RegistryError(
+                            f"The registry sends more of {digest[:19]} than the {size:,} bytes that it has.",
+                            code="answer-too-long",
+                        )
+                    stream.write(piece)  # what the disk refuses is no fault of the registry's, and not tried again
+                    count(len(piece))
         if part.stat().st_size < size:
             raise TransientError(f"the registry ended after {part.stat().st_size} of {size} bytes")
 
@@ -210,6 +210,14 @@ class Repository:
         if "://" in path:
             return path
         return f"{self.transport.url}{'' if path.startswith('/v2/') else self._root}{path}"
+
+
+def _pieces(answer: BaseHTTPResponse, stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """The answer's body as it comes. Raises TransientError where it ends early."""
+    try:
+        yield from answer.stream(_READ)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise TransientError(f"{reason(error)} after {stream.tell()} of {size} bytes") from error
 
 
 def _object(body: bytes, what: str) -> dict[str, Any]:

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from opsctl.local.emulator import calls, corrections, dataplane, detection, logins, recovery, retention, seams
+from opsctl.local.emulator import (
+    calls,
+    corrections,
+    dataplane,
+    detection,
+    logins,
+    recovery,
+    retention,
+    seams,
+    silent_functions,
+)
 from opsctl.local.emulator.calls import CallCounter
 from opsctl.local.emulator.gate import Answer, Gate
 from opsctl.local.emulator.names import IssuedNames
@@ -135,6 +145,7 @@ def _extend_types(modules: Modules) -> tuple[str, ...]:
     """Register what CloudFormation lacks; answers `type: what it doesn't do` of those that only record."""
     registered = ResourceTypes(modules).install()
     corrections.install(modules)
+    silent_functions.install(modules)
     detection.install(modules)
     return tuple(f"{name}: {RECORD_ONLY[name]}" for name in registered if name in RECORD_ONLY)
 

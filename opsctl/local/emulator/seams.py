@@ -150,6 +150,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
     },
     "services.cloudformation.custom_resource": {
         "_pending": READ,
+        "deliver_response": _call("token response"),
     },
     "services.cloudformation.drift": {
         "detect_resource_drift": _call("stack logical_id record timestamp"),
@@ -239,6 +240,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_oidc_providers": READ,
     },
     "services.lambda_svc": {
+        "_execute_function_with_config_scope": _replace("func event"),
         "execution_credentials": _replace("config"),
     },
     "services.rds": {

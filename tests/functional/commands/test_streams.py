@@ -125,3 +125,17 @@ def test_a_terminal_that_lacks_the_signs_of_the_tree_gets_lines() -> None:
 def test_a_whole_command_runs_without_utf_8() -> None:
     said = shell("-m opsctl env show --env local", **ASCII)
     assert (said.code, said.err) == (0, "")
+
+
+LIBRARIES = "import logging, warnings; logging.getLogger('urllib3').error('pool is full'); warnings.warn('old'); "
+
+
+def test_what_libraries_say_by_themselves_stays_off_the_screen() -> None:
+    said = printing(f"streams.quiet(); {LIBRARIES}output.note('ours')")
+    assert (said.code, said.err) == (0, "ours\n")
+
+
+def test_who_looks_for_a_bug_sees_it() -> None:
+    said = printing(f"streams.quiet(); {LIBRARIES}", OPSCTL_DEBUG="1")
+    assert "pool is full" in said.err
+    assert "old" in said.err

@@ -64,6 +64,28 @@ def test_throttling_is_a_failure_to_try_again_later(code: str) -> None:
     assert "later" in error.hint
 
 
+def test_a_repository_that_is_missing_is_told_with_what_makes_it() -> None:
+    text = "The repository with name 'shop' does not exist in the registry with id '1'"
+    error = raised(client_error("RepositoryNotFoundException", text, "DescribeImages"))
+    assert error.message == f"{text}."
+    assert "opsctl deploy" in error.hint
+    assert "ecs.repository_name" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("InvalidAction", "Unknown action: DescribeImageScanFindings"),
+        ("UnknownOperationException", ""),
+        ("Odd", "Unknown operation"),
+    ],
+)
+def test_a_call_that_an_emulator_lacks_is_told_as_that(code: str, text: str) -> None:
+    error = raised(client_error(code, text, "DescribeImageScanFindings"))
+    assert error.message.startswith("What answers there in AWS's place can't do DescribeImageScanFindings (")
+    assert "emulator" in error.hint
+
+
 def test_any_other_answer_keeps_its_words_and_its_code() -> None:
     error = raised(client_error("ValidationError", "Stack with id x does not exist."))
     assert error.message == "DescribeStacks failed: Stack with id x does not exist."

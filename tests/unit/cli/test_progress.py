@@ -404,3 +404,36 @@ def test_nor_does_it_reach_the_terminal_beside_the_tree(monkeypatch: pytest.Monk
         with printing(as_json=False) as emit:
             emit(LogLine("run", "a\x1b[8m\x9b2J"))
         assert out.getvalue() == wanted
+
+
+def failing_task(*lines: str) -> TaskFailedError:
+    """The error of a task that was followed, after its lines came as events."""
+    error = TaskFailedError("migrate failed.", detail=("Running", "no table"))
+
+    def fail() -> None:
+        with listening(as_json=False) as emit:
+            for line in lines:
+                emit(LogLine("migrate", line))
+            emit(StepFinished("migrate", "failed", "exit code 1", 1.5))
+            raise error
+
+    with pytest.raises(TaskFailedError):
+        fail()
+    return error
+
+
+def test_in_a_pipe_the_log_of_a_task_that_failed_stands_once() -> None:
+    assert failing_task("Running", "no table").detail == ()
+
+
+def test_a_log_that_was_not_shown_stands_above_the_error() -> None:
+    assert failing_task().detail == ("Running", "no table")
+
+
+def test_on_a_terminal_the_end_of_the_log_stands_above_the_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert failing_task("Running", "no table").detail == ("Running", "no table")
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert shown.splitlines()[-1].strip() == "\N{BALLOT X} migrate     1.5 s  exit code 1"

@@ -67,6 +67,31 @@ def test_of_two_files_the_one_to_be_made_is_named() -> None:
     assert system.explained(error).message == "opsctl can't use /b/new: Invalid cross-device link."
 
 
+def written(path: Path) -> OSError:
+    """What a write is refused with: the system names no file there. All that is written to it meets a full disk."""
+    with path.open("wb", buffering=0) as file:
+        os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
+        with pytest.raises(OSError, match="No space left") as caught:
+            file.write(b"x")
+    assert isinstance(caught.value, OSError)
+    assert caught.value.filename is None
+    return caught.value
+
+
+def test_a_write_that_a_full_disk_refuses_is_told_with_the_file(tmp_path: Path) -> None:
+    error = system.explained(written(tmp_path / "x"))
+    assert error.message == f"opsctl can't use {tmp_path}/x: No space left on device."
+    assert error.hint.startswith("Make room there")
+
+
+def test_what_the_network_refuses_while_a_file_is_open_is_not_the_files(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionResetError) as caught, (tmp_path / "x").open("wb"):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+    assert system.explained(caught.value).message == (
+        "The system refused what opsctl asked of it: Connection reset by peer."
+    )
+
+
 def test_a_refusal_without_a_file_is_told_too() -> None:
     error = system.explained(OSError(errno.ENOMEM, "Cannot allocate memory"))
     assert error.message == "The system refused what opsctl asked of it: Cannot allocate memory."

@@ -119,8 +119,8 @@ def test_a_hopeless_rollout_is_ended_with_the_log_of_its_task() -> None:
     world = hopeless_world()
     with pytest.raises(StackFailedError) as caught:
         world.deploy()
-    assert caught.value.message == "app: Service (AWS::ECS::Service) failed: 3 tasks ended with exit code 3."
-    assert "the cache server is unknown" in " ".join(caught.value.detail)
+    assert caught.value.message.startswith("app: Service failed: the cache server is unknown (task ")
+    assert "app: Service (AWS::ECS::Service) failed: 3 tasks ended with exit code 3." in caught.value.detail
     assert caught.value.detail[-2].startswith("opsctl ended the rollout")
     assert ("delete_stack", "dev-app") in world.aws.calls
 

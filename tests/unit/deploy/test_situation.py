@@ -305,3 +305,25 @@ def test_a_record_that_counts_no_release_is_none(body: str) -> None:
     store.put("artifacts", f"releases/{FOLDER}/current.json", body.encode())
     assert current(store, "artifacts", ENV) is None
     assert list(kept(store, "artifacts", ENV)) == []
+
+
+def test_stacks_that_nobody_asks_for_any_more_are_told_with_what_removes_them() -> None:
+    body = "Resources: {}"
+    unwanted = (template("site", body), template("edge", body, region="eu-west-1"))  # of which none is asked
+    aws, wanted = FakeAws(), template("platform", body)
+
+    def notes(*stacks: str) -> tuple[str, ...]:
+        situation = Situation(
+            ENV, [wanted], cast("Aws", aws), image=FakeImage(), bundle=FakeBundle(), request=Request(stacks),
+            unwanted=unwanted,
+        )  # fmt: skip
+        plan = situation.plan()
+        assert "site" not in situation.state.stacks
+        return plan.notes
+
+    assert notes() == ()
+    aws.cloudformation.put(unwanted[0], "CREATE_COMPLETE")
+    (told,) = notes()
+    assert told.startswith("The stack site is not configured any more, and stays: ")
+    assert f"`opsctl destroy --env {ENV.name} --only-unwanted` removes it." in told
+    assert notes("platform") == (), "whoever names stacks asks for no other"

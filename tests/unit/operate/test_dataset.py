@@ -16,7 +16,16 @@ from opsctl.config.models import Environment
 from opsctl.deploy.events import Event, LogLine, StepFinished, StepStarted, silent
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
-from opsctl.operate.dataset import Step, list_releases, opens, refuse_closed_sources, roll_back, run_step, s3_place
+from opsctl.operate.dataset import (
+    Step,
+    list_releases,
+    opens,
+    refuse_closed_sources,
+    roll_back,
+    rollback_asked,
+    run_step,
+    s3_place,
+)
 from tests.unit.deploy.fakes import FakeCloudFormation, template
 
 OUTPUTS = {
@@ -140,7 +149,7 @@ def test_raw_files_go_up_in_a_step_that_ends_before_the_task_begins(desk: Desk) 
 def test_a_failure_is_told_once_and_says_what_to_do(desk: Desk) -> None:
     told: list[Event] = []
     desk.account.lines, desk.account.exit_code = ("CommandError: There is no CSV.",), 1
-    with pytest.raises(TaskFailedError, match=r"^dataset failed: exit code 1\. There is no CSV\.") as caught:
+    with pytest.raises(TaskFailedError, match=r"^dataset failed: There is no CSV \(exit code 1\)\.") as caught:
         run_step(desk.target, "build", [], told.append)
     assert not [event for event in told if "There is no CSV" in str(event)]
     assert "run `opsctl dataset build --env dev` again" in caught.value.hint
@@ -241,3 +250,36 @@ def test_a_source_that_the_task_could_not_read_is_told_before_it_starts(tmp_path
 @pytest.mark.parametrize("content", [[], {}, {"sources": None}, {"sources": [None]}, {"sources": [{"name": "x"}]}])
 def test_a_list_that_can_not_be_read_here_is_left_to_the_task(tmp_path: Path, content: object) -> None:
     refuse_closed_sources(on_aws(tmp_path, content))
+
+
+def kept(number: int, rows: int, *, active: bool = False, rolled_back: bool = False) -> dict[str, Any]:
+    return {
+        "release": number, "rows": rows, "created_at": f"2026-11-0{number}", "active": active,
+        "rolled_back": rolled_back,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flips", "asked", "leads_to"),
+    [
+        ([(3, "load"), (2, "load"), (1, "load")], None, "release r2 (1,200 rows, of 2026-11-02)"),
+        ([(1, "rollback"), (3, "load"), (2, "load"), (1, "load")], None, "the release that was active before"),
+        ([(3, "load"), (1, "rollback"), (2, "load"), (1, "load")], None, "release r1 (1,100 rows, of 2026-11-01)"),
+        ([(3, "load"), (2, "load"), (1, "load")], 1, "release r1 (1,100 rows, of 2026-11-01)"),
+        ([(3, "load")], 9, "release r9 "),
+        ([], None, "the release that was active before"),
+    ],
+)
+def test_the_question_of_a_rollback_names_release_rows_and_date(
+    desk: Desk, flips: list[tuple[int, str]], asked: int | None, leads_to: str
+) -> None:
+    active = flips[0][0] if flips else 3
+    listed = {
+        "releases": [kept(number, 1000 + 100 * number, active=number == active) for number in (3, 2, 1)],
+        "activations": [{"release": number, "how": how} for number, how in flips],
+    }
+    desk.account.lines = (json.dumps(listed),)
+    release, question = rollback_asked(desk.target, asked, silent)
+    assert leads_to in question
+    assert question.endswith("dev?") or f"instead of r{active} ({1000 + 100 * active:,} rows)?" in question
+    assert asked is None or release == asked

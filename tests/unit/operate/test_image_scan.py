@@ -169,9 +169,16 @@ def scan(**answers: list[Finding] | AwsError) -> dict[str, Any]:
     env = SimpleNamespace(name="dev", ecs=SimpleNamespace(repository_name="r", image_tag=None))
     target: Any = SimpleNamespace(
         env=env, aws=SimpleNamespace(ecr=Platforms(answers)), workspace=SimpleNamespace(root=Path()),
-        repository_account=None,
+        repository_account=None, is_local=False,
     )  # fmt: skip
     return run_scan(target, "v1")
+
+
+def test_on_this_machine_nothing_scans() -> None:
+    target: Any = SimpleNamespace(env=SimpleNamespace(name="local"), is_local=True)
+    with pytest.raises(UsageError, match="local runs on this machine, where nothing scans images") as caught:
+        run_scan(target, None)
+    assert "--env" in caught.value.hint
 
 
 def test_a_platform_that_can_not_be_scanned_is_reported_beside_the_others() -> None:

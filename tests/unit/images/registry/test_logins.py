@@ -10,9 +10,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from opsctl.images.names import ImageName
 from opsctl.images.registry.answer import Answer
 from opsctl.images.registry.auth import Authenticator, RegistryLogin
-from opsctl.images.registry.logins import stored_login
+from opsctl.images.registry.logins import login_trouble, stored_login
+from opsctl.images.registry.refusals import refusal
 
 REGISTRY = "registry.example.com:5000"
 
@@ -68,6 +70,7 @@ BROKEN: list[Any] = [
     {"auths": {REGISTRY: {"auth": 7}}}, {"auths": {REGISTRY: {"auth": "/////w=="}}}, {"credHelpers": ["x"]},
     {"credHelpers": {REGISTRY: None}}, {"credHelpers": {REGISTRY: 7}}, {"credsStore": 7}, {"credsStore": ["x"]},
     {"credsStore": ""}, {"credsStore": "is-not-installed"}, {"auths": {REGISTRY: {"identitytoken": 7}}},
+    "[" * 100_000,
 ]  # fmt: skip
 
 
@@ -144,3 +147,40 @@ def test_user_and_password_are_sent_as_before() -> None:
     ((url, headers),) = asked
     assert parse_qs(url.partition("?")[2]) == {"x": ["1"], "service": ["s"], "scope": ["scope"]}
     assert headers == {"Authorization": RegistryLogin("ann", "p").basic}
+
+
+TROUBLES: dict[str, tuple[object, str]] = {
+    "no JSON": ("{", "can't be read as a JSON object"),
+    "too deep": ("[" * 100_000, "can't be read as a JSON object"),
+    "a list": ([], "can't be read as a JSON object"),
+    "helper of another type": ({"credsStore": ["x"]}, "a credential helper that is no text"),
+    "helper that is missing": ({"credsStore": "none-such"}, "docker-credential-none-such, which is not on the PATH"),
+    "helper that prints rubbish": ({"credsStore": "tests"}, f"gives no login for {REGISTRY}"),
+    "helper of one registry": ({"credHelpers": {REGISTRY: "none-such"}}, "docker-credential-none-such"),
+    "no base64": ({"auths": {REGISTRY: {"auth": "%%%"}}}, f"`docker login {REGISTRY}` writes it anew"),
+    "null": ({"auths": {REGISTRY: {}}}, f"`docker login {REGISTRY}` writes it anew"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_who_is_refused_reads_what_is_wrong_with_the_file(
+    home: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper(home, monkeypatch, "rubbish")
+    config, said = TROUBLES[trouble]
+    assert login(home, config) is None
+    assert said in login_trouble(REGISTRY, {"HOME": str(home)})
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    error = refusal(Answer(401, {}, b"", ""), ImageName(REGISTRY, "team/app"), "pushing")
+    assert said in error.hint
+    assert error.hint.endswith("--password-stdin.")
+    ecr = ImageName("1.dkr.ecr.us-east-1.amazonaws.com", "app")
+    assert refusal(Answer(401, {}, b"", ""), ecr, "pushing").hint.startswith("Sign in again")
+
+
+def test_a_sound_file_and_none_at_all_are_no_trouble(home: Path) -> None:
+    assert login_trouble(REGISTRY, {"HOME": str(home)}) == ""
+    assert login(home, {"auths": {REGISTRY: auth(), "other": None}, "credHelpers": {"other": "none-such"}})
+    assert login_trouble(REGISTRY, {"HOME": str(home)}) == ""
