@@ -117,6 +117,24 @@ class LocalTarget:
             self._wait_settled(progress)
         return self._endpoints()
 
+    def require_running(self, environment: str) -> LocalEndpoints:
+        """Where it answers; starts nothing. Waits while another command starts it.
+
+        Raises LocalTargetError (`local-target-stopped`) where it does not run; `environment` is named in the hint.
+        """
+        if self._health().get("ready") or (self._usable() and self._wait_ready()):
+            return self._endpoints()
+        self.state.refuse_foreign()
+        process = ProcessId.load(self.state.emulator)
+        another = bool(process and process.alive)
+        raise LocalTargetError(
+            "The local target runs, but another version of opsctl started it."
+            if another
+            else "The local target does not run, and this command only reads.",
+            code="local-target-stopped",
+            hint=f"`opsctl deploy --env {environment}` {'starts it anew with this one' if another else 'starts it'}.",
+        )
+
     @property
     def runtime(self) -> Runtime:
         """What its tasks are, or will be."""

@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +141,8 @@ def _in_region(environment: Environment, region: str) -> Environment:
 class Target:
     """One environment: its configuration, its templates and the AWS it lives in.
 
-    `supporting` is set for a rollback: what the stacks are made from that a release only stands on.
+    `supporting` is set for a rollback: what the stacks are made from that a release only stands on. `reads_only`: see
+    `reading`.
     """
 
     workspace: Workspace
@@ -149,6 +150,16 @@ class Target:
     configured: Environment
     runtime: Runtime | None = field(default=None, kw_only=True)
     supporting: Environment | None = field(default=None, kw_only=True)
+    reads_only: bool = field(default=False, kw_only=True)
+
+    def reading(self) -> Target:
+        """The same for a command that only looks: it starts nothing on this machine, and fails where it had to."""
+        return replace(self, reads_only=True)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it lives on this machine and does not run."""
+        return self.is_local and not self.local.status().running
 
     @property
     def is_local(self) -> bool:
@@ -236,7 +247,9 @@ class Target:
 
     @cached_property
     def endpoints(self) -> LocalEndpoints:
-        """The local target's addresses; starts it when it does not run."""
+        """The local target's addresses; starts it when it does not run, or fails where only reading is wanted."""
+        if self.reads_only:
+            return self.local.require_running(self.env.name)
         return self.local.ensure_started(self.workspace.tell)
 
     @cached_property

@@ -47,6 +47,7 @@ def init(
     from opsctl.operate import database
 
     target = open_workspace(config).target(env, region)
+    target = target.reading() if check else target
     report = database.initialize(target, dsn=dsn, check=check)
     output.result(report, _report_text(report, check), as_json=as_json)
     if check and report["changes"]:
@@ -67,7 +68,7 @@ def status(
     from opsctl.cli.render_roles import status_text
     from opsctl.operate import database
 
-    report = database.read_status(open_workspace(config).target(env, region), dsn=dsn)
+    report = database.read_status(open_workspace(config).target(env, region).reading(), dsn=dsn)
     output.result(report, status_text(report), as_json=as_json)
 
 

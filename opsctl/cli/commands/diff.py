@@ -37,7 +37,7 @@ def diff(
     from opsctl.deploy.planning.situation import Request
     from opsctl.operate.assembly import deployment
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     work = deployment(target, Request(tuple(stacks or ()), image_tag))
     plan = work.plan()
     if out is not None:

@@ -31,7 +31,7 @@ def status(
     from opsctl.cli.context import open_workspace
     from opsctl.operate.status.environment import environment_status
 
-    read = partial(environment_status, open_workspace(config).target(env, region))
+    read = partial(environment_status, open_workspace(config).target(env, region).reading())
     if watch:
         watching.watch(read, as_json=as_json)
         return
