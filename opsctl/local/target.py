@@ -43,6 +43,7 @@ _SETTLE_SECONDS = 30.0
 _FAILING_SECONDS = 4.0
 _LONGEST_ANSWER = 16 * 1024 * 1024
 _START_FAILED = "local-start-failed"
+_SERVERS = {"emulator": "the emulator", "postgres": "PostgreSQL"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class LocalTarget:
         if self._health().get("ready"):
             return self._endpoints()
         _require_packages()
+        database = read_json(self.state.ports).get("postgres")
         with self._lock(progress):
             started = self._start_unless_usable(progress)
             if not self._wait_ready():
@@ -113,8 +115,8 @@ class LocalTarget:
                 started = self._start_unless_usable(progress)
                 if not self._wait_ready():
                     raise self._start_error("The local AWS emulator ended while it was starting.")
-        if started:
-            self._wait_settled(progress)
+        if started and database in {None, read_json(self.state.ports)["postgres"]}:
+            self._wait_settled(progress)  # where the database moved, no service can run before a deploy tells it
         return self._endpoints()
 
     def require_running(self, environment: str) -> LocalEndpoints:
@@ -304,7 +306,11 @@ class LocalTarget:
         engine = settle(self.state, self.settings.runtime, progress)
         self._stop(_silent)
         progress("Starting the local AWS emulator and PostgreSQL.")
+        before = read_json(self.state.ports)
         spawn_emulator(self.state, self.settings, engine)
+        for name, port in read_json(self.state.ports).items():
+            if before.get(name, port) != port:
+                progress(f"Another program has port {before[name]} of {_SERVERS[name]} now; it listens on {port}.")
         return True
 
     def _stop(self, progress: Progress) -> bool:

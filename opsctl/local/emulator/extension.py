@@ -71,11 +71,13 @@ def extend_ministack(
     containers, health = _extend_ecs(modules, state, servers, spawner, backend, credentials)
     dataplane.install(modules.alb, health)
     record_only = _extend_types(modules)
-    databases = DbInstances(modules.rds, modules.provisioners, servers, modules.responses.request_scope)
-    databases.install()
     recovery.run_blocking_types_off_the_loop(modules.stacks)
     stack_recovery = Recovery(modules)
     stack_recovery.install()
+    databases = DbInstances(
+        modules.rds, modules.provisioners, servers, modules.responses.request_scope, stack_recovery.restate
+    )
+    databases.install()
     calls.install(modules.app, modules.iam_actions, counter)
     recovery.note_changes(modules.ecs, counter.changed, counter.logged)
     return Extension(
