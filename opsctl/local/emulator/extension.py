@@ -136,6 +136,7 @@ def _runner(ecr: Any, state: StateDir, backend: Backend) -> tuple[Runner, Images
 def _extend_types(modules: Modules) -> tuple[str, ...]:
     """Register what CloudFormation lacks; answers `type: what it doesn't do` of those that only record."""
     registered = ResourceTypes(modules).install()
+    ecs_extension.install_scaling(modules.provisioners, modules.ecs)
     corrections.install(modules)
     detection.install(modules)
     return tuple(f"{name}: {RECORD_ONLY[name]}" for name in registered if name in RECORD_ONLY)
