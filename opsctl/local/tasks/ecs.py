@@ -175,10 +175,24 @@ def install_service_type(provisioners: Any, ecs: Any, records: Any) -> None:
         if _is_restart(old, new):
             cluster, name = arn.rsplit("/", 2)[-2:]
             ecs._update_service({"cluster": cluster, "service": name, "forceNewDeployment": True})
-        _wait_steady(ecs, arn, records, stack_name, before)
+        try:
+            _wait_steady(ecs, arn, records, stack_name, before)
+        except ValueError:
+            # NOTE: ministack's roll-back compares with what it recorded, the properties before, and changes nothing: of
+            # an update that was cancelled the new tasks would stay.
+            if _runs_another(ecs, arn, old):
+                update_service(physical_id, new, old, stack_name)
+            raise
         return arn, attributes
 
     handler["create"], handler["update"] = create, update
+
+
+def _runs_another(ecs: Any, arn: str, props: Json) -> bool:
+    """Whether the deployment in force has another task definition than these properties."""
+    service = _service(ecs, arn)
+    primary = ecs._primary_deployment(service) if service and service.get("status") == "ACTIVE" else None
+    return primary is not None and primary.get("taskDefinition") != props.get("TaskDefinition")
 
 
 def install_scaling(provisioners: Any, ecs: Any) -> None:
