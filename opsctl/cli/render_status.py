@@ -62,6 +62,11 @@ def clock(iso: str) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else iso
 
 
+def cell(iso: str) -> str:
+    """The same below a header that names UTC; `-` without one."""
+    return clock(iso).removesuffix(" UTC") or "-"
+
+
 def _verdict(status: EnvironmentStatus, *, moment: bool = True) -> str:
     found = "is well" if status.is_well else "is not well"
     if status.is_well and status.not_read:

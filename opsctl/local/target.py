@@ -68,6 +68,16 @@ class LocalService:
 
 
 @dataclass(frozen=True)
+class LocalListener:
+    """Where something answers people: `kind` is `load balancer` or `distribution`; whose it is, "" where unknown."""
+
+    kind: str
+    url: str
+    environment: str
+    service: str
+
+
+@dataclass(frozen=True)
 class LocalStatus:
     """What `opsctl local status` shows. `record_only` are resource types that deploy and do nothing here; `containers`
     are those that the engine has, whether the emulator knows of them or not.
@@ -79,7 +89,7 @@ class LocalStatus:
     emulator_pid: int | None
     postgres_pid: int | None
     services: tuple[LocalService, ...]
-    urls: tuple[str, ...]
+    listeners: tuple[LocalListener, ...]
     idle_seconds: float
     record_only: tuple[str, ...]
     runtime: Runtime
@@ -155,9 +165,10 @@ class LocalTarget:
             emulator_pid=emulator.pid if emulator and emulator.alive else None,
             postgres_pid=database.pid if database and database.alive else None,
             services=tuple(LocalService(**each) for each in health.get("services", [])),
-            urls=tuple(f"http://{LOOPBACK}:{port}/" for port in read_json(self.state.listeners).values())
-            if health
-            else (),
+            listeners=tuple(
+                LocalListener(each["kind"], f"http://{LOOPBACK}:{each['port']}/", each["environment"], each["service"])
+                for each in health.get("listeners", [])
+            ),
             idle_seconds=float(health.get("idle_seconds", 0.0)),
             record_only=tuple(health.get("record_only", [])),
             runtime=self.runtime,
@@ -191,11 +202,13 @@ class LocalTarget:
                 hint=f"Delete it by hand: rm -rf {self.state.path}",
             )
 
-    def logs(self, name: str = "emulator", *, follow: bool = False) -> Iterator[str]:
-        """Lines of `emulator`, `postgres`, or the newest task whose container or family is `name`."""
+    def logs(self, name: str = "emulator", *, follow: bool = False, families: str = "") -> Iterator[str]:
+        """Lines of `emulator`, `postgres`, or the newest task whose container or family is `name`, of those whose
+        families begin so.
+        """
         from opsctl.local.logs import find_log, read_lines
 
-        return read_lines(find_log(self.state, name), follow=follow)
+        return read_lines(find_log(self.state, name, families), follow=follow)
 
     def service_url(self, dns_name: str, port: int = 80) -> str:
         """The loopback URL that leads through this load balancer's listener; waits up to 5 s for it to open.

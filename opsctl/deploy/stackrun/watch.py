@@ -137,4 +137,6 @@ def watch_of(
     def look(name: str) -> Rollout | None:
         return observe(aws, cluster=cluster, service=name, clock=clock)
 
-    return RolloutWatch(names, look, emit, clock, every_seconds=min(EVERY_SECONDS, 5 * poll), local=env.target == "local")
+    return RolloutWatch(
+        names, look, emit, clock, every_seconds=min(EVERY_SECONDS, 5 * poll), local=env.target == "local"
+    )

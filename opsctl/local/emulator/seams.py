@@ -132,6 +132,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_p": _call("params key"),
         "_parse_targets_param": _call("params"),
         "_proxy_http_target": _call("target tg method path headers body query_params raw_query_string"),
+        "_tags": READ,
         "_target_host_header": _replace("host listener_port"),
         "_targets": READ,
         "_tgs": READ,

@@ -218,10 +218,11 @@ def install_scaling(provisioners: Any, ecs: Any) -> None:
 def _hold_count(ecs: Any, props: Json) -> None:
     service = _service(ecs, str(props.get("ResourceId", "")))
     wanted = int(props.get("MinCapacity") or 0)
-    if props.get("ScalableDimension") == "ecs:service:DesiredCount" and service is not None:
-        if int(service.get("desiredCount") or 0) != wanted:
-            cluster, name = str(props["ResourceId"]).rsplit("/", 2)[-2:]
-            ecs._update_service({"cluster": cluster, "service": name, "desiredCount": wanted})
+    if service is None or props.get("ScalableDimension") != "ecs:service:DesiredCount":
+        return
+    if int(service.get("desiredCount") or 0) != wanted:
+        cluster, name = str(props["ResourceId"]).rsplit("/", 2)[-2:]
+        ecs._update_service({"cluster": cluster, "service": name, "desiredCount": wanted})
 
 
 def _is_restart(old: Json, new: Json) -> bool:

@@ -11,6 +11,7 @@ from opsctl.cli import app
 from opsctl.local import start
 from opsctl.local.postgres.server import PostgresServer
 from opsctl.local.state import StateDir, write_json
+from opsctl.operate import login
 from tests.unit.cli.test_commands import LEAVES
 
 ENVIRONMENTS = """
@@ -49,7 +50,7 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     state = StateDir.of(tmp_path)
     state.create()
     write_json(state.ports, {"emulator": 20_001, "postgres": 20_002})
-    write_json(state.runtime, {"runtime": "containers", "engine": "podman"})
+    write_json(state.runtime, {"runtime": "processes"})
     lines = [{"timestamp": 1_796_006_757_199, "message": text} for text in ("booting", "serving")]
     stream = {"events": lines, "creationTime": 1, "lastEventTimestamp": 2}
     group = {"streams": {"service/service/730f2a94": stream}}
@@ -112,3 +113,43 @@ def test_a_target_that_was_never_started_is_not_made(
     assert [app.run([each]) for each in ("diff", "logs", "releases")] == [1, 1, 1]
     assert capsys.readouterr().err.count(SAID) == 3
     assert [path.name for path in folder.iterdir()] == ["environments.yaml"]
+
+
+def test_logs_of_one_of_several_environments_are_those_of_its_tasks(
+    stopped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = "environments: {there: {target: local, ecs: {manage_repository: true}}, here"
+    (stopped / "environments.yaml").write_text(ENVIRONMENTS.replace("environments: {here", more), encoding="utf-8")
+    for number, name in enumerate(("here", "there")):
+        task = StateDir.of(stopped).tasks / str(number)
+        task.mkdir()
+        write_json(task / "task.json", {"family": f"{name}-shop-acme-service", "name": "service"})
+        (task / "output.log").write_text(f"of {name}\n", encoding="utf-8")
+    for name in ("here", "there"):
+        assert app.run(["local", "logs", "--env", name]) == 0
+        assert capsys.readouterr().out == f"of {name}\n"
+
+
+def test_reset_says_what_it_removed_and_what_stays(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["local", "reset", "--yes"]) == 0
+    state = stopped / ".opsctl"
+    assert capsys.readouterr().out == (
+        f"Removed {state / 'local'}. Kept beside it: journal; `rm -rf {state}` removes all.\n"
+    )
+    assert not (state / "local").exists()
+
+
+def test_a_command_for_psql_is_passed_on_and_names_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "environments.yaml").write_text(ENVIRONMENTS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    asked: list[list[str]] = []
+
+    def run_psql(*_arguments: object, arguments: list[str], **_options: object) -> int:
+        asked.append(arguments)
+        return 0
+
+    monkeypatch.setattr(login, "run_psql", run_psql)
+    assert app.run(["db", "shell", "-c", "select 1"]) == 0
+    assert app.run(["db", "shell", "--command", "select 1", "--", "--csv"]) == 0
+    assert app.run(["db", "shell", "--", "-c", "select 2"]) == 0
+    assert asked == [["--command", "select 1"], ["--command", "select 1", "--csv"], ["-c", "select 2"]]

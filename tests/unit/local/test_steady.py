@@ -27,7 +27,7 @@ def test_an_update_that_the_breaker_took_back_before_anyone_looked_has_failed() 
 
 
 @pytest.mark.parametrize(("now", "asked", "told"), [(1, "3", 3), (3, 1, 1), (2, 2, None)])
-def test_a_scalable_target_runs_as_many_tasks_as_it_asks_for_at_least(now: int, asked: object, told: int | None) -> None:
+def test_as_many_tasks_run_as_a_scalable_target_asks_for(now: int, asked: object, told: int | None) -> None:
     updated: list[Json] = []
     ecs = SimpleNamespace(_services={"c/s": {"desiredCount": now}}, _update_service=updated.append)
     handlers: dict[str, Any] = {SCALABLE: {"create": lambda *_: ("id", {}), "update": lambda *_: ("id", {})}}

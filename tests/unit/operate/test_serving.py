@@ -39,10 +39,7 @@ class World:
     def services(self, _cluster: str, _names: list[str]) -> list[Service]:
         self.asked += 1
         found = self.look[0]
-        return [
-            Service(name, desired, running, 0, "COMPLETED", "", "")
-            for name, (running, desired) in found.items()
-        ]
+        return [Service(name, desired, running, 0, "COMPLETED", "", "") for name, (running, desired) in found.items()]
 
     def health(self, _group: str) -> list[Any]:
         return [SimpleNamespace(address="10.0.0.1", port=8000, state=self.look[1], reason="", description="")]
