@@ -181,6 +181,9 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_deploy_stack_async": _DEPLOY,
         "_roll_back_operation": _call("stack_name stack_id stack operation reason_override"),
         "_runs_on_worker_thread": _replace("resource_type"),
+        "_update_resource": _replace(
+            "resource_type physical_id old_props new_props stack_name logical_id old_attrs"
+        ),
     },
     "services.cloudfront": {
         "handle_viewer_request": _call(
