@@ -86,7 +86,15 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
     attempt = tried(target.aws.s3, bucket, target.env)
     older = {each.number: earlier for each, earlier in zip(records, [*records[1:], None], strict=True)}
     return [
-        _listed(each, older[each.number], records[0], attempt, runs=each is runs, there=each.digest in there)
+        _listed(
+            each,
+            older[each.number],
+            records[0],
+            attempt,
+            runs=each is runs,
+            there=each.digest in there,
+            repository=target.env.ecs.repository_name,
+        )
         for each in records[:limit]
     ]
 
@@ -114,19 +122,29 @@ def _kept_releases(target: Target, limit: int) -> list[Listed]:
         _listed(
             each, older[each.number], records[0], attempt, runs=False,
             there=not by_digest or is_kept(target.local.state, each.digest),
+            repository=target.env.ecs.repository_name,
         )
         for each in records[:limit]
     ]  # fmt: skip
 
 
 def _listed(
-    each: Release, before: Release | None, last: Release, attempt: Tried | None, *, runs: bool, there: bool
+    each: Release,
+    before: Release | None,
+    last: Release,
+    attempt: Tried | None,
+    *,
+    runs: bool,
+    there: bool,
+    repository: str,
 ) -> Listed:
     found = obstacles(each, last, attempt)
     why = "it runs" if runs else ""
     if not runs and not there:
         why = "its image is gone"
-    elif not runs and found:
+    if not runs and (place := place_of(each.image)) is not None and place[1] != repository:
+        why = f"its image is in the repository {place[1]}, and {repository} is the environment's"
+    elif not runs and there and found:
         why = "; ".join(obstacle.sentence() for obstacle in found)
     return Listed(
         number=each.number,
