@@ -87,4 +87,7 @@ soak: setup ## The long proofs, whole
 
 clean: ## Stop everything local and remove what can be made again
 	@test ! -x $(BIN)/opsctl || $(BIN)/opsctl local reset --yes
-	rm -rf .venv .venv-* .opsctl .cache dist .mypy_cache .ruff_cache .pytest_cache node_modules
+	rm -rf .venv .venv-* .opsctl .cache dist *.egg-info node_modules .coverage* .hypothesis \
+	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	  service/salaries/static/salaries/vendor opsctl/layer/rds.pem
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

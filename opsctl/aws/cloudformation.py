@@ -106,6 +106,17 @@ class CloudFormation:
                 found += [_stack(item) for item in page["Stacks"]]
         return found
 
+    def deleted(self) -> list[Stack]:
+        """Stacks of the region that were deleted within the last 90 days; `updated` is when. [API ListStacks]"""
+        found: list[Stack] = []
+        with translated():
+            for page in self._client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]):
+                found += [
+                    Stack(each["StackName"], each["StackId"], each["StackStatus"], updated=each.get("DeletionTime"))
+                    for each in page["StackSummaries"]
+                ]
+        return found
+
     def stack(self, name: str) -> Stack | None:
         """One stack by name or id; None when there is none."""
         try:

@@ -19,6 +19,7 @@ from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import UsageError
 from opsctl.operate.assembly import deployment
+from opsctl.operate.serving import require_serving
 from opsctl.operate.target import Target
 from opsctl.operate.tasks import UnmigratedModels, explained
 
@@ -59,7 +60,10 @@ def execute(
     if kept is not None:
         consent = replace(consent, basis=kept.stacks)
     if plan.is_empty:
-        return work.execute(plan, silent, consent)
+        result = work.execute(plan, silent, consent)
+        if any(item.stack == "app" for item in plan.stacks):
+            require_serving(target, result.outputs)
+        return result
     if _recreates_data(plan, target) and not consent.recreate_data:
         output.note(render_plan.plan_text(plan))
         output.confirm(

@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
+from opsctl.cli.render_status import cell, clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 def watched_text(seen: dict[str, Any]) -> str:
     """What came of the operation that was followed, or what ended last where nothing runs."""
-    from opsctl.cli.render_status import clock
-
     environment, newest, last = seen["environment"], seen["release"], seen["last_stack"]
     lines = ["It ended well."] if seen["running"] else [f"No command works on {environment}: nothing to follow."]
     if seen["changed"]:
@@ -55,17 +54,20 @@ def deployed_text(result: DeployResult, url: str, *, rolled_back_to: int | None 
 def local_text(status: LocalStatus) -> str:
     """What runs on this machine."""
     if not status.running or status.endpoints is None:
-        return "The local target does not run. `opsctl deploy --env local` starts it."
+        return "The local target does not run. `opsctl deploy` of one of its environments starts it."
     ends = status.endpoints
     rows = [
         ("emulator", ends.endpoint_url, f"pid {status.emulator_pid}"),
-        ("postgres", f"{ends.postgres_host}:{ends.postgres_port}", f"pid {status.postgres_pid}"),
+        ("PostgreSQL", f"{ends.postgres_host}:{ends.postgres_port}", f"pid {status.postgres_pid}"),
     ]
     rows += [
         (f"service {item.name}", "", f"{item.running} of {item.desired} running, {item.healthy} healthy")
         for item in status.services
     ]
-    rows += [("load balancer", url, "") for url in status.urls]
+    rows += [
+        (each.kind, each.url, f"{each.service} in {each.environment}" if each.environment else "")
+        for each in status.listeners
+    ]
     rows += [(f"container {each.name}", each.image, each.status) for each in status.containers]
     recorded = [
         textwrap.fill(
@@ -86,11 +88,11 @@ def exports(variables: dict[str, str]) -> str:
 def secrets_text(found: list[dict[str, Any]]) -> str:
     """Which secrets have a value, and who gives them one."""
     rows = [
-        (each["name"], "is there" if each["there"] else "not set yet", each["changed"][:19] or "-", _giver(each))
+        (each["name"], "is there" if each["there"] else "not set yet", cell(each["changed"]), _giver(each))
         for each in found
     ]
     return (
-        output.table(("SECRET", "VALUE", "CHANGED", "COMES FROM"), rows)
+        output.table(("SECRET", "VALUE", "CHANGED (UTC)", "COMES FROM"), rows)
         if rows
         else "The application names no secrets."
     )

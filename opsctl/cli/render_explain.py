@@ -10,7 +10,7 @@ from opsctl.cli.output import one_line
 from opsctl.deploy.evidence.record import Explanation, Moment
 from opsctl.errors import OpsctlError
 
-_INDENT = " " * 10
+_INDENT = " " * 11
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --dim: #5b636b; --paper: #fff; --line: #d5dade; --bad: #b42318;
@@ -78,7 +78,7 @@ def write(path: Path, body: str) -> None:
 def _facts(found: Explanation) -> list[tuple[str, str]]:
     return [
         ("Run", found.run), ("Environment", found.environment), ("Asked", found.command), ("By", found.owner),
-        ("At", _clock(found.started, day=True)), ("Ended", f"{found.outcome} after {_lasting(found.seconds)}"),
+        ("At", f"{_clock(found.started, day=True)} UTC"), ("Ended", f"{found.outcome} after {_lasting(found.seconds)}"),
         ("Image", found.image), ("Planned", "; ".join(found.plan)),
     ]  # fmt: skip
 
@@ -97,7 +97,8 @@ def _about(found: Explanation) -> list[str]:
 
 def _moment(moment: Moment, width: int | None) -> list[str]:
     first, *rest = moment.lines
-    head = f"{_clock(moment.time):<8}  {moment.step}: {first}" if moment.step else f"{_clock(moment.time):<8}  {first}"
+    at = f"{_clock(moment.time)}Z" if moment.time else ""
+    head = f"{at:<9}  {moment.step}: {first}" if moment.step else f"{at:<9}  {first}"
     return [_wrapped(one_line(head), width, _INDENT), *(_INDENT + one_line(line) for line in rest)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from opsctl.cli import output
+from opsctl.cli.render_status import cell
 from opsctl.images.listener import megabytes
 from opsctl.images.oci.push import Pushed
 from opsctl.images.workshop import Built
@@ -35,10 +36,10 @@ def images_text(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "There are no images."
     return output.table(
-        ("TAGS", "DIGEST", "SIZE", "TIME"),
+        ("TAGS", "DIGEST", "SIZE", "TIME (UTC)"),
         [
             (", ".join(row["tags"]) or "-", row["digest"][:19],
-             megabytes(row["size"]) if row["size"] > _MANIFEST else "-", row["time"][:19] or "-")
+             megabytes(row["size"]) if row["size"] > _MANIFEST else "-", cell(row["time"]))
             for row in rows
         ],
     )  # fmt: skip

@@ -104,7 +104,7 @@ def _details(stack: StackPlan) -> Iterator[str]:
         yield f"{' ' * _RESOURCE}{_resource(change)}"
         for each in stack.properties:
             if each.logical_id == change.logical_id:
-                yield from _property(each, change)
+                yield from _property(each, change, _effect(stack, each))
     for parameter in stack.parameters:
         new = "removed" if parameter.new is None else parameter.new
         yield from _pair(_RESOURCE, f"parameter {parameter.name}", parameter.old or "(none)", new, "")
@@ -117,20 +117,27 @@ def _resource(change: ResourceChange) -> str:
     return f"{_SIGNS[change.action]} {change.logical_id} {change.type}{note}"
 
 
-def _property(each: PropertyChange, change: ResourceChange) -> Iterator[str]:
+def _effect(stack: StackPlan, each: PropertyChange) -> str:
+    """What the template reference says of the change, unless nothing is expected of this one."""
+    told = [one for one in stack.interruptions if one.logical_id == each.logical_id]
+    spared = any(not one.interrupts and one.text.startswith(f"{each.path}: none") for one in told)
+    return "no interruption expected" if each.effect == "interruption" and spared else each.effect
+
+
+def _property(each: PropertyChange, change: ResourceChange, effect: str) -> Iterator[str]:
     if change.action == "add":
         yield from _filled(f"{each.path}: {each.after}", _PROPERTY, _VALUE)
     elif change.action == "remove":
         yield from _filled(f"{each.path}: {each.before}", _PROPERTY, _VALUE)
     elif each.cause:
-        text = f"{each.path}: {each.before} → another ({each.effect}, with {each.cause})"
+        text = f"{each.path}: {each.before} → another ({effect}, with {each.cause})"
         yield from _filled(text, _PROPERTY, _VALUE)
     else:
         none = "(none)"
         before, after = (none if text is None else text for text in (each.before, each.after))
         if before == after:
             after = f"another {after}" if after.startswith("(") else f"{after}, written differently"
-        yield from _pair(_PROPERTY, each.path, before, after, f" ({each.effect})")
+        yield from _pair(_PROPERTY, each.path, before, after, f" ({effect})")
 
 
 def _pair(indent: int, name: str, before: str, after: str, label: str) -> Iterator[str]:

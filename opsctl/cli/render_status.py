@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from opsctl.operate.status.model import EnvironmentStatus, ServiceStatus
 
 _LABEL = 12
-_STOPPED = "The local target does not run. `opsctl deploy --env local` starts it."
 
 
 def status_text(status: EnvironmentStatus, width: int | None = None) -> str:
     """An environment on one screen, `width` characters wide; whole lines where that is None, as in a pipe."""
     if not status.running:
-        return _STOPPED
+        return _stopped(status)
     lines = [_verdict(status)]
     for each in status.problems:
         lines += _wrapped(each, "  ! ", "    ", width)
@@ -30,10 +29,14 @@ def status_text(status: EnvironmentStatus, width: int | None = None) -> str:
     return "\n".join(lines)
 
 
+def _stopped(status: EnvironmentStatus) -> str:
+    return f"The local target does not run. `opsctl deploy --env {status.environment}` starts it."
+
+
 def status_lines(status: EnvironmentStatus) -> dict[str, str]:
     """The same, a line for each thing that can change by itself, by what it is of. Without ages, which always do."""
     if not status.running:
-        return {"target": _STOPPED}
+        return {"target": _stopped(status)}
     lines = {"environment": _verdict(status, moment=False)}
     lines |= {f"problem {each}": each for each in status.problems}
     lines |= {f"stack {each.stack}": f"stack {each.stack} is {each.status}" for each in status.stacks}
@@ -57,6 +60,11 @@ def clock(iso: str) -> str:
     """`2026-11-29 23:40:05 UTC` of an ISO time."""
     moment = _moment(iso)
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else iso
+
+
+def cell(iso: str) -> str:
+    """The same below a header that names UTC; `-` without one."""
+    return clock(iso).removesuffix(" UTC") or "-"
 
 
 def _verdict(status: EnvironmentStatus, *, moment: bool = True) -> str:

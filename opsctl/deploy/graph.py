@@ -80,6 +80,6 @@ def step(emit: Emit, name: str, text: str, *, clock: Callable[[], float] = time.
         finish("detached", error.message)
         raise
     except OpsctlError as error:
-        finish("failed", error.brief)
+        finish("failed", error.brief.removeprefix(f"{name}: "))  # its line begins with the name
         raise
     finish("done" if ending.changed else "unchanged", ending.text)

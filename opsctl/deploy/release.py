@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opsctl.aws.tags import with_digest
 from opsctl.config.naming import artifact_folder, release_key, signature_tag
@@ -22,13 +22,21 @@ from opsctl.migrations.verdict import Migration, from_list
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import Stack
     from opsctl.aws.ecr import Ecr
-    from opsctl.aws.s3 import S3
+    from opsctl.aws.s3 import S3, StoredObject
     from opsctl.config.application import Application
     from opsctl.config.models import Environment
     from opsctl.deploy.planning.plan import ImagePlan
 
 KEPT_RELEASES = 30
 """Releases whose images stay, newest first."""
+
+
+class RecordStore(Protocol):
+    """Where records are read: S3, or what the local target kept of it."""
+
+    def get(self, bucket: str, key: str) -> StoredObject | None: ...
+
+    def sizes(self, bucket: str, prefix: str) -> dict[str, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def database_mark(stack: Stack | None, application: Application) -> str:
     return f"{stack.id} {stack.outputs.get('DatabaseResourceId', '')} {way}"
 
 
-def current(store: S3, bucket: str, env: Environment) -> Release | None:
+def current(store: RecordStore, bucket: str, env: Environment) -> Release | None:
     """The newest release's record; None before the first one, or when it can't be read."""
     found = _read(store, bucket, release_key(artifact_folder(env)))
     # Without it, or with a damaged one, the next deploy would begin at 1 and write over what is recorded.
@@ -108,21 +116,21 @@ def current(store: S3, bucket: str, env: Environment) -> Release | None:
     return found or next((one for one in each if one is not None), None) or next(_earlier(store, bucket, env), None)
 
 
-def _recorded(store: S3, bucket: str, env: Environment) -> list[int]:
+def _recorded(store: RecordStore, bucket: str, env: Environment) -> list[int]:
     """Numbers of the releases that a record lies there of, readable or not, newest first."""
     folder = release_key(artifact_folder(env), "")
     keys = store.sizes(bucket, folder.removesuffix(".json"))
     return sorted((int(found[1]) for key in keys if (found := re.search(r"/(\d{6,})\.json$", key))), reverse=True)
 
 
-def numbered(store: S3, bucket: str, env: Environment, number: int) -> Release | None:
+def numbered(store: RecordStore, bucket: str, env: Environment, number: int) -> Release | None:
     """The record of one release; None where there is none that can be read."""
     record = f"{number:06}"
     found = _read(store, bucket, release_key(artifact_folder(env), record))
     return found or _of_project(_read(store, bucket, release_key(env.name, record)), env)
 
 
-def kept(store: S3, bucket: str, env: Environment) -> Iterator[Release]:
+def kept(store: RecordStore, bucket: str, env: Environment) -> Iterator[Release]:
     """The releases whose images stay, newest first."""
     last = current(store, bucket, env)
     for number in _newest(last):
@@ -137,7 +145,7 @@ def _newest(last: Release | None) -> range:
     return range(newest, max(newest - KEPT_RELEASES, 0), -1)
 
 
-def _earlier(store: S3, bucket: str, env: Environment) -> Iterator[Release]:
+def _earlier(store: RecordStore, bucket: str, env: Environment) -> Iterator[Release]:
     """Releases of this project that an earlier opsctl recorded under the environment's name alone, newest first."""
     last = _read(store, bucket, release_key(env.name))
     for number in _newest(last):
@@ -152,7 +160,7 @@ def _of_project(found: Release | None, env: Environment) -> Release | None:
     return found if repository == env.ecs.repository_name else None
 
 
-def tried(store: S3, bucket: str, env: Environment) -> Tried | None:
+def tried(store: RecordStore, bucket: str, env: Environment) -> Tried | None:
     """What the last deploy that got as far as its migrations was about to apply."""
     stored = store.get(bucket, release_key(artifact_folder(env), _TRIED))
     if stored is None:
@@ -202,7 +210,7 @@ def joined(new: tuple[Migration, ...] | None, old: tuple[Migration, ...] | None)
     return (*new, *(each for each in old or () if each.id not in known))
 
 
-def _read(store: S3, bucket: str, key: str) -> Release | None:
+def _read(store: RecordStore, bucket: str, key: str) -> Release | None:
     stored = store.get(bucket, key)
     if stored is None:
         return None

@@ -110,8 +110,9 @@ _PLACE = re.compile(
 )
 _ROLE = re.compile(r"unable to assume the role", re.IGNORECASE)
 _CODES = re.compile(r"codes: \[([\d, ]+)\]")
-# These two say "later", not "no".
+# These say "later", not "no".
 _LATER = {408, 425, 429}
+_LATER_LOCALLY = _LATER | {502, 503, 504}
 _ANSWERS = "Look at `application.web.health` in environments.yaml, and at what the application answers there."
 _REFUSES = (
     "Look at the port on which the application listens, and at its start; `application.web.health.grace` gives it more "
@@ -119,13 +120,20 @@ _REFUSES = (
 )
 
 
-def judge(seen: Sequence[Rollout]) -> Verdict | None:
-    """The verdict on a rollout from all looks at it, the newest last; None while it may succeed, or it is over."""
+def judge(seen: Sequence[Rollout], *, local: bool = False) -> Verdict | None:
+    """The verdict on a rollout from all looks at it, the newest last; None while it may succeed, or it is over.
+
+    On this machine (`local`) a person waits: a wrong answer counts before the grace period is over, a 5xx as well as a
+    4xx, and one attempt on whose port nobody answered suffices.
+    """
     if not seen or seen[-1].state != "IN_PROGRESS":
         return None
     same = [look for look in seen if look.deployment == seen[-1].deployment]
     if _has_good_task(same[-1]):
         return None
+    found = _by_answer_here(same) or _by_refusal_here(same) if local else None
+    if found is not None:
+        return found
     for rule in (_by_cause, _by_exit_code, _by_answer, _by_lost_health, _by_role, _by_capacity):
         found = rule(same)
         if found is not None:
@@ -210,6 +218,36 @@ def _by_answer(seen: Sequence[Rollout]) -> Verdict | None:
         if code and (now.at - first).total_seconds() >= ANSWER_SECONDS:
             return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS, task)
     return None
+
+
+def _by_answer_here(seen: Sequence[Rollout]) -> Verdict | None:
+    """A running task that goes on answering with a code that its health check does not take, on this machine."""
+    now = seen[-1]
+    for task in now.running:
+        code = _code(now.targets_of(task))
+        if code < 400 or code in _LATER_LOCALLY:
+            continue
+        same = [look for look in seen if _code(look.targets_of(task)) == code]
+        if (now.at - same[0].at).total_seconds() >= ANSWER_SECONDS:
+            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS, task)
+    return None
+
+
+def _by_refusal_here(seen: Sequence[Rollout]) -> Verdict | None:
+    """A task that was stopped because nobody answered on its port as long as its grace period ran, on this machine."""
+    for task in [each for each in _failures(seen[-1]) if "failed ELB health checks" in each.reason]:
+        if any(each.reason == "Target.FailedHealthChecks" for each in _last_targets(seen, task)):
+            text = "the load balancer's health check finds nobody who answers, though the grace period is over"
+            return _verdict(seen[-1], text, _REFUSES, task)
+    return None
+
+
+def _code(targets: Iterable[TargetHealth]) -> int:
+    """The one code with which a target answers; 0 without one."""
+    for target in targets:
+        if target.reason == "Target.ResponseCodeMismatch" and (found := _CODES.search(target.description)):
+            return int(found[1].split(",")[0])
+    return 0
 
 
 def _by_lost_health(seen: Sequence[Rollout]) -> Verdict | None:

@@ -22,11 +22,14 @@ def tail(path: Path, lines: int) -> list[str]:
         return []
 
 
-def find_log(state: StateDir, name: str) -> Path:
-    """The log called `name`: a daemon's, or that of the newest task whose container or family has this name."""
+def find_log(state: StateDir, name: str, families: str = "") -> Path:
+    """The log called `name`: a daemon's, or that of the newest task whose container or family has this name, of those
+    whose families begin with `families`, as one environment's do.
+    """
     if name in DAEMONS:
         return state.logs / f"{name}.log"
-    tasks = {path: read_json(path) for path in state.tasks.glob("*/task.json")}
+    every = {path: read_json(path) for path in state.tasks.glob("*/task.json")}
+    tasks = {path: task for path, task in every.items() if str(task.get("family", "")).startswith(families)}
     for path in sorted(tasks, key=lambda each: each.stat().st_mtime, reverse=True):
         if name in (tasks[path].get("name"), tasks[path].get("family")):
             return path.parent / "output.log"

@@ -7,7 +7,9 @@ its fast path.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,14 @@ class StateDir:
         private.make_folder(self.path)  # by itself: a refusal names it, not what would lie in it
         for each in (self.logs, self.aws, self.objects, self.images, self.volumes, self.tasks, self.temporary):
             private.make_folder(each)
+
+    def refuse_foreign(self) -> None:
+        """Raise the OSError that making it would meet, for whoever makes nothing: another user's folder, or a file."""
+        nearest = next(each for each in (self.path, *self.path.parents) if each.exists())
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.path))
 
     def tighten(self) -> None:
         """Close what an earlier version left open to other users of this machine.

@@ -43,6 +43,7 @@ _SETTLE_SECONDS = 30.0
 _FAILING_SECONDS = 4.0
 _LONGEST_ANSWER = 16 * 1024 * 1024
 _START_FAILED = "local-start-failed"
+_SERVERS = {"emulator": "the emulator", "postgres": "PostgreSQL"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class LocalService:
 
 
 @dataclass(frozen=True)
+class LocalListener:
+    """Where something answers people: `kind` is `load balancer` or `distribution`; whose it is, "" where unknown."""
+
+    kind: str
+    url: str
+    environment: str
+    service: str
+
+
+@dataclass(frozen=True)
 class LocalStatus:
     """What `opsctl local status` shows. `record_only` are resource types that deploy and do nothing here; `containers`
     are those that the engine has, whether the emulator knows of them or not.
@@ -78,7 +89,7 @@ class LocalStatus:
     emulator_pid: int | None
     postgres_pid: int | None
     services: tuple[LocalService, ...]
-    urls: tuple[str, ...]
+    listeners: tuple[LocalListener, ...]
     idle_seconds: float
     record_only: tuple[str, ...]
     runtime: Runtime
@@ -106,6 +117,7 @@ class LocalTarget:
         if self._health().get("ready"):
             return self._endpoints()
         _require_packages()
+        database = read_json(self.state.ports).get("postgres")
         with self._lock(progress):
             started = self._start_unless_usable(progress)
             if not self._wait_ready():
@@ -113,9 +125,27 @@ class LocalTarget:
                 started = self._start_unless_usable(progress)
                 if not self._wait_ready():
                     raise self._start_error("The local AWS emulator ended while it was starting.")
-        if started:
-            self._wait_settled(progress)
+        if started and database in {None, read_json(self.state.ports)["postgres"]}:
+            self._wait_settled(progress)  # where the database moved, no service can run before a deploy tells it
         return self._endpoints()
+
+    def require_running(self, environment: str) -> LocalEndpoints:
+        """Where it answers; starts nothing. Waits while another command starts it.
+
+        Raises LocalTargetError (`local-target-stopped`) where it does not run; `environment` is named in the hint.
+        """
+        if self._health().get("ready") or (self._usable() and self._wait_ready()):
+            return self._endpoints()
+        self.state.refuse_foreign()
+        process = ProcessId.load(self.state.emulator)
+        another = bool(process and process.alive)
+        raise LocalTargetError(
+            "The local target runs, but another version of opsctl started it."
+            if another
+            else "The local target does not run, and this command only reads.",
+            code="local-target-stopped",
+            hint=f"`opsctl deploy --env {environment}` {'starts it anew with this one' if another else 'starts it'}.",
+        )
 
     @property
     def runtime(self) -> Runtime:
@@ -135,9 +165,10 @@ class LocalTarget:
             emulator_pid=emulator.pid if emulator and emulator.alive else None,
             postgres_pid=database.pid if database and database.alive else None,
             services=tuple(LocalService(**each) for each in health.get("services", [])),
-            urls=tuple(f"http://{LOOPBACK}:{port}/" for port in read_json(self.state.listeners).values())
-            if health
-            else (),
+            listeners=tuple(
+                LocalListener(each["kind"], f"http://{LOOPBACK}:{each['port']}/", each["environment"], each["service"])
+                for each in health.get("listeners", [])
+            ),
             idle_seconds=float(health.get("idle_seconds", 0.0)),
             record_only=tuple(health.get("record_only", [])),
             runtime=self.runtime,
@@ -171,11 +202,13 @@ class LocalTarget:
                 hint=f"Delete it by hand: rm -rf {self.state.path}",
             )
 
-    def logs(self, name: str = "emulator", *, follow: bool = False) -> Iterator[str]:
-        """Lines of `emulator`, `postgres`, or the newest task whose container or family is `name`."""
+    def logs(self, name: str = "emulator", *, follow: bool = False, families: str = "") -> Iterator[str]:
+        """Lines of `emulator`, `postgres`, or the newest task whose container or family is `name`, of those whose
+        families begin so.
+        """
         from opsctl.local.logs import find_log, read_lines
 
-        return read_lines(find_log(self.state, name), follow=follow)
+        return read_lines(find_log(self.state, name, families), follow=follow)
 
     def service_url(self, dns_name: str, port: int = 80) -> str:
         """The loopback URL that leads through this load balancer's listener; waits up to 5 s for it to open.
@@ -288,7 +321,11 @@ class LocalTarget:
         engine = settle(self.state, self.settings.runtime, progress)
         self._stop(_silent)
         progress("Starting the local AWS emulator and PostgreSQL.")
+        before = read_json(self.state.ports)
         spawn_emulator(self.state, self.settings, engine)
+        for name, port in read_json(self.state.ports).items():
+            if before.get(name, port) != port:
+                progress(f"Another program has port {before[name]} of {_SERVERS[name]} now; it listens on {port}.")
         return True
 
     def _stop(self, progress: Progress) -> bool:

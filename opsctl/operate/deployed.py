@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.planning.state import RemoteState, read_state
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from opsctl.operate.target import Target
 
 
+# Outputs that are addresses: the output that has the name in them, and its port.
+_ADDRESSES = {"ServiceUrl": ("LoadBalancerDnsName", 80), "SiteUrl": ("DistributionDomainName", 443)}
+
+
 def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
     """The environment's stacks as they are deployed, unwanted ones too; with their templates only if asked."""
     stacks = (*target.templates, *target.unwanted)
@@ -24,8 +29,15 @@ def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
 
 
 def stack_outputs(target: Target) -> dict[str, dict[str, str]]:
-    """Outputs by stack, of the stacks that exist."""
-    return {name: dict(stack.outputs) for name, stack in state_of(target).stacks.items()}
+    """Outputs by stack, of the stacks that exist; on this machine with addresses that answer here."""
+    found = {name: dict(stack.outputs) for name, stack in state_of(target).stacks.items()}
+    if target.is_local:
+        for values in found.values():
+            for name, (domain, port) in _ADDRESSES.items():
+                if name in values and domain in values:
+                    with suppress(OpsctlError):  # no listener is open: then it answers nowhere
+                        values[name] = target.local.service_url(values[domain], port)
+    return found
 
 
 def require_outputs(target: Target, state: RemoteState, stack: str, *names: str) -> Mapping[str, str]:

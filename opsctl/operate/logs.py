@@ -79,6 +79,9 @@ def read(target: Target, wanted: Wanted, emit: Emit) -> Iterator[list[Line]]:
     _check(target, wanted)
     matches = _matcher(wanted.pattern)
     start = _start(wanted, now)
+    if target.reads_only and target.is_stopped and not wanted.follow and wanted.release is None:
+        yield from _kept(target, wanted, emit, matches)
+        return
     state = state_of(target)
     found = 0
     try:
@@ -96,6 +99,37 @@ def read(target: Target, wanted: Wanted, emit: Emit) -> Iterator[list[Line]]:
     if not found:
         who = wanted.process if wanted.task is None else f"A task `{_task_id(wanted.task)}…` of {wanted.process}"
         emit(Note(f"{who} wrote nothing {_span(wanted)}."))
+
+
+def _kept(target: Target, wanted: Wanted, emit: Emit, matches: Matches) -> Iterator[list[Line]]:
+    """What a local target that does not run kept of a log: all of it, unless told since when."""
+    from opsctl.local.kept import KeptLogs
+
+    kept, source = KeptLogs(target.local.state), _kept_source(target, wanted.process)
+    where = Where(source.group, source.prefix + (_task_id(wanted.task) if wanted.task is not None else ""))
+    streams = [stream for stream in kept.list_streams(source.group, source.prefix) if stream.last]
+    if wanted.previous and streams:
+        where = Where(source.group, streams=(max(streams, key=lambda stream: stream.last).name,))
+    if wanted.since is not None:
+        where = replace(where, start=round(since(wanted.since, datetime.now(UTC)).timestamp() * 1000))
+    read = [_line(event, wanted.process) for page in tailing.lines(kept, where) for event in page]
+    found = [line for line in read if matches(line.message)]
+    if not found:
+        _ = target.endpoints  # raises: it does not run, and there is nothing to read
+    emit(
+        Note(f"The local target does not run: this is what it kept. `opsctl deploy --env {target.env.name}` starts it.")
+    )
+    yield found
+
+
+def _kept_source(target: Target, process: str) -> _Source:
+    """The same as `_source`, without an output: by the names that the templates give."""
+    purpose, prefix = "db-init", ""
+    if process != FUNCTION:
+        output = log_group_output(dict(target.env.application.processes())[process])
+        purpose = output.removesuffix("LogGroupName").lower()
+        prefix = f"{container_name(process)}/{container_name(process)}/"
+    return _Source(naming.log_group(target.env, purpose), prefix)
 
 
 def _read(

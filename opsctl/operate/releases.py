@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from opsctl.aws.errors import AwsError
+from opsctl.config.naming import artifact_folder, release_key
 from opsctl.deploy.image import place_of
 from opsctl.deploy.release import Release, Tried, kept, tried
 from opsctl.deploy.rollback import added, obstacles, running
@@ -15,6 +16,7 @@ from opsctl.operate.deployed import require_outputs, state_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from opsctl.local.kept import KeptObjects
     from opsctl.operate.target import Target
 
 
@@ -68,7 +70,12 @@ class Audited:
 
 
 def list_releases(target: Target, limit: int) -> list[Listed]:
-    """The newest releases first. Raises AwsError, and OpsctlError where nothing was deployed."""
+    """The newest releases first; of a local target that does not run, from its records, where none of them runs.
+
+    Raises AwsError, and OpsctlError where nothing was deployed.
+    """
+    if target.reads_only and target.is_stopped:
+        return _kept_releases(target, limit)
     state = state_of(target)
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
     records = list(kept(target.aws.s3, bucket, target.env))
@@ -79,19 +86,65 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
     attempt = tried(target.aws.s3, bucket, target.env)
     older = {each.number: earlier for each, earlier in zip(records, [*records[1:], None], strict=True)}
     return [
-        _listed(each, older[each.number], records[0], attempt, runs=each is runs, there=each.digest in there)
+        _listed(
+            each,
+            older[each.number],
+            records[0],
+            attempt,
+            runs=each is runs,
+            there=each.digest in there,
+            repository=target.env.ecs.repository_name,
+        )
         for each in records[:limit]
     ]
 
 
+def _kept(target: Target) -> tuple[KeptObjects, str]:
+    """What the local target that does not run has of records, and their bucket."""
+    from opsctl.local.kept import KeptObjects
+
+    objects = KeptObjects(target.local.state)
+    bucket = objects.bucket_with(release_key(artifact_folder(target.env)))
+    if bucket is None:
+        _ = target.endpoints  # raises: it does not run, and there is nothing to read
+    return objects, bucket or ""
+
+
+def _kept_releases(target: Target, limit: int) -> list[Listed]:
+    from opsctl.local.tasks.images import is_kept
+
+    objects, bucket = _kept(target)
+    records = list(kept(objects, bucket, target.env))
+    attempt = tried(objects, bucket, target.env)
+    by_digest = target.local.runtime == "processes"  # of containers' images the registry would have to be asked
+    older = {each.number: earlier for each, earlier in zip(records, [*records[1:], None], strict=True)}
+    return [
+        _listed(
+            each, older[each.number], records[0], attempt, runs=False,
+            there=not by_digest or is_kept(target.local.state, each.digest),
+            repository=target.env.ecs.repository_name,
+        )
+        for each in records[:limit]
+    ]  # fmt: skip
+
+
 def _listed(
-    each: Release, before: Release | None, last: Release, attempt: Tried | None, *, runs: bool, there: bool
+    each: Release,
+    before: Release | None,
+    last: Release,
+    attempt: Tried | None,
+    *,
+    runs: bool,
+    there: bool,
+    repository: str,
 ) -> Listed:
     found = obstacles(each, last, attempt)
     why = "it runs" if runs else ""
     if not runs and not there:
         why = "its image is gone"
-    elif not runs and found:
+    if not runs and (place := place_of(each.image)) is not None and place[1] != repository:
+        why = f"its image is in the repository {place[1]}, and {repository} is the environment's"
+    elif not runs and there and found:
         why = "; ".join(obstacle.sentence() for obstacle in found)
     return Listed(
         number=each.number,
@@ -130,9 +183,7 @@ def _images(target: Target, records: list[Release]) -> set[str]:
 
 def audit(target: Target, limit: int) -> list[Audited]:
     """Releases, and runs of this machine that ended without one, newest first."""
-    state = state_of(target)
-    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    records = list(kept(target.aws.s3, bucket, target.env))
+    records = _records(target)
     released = [
         Audited(
             each.run_id, each.at, each.by, f"release {each.number}", each.number, each.command, each.commit, each.image,
@@ -144,6 +195,15 @@ def audit(target: Target, limit: int) -> list[Audited]:
     known = {each.run_id for each in records}
     failed = [run for path in sorted(folder.glob("*.ndjson")) if path.stem not in known and (run := _unreleased(path))]
     return sorted([*released, *failed], key=lambda each: each.run_id, reverse=True)[:limit]
+
+
+def _records(target: Target) -> list[Release]:
+    if target.reads_only and target.is_stopped:
+        objects, bucket = _kept(target)
+        return list(kept(objects, bucket, target.env))
+    state = state_of(target)
+    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
+    return list(kept(target.aws.s3, bucket, target.env))
 
 
 def _unreleased(journal: Path) -> Audited | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,9 @@ def prepare(
         )
     last = current(store, bucket, env) or records[0]
     runs = running(records, _served(state))
-    to = named(records, wanted, env.name) if wanted else before(records, runs) if runs is not None else last
+    # A rollback that was finished has a record of its own, which is the newest then.
+    unfinished = runs is not None and runs.number < last.number
+    to = named(records, wanted, env.name) if wanted else _unnamed(records, runs, last)
     refuse(to, last, tried(store, bucket, env), accepted)
     _refuse_lost_snapshot(target, to)
     block, notes = recorded_block(to)
@@ -75,9 +77,20 @@ def prepare(
         rollback=Rollback(to, last.number, frozenset(accepted)),
     )
     since = f"release {runs.number}" if runs is not None else "a deploy that no release came of"
+    if unfinished and to is runs:
+        since = f"release {last.number}, as an interrupted rollback began,"
     question = f"Roll {env.name} back from {since} to release {to.number} ({to.tag}, of {to.at} by {to.by})?"
     told = (*notes, "Secrets keep today's values: what they were is not recorded.")
     return Prepared(rolled, request, to.number, question, told)
+
+
+def _unnamed(records: Sequence[Release], runs: Release | None, last: Release) -> Release:
+    """The release that is meant where none is named: the one before what runs; the one that runs where a rollback to
+    it was interrupted, so that the same command finishes it; the newest where nobody recorded what runs.
+    """
+    if runs is None:
+        return last
+    return runs if runs.number < last.number else before(records, runs)
 
 
 def _refuse_while_busy(target: Target, bucket: str) -> None:

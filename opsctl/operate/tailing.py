@@ -8,11 +8,11 @@ seen, and lines are told apart by their ids.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.deploy.stackrun.stream import Patience
@@ -42,7 +42,15 @@ class Where:
     start: int | None = None
 
 
-def lines(logs: Logs, where: Where) -> Iterator[list[LogEvent]]:
+class Lines(Protocol):
+    """Where lines are read: CloudWatch Logs, or what the local target kept of it."""
+
+    def events(
+        self, group: str, *, start: int | None, prefix: str = "", streams: Sequence[str] = (), token: str | None = None
+    ) -> EventPage: ...
+
+
+def lines(logs: Lines, where: Where) -> Iterator[list[LogEvent]]:
     """What is there now, in order of time, page by page: of any amount only a page at a time is held."""
     if len(where.streams) <= _NAMED:
         yield from _pages(logs, where, where.streams)
@@ -54,7 +62,7 @@ def lines(logs: Logs, where: Where) -> Iterator[list[LogEvent]]:
         yield batch
 
 
-def _pages(logs: Logs, where: Where, streams: tuple[str, ...]) -> Iterator[list[LogEvent]]:
+def _pages(logs: Lines, where: Where, streams: tuple[str, ...]) -> Iterator[list[LogEvent]]:
     token = None
     while True:
         page = logs.events(where.group, start=where.start, prefix=where.prefix, streams=streams, token=token)

@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,7 @@ class Target:
 
     `supporting` is set for a rollback: what the stacks are made from that a release only stands on. `administered`: an
     administrator's stacks instead of the environment's own. `from_account`: it was found by its stacks, so that of its
-    settings the names alone are known.
+    settings the names alone are known. `reads_only`: see `reading`.
     """
 
     workspace: Workspace
@@ -155,6 +155,16 @@ class Target:
     supporting: Environment | None = field(default=None, kw_only=True)
     administered: tuple[StackTemplate, ...] = field(default=(), kw_only=True)
     from_account: bool = field(default=False, kw_only=True)
+    reads_only: bool = field(default=False, kw_only=True)
+
+    def reading(self) -> Target:
+        """The same for a command that only looks: it starts nothing on this machine, and fails where it had to."""
+        return replace(self, reads_only=True)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it lives on this machine and does not run."""
+        return self.is_local and not self.local.status().running
 
     @property
     def is_local(self) -> bool:
@@ -244,7 +254,9 @@ class Target:
 
     @cached_property
     def endpoints(self) -> LocalEndpoints:
-        """The local target's addresses; starts it when it does not run."""
+        """The local target's addresses; starts it when it does not run, or fails where only reading is wanted."""
+        if self.reads_only:
+            return self.local.require_running(self.env.name)
         return self.local.ensure_started(self.workspace.tell)
 
     @cached_property

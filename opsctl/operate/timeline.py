@@ -65,8 +65,10 @@ def happenings(target: Target, emit: Emit, *, begin: str, follow: bool) -> Itera
     A service that refuses to tell is named once and left out, unless all of them do. Raises AwsError.
     """
     start = since(begin, datetime.now(UTC))
-    require_outputs(target, state_of(target), "platform", "ClusterName")
     watch = Watch(target, emit, clock=lambda: datetime.now(UTC), sleep=time.sleep)
+    state = state_of(target)
+    if follow or not watch.add_deleted(start):
+        require_outputs(target, state, "platform", "ClusterName")
     if not follow:
         yield watch.look(start)
         return
@@ -96,6 +98,25 @@ class Watch:
         self._alarms: dict[tuple[str, datetime | None], dict[str, str]] = {}
         self._left_out: set[str] = set()
         self._answered = False
+
+    def add_deleted(self, begin: datetime) -> bool:
+        """Tell of stacks of the environment that were deleted since then, too; answers whether there are any."""
+        names = {
+            (each.region or self._target.env.region, each.physical_name): each.stack
+            for each in (*self._target.templates, *self._target.unwanted)
+            if each.stack != "bootstrap"
+        }
+        for region in {region for region, _name in names}:
+            try:
+                deleted = self._target.aws.in_region(region).cloudformation.deleted()
+            except AwsRefusedError as error:
+                self._emit(Note(f"Stacks that were deleted are left out: {error.message}"))
+                return False
+            for each in deleted:
+                name = names.get((region, each.name))
+                if name is not None and each.updated is not None and each.updated >= begin:
+                    self._stacks[f"{name} {each.id}"] = _Known(each.id, _GONE, each.updated, self._clock())
+        return bool(self._stacks)
 
     def follow(self, start: datetime) -> Iterator[list[Happening]]:
         """What is new, round by round, if only an empty list. Raises AwsError when the first round fails,
@@ -169,7 +190,7 @@ class Watch:
                 continue
             newest_first = self._target.aws.in_region(known.region).cloudformation.events(known.id)
             events = list(takewhile(lambda event: event.at >= begin, newest_first))
-            found += [_of_stack(name, event) for event in reversed(events)]
+            found += [_of_stack(name.partition(" ")[0], event) for event in reversed(events)]
         return found
 
     def _note_moves(self, state: RemoteState) -> None:

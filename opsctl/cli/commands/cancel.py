@@ -27,7 +27,7 @@ def cancel(
     from opsctl.operate.cancel import cancel as end
     from opsctl.operate.cancel import what_runs
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     running = what_runs(target)
     for line in running.lines():
         output.note(line)

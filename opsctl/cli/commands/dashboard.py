@@ -90,7 +90,7 @@ def open_(
     from opsctl.cli.context import open_workspace
     from opsctl.operate import site
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     url = site.address(target)
     opened = not as_json and browser.show(url)
     output.result({"environment": target.env.name, "url": url, "opened": opened}, url, as_json=as_json)

@@ -113,7 +113,7 @@ def releases(
     from opsctl.cli.progress import printing
     from opsctl.operate.dataset import list_releases
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     with printing(as_json=as_json) as emit:
         result = list_releases(target, emit)
     output.result(result, _releases_text(result), as_json=as_json)
@@ -172,7 +172,7 @@ def rejects(
     from opsctl.cli.context import open_workspace
     from opsctl.operate.bucket_files import read_rejects
 
-    result = read_rejects(open_workspace(config).target(env, region), release, out)
+    result = read_rejects(open_workspace(config).target(env, region).reading(), release, out)
     output.result(result, _rejects_text(result), as_json=as_json)
 
 

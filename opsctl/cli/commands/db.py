@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,6 +48,7 @@ def init(
     from opsctl.operate import database
 
     target = open_workspace(config).target(env, region)
+    target = target.reading() if check else target
     report = database.initialize(target, dsn=dsn, check=check)
     output.result(report, _report_text(report, check), as_json=as_json)
     if check and report["changes"]:
@@ -67,7 +69,7 @@ def status(
     from opsctl.cli.render_roles import status_text
     from opsctl.operate import database
 
-    report = database.read_status(open_workspace(config).target(env, region), dsn=dsn)
+    report = database.read_status(open_workspace(config).target(env, region).reading(), dsn=dsn)
     output.result(report, status_text(report), as_json=as_json)
 
 
@@ -94,7 +96,7 @@ def token(
 def shell(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PSQL OPTION", help="After --, such as: -- -c 'select 1'.", show_default=False),
+        typer.Argument(metavar="PSQL OPTION", help="After --, such as: -- --csv.", show_default=False),
     ] = None,
     env: EnvOption = None,
     role: RoleOption = "readonly",
@@ -108,15 +110,25 @@ def shell(
             metavar="INSTANCE",
         ),
     ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option("--command", "-c", metavar="SQL", help="Run this and end, as psql does.", show_default=False),
+    ] = None,
     region: RegionOption = None,
-    config: ConfigOption = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="The environments file; default: found from this folder upwards.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Open psql as a role; on AWS through a Session Manager port-forward, with a token and a verified server."""
     from opsctl.cli.context import open_workspace
     from opsctl.operate import login as logins
 
+    words = [*(() if command is None else ("--command", command)), *(arguments or ())]
     target = open_workspace(config).target(env, region)
-    code = logins.run_psql(target, role, replica=replica, via=via, arguments=arguments or [])
+    code = logins.run_psql(target, role, replica=replica, via=via, arguments=words)
     raise typer.Exit(code)
 
 

@@ -38,7 +38,7 @@ def diff(
     from opsctl.deploy.planning.situation import Request
     from opsctl.operate.assembly import deployment
 
-    target = open_workspace(config, allow_files=allow_file).target(env, region)
+    target = open_workspace(config, allow_files=allow_file).target(env, region).reading()
     work = deployment(target, Request(tuple(stacks or ()), image_tag))
     plan = work.plan()
     if out is not None:

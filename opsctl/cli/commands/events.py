@@ -31,7 +31,7 @@ def events(
     from opsctl.operate.timeline import happenings
 
     shown = EventText(terminal=sys.stdout.isatty())
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     found = happenings(target, noting(as_json=as_json), begin=since or "1h", follow=follow)
     for some in found:
         texts = (output.json_line(each.to_dict()) if as_json else shown.text(each) for each in some)

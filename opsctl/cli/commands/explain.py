@@ -43,7 +43,7 @@ def explain(
     from opsctl.deploy.evidence.record import explain as explanation_of
     from opsctl.operate.runs import record_of
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     found = explanation_of(record_of(target, run, output.note))
     if html is not None:
         render_explain.write(html, render_explain.page(found))

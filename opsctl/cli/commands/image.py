@@ -155,7 +155,7 @@ def list_images(
     from opsctl.cli.render_images import images_text
     from opsctl.operate.image import Elsewhere, published, stored
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     elsewhere = Elsewhere(repository, username, _password(password_stdin))
     rows = stored(target) if local else published(target, elsewhere)
     output.result(rows, images_text(rows), as_json=as_json)
@@ -181,7 +181,7 @@ def scan(
     from opsctl.operate.image_scan import run_scan, threshold, too_bad
 
     limit = threshold(fail_on)
-    report = run_scan(open_workspace(config).target(env, region), tag)
+    report = run_scan(open_workspace(config).target(env, region).reading(), tag)
     output.result(report, findings_text(report), as_json=as_json)
     if too_bad(report, limit):
         raise typer.Exit(int(ExitCode.FAILED))

@@ -11,6 +11,7 @@ from opsctl.cli.options import ConfigOption, JsonOption, YesOption
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from opsctl.config.models import Environment
     from opsctl.local.target import LocalTarget
 
 app = typer.Typer(
@@ -50,12 +51,18 @@ def env(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def logs(
     name: Annotated[str, typer.Argument(help="emulator, postgres, or a container such as service.")] = "service",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    env: Annotated[
+        str | None,
+        typer.Option("--env", "-e", help="Only tasks of this environment; default: all.", show_default=False),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Print a log."""
     from opsctl.cli import output
+    from opsctl.config import naming
 
-    for line in _target(config).logs(name, follow=follow):
+    families = "" if env is None else f"{naming.cluster_name(_local(config, env))}-"
+    for line in _target(config).logs(name, follow=follow, families=families):
         if not output.write(line.rstrip("\n") + "\n"):
             break
 
@@ -71,12 +78,35 @@ def stop(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("reset")
 def reset(yes: YesOption = False, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Stop all local processes and delete their state, the database included."""
+    """Stop all local processes and delete what they keep in .opsctl/local: the database, stacks, images, logs.
+
+    Records of runs (.opsctl/journal), caches of builds and crash reports stay; `rm -rf .opsctl` removes them too.
+    """
     from opsctl.cli import output
 
-    output.confirm("Delete the local database and all local stacks?", yes=yes, as_json=as_json)
-    _target(config).reset(output.note)
-    output.result({"reset": True}, "Reset.", as_json=as_json)
+    target = _target(config)
+    output.confirm(f"Delete the local database and all local stacks ({target.state.path})?", yes=yes, as_json=as_json)
+    removed = target.state.path.is_dir()
+    target.reset(output.note)
+    kept = [each.name for each in sorted(target.state.path.parent.glob("*"))]
+    output.result({"reset": True, "kept": kept}, _reset_text(target, kept, removed=removed), as_json=as_json)
+
+
+def _reset_text(target: LocalTarget, kept: list[str], *, removed: bool) -> str:
+    state = target.state.path
+    first = f"Removed {state}." if removed else f"There was nothing to remove: no {state}."
+    return first if not kept else f"{first} Kept beside it: {', '.join(kept)}; `rm -rf {state.parent}` removes all."
+
+
+def _local(config: Path | None, env: str) -> Environment:
+    """An environment of this machine. Raises UsageError for one on AWS."""
+    from opsctl.cli.context import open_workspace
+    from opsctl.errors import UsageError
+
+    target = open_workspace(config).target(env)
+    if not target.is_local:
+        raise UsageError(f"{env} runs on AWS.", hint=f"`opsctl logs --env {env}` prints its logs.")
+    return target.env
 
 
 def _target(config: Path | None) -> LocalTarget:

@@ -48,7 +48,7 @@ def logs(
 
     wanted = Wanted(process, since, grep, task, previous, release, follow)
     shown = LogText(terminal=sys.stdout.isatty())
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     for page in read(target, wanted, noting(as_json=as_json)):
         texts = (output.json_line(line.to_dict()) if as_json else shown.text(line) for line in page)
         if not output.write("".join(texts)):

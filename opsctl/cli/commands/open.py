@@ -26,7 +26,7 @@ def open_(
     from opsctl.cli.context import open_workspace
     from opsctl.operate.site import page
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     url = page(target, what)
     output.result({"url": url}, url, as_json=as_json)
     if not as_json:

@@ -31,7 +31,7 @@ def outputs(
     from opsctl.errors import UsageError
     from opsctl.operate.deployed import stack_outputs
 
-    found = stack_outputs(open_workspace(config).target(env, region))
+    found = stack_outputs(open_workspace(config).target(env, region).reading())
     if name is None:
         output.result(found, render.outputs_text(found), as_json=as_json)
         return

@@ -31,7 +31,7 @@ def list_(
     from opsctl.cli.context import open_workspace
     from opsctl.operate.bucket_files import list_raw
 
-    result = list_raw(open_workspace(config).target(env, region))
+    result = list_raw(open_workspace(config).target(env, region).reading())
     output.result(result, _listed_text(result["files"]), as_json=as_json)
 
 

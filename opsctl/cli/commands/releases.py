@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,10 +30,14 @@ def releases(
     from opsctl.operate.releases import audit as audited
     from opsctl.operate.releases import list_releases
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
+    model: list[dict[str, Any]]
     if audit:
         runs = audited(target, limit)
-        output.result([each.to_dict() for each in runs], render_releases.audit_text(runs), as_json=as_json)
-        return
-    found = list_releases(target, limit)
-    output.result([each.to_dict() for each in found], render_releases.releases_text(found), as_json=as_json)
+        model, text = [each.to_dict() for each in runs], render_releases.audit_text(runs)
+    else:
+        found = list_releases(target, limit)
+        model, text = [each.to_dict() for each in found], render_releases.releases_text(found)
+    if target.is_stopped:
+        output.note(render_releases.stopped_text(target.env.name))
+    output.result(model, text, as_json=as_json)

@@ -57,7 +57,7 @@ def list_secrets(
     from opsctl.cli.context import open_workspace
     from opsctl.operate import secrets
 
-    found = secrets.list_secrets(open_workspace(config).target(env, region))
+    found = secrets.list_secrets(open_workspace(config).target(env, region).reading())
     output.result(found, render.secrets_text(found), as_json=as_json)
 
 

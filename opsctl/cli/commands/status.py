@@ -39,7 +39,7 @@ def status(
     if from_account:
         _list_account(env, watch=watch, region=region, config=config, as_json=as_json)
         return
-    read = partial(environment_status, open_workspace(config).target(env, region))
+    read = partial(environment_status, open_workspace(config).target(env, region).reading())
     if watch:
         watching.watch(read, as_json=as_json)
         return

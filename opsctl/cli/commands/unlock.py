@@ -29,7 +29,7 @@ def unlock(
     from opsctl.deploy.lock import break_lock
     from opsctl.operate.deployed import require_outputs, state_of
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     bucket = require_outputs(target, state_of(target), "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
     lease = read_lease(target.aws.s3, bucket, target.env)
     if lease is None:

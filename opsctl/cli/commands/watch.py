@@ -21,7 +21,7 @@ def watch(
     from opsctl.cli.progress import listening
     from opsctl.operate.watch import Watch
 
-    target = open_workspace(config).target(env, region)
+    target = open_workspace(config).target(env, region).reading()
     with listening(as_json=as_json) as emit:
         seen = Watch(target, emit).run()
     output.result(seen, render.watched_text(seen), as_json=as_json)

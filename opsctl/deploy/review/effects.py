@@ -19,6 +19,7 @@ ORDER: tuple[Effect, ...] = ("in place", "interruption", "perhaps", "replacement
 
 _DATABASE, _PARAMETERS = "AWS::RDS::DBInstance", "AWS::RDS::DBParameterGroup"
 _SERVICE, _INSTANCE = "AWS::ECS::Service", "AWS::EC2::Instance"
+_TARGETS = "AWS::ElasticLoadBalancingV2::TargetGroup"
 
 # Properties that the template reference says "Some interruptions" of.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
@@ -74,6 +75,10 @@ _STOPS: Mapping[tuple[str, str], tuple[str | None, str]] = {
     ("AWS::Lambda::Function", "ReservedConcurrentExecutions"): ("0", "it can't be called any more"),
     ("AWS::KMS::Key", "Enabled"): ("false", "what is encrypted with it can't be read"),
     ("AWS::CloudFront::Distribution", "DistributionConfig.Enabled"): ("false", "its address answers no more"),
+    (_TARGETS, "HealthCheckPath"): (
+        None,
+        "the release that runs is asked there too, before the new one comes: its tasks end if it does not answer",
+    ),
     ("AWS::ElasticLoadBalancingV2::Listener", "Port"): (None, "its old port answers no more"),
     ("AWS::ElasticLoadBalancingV2::Listener", "Protocol"): (None, "who calls it as before gets no answer"),
 }
@@ -115,7 +120,8 @@ def interruptions(
     most = worst([*effects.values()])
     for (of, path), (stops, text) in _STOPS.items():
         now = MISSING if of != resource_type or path not in effects else at(after, path)
-        if now is not MISSING and stops in {None, render(now)}:
+        anew = of == _TARGETS and most == "replacement"  # another group, which the release that runs is not in
+        if now is not MISSING and stops in {None, render(now)} and not anew:
             yield Interruption(logical_id, resource_type, True, f"{path} {render(now)}: {text}")
     if resource_type == _SERVICE:
         if most != "replacement" and not _ROLLS & {name.split(".")[0] for name in effects}:

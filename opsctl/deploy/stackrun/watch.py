@@ -63,7 +63,9 @@ class RolloutWatch:
         clock: Callable[[], float],
         *,
         every_seconds: float = EVERY_SECONDS,
+        local: bool = False,
     ) -> None:
+        self._local = local
         self._names = names
         self._look = look
         self._emit = emit
@@ -100,7 +102,7 @@ class RolloutWatch:
             if found is None or not service.is_of_this_operation(found):
                 continue
             service.seen.append(found)
-            verdict = judge(tuple(service.seen))
+            verdict = judge(tuple(service.seen), local=self._local)
             if verdict is not None:
                 self._services.clear()
                 raise HopelessRolloutError(verdict, service.event)
@@ -135,4 +137,6 @@ def watch_of(
     def look(name: str) -> Rollout | None:
         return observe(aws, cluster=cluster, service=name, clock=clock)
 
-    return RolloutWatch(names, look, emit, clock, every_seconds=min(EVERY_SECONDS, 5 * poll))
+    return RolloutWatch(
+        names, look, emit, clock, every_seconds=min(EVERY_SECONDS, 5 * poll), local=env.target == "local"
+    )

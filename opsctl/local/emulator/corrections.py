@@ -27,6 +27,7 @@ def install(modules: Modules) -> None:
     _filled_bucket_stays(handlers["AWS::S3::Bucket"], modules.s3)
     _log_group_of_others_is_refused(handlers["AWS::Logs::LogGroup"], modules.cloudwatch_logs)
     _events_of_updates_name_the_resource(modules.stacks, modules.cloudformation._stacks)
+    _what_an_update_leaves_alone_has_no_events(modules.stacks)
     _missing_object_is_404_to_who_may_list(modules.s3, modules.iam_evaluator)
     _deletion_ends_a_create(modules.handlers, modules.cloudformation._stacks)
     _first_change_sets_share_a_stack(modules.handlers._ACTION_HANDLERS, modules.cloudformation, modules.changesets)
@@ -192,6 +193,47 @@ def _events_of_updates_name_the_resource(stacks: Any, records: Any) -> None:
         add(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)
 
     stacks._add_event = add_named
+
+
+def _what_an_update_leaves_alone_has_no_events(stacks: Any) -> None:
+    """AWS tells of the resources that an update changes; ministack of all, before it knows what they become.
+
+    The first event of each is held until its new properties are there, which is at once.
+    """
+    add, update = stacks._add_event, stacks._update_resource
+    held: dict[tuple[str, str], tuple[Any, ...]] = {}
+    same: set[tuple[str, str]] = set()
+
+    def add_changed(
+        stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str, reason: str = "",
+        physical_id: str = "", detailed_status: str = "",
+    ) -> None:  # fmt: skip
+        key = (stack_name, logical_id)
+        event = (stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)
+        if logical_id != stack_name and status == "UPDATE_IN_PROGRESS" and not reason:
+            held[key] = event
+            return
+        if status == "UPDATE_COMPLETE" and key in same:
+            same.discard(key)
+            held.pop(key, None)
+            return
+        same.discard(key)
+        if first := held.pop(key, None):
+            add(*first)
+        add(*event)
+
+    def update_changed(
+        resource_type: str, physical_id: str, old_props: Json, new_props: Json, stack_name: str, logical_id: str,
+        old_attrs: Json | None = None,
+    ) -> Any:  # fmt: skip
+        key = (stack_name, logical_id)
+        if old_props == new_props:
+            same.add(key)
+        elif first := held.pop(key, None):
+            add(*first)
+        return update(resource_type, physical_id, old_props, new_props, stack_name, logical_id, old_attrs)
+
+    stacks._add_event, stacks._update_resource = add_changed, update_changed
 
 
 def _missing_object_is_404_to_who_may_list(s3: Any, iam_evaluator: Any) -> None:

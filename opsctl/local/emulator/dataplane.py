@@ -138,6 +138,24 @@ class Listeners:
             (account, "us-east-1", number): f"{item['DomainName'].lower()}:443" for (account, number), item in found
         }
 
+    def report(self) -> list[Json]:
+        """`{"kind", "port", "environment", "service"}` of each that is open, as the tags of its load balancer say."""
+        found = []
+        for key, listener in list(self._alb._listeners.all_items()):
+            with self._scope(key[0], key[1]):
+                tags = {each["Key"]: each["Value"] for each in self._alb._tags.get(listener["LoadBalancerArn"]) or []}
+            found.append((key, "load balancer", tags))
+        found += [(key, "distribution", {}) for key in self._wanted_distributions()]
+        names = {**self._wanted_listeners(), **self._wanted_distributions()}
+        return [
+            {
+                "kind": kind, "port": self._ports[names[key]], "environment": tags.get("environment", ""),
+                "service": tags.get("service", ""),
+            }
+            for key, kind, tags in found
+            if key in self._servers and key in names
+        ]  # fmt: skip
+
     async def close(self) -> None:
         for closing, _task in self._servers.values():
             closing.set()

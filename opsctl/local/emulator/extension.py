@@ -81,11 +81,13 @@ def extend_ministack(
     containers, health = _extend_ecs(modules, state, servers, spawner, backend, credentials)
     dataplane.install(modules.alb, health)
     record_only = _extend_types(modules)
-    databases = DbInstances(modules.rds, modules.provisioners, servers, modules.responses.request_scope)
-    databases.install()
     recovery.run_blocking_types_off_the_loop(modules.stacks)
     stack_recovery = Recovery(modules)
     stack_recovery.install()
+    databases = DbInstances(
+        modules.rds, modules.provisioners, servers, modules.responses.request_scope, stack_recovery.restate
+    )
+    databases.install()
     calls.install(modules.app, modules.iam_actions, counter)
     recovery.note_changes(modules.ecs, counter.changed, counter.logged)
     return Extension(
@@ -144,6 +146,7 @@ def _runner(ecr: Any, state: StateDir, backend: Backend) -> tuple[Runner, Images
 def _extend_types(modules: Modules) -> tuple[str, ...]:
     """Register what CloudFormation lacks; answers `type: what it doesn't do` of those that only record."""
     registered = ResourceTypes(modules).install()
+    ecs_extension.install_scaling(modules.provisioners, modules.ecs)
     corrections.install(modules)
     silent_functions.install(modules)
     detection.install(modules)

@@ -223,6 +223,7 @@ class Emulator:
             "settled": ready and all(_is_settled(each) for each in services),
             "idle_seconds": self.calls.idle_seconds,
             "record_only": self._parts.record_only,
+            "listeners": self._parts.listeners.report(),
         }
 
     # -- watching ------------------------------------------------------------------------------------------------

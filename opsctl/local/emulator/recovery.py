@@ -21,6 +21,7 @@ logger = logging.getLogger("opsctl.recovery")
 _BLOCKING_TYPES = frozenset({"AWS::ECS::Service", "AWS::RDS::DBInstance"})
 _REASON = "The local emulator ended during this operation."
 _PREVIOUS = "_opsctl_previous"
+_ATTACHMENT = "AWS::SecretsManager::SecretTargetAttachment"
 
 
 def run_blocking_types_off_the_loop(stacks: Any) -> None:
@@ -74,6 +75,34 @@ class Recovery:
         """Whether a stack operation is running, so that its progress is worth writing."""
         return any(_running(stack.get("StackStatus", "")) for _key, stack in list(self._records.all_items()))
 
+    def restate(self, db_id: str, attributes: Json) -> None:
+        """Bring what stacks say of a DB instance in step with what it is after a start: attributes, the outputs that
+        are made of them, and the login secret that is attached to it.
+
+        Parameters of the stacks that use those outputs stay as they were, so that the next deploy sees what moved.
+        """
+        for (account, region, name), stack in list(self._records.all_items()):
+            moved = _moved(stack, db_id, attributes)
+            if not moved:
+                continue
+            logger.warning("Stack %s: %s of %s moved", name, ", ".join(key for _id, key in moved), db_id)
+            outputs = self._template(stack).get("Outputs") or {}
+            for output in stack.get("Outputs", []):
+                told = (outputs.get(output["OutputKey"]) or {}).get("Value")
+                source = told.get("Fn::GetAtt") if isinstance(told, dict) else None
+                logical_id, key = (source.split(".", 1) if isinstance(source, str) else source) or ("", "")
+                output["OutputValue"] = moved.get((logical_id, key), output["OutputValue"])
+            with self._scope(account, region):
+                self._attach_again(db_id)
+
+    def _attach_again(self, db_id: str) -> None:
+        attach = self._modules.provisioners._RESOURCE_HANDLERS[_ATTACHMENT]["update"]
+        for (_account, _region, name), stack in list(self._records.all_items()):
+            for record in (stack.get("_resources") or {}).values():
+                props = record.get("Properties") or {}
+                if record.get("ResourceType") == _ATTACHMENT and props.get("TargetId") == db_id:
+                    attach(record["PhysicalResourceId"], props, props, name)
+
     def settle_interrupted_stacks(self) -> None:
         """Begin to roll back what was running; call it once, in the event loop, after the state was loaded."""
         for (account, region, name), stack in list(self._records.all_items()):
@@ -126,6 +155,20 @@ class Recovery:
         stack["StackStatus"], stack["StackStatusReason"] = status, _REASON
         kind = "AWS::CloudFormation::Stack"
         self._stacks._add_event(stack["StackId"], name, name, kind, status, _REASON, stack["StackId"])
+
+
+def _moved(stack: Json, db_id: str, attributes: Json) -> dict[tuple[str, str], str]:
+    """The attributes of this instance that differ, by logical id and name, taken over into the stack's record of it."""
+    moved: dict[tuple[str, str], str] = {}
+    for logical_id, record in (stack.get("_resources") or {}).items():
+        if record.get("ResourceType") != "AWS::RDS::DBInstance" or record.get("PhysicalResourceId") != db_id:
+            continue
+        known = record.setdefault("Attributes", {})
+        for key, value in attributes.items():
+            if key in known and str(known[key]) != str(value):
+                known[key] = value
+                moved[logical_id, key] = str(value)
+    return moved
 
 
 def _running(status: str) -> bool:

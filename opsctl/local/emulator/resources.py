@@ -17,8 +17,8 @@ from opsctl.local.emulator.seams import Modules
 from opsctl.local.state import Json
 
 RECORD_ONLY: dict[str, str] = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": "nothing scales",
-    "AWS::ApplicationAutoScaling::ScalingPolicy": "nothing scales",
+    "AWS::ApplicationAutoScaling::ScalableTarget": "as many tasks run as it asks for at least; none by load",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "nothing scales by load",
     "AWS::Budgets::Budget": "nothing is billed, so no budget is watched",
     "AWS::CloudFront::VpcOrigin": "CloudFront reaches origins directly",
     "AWS::CodeDeploy::Application": "nothing is deployed by CodeDeploy",

@@ -132,6 +132,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_p": _call("params key"),
         "_parse_targets_param": _call("params"),
         "_proxy_http_target": _call("target tg method path headers body query_params raw_query_string"),
+        "_tags": READ,
         "_target_host_header": _replace("host listener_port"),
         "_targets": READ,
         "_tgs": READ,
@@ -181,6 +182,9 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_deploy_stack_async": _DEPLOY,
         "_roll_back_operation": _call("stack_name stack_id stack operation reason_override"),
         "_runs_on_worker_thread": _replace("resource_type"),
+        "_update_resource": _replace(
+            "resource_type physical_id old_props new_props stack_name logical_id old_attrs"
+        ),
     },
     "services.cloudfront": {
         "handle_viewer_request": _call(

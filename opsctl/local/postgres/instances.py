@@ -36,7 +36,8 @@ class Servers:
         self._holders: dict[str, str] = {}
         for arn, record in read_json(state.servers).items():
             self._holders[arn] = record["server"]
-            self._add(record["server"], int(record["port"]))
+            taken = [each.port for each in self._servers.values()]
+            self._add(record["server"], ports.choose(int(record["port"]), taken))  # another program may have it by now
 
     @property
     def running(self) -> bool:

@@ -130,7 +130,11 @@ def refuse_foreign(holder: str | None, instance: str, what: str) -> None:
 class DbInstances:
     """Wraps ministack's RDS: the CloudFormation type and the DeleteDBInstance call."""
 
-    def __init__(self, rds: Any, provisioners: Any, servers: Servers, request_scope: Any) -> None:
+    def __init__(
+        self, rds: Any, provisioners: Any, servers: Servers, request_scope: Any, restate: Callable[[str, Json], None]
+    ) -> None:
+        """`restate` tells stacks what an instance's attributes are now."""
+        self._restate = restate
         self._rds = rds
         self._provisioners = provisioners
         self._servers = servers
@@ -177,7 +181,9 @@ class DbInstances:
         self._wrap_delete_call()
 
     def restore(self) -> None:
-        """After a start: make the servers agree with the instances that the emulator remembers."""
+        """After a start: make the servers agree with the instances that the emulator remembers, and stacks with the
+        ports that servers have now: one that another program took meanwhile is a change, which the next deploy finds.
+        """
         instances = list(self._rds._instances.all_items())
         for (account, region, db_id), instance in instances:
             if instance.get("_opsctl_database") is None:
@@ -185,13 +191,15 @@ class DbInstances:
             with self._scope(account, region):
                 try:
                     self._make_master(db_id, instance)
+                    self._restate(db_id, self._provisioners._rds_db_instance_attrs(instance))
                 except Exception:
                     logger.exception("The master of %s could not be restored", db_id)
-        for (account, region, _db_id), instance in instances:
+        for (account, region, db_id), instance in instances:
             source = instance.get("ReadReplicaSourceDBInstanceIdentifier")
             if source:
                 with self._scope(account, region):
                     self._point_at_source(instance, source)
+                    self._restate(db_id, self._provisioners._rds_db_instance_attrs(instance))
 
     # -- parts -------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from opsctl.local.tasks.container_tasks import options_of
 from opsctl.local.tasks.engine import Engine
 from opsctl.local.tasks.health import HealthMonitor
 
+_SCALABLE = "AWS::ApplicationAutoScaling::ScalableTarget"
 _STEADY_SECONDS = 900.0
 DELETE_REQUESTED = "_opsctl_delete_requested"
 """Set on a stack that is to be deleted while it is being made: whatever waits in its create gives up."""
@@ -174,10 +175,54 @@ def install_service_type(provisioners: Any, ecs: Any, records: Any) -> None:
         if _is_restart(old, new):
             cluster, name = arn.rsplit("/", 2)[-2:]
             ecs._update_service({"cluster": cluster, "service": name, "forceNewDeployment": True})
-        _wait_steady(ecs, arn, records, stack_name, before)
+        try:
+            _wait_steady(ecs, arn, records, stack_name, before)
+        except ValueError:
+            # NOTE: ministack's roll-back compares with what it recorded, the properties before, and changes nothing: of
+            # an update that was cancelled the new tasks would stay.
+            if _runs_another(ecs, arn, old):
+                update_service(physical_id, new, old, stack_name)
+            raise
         return arn, attributes
 
     handler["create"], handler["update"] = create, update
+
+
+def _runs_another(ecs: Any, arn: str, props: Json) -> bool:
+    """Whether the deployment in force has another task definition than these properties."""
+    service = _service(ecs, arn)
+    primary = ecs._primary_deployment(service) if service and service.get("status") == "ACTIVE" else None
+    return primary is not None and primary.get("taskDefinition") != props.get("TaskDefinition")
+
+
+def install_scaling(provisioners: Any, ecs: Any) -> None:
+    """Run as many tasks as a scalable target asks for at least: Application Auto Scaling starts them when it is
+    registered, and ends them again when nothing loads them. By load nothing scales here. [API RegisterScalableTarget]
+    """
+    handler = provisioners._RESOURCE_HANDLERS[_SCALABLE]  # our own, see `resources`
+    create_target, update_target = handler["create"], handler["update"]
+
+    def create(logical_id: str, props: Json, stack_name: str) -> Any:
+        made = create_target(logical_id, props, stack_name)
+        _hold_count(ecs, props)
+        return made
+
+    def update(physical_id: str, old: Json, new: Json, stack_name: str, logical_id: str | None = None) -> Any:
+        made = update_target(physical_id, old, new, stack_name, logical_id)
+        _hold_count(ecs, new)
+        return made
+
+    handler["create"], handler["update"] = create, update
+
+
+def _hold_count(ecs: Any, props: Json) -> None:
+    service = _service(ecs, str(props.get("ResourceId", "")))
+    wanted = int(props.get("MinCapacity") or 0)
+    if service is None or props.get("ScalableDimension") != "ecs:service:DesiredCount":
+        return
+    if int(service.get("desiredCount") or 0) != wanted:
+        cluster, name = str(props["ResourceId"]).rsplit("/", 2)[-2:]
+        ecs._update_service({"cluster": cluster, "service": name, "desiredCount": wanted})
 
 
 def _is_restart(old: Json, new: Json) -> bool:

@@ -44,6 +44,8 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
     for target in status.targets:
         if target.state != "healthy" and target.state not in _WAITING:
             yield f"Target {target.address} is {target.state}{f': {target.reason}' if target.reason else ''}."
+    if status.targets and status.lock is None and all(target.state in _WAITING for target in status.targets):
+        yield "No task of web passes its health check yet."
     for database in status.databases:
         yield from _of_database(database)
     for stack in status.stacks:

@@ -17,7 +17,7 @@ def _stacks(on: Grounds) -> list[Statement]:
     drift = actions("cloudformation", "DescribeStackResourceDrifts DetectStackDrift DetectStackResourceDrift")
     return [
         # All are listed by one call, which names no stack.
-        allow("ListStacks", "cloudformation:DescribeStacks", "*"),
+        allow("ListStacks", ["cloudformation:DescribeStacks", "cloudformation:ListStacks"], "*"),
         allow(
             "ReadStacks",
             [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg2
@@ -315,6 +316,35 @@ def test_it_heals_with_data_intact_after_a_kill(sandbox: Sandbox, stack: dict[st
         cursor.execute("SELECT count(*) FROM kept WHERE at = %s", (victim,))
         assert cursor.fetchone() == (1,)
     assert outputs(sandbox.client("cloudformation"), "data") == stack
+
+
+def test_a_port_that_another_program_took_is_a_change_that_stacks_and_secret_tell(
+    sandbox: Sandbox, stack: dict[str, str]
+) -> None:
+    before = dict(stack)
+    said: list[str] = []
+    sandbox.target.stop()
+    ports = (sandbox.endpoints.postgres_port, int(sandbox.endpoints.endpoint_url.rpartition(":")[2]))
+    with ExitStack() as taken:
+        for port in ports:
+            taken.enter_context(socket.create_server(("127.0.0.1", port)))
+        sandbox.endpoints = sandbox.target.ensure_started(said.append)
+
+    moved = sandbox.endpoints.postgres_port
+    assert moved not in ports
+    assert f"Another program has port {ports[0]} of PostgreSQL now; it listens on {moved}." in said
+    stack |= outputs(sandbox.client("cloudformation"), "data")
+    assert stack == {**before, "Port": str(moved), "ReplicaPort": str(moved)}
+    secret = secret_of(sandbox, stack)
+    assert secret["port"] == moved
+    with connected(stack, user=secret["username"], password=secret["password"]) as cursor:
+        cursor.execute("SELECT count(*) FROM kept")
+        assert cursor.fetchone() == (2,)
+    # What was told once is not told again by the next start, which finds the ports free.
+    version = sandbox.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["VersionId"]
+    sandbox.target.stop()
+    assert sandbox.target.ensure_started() == sandbox.endpoints
+    assert sandbox.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["VersionId"] == version
 
 
 def test_it_drops_what_the_instance_made_and_nothing_else(sandbox: Sandbox, stack: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from opsctl.cli.render import jobs_text, local_text, secrets_text
 from opsctl.cli.render_images import images_text, pushed_text
 from opsctl.cli.render_roles import status_text
 from opsctl.images.oci.push import Pushed
-from opsctl.local.target import LocalEndpoints, LocalStatus
+from opsctl.local.target import LocalEndpoints, LocalListener, LocalStatus
 
 
 def secret(name: str, source: str, *, there: bool = False, changed: str = "", note: str = "") -> dict[str, Any]:
@@ -25,9 +25,9 @@ def test_secrets_are_a_table_of_what_has_a_value_and_who_gives_it() -> None:
         secret("OLD", "", there=True, note="environments.yaml does not name it"),
     ]
     assert secrets_text(found).splitlines() == [
-        "SECRET      VALUE        CHANGED              COMES FROM",
+        "SECRET      VALUE        CHANGED (UTC)        COMES FROM",
         "SENTRY_DSN  not set yet  -                    opsctl secret set SENTRY_DSN",
-        "SALT        is there     2026-03-01T10:00:00  opsctl deploy makes it",
+        "SALT        is there     2026-03-01 10:00:00  opsctl deploy makes it",
         "OLD         is there     -                    environments.yaml does not name it",
     ]
     assert secrets_text([]) == "The application names no secrets."
@@ -57,13 +57,28 @@ def test_what_only_records_is_wrapped_and_named_whole() -> None:
     assert [line.split()[0] for line in recorded.splitlines() if line[2] != " "] == [each.split()[0] for each in kinds]
 
 
+def test_local_status_says_whose_each_address_is() -> None:
+    ends = LocalEndpoints("http://127.0.0.1:4566", "1" * 12, "us-east-1", "127.0.0.1", 5432)
+    listeners = (
+        LocalListener("load balancer", "http://127.0.0.1:20001/", "local", "shop"),
+        LocalListener("load balancer", "http://127.0.0.1:20002/", "second", "shop"),
+        LocalListener("distribution", "http://127.0.0.1:20003/", "", ""),
+    )
+    text = local_text(LocalStatus(True, Path(), ends, 1, 2, (), listeners, 0.0, (), "processes", ()))
+    assert [line.split() for line in text.splitlines() if "2000" in line] == [
+        ["load", "balancer", "http://127.0.0.1:20001/", "shop", "in", "local"],
+        ["load", "balancer", "http://127.0.0.1:20002/", "shop", "in", "second"],
+        ["distribution", "http://127.0.0.1:20003/"],
+    ]
+
+
 def test_the_size_of_a_manifest_is_not_told_as_an_images() -> None:
     row = {"tags": ["a"], "digest": "sha256:0123456789abcdef", "time": "2026-11-29T16:54:19+00:00"}
     shown = [images_text([{**row, "size": size}]).splitlines()[1] for size in (0, 1_200, 30_000_000)]
     assert shown == [
-        "a     sha256:0123456789ab  -     2026-11-29T16:54:19",
-        "a     sha256:0123456789ab  -     2026-11-29T16:54:19",
-        "a     sha256:0123456789ab  30.0 MB  2026-11-29T16:54:19",
+        "a     sha256:0123456789ab  -     2026-11-29 16:54:19",
+        "a     sha256:0123456789ab  -     2026-11-29 16:54:19",
+        "a     sha256:0123456789ab  30.0 MB  2026-11-29 16:54:19",
     ]
 
 

@@ -28,9 +28,9 @@ def test_the_first_line_is_the_cause_and_the_last_what_to_do() -> None:
     lines = text(FOUND, None).splitlines()
     assert lines[0] == FOUND.cause
     assert lines[-1] == "Next: Correct it."
-    assert f"00:00:01  app: {LONG}" in lines
-    assert "          | ValueError: <b>no</b>" in lines
-    assert "00:00:02  AWS answers again." in lines
+    assert f"00:00:01Z  app: {LONG}" in lines
+    assert "           | ValueError: <b>no</b>" in lines
+    assert "00:00:02Z  AWS answers again." in lines
 
 
 def test_on_a_narrow_screen_lines_are_wrapped_and_nothing_is_lost() -> None:

@@ -83,6 +83,7 @@ class Timeline:
     balanced: bool = True
     done: float | None = None
     name: str = "d1"
+    local: bool = False
 
     def look(self, seconds: float) -> Rollout:
         """What one look finds."""
@@ -125,7 +126,7 @@ class Timeline:
         seen: list[Rollout] = []
         for seconds in range(EVERY, int(until) + 1, EVERY):
             seen.append(self.look(seconds))
-            yield seconds, judge(seen)
+            yield seconds, judge(seen, local=self.local)
 
     def ended(self, until: float = 3600.0) -> tuple[float, Verdict] | None:
         """When it is ended, and why; None when it is left alone."""

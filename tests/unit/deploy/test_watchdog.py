@@ -213,6 +213,33 @@ def test_a_wrong_answer_of_the_task_that_ecs_just_stopped_counts() -> None:
     assert (ended[0], "404" in ended[1].reason) == (90, True)
 
 
+@pytest.mark.parametrize("code", [404, 400, 500, 501])
+def test_on_this_machine_a_wrong_answer_counts_at_once_and_of_the_server_too(code: int) -> None:
+    told = [answering(1, 2, f"10 {code}")]
+    ended = Timeline(told, grace=120, local=True).ended()
+    assert ended is not None
+    assert (ended[0], str(code) in ended[1].reason) == (20, True)
+    assert Timeline(told, grace=120).ended(110) is None  # on AWS the grace period counts
+
+
+@pytest.mark.parametrize("code", [408, 425, 429, 502, 503, 504])
+def test_on_this_machine_too_a_service_may_ask_for_more_time(code: int) -> None:
+    assert Timeline([answering(1, 2, f"10 {code}")], grace=120, local=True).ended(110) is None
+
+
+def test_on_this_machine_one_odd_answer_is_none() -> None:
+    assert Timeline([answering(1, 2, "10 500; 15 404; 19 200")], grace=120, local=True).ended(600) is None
+
+
+def test_on_this_machine_one_task_that_nobody_reached_suffices() -> None:
+    told = [answering(1, 2, "10 refused", 122)]
+    assert Timeline(told, grace=120, local=True).ended(110) is None
+    ended = Timeline(told, grace=120, local=True).ended(200)
+    assert ended is not None
+    assert "finds nobody who answers" in ended[1].reason
+    assert Timeline(told, grace=120).ended(200) is None
+
+
 def test_a_request_to_come_later_is_no_wrong_answer() -> None:
     assert Timeline([answering(5, 30, "50 429")], grace=0).ended(600) is None
 

@@ -104,6 +104,7 @@ class Shop:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     deployed: bool = True
     stacks: list[Stack] | None = None
+    deleted: list[Stack] = field(default_factory=list)
     happened: dict[str, list[StackEvent]] = field(default_factory=dict)
     services: list[tuple[str, ServiceEvent]] = field(default_factory=list)
     alarms: dict[str, list[AlarmChange]] = field(default_factory=dict)
@@ -124,7 +125,9 @@ class Shop:
         path.write_text(ENVIRONMENTS.replace(SETTINGS, self.application).replace(self.without, ""))
         made = Workspace.open(path).target("dev")
         aws = SimpleNamespace(
-            cloudformation=SimpleNamespace(stacks=self._stacks, events=self._events, resources=self._resources),
+            cloudformation=SimpleNamespace(
+                stacks=self._stacks, events=self._events, resources=self._resources, deleted=lambda: self.deleted
+            ),
             logs=self.logs, s3=SimpleNamespace(ahead=0.0, get=self._object, sizes=lambda *_: {}),
             ecs=SimpleNamespace(
                 tasks_of=lambda cluster, family: self.tasks.get(f"{cluster} {family}", []),

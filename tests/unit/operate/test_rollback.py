@@ -231,6 +231,15 @@ def test_what_was_never_recorded_goes_back_to_the_newest_release(tmp_path: Path)
     assert "from a deploy that no release came of to release 2" in found.question
 
 
+def test_a_rollback_that_was_interrupted_is_finished_by_the_same_command(tmp_path: Path) -> None:
+    """The service runs release 1 again, and no record says so."""
+    on = target(tmp_path, release(2, SECOND, block()), release(1, FIRST, block()), image=FIRST)
+    found = prepare(on, None)
+    assert found.number == 1
+    assert "from release 2, as an interrupted rollback began, to release 1" in found.question
+    assert prepare(on, "2").number == 2
+
+
 @pytest.mark.parametrize(
     ("status", "number"),
     [("UPDATE_ROLLBACK_IN_PROGRESS", 2), ("UPDATE_ROLLBACK_COMPLETE", 1), ("UPDATE_IN_PROGRESS", 1)],
@@ -278,6 +287,14 @@ def test_releases_are_listed_with_what_runs_and_why_there_is_no_way_back(tmp_pat
     )  # fmt: skip
     on.aws.ecr.remove_tags("shop", ["dev-r2"])
     assert list_releases(on, 2)[1].why_not == "its image is gone"
+
+
+def test_a_release_from_another_repository_says_where_its_image_is(tmp_path: Path) -> None:
+    before = replace(release(1, FIRST, block()), image=uri(FIRST).replace("/shop@", "/shop-before@"))
+    on = target(tmp_path, release(2, SECOND, block()), before)
+    assert list_releases(on, 2)[1].why_not == (
+        "its image is in the repository shop-before, and shop is the environment's"
+    )
 
 
 def test_the_audit_has_releases_and_runs_of_this_machine_that_failed(tmp_path: Path) -> None:

@@ -341,7 +341,7 @@ def test_a_local_target_that_was_stopped_is_not_started() -> None:
     )  # without `aws`, which would start it
     status = environment_status(target, now=lambda: NOW)
     assert status.running is False
-    assert status_text(status) == "The local target does not run. `opsctl deploy --env local` starts it."
+    assert status_text(status) == "The local target does not run. `opsctl deploy --env dev` starts it."
     assert status.to_dict()["stacks"] == ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -218,3 +218,18 @@ def test_what_is_remembered_stays_small(desk: Desk) -> None:
     desk.script = [(after(n * 10), lambda n=n: desk.service(n * 10, f"{n}")) for n in range(1, 150)]
     assert len(desk.follow(1600)) == 149
     assert len(desk.watch._seen) <= 62
+
+
+def test_stacks_that_were_deleted_before_are_told_too(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    gone = replace(stack("app", "DELETE_COMPLETE", after(-60)), id="arn/gone")
+    older = replace(stack("front", "DELETE_COMPLETE", after(-7200)), id="arn/older")
+    other = replace(gone, name="dev-other-app-acme", id="arn/other")
+    desk.shop.deleted = [gone, older, other]
+    kind = "AWS::CloudFormation::Stack"
+    for name in ("gone", "older", "other"):
+        desk.shop.happened[f"arn/{name}"] = [StackEvent(name, "x", after(-60), "x", "x", kind, "DELETE_COMPLETE")]
+    assert desk.watch.add_deleted(after(-3600))
+    assert [(each.subject, each.id) for each in desk.watch.look(after(-3600)) if each.source == "cloudformation"] == [
+        ("app", "gone")
+    ]
