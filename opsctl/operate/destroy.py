@@ -25,14 +25,13 @@ def remove_all(
     target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run: Run, timeout_minutes: int
 ) -> None:
     """Remove the plan's stacks, each after those that use it. After one that can't be removed no other is begun."""
-    lock = lock_of(target, state, run, emit)
     detach = threading.Event()
+    with lock_of(target, state, run, emit) as lock, lock.naming_who_cancelled():
 
-    def remove(name: str) -> None:
-        destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
-        destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
+        def remove(name: str) -> None:
+            destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
+            destroyer.remove(name, state.stacks[name], state.bodies.get(name, ""))
 
-    with lock, lock.naming_who_cancelled():
         ensure_unchanged(state, state_of(target), target.env.name)
         steps = [Step(name, partial(remove, name), USED_BY.get(name, ())) for name in plan.remove]
         try:

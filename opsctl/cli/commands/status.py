@@ -25,16 +25,14 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show whether an environment is well, what runs in it, since when and by whom."""
-    from functools import partial
-
     from opsctl.cli import output, render_status, watching
     from opsctl.cli.context import open_workspace
-    from opsctl.operate.status.environment import environment_status
+    from opsctl.operate.status.environment import environment_status, repeatedly
 
-    read = partial(environment_status, open_workspace(config).target(env, region))
+    target = open_workspace(config).target(env, region)
     if watch:
-        watching.watch(read, as_json=as_json)
+        watching.watch(repeatedly(target), as_json=as_json)
         return
-    model = read()
+    model = environment_status(target)
     text = render_status.status_text(model, watching.text_width(sys.stdout))
     output.result(model.to_dict(), text, as_json=as_json)

@@ -18,6 +18,7 @@ from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
 from opsctl.operate.dataset import Step, list_releases, opens, refuse_closed_sources, roll_back, run_step, s3_place
 from tests.unit.deploy.fakes import FakeCloudFormation, template
+from tests.unit.operate.shop import lasting
 
 OUTPUTS = {
     "platform": {"DatasetBucketName": "data", "ClusterName": "dev", "JobsLogGroupName": "jobs"},
@@ -84,6 +85,7 @@ class Desk:
             is_local=True,
             poll_seconds=0.0,
             workspace=SimpleNamespace(root=self.root),
+            outlasting=lasting,
             templates=tuple(template(stack) for stack in OUTPUTS),
             unwanted=(),
         )
