@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import ResourceChanged
@@ -13,6 +14,8 @@ from opsctl.deploy.stackrun.stream import DeadlineError
 if TYPE_CHECKING:
     from opsctl.deploy.evidence.redaction import Redactor
 
+_EXIT_CODE = re.compile(r"tasks ended with exit code \d+")
+
 
 def explained(error: StackFailedError, stack: str, evidence: Events, redact: Redactor) -> StackFailedError:
     """The error of a stack that failed. One whose own reason is the cause keeps its words."""
@@ -23,10 +26,13 @@ def explained(error: StackFailedError, stack: str, evidence: Events, redact: Red
     evidence = [each for each in evidence if is_about(each, event.to_dict())]
     found = find_cause([*evidence, event.to_dict()], stack)
     message, hint = error.message, error.hint
-    if found is not None and error.task is None:  # one whose rollout we ended says itself why
+    if found is not None and error.task is None:
         hint = hint if found.next == AGAIN else found.next
         if found.sentence != unwrapped(reason).rstrip("."):
             message = found.text
+    elif found is not None and _EXIT_CODE.search(message) and any(each.get("lines") for each in evidence):
+        # A rollout that we ended says itself why; of tasks that ended alike their log knows more than their exit code.
+        message = f"{stack}: {failure.logical_id} failed: {found.sentence}"
     return StackFailedError(
         message, hint=hint, cause=failure, task=error.task, detail=(*on_screen(evidence), *error.detail)
     )

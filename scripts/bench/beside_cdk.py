@@ -53,7 +53,7 @@ class Failure:
 
 
 FAILURES = (
-    Failure("an image tag that is not there", r"no-such-tag", None),
+    Failure("an image that is not there", r"no-such-tag|CannotPull|sha256:0{64}.*not found", None),
     Failure("a task that raises at its start", r"no such cache server", _CRASH),
     Failure("a health check that answers 404", r"\b404\b", _NO_PAGE),
 )
@@ -122,7 +122,8 @@ def _with_opsctl(project: Path, failure: Failure) -> tuple[str, Shown]:
     if failure.serve is None:
         repository = _client(project, "ecr").describe_repositories()["repositories"][0]["repositoryUri"]
         tag = "no-such-tag"
-        return f"{repository}:{tag}", _run([*deploy, "--image-tag", tag], project, {})
+        # The template takes no tag, so that what CDK is given is a digest of nothing.
+        return f"{repository}@sha256:{64 * '0'}", _run([*deploy, "--image-tag", tag], project, {})
     serve = project / _SERVE
     before = serve.read_text(encoding="utf-8")
     serve.write_text(failure.serve, encoding="utf-8")
