@@ -156,15 +156,17 @@ def _with_cdk(project: Path, cdk: Path, image: str) -> Shown:
 
 def _assembly(project: Path, region: str) -> Path:
     """A cloud assembly of the deployed stack alone."""
-    body = _client(project, "cloudformation").get_template(StackName=_STACK)["TemplateBody"]
+    api = _client(project, "cloudformation")
+    body = api.get_template(StackName=_STACK)["TemplateBody"]
     template = parse(body) if isinstance(body, str) else dict(body)
+    tags = {each["Key"]: each["Value"] for each in api.describe_stacks(StackName=_STACK)["Stacks"][0].get("Tags", [])}
     account = _client(project, "sts").get_caller_identity()["Account"]
     folder = project / "assembly"
     folder.mkdir(exist_ok=True)
     stack = {
         "type": "aws:cloudformation:stack",
         "environment": f"aws://{account}/{region}",
-        "properties": {"templateFile": "stack.json", "stackName": _STACK, "validateOnSynth": False},
+        "properties": {"templateFile": "stack.json", "stackName": _STACK, "validateOnSynth": False, "tags": tags},
         "displayName": _STACK,
     }
     (folder / "stack.json").write_text(json.dumps(template, default=str), encoding="utf-8")
