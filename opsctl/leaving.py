@@ -16,6 +16,17 @@ PATIENCE_SECONDS = 3.0
 """How long all that has to be let go of may take together."""
 
 _held: dict[object, Callable[[], None]] = {}
+_wish = threading.Event()
+
+
+def wish() -> None:
+    """Somebody wants this command to end: a signal came."""
+    _wish.set()
+
+
+def is_wished() -> bool:
+    """Whether a signal asked this command to end, so that no thread of it waits for a person any more."""
+    return _wish.is_set()
 
 
 @contextmanager

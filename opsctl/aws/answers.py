@@ -127,6 +127,13 @@ def _clock(answer: _Answer) -> AwsError | None:
     )
 
 
+def expired_by_ec2(error: ClientError) -> bool:
+    """EC2 says RequestExpired of a session that has ended as well as of a wrong clock, which its Date tells apart."""
+    answer = _Answer(error, signing_in=False)
+    behind = answer.behind
+    return answer.code == "RequestExpired" and behind is not None and abs(behind) <= _TOLERANCE
+
+
 def _lasting(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours" if minutes < 2880 else (

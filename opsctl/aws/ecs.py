@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -175,28 +176,19 @@ class Ecs:
         One that was told to stop is listed under STOPPED from then on, long before it has. (API ListTasks,
         desiredStatus)
         """
-        try:
-            found = [
-                item
-                for desired in ("RUNNING", "STOPPED")
-                for item in self._described(cluster, desiredStatus=desired)
-                if item.get("lastStatus") != "STOPPED"
-            ]
-        except AwsError as error:
-            if error.aws_code == "ClusterNotFoundException":
-                return []
-            raise
-        own = {item["taskArn"]: item for item in found if not str(item.get("group", "")).startswith("service:")}
+        own: dict[str, dict[str, Any]] = {}
+        with _cluster_may_be_gone():
+            for desired in ("RUNNING", "STOPPED"):
+                for item in self._described(cluster, desiredStatus=desired):
+                    if item.get("lastStatus") != "STOPPED" and not str(item.get("group", "")).startswith("service:"):
+                        own[item["taskArn"]] = item
         return [_task(item) for item in own.values()]
 
     def running_tasks(self, cluster: str) -> list[Task]:
         """All tasks that shall run, of services and others, pending ones among them; none without the cluster."""
-        try:
+        found: list[dict[str, Any]] = []
+        with _cluster_may_be_gone():
             found = self._described(cluster, desiredStatus="RUNNING")
-        except AwsError as error:
-            if error.aws_code == "ClusterNotFoundException":
-                return []
-            raise
         return [_task(item) for item in found if item.get("lastStatus") != "STOPPED"]  # since it was listed
 
     def stop_task(self, cluster: str, arn: str, *, reason: str) -> None:
@@ -255,17 +247,23 @@ class Ecs:
     def services(self, cluster: str, names: Sequence[str]) -> list[Service]:
         """Those of these services that there are; ten are asked for in a call, as DescribeServices takes no more."""
         found: list[Service] = []
-        try:
+        with _cluster_may_be_gone():
             for start in range(0, len(names), _SERVICES):
                 with translated():
                     answer = self._client.describe_services(cluster=cluster, services=names[start : start + _SERVICES])
                 at = _answered_at(answer)
                 found += [_service(item, at) for item in answer["services"] if item.get("status") != "INACTIVE"]
-        except AwsError as error:
-            if error.aws_code == "ClusterNotFoundException":
-                return []
-            raise
         return found
+
+
+@contextmanager
+def _cluster_may_be_gone() -> Iterator[None]:
+    """Nothing runs where there is no cluster, so that this is no error."""
+    try:
+        yield
+    except AwsError as error:
+        if error.aws_code != "ClusterNotFoundException":
+            raise
 
 
 def _newest_end_first(items: Iterable[dict[str, Any]]) -> list[Task]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from opsctl.aws import orders
 from opsctl.aws.answers import REGION_KEY
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from opsctl.aws.parameters import Parameters
     from opsctl.aws.price_list import PriceList
     from opsctl.aws.rds import Rds
-    from opsctl.aws.renewal import Renewal
+    from opsctl.aws.renewal import Renewal, Waiting
     from opsctl.aws.roles import Roles
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
@@ -138,19 +138,24 @@ class Aws:
 
     @contextmanager
     def outlasting(
-        self, *, tell: Callable[[str], None], leaving: Callable[[], bool], account: Callable[[], str]
+        self,
+        *,
+        tell: Callable[[str], None],
+        leaving: Callable[[], bool],
+        account: Callable[[], str],
+        **how: Unpack[Waiting],
     ) -> Iterator[Renewal | None]:
         """While the block lasts, the end of credentials that were good is waited out; see `Renewal`.
 
-        None in front of an emulator, whose keys do not end.
+        None in front of an emulator, whose keys do not end. Inside another such block, that one's.
         """
-        if self.endpoint is not None:
-            yield None
+        if self.endpoint is not None or self._renewal is not None:
+            yield self._renewal
             return
         from opsctl.aws.renewal import Renewal
 
         credentials: Any = self._session.get_credentials()
-        self._renewal = Renewal(self.region, credentials, tell=tell, leaving=leaving, account=account())
+        self._renewal = Renewal(self.region, credentials, tell=tell, leaving=leaving, account=account(), **how)
         try:
             yield self._renewal
         finally:

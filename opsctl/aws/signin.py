@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import boto3
 import botocore.session
-from botocore.credentials import create_credential_resolver
+from botocore.credentials import EnvProvider, create_credential_resolver
 from botocore.utils import JSONFileCache, parse_timestamp
 
 from opsctl import private
@@ -59,13 +59,18 @@ class RoleSessions(JSONFileCache):
             super().__setitem__(cache_key, value)
 
 
-def aws_session(region: str, ask: Ask) -> boto3.session.Session:
-    """A session with the credentials that the AWS CLI would use. Raises what botocore raises."""
+def aws_session(region: str, ask: Ask, *, without_environment: bool = False) -> boto3.session.Session:
+    """A session with the credentials that the AWS CLI would use. Raises what botocore raises.
+
+    `without_environment` passes over keys in the environment, as if only the profile were there.
+    """
     core = botocore.session.Session()
     core.set_config_variable("region", region)
     resolver = create_credential_resolver(core, cache=cast("dict[str, Any]", RoleSessions()), region_name=region)
     # NOTE: botocore has no public way to say who is asked; what it asks by itself opens the terminal, come what may.
     cast("Any", resolver.get_provider("assume-role"))._prompter = _prompter(ask)
+    if without_environment:
+        resolver.remove(EnvProvider.METHOD)
     core.register_component("credential_provider", _Provider(resolver))
     return boto3.session.Session(botocore_session=core, region_name=region)
 

@@ -46,6 +46,7 @@ def _hear(number: int, _frame: FrameType | None) -> None:
     now = time.monotonic()
     if _Heard.first is None:
         _Heard.first = now
+        leaving.wish()
         if number != signal.SIGINT:  # which the terminal sends to all that runs in it
             leaving.end_children()
         raise KeyboardInterrupt

@@ -73,7 +73,7 @@ def expected_text(forecast: Forecast) -> str:
 
 
 def lifetime_text(ends: float | None, forecast: Forecast | None, now: float) -> str:
-    """That the credentials end before a deploy is done, as far as that can be told; "" when they last."""
+    """That the credentials end before the work is done, as far as that can be told; "" when they last."""
     takes = max(forecast.seconds if forecast is not None else 0.0, _SHORTEST)
     if ends is None or ends - now >= takes:
         return ""
@@ -81,7 +81,7 @@ def lifetime_text(ends: float | None, forecast: Forecast | None, now: float) -> 
     left = max(0, int((ends - now) // 60))
     return (
         f"The AWS credentials end at {at}, in {left} minutes, and this may take {max(1, round(takes / 60))}: sign in "
-        "again before. When they end, the deploy waits for others and goes on, unless they stand in the environment."
+        "again before. When they end, others are waited for and it goes on here."
     )
 
 

@@ -33,6 +33,7 @@ from opsctl.deploy.stackrun.stream import DetachedError, Pace
 from opsctl.deploy.steps import Steps, artifact_bucket
 from opsctl.deploy.timing import Timing
 from opsctl.errors import OpsctlError
+from opsctl.leaving import is_wished
 
 if TYPE_CHECKING:
     from opsctl.aws.renewal import Renewal
@@ -124,7 +125,7 @@ class Deployment:
 
         try:
             with self._aws.outlasting(
-                tell=tell, leaving=self._detach.is_set, account=self._situation.account
+                tell=tell, leaving=lambda: self._detach.is_set() or is_wished(), account=self._situation.account
             ) as self._renewal:
                 number = self._carry_out(plan, review)
                 return self._result(number, changed=self._do.changed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,13 +49,26 @@ def this_run(target: Target) -> Run:
     return Run(run_id(), owner(), target.workspace.command)
 
 
-def lock_of(target: Target, state: RemoteState, run: Run, emit: Emit, *, wait_minutes: int = 0) -> Lock:
-    """The environment's lock, for `with`: under it nobody else changes what is read then."""
+@contextmanager
+def lock_of(
+    target: Target, state: RemoteState, run: Run, emit: Emit, *, wait_minutes: int = 0
+) -> Iterator[Lock]:  # fmt: skip
+    """The environment's lock: under it nobody else changes what is read then.
+
+    Credentials that end meanwhile are waited for, and no change is made with new ones unless the lock is still ours.
+    """
     bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    return Lock(
-        target.aws.s3, bucket, target.env, run, clock=time.time, wait_seconds=wait_minutes * 60.0,
-        tell=lambda text: emit(Note(text)),
+
+    def tell(text: str) -> None:
+        emit(Note(text))
+
+    lock = Lock(
+        target.aws.s3, bucket, target.env, run, clock=time.time, wait_seconds=wait_minutes * 60.0, tell=tell
     )  # fmt: skip
+    with target.outlasting(tell) as renewal, lock:
+        if renewal is not None:
+            renewal.before_repeat = lock.ensure
+        yield lock
 
 
 def pace(target: Target, timeout_minutes: int = 60) -> Pace:

@@ -136,8 +136,9 @@ def _invoke(target: Target, action: str) -> dict[str, Any]:
         "Auth": target.env.database_auth,
         **({"LoginSecretArn": data["LoginSecretArn"]} if "LoginSecretArn" in data else {}),
     }
-    target.aws.functions.wake(function, time.sleep)
-    answer = target.aws.functions.invoke(function, {"Action": action, "ResourceProperties": properties})
+    with target.outlasting():
+        target.aws.functions.wake(function, time.sleep)
+        answer = target.aws.functions.invoke(function, {"Action": action, "ResourceProperties": properties})
     if failure := answer.get("error"):
         raise DatabaseError(failure["message"], hint=failure.get("hint", ""), code=failure.get("code"))
     return answer

@@ -29,14 +29,13 @@ def remove_all(
 
     After one that can't be removed no other is begun.
     """
-    lock = lock_of(target, state, run, emit)
     detach, left = threading.Event(), list[Left]()
+    with lock_of(target, state, run, emit) as lock, lock.naming_who_cancelled():
 
-    def remove(name: str) -> None:
-        destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
-        left.extend(destroyer.remove(name, state.stacks[name], state.bodies.get(name, "")))
+        def remove(name: str) -> None:
+            destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
+            left.extend(destroyer.remove(name, state.stacks[name], state.bodies.get(name, "")))
 
-    with lock, lock.naming_who_cancelled():
         ensure_unchanged(state, state_of(target), target.env.name)
         steps = [Step(name, partial(remove, name), USED_BY.get(name, ())) for name in plan.remove]
         try:

@@ -42,7 +42,7 @@ def detect(target: Target, names: Sequence[str] = ()) -> DriftReport:
     templates = _selected(target, names)
     state = state_of(target)
     stop = threading.Event()
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="drift") as pool:
+    with target.outlasting(), ThreadPoolExecutor(_THREADS, thread_name_prefix="drift") as pool:
         try:
             check = _Check(target, stop.wait)
             found = list(pool.map(lambda each: check.of(each, state.stacks.get(each.stack)), templates))

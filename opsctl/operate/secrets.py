@@ -94,9 +94,10 @@ def _write(target: Target, values: Mapping[str, str]) -> None:
     """Give each secret a new version; none when one of the values can't be taken."""
     for name, value in values.items():
         _check_value(name, value)
-    key = state_of(target).outputs("platform").get("DataKeyArn")
-    for name, value in values.items():
-        target.aws.secrets.write(naming.secret_name(target.env, name), value, key=key, tags=secret_tags(target.env))
+    with target.outlasting():
+        key = state_of(target).outputs("platform").get("DataKeyArn")
+        for name, value in values.items():
+            target.aws.secrets.write(naming.secret_name(target.env, name), value, key=key, tags=secret_tags(target.env))
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -7,16 +7,18 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsctl import private
+from opsctl import leaving, private
 from opsctl.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
+    from opsctl.aws.renewal import Renewal
     from opsctl.aws.session import Aws
     from opsctl.config.loader import Configuration
     from opsctl.config.models import Environment
@@ -271,6 +273,19 @@ class Target:
             return aws
         url, key = self.endpoints.endpoint_url, self.local.key
         return Aws(self.env.region, Endpoint(url, key.id, key.secret))
+
+    @contextmanager
+    def outlasting(self, tell: Callable[[str], None] | None = None) -> Iterator[Renewal | None]:
+        """Around work that changes or follows something: credentials that end in it are waited for, as `Renewal` does.
+
+        `tell` hears what a person has to do, by default as the workspace tells. None where no credentials can end.
+        """
+        aws, known = self.aws, self.env.account_id
+        with aws.outlasting(
+            tell=tell or self.workspace.tell, leaving=leaving.is_wished,
+            account=lambda: known or aws.identity().account_id,
+        ) as renewal:  # fmt: skip
+            yield renewal
 
 
 def _refuse_other_account(env: Environment, aws: Aws) -> None:

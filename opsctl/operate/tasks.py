@@ -40,7 +40,7 @@ def run_one_off(
         target.aws.ecs, target.aws.logs, emit, poll_seconds=min(target.poll_seconds, 2.0), clock=time.time,
         detach=threading.Event(), follow_by=command,
     )  # fmt: skip
-    with step(emit, request.name, text) as ending:
+    with target.outlasting(lambda said: emit(Note(said))), step(emit, request.name, text) as ending:
         try:
             task = runner.run(request, token=f"{run_id()}-{request.name}")
         except KeyboardInterrupt:

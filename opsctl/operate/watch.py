@@ -58,6 +58,10 @@ class Watch:
 
     def run(self) -> dict[str, Any]:
         """Follow the operation that runs to its end; answers what was seen. Raises OperationFailedError."""
+        with self.target.outlasting(lambda text: self.emit(Note(text))):
+            return self._follow()
+
+    def _follow(self) -> dict[str, Any]:
         held, state = self._look()
         if held is None and not self._busy(state):
             return {**self._last(state), "running": False, "operation": None, "changed": []}

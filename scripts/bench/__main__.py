@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from scripts.bench import api, command_line, dataset, first_deploy, images, release, slow_clients
+from scripts.bench import api, beside_cdk, command_line, dataset, first_deploy, images, release, slow_clients
 
 BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "start-up": command_line.start_up,
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "filtered-answers": api.filtered_answers,
     "whole-answers": api.whole_answers,
     "images": images.images,
+    "beside-cdk": beside_cdk.beside_cdk,
     "slow-clients": slow_clients.slow_clients,
 }
 

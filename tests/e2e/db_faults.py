@@ -128,6 +128,8 @@ class Fault:
 PROTOCOL, PART = "opsctl/dbroles/protocol.py", "opsctl/stacks/parts/db_init.py"
 REFUSED = ("kind(parts.hostname, port, timeout", "kind(parts.hostname, 9, timeout")
 SHORT_SECONDS = 20
+SHORT = (PART, "SERVICE_SECONDS = 180", f"SERVICE_SECONDS = {SHORT_SECONDS}")
+"""How long CloudFormation waits for DbInit's answer, on the way back as well: by the template that is deployed then."""
 
 FAULTS: dict[str, Fault] = {
     "bad secret": Fault(
@@ -180,11 +182,7 @@ FAULTS: dict[str, Fault] = {
         "give a port from 1 to 65535",
     ),
     "response URL refused": Fault(
-        lambda project: edited(
-            project,
-            (PROTOCOL, *REFUSED),
-            (PART, "SERVICE_SECONDS = 180", f"SERVICE_SECONDS = {SHORT_SECONDS}"),
-        ),
+        lambda project: edited(project, (PROTOCOL, *REFUSED)),
         f"timed out after {SHORT_SECONDS}s",
         "",
     ),

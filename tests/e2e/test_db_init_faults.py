@@ -13,7 +13,7 @@ import pytest
 from tests.functional.cli import Ran
 
 from .conftest import Project
-from .db_faults import FAULTS, SHORT_SECONDS
+from .db_faults import FAULTS, SHORT, SHORT_SECONDS, edited
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 
@@ -75,7 +75,9 @@ def test_a_fault_is_explained_and_the_next_deploy_finishes(project: Project, nam
 
 @pytest.mark.soak
 def test_an_answer_that_can_not_be_delivered_is_counted_down(project: Project) -> None:
-    failed = fail_and_finish(project, "response URL refused")
+    with edited(project, SHORT):
+        project.deploy()
+        failed = fail_and_finish(project, "response URL refused")
     assert f"jobs: DatabaseRoles has not answered; CloudFormation waits {SHORT_SECONDS - 10} s more." in failed.err
     said = [line for line in failed.err.splitlines() if "/opsctl/local/salaries/db-init: " in line]
     assert any("could not be delivered to CloudFormation: no connection to" in line for line in said), failed.err

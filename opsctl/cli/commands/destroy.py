@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,6 +64,7 @@ def destroy(
     from opsctl.cli import output, render_left
     from opsctl.cli.context import environment_in_account, open_workspace
     from opsctl.cli.progress import listening
+    from opsctl.cli.render_plan import lifetime_text
     from opsctl.deploy.destroy import USED_BY, plan_destroy
     from opsctl.deploy.events import RunStarted
     from opsctl.deploy.journal import Journal, recording
@@ -89,6 +91,8 @@ def destroy(
     if not target.is_local:
         gone = removal([item for item in target.templates if item.stack in plan.remove], USED_BY)
         output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
+        if short := lifetime_text(target.aws.credentials_end(), gone, time.time()):
+            output.note(short)
     output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json)
     if "data" in plan.remove:
         wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database

@@ -30,20 +30,18 @@ def status(
 
     With --from-account: which environments the account holds, those that no file names included.
     """
-    from functools import partial
-
     from opsctl.cli import output, render_status, watching
     from opsctl.cli.context import open_workspace
-    from opsctl.operate.status.environment import environment_status
+    from opsctl.operate.status.environment import environment_status, repeatedly
 
     if from_account:
         _list_account(env, watch=watch, region=region, config=config, as_json=as_json)
         return
-    read = partial(environment_status, open_workspace(config).target(env, region).reading())
+    target = open_workspace(config).target(env, region).reading()
     if watch:
-        watching.watch(read, as_json=as_json)
+        watching.watch(repeatedly(target), as_json=as_json)
         return
-    model = read()
+    model = environment_status(target)
     text = render_status.status_text(model, watching.text_width(sys.stdout))
     output.result(model.to_dict(), text, as_json=as_json)
 

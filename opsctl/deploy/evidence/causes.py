@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opsctl.deploy.evidence.known_causes import Found, Source, known
+from opsctl.deploy.evidence.places import SERVICE
 
 Events = Sequence[Mapping[str, Any]]
 AGAIN = "Correct the cause, then run `opsctl deploy` again: it starts from here."
@@ -20,7 +21,6 @@ CONSEQUENCES = (
     "Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled", "The following resource",
 )  # fmt: skip
 CERTIFICATE = "AWS::CertificateManager::Certificate"
-_SERVICE = "AWS::ECS::Service"
 _KILLED = 137  # 128 + SIGKILL
 _RAISED = re.compile(r"(?:[\w.]*\.)?(?P<name>[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Configured|DoesNotExist|"
                      r"NotReady|Failed|Failure|Missing|Refused|Denied|Invalid|Timeout|Lost)|CommandError)"
@@ -62,7 +62,7 @@ def find_cause(events: Events, step: str = "") -> Cause | None:
     own = [event for event in events if event.get("step") == step]
     resource = _failed_resource(own)
     where = f"{step}: {resource['logical_id']}" if resource else step
-    if resource is not None and resource.get("resource_type") != _SERVICE:
+    if resource is not None and resource.get("resource_type") != SERVICE:
         where += f" ({resource.get('resource_type')})"
         found = _of_function(own, resource) or _of_resource(resource)
     else:

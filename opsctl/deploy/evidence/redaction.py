@@ -19,8 +19,12 @@ _SHORTEST_LINE = 12
 _LONGEST = 4_000
 _NAMES = (
     "passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|private[_-]?key|access[_-]?key|signing[_-]?key|"
-    "encryption[_-]?key|account[_-]?key|shared[_-]?key|master[_-]?key|credential|dsn|signature|sessionid|session[_-]?key|csrf"
+    "encryption[_-]?key|account[_-]?key|shared[_-]?key|master[_-]?key|credential|dsn|signature|sessionid|session[_-]?key|csrf|"
+    # A word of its own: `footprint` has it as well.
+    "(?<![a-z])t?otp(?:[_-]?(?:code|token))?(?![a-z])|mfa[_-]?code"
 )
+# Colours stand between a name and its sign; also as JSON and Python write them.
+_COLOURS = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033|\\e)\[[0-9;]*[mK]", re.IGNORECASE)
 _NAMED = re.compile(
     r"(?<![:\w./-])(?P<name>[\w.-]{0,100}?(?:" + _NAMES + r")[\w.-]{0,100})"
     r"(?P<sign>\\*[\"']?\]?\s*(?:=>|%3D|[:=])\s*)"
@@ -34,7 +38,22 @@ _NO_VALUE = re.compile(
     "(error|exception|denied|expired|required|missing|refused|failure|failed|invalid|notfound|warning)$", re.IGNORECASE
 )
 # A sentence that goes on: `does not accept this secret: check that it is …`.
-_PROSE = re.compile(r"(?:secret|token|signature|credential)s?: [a-z]{2,} [a-z]")
+_PROSE = re.compile(r"(?:secret|token|signature|credential|otp)s?: [a-z]{2,} [a-z]")
+# A value that a sentence says: `the password is …`, `refused token …`. Which of them are values, `_said` decides.
+_SENTENCE = re.compile(
+    r"\b(?P<before>(?:passwords?|passphrase|pwd|secrets?(?: key)?|tokens?|api key|private key|access key|otp|one-time "
+    r"code)(?P<link>(?:\s+(?:is|was|are|were|reads|value|to))*)\s+)"
+    r"(?:(?P<quote>[\"'`])(?P<quoted>(?:(?!(?P=quote)).){4,200})(?P=quote)|(?P<bare>[^\s\"'`,;()<>\[\]{}]{6,200}))",
+    re.IGNORECASE,
+)
+_NAME_LIKE = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z0-9]+)*\d{0,2}[.:]?")
+_PLACE_LIKE = re.compile(r"arn:|rds!|https?:|v?\d+(?:\.\d+)+|\d{4}-\d\d|/|[\w.-]+(?:/[\w.-]+)+[.:]?$|[\w-]+:\d+$")
+# `password: |`, and what is indented below it.
+_BLOCK = re.compile(
+    r"^(?P<indent>[ \t]*)(?P<name>(?:- +)*[\"']?[\w.-]{0,100}?(?:" + _NAMES + r")[\w.-]{0,100}[\"']?\s*:)\s*"
+    r"[|>][-+\d]{0,2}[ \t]*(?:#[^\n]*)?$",
+    re.IGNORECASE,
+)
 _EMPTY = {"none", "null", "true", "false", '""', "''", "{", "[", "("}
 
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -64,6 +83,12 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
                 re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(rf"([\"'][\w.-]{{0,60}}?(?:{_NAMES})[\w.-]{{0,60}}[\"'],\s*b?)([\"'])(?:(?!\2).)+(?:\2|\Z)",
                 re.IGNORECASE), rf"\1\2{MASK}\2"),
+    # Programs whose option for a password is a letter.
+    (re.compile(r"(\b(?:mysql|mariadb)[\w-]{0,20}\b[^\n]{0,300}?[\s\"']-p)[^\s\"',]+"), rf"\1{MASK}"),
+    (re.compile(r"(\b(?:sshpass[\"',]*\s+[\"']?-p|redis-cli\b[^\n]{0,200}?\s[\"']?-a)[\"',]*\s*[\"']?)[^\s\"',]+"),
+     rf"\1{MASK}"),
+    (re.compile(r"(\bcurl\b[^\n]{0,300}?\s[\"']?(?:-u|--user)[\"',=]*\s*[\"']?[^\s:\"']{1,80}):[^\s\"']+"),
+     rf"\1:{MASK}"),
     # What Django keeps of a password.
     (re.compile(r"\b(pbkdf2_\w+|argon2\w*|bcrypt\w*|scrypt)\$[\w+/=.,$-]{8,}"), rf"\1{MASK}"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
@@ -100,14 +125,17 @@ class Redactor:
             text = f"{text[:_LONGEST]}… ({len(text) - _LONGEST:,} more characters)"
         if self._known is not None:
             text = self._known.sub(MASK, text)
+        text = _COLOURS.sub("", text)
+        if "\n" in text:
+            text = "\n".join(_without_blocks(text.split("\n")))
         for pattern, instead in _FORMS:
             text = pattern.sub(instead, text)
-        return _FORTY.sub(_without_key, _NAMED.sub(_without_value, text))
+        return _SENTENCE.sub(_said, _FORTY.sub(_without_key, _NAMED.sub(_without_value, text)))
 
     def lines(self, lines: Sequence[str]) -> list[str]:
-        """The same for lines that belong together: a private key is mostly written as many."""
+        """The same for lines that belong together: a private key is mostly written as many, a block of YAML too."""
         found, inside = [], False
-        for line in lines:
+        for line in _without_blocks([_COLOURS.sub("", line) for line in lines]):
             begins, ends = _BEGINS.search(line), _ENDS.search(line)
             found.append(MASK if inside and not begins else self(line))
             inside = not ends if begins or inside else False
@@ -163,6 +191,35 @@ def _without_value(found: re.Match[str]) -> str:
     ):
         return found[0]
     return f"{name}{found['sign']}{MASK}"
+
+
+def _without_blocks(lines: Sequence[str]) -> list[str]:
+    """The lines, with a mask for each that belongs to a block of YAML below a secret's name."""
+    found: list[str] = []
+    below: int | None = None
+    for line in lines:
+        indent = len(line) - len(line.lstrip(" \t"))
+        if below is not None and (not line.strip() or indent > below):
+            found.append(f"{line[:indent]}{MASK}" if line.strip() else line)
+            continue
+        begin = _BLOCK.match(line)
+        below = len(begin["indent"]) if begin else None
+        found.append(f"{begin['indent']}{begin['name']} {MASK}" if begin else line)
+    return found
+
+
+def _said(found: re.Match[str]) -> str:
+    """A value in a sentence has letters and digits, or stands in quotes after `is`; names and places are none."""
+    quote, value = found["quote"] or "", found["quoted"] or found["bare"]
+    linked = bool(found["link"].strip())
+    mixed = re.search(r"\d", value) is not None and re.search(r"[A-Za-z]", value) is not None
+    if _PLACE_LIKE.match(value) or MASK in value:
+        return found[0]
+    if not (mixed or (quote and linked and not re.fullmatch("[A-Za-z]+", value))):
+        return found[0]
+    if not linked and _NAME_LIKE.fullmatch(value):
+        return found[0]
+    return f"{found['before']}{quote}{MASK}{quote}"
 
 
 def _without_key(found: re.Match[str]) -> str:

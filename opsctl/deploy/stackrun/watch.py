@@ -11,6 +11,7 @@ from opsctl.aws.cloudformation import StackEvent
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.config import naming
 from opsctl.deploy.events import Emit, Note
+from opsctl.deploy.evidence.places import SERVICE
 from opsctl.deploy.rollout import Rollout, observe
 from opsctl.deploy.watchdog import Verdict, judge
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 10.0
 _KEPT = 90  # looks; a quarter of an hour of them
-_SERVICE = "AWS::ECS::Service"
 
 
 class HopelessRolloutError(Exception):
@@ -81,7 +81,7 @@ class RolloutWatch:
             self._forward = event.status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
             if not self._forward:
                 self._services.clear()
-        elif event.type == _SERVICE and event.logical_id in self._names:
+        elif event.type == SERVICE and event.logical_id in self._names:
             if self._forward and event.status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
                 self._services.setdefault(event.logical_id, _Service(event, self._clock()))
             else:
@@ -129,7 +129,7 @@ def watch_of(
 
     `poll` is the time between two questions to CloudFormation: one look for several of those.
     """
-    if template.stateful or _SERVICE not in template.body:
+    if template.stateful or SERVICE not in template.body:
         return None
     names = {"Service": naming.service_name(env)}
     names |= {naming.worker_service_id(name): naming.worker_name(env, name) for name in env.application.workers}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
+from opsctl.aws.errors import AwsRefusedError
 from opsctl.deploy import release
 from opsctl.deploy.image import digest_of
 from opsctl.deploy.lease import live_lease
@@ -36,6 +37,21 @@ def environment_status(target: Target, *, now: Callable[[], datetime] = lambda: 
         return EnvironmentStatus(target.env.name, parts.text_of(now()), running=False)
     _ = target.aws  # an account that is not the environment's is refused here, before anything is asked in threads
     return judged(_Reader(target, now()).read())
+
+
+def repeatedly(target: Target) -> Callable[[], EnvironmentStatus]:
+    """`environment_status` for whoever looks again and again: after a refusal the next look finds new credentials."""
+    current = target
+
+    def look() -> EnvironmentStatus:
+        nonlocal current
+        try:
+            return environment_status(current)
+        except AwsRefusedError:
+            current = replace(current)
+            raise
+
+    return look
 
 
 class _Reader:

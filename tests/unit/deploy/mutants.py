@@ -67,9 +67,15 @@ MUTANTS = (
     ),
     Mutant(
         STACKRUN,
-        "if changed and (error := guard.unseen(plan, self._consent)) is not None:",
-        "if False:",
+        "if (changed or overtaken) and (error := guard.unseen(plan, self._consent)) is not None:",
+        "if overtaken and (error := guard.unseen(plan, self._consent)) is not None:",
         "a stack that was settled is updated in ways nobody was shown",
+    ),
+    Mutant(
+        STACKRUN,
+        "if (changed or overtaken) and (error := guard.unseen(plan, self._consent)) is not None:",
+        "if changed and (error := guard.unseen(plan, self._consent)) is not None:",
+        "a stack that another deploy changed meanwhile is updated in ways nobody was shown",
     ),
     Mutant(DEPLOYMENT, "            self._refuse_moved(selected)\n", "", "what came between is not looked for"),
     Mutant(STACKRUN, "followed.stack.status not in SETTLED", "False", "a failed operation counts as done"),

@@ -110,7 +110,7 @@ def hopeless_world() -> World:
     ]
     world.aws.ecs.service = lambda cluster, name: asked  # type: ignore[method-assign]
     world.aws.ecs.service_tasks = lambda cluster, service: tasks  # type: ignore[method-assign]
-    world.aws.ecs.stopped = tasks
+    world.aws.ecs.stopped = tasks[::-1]
     world.aws.logs.lines = ("the cache server is unknown",)
     return world
 
@@ -121,8 +121,16 @@ def test_a_hopeless_rollout_is_ended_with_the_log_of_its_task() -> None:
         world.deploy()
     assert caught.value.message.startswith("app: Service failed: the cache server is unknown (task ")
     assert "app: Service (AWS::ECS::Service) failed: 3 tasks ended with exit code 3." in caught.value.detail
+    assert "--no-watchdog" in caught.value.hint
     assert caught.value.detail[-2].startswith("opsctl ended the rollout")
     assert ("delete_stack", "dev-app") in world.aws.calls
+
+
+def test_a_hopeless_rollout_whose_tasks_wrote_nothing_is_told_by_their_exit_code() -> None:
+    world = hopeless_world()
+    world.aws.logs.lines = ()
+    with pytest.raises(StackFailedError, match="failed: 3 tasks ended with exit code 3"):
+        world.deploy()
 
 
 def test_without_the_watchdog_cloudformation_decides() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +89,12 @@ class FakeLogs(Logs):
         return [LogStream(name, self.made[name], at) for name, at in sorted(last.items()) if name.startswith(prefix)]
 
 
+@contextmanager
+def lasting(*_: object, **__: object) -> Iterator[None]:
+    """`outlasting` of a target, or its clients, whose credentials do not end."""
+    yield
+
+
 def stack(name: str, status: str = "UPDATE_COMPLETE", updated: datetime | None = None) -> Stack:
     """A stack as it is listed."""
     physical = "opsctl-bootstrap" if name == "bootstrap" else f"dev-shop-{name}-acme"
@@ -134,7 +141,7 @@ class Shop:
                 services=self._services, service=self._service, run_task=self._run_task,
                 tasks=lambda cluster, started_by: [], task=lambda cluster, arn: self._ended(arn),
             ),
-            alarms=SimpleNamespace(changes=self._changes),
+            alarms=SimpleNamespace(changes=self._changes), outlasting=lasting,
         )  # fmt: skip
         aws.in_region = lambda region: aws
         made.__dict__["aws"] = aws

@@ -22,6 +22,7 @@ from opsctl.operate.cancel import Running, cancel, what_runs
 from opsctl.stacks.model import StackTemplate
 from tests.unit.deploy.fakes import template
 from tests.unit.deploy.world import FakeAws
+from tests.unit.operate.shop import lasting
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -44,6 +45,7 @@ class FakeTarget:
         self.unwanted: tuple[StackTemplate, ...] = ()
         self.workspace = SimpleNamespace(command="opsctl cancel --env dev")
         self.poll_seconds = 0.0
+        self.outlasting = lasting
         for item in self.templates:
             outputs = {"ArtifactBucketName": "artifacts"} if item.stack == "bootstrap" else {}
             self.aws.cloudformation.put(item, self.statuses[item.stack], outputs=outputs)

@@ -27,6 +27,7 @@ from opsctl.operate.dataset import (
     s3_place,
 )
 from tests.unit.deploy.fakes import FakeCloudFormation, template
+from tests.unit.operate.shop import lasting
 
 OUTPUTS = {
     "platform": {"DatasetBucketName": "data", "ClusterName": "dev", "JobsLogGroupName": "jobs"},
@@ -93,6 +94,7 @@ class Desk:
             is_local=True,
             poll_seconds=0.0,
             workspace=SimpleNamespace(root=self.root),
+            outlasting=lasting,
             templates=tuple(template(stack) for stack in OUTPUTS),
             unwanted=(),
         )

@@ -27,6 +27,7 @@ from opsctl.operate.reverting import Reverter, notes_of
 from tests.unit.deploy.fakes import FakeCloudFormation, Operation, resource, template
 from tests.unit.deploy.services import FakeDrifts
 from tests.unit.deploy.world import FakeAws
+from tests.unit.operate.shop import lasting
 
 BOOTSTRAP, NETWORK, DATA = template("bootstrap"), template("network"), template("data")
 CHANGED = ResourceDrift(
@@ -94,6 +95,7 @@ class Site:
             env=SimpleNamespace(name="dev", service="shop", client="acme"),
             templates=(BOOTSTRAP, NETWORK, DATA), unwanted=(), aws=self.aws,
             is_local=local, poll_seconds=0.01, workspace=SimpleNamespace(command="opsctl drift"),
+            outlasting=lasting,
             local=SimpleNamespace(status=lambda: SimpleNamespace(running=False)),
         )  # fmt: skip
 

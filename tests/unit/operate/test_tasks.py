@@ -15,6 +15,7 @@ from opsctl.deploy.events import Event, LogLine, Note
 from opsctl.deploy.stackrun.stream import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest
 from opsctl.operate.tasks import UnmigratedModels, run_one_off
+from tests.unit.operate.shop import lasting
 
 REQUEST = TaskRequest("migrate", "c", "definition:1", ("subnet",), ("group",), "/log", "migrate")
 
@@ -46,7 +47,7 @@ class FakeLogs:
 
 def run(exit_code: int | None, **more: Any) -> Task:
     aws = SimpleNamespace(ecs=FakeEcs(exit_code), logs=FakeLogs())
-    target: Any = SimpleNamespace(aws=aws, poll_seconds=0.1)
+    target: Any = SimpleNamespace(aws=aws, poll_seconds=0.1, outlasting=lasting)
     with listening(as_json=True) as emit:
         return run_one_off(target, REQUEST, emit, command="opsctl db migrate", text="apply", done="applied", **more)
 

@@ -20,6 +20,7 @@ from opsctl.deploy.planning.plan import Consent
 from opsctl.operate.watch import OperationFailedError, Watch
 from tests.unit.deploy.fakes import START, Operation
 from tests.unit.deploy.world import ENV, FOLDER, SECOND, STACKS, World, ended
+from tests.unit.operate.shop import lasting
 
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 def watching(world: World, pause: Callable[[float], object] = lambda _: None) -> tuple[Watch, list[Event]]:
     events: list[Event] = []
-    target = SimpleNamespace(env=ENV, templates=STACKS, unwanted=(), aws=world.aws, poll_seconds=0.0)
+    target = SimpleNamespace(
+        env=ENV, templates=STACKS, unwanted=(), aws=world.aws, poll_seconds=0.0, outlasting=lasting
+    )  # fmt: skip
     return Watch(cast("Target", target), events.append, clock=world.clock, pause=pause), events
 
 

@@ -52,6 +52,29 @@ HOSTILE = [
     r'{"password": "a\"hunter2x", "user": "ann"}',
     r'"{\"password\": \"a\\\"hunter2x\"}"',
     '{"password": "hunter2x and then it was cut',
+    "the password is hunter2x",
+    "Login of app failed with password hunter2x at 10.0.3.7",
+    "refused token 'hunter2x'",
+    'the passphrase was "correct hunter2x horse", which is wrong',
+    "Your secret key is hunter2x.",
+    "your one-time code is hunter2x",
+    "mysql -h db -uapp -phunter2x shop",
+    "['mysqldump', '-uapp', '-phunter2x', 'shop']",
+    "mariadb-admin -phunter2x ping",
+    "sshpass -p hunter2x ssh host",
+    "redis-cli -h cache -a hunter2x ping",
+    "curl -s -u app:hunter2x https://a.example.com",
+    "password: |\n  hunter2x\n\n  more hunter2x\nuser: ann",
+    "db:\n  - api_key: >-\n      hunter2x\n  - user: ann",
+    '"client_secret": |2 # long\n    hunter2x',
+    "otp=hunter2x",
+    "user_otp: hunter2x",
+    "otpCode=hunter2x",
+    "totp => hunter2x",
+    "tool --otp hunter2x",
+    "\x1b[36mpassword\x1b[0m=\x1b[35mhunter2x\x1b[0m",
+    "\x1b[1mtoken\x1b[0m: \x1b[32m'hunter2x'\x1b[0m",
+    r'{"message": "\u001b[36mpassword\u001b[0m=\u001b[35mhunter2x\u001b[0m"}',
 ]
 
 
@@ -102,6 +125,24 @@ def test_what_has_the_form_of_a_key_is_blotted_out_wherever_it_stands(secret: st
         "Missing option '--token' / '-t'.",
         "GET /orders?page=2&status=open HTTP/1.1",
         "a1" * 32,
+        "The secret db-password-2 does not exist",
+        "failed to fetch secret opsctl/dev/shop/secrets/KEY2 from secrets manager",
+        "secret rds!db-1a2b3c4d has no value",
+        "The password is too short: at least 12 characters",
+        "This password is invalid",
+        "the token is 'expired'",
+        "token was issued 2026-11-30T12:00:00Z",
+        "Secret version AWSPREVIOUS of it",
+        "password for user app2 at db:5432",
+        "no token in /run/secrets/token1",
+        "the secret is https://docs.example.com/page1",
+        "carbon footprint: 12 kg",
+        "adopt_path=/srv/app1",
+        "mysql -P 3306 -h db1",
+        "mysqld: ready for connections on port 3306",
+        "curl -u app https://a.example.com:8443/",
+        "steps:\n  - run: |\n      make test1\n",
+        "note: |\n  the text below stays\n",
         '  File "/usr/local/lib/python3.13/site-packages/django/core/management/base.py", line 416, in run',
     ],
 )
@@ -157,6 +198,18 @@ def test_a_line_of_a_key_alone_is_blotted_out_and_so_are_lines_of_a_known_value(
     assert Redactor(["\n".join(KEY_LINES)])("got Q1+short/End== there") == "got *** there"
 
 
+def test_a_block_of_yaml_is_blotted_out_over_the_lines_of_a_log_and_what_follows_stays() -> None:
+    lines = ["env:", "  password: |", "    hunter2x", "", "    -----", "  user: ann", "password: |-", "user: bob"]
+    assert Redactor().lines(lines) == [
+        "env:", "  password: ***", "    ***", "", "    ***", "  user: ann", "password: ***", "user: bob"
+    ]  # fmt: skip
+    assert Redactor()("\n".join(lines)).splitlines()[5:] == ["  user: ann", "password: ***", "user: bob"]
+
+
+def test_colours_go_and_the_text_stays() -> None:
+    assert Redactor()("\x1b[31mfailed\x1b[0m: disk full") == "failed: disk full"
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -172,6 +225,12 @@ def test_a_line_of_a_key_alone_is_blotted_out_and_so_are_lines_of_a_known_value(
         "--token ",
         "'token', '",
         "cookies={",
+        "mysql ",
+        "curl -u ",
+        "password is ",
+        "token '",
+        "\x1b[",
+        "\n password: |",
     ],
 )
 def test_a_hostile_line_takes_no_time(part: str) -> None:
