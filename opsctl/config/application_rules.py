@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
@@ -277,9 +276,8 @@ def schedules(env: Environment) -> Iterator[Problem]:
             try:
                 expression(job.schedule)
             except ScheduleError as error:
-                yield Problem(
-                    (*path, "schedule"), f"{job.schedule!r} {error}", 'Write "15 4 * * *", or cron(15 4 * * ? *).'
-                )
+                fix = f'Write "{error.instead}".' if error.instead else 'Write "15 4 * * *", or cron(15 4 * * ? *).'
+                yield Problem((*path, "schedule"), f"{job.schedule!r} {error}", fix)
         if not is_timezone(job.timezone):
             fix = near(job.timezone, available_timezones()) or "Write one such as UTC or Europe/Berlin."
             yield Problem((*path, "timezone"), f"there is no time zone {job.timezone!r}", fix)
@@ -343,32 +341,6 @@ def site(env: Environment) -> Iterator[Problem]:
         )
 
 
-def visitors(env: Environment) -> Iterator[Problem]:
-    """Ranges of addresses, and names that are there once."""
-    for index, each in enumerate(env.application.web.allow):
-        try:
-            ipaddress.ip_network(each)
-        except ValueError as error:
-            fix = "Write a range such as 203.0.113.0/24."
-            if "host bits" in str(error):
-                fix = f"Write {ipaddress.ip_network(each, strict=False)}."
-            yield Problem((*_HERE, "web", "allow", index), f"{each!r} is no range of IP addresses", fix)
-    domains = env.application.web.domains
-    if len(set(domains)) != len(domains):
-        yield Problem((*_HERE, "web", "domains"), "a name is listed twice", "List each once.")
-    if domains and domains[0].startswith("*."):
-        yield Problem(
-            (*_HERE, "web", "domains", 0),
-            "the first name is the one that links lead to, and a wildcard is none",
-            "Put a whole name first.",
-        )
-    if env.application.web.redirect and len(domains) < 2:
-        yield Problem(
-            (*_HERE, "web", "redirect"), "there is no second name to send visitors from", "Remove it.",
-            ((*_HERE, "web", "domains"),),
-        )  # fmt: skip
-
-
 def scratch(env: Environment) -> Iterator[Problem]:
     """A volume that hides what the system needs."""
     for name, process in env.application.processes():
@@ -382,5 +354,5 @@ def scratch(env: Environment) -> Iterator[Problem]:
 
 RULES: tuple[Rule, ...] = (
     sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, buckets, schedules,
-    database_roles, authentication, site, visitors, scratch,
+    database_roles, authentication, site, scratch,
 )  # fmt: skip
