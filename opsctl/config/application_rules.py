@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
@@ -31,6 +32,7 @@ FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
     16384: (32768, 122880, 8192),
 }
 _SMALLEST = (256, (512, 1024, 2048))
+LARGEST_DEFINITION = 64 * 1024
 # Names of parts that opsctl uses itself, in commands and as logical ids.
 TAKEN_NAMES = frozenset({"web", "release", "service", "migrate", "db-init", "rotation", "flow-logs"})
 # What opsctl says to every process; another value would be a lie.
@@ -255,6 +257,21 @@ def variables(env: Environment) -> Iterator[Problem]:
             )
 
 
+def variable_sizes(env: Environment) -> Iterator[Problem]:
+    """A task definition is JSON of 64 KiB at most, and holds every variable. [ECS DG service-quotas]"""
+    application = env.application
+    for name, process in application.processes():
+        size = len(json.dumps(application.variables(process), ensure_ascii=False).encode())
+        if size > LARGEST_DEFINITION:
+            own = process.environment
+            yield Problem(
+                (*process_path(application, name), "environment") if own else (*_HERE, "environment"),
+                f"the variables of {name} take {size:,} bytes, and ECS takes a task of {LARGEST_DEFINITION:,}",
+                "Put long texts into application.files, or a bucket.",
+                ((*_HERE, "environment"),),
+            )
+
+
 def buckets(env: Environment) -> Iterator[Problem]:
     """A bucket is for processes that there are."""
     names = [name for name, _ in env.application.processes()]
@@ -353,6 +370,6 @@ def scratch(env: Environment) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (
-    sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, buckets, schedules,
+    sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, variable_sizes, buckets, schedules,
     database_roles, authentication, site, scratch,
 )  # fmt: skip

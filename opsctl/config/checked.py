@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # Each round takes the values out that were wrong, or puts text where it is wanted; sections have at most four levels.
 _ROUNDS = 8
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][\d_]*)(\.\d*)?")
 
 
 class Finding(NamedTuple):
@@ -85,8 +87,20 @@ class _Check:
             self._tell(
                 path, f"{text} is not text: YAML takes it for {_kind(value, text)}", f'Put it in quotes: "{text}".'
             )
+        self._other_numbers()
         self._checked.environment = environment
         return self._checked
+
+    def _other_numbers(self) -> None:
+        """Numbers that say another one than they look like: 010 is 8 for YAML, and 1:30 is 90."""
+        for path, node in self._block.scalars():
+            known = path in self._wrong or path in self._unquoted
+            if type(node.value) in {int, float} and not known and not _DECIMAL.fullmatch(node.text or ""):
+                digits = (node.text or "").lstrip("+0")
+                fix = f"Write {digits} or {node.value}" if digits.isdecimal() else f"Write {node.value}"
+                self._checked.findings.append(
+                    Finding(path, f"YAML takes {node.text} for the number {node.value}", f"{fix}, as is meant.")
+                )
 
     def _own_keys(self) -> None:
         """Keys of the model that nobody writes."""

@@ -110,7 +110,9 @@ def _type(kind: str, given: object, shown: str, path: KeyPath) -> tuple[str, str
     if given is None and kind.endswith("_type") and kind != "string_type":
         return "nothing stands below this key", SHAPES.get(name) or "Write its value, or remove the key."
     if kind in {"int_type", "int_from_float", "int_parsing"}:
-        digits = re.match(r"[\s']*(\d+)", shown) if isinstance(given, str | float) else None
+        digits = (
+            re.fullmatch(r"['\s]*(\d+)(\.\d+|\s*[A-Za-z]*)['\s]*", shown) if isinstance(given, str | float) else None
+        )
         fix = f"Write {digits[1]}, without quotes and unit." if digits else "Write a number without quotes and unit."
         return f"{shown} is not a whole number", SHAPES.get(name) or fix
     if kind == "bool_type":

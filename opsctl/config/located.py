@@ -5,6 +5,7 @@ PyYAML's own loader forgets positions, accepts a key twice and expands aliases w
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,18 @@ class Located:
         for key in path:
             node = node.child(key) if node is not None else None
         return node
+
+    def scalars(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Located]]:
+        """Every value that is no block and no list, with its path below this one."""
+        inner: Iterable[tuple[str | int, Located]] = ()
+        if isinstance(self.value, dict):
+            inner = self.value.items()
+        elif isinstance(self.value, list):
+            inner = enumerate(self.value)
+        else:
+            yield path, self
+        for key, item in inner:
+            yield from item.scalars((*path, key))
 
     def child(self, key: str | int) -> Located | None:
         """The value under `key`, if there is one."""

@@ -197,6 +197,9 @@ APPLICATION: dict[str, tuple[dict[str, Any], str, str]] = {
                          "Did you mean `web`?"),
     "schedule": ({"jobs": {"a": {**JOB, "schedule": "15 4 * *"}}}, "jobs.a.schedule", "4 fields"),
     "schedule minute": ({"jobs": {"a": {**JOB, "schedule": "61 4 * * *"}}}, "jobs.a.schedule", "from 0 to 59"),
+    "variables that are too long": (
+        {"jobs": {"a": {**JOB, "environment": {"A": "x" * 66_000}}}}, "jobs.a.environment", "application.files",
+    ),
     "health codes": ({"web": {"health": {"codes": "200-599"}}}, "web.health.codes", 'Write "200-499"'),
     "health code": ({"web": {"health": {"codes": "100"}}}, "web.health.codes", 'Write "200"'),
     "rate": ({"jobs": {"a": {**JOB, "schedule": "rate(1 days)"}}}, "jobs.a.schedule", 'Write "rate(1 day)"'),
