@@ -258,17 +258,20 @@ def variables(env: Environment) -> Iterator[Problem]:
 
 
 def variable_sizes(env: Environment) -> Iterator[Problem]:
-    """A task definition is JSON of 64 KiB at most, and holds every variable. [ECS DG service-quotas]"""
+    """A task definition is JSON of 64 KiB at most, and holds every variable and file. [ECS DG service-quotas]"""
     application = env.application
     for name, process in application.processes():
-        size = len(json.dumps(application.variables(process), ensure_ascii=False).encode())
+        texts = {**application.variables(process), **application.files}
+        size = len(json.dumps(texts, ensure_ascii=False).encode())
         if size > LARGEST_DEFINITION:
-            own = process.environment
+            longest = max(texts, key=lambda key: len(texts[key]))
+            own = (*process_path(application, name), "environment")
+            shared = (*_HERE, "files" if longest in application.files else "environment")
             yield Problem(
-                (*process_path(application, name), "environment") if own else (*_HERE, "environment"),
-                f"the variables of {name} take {size:,} bytes, and ECS takes a task of {LARGEST_DEFINITION:,}",
-                "Put long texts into application.files, or a bucket.",
-                ((*_HERE, "environment"),),
+                own if longest in process.environment else shared,
+                f"variables and files of {name} take {size:,} bytes, and ECS takes a task of {LARGEST_DEFINITION:,}",
+                f"Shorten {longest}, or put it into the image or a bucket.",
+                ((*_HERE, "environment"), (*_HERE, "files")),
             )
 
 
@@ -370,6 +373,6 @@ def scratch(env: Environment) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (
-    sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, variable_sizes, buckets, schedules,
-    database_roles, authentication, site, scratch,
+    sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, variable_sizes, buckets,
+    schedules, database_roles, authentication, site, scratch,
 )  # fmt: skip

@@ -181,7 +181,8 @@ def tuples(value: Any) -> Any:
 
 def _kind(value: object, text: str | None) -> str:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        said = "true" if value else "false"
+        return "a truth value" if text == said else said
     if isinstance(value, int | float):
         return "a number" if str(value) == text else f"the number {value}"
     return "a date"

@@ -163,7 +163,9 @@ def _form(given: object, shown: str, context: dict[str, Any], path: KeyPath) -> 
     what = f"{shown} has not the right form"
     if path == ("name",):
         what = f"an environment can't be called {shown}"
-    return what, f"Write {_quoted(meant)}. {shape}" if meant else shape
+    if not meant:
+        return what, shape
+    return what, f"Write {_quoted(meant)}{f': {shape[6:]}' if shape.startswith('Write ') else f'. {shape}'}"
 
 
 def _quoted(text: str) -> str:

@@ -240,8 +240,10 @@ def _with_sharers_of(env: Environment, environments: dict[str, Environment]) -> 
 def _meant(root: Located, name: str) -> Located | None:
     """What stands under a key of the file, or under one that was meant to be it."""
     found: Located | None = root.value.get(name)
+    if found is not None and found.value:
+        return found
     meant = (key for key in root.value if key not in TOP_LEVEL and closest(key, TOP_LEVEL) == name)
-    return found or next((root.value[key] for key in meant), None)
+    return next((root.value[key] for key in meant), found)
 
 
 def _home(key: str, item: Located) -> str:

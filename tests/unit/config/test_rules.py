@@ -198,7 +198,7 @@ APPLICATION: dict[str, tuple[dict[str, Any], str, str]] = {
     "schedule": ({"jobs": {"a": {**JOB, "schedule": "15 4 * *"}}}, "jobs.a.schedule", "4 fields"),
     "schedule minute": ({"jobs": {"a": {**JOB, "schedule": "61 4 * * *"}}}, "jobs.a.schedule", "from 0 to 59"),
     "variables that are too long": (
-        {"jobs": {"a": {**JOB, "environment": {"A": "x" * 66_000}}}}, "jobs.a.environment", "application.files",
+        {"jobs": {"a": {**JOB, "environment": {"A": "x" * 66_000}}}}, "jobs.a.environment", "Shorten A",
     ),
     "health codes": ({"web": {"health": {"codes": "200-599"}}}, "web.health.codes", 'Write "200-499"'),
     "health code": ({"web": {"health": {"codes": "100"}}}, "web.health.codes", 'Write "200"'),
