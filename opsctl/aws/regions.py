@@ -4,7 +4,6 @@ command reads the regions.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from importlib.util import find_spec
@@ -22,6 +21,8 @@ def commercial_regions() -> frozenset[str]:
 
 def instance_types() -> frozenset[str]:
     """All types of EC2 instances in the newest of the installed botocore's models; none where it can't be read."""
+    import gzip
+
     models = sorted(_data().glob("ec2/*/service-2.json.gz"))
     if not models:
         return frozenset()
