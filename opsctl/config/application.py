@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from opsctl.config.section import CertificateArn, DomainName, HostedZoneId, Section, SourceLocation
+from opsctl.config.section import TOP_LEVEL_DOMAIN, CertificateArn, DomainName, HostedZoneId, Section, SourceLocation
 
 Architecture = Literal["X86_64", "ARM64"]
 DatabaseRole = Literal["user", "migrator", "loader", "reader", "writer"]
+FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384)
+"""Sizes of a task; `application_rules.py` says which memory goes with each."""
 HEALTH_PATH = "/-/health"
 """Where opsctl answers by itself when the project names no path of its own."""
 
@@ -30,7 +32,7 @@ Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")]
 # A name, or all names one level below it.
 Domain = Annotated[
     str,
-    StringConstraints(pattern=r"^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"),
+    StringConstraints(pattern=rf"^(?=.{{4,253}}$)(\*\.)?([a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?\.)+{TOP_LEVEL_DOMAIN}$"),
 ]
 _MINORS = "|".join(str(minor) for minor in range(OLDEST_PYTHON, NEWEST_PYTHON + 1))
 PythonVersion = Annotated[str, StringConstraints(pattern=rf"^3\.({_MINORS})$")]
@@ -99,7 +101,9 @@ Count = Annotated[
 class Process(Section):
     """What every process takes: web, release, a worker, a job."""
 
-    cpu: int = Field(256, description="Fargate CPU units (1024 = 1 vCPU).")
+    cpu: int = Field(
+        256, description="Fargate CPU units (1024 = 1 vCPU).", json_schema_extra={"enum": list(FARGATE_CPU)}
+    )
     memory: int = Field(512, description="MiB; must fit the CPU size.")
     disk: int | None = Field(None, ge=21, le=200, description="GiB of the task's disk; Fargate gives 20 without.")
     architecture: Architecture | None = Field(None, description="Default: ecs.cpu_architecture.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
@@ -32,6 +32,7 @@ FARGATE_MEMORY: dict[int, tuple[int, int, int]] = {
     16384: (32768, 122880, 8192),
 }
 _SMALLEST = (256, (512, 1024, 2048))
+LARGEST_DEFINITION = 64 * 1024
 # Names of parts that opsctl uses itself, in commands and as logical ids.
 TAKEN_NAMES = frozenset({"web", "release", "service", "migrate", "db-init", "rotation", "flow-logs"})
 # What opsctl says to every process; another value would be a lie.
@@ -258,6 +259,24 @@ def variables(env: Environment) -> Iterator[Problem]:
             )
 
 
+def variable_sizes(env: Environment) -> Iterator[Problem]:
+    """A task definition is JSON of 64 KiB at most, and holds every variable and file. [ECS DG service-quotas]"""
+    application = env.application
+    for name, process in application.processes():
+        texts = {**application.variables(process), **application.files}
+        size = len(json.dumps(texts, ensure_ascii=False).encode())
+        if size > LARGEST_DEFINITION:
+            longest = max(texts, key=lambda key: len(texts[key]))
+            own = (*process_path(application, name), "environment")
+            shared = (*_HERE, "files" if longest in application.files else "environment")
+            yield Problem(
+                own if longest in process.environment else shared,
+                f"variables and files of {name} take {size:,} bytes, and ECS takes a task of {LARGEST_DEFINITION:,}",
+                f"Shorten {longest}, or put it into the image or a bucket.",
+                ((*_HERE, "environment"), (*_HERE, "files")),
+            )
+
+
 def buckets(env: Environment) -> Iterator[Problem]:
     """A bucket is for processes that there are."""
     names = [name for name, _ in env.application.processes()]
@@ -279,9 +298,8 @@ def schedules(env: Environment) -> Iterator[Problem]:
             try:
                 expression(job.schedule)
             except ScheduleError as error:
-                yield Problem(
-                    (*path, "schedule"), f"{job.schedule!r} {error}", 'Write "15 4 * * *", or cron(15 4 * * ? *).'
-                )
+                fix = f'Write "{error.instead}".' if error.instead else 'Write "15 4 * * *", or cron(15 4 * * ? *).'
+                yield Problem((*path, "schedule"), f"{job.schedule!r} {error}", fix)
         if not is_timezone(job.timezone):
             fix = near(job.timezone, available_timezones()) or "Write one such as UTC or Europe/Berlin."
             yield Problem((*path, "timezone"), f"there is no time zone {job.timezone!r}", fix)
@@ -349,32 +367,6 @@ def site(env: Environment) -> Iterator[Problem]:
         )
 
 
-def visitors(env: Environment) -> Iterator[Problem]:
-    """Ranges of addresses, and names that are there once."""
-    for index, each in enumerate(env.application.web.allow):
-        try:
-            ipaddress.ip_network(each)
-        except ValueError as error:
-            fix = "Write a range such as 203.0.113.0/24."
-            if "host bits" in str(error):
-                fix = f"Write {ipaddress.ip_network(each, strict=False)}."
-            yield Problem((*_HERE, "web", "allow", index), f"{each!r} is no range of IP addresses", fix)
-    domains = env.application.web.domains
-    if len(set(domains)) != len(domains):
-        yield Problem((*_HERE, "web", "domains"), "a name is listed twice", "List each once.")
-    if domains and domains[0].startswith("*."):
-        yield Problem(
-            (*_HERE, "web", "domains", 0),
-            "the first name is the one that links lead to, and a wildcard is none",
-            "Put a whole name first.",
-        )
-    if env.application.web.redirect and len(domains) < 2:
-        yield Problem(
-            (*_HERE, "web", "redirect"), "there is no second name to send visitors from", "Remove it.",
-            ((*_HERE, "web", "domains"),),
-        )  # fmt: skip
-
-
 def scratch(env: Environment) -> Iterator[Problem]:
     """A volume that hides what the system needs."""
     for name, process in env.application.processes():
@@ -387,6 +379,6 @@ def scratch(env: Environment) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (
-    sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, buckets, schedules,
-    database_roles, authentication, site, visitors, scratch,
+    sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, variable_sizes, buckets,
+    schedules, database_roles, authentication, site, scratch,
 )  # fmt: skip

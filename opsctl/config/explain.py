@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.config.located import KeyPath
-from opsctl.config.models import Environment
-from opsctl.config.nearest import nearest
+from opsctl.config.models import SET_BY_LOADER, Environment
+from opsctl.config.nearest import closest, near, nearest
 from opsctl.config.section import Section
+from opsctl.config.suggest import suggestion
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+_HOMES = 3
 # By field name: what a value that does not match its pattern should look like.
 SHAPES = {
     "add": "Write a list such as [gunicorn].",
     "account_id": "Write the 12 digits in quotes.",
-    "alert_email": "Write an address such as oncall@example.com.",
+    "alert_email": "Write one address such as oncall@example.com.",
     "availability_zones": "Write letters from a to f, such as [a, b].",
     "allow": "Write ranges such as 203.0.113.0/24.",
     "archive": "Write BUCKET/KEY, such as dataset/site/pages.zip.",
@@ -68,62 +72,115 @@ ROLE_SHAPE = (
 )
 
 
-def explain(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
-    """`(what, fix)` for one error; both are sentences without the key path."""
+def explain(detail: ErrorDetails, path: KeyPath, text: str | None = None) -> tuple[str, str]:
+    """`(what, fix)` for one error; both are sentences without the key path. `text`: how the file spells the value."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return "this key is not known", nearest(str(path[-1]), _fields(path[:-1]))
+        return "this key is not known", _known(path)
     if kind == "missing":
         return "this is required", _shape(path) or "Add it."
-    return _type(kind, given, path) or _bounds(kind, given, context, path)
+    shown = _show(given) if text is None else text
+    return _type(kind, given, shown, path) or _bounds(kind, shown, context) or _form(given, shown, context, path)
 
 
-def _type(kind: str, given: object, path: KeyPath) -> tuple[str, str] | None:
+def _known(path: KeyPath) -> str:
+    """The key that was meant, here or in another block; else all that are valid here."""
+    key, here = str(path[-1]), _fields(path[:-1])
+    if found := near(key, here):
+        return found
+    homes = [home for home, name in _everywhere(Environment, ()) if name == closest(key, [name], 0.9)]
+    if homes and len(homes) <= _HOMES:
+        return f"It belongs below `{'` or `'.join(homes)}`."
+    return nearest(key, here)
+
+
+def _everywhere(section: type[Section], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """`("rds", "port")` of every setting that has one place: not those of jobs and workers, which have names."""
+    for field, info in section.model_fields.items():
+        name = info.alias or field
+        if path and field not in SET_BY_LOADER:
+            yield ".".join(path), name
+        inner = None if get_origin(info.annotation) is dict else _section_of(info.annotation)
+        if inner is not None:
+            yield from _everywhere(inner, (*path, name))
+
+
+def _type(kind: str, given: object, shown: str, path: KeyPath) -> tuple[str, str] | None:
     name = str(path[-1])
+    if given is None and kind.endswith("_type") and kind != "string_type":
+        return "nothing stands below this key", SHAPES.get(name) or "Write its value, or remove the key."
     if kind in {"int_type", "int_from_float", "int_parsing"}:
-        return f"{_show(given)} is not a whole number", SHAPES.get(name) or "Write a number without quotes and unit."
+        digits = (
+            re.fullmatch(r"['\s]*(\d+)(\.\d+|\s*[A-Za-z]*)['\s]*", shown) if isinstance(given, str | float) else None
+        )
+        fix = f"Write {digits[1]}, without quotes and unit." if digits else "Write a number without quotes and unit."
+        return f"{shown} is not a whole number", SHAPES.get(name) or fix
     if kind == "bool_type":
-        return f"{_show(given)} is neither true nor false", "Write true or false."
+        return f"{shown} is neither true nor false", "Write true or false."
     if kind == "string_type":
-        return f"{_show(given)} is not text", _text(given, path)
+        return f"{shown} is not text", _text(given, shown, path)
     if kind == "tuple_type":
-        return f"{_show(given)} is not a list", SHAPES.get(name) or "Write a list."
+        return f"{shown} is not a list", SHAPES.get(name) or "Write a list."
     if kind in {"model_type", "model_attributes_type", "dict_type"}:
         block = f"such as `{BLOCKS[name]}`" if name in BLOCKS else "of `key: value` lines"
-        return f"{_show(given)} is not a block", SHAPES.get(name) or f"Write a block below it, {block}."
+        return f"{shown} is not a block", SHAPES.get(name) or f"Write a block below it, {block}."
     return None
 
 
-def _text(given: object, path: KeyPath) -> str:
+def _text(given: object, shown: str, path: KeyPath) -> str:
     """How to write a text that YAML took for another kind."""
     named = len(path) > 1 and str(path[-2]) in BLOCKS
     if shape := "" if named else _shape(path):
         return shape
     if given is None:
         return 'Write "" for an empty text.'
-    return "Write one text." if isinstance(given, tuple | dict) else f'Put it in quotes: "{_show(given)}".'
+    return "Write one text." if isinstance(given, tuple | dict) else f'Put it in quotes: "{shown}".'
 
 
-def _bounds(kind: str, given: object, context: dict[str, Any], path: KeyPath) -> tuple[str, str]:
+def _bounds(kind: str, shown: str, context: dict[str, Any]) -> tuple[str, str] | None:
     if kind == "literal_error":
-        return f"{_show(given)} is not a choice here", f"Write {context.get('expected', '')}."
+        return f"{shown} is not a choice here", f"Write {context.get('expected', '')}."
     if kind == "greater_than_equal":
-        return f"{_show(given)} is too small", f"Write {context['ge']} or more."
+        return f"{shown} is too small", f"Write {context['ge']} or more."
     if kind == "less_than_equal":
-        return f"{_show(given)} is too large", f"Write {context['le']} or less."
+        return f"{shown} is too large", f"Write {context['le']} or less."
     if kind == "string_too_long":
-        return f"{_show(given)} is too long", f"Write at most {context['max_length']} characters."
+        return f"{shown} is too long", f"Write at most {context['max_length']} characters."
     if kind == "too_short":
         return "the list is too short", f"Write at least {context['min_length']} items."
     if kind == "too_long":
         return "the list is too long", f"Write at most {context['max_length']} items."
-    return f"{_show(given)} has not the right form", _shape(path) or "See `opsctl env schema`."
+    return None
+
+
+def _form(given: object, shown: str, context: dict[str, Any], path: KeyPath) -> tuple[str, str]:
+    """Of a text that does not match its pattern."""
+    shape = _shape(path) or "See `opsctl env schema`."
+    field = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
+    if len(path) > 1 and path[-2] in {"jobs", "workers", "buckets", "roles"}:
+        field = str(path[-2])
+    meant = suggestion(field, given, str(context.get("pattern", r"(?!)")))
+    what = f"{shown} has not the right form"
+    if path == ("name",):
+        what = f"an environment can't be called {shown}"
+    if not meant:
+        return what, shape
+    return what, f"Write {_quoted(meant)}{f': {shape[6:]}' if shape.startswith('Write ') else f'. {shape}'}"
+
+
+def _quoted(text: str) -> str:
+    """As YAML takes it for text."""
+    return f'"{text}"' if re.fullmatch(r"[\d.]+", text) else f"`{text}`"
 
 
 def _shape(path: KeyPath) -> str:
     names = [str(part) for part in path if isinstance(part, str)]
     if "roles" in names or (names and names[-1] == "app_user"):
         return ROLE_SHAPE
+    if names[-2:-1] == ["rds"] and names[-1] in {"database", "admin_user"}:
+        return (
+            f"Write lower-case letters, digits and _, a letter first, at most {63 if names[-1] == 'database' else 16}."
+        )
     if names[-2:-1] in (["jobs"], ["workers"], ["buckets"]):
         return "Name it in lower-case letters, digits and single hyphens, a letter first."
     if names[-2:-1] == ["environment"]:
@@ -150,8 +207,7 @@ def _fields(path: KeyPath) -> list[str]:
         if get_origin(field.annotation) is dict:
             next(keys, None)  # a name that somebody chose stands between
         section = found
-    set_by_loader = {"name", "repository_reader_accounts", "repository_environments", "repository_folders"}
-    hidden = set_by_loader if section is Environment else set()
+    hidden = {"name", *SET_BY_LOADER} if section is Environment else set()
     return [field.alias or name for name, field in section.model_fields.items() if name not in hidden]
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from opsctl.config import located, on_disk, rules, sharing
+from opsctl.config import located, on_disk, sharing
+from opsctl.config.checked import Known, check
 from opsctl.config.located import KeyPath, Located
 from opsctl.config.models import Environment
-from opsctl.config.moved import move
 from opsctl.config.naming import artifact_folder
-from opsctl.config.nearest import near, nearest
-from opsctl.config.problem import Problem
-from opsctl.config.regions import region_problems
+from opsctl.config.nearest import closest, near, nearest
 from opsctl.errors import ConfigError, UsageError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 TOP_LEVEL = ("default_environment", "defaults", "environments")
 
@@ -34,7 +27,8 @@ class Issue:
 
     def text(self, file: str) -> str:
         """One line for a person: file, line, key path, what is wrong, what to write."""
-        return f"{file}:{self.line}: {self.path}: {self.what}. {self.fix}"
+        where = f"{file}:{self.line}: {self.path}" if self.path else f"{file}:{self.line}"
+        return f"{where}: {self.what}. {self.fix}"
 
 
 class InvalidConfigurationError(ConfigError):
@@ -80,32 +74,29 @@ class Configuration:
         return self.environments[wanted]
 
 
-def load(path: Path, *, regions: Collection[str] = (), checkout: bool = False) -> Configuration:
+def load(path: Path, *, known: Known | None = None, checkout: bool = False) -> Configuration:
     """Read and check the file. Raises ConfigError; every problem found is in its detail.
 
-    `regions` are the names of AWS's regions; without them an unknown one is not noticed here. With `checkout` the notes
-    also tell what the project lacks that the file names.
+    `known` are the names that the SDK has; without them an unknown region is not noticed here. With `checkout` the
+    notes also tell what the project lacks that the file names.
     """
-    return _Loader(path, regions, checkout=checkout).load()
-
-
-def problems(environment: Environment, regions: Collection[str]) -> Iterator[Problem]:
-    """Everything between the settings of one environment that AWS, or its region, would not take."""
-    for rule in rules.RULES:
-        yield from rule(environment)
-    yield from region_problems(environment, regions)
+    return _Loader(path, known or Known(), checkout=checkout).load()
 
 
 class _Loader:
-    def __init__(self, path: Path, regions: Collection[str], *, checkout: bool) -> None:
+    def __init__(self, path: Path, known: Known, *, checkout: bool) -> None:
         self._path = path
-        self._regions = regions
+        self._known = known
         self._checkout = checkout
         self._issues: dict[tuple[int, str, str], Issue] = {}
+        self._left_out: list[KeyPath] = []
         self._notes: dict[tuple[int, KeyPath], str] = {}
 
     def load(self) -> Configuration:
-        root = located.read_yaml(self._path)
+        root, faults = located.read_yaml(self._path)
+        for fault in faults:
+            self._left_out.append(fault.path)
+            self._issue(fault.line, ".".join(str(part) for part in fault.path), fault.what, fault.fix)
         blocks = self._blocks(root)
         environments: dict[str, Environment] = {}
         for name, block in blocks.items():
@@ -114,7 +105,7 @@ class _Loader:
                 environments[name] = environment
         # One whose name is refused has another meanwhile, and its block would not be found by that.
         named = {name: env.model_copy(update={"name": name}) for name, env in environments.items()}
-        for name, problem in (*sharing.repositories(named), *sharing.promotions(named)):
+        for name, problem in (*sharing.repositories(named), *sharing.promotions(named), *sharing.names(named)):
             self._add(blocks[name], problem.path, problem.what, problem.fix)
         default = self._default(root, list(blocks))
         if self._issues:
@@ -127,17 +118,15 @@ class _Loader:
     def _blocks(self, root: Located) -> dict[str, Located]:
         """Each environment's block with `defaults` merged under it."""
         if not isinstance(root.value, dict):
-            raise ConfigError(f"{self._path}:{root.line}: the file must hold `defaults` and `environments`.")
+            raise ConfigError(
+                f"{self._path}:{root.line}: the file must hold `defaults` and `environments`.",
+                hint="`opsctl init` writes one for a Django project.",
+            )
         for key, item in root.value.items():
             if key not in TOP_LEVEL:
-                self._issue(item.line, key, "this key is not known", nearest(key, list(TOP_LEVEL)))
-        defaults = root.value.get("defaults", Located({}, root.line))
-        environments = root.value.get("environments")
-        if defaults.value is None:
-            defaults = Located({}, defaults.line)
-        if not isinstance(defaults.value, dict):
-            self._issue(defaults.line, "defaults", "this must be a mapping", "Write `key: value` lines below it.")
-            defaults = Located({}, defaults.line)
+                self._issue(item.line, key, "this key is not known", _home(key, item))
+        defaults = self._mapping(_meant(root, "defaults") or Located({}, root.line), "defaults")
+        defaults = defaults or Located({}, root.line)
         if "name" in defaults.value:
             self._issue(
                 defaults.value["name"].line,
@@ -145,84 +134,75 @@ class _Loader:
                 "the name is the key under `environments`",
                 "Remove it.",
             )
-        if environments is None or not isinstance(environments.value, dict) or not environments.value:
+        found: dict[str, Located] = {}
+        for name, block in self._named(root).items():
+            own = self._mapping(block, f"environments.{name}")
+            if own is not None:
+                found[name] = located.merge(defaults, own)
+        return found
+
+    def _named(self, root: Located) -> dict[str, Located]:
+        """What stands below `environments`."""
+        environments = _meant(root, "environments")
+        if environments is not None and environments.value:
+            mapping = self._mapping(environments, "environments")
+            named: dict[str, Located] = mapping.value if mapping else {}
+            return named
+        # Not when it may be what was left out.
+        if not any(len(path) < 3 for path in self._left_out):
             line = environments.line if environments else root.line
-            if any(near(key, ["environments"]) for key in root.value if key not in TOP_LEVEL):
-                return {}  # it is there under a name that was told already
-            self._issue(
-                line,
-                "environments",
-                "at least one environment is needed",
-                "Write `environments:` and below it `dev:`.",
-            )
-            return {}
-        blocks = {}
-        for name, block in environments.value.items():
-            own = Located({}, block.line, block.written) if block.value is None else block
-            if not isinstance(own.value, dict):
-                self._issue(
-                    block.line,
-                    f"environments.{name}",
-                    "this must be a mapping",
-                    "Write `key: value` lines below it.",
-                )
-                continue
-            blocks[name] = located.merge(defaults, own)
-        return blocks
+            fix = "Write `environments:` and below it `dev:`."
+            self._issue(line, "environments", "at least one environment is needed", fix)
+        return {}
+
+    def _mapping(self, node: Located, path: str) -> Located | None:
+        """A block, empty where nothing stands below its key; None, and told, where it is something else."""
+        if node.value is None:
+            return Located({}, node.line, node.written)
+        if isinstance(node.value, dict):
+            return node
+        self._issue(node.line, path, "this must be a mapping", "Write `key: value` lines below it.")
+        return None
 
     def _default(self, root: Located, names: list[str]) -> str | None:
         node = root.value.get("default_environment") if isinstance(root.value, dict) else None
         if node is None or not names:
             return None
-        if node.value not in names:
-            self._issue(
-                node.line,
-                "default_environment",
-                f"there is no environment `{node.value}`",
-                nearest(str(node.value), names),
-            )
-            return None
-        return str(node.value)
+        named = str(node.text)  # as it is spelled: `no` and `1` are names too
+        if named in names:
+            return named
+        if node.text is None or node.value is None:
+            what = "this is no name" if node.text is None else "nothing is written here"
+        else:
+            what = f"there is no environment `{node.text}`"
+        self._issue(node.line, "default_environment", what, nearest(node.text or "", names))
+        return None
 
     def _environment(self, name: str, block: Located) -> Environment | None:
-        """Validate one block; where single values are wrong, check the rules on the rest all the same."""
-        from pydantic import ValidationError
-
-        moved = move({**block.plain(), "name": name})
-        data = moved.data
-        for path, place in moved.doubles:
-            self._add(block, path, f"{place} is set as well", f"Remove it: {place} is its home now.")
-        for path, what in moved.notes:
-            self._note(block, path, f" {what}.")
-        wrong: set[KeyPath] = set()
-        environment: Environment | None = None
-        # Each round removes the values that were wrong; a handful suffices, as sections have at most four levels.
-        for _ in range(6):
-            try:
-                environment = Environment.model_validate(tuples(data))
-                break
-            except ValidationError as error:
-                details = error.errors(include_url=False)
-                paths = [_settable(detail["loc"]) for detail in details]
-                for detail, path in zip(details, paths, strict=True):
-                    # A list with a bad item counts as too short as well: tell the cause only.
-                    caused = any(other != path and other[: len(path)] == path for other in paths)
-                    if path not in wrong and not caused:
-                        what, fix = _explain(detail, path)
-                        self._add(block, moved.written(path), what, fix)
-                    wrong.add(path)
-                    _remove(data, path)
-        if environment is None:
-            return None
-        for problem in problems(environment, self._regions):
-            if not any(_overlap(path, bad) for path in (problem.path, *problem.also) for bad in wrong):
-                self._add(block, moved.written(problem.path), problem.what, problem.fix)
-        for problem in on_disk.missing(self._path.parent, environment.application) if self._checkout else ():
-            self._note(block, problem.path, f": {problem.what}. {problem.fix}")
+        """One block's environment, with what is wrong in it told."""
+        checked = check(name, block, self._faulty(name), self._known)
+        for path, what, fix in checked.findings:
+            self._add(block, path, what, fix)
+        for path, said, _ in checked.notes:
+            self._note(block, path, said)
+        environment = checked.environment
+        for problem in on_disk.missing(self._path.parent, environment.application) if environment else ():
+            if self._checkout:
+                self._note(block, problem.path, f": {problem.what}. {problem.fix}")
         return environment
 
+    def _faulty(self, name: str) -> set[KeyPath]:
+        """Paths in an environment of what was left out of the tree: its own, and those of `defaults`."""
+        mine = ("environments", name)
+        return {path[1:] for path in self._left_out if path[:1] == ("defaults",)} | {
+            path[2:] for path in self._left_out if path[:2] == mine and path[2:]
+        }
+
     def _add(self, block: Located, path: KeyPath, what: str, fix: str) -> None:
-        line, written = block.locate(path)
+        if path[:1] == ("name",):  # which is the block's key
+            line, written = block.line, (*block.written, *(["name"] if path[1:] else []))
+        else:
+            line, written = block.locate(path)
         self._issue(line, ".".join(str(part) for part in written), what, fix)
 
     def _note(self, block: Located, path: KeyPath, said: str) -> None:
@@ -257,47 +237,21 @@ def _with_sharers_of(env: Environment, environments: dict[str, Environment]) -> 
     )
 
 
-def tuples(value: Any) -> Any:
-    """YAML lists as tuples: the models are frozen, and strict mode does not convert."""
-    if isinstance(value, dict):
-        return {key: tuples(item) for key, item in value.items()}
-    return tuple(tuples(item) for item in value) if isinstance(value, list) else value
+def _meant(root: Located, name: str) -> Located | None:
+    """What stands under a key of the file, or under one that was meant to be it."""
+    found: Located | None = root.value.get(name)
+    if found is not None and found.value:
+        return found
+    meant = (key for key in root.value if key not in TOP_LEVEL and closest(key, TOP_LEVEL) == name)
+    return next((root.value[key] for key in meant), found)
 
 
-def _settable(loc: tuple[int | str, ...]) -> KeyPath:
-    """The key path a person can edit: without pydantic's markers such as `[key]`."""
-    return tuple(part for part in loc if part != "[key]")
-
-
-def _remove(data: dict[str, Any], path: KeyPath) -> None:
-    """Take the wrong value out; a required one gets a stand-in so that the rest can be checked."""
-    node: Any = data
-    for depth, key in enumerate(path[:-1]):
-        if isinstance(node, dict) and isinstance(node.get(key), list | tuple):
-            _replace(node, path[: depth + 1])  # one bad item spoils its list
-            return
-        node = node.get(key) if isinstance(node, dict) else None
-    if isinstance(node, dict):
-        _replace(node, path)
-
-
-def _replace(node: dict[str | int, Any], path: KeyPath) -> None:
-    stand_ins: dict[KeyPath, Any] = {("name",): "placeholder", ("service",): "service", ("client",): "client"}
-    if path[:-2] in {("application", "workers"), ("application", "jobs")}:
-        stand_ins[(*path[:-1], "command")] = ["command"]
-    if path in stand_ins:
-        node[path[-1]] = stand_ins[path]
-    else:
-        node.pop(path[-1], None)
-
-
-def _overlap(one: KeyPath, other: KeyPath) -> bool:
-    shared = min(len(one), len(other))
-    return one[:shared] == other[:shared]
-
-
-def _explain(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
-    """What is wrong and what to write, for one of pydantic's findings."""
-    from opsctl.config import explain
-
-    return explain.explain(detail, path)
+def _home(key: str, item: Located) -> str:
+    """Where a key belongs that stands at the left margin."""
+    if found := near(key, TOP_LEVEL):
+        return found
+    if key in {field.alias or name for name, field in Environment.model_fields.items()}:
+        return "Write it below `defaults`, or below an environment."
+    if isinstance(item.value, dict):
+        return f"Write an environment below `environments:`, indented; valid here: {', '.join(TOP_LEVEL)}."
+    return nearest(key, TOP_LEVEL)

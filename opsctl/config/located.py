@@ -5,12 +5,14 @@ PyYAML's own loader forgets positions, accepts a key twice and expands aliases w
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from opsctl.config.unreadable import Fault, decode, invisible, syntax_faults, typographic, unprintable, unreadable
 from opsctl.errors import ConfigError
 
 # A file for people stays far below this; aliases that multiply do not.
@@ -28,12 +30,14 @@ _LONG_TEXTS = {"environment", "files"}
 class Located:
     """A value and where it stands: `value` is a scalar, a list of Located or a dict of str to Located.
 
-    `written` is the key path at which the file holds it, which merging does not change.
+    `written` is the key path at which the file holds it, which merging does not change; `text` a scalar's own spelling,
+    such as 16.10 of what YAML takes for the number 16.1.
     """
 
     value: Any
     line: int
     written: KeyPath = ()
+    text: str | None = None
 
     def plain(self) -> Any:
         """The value without positions."""
@@ -52,6 +56,25 @@ class Located:
                 return node.line, (*node.written, *path[depth:])
             node = found
         return node.line, node.written
+
+    def find(self, path: KeyPath) -> Located | None:
+        """What stands at `path`, if anything does."""
+        node: Located | None = self
+        for key in path:
+            node = node.child(key) if node is not None else None
+        return node
+
+    def scalars(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Located]]:
+        """Every value that is no block and no list, with its path below this one."""
+        inner: Iterable[tuple[str | int, Located]] = ()
+        if isinstance(self.value, dict):
+            inner = self.value.items()
+        elif isinstance(self.value, list):
+            inner = enumerate(self.value)
+        else:
+            yield path, self
+        for key, item in inner:
+            yield from item.scalars((*path, key))
 
     def child(self, key: str | int) -> Located | None:
         """The value under `key`, if there is one."""
@@ -73,14 +96,18 @@ def merge(base: Located, over: Located) -> Located:
     return Located(merged, over.line, over.written)
 
 
-def read_yaml(path: Path) -> Located:
-    """The file as a located tree. Raises ConfigError with file and line when it is not usable YAML."""
+def read_yaml(path: Path) -> tuple[Located, list[Fault]]:
+    """The file as a located tree, and what was left out of it because it is written wrongly.
+
+    Raises ConfigError with file and line when it is no usable YAML at all.
+    """
     return parse_yaml(_read_text(path), name=str(path))
 
 
 def _read_text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist.",
@@ -90,98 +117,155 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.", code="config-unreadable") from None
     if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes; it is not an environments file.")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: the file is not UTF-8.", hint="Save it as UTF-8.") from None
+        raise ConfigError(
+            f"{path} is larger than {MAX_BYTES:,} bytes; it is not an environments file.",
+            hint="Name the right file with --config.",
+        )
+    return decode(raw, str(path))
 
 
-def parse_yaml(text: str, *, name: str) -> Located:
+def parse_yaml(text: str, *, name: str) -> tuple[Located, list[Fault]]:
     """Parse one YAML document. Raises ConfigError naming `name` and the line."""
-    loader = yaml.SafeLoader(text) if _printable(text, name) else None
-    assert loader is not None
+    unprintable(text, name)
+    loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
             raise ConfigError(f"{name}:1: the file is empty.", hint="Write `defaults` and `environments`.")
-        return _Reader(loader, name).read(node, ())
+        reader = _Reader(loader, name)
+        root = reader.kept(node, ())
+        if root is None:
+            raise unreadable(name, reader.faults)
+        return root, reader.faults
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "it can't be parsed"
-        raise ConfigError(
-            f"{name}:{line}: this is not valid YAML: {problem}.",
-            hint="Check indentation and quotes around that line.",
-        ) from None
+        raise unreadable(name, syntax_faults(error, text)) from None
     except RecursionError:
-        raise ConfigError(f"{name}: the file is nested too deeply.") from None
+        raise ConfigError(
+            f"{name}: the file is nested too deeply.", hint="Settings have five levels at most: write no more."
+        ) from None
     finally:
         loader.dispose()
 
 
-def _printable(text: str, name: str) -> bool:
-    match = yaml.reader.Reader.NON_PRINTABLE.search(text)
-    if match is not None:
-        line = text[: match.start()].count("\n") + 1
-        raise ConfigError(f"{name}:{line}: character {match.group()!r} is not allowed in YAML.", hint="Remove it.")
-    return True
-
-
 class _Reader:
-    """Turns composed nodes into Located values."""
+    """Turns composed nodes into Located values. What is written wrongly is in `faults`, and left out of the tree."""
 
     def __init__(self, loader: yaml.SafeLoader, name: str) -> None:
+        self.faults: list[Fault] = []
         self._loader = loader
         self._name = name
         self._count = 0
         self._open: set[int] = set()
 
-    def read(self, node: yaml.Node, path: KeyPath) -> Located:
+    def kept(self, node: yaml.Node, path: KeyPath) -> Located | None:
+        """The value at `path`, or None where it is wrong. Raises ConfigError where nothing more can be read."""
+        try:
+            return self._read(node, path)
+        except _FaultyError as error:
+            self.faults.append(error.fault)
+            return None
+
+    def _read(self, node: yaml.Node, path: KeyPath) -> Located:
         self._count += 1
         if self._count > MAX_NODES:
             raise self._error(node, f"the file expands to more than {MAX_NODES:,} values", "Use fewer aliases.")
-        if node.tag.rpartition(":")[2] not in _PLAIN_TAGS:
-            raise self._error(node, f"the tag {node.tag!r} is not allowed", "Write a plain value.")
         if id(node) in self._open:
             raise self._error(node, "an alias refers to the value it stands in", "Write the value out.")
         self._open.add(id(node))
         try:
-            return Located(self._value(node, path), node.start_mark.line + 1, path)
+            text = node.value if isinstance(node, yaml.ScalarNode) else None
+            return Located(self._value(node, path), node.start_mark.line + 1, path, text)
         finally:
             self._open.discard(id(node))
 
     def _value(self, node: yaml.Node, path: KeyPath) -> Any:
+        short = node.tag.removeprefix("tag:yaml.org,2002:")
+        if short not in _PLAIN_TAGS:
+            shown = node.tag if node.tag.startswith("!") else f"!!{short}"
+            raise _FaultyError(self._fault(node, path, f"the tag {shown} is not allowed", "Write a plain value."))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
-        allowed = "\n\t" if _LONG_TEXTS & set(path) else ""
-        if any((ord(char) < 32 or ord(char) == 127) and char not in allowed for char in node.value):
-            raise self._error(node, "a value holds a line break or control character", "Write it on one line.")
+            items = [self.kept(item, (*path, index)) for index, item in enumerate(node.value)]
+            return [item for item in items if item is not None]
+        if isinstance(node, yaml.ScalarNode) and not _LONG_TEXTS & set(path):
+            self._plain_text(node, path)
         try:
             return self._loader.construct_object(node)
-        except ValueError as error:  # such as the date 2026-13-45
-            raise self._error(node, f"{node.value!r} can't be read: {error}", "Quote it.") from None
+        except (ValueError, KeyError) as error:  # such as the date 2026-13-45, or `!!bool maybe`
+            said = f"{node.value!r} can't be read as what it looks like: {error}"
+            raise _FaultyError(self._fault(node, path, said, f'Put it in quotes: "{node.value}".')) from None
+
+    def _plain_text(self, node: yaml.ScalarNode, path: KeyPath) -> None:
+        """One line of what can be seen."""
+        control = any(ord(char) < 32 or ord(char) == 127 for char in node.value)
+        odd = "a line break or control character" if control else None if node.style else invisible(node.value)
+        if odd is not None:
+            fix = "Write it on one line." if control else "Write the value anew, with plain characters."
+            raise _FaultyError(self._fault(node, path, f"a value holds {odd}", fix))
+        if typographic(node.value) and node.style is None:
+            fix = f'Write "{node.value[1:-1]}" in plain quotes.'
+            raise _FaultyError(self._fault(node, path, "the quotes around this value are typographic ones", fix))
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Located]:
         result: dict[str, Located] = {}
+        written: dict[str, int] = {}
         for key_node, value_node in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                raise self._error(
-                    key_node,
-                    "merge keys (`<<`) are not supported",
-                    "`defaults` already merges into every environment.",
-                )
-            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
+            key, line = self._key(key_node, path), key_node.start_mark.line + 1
             if key is None:
-                raise self._error(key_node, "a key must be plain text", "Write `key: value`.")
-            if key in result:
-                raise self._error(key_node, f"`{key}` is written twice", "Keep one of the two.")
-            item = self.read(value_node, (*path, key))
-            result[key] = Located(item.value, key_node.start_mark.line + 1, item.written)
+                continue
+            if key in written:
+                self.faults.append(
+                    Fault(line, f"`{key}` is written twice, first on line {written[key]}", "Keep one of the two.", path)
+                )
+                continue
+            written[key] = line
+            item = self.kept(value_node, (*path, key))
+            if item is not None:
+                result[key] = Located(item.value, line, item.written, item.text)
         return result
+
+    def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
+        """The key's text; None where it was told to be wrong."""
+        if node.tag == "tag:yaml.org,2002:merge":
+            self.faults.append(
+                self._fault(
+                    node,
+                    (*path, "<<"),
+                    "merge keys (`<<`) are not supported",
+                    "`defaults` already merges into every environment; or write the alias as a whole block's value.",
+                )
+            )
+        elif not isinstance(node, yaml.ScalarNode):
+            braces = isinstance(node, yaml.MappingNode)
+            self.faults.append(
+                self._fault(
+                    node,
+                    path,
+                    "a key must be plain text",
+                    "Put what is in braces in quotes, or write `key: value`." if braces else "Write `key: value`.",
+                )
+            )
+        elif odd := invisible(node.value):
+            shown = "".join(char for char in node.value if not invisible(char))
+            self.faults.append(
+                self._fault(node, (*path, shown), f"{odd} stands at this key", "Write it and its indentation anew.")
+            )
+        else:
+            return str(node.value)
+        return None
+
+    @staticmethod
+    def _fault(node: yaml.Node, path: KeyPath, what: str, fix: str) -> Fault:
+        return Fault(node.start_mark.line + 1, what, fix, path)
 
     def _error(self, node: yaml.Node, what: str, fix: str) -> ConfigError:
         return ConfigError(f"{self._name}:{node.start_mark.line + 1}: {what}.", hint=fix)
+
+
+class _FaultyError(Exception):
+    """A value that is to be left out."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.what)
+        self.fault = fault

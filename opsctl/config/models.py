@@ -26,6 +26,8 @@ from opsctl.config.section import (
     ZoneLetter,
 )
 
+SET_BY_LOADER = ("repository_reader_accounts", "repository_environments", "repository_folders")
+"""Fields of an environment that the loader fills in, and nobody writes."""
 # CloudWatch Logs accepts these retention periods only (PutRetentionPolicy, in days).
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -265,7 +267,11 @@ class Observability(Section):
     """Alarms, logs, costs, and where word of them goes."""
 
     alert_email: Email | None = Field(None, description="Receives alarms, after confirming one e-mail.")
-    log_retention_days: int = Field(14, description="One of the values CloudWatch Logs accepts.")
+    log_retention_days: int = Field(
+        14,
+        description="One of the values CloudWatch Logs accepts.",
+        json_schema_extra={"enum": list(LOG_RETENTION_DAYS)},
+    )
     alb_access_logs: AlbAccessLogs = AlbAccessLogs()
     flow_logs: bool = Field(False, description="VPC flow logs to CloudWatch Logs.")
     monthly_budget: float | None = Field(

@@ -47,6 +47,17 @@ def stack_name(env: Environment, stack: str) -> str:
     return f"{env.name}-{env.service}-{stack}-{env.client}"
 
 
+def own_tags(env: Environment) -> dict[str, str]:
+    """What opsctl tags every stack of an environment with, unless `tags` say otherwise."""
+    return {
+        "managed-by": "opsctl",
+        "environment": env.name,
+        "service": env.service,
+        "client": env.client,
+        "confidentiality": env.confidentiality,
+    }
+
+
 # Environments of one account and region share one artifact bucket, those of other projects too. Every key names the
 # folder of its environment in a place where a policy can hold it: who may write for one shall not write what another
 # runs.

@@ -1,11 +1,12 @@
-"""Where an environment may be deployed. Apart from `rules.py` because it takes the names of AWS's regions, which come
-with the SDK and not with opsctl: whoever loads a file hands them in.
+"""Where an environment may be deployed, and on what. Apart from `rules.py` because it takes the names of AWS's regions
+and instance types, which come with the SDK and not with opsctl: whoever loads a file hands them in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
+from opsctl.config import offered
 from opsctl.config.models import Environment
 from opsctl.config.nearest import nearest
 from opsctl.config.problem import Problem
@@ -20,6 +21,23 @@ ENABLED_BY_DEFAULT = frozenset({
     "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1",
     "us-east-2", "us-west-1", "us-west-2",
 })  # fmt: skip
+
+
+# Types of NAT instances that need no look into the SDK, which has all of them and takes a moment.
+_USUAL = frozenset(
+    f"{family}.{size}" for family in ("t3", "t3a", "t4g") for size in ("nano", "micro", "small", "medium", "large")
+)
+
+
+def nat_type_problems(env: Environment, known: Callable[[], Collection[str]]) -> Iterator[Problem]:
+    """Whether EC2 has the NAT instance's type. `known` tells all types that the SDK knows, or none."""
+    name = env.nat.instance_type
+    if not env.nat.use_nat_instance or env.target == "local" or name in _USUAL:
+        return
+    types = known()
+    doubt = offered.sold(name, types) if types else None
+    if doubt is not None:
+        yield offered.problem(("nat", "instance_type"), "EC2", name, doubt)
 
 
 def region_problems(env: Environment, known: Collection[str]) -> Iterator[Problem]:

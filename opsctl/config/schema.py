@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from opsctl.config.models import Environment
+from opsctl.config.models import SET_BY_LOADER, Environment
 
 SCHEMA_FILE = "environments.schema.json"
 """What `opsctl init` calls it, beside environments.yaml and committed with it, so that editors of a clone find it."""
@@ -55,7 +55,8 @@ def schema() -> dict[str, Any]:
     """Defaults and environments take the same keys; none is required in one place, as the other may hold it."""
     model = Environment.model_json_schema(mode="validation")
     definitions = model.pop("$defs")
-    for name in ("name", "repository_reader_accounts", "repository_environments", "repository_folders"):
+    named = model["properties"].pop("name")
+    for name in SET_BY_LOADER:
         model["properties"].pop(name, None)
     model.pop("required", None)
     model["title"] = "Environment"
@@ -64,6 +65,9 @@ def schema() -> dict[str, Any]:
     _short_forms(definitions)
     for definition in definitions.values():
         definition.pop("required", None)
+        for item in definition["properties"].values() if "properties" in definition else ():
+            if "patternProperties" in item:
+                item["additionalProperties"] = False  # a name of another form is none
     reference = {"$ref": "#/$defs/Environment"}
     # `dev:` with nothing below it means the defaults as they are.
     block = {"anyOf": [reference, {"type": "null"}]}
@@ -76,7 +80,12 @@ def schema() -> dict[str, Any]:
         "properties": {
             "default_environment": {"type": "string", "description": "The environment meant when none is named."},
             "defaults": {**block, "description": "Merged under every environment."},
-            "environments": {"type": "object", "minProperties": 1, "additionalProperties": block},
+            "environments": {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {key: named[key] for key in ("pattern", "maxLength")},
+                "additionalProperties": block,
+            },
         },
         "$defs": definitions,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from opsctl.config.located import KeyPath
 from opsctl.config.models import Environment
 from opsctl.config.problem import Problem
 
@@ -73,6 +74,48 @@ def promotions(environments: dict[str, Environment]) -> Iterator[tuple[str, Prob
             )
         elif env.name in _before(env, environments):
             yield env.name, Problem(path, f"{env.name} and {named} wait for each other", "Remove it from the first.")
+
+
+def names(environments: dict[str, Environment]) -> Iterator[tuple[str, Problem]]:
+    """Names that can be taken once: a bucket's among all accounts, an alias in a region, a record in a zone.
+
+    Said in `defaults`, one would be every environment's.
+    """
+    taken: dict[tuple[str, ...], str] = {}
+    for env in environments.values():
+        if env.target == "local":
+            continue
+        for path, what, key, fix in _taken_by(env):
+            first = taken.setdefault(key, env.name)
+            if first != env.name:
+                yield env.name, Problem(path, f"{what} is {first}'s too, and there can be one of that name", fix)
+
+
+def _taken_by(env: Environment) -> Iterator[tuple[KeyPath, str, tuple[str, ...], str]]:
+    """Where a name is written, the name in words, what it is unique among, and what to write instead."""
+    if env.site.enabled and env.site.bucket_name is not None:
+        name = env.site.bucket_name
+        yield ("dashboard", "bucket_name"), f"the bucket `{name}`", ("bucket", name), f"Write `{name}-{env.name}`."
+    for purpose, alias in env.security.kms_aliases if env.security.customer_managed_keys else ():
+        if alias is not None:
+            yield (
+                ("security", "kms_aliases", purpose),
+                f"the alias `{alias}`",
+                ("alias", alias, env.region, env.account_id or ""),
+                f"Write `{alias}-{env.name}`, or leave it out.",
+            )
+    web, site = env.application.web, env.site
+    blocks: list[tuple[KeyPath, str | None, tuple[str, ...]]] = [
+        (("application", "web", "domains"), web.hosted_zone_id, web.domains),
+        (
+            ("dashboard", "domain_name"),
+            site.hosted_zone_id,
+            (site.domain_name,) if site.enabled and site.domain_name else (),
+        ),
+    ]
+    for path, zone, domains in blocks:
+        for domain in domains if zone else ():
+            yield path, f"the domain {domain}", ("record", str(zone), domain), f"Write one such as {env.name}.{domain}."
 
 
 def _before(env: Environment, environments: dict[str, Environment]) -> set[str]:

@@ -129,7 +129,7 @@ def recorded_block(to: Release) -> tuple[Application | None, tuple[str, ...]]:
     """The application as the release had it, with what to tell a person; None where only its image can go back."""
     from pydantic import ValidationError
 
-    from opsctl.config.loader import tuples
+    from opsctl.config.checked import tuples
 
     if to.application is None:
         return None, (
@@ -203,10 +203,12 @@ def _joined(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_impossible(target: Target, env: Environment) -> None:
-    from opsctl.aws.regions import commercial_regions
-    from opsctl.config.loader import problems
+    from opsctl.aws.regions import commercial_regions, instance_types
+    from opsctl.config.checked import Known, problems
 
-    for problem in problems(env, commercial_regions()):
+    for problem in problems(env, Known(commercial_regions(), instance_types)):
+        if not problem.certain:
+            continue
         place = ".".join(str(part) for part in problem.path)
         raise RollbackRefusedError(
             f"The release's block does not go together with how {target.env.name} is configured now: {place}: "

@@ -69,10 +69,13 @@ class Workspace:
         """Load and check the file, with `checkout` beside what the project has. `person` is who may be asked and told,
         and what was typed.
         """
-        from opsctl.aws.regions import commercial_regions
+        from opsctl.aws.regions import commercial_regions, instance_types
+        from opsctl.config.checked import Known
         from opsctl.config.loader import load
 
-        opened = cls(load(find_config(config), regions=commercial_regions(), checkout=checkout), **person)
+        opened = cls(
+            load(find_config(config), known=Known(commercial_regions(), instance_types), checkout=checkout), **person
+        )
         private.close(private.state_folder(opened.root))  # whichever part of opsctl, or an earlier version, made it
         return opened
 
@@ -122,8 +125,8 @@ def _in_region(environment: Environment, region: str) -> Environment:
     """The environment as if its region were this one. Raises UsageError where the file itself would be refused."""
     from pydantic import ValidationError
 
-    from opsctl.aws.regions import commercial_regions
-    from opsctl.config.loader import problems
+    from opsctl.aws.regions import commercial_regions, instance_types
+    from opsctl.config.checked import Known, problems
     from opsctl.config.models import Environment as Model
     from opsctl.errors import UsageError
 
@@ -134,7 +137,9 @@ def _in_region(environment: Environment, region: str) -> Environment:
             f"`{region}` is not a region.", code="bad-region", hint="Write one such as us-east-1."
         ) from None
     moved = environment.model_copy(update={"region": region})
-    for problem in problems(moved, commercial_regions()):
+    for problem in problems(moved, Known(commercial_regions(), instance_types)):
+        if not problem.certain:
+            continue
         raise UsageError(
             f"{environment.name} can't be deployed to {region}: {problem.what}.", code="bad-region", hint=problem.fix
         )

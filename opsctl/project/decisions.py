@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from opsctl.config.application import NEWEST_PYTHON, OLDEST_PYTHON
 from opsctl.config.application_rules import TAKEN_NAMES
+from opsctl.config.database_rules import RESERVED_WORDS, TAKEN_DATABASES
 from opsctl.config.schedule import ScheduleError, expression
 from opsctl.images.python.lock import DEFAULT_PYTHON, INSTEAD
 from opsctl.project import shell
@@ -108,7 +109,7 @@ def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
 
 def _database_name(name: str) -> str:
     text = name.replace("-", "_")
-    return f"{text}_db" if text in {"postgres", "template", "rdsadmin", "default", "user", "db", "test"} else text
+    return f"{text}_db" if text in {"postgres", "template", "db", "test"} | TAKEN_DATABASES | RESERVED_WORDS else text
 
 
 def _image(made: Decisions, findings: Findings, *, written: bool) -> None:

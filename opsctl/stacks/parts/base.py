@@ -106,15 +106,7 @@ def stack_tags(env: Environment, stack: StackName) -> dict[str, str]:
     """
     if stack == "bootstrap":
         return {"managed-by": "opsctl", **env.tag_overrides.get(stack, {})}
-    return {
-        "managed-by": "opsctl",
-        "environment": env.name,
-        "service": env.service,
-        "client": env.client,
-        "confidentiality": env.confidentiality,
-        **env.tags,
-        **env.tag_overrides.get(stack, {}),
-    }
+    return {**naming.own_tags(env), **env.tags, **env.tag_overrides.get(stack, {})}
 
 
 def arn(service: str, resource: str) -> Any:

@@ -126,7 +126,7 @@ def test_the_accounts_that_share_a_repository_are_told_to_its_owner(tmp_path: Pa
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 21))
 
 BROKEN = {
-    "tabs": ("environments:\n\tdev: {}\n", "not valid YAML"),
+    "tabs": ("environments:\n\tdev: {}\n", "a tab indents this line"),
     "twice": (VALID + "  dev: {}\n", "`dev` is written twice"),
     "bomb": (BOMB, "expands to more than"),
     "cycle": ("environments: &e\n  dev: *e\n", "alias refers to the value it stands in"),
@@ -173,7 +173,7 @@ def test_a_missing_file_names_what_to_do(tmp_path: Path) -> None:
 
 def test_an_account_number_without_quotes_is_explained(tmp_path: Path) -> None:
     found = issues(tmp_path, VALID + "    account_id: 123456789012\n")
-    assert "12 digits in quotes" in found["environments.dev.account_id"]
+    assert 'in quotes: "123456789012"' in found["environments.dev.account_id"]
 
 
 @pytest.mark.parametrize("rest", ["    ecs: {manage_repository: false}\n", "    images: {promoted_from: qa}\n"])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
-from opsctl.aws.regions import commercial_regions
+from opsctl.aws.regions import commercial_regions, instance_types
 from opsctl.config.models import Environment
-from opsctl.config.regions import ENABLED_BY_DEFAULT, region_problems
+from opsctl.config.regions import ENABLED_BY_DEFAULT, nat_type_problems, region_problems
+
+
+def environment(**sections: Any) -> Environment:
+    return Environment.model_validate({"name": "dev", "service": "salaries", "client": "acme", **sections})
 
 
 def told(region: str, **sections: Any) -> list[str]:
@@ -56,3 +61,28 @@ def test_the_regions_are_those_of_the_commercial_partition() -> None:
     regions = commercial_regions()
     assert ENABLED_BY_DEFAULT | {"eu-south-1", "ap-southeast-7"} <= regions
     assert not regions & {"aws-global", "cn-north-1", "us-gov-west-1"}
+
+
+def nat(instance_type: str, types: Collection[str]) -> list[tuple[bool, str, str]]:
+    env = environment(nat={"use_nat_instance": True, "instance_type": instance_type})
+    return [(each.certain, each.what, each.fix) for each in nat_type_problems(env, lambda: types)]
+
+
+def test_a_nat_instance_is_of_a_type_that_ec2_has() -> None:
+    types = instance_types()
+    assert len(types) > 500
+    assert nat("c7gn.medium", types) == nat("m5.large", types) == []
+    assert nat("t4.micro", types) == [(True, "EC2 has no t4.micro", "Write t4g.micro, the nearest that it has.")]
+    ((certain, what, fix),) = nat("t5g.nano", types)
+    assert (certain, what) == (False, "this opsctl does not know t5g.nano")
+    assert fix == "The deploy asks EC2; t4g.nano is the nearest that is known."
+    assert nat("t5g.nano", ()) == []  # without the SDK nobody knows
+
+
+def test_usual_types_are_known_without_the_sdk() -> None:
+    def unasked() -> Collection[str]:
+        raise AssertionError("read although it is known")
+
+    env = environment(nat={"use_nat_instance": True, "instance_type": "t4g.nano"})
+    assert list(nat_type_problems(env, unasked)) == []
+    assert {f"{family}.nano" for family in ("t3", "t3a", "t4g")} <= instance_types()

@@ -40,10 +40,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "connections": (
         {"application": {"web": {"count": (1, 20)}}}, "rds.instance_class", "Choose a larger class",
     ),
-    "cidr too small": ({"vpc": {"cidr": "10.0.0.0/22"}}, "vpc.cidr", "Write a /20 or larger."),
+    "cidr too small": ({"vpc": {"cidr": "10.0.0.0/22"}}, "vpc.cidr", "Write a /20 or larger, such as 10.0.0.0/20."),
     "cidr host bits": ({"vpc": {"cidr": "10.0.0.1/16"}}, "vpc.cidr", "Write 10.0.0.0/16."),
     "cidr nonsense": ({"vpc": {"cidr": "ten"}}, "vpc.cidr", "such as 10.20.0.0/16"),
-    "cidr too large": ({"vpc": {"cidr": "10.0.0.0/8"}}, "vpc.cidr", "Write a /16 or smaller."),
+    "cidr too large": ({"vpc": {"cidr": "10.0.0.0/8"}}, "vpc.cidr", "Write 10.0.0.0/16, or a smaller one."),
     "cidr public": ({"vpc": {"cidr": "8.8.0.0/16"}}, "vpc.cidr", "inside 10.0.0.0/8"),
     "zone twice": ({"vpc": {"availability_zones": ("a", "a")}}, "vpc.availability_zones", "each letter once"),
     "two ways out": ({"vpc": {"nat_gateways": 1}}, "vpc.nat_gateways", "exclude"),
@@ -103,8 +103,60 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "no mail": ({"observability": {"alert_email": None}}, "observability.alert_email", "read at night"),
     "aws tag": ({"tags": {"aws:x": "1"}}, "tags.aws:x", "another name"),
     "long tag": ({"tags": {"x": "1" * 257}}, "tags.x", "Shorten"),
-    "unknown stack": ({"tag_overrides": {"ap": {"x": "1"}}}, "tag_overrides.ap", "Write one of"),
+    "unknown stack": ({"tag_overrides": {"ap": {"x": "1"}}}, "tag_overrides.ap", "Did you mean `app`?"),
     "long names": ({"name": "n" * 40, "service": "s" * 40, "client": "c" * 40}, "service", "Shorten"),
+    "tag case": ({"tags": {"Env": "a", "env": "b"}}, "tags.env", "Write it as `Env`"),
+    "tag like ours": ({"tags": {"Environment": "a"}}, "tags.Environment", "Write it as `environment`"),
+    "tag case of one stack": (
+        {"tags": {"Team": "a"}, "tag_overrides": {"app": {"team": "b"}}}, "tag_overrides.app.team", "as `Team`",
+    ),
+    "tag characters": ({"tags": {"team": "R&D, data"}}, "tags.team", 'Write "R and D data"'),
+    "tag name's characters": ({"tags": {"te*am": "x"}}, "tags.te*am", "Write `te am`"),
+    "emoji": ({"tags": {"team": "data 🚀"}}, "tags.team", 'Write "data"'),
+    "empty tag": ({"tags": {"team": ""}}, "tags.team", "remove it"),
+    "many tags": ({"tags": {f"t{i}": "x" for i in range(45)}}, "tags", "at most 44"),
+    "long first domain": (
+        {"ecs": {"domain_name": f"{'a' * 54}.example.com", **ZONE}}, "application.web.domains.0", "shorter name",
+    ),
+    "long site domain": (
+        {"dashboard": {"domain_name": f"{'a' * 54}.example.com", **ZONE}}, "dashboard.domain_name", "certificate_arn",
+    ),
+    "class of no kind": ({"rds": {"instance_class": "db.t4.micro"}}, "rds.instance_class", "Write db.t4g.micro"),
+    "class of no size": ({"rds": {"instance_class": "db.m5.3xlarge"}}, "rds.instance_class", "Write db.m5.2xlarge"),
+    "class misspelt": ({"rds": {"instance_class": "db.t3.mirco"}}, "rds.instance_class", "Write db.t3.micro"),
+    "class of old": ({"rds": {"instance_class": "db.m3.medium"}}, "rds.instance_class", "Write db."),
+    "version of old": ({"rds": {"engine_version": "12"}}, "rds.engine_version", 'Write "14"'),
+    "version of none": ({"rds": {"engine_version": "16.0"}}, "rds.engine_version", 'Write "16.1"'),
+    "database of rds": ({"rds": {"database": "rdsadmin"}}, "rds.database", "such as salaries"),
+    "template": ({"rds": {"database": "template1"}}, "rds.database", "such as salaries"),
+    "reserved database": ({"rds": {"database": "user"}}, "rds.database", "such as salaries"),
+    "reserved master": ({"rds": {"admin_user": "select"}}, "rds.admin_user", "opsctl_master"),
+    "rds's master": ({"rds": {"admin_user": "rds_superuser"}}, "rds.admin_user", "opsctl_master"),
+    "reserved role": ({"rds": {"app_user": "user"}}, "rds.app_user", "such as app_user"),
+    "bucket like an address": (
+        {"dashboard": {"bucket_name": "192.168.5.4"}}, "dashboard.bucket_name", "Write `bucket-192-168-5-4`",
+    ),
+    "bucket's end": ({"dashboard": {"bucket_name": "x--ol-s3"}}, "dashboard.bucket_name", "Write `x-bucket`"),
+    "bucket's start": ({"dashboard": {"bucket_name": "sthree-pages"}}, "dashboard.bucket_name", "Write `pages`"),
+    "bucket's dots": ({"dashboard": {"bucket_name": "a..b"}}, "dashboard.bucket_name", "Write `a.b`"),
+    "alias of aws": ({"security": {"kms_aliases": {"data": "aws/foo"}}}, "security.kms_aliases.data", "Write `foo`"),
+    "alias with a blank": (
+        {"security": {"kms_aliases": {"data": "foo bar"}}}, "security.kms_aliases.data", "Write `foo-bar`",
+    ),
+    "alias twice": (
+        {"security": {"kms_aliases": {"data": "a", "logs": "a"}}}, "security.kms_aliases.logs", "Write `a-logs`",
+    ),
+    "alias with its prefix": (
+        {"security": {"kms_aliases": {"data": "alias/a"}}}, "security.kms_aliases.data", "Write `a`",
+    ),
+    "long alias": ({"security": {"kms_aliases": {"data": "a" * 251}}}, "security.kms_aliases.data", "Shorten"),
+    **{
+        f"cidr {cidr}": ({"vpc": {"cidr": cidr}}, "vpc.cidr", fix)
+        for cidr, fix in {
+            "127.0.0.0/16": "such as 10.0.0.0/16", "169.254.0.0/16": "such as 10.254.0.0/16",
+            "224.1.0.0/16": "such as 10.1.0.0/16", "10.20.0.0": "Write 10.20.0.0/16", "172.15.0.0/16": "public",
+        }.items()
+    },
     "local on aws": ({"name": "local"}, "target", "call it otherwise"),
 }  # fmt: skip
 
@@ -145,6 +197,18 @@ APPLICATION: dict[str, tuple[dict[str, Any], str, str]] = {
                          "Did you mean `web`?"),
     "schedule": ({"jobs": {"a": {**JOB, "schedule": "15 4 * *"}}}, "jobs.a.schedule", "4 fields"),
     "schedule minute": ({"jobs": {"a": {**JOB, "schedule": "61 4 * * *"}}}, "jobs.a.schedule", "from 0 to 59"),
+    "variables that are too long": (
+        {"jobs": {"a": {**JOB, "environment": {"A": "x" * 66_000}}}}, "jobs.a.environment", "Shorten A",
+    ),
+    "health codes": ({"web": {"health": {"codes": "200-599"}}}, "web.health.codes", 'Write "200-499"'),
+    "health code": ({"web": {"health": {"codes": "100"}}}, "web.health.codes", 'Write "200"'),
+    "rate": ({"jobs": {"a": {**JOB, "schedule": "rate(1 days)"}}}, "jobs.a.schedule", 'Write "rate(1 day)"'),
+    "five of six": (
+        {"jobs": {"a": {**JOB, "schedule": "cron(15 4 * * *)"}}}, "jobs.a.schedule", 'Write "cron(15 4 * * ? *)"',
+    ),
+    "minute of aws": (
+        {"jobs": {"a": {**JOB, "schedule": "cron(99 4 * * ? *)"}}}, "jobs.a.schedule", 'Write "cron(59 4 * * ? *)"',
+    ),
     "schedule both days": ({"jobs": {"a": {**JOB, "schedule": "0 4 1 * 1"}}}, "jobs.a.schedule", "of the week"),
     "aws schedule": ({"jobs": {"a": {**JOB, "schedule": "cron(15 4 * * * *)"}}}, "jobs.a.schedule", "`?`"),
     "time zone": ({"jobs": {"a": {**JOB, "timezone": "Mars/Base"}}}, "jobs.a.timezone", "no time zone"),
@@ -195,12 +259,41 @@ KEPT: dict[str, dict[str, Any]] = {
     "zone apex": {"ecs": {"domain_name": "example.com", **ZONE}, "security": {"enforce_tls": True}},
     "given certificate": {"ecs": {"certificate_arn": ARN}, "security": {"enforce_tls": True}},
     "storage grows by ten percent": {"rds": {"allocated_storage": 101, "max_allocated_storage": 112}},
+    "sold long since": {"rds": {"instance_class": "db.m5.24xlarge", "engine_version": "14"}},
+    "shared addresses": {"vpc": {"cidr": "100.64.0.0/16"}},
+    "aliases": {"security": {"kms_aliases": {"data": "shop/data", "logs": "Shop_logs"}}},
+    "a bucket": {"dashboard": {"bucket_name": "my-plan.example.org"}},
+    "tags of all kinds": {"tags": {"Kosten stelle": "Größe: 10 / a_b.c+d=e@f-g", "environment": "other"}},
+    "a long name of a given certificate": {
+        "ecs": {"certificate_arn": ARN}, "application": {"web": {"domains": (f"{'a' * 60}.b.org",)}},
+    },
     "a pinned minor version": {"rds": {"engine_version": "17.6"}},
     "local needs neither mail nor way out": {
         "name": "local", "target": "local", "nat": {"use_nat_instance": False}, "observability": {"alert_email": None},
         "rds": {"auth": "trust"},
     },
 }  # fmt: skip
+
+
+NAMED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a newer version": ({"rds": {"engine_version": "19"}}, "rds.engine_version", "newer than this opsctl knows"),
+    "a newer minor version": ({"rds": {"engine_version": "18.40"}}, "rds.engine_version", '"18.6" is the nearest'),
+    "a newer class": ({"rds": {"instance_class": "db.t5g.micro"}}, "rds.instance_class", "db.t4g.micro is the nearest"),
+    "another size of the newest": (
+        {"rds": {"instance_class": "db.m9g.96xlarge"}}, "rds.instance_class", "db.m9g.48xlarge is the nearest",
+    ),
+    "another processor": ({"rds": {"instance_class": "db.m8i.large"}}, "rds.instance_class", "db.m8g.large"),
+    "the database for maintenance": ({"rds": {"database": "postgres"}}, "rds.database", "such as salaries"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_what_aws_may_have_by_now_is_a_note(case: str) -> None:
+    sections, path, said = NAMED[case]
+    (found,) = [problem for rule in rules.RULES for problem in rule(environment(**sections))]
+    assert not found.certain
+    assert ".".join(map(str, found.path)) == path
+    assert said in f"{found.what}. {found.fix}"
 
 
 @pytest.mark.parametrize("case", KEPT)
@@ -231,6 +324,27 @@ def test_an_environment_of_another_account_may_not_build_into_the_repository(acc
     builder = environment(account_id=account, ecs={"manage_repository": False, "build_on_deploy": True})
     found = list(sharing.repositories({"hml": owner, "dev": builder}))
     assert [(name, problem.path) for name, problem in found] == [("dev", ("ecs", "build_on_deploy"))] * count
+
+
+def test_a_name_that_can_be_taken_once_is_one_environments() -> None:
+    blocks: dict[str, Any] = {
+        "dashboard": {"enabled": True, "bucket_name": "pages", "domain_name": "d.example.com", **ZONE},
+        "security": {"customer_managed_keys": True, "kms_aliases": {"data": "shop"}},
+        "application": {"web": {"domains": ("shop.example.com",), **ZONE}},
+    }
+    two = {name: environment(name=name, **blocks) for name in ("dev", "hml")}
+    told = {".".join(map(str, problem.path)): problem.fix for name, problem in sharing.names(two) if name == "hml"}
+    assert told == {
+        "dashboard.bucket_name": "Write `pages-hml`.",
+        "dashboard.domain_name": "Write one such as hml.d.example.com.",
+        "security.kms_aliases.data": "Write `shop-hml`, or leave it out.",
+        "application.web.domains": "Write one such as hml.shop.example.com.",
+    }
+    assert list(sharing.names({"dev": two["dev"]})) == []
+    abroad = two["hml"].model_copy(update={"region": "eu-west-1"})
+    assert "security.kms_aliases.data" not in {
+        ".".join(map(str, problem.path)) for _, problem in sharing.names({"dev": two["dev"], "hml": abroad})
+    }
 
 
 KMS_ARN = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"

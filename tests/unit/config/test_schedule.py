@@ -46,6 +46,59 @@ def test_what_is_no_schedule_is_refused_with_the_reason(text: str) -> None:
     assert str(caught.value)
 
 
+NEAREST = {
+    "cron(15 4 * * * *)": "cron(15 4 * * ? *)",
+    "cron(15 4 ? * ? *)": "cron(15 4 * * ? *)",
+    "cron(0 4 1 * MON *)": "cron(0 4 1 * ? *)",
+    "cron(15 4 * * *)": "cron(15 4 * * ? *)",
+    "cron(15 4 * * ?)": "cron(15 4 * * ? *)",
+    "15 4 * * ? *": "cron(15 4 * * ? *)",
+    "15 4 * * * *": "cron(15 4 * * ? *)",
+    "cron(99 4 * * ? *)": "cron(59 4 * * ? *)",
+    "cron(0 4 * * ? 1969)": "cron(0 4 * * ? 1970)",
+    "cron(0 4 ? * 6#6 *)": "cron(0 4 ? * * *)",
+    "cron(0 4 32W * ? *)": "cron(0 4 * * ? *)",
+    "cron(*/0 * * * ? *)": "cron(*/1 * * * ? *)",
+    "60 4 * * *": "59 4 * * *",
+    "25 25 * * *": "25 23 * * *",
+    "5-1 * * * *": "1-5 * * * *",
+    "0 0 1 * 1": "0 0 1 * *",
+    "rate(1 days)": "rate(1 day)",
+    "rate(5 day)": "rate(5 days)",
+    "rate(0 days)": "rate(1 day)",
+    "rate(foo)": "rate(1 day)",
+    "rate(90 seconds)": "rate(2 minutes)",
+    "rate(1.5 hours)": "rate(90 minutes)",
+    "rate(1week)": "rate(7 days)",
+    "RATE(2 HOURS)": "rate(2 hours)",
+    "at(2026-11-20 13:00)": "at(2026-11-20T13:00:00)",
+    "at(2026-11-20T13:00:00Z)": "at(2026-11-20T13:00:00)",
+    "every day": None,
+    "cron(0 4 ? * 3#1,6#3 *)": None,
+}
+
+
+@pytest.mark.parametrize("text", NEAREST)
+def test_the_nearest_schedule_is_told_and_is_one(text: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        expression(text)
+    assert caught.value.instead == NEAREST[text]
+    if caught.value.instead is not None:
+        assert expression(caught.value.instead)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cron(0 4 L * ? *)", "cron(0 4 LW * ? *)", "cron(0 4 15W * ? *)", "cron(0 4 ? * 6#3 *)", "cron(0 4 ? * FRIL *)",
+        "cron(0 4 ? * MON-FRI 2026-2030)", "cron(0/5 8-17 ? * 2,4,6 *)", "cron(0 22-2 * * ? *)", "rate(15 minutes)",
+        "cron(0 4 1,15 JAN,JUL ? 2199)",
+    ],
+)  # fmt: skip
+def test_what_aws_takes_is_left_as_it_is(text: str) -> None:
+    assert expression(text) == text
+
+
 @pytest.mark.parametrize(
     ("name", "there"),
     [("UTC", True), ("America/Sao_Paulo", True), ("Mars/Base", False), ("../etc", False), ("", False)],

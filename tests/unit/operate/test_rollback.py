@@ -13,7 +13,7 @@ import pytest
 from opsctl.aws.cloudformation import Stack
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.application import Application
-from opsctl.config.loader import tuples
+from opsctl.config.checked import tuples
 from opsctl.config.models import Images
 from opsctl.config.naming import lock_key, release_key
 from opsctl.deploy.image import ReleasedImage

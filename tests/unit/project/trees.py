@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl.aws.regions import commercial_regions
+from opsctl.config.checked import Known
 from opsctl.config.loader import Configuration, load
 from opsctl.config.models import Environment
 from opsctl.project.initialise import FILE, Initialised, initialise
@@ -86,7 +87,7 @@ def init(root: Path, files: dict[str, str], *, dockerfile: bool = False, project
     """Write the files, initialise, and load what was written as `opsctl env validate` does."""
     write(root, files)
     said = initialise(root, dockerfile=dockerfile, project=project)
-    loaded = load(root / FILE, regions=commercial_regions())
+    loaded = load(root / FILE, known=Known(commercial_regions()))
     return Outcome(said, (root / FILE).read_text(encoding="utf-8"), loaded)
 
 

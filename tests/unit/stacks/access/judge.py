@@ -11,6 +11,7 @@ from typing import Any
 from ministack.core import iam_evaluator
 
 from opsctl.aws.regions import commercial_regions
+from opsctl.config.checked import Known
 from opsctl.config.loader import load
 from opsctl.stacks.access.changing import deploy
 from opsctl.stacks.access.grounds import Grounds
@@ -25,7 +26,7 @@ TAGS = ("aws:resourcetag/", "aws:requesttag/")
 @cache
 def grounds(name: str) -> Grounds:
     """An environment of the example file."""
-    environments = load(ROOT / "environments.yaml", regions=commercial_regions()).environments
+    environments = load(ROOT / "environments.yaml", known=Known(commercial_regions())).environments
     return Grounds(environments[name], ACCOUNT, ACCOUNT)
 
 
