@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from salaries.ingest.errors import IngestError
-from salaries.ingest.inspect import ENCODINGS, ZIP_START, foreign_kind
+from salaries.ingest.kinds import ZIP_START, foreign_kind
+from salaries.ingest.records import ENCODINGS
 from salaries.ingest.workspace import name_trouble
 
 _CHUNK = 1 << 20
