@@ -44,9 +44,9 @@ class Reject(NamedTuple):
 class BuildReport:
     """What a build did. `files` maps a raw file's name to its SHA-256 and rows.
 
-    `samples` are the first rejects by reason, `unusable` says of files that gave no row why, `misread` counts the
-    rows of a file that are not in its encoding, `passed_over` says why a file was not read, `doubtful` what should
-    not pass in silence about a file that was, and `formulas` counts the kept rows of roles that a spreadsheet would run.
+    `samples` are the first rejects by reason, `unusable` says of files that gave no row why, `misread` counts the rows
+    of a file that are not in its encoding, `passed_over` says why a file was not read, `doubtful` what should not pass
+    in silence about a file that was, and `formulas` counts the kept rows of roles that a spreadsheet would run.
     """
 
     rows_in: int

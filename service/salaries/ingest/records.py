@@ -14,7 +14,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from salaries.ingest.errors import IngestError
 from salaries.ingest.kinds import foreign_kind
 from salaries.ingest.mapping import SEPARATOR, Line, Mapping
 from salaries.ingest.words import folded
+from salaries.ingest.workbook import is_workbook, workbook_lines
 
 # The reader's own limit of 128 KiB would end the build at one long text instead of rejecting it.
 csv.field_size_limit(1 << 30)
@@ -39,7 +40,7 @@ ENCODINGS = {
 WRONG_BYTE = "\uffff"  # no character, so it stands in no text
 UNCLOSED = "a quote is never closed"
 _GLANCE = 1 << 20
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = ",;\t|"
 # A header may stand below a title or comments.
 _LINES_ABOVE = 20
 # A quoted text longer than this many lines is a quote that was never closed.
@@ -65,13 +66,17 @@ class RawFile:
     header: tuple[str, ...]
     above: int
     trouble: str = ""
+    sheet: str | int = 0  # of a workbook
 
     def lines(self) -> Iterator[Line]:
         """Yield (number, text) of each line, with its end as a line feed.
 
         Raises:
-            IngestError: a `.gz` is damaged or cut short.
+            IngestError: a packed file is damaged or cut short.
         """
+        if is_workbook(self.path):
+            yield from workbook_lines(self.path, name=self.name, sheet=self.sheet)
+            return
         with _opened(self.path, self.name) as handle, _text(handle, self.encoding) as text:
             yield from enumerate(iter(partial(text.readline, _LONGEST_LINE), ""), 1)
 
@@ -88,10 +93,15 @@ def glance_at(path: Path, *, name: str, encoding: str, mapping: Mapping | None =
     Raises:
         IngestError: a `.gz` is damaged or cut short.
     """
+    skip, known = (mapping.skip_rows, _KNOWN_NAMES | mapping.headers) if mapping else (0, _KNOWN_NAMES)
+    if is_workbook(path):
+        raw = RawFile(path, name, "", ",", (), 0, sheet=mapping.sheet if mapping else 0)
+        lines = [line for _, line in islice(raw.lines(), _LINES_ABOVE + skip)]
+        above, _, header = _header(lines, known, skip, delimiters=",")
+        return replace(raw, header=header, above=above, trouble=_trouble(b"", header, known))
     with _opened(path, name) as handle:
         first = handle.read(_GLANCE)
     codec = _codec(first, ENCODINGS[encoding])
-    skip, known = (mapping.skip_rows, _KNOWN_NAMES | mapping.headers) if mapping else (0, _KNOWN_NAMES)
     with _text(io.BytesIO(first), codec) as text:
         lines = list(islice(iter(partial(text.readline, _LONGEST_LINE), ""), _LINES_ABOVE + skip))
     above, delimiter, header = _header(lines, known, skip)
@@ -162,7 +172,9 @@ def names_of(fields: list[str]) -> tuple[str, ...]:
     return tuple(folded(name) for name in fields)
 
 
-def _header(lines: list[str], known: frozenset[str], skip: int) -> tuple[int, str, tuple[str, ...]]:
+def _header(
+    lines: list[str], known: frozenset[str], skip: int, delimiters: str = _DELIMITERS
+) -> tuple[int, str, tuple[str, ...]]:
     """Return how many lines end with the header, the delimiter, and the header's names."""
     found: list[tuple[int, str, tuple[str, ...]]] = []
     chosen = ""
@@ -170,9 +182,9 @@ def _header(lines: list[str], known: frozenset[str], skip: int) -> tuple[int, st
         if number <= skip or line.isspace():
             continue
         if not found and line[:4].lower() == "sep=":
-            chosen = line[4:5]
+            chosen = line[4:5] if line[4:5] in _DELIMITERS else ""
             continue
-        delimiter = chosen if chosen in _DELIMITERS else max(_DELIMITERS, key=line.count)
+        delimiter = chosen or max(delimiters, key=line.count)
         names = names_of(next(csv.reader([line.removesuffix("\n")], delimiter=delimiter), []))
         found.append((number, delimiter, names))
         if skip or len(known & {*names}) >= (1 if len(found) == 1 else 2):

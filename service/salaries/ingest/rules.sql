@@ -9,7 +9,7 @@ CREATE MACRO stripped(x) AS nullif(CASE
     ELSE trim(x)
 END, '');
 CREATE MACRO clean(x) AS CASE
-    WHEN x >= '!' AND right(x, 1) >= '!' AND strlen(x) = length(x) THEN x
+    WHEN x >= '!' AND NOT suffix(x, ' ') AND strlen(x) = length(x) THEN x
     ELSE stripped(x)
 END;
 -- A text that says that there is no value is none; but NA is a country, and NaN a figure that is wrong.
@@ -49,9 +49,11 @@ CREATE MACRO amount_problem(x) AS CASE
     ELSE 'not a number'
 END;
 -- RE2's \s knows ASCII only.
+CREATE MACRO has_control(x) AS
+    contains(x, chr(9)) OR contains(x, chr(10)) OR contains(x, chr(11)) OR contains(x, chr(12)) OR contains(x, chr(13));
 CREATE MACRO role_of(x) AS CASE
     WHEN strlen(x) <> length(x) THEN nfc_normalize(regexp_replace(lower(x), '[\s\p{Z}\x{0b}\x{85}]+', '_', 'g'))
-    WHEN regexp_matches(x, '[\t-\r]|  ') THEN regexp_replace(lower(x), '[\s\x{0b}]+', '_', 'g')
+    WHEN contains(x, '  ') OR has_control(x) THEN regexp_replace(lower(x), '[\s\x{0b}]+', '_', 'g')
     ELSE replace(lower(x), ' ', '_')
 END;
 CREATE MACRO ratio(x) AS TRY_CAST(CASE WHEN regexp_full_match(x, '[+-]?[0-9]{1,9}([.]0*)?') THEN split_part(x, '.', 1) END AS BIGINT);
@@ -63,6 +65,7 @@ END;
 CREATE MACRO country_of(x) AS coalesce(known_country(x), known_country(folded(x)), x, 'Brazil');
 -- The year 0 is none: DuckDB would write it as 0001-01-01 (BC). A time of the day is left out.
 CREATE MACRO day_of(x) AS CASE
+    WHEN strlen(x) = 10 AND TRY_CAST(x AS DATE)::VARCHAR = x THEN TRY_CAST(x AS DATE)
     WHEN regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?') AND x >= '0001'
         THEN TRY_CAST(x[1:10] AS DATE)
     WHEN regexp_full_match(x, '[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}') AND split_part(x, '/', 3) >= '0001'
@@ -125,6 +128,10 @@ WITH cleaned AS (
     FROM valued
 ), outcomes AS (
     SELECT *, CASE
+        -- Most rows are fine, and one cheap test says so.
+        WHEN problem = '' AND role IS NOT NULL AND least(low, high, total) >= 0 AND low_filled <= high_filled
+            AND country = wanted_country() AND strlen(currency) <= currency_limit()
+            AND strlen(source) + strlen(role) + strlen(level) + strlen(location) + strlen(state) <= text_limit() THEN NULL
         WHEN problem <> '' THEN problem
         WHEN role IS NULL THEN 'role is missing'
         WHEN low < 0 THEN amount_problem(low_text)
