@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
 
 PREFIX = "raw/"
-_SUFFIXES = (".csv", ".csv.gz", ".zip")
+_SUFFIXES = (".csv", ".csv.gz", ".zip", ".xlsx", ".tsv", ".txt")
+_NAMED = 5
 # Control characters, line and paragraph separators.
 _CONTROLS = {"Cc", "Zl", "Zp"}
 
@@ -37,7 +38,15 @@ def raw_files(folder: Path) -> Iterator[Path]:
     """Raw files below `folder`, sorted by path; links are not followed, as a raw file comes from anywhere."""
     if folder.is_dir():
         found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-        yield from sorted(path for path in found if path.name.endswith(_SUFFIXES))
+        yield from sorted(path for path in found if path.name.lower().endswith(_SUFFIXES))
+
+
+def passed_over(folder: Path) -> list[str]:
+    """Files below `folder` that are no raw files: links, and names that end otherwise. Hidden ones are nobody's."""
+    taken = set(raw_files(folder))
+    found = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()] if folder.is_dir() else []
+    names = [portable(path, folder) for path in found if path not in taken]
+    return sorted(name for name in names if "/." not in f"/{name}")
 
 
 def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
@@ -56,7 +65,12 @@ def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
                 store.upload(bucket, key, path)
                 uploaded += 1
             emit(Progress("sync", key, uploaded + unchanged, len(files), "files"))
+        left = passed_over(folder)
         ending.changed, ending.text = uploaded > 0, f"{uploaded:,} uploaded, {unchanged:,} there already"
+        if left:
+            more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
+            shown = ", ".join(name if name.isprintable() else ascii(name) for name in left[:_NAMED])
+            ending.text += f"; left here, as links or of another kind: {shown}{more}"
     return Synced(uploaded, unchanged)
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from salaries.ingest.build import build_dataset
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+# Both marks stand before decimals in the file, so neither reading of these is sure.
+_TWO_READINGS = re.compile(r"\+?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 _GROUPED = re.compile(r"\+?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 
 
 def expected(text: str) -> Decimal | None:
     """Return the amount `text` stands for, or None when it is to be rejected."""
-    if not (_NUMBER.fullmatch(text) or _GROUPED.fullmatch(text)):
+    if _TWO_READINGS.fullmatch(text) or not (_NUMBER.fullmatch(text) or _GROUPED.fullmatch(text)):
         return None
     try:
         value = Decimal(text.replace(",", ""))

@@ -10,6 +10,7 @@ import pytest
 from salaries.ingest.build import BuildReport, build_dataset
 from salaries.ingest.columns import CANONICAL
 from salaries.ingest.errors import IngestError
+from salaries.ingest.figures import TWO_READINGS
 
 
 def build(
@@ -144,7 +145,8 @@ def test_amounts_become_plain_decimals(data_dir: Path, given: str, kept: str) ->
         ('"1.234,56"', "decimal comma"),
         ('"1234,5"', "decimal comma"),
         ('"12,34"', "decimal comma"),
-        ("1.234", "more digits than the column holds"),
+        ("1.2345", "more digits than the column holds"),
+        ("1.234", TWO_READINGS),
         ("10000000000", "more digits than the column holds"),
         ("1e400", "more digits than the column holds"),
         ("1e-20", "more digits than the column holds"),

@@ -10,9 +10,11 @@ import random
 from pathlib import Path
 
 import pytest
-from salaries.ingest import inspect
 from salaries.ingest.build import BuildReport, build_dataset
 from salaries.ingest.errors import IngestError
+from salaries.ingest.figures import TWO_READINGS
+from salaries.ingest.mapping import SEPARATOR
+from salaries.ingest.records import glance_at, records
 
 
 def build(
@@ -155,23 +157,119 @@ def test_rows_that_only_look_alike_stay(data_dir: Path) -> None:
     assert text.count('"Rio, RJ"') == 4
 
 
-def test_a_look_in_pieces_of_any_size_tells_the_same_and_a_tidy_file_needs_no_quotes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closed_quotes_are_read_as_pythons_reader_does_and_an_open_one_costs_its_own_row(tmp_path: Path) -> None:
     picks = random.Random(7)
     path = tmp_path / "a.csv"
-    tidy = 0
+    closed = 0
     for _ in range(1500):
-        path.write_text("a,b\n" + "".join(picks.choices(['"', '""', ",", "\n", "x", " "], k=picks.randint(1, 9))))
-        told = set()
-        for size in (1, 2, 3, 5, 1 << 20):
-            monkeypatch.setattr(inspect, "_CHUNK", size)
-            raw = inspect.RawFile(path, "a.csv", "utf-8-sig", ",", ("a", "b"), plain=True, tidy=True, rows=0)
-            seen = inspect.look_through(raw)
-            told.add((seen.plain, seen.plain and seen.tidy, seen.rows))
-        assert len(told) == 1, path.read_text()
-        if told.pop()[:2] == (True, True):
-            tidy += 1
+        text = "".join(picks.choices(['"', '""', ",", "\n", "x", " "], k=picks.randint(1, 9)))
+        path.write_text(f"role,b\n{text}\nlast,1\n")
+        found = [record.split(SEPARATOR) for _, record in records(glance_at(path, name="a.csv", encoding="utf-8"))]
+        assert found[-1] == ["", "last", "1"], text
+        if not any(record[0] for record in found):
+            closed += 1
             with path.open(newline="") as handle:
-                assert not any("," in field or '"' in field for row in csv.reader(handle) for field in row)
-    assert tidy > 100
+                wanted = [row for row in csv.reader(handle) if "".join(row).strip() or len(row) > 1][1:]
+            assert [record[1:] for record in found if len(record) > 2 or record[1].strip()] == wanted, text
+    assert closed > 500
+
+
+@pytest.mark.parametrize(
+    ("others", "figure", "kept"),
+    [
+        ((), "12.500", None),
+        (("8000.50",), "12.500", "12.50"),
+        (('"1,234,567"',), "12.500", "12.50"),
+        (('"8.000,50"',), "12.500", "12500.00"),
+        (('"8.000,50"', "8000.50"), "12.500", None),
+        ((), '"12,500"', "12500.00"),
+        (('"8000,5"',), '"12,500"', None),
+        (('"8000,5"', "3.25"), '"12,500"', "12500.00"),
+        ((), "0.500", "0.50"),
+        ((), "1234.500", "1234.50"),
+    ],
+)
+def test_a_figure_of_two_readings_is_decided_by_the_files_other_figures_or_rejected(
+    data_dir: Path, others: tuple[str, ...], figure: str, kept: str | None
+) -> None:
+    rows = "".join(f"other,{other}\n" for other in others)
+    report, _ = build(data_dir, {"a.csv": f"role,salary\n{rows}dev,{figure}\n"})
+    with (data_dir / "salaries.csv").open(encoding="utf-8") as handle:
+        found = [row["total_compensation"] for row in csv.DictReader(handle) if row["role"] == "dev"]
+    assert found == ([kept] if kept else [])
+    assert report.reasons.get(TWO_READINGS, 0) == (0 if kept else 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "given", "kept"),
+    [
+        ("level", "Sênior", "senior"),
+        ("level", "Júnior", "junior"),
+        ("level", "mid_level", "pleno"),
+        ("level", "NA", "pleno"),
+        ("level", "senior\u200b", "senior"),
+        ("work_model", "On-site", "presencial"),
+        ("work_model", "Remote-First", "remoto"),
+        ("work_model", "Híbrido", "hibrido"),
+        ("country", "BRAZIL", "Brazil"),
+        ("country", "None", "Brazil"),
+        ("state", "NULL", "REMOTE"),
+        ("city", "\\N", "Remoto"),
+        ("source", "n/a", "unknown"),
+        ("salary_min", "-", "5.00"),
+        ("salary_min", "NA", "5.00"),
+        ("date", "2024-03-01T10:00:00Z", "2024-03-01"),
+        ("date", "2024-03-01 10:00", "2024-03-01"),
+        ("date", "1/2/2024", "2024-02-01"),
+        ("Nível", "sr", "senior"),
+        ("\u200bUF", "sp", "SP"),
+    ],
+)
+def test_another_spelling_is_no_other_value(data_dir: Path, column: str, given: str, kept: str) -> None:
+    report, roles = build(data_dir, {"a.csv": f"role,salary,{column}\ndev\u200b,5,{given}\n"})
+    assert roles == ["dev"]
+    assert report.unreadable_dates == 0
+    names = {
+        "city": "location",
+        "salary_min": "base_salary_min",
+        "date": "observed_at",
+        "Nível": "level",
+        "\u200bUF": "state",
+    }
+    with (data_dir / "salaries.csv").open(encoding="utf-8") as handle:
+        (row,) = csv.DictReader(handle)
+    assert row[names.get(column, column)] == kept
+
+
+def test_namibia_is_not_brazil(data_dir: Path) -> None:
+    report, _ = build(data_dir, {"a.csv": "role,salary,country\ndev,5,NA\n"})
+    assert report.other_country == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nrole;salary\ndev;5\n",
+        "Salaries of 2026\n\nrole,salary\ndev,5\n",
+        "# made, by hand\n# twice\nrole\tsalary\ndev\t5\n",
+    ],
+)
+def test_a_header_may_stand_below_a_separator_a_title_or_comments(data_dir: Path, text: str) -> None:
+    report, roles = build(data_dir, {"a.csv": text})
+    assert roles == ["dev"]
+    assert report.rows_in == 1
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_text_of_two_bytes_a_character_needs_no_mark(data_dir: Path, codec: str) -> None:
+    _, roles = build(data_dir, {"a.csv": "role,salary,city\nção,5,Recife\n".encode(codec)})
+    assert roles == ["ção"]
+
+
+def test_a_reject_names_the_column_that_was_looked_for_and_those_that_are_there(data_dir: Path) -> None:
+    build(data_dir, {"a.csv": "title,salary\ndev,5\n", "b.csv": "role,pay\ndev,5\n"})
+    with (data_dir / "rejects.csv").open(encoding="utf-8") as handle:
+        assert [row["value"] for row in csv.DictReader(handle)] == [
+            "no column role, job_title, cargo; there are: title, salary",
+            "no column total_compensation, salary_total, total_salary, compensation; there are: role, pay",
+        ]

@@ -139,7 +139,7 @@ def test_each_broken_source_says_what_is_wrong_and_keeps_the_last_good_file(
 
     def failure(url: str, **more: Any) -> str:
         (result,) = fetch({"name": "x", "url": url, **more}, limits=limits, unpacking=unpacking)
-        assert result.outcome == "failed"
+        assert (result.outcome, result.kept) == ("failed", True)
         assert (tmp_path / "raw" / "x.csv").read_bytes() == CSV
         assert not (tmp_path / "tmp").exists()
         return result.detail
@@ -152,6 +152,10 @@ def test_each_broken_source_says_what_is_wrong_and_keeps_the_last_good_file(
     )
     assert failure(web.serve("/html", b"\n <html>")) == "the file is HTML or XML, not a CSV"
     assert failure(web.serve("/empty", b"")) == "the file is empty"
+    assert failure(web.serve("/json", b'{"error": "not found"}')) == "the file is JSON, not a CSV"
+    assert failure(web.serve("/list", b'[{"role": "dev"}]')) == "the file is JSON, not a CSV"
+    assert failure(web.serve("/head", b"role,salary\n\n")) == "the file holds no row below its header"
+    assert failure(web.serve("/pdf", b"%PDF-1.7 ...")) == "the file is a PDF, not a CSV"
     assert failure(web.serve("/latin", "role\nJosé\n".encode("latin-1"))).startswith(
         "not utf-8: wrong byte near position 8"
     )
@@ -308,7 +312,7 @@ def test_a_destination_behind_a_link_is_refused(web: Web, fetch: Fetch, tmp_path
         ({"name": "a", "url": "x", "dest": "/a.csv"}, "must be a plain path under raw/"),
         ({"name": "a", "url": "x", "dest": "a\\..\\..\\b.csv"}, "must be a plain path under raw/"),
         ({"name": "a", "url": "x", "dest": ".hidden.csv"}, "must be a plain path under raw/"),
-        ({"name": "a", "url": "x", "dest": "a.txt"}, "must end in .csv or .csv.gz"),
+        ({"name": "a", "url": "x", "dest": "a.doc"}, "must end in one of .csv, .csv.gz, .tsv"),
         ({"name": "a", "url": "x", "ulr": "y"}, "unknown key 'ulr'"),
         ({"name": "a", "url": "x", "sha256": "abc"}, "64 hexadecimal digits"),
         ({"name": "a", "url": "x", "encoding": "ebcdic"}, "declares the encoding 'ebcdic'"),

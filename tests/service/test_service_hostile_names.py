@@ -138,7 +138,7 @@ def test_a_member_of_an_archive_stays_in_its_folder(tmp_path: Path, name: str) -
     (tmp_path / "received").write_bytes(archive(name))
     (tmp_path / "out").mkdir()
     found = unpack(
-        tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path / "out", limits=UnpackLimits()
+        tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path / "out", limits=UnpackLimits()
     )
     assert sorted(place[:4] for place in found.files) == ["000-", "001-"]
     assert all(
@@ -151,13 +151,13 @@ def test_a_member_with_a_control_character_is_refused(tmp_path: Path, name: str)
     """Published, it would end every build until somebody renamed it."""
     (tmp_path / "received").write_bytes(archive(name))
     with pytest.raises(IngestError, match="in the archive holds a control character"):
-        unpack(tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
+        unpack(tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
 
 
 def test_a_member_whose_name_is_not_the_utf_8_that_it_says_is_a_damaged_archive(tmp_path: Path) -> None:
     (tmp_path / "received").write_bytes(archive("\u00e9\u00e9.csv").replace("\u00e9\u00e9".encode(), b"\xff" * 4))
     with pytest.raises(IngestError, match="damaged archive"):
-        unpack(tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
+        unpack(tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
 
 
 def test_a_member_that_lzma_can_not_read_is_a_damaged_archive(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_member_that_lzma_can_not_read_is_a_damaged_archive(tmp_path: Path) ->
     damaged[50:62] = b"\xff" * 12
     (tmp_path / "received").write_bytes(damaged)
     with pytest.raises(IngestError, match="damaged archive"):
-        unpack(tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
+        unpack(tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
 
 
 @pytest.mark.parametrize("name", [name for name in READ if ":/b" not in name])
@@ -199,7 +199,7 @@ def test_a_name_that_is_too_long_for_the_disk_is_the_disk_s_refusal(tmp_path: Pa
     """A command tells it in a sentence, as a full disk; fetching tells it of the one source."""
     (tmp_path / "received").write_bytes(archive("x" * 300 + ".csv"))
     with pytest.raises(OSError, match="File name too long"):
-        unpack(tmp_path / "received", keep_gzip=False, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
+        unpack(tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
     with pytest.raises(OSError, match="File name too long"):
         BucketFolder("b", Bucket({f"raw/{'x' * 300}.csv": b"1"})).pull(tmp_path / "raw")
 

@@ -100,6 +100,39 @@ def load(
     _run("load", {"--append": append, **refusals, "--strict": strict}, env, region, config, as_json)
 
 
+@app.command("inspect")
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A raw file of this machine.", exists=True, dir_okay=False)],
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="Read it by this preset, such as levels.", show_default=False)
+    ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option("--keys", help="Read it by these keys of a source, as JSON.", show_default=False),
+    ] = None,
+    encoding: Annotated[str, typer.Option("--encoding", help="Its encoding, as a source declares it.")] = "utf-8",
+    strict: Annotated[bool, typer.Option("--strict", help="Fail when something about it is doubtful.")] = False,
+    env: EnvOption = None,
+    region: RegionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell how a raw file would be read, and propose what to say of its source; the dataset stays as it is.
+
+    The dataset task of the environment reads it: columns, defaults, rejects, rows before and after, a mapping to paste.
+    """
+    from opsctl.cli import output
+    from opsctl.cli.context import open_workspace
+    from opsctl.cli.progress import printing
+    from opsctl.operate.inspection import inspect_file, read_keys
+
+    wanted = read_keys(keys, preset)
+    target = open_workspace(config).target(env, region)
+    with printing(as_json=as_json) as emit:
+        result = inspect_file(target, file, keys=wanted, encoding=encoding, strict=strict, emit=emit)
+    output.result(result, "", as_json=as_json)
+
+
 @app.command("releases")
 def releases(
     env: EnvOption = None,

@@ -32,3 +32,15 @@ DUPLICATE_KEY = (
     "base_salary_max",
     "total_compensation",
 )
+# Columns with a default, in the order of the bits by which the rules say that it was taken.
+DEFAULTS = {
+    "source": "unknown",
+    "level": "pleno",
+    "location": "Remoto",
+    "state": "REMOTE",
+    "country": "Brazil",
+    "currency": "BRL",
+    "work_model": "hibrido",
+}
+# The figures as they were kept, behind the canonical columns of a file that holds others than those.
+PAID = ("paid_period", "paid_currency", "paid_min", "paid_max", "paid_total")

@@ -25,12 +25,13 @@ Observer = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class FetchResult:
-    """What became of one source."""
+    """What became of one source; `kept` tells of a failed one that what it brought before stays."""
 
     name: str
     outcome: Outcome
     size: int
     detail: str
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class _Fetcher:
         try:
             return self._fetch(source, held)
         except (IngestError, OSError) as error:
-            return FetchResult(source.name, "failed", 0, str(error)), None
+            kept = held is not None and self._is_whole(held)
+            return FetchResult(source.name, "failed", 0, str(error), kept), None
 
     def _fetch(self, source: Source, held: Held | None) -> tuple[FetchResult, Held]:
         target = self._target(source)
@@ -121,8 +123,9 @@ class _Fetcher:
         fresh = Held(source.url, answer.validators.etag, answer.validators.last_modified, digest, size, ())
         if current and current.sha256 == digest:
             return FetchResult(source.name, "unchanged", size, "same content"), replace(fresh, files=current.files)
-        keep_gzip = target.name.lower().endswith(".gz")
-        unpacked = unpack(body, keep_gzip=keep_gzip, encoding=source.encoding, folder=folder, limits=self.limits)
+        unpacked = unpack(
+            body, target=target, encoding=source.encoding, folder=folder, limits=self.limits, mapping=source.mapping
+        )
         files = self._publish(unpacked, target)
         return FetchResult(source.name, "fetched", size, ", ".join(files)), replace(fresh, files=tuple(files))
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from salaries.ingest.errors import IngestError
-from salaries.ingest.inspect import ENCODINGS
+from salaries.ingest.mapping import Mapping
+from salaries.ingest.mapping_keys import MAPPING_KEYS, mapping_of
+from salaries.ingest.records import ENCODINGS
 from salaries.ingest.workspace import name_trouble
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KEYS = {"name", "url", "dest", "headers", "sha256", "enabled", "encoding"}
+_KEYS = {"name", "url", "dest", "headers", "sha256", "enabled", "encoding", *MAPPING_KEYS}
 _SCHEMES = ("https", "http", "file", "s3")
-_SUFFIXES = (".csv", ".csv.gz")
+_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".xlsx")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Source:
     sha256: str | None
     enabled: bool
     encoding: str
+    mapping: Mapping | None = None
 
 
 def read_sources(path: Path) -> list[Source]:
@@ -54,9 +58,47 @@ def read_sources(path: Path) -> list[Source]:
     return sources
 
 
-def declared_encodings(path: Path) -> dict[str, str]:
-    """Return the declared encoding of each destination; nothing when there is no list of sources."""
-    return {source.dest: source.encoding for source in read_sources(path)} if path.is_file() else {}
+@dataclass(frozen=True)
+class Declared:
+    """What the list of sources says of raw files: encodings and mappings by destination."""
+
+    encodings: dict[str, str] = field(default_factory=dict)
+    mappings: dict[str, Mapping] = field(default_factory=dict)
+
+    def encoding(self, name: str) -> str:
+        """Return the encoding of a raw file, UTF-8 unless declared."""
+        return self.encodings.get(self._source(name, self.encodings), "utf-8")
+
+    def is_declared(self, name: str) -> bool:
+        """Tell whether a source names this raw file."""
+        return name in self.encodings or name in self.mappings
+
+    def mapping(self, name: str) -> Mapping | None:
+        """Return the mapping of a raw file, if it has one."""
+        return self.mappings.get(self._source(name, self.mappings))
+
+    @staticmethod
+    def _source(name: str, known: Collection[str]) -> str:
+        """Return the destination that `name` belongs to: an archive of several files becomes a folder."""
+        folder = PurePosixPath(name).parent
+        return name if name in known else next((dest for dest in known if several_folder(dest) == folder), name)
+
+
+def several_folder(dest: str) -> PurePosixPath:
+    """Return the folder where the files of an archive go whose source has this destination."""
+    path = PurePosixPath(dest)
+    return path.with_name(path.name.partition(".")[0])
+
+
+def declared(path: Path) -> Declared:
+    """Return what the list of sources says of raw files; nothing when there is none."""
+    if not path.is_file():
+        return Declared()
+    sources = read_sources(path)
+    return Declared(
+        encodings={source.dest: source.encoding for source in sources},
+        mappings={source.dest: source.mapping for source in sources if source.mapping},
+    )
 
 
 def _source(entry: Any, number: int) -> Source:
@@ -85,6 +127,7 @@ def _source(entry: Any, number: int) -> Source:
         sha256=str(sha256).lower() if sha256 else None,
         enabled=entry.get("enabled", True) is True,
         encoding=encoding,
+        mapping=mapping_of(entry, name),
     )
 
 
@@ -104,5 +147,5 @@ def _dest(dest: str, name: str) -> str:
     if trouble := name_trouble(dest):
         raise IngestError(f"The 'dest' {dest!a} of source {name!r} {trouble}.")
     if not path.name.lower().endswith(_SUFFIXES):
-        raise IngestError(f"The 'dest' {dest!r} of source {name!r} must end in .csv or .csv.gz.")
+        raise IngestError(f"The 'dest' {dest!r} of source {name!r} must end in one of {', '.join(_SUFFIXES)}.")
     return path.as_posix()

@@ -13,7 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from salaries.ingest.errors import IngestError
-from salaries.ingest.inspect import ENCODINGS, ZIP_START, foreign_kind
+from salaries.ingest.kinds import ZIP_START, foreign_kind
+from salaries.ingest.mapping import Mapping
+from salaries.ingest.records import ENCODINGS, glance_at, records
+from salaries.ingest.workbook import is_workbook
 from salaries.ingest.workspace import name_trouble
 
 _CHUNK = 1 << 20
@@ -42,16 +45,24 @@ class Unpacked:
     files: dict[str, Path]
 
 
-def unpack(received: Path, *, keep_gzip: bool, encoding: str, folder: Path, limits: UnpackLimits) -> Unpacked:
-    """Return the checked CSV files of `received`; a zip of several becomes several.
+def unpack(
+    received: Path, *, target: Path, encoding: str, folder: Path, limits: UnpackLimits, mapping: Mapping | None = None
+) -> Unpacked:
+    """Return the checked CSV files of `received`; a zip of several becomes several, a workbook stays one.
 
     Raises:
-        IngestError: it is empty, HTML, damaged, too large when unpacked, or not in its declared encoding.
+        IngestError: it is empty, no table, without a row, damaged, too large when unpacked, or not in its encoding.
     """
+    keep_gzip = target.name.lower().endswith(".gz")
     with received.open("rb") as handle:
         magic = handle.read(4)
     if not magic:
         raise IngestError("the file is empty")
+    if is_workbook(target):
+        book = folder / "received.xlsx"
+        received.rename(book)
+        _check_rows(book, encoding, mapping)
+        return Unpacked({"": book})
     try:
         if magic == ZIP_START:
             files = _unzip(received, folder, limits)
@@ -66,6 +77,7 @@ def unpack(received: Path, *, keep_gzip: bool, encoding: str, folder: Path, limi
         raise IngestError(f"damaged archive: {error}") from error
     for path in files.values():
         _check_csv(path, encoding)
+        _check_rows(path, encoding, mapping)
     if keep_gzip and len(files) == 1:
         files = {"": received if magic[:2] == _GZIP else _gzipped(files[""], folder)}
     return Unpacked(files)
@@ -90,6 +102,8 @@ def _unzip(received: Path, folder: Path, limits: UnpackLimits) -> dict[str, Path
             with archive.open(info) as packed:
                 room -= _copy(packed, files[place], packed_bytes=info.compress_size, room=room, limits=limits)
     if not files:
+        if any(name.startswith("xl/") for name in archive.namelist()):
+            raise IngestError("it is an Excel workbook; give the source a 'dest' that ends in .xlsx")
         raise IngestError("the archive holds no CSV file")
     return {"": next(iter(files.values()))} if len(files) == 1 else files
 
@@ -112,6 +126,13 @@ def _gzipped(plain: Path, folder: Path) -> Path:
     with plain.open("rb") as source, target.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as sink:
         shutil.copyfileobj(source, sink)
     return target
+
+
+def _check_rows(path: Path, encoding: str, mapping: Mapping | None) -> None:
+    """Refuse a table without a row: what was there before is better than nothing."""
+    raw = glance_at(path, name="the file", encoding=encoding, mapping=mapping)
+    if next(records(raw), None) is None:
+        raise IngestError("the file holds no row below its header")
 
 
 def _check_csv(path: Path, encoding: str) -> None:

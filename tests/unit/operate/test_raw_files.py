@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from opsctl.deploy.events import Emit, Event, Progress
+from opsctl.deploy.events import Emit, Event, Progress, StepFinished
 from opsctl.deploy.tasks import job_task
 from opsctl.errors import OpsctlError
 from opsctl.operate import raw_files as files
-from opsctl.operate.raw_files import Synced, raw_files, releases_in
+from opsctl.operate.raw_files import Synced, passed_over, raw_files, releases_in
 
 if TYPE_CHECKING:
     from opsctl.aws.s3 import S3
@@ -52,7 +52,7 @@ def raw(tmp_path: Path) -> Path:
     (folder / "b.csv").write_text("b")
     (folder / "a.csv.gz").write_bytes(b"a")
     (folder / "sub" / "c.zip").write_bytes(b"c")
-    (folder / "notes.txt").write_text("no raw file")
+    (folder / "notes.md").write_text("no raw file")
     return folder
 
 
@@ -152,3 +152,16 @@ def test_no_release_is_an_empty_list_and_a_service_of_before_has_no_history() ->
 def test_a_log_that_is_not_complete_is_no_empty_list(log: list[str]) -> None:
     with pytest.raises(OpsctlError, match="not in the log yet"):
         releases_in(log)
+
+
+def test_what_is_left_here_is_named_and_an_upper_case_name_goes_up(raw: Path) -> None:
+    for name in ("REPORT.CSV", ".state.json"):
+        (raw / name).write_text("x")
+    (raw / "link.csv").symlink_to(raw / "b.csv")
+    told: list[Event] = []
+    sync(Store(), "bucket", raw, told.append)
+    assert passed_over(raw) == ["link.csv", "notes.md"]
+    ended = told[-1]
+    assert isinstance(ended, StepFinished)
+    assert ended.text.endswith("; left here, as links or of another kind: link.csv, notes.md")
+    assert raw / "REPORT.CSV" in raw_files(raw)

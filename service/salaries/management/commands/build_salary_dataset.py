@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from salaries.ingest.build import REJECTS_NAME, BuildReport, build_dataset
 from salaries.ingest.errors import IngestError
 from salaries.ingest.runs import RunFolder
-from salaries.ingest.sources import declared_encodings
+from salaries.ingest.sources import declared
 from salaries.wording import counted
 
 _SHOWN = 60
@@ -25,16 +25,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--country", default=settings.DATASET_COUNTRY, help="keep rows of this country")
-        parser.add_argument("--strict", action="store_true", help="fail when any raw file holds no rows")
+        parser.add_argument(
+            "--strict", action="store_true", help="fail when any raw file holds no rows, or is doubtful"
+        )
 
     def handle(self, **options: Any) -> None:
         """Build, leave the rejects where they can be read later, and print the account of rows."""
         runs = RunFolder.of_settings()
         try:
+            told = declared(settings.SALARY_SOURCES)
             report = build_dataset(
                 data_dir=settings.DATA_DIR,
                 country=options["country"],
-                encodings=declared_encodings(settings.SALARY_SOURCES),
+                encodings=told.encodings,
+                mappings=told.mappings,
             )
             if runs:
                 runs.put(settings.DATA_DIR)
@@ -45,6 +49,11 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if options["strict"] and report.unusable:
             raise CommandError(f"Not every raw file holds rows ({', '.join(report.unusable)}); nothing is loaded.")
+        if options["strict"] and report.doubtful:
+            names = ", ".join(report.doubtful)
+            raise CommandError(
+                f"What is warned of above is doubtful ({names}), which --strict refuses; nothing is loaded."
+            )
 
 
 def describe(report: BuildReport, *, listed: str) -> list[str]:
@@ -58,6 +67,22 @@ def describe(report: BuildReport, *, listed: str) -> list[str]:
     if report.unreadable_dates:
         lines.append(f"  note: {counted(report.unreadable_dates, 'row')} kept without an unreadable observed_at")
     lines += [f"  warning: {name} {what}" for name, what in report.unusable.items()]
+    lines += [f"  passed over: {name}: {reason}" for name, reason in report.passed_over.items()]
+    lines += [
+        f"  warning: {name}: {said}; `opsctl dataset inspect` proposes what to say of its source"
+        for name, told in report.doubtful.items()
+        for said in told
+    ]
+    lines += [
+        f"  warning: the role {_shown(role)!r} ({counted(count, 'row')}) begins as a formula of a spreadsheet; "
+        "it is kept as text"
+        for role, count in report.formulas.items()
+    ]
+    lines += [
+        f"  left out by its filter: {file['left_out']:,} of {name}"
+        for name, file in report.files.items()
+        if "left_out" in file
+    ]
     lines += [
         f"  warning: {name}: {counted(count, 'row')} not in the file's encoding; declare its `encoding` "
         "(such as latin-1 or cp1252) in the list of sources, or save it as UTF-8"

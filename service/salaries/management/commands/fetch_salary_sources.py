@@ -58,9 +58,13 @@ def table(results: list[FetchResult]) -> list[str]:
     """Return what happened to each source, one line each, in columns."""
     width = max((len(result.name) for result in results), default=0)
     return [
-        f"{result.name:<{width}}  {result.outcome:<9}  {result.size:>11,} bytes  {result.detail}".rstrip()
+        f"{result.name:<{width}}  {result.outcome:<9}  {result.size:>11,} bytes  {_detail(result)}".rstrip()
         for result in results
     ]
+
+
+def _detail(result: FetchResult) -> str:
+    return f"{result.detail}; its last good file stays" if result.kept else result.detail
 
 
 def _s3_client() -> Any:

@@ -72,6 +72,6 @@ class Command(BaseCommand):
             call_command("fetch_salary_sources", **handed_on, stdout=self.stdout)
         except CommandError as error:
             # Files put there by hand, or fetched before, are still worth a build; --strict says otherwise.
-            if options["strict"] or options["only"] == "fetch" or not raw_files(settings.DATA_DIR / "raw"):
+            if options["strict"] or options["only"] == "fetch" or not raw_files(settings.DATA_DIR / "raw")[0]:
                 raise
             self.stderr.write(f"fetch: {error} Going on with the raw files that are there.")

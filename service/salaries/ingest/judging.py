@@ -1,0 +1,171 @@
+"""The rows of raw files on their way into the table `judged`, piece by piece; `rules.sql` says what becomes of each."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, islice
+
+import duckdb
+import nanoarrow
+
+from salaries.ingest.columns import ALIASES, PAID
+from salaries.ingest.engine import quoted, sql_blocks
+from salaries.ingest.figures import TWO_READINGS
+from salaries.ingest.mapping import SEPARATOR
+from salaries.ingest.records import WRONG_BYTE
+from salaries.ingest.words import MISSING, UNSEEN, Reach, spellings
+from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
+
+NOT_IN_ENCODING = "not valid in the file's encoding"
+Record = tuple[int, str]
+_ROLE = ("role",)
+_FIGURES = ("total_compensation", "base_salary_min", "base_salary_max")
+# Blanks other than a space; DuckDB's trim knows some of them.
+_ODD = r"\t-\r\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+_ODD_BLANKS = "\t\v\f\x1c\x1d\x1e"
+# A batch is what one thread of DuckDB works on, a piece what one statement does.
+_BATCH_ROWS = 8192
+_BATCHES = 16
+_PIECE_CHARACTERS = 16 << 20
+
+
+def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
+    """Create the macros of the rules and the table of judged rows."""
+    missing = ", ".join(map(quoted, MISSING))
+    constants = {
+        "odd_blank()": quoted(f"[{_ODD}{UNSEEN}]"),
+        "blanks_around()": quoted(f"^[ {_ODD}]+|[ {_ODD}]+$|[{UNSEEN}]"),
+        "is_missing(x)": f"x IN ({missing})",
+        "two_readings()": quoted(TWO_READINGS),
+        "text_limit()": TEXT_LIMIT,
+        "currency_limit()": CURRENCY_LIMIT,
+    }
+    for name, value in constants.items():
+        db.execute(f"CREATE MACRO {name} AS {value}")
+    set_words(db, "always")
+    set_file(db, number=0, header=(), decimal="")
+    db.execute(sql_blocks("rules.sql")["macros"])
+    db.execute(f"CREATE MACRO wanted_country() AS country_of(clean({quoted(country)}))")
+    db.execute(sql_blocks("rules.sql")["table"])
+
+
+def set_words(db: duckdb.DuckDBPyConnection, reach: Reach) -> None:
+    """Let the rules know the words of this reach."""
+    for column in ("level", "work_model", "country"):
+        of_word: dict[str, list[str]] = {}
+        for spelling, word in spellings(column, reach).items():
+            of_word.setdefault(word, []).append(quoted(spelling))
+        cases = " ".join(f"WHEN x IN ({', '.join(found)}) THEN {quoted(word)}" for word, found in of_word.items())
+        db.execute(f"CREATE OR REPLACE MACRO known_{column}(x) AS CASE {cases} END")
+
+
+def set_file(db: duckdb.DuckDBPyConnection, *, number: int, header: tuple[str, ...], decimal: str) -> None:
+    """Tell the rules which file comes next, and how it writes decimals: ".", ",", or "" when that is not known."""
+    db.execute(f"CREATE OR REPLACE MACRO file_number() AS {number}")
+    db.execute(f"CREATE OR REPLACE MACRO decimal_mark() AS {quoted(decimal)}")
+    for macro, columns in (("role_hint", _ROLE), ("salary_hint", _FIGURES)):
+        db.execute(f"CREATE OR REPLACE MACRO {macro}() AS {quoted(_hint(header, columns))}")
+
+
+def _hint(header: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    """Return what a reject says when the file has none of `columns`: what was looked for, and what is there."""
+    aliases = [alias for column in columns for alias in ALIASES[column]]
+    if not header or {*aliases} & {*header}:
+        return ""
+    return f"no column {', '.join(aliases[:4])}; there are: {', '.join(name or '(blank)' for name in header)}"
+
+
+def judge(db: duckdb.DuckDBPyConnection, rows: Iterable[Record], header: tuple[str, ...]) -> int:
+    """Put `rows`, whose fields are those of `header`, into `judged`, and return how many they are.
+
+    While DuckDB judges one piece, the next is read.
+    """
+    _define_raw(db, header)
+    count = 0
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        before = beside.submit(lambda: None)
+        for size, piece in _pieces(rows):
+            before.result()
+            before = beside.submit(_judge_piece, db, piece)
+            count += size
+        before.result()
+    return count
+
+
+def decimal_mark(db: duckdb.DuckDBPyConnection, rows: Iterable[Record], header: tuple[str, ...]) -> str:
+    """Return the mark before decimals that the figures of `rows` tell beyond doubt, or ""."""
+    _define_raw(db, header)
+    dot = comma = False
+    for _, piece in _pieces(rows):
+        db.register("chunk", piece)
+        ((some_dot, some_comma),) = db.execute(sql_blocks("rules.sql")["marks"]).fetchall()
+        dot, comma = dot or some_dot, comma or some_comma
+    return "" if dot == comma else "." if dot else ","
+
+
+def _judge_piece(db: duckdb.DuckDBPyConnection, piece: nanoarrow.Array) -> None:
+    db.register("chunk", piece)
+    db.execute(sql_blocks("rules.sql")["judge"])
+
+
+def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
+    chosen = ", ".join(f"{_first_value(header, name)} AS {name}" for name in (*ALIASES, *PAID, "problem_value"))
+    more = f"f[{len(header) + 2}:]"
+    problem = (
+        "CASE WHEN f[1] <> '' THEN f[1] WHEN contains(text, chr(0)) THEN 'NUL character' "
+        f"WHEN contains(text, chr({ord(WRONG_BYTE)})) THEN {quoted(NOT_IN_ENCODING)} "
+        f"WHEN len(f) > {len(header) + 1} AND stripped(array_to_string({more}, ' ')) IS NOT NULL "
+        "THEN 'more fields than the header' ELSE '' END"
+    )
+    db.execute("CREATE OR REPLACE TEMP MACRO fields(x) AS string_split(x, " + quoted(SEPARATOR) + ")")
+    db.register("chunk", _batch_table([(0, "")]))
+    db.execute(
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT number, {problem} AS problem, {chosen} "  # noqa: S608
+        "FROM (SELECT number, text, fields(text) AS f FROM chunk)"
+    )
+
+
+def _first_value(header: tuple[str, ...], name: str) -> str:
+    columns = [
+        f"f[{at + 2}]" for alias in ALIASES.get(name, (name,)) for at, found in enumerate(header) if found == alias
+    ]
+    if len(columns) == 1:
+        return columns[0]
+    # There is no place 0. A plain NULL is one that DuckDB 2.0 fails to fold in some expressions.
+    return f"coalesce({', '.join(f'given(clean({column}))' for column in columns)})" if columns else "f[0]"
+
+
+def _pieces(rows: Iterable[Record]) -> Iterator[tuple[int, nanoarrow.Array]]:
+    rows = iter(rows)
+    batches: list[nanoarrow.c_array] = []
+    count = characters = 0
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        batches.append(_batch_table(batch))
+        count += len(batch)
+        characters += sum(len(text) for _, text in batch)
+        if len(batches) == _BATCHES or characters > _PIECE_CHARACTERS:
+            yield count, nanoarrow.Array.from_chunks(batches)
+            batches, count, characters = [], 0, 0
+    if batches:
+        yield count, nanoarrow.Array.from_chunks(batches)
+
+
+def _batch_table(rows: list[Record]) -> nanoarrow.Array:
+    """Return rows as a table that DuckDB reads where it lies."""
+    numbers, texts = zip(*rows, strict=True)
+    joined = "".join(texts)
+    if any(blank in joined for blank in _ODD_BLANKS):
+        # Those that DuckDB's trim would leave; few files have them.
+        texts = tuple(SEPARATOR.join(map(str.strip, text.split(SEPARATOR))) for text in texts)
+        joined = "".join(texts)
+    data = joined.encode()
+    sizes = map(len, texts) if joined.isascii() else (len(text.encode()) for text in texts)
+    ends = array("i", accumulate(sizes, initial=0))
+    columns = {
+        "number": nanoarrow.c_array_from_buffers(nanoarrow.int64(), len(rows), [None, memoryview(array("q", numbers))]),
+        "text": nanoarrow.c_array_from_buffers(nanoarrow.string(), len(rows), [None, memoryview(ends), data]),
+    }
+    shape = nanoarrow.struct({name: column.schema for name, column in columns.items()})
+    return nanoarrow.Array(nanoarrow.c_array_from_buffers(shape, len(rows), [None], children=list(columns.values())))

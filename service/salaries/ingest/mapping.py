@@ -1,0 +1,211 @@
+"""How the rows of one source are read: which header stands for which column, and what its words and figures mean.
+
+A mapping is part of a source in the list of sources. It turns a row of the file into one of the dataset's own columns
+before the rules judge it, so the rules know nothing of mappings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from salaries.ingest.columns import ALIASES, MONEY_COLUMNS, PAID
+from salaries.ingest.figures import Figure, FigureError, a_month, plain, read_band, read_figure, sure_mark
+from salaries.ingest.words import MISSING, spelled, spellings
+
+MAPPED_HEADER = (*ALIASES, *PAID, "problem_value")
+"""The columns of a mapped record."""
+SEPARATOR = "\x1f"
+"""What stands before each field of a record."""
+Line = tuple[int, str]
+_WORDED = ("level", "work_model", "country", "currency")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where a value comes from: the first of some headers that is not blank, or a constant.
+
+    `part` counts the pieces of the text between commas from 1; 0 takes all of it.
+    """
+
+    headers: tuple[str, ...] = ()
+    constant: str = ""
+    part: int = 0
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """What a source says of its rows; see docs/dataset.md for each key."""
+
+    columns: dict[str, Choice] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+    period: Choice | None = None
+    decimal: str = ""
+    band: Choice | None = None
+    several: str = ""  # the column that may hold several values
+    several_separator: str = ";"
+    several_each: bool = False
+    skip_rows: int = 0
+    sheet: str | int = 0
+    only: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> frozenset[str]:
+        """Return every header that is read, as headers are compared."""
+        choices = [*self.columns.values(), *filter(None, (self.period, self.band))]
+        return frozenset([name for choice in choices for name in choice.headers] + list(self.only))
+
+    @property
+    def has_period(self) -> bool:
+        """Tell whether anything says what time a figure is for."""
+        return self.period is not None
+
+    @property
+    def keeps_figures(self) -> bool:
+        """Tell whether the figures may become others, so that those of the file are kept beside them."""
+        return self.period is not None and self.period != Choice(constant="month")
+
+    def chosen(self, header: tuple[str, ...]) -> dict[str, Choice]:
+        """Return what each column is read from: what the mapping says, else the aliases that are not taken."""
+        taken = self.headers
+        figures = bool(self.band) or any(name in self.columns for name in MONEY_COLUMNS)
+        found = dict(self.columns)
+        for name, aliases in ALIASES.items():
+            if name not in found and not (figures and name in MONEY_COLUMNS):
+                found[name] = Choice(tuple(alias for alias in aliases if alias in header and alias not in taken))
+        return found
+
+
+class MappedRows:
+    """The rows of one file as a mapping reads them; `left_out` counts those that its filter took away."""
+
+    def __init__(self, mapping: Mapping, header: tuple[str, ...], rows: Iterable[Line], *, decimal: str = "") -> None:
+        self._mapping = mapping
+        self._places = {name: at for at, name in reversed(list(enumerate(header)))}
+        self._width = len(header)
+        self._rows = rows
+        self._chosen = mapping.chosen(header)
+        self._words = {name: self._spellings(name) for name in ALIASES}
+        self._decimal = decimal or mapping.decimal
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[Line]:
+        """Yield (line number, record); the fields are those of `MAPPED_HEADER`."""
+        for number, text in self._rows:
+            problem, *fields = text.split(SEPARATOR)
+            if not problem and any(field.strip() for field in fields[self._width :]):
+                problem = "more fields than the header"
+            if problem:
+                yield number, _record(problem, {})
+            elif self._wanted(fields):
+                for values in self._split(self._texts(fields)):
+                    yield number, self._mapped(values, fields)
+            else:
+                self.left_out += 1
+
+    def mark(self) -> str:
+        """Return the mark before decimals that the file's figures tell beyond doubt, or ""."""
+        marks = set()
+        for _, text in self._rows:
+            fields = text.split(SEPARATOR)[1:]
+            for name in MONEY_COLUMNS:
+                body = "".join(char for char in self._value(self._chosen.get(name), fields) if char in "0123456789.,")
+                marks.add(sure_mark(body))
+        marks.discard("")
+        return marks.pop() if len(marks) == 1 else ""
+
+    def _spellings(self, name: str) -> dict[str, str]:
+        known = spellings(name, "mapped") if name in _WORDED else {}
+        return known | {spelled(text): word for text, word in self._mapping.values.get(name, {}).items()}
+
+    def _value(self, choice: Choice | None, fields: list[str]) -> str:
+        for name in choice.headers if choice else ():
+            at = self._places.get(name, len(fields))
+            text = fields[at].strip() if at < len(fields) else ""
+            if choice and choice.part:
+                text = (text.split(",") + [""] * choice.part)[choice.part - 1].strip()
+            if text and text.lower() not in MISSING:
+                return text
+        return choice.constant if choice else ""
+
+    def _wanted(self, fields: list[str]) -> bool:
+        return all(
+            spelled(self._value(Choice((name,)), fields)) in wanted for name, wanted in self._mapping.only.items()
+        )
+
+    def _texts(self, fields: list[str]) -> dict[str, str]:
+        values = {}
+        for name, choice in self._chosen.items():
+            text = self._value(choice, fields) or self._mapping.defaults.get(name, "")
+            words = self._words[name]
+            values[name] = words.get(spelled(text), text) if words and text else text
+        return values
+
+    def _split(self, values: dict[str, str]) -> list[dict[str, str]]:
+        name = self._mapping.several
+        if not name:
+            return [values]
+        parts = [part.strip() for part in values[name].split(self._mapping.several_separator) if part.strip()] or [""]
+        words = self._words[name]
+        each = parts if self._mapping.several_each else parts[:1]
+        return [values | {name: words.get(spelled(part), part)} for part in each]
+
+    def _mapped(self, values: dict[str, str], fields: list[str]) -> str:
+        try:
+            return _record("", values | self._figures(values, fields))
+        except _RefusedError as refused:
+            return _record(refused.reason, values | {"problem_value": refused.text})
+
+    def _figures(self, values: dict[str, str], fields: list[str]) -> dict[str, str]:
+        figures: dict[str, Figure | None] = {}
+        for name in MONEY_COLUMNS:
+            figures[name] = self._figure(values.get(name, ""))
+        if band := self._value(self._mapping.band, fields):
+            try:
+                figures["base_salary_min"], figures["base_salary_max"] = read_band(band, decimal=self._decimal)
+            except FigureError as error:
+                raise _RefusedError(str(error), band) from error
+        currency = self._currency(values.get("currency", ""), figures.values())
+        found = {"currency": currency, **{name: plain(each.value) if each else "" for name, each in figures.items()}}
+        if not self._mapping.keeps_figures:
+            return found
+        period = self._period(fields)
+        paid = {paid: found[name] for paid, name in zip(PAID[2:], MONEY_COLUMNS, strict=True)}
+        monthly = {name: plain(a_month(each.value, period)) if each else "" for name, each in figures.items()}
+        return {**found, **monthly, **paid, "paid_period": period, "paid_currency": currency}
+
+    def _figure(self, text: str) -> Figure | None:
+        if not text:
+            return None
+        try:
+            return read_figure(text, decimal=self._decimal)
+        except FigureError as error:
+            raise _RefusedError(str(error), text) from error
+
+    def _currency(self, told: str, figures: Iterable[Figure | None]) -> str:
+        signs = {each.currency for each in figures if each and each.currency}
+        if len(signs | ({told.upper()} if told else set())) > 1:
+            raise _RefusedError("figures in another currency than the row's", " ".join(sorted(signs | {told})))
+        return told or "".join(signs)
+
+    def _period(self, fields: list[str]) -> str:
+        text = self._value(self._mapping.period, fields)
+        words = spellings("period", "mapped") | {
+            spelled(word): period for word, period in self._mapping.values.get("period", {}).items()
+        }
+        if (period := words.get(spelled(text))) is None:
+            raise _RefusedError("the period of its figures is not known", text)
+        return period
+
+
+class _RefusedError(Exception):
+    """A row that can't be mapped: why, and the text that is wrong."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(reason)
+        self.reason, self.text = reason, text
+
+
+def _record(problem: str, values: dict[str, str]) -> str:
+    return SEPARATOR.join([problem, *(values.get(name, "") for name in MAPPED_HEADER)])

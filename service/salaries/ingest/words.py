@@ -1,0 +1,41 @@
+"""The words that are known: `words.csv` says which spellings stand for which word, in which column.
+
+Words of the reach `always` are known in every file, those of the reach `mapped` only where a source's mapping says that
+a file speaks this way: in another file `EX` may be anything. Spellings stand there as `folded` leaves them, so one line
+does for every case, accent and hyphen. Someone who misses a word adds it there; neither Python nor SQL changes.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+Reach = Literal["always", "mapped"]
+MISSING = ("na", "n/a", "null", "none", "nan", "\\n", "-", "--")
+"""Texts by which programs say that there is no value, in lower case."""
+# Characters that take no room and change no word: what shows alike must be alike.
+UNSEEN = "\u200b\u200e\u200f\u2060\ufeff\u00ad"
+_UNSEEN = re.compile(f"[{UNSEEN}]")
+
+
+def folded(text: str) -> str:
+    """Return `text` without blanks around it, case, accents and unseen characters."""
+    apart = unicodedata.normalize("NFKD", _UNSEEN.sub("", text).strip().lower())
+    return "".join(char for char in apart if not unicodedata.combining(char)).strip()
+
+
+def spelled(text: str) -> str:
+    """Return `text` folded, with a blank for every run of blanks, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", " ", folded(text)).strip()
+
+
+@cache
+def spellings(column: str, reach: Reach) -> dict[str, str]:
+    """Return spelling -> word for a column; those for mapped files have the words of every file too."""
+    with (Path(__file__).parent / "words.csv").open(encoding="utf-8", newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["column"] == column and row["reach"] in ("always", reach)]
+    return {spelling: row["word"] for row in rows for spelling in row["spellings"].split("|")}

@@ -1,0 +1,101 @@
+"""`inspect_salary_file`: what is told of a file, and a proposal that reads it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from salaries.ingest.inspection import inspect_file
+from salaries.ingest.mapping_keys import presets
+
+from tests.service.test_service_mapping import KAGGLE, LEVELS, STATE_OF_DATA, SURVEY
+
+BANDS = (
+    "Cargo Atual;Senioridade;Faixa Salarial;UF;Nota\n"
+    "Dev;Sênior;de R$ 4.001/mês a R$ 6.000/mês;SP;x\n"
+    "QA;Jr;Menos de R$ 1.000/mês;RJ;y\n"
+)
+
+
+def tell(path: Path, text: str, **options: Any) -> str:
+    """Write the file, inspect it, and return what was printed."""
+    path.write_text(text, encoding="utf-8")
+    out = io.StringIO()
+    call_command("inspect_salary_file", str(path), stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("preset", "text"),
+    [
+        ("kaggle-ds-salaries", KAGGLE),
+        ("stack-overflow-survey", SURVEY),
+        ("state-of-data-brazil", STATE_OF_DATA),
+        ("levels", LEVELS),
+    ],
+)
+def test_a_file_that_a_preset_reads_gets_it_proposed(tmp_path: Path, preset: str, text: str) -> None:
+    assert preset in presets()
+    path = tmp_path / "a.csv"
+    path.write_text(text, encoding="utf-8")
+    found = inspect_file(path, folder=tmp_path, country="Brazil")
+    assert found.proposed == {"preset": preset}
+    assert found.with_proposed is not None
+    assert found.with_proposed.kept > 0
+    assert found.with_proposed.doubts == []
+
+
+def test_it_tells_columns_defaults_rejects_and_a_proposal_with_its_guesses(tmp_path: Path) -> None:
+    out = tell(tmp_path / "b.csv", BANDS)
+    for line in (
+        "b.csv: 2 rows, 5 columns",
+        "  state <- uf",
+        "  cargo atual, senioridade, faixa salarial, nota",
+        "  rejected: 2 × role is missing",
+        "  assumed: country = Brazil for 2 rows",
+        "  warning: 2 of its 2 rows are rejected",
+        "  a guess: decimal: its figures can be read in two ways",
+        "Rows: 2 kept + 0 of other countries + 0 rejected = 2",
+    ):
+        assert line in out.splitlines()
+    assert "base_salary_min=4001.00  base_salary_max=6000.00" in out
+    proposed = json.loads(out[out.index("{") : out.rindex("}") + 1])
+    assert proposed["band"] == "faixa salarial"
+    assert proposed["decimal"] == ","
+
+
+def test_the_proposal_is_one_that_a_source_takes(tmp_path: Path) -> None:
+    text = "Job Title,Annual Salary,Where\nDev,60000,Recife\n"
+    found = inspect_file(_written(tmp_path, text), folder=tmp_path, country="Brazil")
+    assert found.proposed is not None
+    assert found.proposed["period"] == "year"
+    again = inspect_file(tmp_path / "c.csv", folder=tmp_path, country="Brazil", keys=found.proposed)
+    assert again.proposed is None
+    assert again.outcome == found.with_proposed
+    assert again.outcome.after[0]["total_compensation"] == "5000.00"
+
+
+def _written(folder: Path, text: str) -> Path:
+    (folder / "c.csv").write_text(text, encoding="utf-8")
+    return folder / "c.csv"
+
+
+def test_strict_fails_where_something_is_doubtful_and_wrong_keys_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"a\.csv is doubtful: .*country"):
+        tell(tmp_path / "a.csv", "role,salary\ndev,1\n", strict=True)
+    keys = json.dumps({"period": "month", "currency": "BRL", "columns": {"country": {"constant": "Brazil"}}})
+    assert "1 kept" in tell(tmp_path / "a.csv", "role,salary\ndev,1\n", strict=True, keys=keys)
+    with pytest.raises(CommandError, match="there is no preset 'x'"):
+        tell(tmp_path / "a.csv", "role,salary\n", keys='{"preset": "x"}')
+    with pytest.raises(CommandError, match="no JSON object"):
+        tell(tmp_path / "a.csv", "role,salary\n", keys="[]")
+
+
+def test_a_file_that_is_no_table_is_called_what_it_is(tmp_path: Path) -> None:
+    out = tell(tmp_path / "a.csv", '{"error": "not found"}')
+    assert "warning: it is JSON, not a CSV" in out
+    assert "Proposed" not in out

@@ -1,0 +1,323 @@
+"""Sources with a mapping: rows as other people keep them become rows of the dataset, or rejects that say why."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from salaries.ingest.build import BuildReport, build_dataset
+from salaries.ingest.columns import CANONICAL, PAID
+from salaries.ingest.engine import engine
+from salaries.ingest.errors import IngestError
+from salaries.ingest.figures import TWO_READINGS
+from salaries.ingest.rows import prepare_rows
+from salaries.ingest.sources import declared
+
+KAGGLE = """work_year,experience_level,employment_type,job_title,salary,salary_currency,salary_in_usd,\
+employee_residence,remote_ratio,company_location,company_size
+2026,SE,FT,Data Engineer,120000,USD,120000,US,100,US,M
+2026,MI,FT,Data Scientist,60000,EUR,65000,DE,0,DE,L
+2026,EN,FT,Data Analyst,96000,BRL,18000,BR,50,BR,S
+2026,EX,FT,Head of Data,300000,BRL,60000,BR,100,BR,S
+"""
+SURVEY = """ResponseId,MainBranch,RemoteWork,DevType,Country,Currency,CompTotal,ConvertedCompYearly
+1,dev,"Hybrid (some remote, some in-person)","Developer, back-end;Data engineer",Brazil,BRL	Brazilian real,240000,48000
+2,dev,Remote,"Developer, full-stack",Germany,EUR European Euro,70000,75180
+3,dev,In-person,NA,Brazil,BRL	Brazilian real,NA,NA
+"""
+STATE_OF_DATA = """2.f_cargo_atual,2.g_nivel,2.h_faixa_salarial,1.i.1_uf_onde_mora,2.r_modelo_de_trabalho_atual
+Cientista de Dados,Sênior,de R$ 12.001/mês a R$ 16.000/mês,SP,Modelo 100% remoto
+Analista de BI,Júnior,Menos de R$ 1.000/mês,MG,Modelo 100% presencial
+Engenheiro de Dados,Pleno,Acima de R$ 40.001/mês,PE,Modelo híbrido com dias fixos de trabalho presencial
+"""
+LEVELS = """timestamp,company,level,title,totalyearlycompensation,location,yearsofexperience,basesalary,\
+stockgrantvalue,bonus
+6/7/2026 11:33:27,Acme,L3,Software Engineer,127200,"Seattle, WA",2,108000,0,19200
+6/7/2026 11:33:27,Acme,L5,Data Scientist,60000,"São Paulo, SP, Brazil",7,48000,0,12000
+"""
+
+
+def build(
+    data_dir: Path, text: str | bytes, keys: dict[str, Any], *, country: str = "Brazil", name: str = "a.csv"
+) -> tuple[BuildReport, list[dict[str, str]], list[dict[str, str]]]:
+    """Build one raw file whose source says `keys`; return the report, the rows and the rejects."""
+    (data_dir / "raw").mkdir(parents=True, exist_ok=True)
+    (data_dir / "raw" / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    sources = data_dir / "sources.json"
+    sources.write_text(json.dumps({"sources": [{"name": "mine", "url": name, "dest": name, **keys}]}))
+    told = declared(sources)
+    report = build_dataset(data_dir=data_dir, country=country, encodings=told.encodings, mappings=told.mappings)
+    assert report.holds()
+    found = []
+    for file in ("salaries.csv", "rejects.csv"):
+        with (data_dir / file).open(encoding="utf-8", newline="") as handle:
+            found.append(list(csv.DictReader(handle)))
+    return report, found[0], found[1]
+
+
+def shown(rows: list[dict[str, str]], *columns: str) -> list[tuple[str, ...]]:
+    return [tuple(row[column] for column in columns) for row in rows]
+
+
+def test_a_table_of_yearly_salaries_keeps_each_country_level_and_currency(data_dir: Path) -> None:
+    report, rows, _ = build(data_dir, KAGGLE, {"preset": "kaggle-ds-salaries"})
+    assert (report.rows_in, report.other_country, report.doubtful) == (4, 2, {})
+    assert shown(rows, "source", "role", "level", "currency", "work_model", "total_compensation") == [
+        ("mine", "data_analyst", "junior", "BRL", "hibrido", "8000.00"),
+        ("mine", "head_of_data", "executivo", "BRL", "remoto", "25000.00"),
+    ]
+    assert shown(rows, *PAID) == [("year", "BRL", "", "", "96000"), ("year", "BRL", "", "", "300000")]
+    _, rows, _ = build(data_dir, KAGGLE, {"preset": "kaggle-ds-salaries"}, country="Germany")
+    assert shown(rows, "role", "level", "country", "currency", "total_compensation") == [
+        ("data_scientist", "pleno", "Germany", "EUR", "5000.00")
+    ]
+
+
+def test_a_developer_survey_takes_the_first_role_and_leaves_no_figure_behind(data_dir: Path) -> None:
+    report, rows, _ = build(data_dir, SURVEY, {"preset": "stack-overflow-survey"})
+    assert report.reasons == {"role is missing": 1}
+    assert shown(rows, "role", "work_model", "currency", "total_compensation") == [
+        ("developer,_back-end", "hibrido", "USD", "4000.00")
+    ]
+
+
+def test_bands_in_portuguese_become_a_least_and_a_most(data_dir: Path) -> None:
+    _, rows, _ = build(data_dir, STATE_OF_DATA, {"preset": "state-of-data-brazil"})
+    assert shown(rows, "role", "level", "state", "work_model", "base_salary_min", "base_salary_max", "currency") == [
+        ("cientista_de_dados", "senior", "SP", "remoto", "12001.00", "16000.00", "BRL"),
+        ("analista_de_bi", "junior", "MG", "presencial", "1000.00", "1000.00", "BRL"),
+        ("engenheiro_de_dados", "pleno", "PE", "hibrido", "40001.00", "40001.00", "BRL"),
+    ]
+
+
+def test_a_levels_table_tells_the_country_by_the_place(data_dir: Path) -> None:
+    report, rows, _ = build(data_dir, LEVELS, {"preset": "levels"})
+    assert report.other_country == 1
+    assert shown(rows, "location", "state", "country", "base_salary_min", "total_compensation", "observed_at") == [
+        ("São Paulo", "SP", "Brazil", "4000.00", "5000.00", "")
+    ]
+
+
+def test_every_key_is_read(data_dir: Path) -> None:
+    text = (
+        "Pay report\nof 2026\n"
+        "Título;Where;Faixa;Freq;Moeda;Kind\n"
+        "Dev / QA;Recife;4.000,50 - 6.000;mensal;R$;full\n"
+        "SRE;;12.000 a 24.000;anual;;full\n"
+        "PM;Natal;100;por hora;;full\n"
+        "Intern;Natal;10;mensal;;part\n"
+        "CTO;Natal;10;semanal;;full\n"
+    )
+    keys = {
+        "columns": {"role": "Título", "location": ["City", "Where"], "country": {"constant": "Brazil"}},
+        "values": {"currency": {"R$": "BRL"}},
+        "defaults": {"location": "Olinda", "currency": "BRL"},
+        "period": {"column": "Freq"},
+        "currency": {"column": "Moeda"},
+        "decimal": ",",
+        "band": "Faixa",
+        "multiple": {"column": "role", "separator": "/", "take": "each"},
+        "skip_rows": 2,
+        "filter": {"Kind": ["FULL"]},
+    }
+    report, rows, rejects = build(data_dir, text, keys)
+    assert report.files["a.csv"]["left_out"] == 1
+    assert shown(rows, "role", "location", "currency", "base_salary_min", "base_salary_max") == [
+        ("dev", "Recife", "BRL", "4000.50", "6000.00"),
+        ("qa", "Recife", "BRL", "4000.50", "6000.00"),
+        ("sre", "Olinda", "BRL", "1000.00", "2000.00"),
+        ("pm", "Natal", "BRL", "17333.33", "17333.33"),
+    ]
+    assert shown(rejects, "line", "reason", "value") == [("8", "the period of its figures is not known", "semanal")]
+
+
+@pytest.mark.parametrize(
+    ("given", "decimal", "kept"),
+    [
+        ("R$ 12.500,00", ",", "12500.00"),
+        ("R$\u00a012.500", ",", "12500.00"),
+        ("12.500", ".", "12.50"),
+        ("12.500", None, TWO_READINGS),
+        ("12.500,00", None, "12500.00"),
+        ("85k", None, "85000.00"),
+        ("8,5 mil", ",", "8500.00"),
+        ("1 200", None, "1200.00"),
+        ("1'200.50", None, "1200.50"),
+        ("R$ 9.000/mês", ",", "9000.00"),
+        ("-5", None, "negative figure"),
+        ("much", None, "not a number"),
+        ("USD 85k", None, "figures in another currency than the row's"),
+        ("NaN", None, "no salary figure"),
+    ],
+)
+def test_figures_are_read_as_people_write_them_or_rejected(
+    data_dir: Path, given: str, decimal: str | None, kept: str
+) -> None:
+    keys = {"period": "month", "currency": "BRL"} | ({"decimal": decimal} if decimal else {})
+    _, rows, rejects = build(data_dir, f'role,salary\ndev,"{given}"\n', keys)
+    assert [row["total_compensation"] for row in rows] + [row["reason"] for row in rejects] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("given", "low", "high"),
+    [
+        ("50k–75k", "50000.00", "75000.00"),
+        ("50-75k", "50000.00", "75000.00"),
+        ("de 4.001 até 6.000", "4001.00", "6000.00"),
+        ("acima de 40.001", "40001.00", "40001.00"),
+        ("40000+", "40000.00", "40000.00"),
+        ("até 2.000", "2000.00", "2000.00"),
+        ("R$ 4.001 a R$ 6.000", "4001.00", "6000.00"),
+    ],
+)
+def test_bands(data_dir: Path, given: str, low: str, high: str) -> None:
+    keys = {"period": "month", "currency": "BRL", "decimal": ",", "band": "band"}
+    _, rows, rejects = build(data_dir, f'role,band\ndev,"{given}"\n', keys)
+    assert rejects == []
+    assert shown(rows, "base_salary_min", "base_salary_max") == [(low, high)]
+
+
+def test_the_currency_that_stands_with_a_figure_is_the_rows(data_dir: Path) -> None:
+    _, rows, _ = build(data_dir, "role,salary\ndev,US$ 1000\nops,€ 900\n", {"period": "month"})
+    assert shown(rows, "currency", "total_compensation") == [("USD", "1000.00"), ("EUR", "900.00")]
+
+
+def test_a_file_says_its_mark_before_decimals_by_its_other_figures(data_dir: Path) -> None:
+    _, rows, _ = build(data_dir, 'role,salary\ndev,12.500\nops,"9.000,50"\n', {"period": "month"})
+    assert shown(rows, "total_compensation") == [("12500.00",), ("9000.50",)]
+
+
+def test_figures_as_they_were_stand_behind_the_others_only_where_a_mapping_made_others(data_dir: Path) -> None:
+    build(data_dir, "role,salary\ndev,12000\n", {"period": "month"})
+    assert (data_dir / "salaries.csv").read_text().splitlines()[0] == ",".join(CANONICAL)
+    build(data_dir, "role,salary\ndev,12000\n", {"period": "year"})
+    assert (data_dir / "salaries.csv").read_text().splitlines() == [
+        ",".join(CANONICAL + PAID),
+        "mine,dev,pleno,Remoto,REMOTE,Brazil,BRL,hibrido,1000.00,1000.00,1000.00,,year,,,,12000",
+    ]
+    with engine(data_dir, input_bytes=0) as db:
+        assert prepare_rows(db, canonical=data_dir / "salaries.csv", live=None).row_count == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"preset": "kagle"}, "there is no preset 'kagle'; known: kaggle-ds-salaries"),
+        ({"columns": {"wage": "x"}}, "'columns' names 'wage', which is no column"),
+        ({"columns": {"role": 5}}, "'columns.role' is a header"),
+        ({"period": "week"}, "'period' is one of month, year, hour"),
+        ({"period": {"column": "f", "values": {"w": "week"}}}, "'period.values' are month, year, hour, not 'week'"),
+        ({"decimal": ";"}, "'decimal' is one of ',' '.', not ';'"),
+        ({"multiple": "all"}, "'take' is one of 'first' 'each', not 'all'"),
+        ({"skip_rows": -1}, "'skip_rows' is a whole number from 0"),
+        ({"filter": ["x"]}, "'filter' is an object"),
+        ({"values": {"level": ["x"]}}, "'values.level' maps texts to texts"),
+    ],
+)
+def test_a_wrong_key_is_named(data_dir: Path, keys: dict[str, Any], told: str) -> None:
+    with pytest.raises(IngestError, match="Source 'mine': ") as caught:
+        build(data_dir, "role,salary\ndev,1\n", keys)
+    assert told in str(caught.value)
+
+
+def test_what_was_assumed_for_all_rows_is_no_silent_success(data_dir: Path) -> None:
+    report, _, _ = build(data_dir, "role,salary\ndev,1\nqa,x\nops,y\n", {})
+    assert report.doubtful == {
+        "a.csv": [
+            "2 of its 3 rows are rejected",
+            "country (Brazil), currency (BRL) and period (month) are assumed for all of its rows",
+        ]
+    }
+    keys = {"period": "month", "currency": "BRL", "defaults": {"country": "Brazil"}}
+    assert build(data_dir, "role,salary\ndev,1\n", keys)[0].doubtful == {}
+
+
+def workbook(rows: list[list[Any]], *, title: str = "Pay") -> bytes:
+    """Return an Excel workbook of an empty sheet and one with `rows`."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet(title)
+    for row in rows:
+        sheet.append(row)
+    packed = io.BytesIO()
+    book.save(packed)
+    return packed.getvalue()
+
+
+def test_a_sheet_of_a_workbook_is_read_as_a_csv_is(data_dir: Path) -> None:
+    day = datetime.datetime.fromisoformat("2026-03-01T10:30:00")
+    rows: list[list[Any]] = [
+        ["Salários de 2026", None, None, None],
+        ["Cargo", "Salary", "Data", "Cidade"],
+        ["Dev, Sr", 12500.0, day, 'Belo\n"Horizonte"'],
+        [None, None, None, None],
+        ["QA", 8000.5, None, None],
+        ["PM", "x", None, None],
+    ]
+    keys = {"sheet": "Pay", "period": "month"}
+    report, found, rejects = build(data_dir, workbook(rows), keys, name="a.xlsx")
+    assert shown(found, "role", "total_compensation", "observed_at", "location") == [
+        ("dev,_sr", "12500.00", "2026-03-01", 'Belo\n"Horizonte"'),
+        ("qa", "8000.50", "", "Remoto"),
+    ]
+    assert shown(rejects, "file", "line", "reason") == [("a.xlsx", "6", "not a number")]
+    assert report.rows_in == 3
+
+
+def test_a_sheet_that_is_not_there_and_a_damaged_workbook_are_named(data_dir: Path) -> None:
+    book = workbook([["role", "salary"], ["dev", 5]])
+    with pytest.raises(IngestError, match=r"a\.xlsx has no sheet 'Pais'; there are: Sheet, Pay\."):
+        build(data_dir, book, {"sheet": "Pais"}, name="a.xlsx")
+    with pytest.raises(IngestError, match=r"a\.xlsx has no sheet 7"):
+        build(data_dir, book, {"sheet": 7}, name="a.xlsx")
+    with pytest.raises(IngestError, match=r"a\.xlsx can't be read as an Excel workbook"):
+        build(data_dir, book[:-200], {"sheet": 1}, name="a.xlsx")
+
+
+def test_every_file_in_raw_is_read_or_named_with_the_reason(data_dir: Path) -> None:
+    raw = data_dir / "raw"
+    (raw / "deep").mkdir(parents=True)
+    for name in ("REPORT.CSV", "a.tsv", "deep/b.txt", "c.xlsx", "d.csv.bz2", "e.zip", "notes.md", ".hidden"):
+        (raw / name).write_text("role,salary\ndev,5\n")
+    (raw / "gone.csv").symlink_to(raw / "nothing")
+    report = build_dataset(data_dir=data_dir, country="Brazil", encodings={})
+    assert list(report.files) == ["REPORT.CSV"]
+    assert list(report.passed_over) == ["a.tsv", "c.xlsx", "d.csv.bz2", "deep/b.txt", "e.zip", "gone.csv", "notes.md"]
+    assert report.passed_over["gone.csv"] == "a link to nothing, or to a folder"
+    declared_too = build_dataset(
+        data_dir=data_dir, country="Brazil", encodings={"a.tsv": "utf-8", "deep/b.txt": "utf-8"}
+    )
+    assert list(declared_too.files) == ["REPORT.CSV", "a.tsv", "deep/b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b'{"error": 1}', "JSON"),
+        (b'[ {"a": 1}]', "JSON"),
+        (b"<?xml version='1.0'?>", "HTML or XML"),
+        (workbook([]), "a packed file, such as a renamed xlsx"),
+        (b"PK\x03\x04" + bytes(26) + b"x.csv", "a packed file (zip)"),
+        (b"\x1f\x8b\x08", "packed by gzip; call it .csv.gz"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+        (b"%PDF-1.4", "a PDF"),
+    ],
+)
+def test_what_is_no_csv_is_called_what_it_is(data_dir: Path, content: bytes, kind: str) -> None:
+    (data_dir / "raw").mkdir(parents=True)
+    (data_dir / "raw" / "a.csv").write_bytes(content)
+    with pytest.raises(IngestError) as caught:
+        build_dataset(data_dir=data_dir, country="Brazil", encodings={})
+    assert f"a.csv is {kind}, not a CSV" in str(caught.value)
+
+
+def test_a_role_that_begins_as_a_formula_is_kept_as_text_and_told(data_dir: Path) -> None:
+    report, rows, _ = build(data_dir, "role,salary\n=cmd|x,5\ndev,5\n", {"period": "month"})
+    assert shown(rows, "role") == [("=cmd|x",), ("dev",)]
+    assert report.formulas == {"=cmd|x": 1}
