@@ -8,29 +8,34 @@ import re
 _SPELLINGS = {
     word.lower(): word
     for word in (
-        "AI", "API", "AWS", "BI", "CEO", "CFO", "CIO", "CISO", "CRM", "CTO", "DBA", "DevOps", "DevSecOps", "ERP", "ETL",
-        "FinOps", "GCP", "GIS", "GraphQL", "HR", "II", "III", "IoT", "iOS", "IT", "IV", "JavaScript", "LLM", "macOS", "ML",
-        "MLOps", "NLP", "NoSQL", "PHP", "PL/SQL", "PMO", "PO", "PostgreSQL", "QA", "R&D", "RH", "RPA", "SAP", "SDET", "SEO",
-        "SOC", "SQL", "SRE", "TI", "TypeScript", "UI", "UI/UX", "UX", "UX/UI", "VP", "VR",
+        "AI", "API", "AWS", "BI", "CEO", "CFO", "CIO", "CISO", "CRM", "CTO", "DBA", "DevOps", "DevSecOps",
+        "ERP", "ETL", "FinOps", "GCP", "GIS", "GraphQL", "HR", "II", "III", "IoT", "iOS", "IT", "IV",
+        "JavaScript", "LLM", "macOS", "ML", "MLOps", "NLP", "NoSQL", "PHP", "PL/SQL", "PMO", "PO",
+        "PostgreSQL", "QA", "R&D", "RH", "RPA", "SAP", "SDET", "SEO", "SOC", "SQL", "SRE", "TI", "TypeScript",
+        "UI", "UI/UX", "UX", "UX/UI", "VP", "VR",
     )
 }  # fmt: skip
-_SMALL = frozenset("a and as at by da das de do dos e em for in na no of on or para the to with".split())
+_SMALL = frozenset({
+    "a", "and", "as", "at", "by", "da", "das", "de", "do", "dos", "e", "em", "for", "in",
+    "na", "no", "of", "on", "or", "para", "the", "to", "with",
+})  # fmt: skip
 
 # From the first step of a career to the last; what is not here comes after, by name.
 LEVELS = (
     "estagio", "estágio", "estagiario", "estagiário", "estagiária", "intern", "aprendiz", "trainee",
-    "assistente", "auxiliar", "junior", "júnior", "pleno", "senior", "sênior", "especialista", "specialist", "staff", "lead",
-    "lider", "líder", "tech lead", "principal", "coordenador", "coordenadora", "supervisor", "gerente", "manager", "head",
-    "diretor", "diretora", "director", "executive", "c-level",
+    "assistente", "auxiliar", "junior", "júnior", "pleno", "senior", "sênior", "especialista", "specialist",
+    "staff", "lead", "lider", "líder", "tech lead", "principal", "coordenador", "coordenadora", "supervisor",
+    "gerente", "manager", "head", "diretor", "diretora", "director", "executive", "c-level",
 )  # fmt: skip
 _LEVEL_PLACES = {level: place for place, level in enumerate(LEVELS)}
 
 STATES = {
-    "AC": "Acre", "AL": "Alagoas", "AM": "Amazonas", "AP": "Amapá", "BA": "Bahia", "CE": "Ceará", "DF": "Distrito Federal",
-    "ES": "Espírito Santo", "GO": "Goiás", "MA": "Maranhão", "MG": "Minas Gerais", "MS": "Mato Grosso do Sul",
-    "MT": "Mato Grosso", "PA": "Pará", "PB": "Paraíba", "PE": "Pernambuco", "PI": "Piauí", "PR": "Paraná",
-    "RJ": "Rio de Janeiro", "RN": "Rio Grande do Norte", "RO": "Rondônia", "RR": "Roraima", "RS": "Rio Grande do Sul",
-    "SC": "Santa Catarina", "SE": "Sergipe", "SP": "São Paulo", "TO": "Tocantins",
+    "AC": "Acre", "AL": "Alagoas", "AM": "Amazonas", "AP": "Amapá", "BA": "Bahia", "CE": "Ceará",
+    "DF": "Distrito Federal", "ES": "Espírito Santo", "GO": "Goiás", "MA": "Maranhão", "MG": "Minas Gerais",
+    "MS": "Mato Grosso do Sul", "MT": "Mato Grosso", "PA": "Pará", "PB": "Paraíba", "PE": "Pernambuco",
+    "PI": "Piauí", "PR": "Paraná", "RJ": "Rio de Janeiro", "RN": "Rio Grande do Norte", "RO": "Rondônia",
+    "RR": "Roraima", "RS": "Rio Grande do Sul", "SC": "Santa Catarina", "SE": "Sergipe", "SP": "São Paulo",
+    "TO": "Tocantins",
 }  # fmt: skip
 
 

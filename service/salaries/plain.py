@@ -16,8 +16,8 @@ _TEXTS = {
         "hero": "The median {role} earns {median} gross per month.",
         "half": "The middle half earns {low} to {high}.",
         "based": "Based on {count} salaries. Release {release}, active since {date}.",
-        "note": "Gross total compensation per month. Groups with fewer than five salaries are left out. With JavaScript "
-        "this page has every role, filters, comparisons and pictures.",
+        "note": "Gross total compensation per month. Groups with fewer than five salaries are left out. With "
+        "JavaScript this page has every role, filters, comparisons and pictures.",
         "names": ("Salaries", "P25", "Median", "P75"),
         "levels": "By seniority",
         "states": "By state",
@@ -27,14 +27,26 @@ _TEXTS = {
         "hero": "A mediana de {role} é de {median} brutos por mês.",
         "half": "A metade central ganha de {low} a {high}.",
         "based": "Com base em {count} salários. Versão {release}, ativa desde {date}.",
-        "note": "Remuneração total bruta por mês. Grupos com menos de cinco salários ficam de fora. Com JavaScript esta "
-        "página tem todos os cargos, filtros, comparações e figuras.",
+        "note": "Remuneração total bruta por mês. Grupos com menos de cinco salários ficam de fora. Com JavaScript "
+        "esta página tem todos os cargos, filtros, comparações e figuras.",
         "names": ("Salários", "P25", "Mediana", "P75"),
         "levels": "Por senioridade",
         "states": "Por estado",
         "work_models": "Por modelo de trabalho",
     },
 }
+_NAMES = {
+    "en": {
+        "estagio": "Intern", "trainee": "Trainee", "junior": "Junior", "pleno": "Mid-level", "senior": "Senior",
+        "especialista": "Specialist", "remoto": "Remote", "hibrido": "Hybrid", "presencial": "On site",
+        "REMOTE": "Remote",
+    },
+    "pt-BR": {
+        "estagio": "Estágio", "trainee": "Trainee", "junior": "Júnior", "pleno": "Pleno", "senior": "Sênior",
+        "especialista": "Especialista", "remoto": "Remoto", "hibrido": "Híbrido", "presencial": "Presencial",
+        "REMOTE": "Remoto",
+    },
+}  # fmt: skip
 _GROUPS = {"levels": "level", "states": "state", "work_models": "work_model"}
 
 
@@ -79,7 +91,7 @@ def _part(lang: str, label: str, overview: dict[str, Any], release: dict[str, An
 def _table(lang: str, texts: dict[str, Any], kind: str, column: str, overview: dict[str, Any]) -> dict[str, Any]:
     rows = [
         [
-            state_name(row[column]) if column == "state" else row[column],
+            _NAMES[lang].get(row[column]) or state_name(row[column]),
             _number(lang, row["observations"]),
             *(_number(lang, row["percentiles"][name]) for name in ("p25", "median", "p75")),
         ]

@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from config.outage import OUTAGE
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound, JsonResponse, QueryDict
-
 from django.views.decorators.csrf import csrf_exempt
 
 from salaries.api import answers

@@ -1,6 +1,7 @@
 """The `/api/salaries/overview/` answer: how total compensation is spread, in all and by level, place, source and time.
 
-It is all that the dashboard shows of one choice of role and filters, in one currency: figures of several are never mixed.
+It is all that the dashboard shows of one choice of role and filters, in one currency: figures of several are never
+mixed.
 """
 
 from __future__ import annotations

@@ -35,10 +35,14 @@ _BOX_POINTS = (10, 25, 50, 75, 90)
 # A quarter as a number: four a year, the year's first divisible by four.
 _QUARTER = {
     "postgresql": "(date_part('year', observed_at) * 4 + date_part('quarter', observed_at) - 1)::int",
-    "sqlite": "CAST(strftime('%%Y', observed_at) AS INTEGER) * 4 + (CAST(strftime('%%m', observed_at) AS INTEGER) + 2) / 3 - 1",
+    "sqlite": (
+        "(CAST(strftime('%%Y', observed_at) AS INTEGER) * 4 "
+        "+ (CAST(strftime('%%m', observed_at) AS INTEGER) + 2) / 3 - 1)"
+    ),
 }
 _PICKED = """
-SELECT role, currency, level, state, location, work_model, source, {quarter} AS quarter, {quarter} / 4 AS year, total_cents
+SELECT role, currency, level, state, location, work_model, source, {quarter} AS quarter, {quarter} / 4 AS year,
+    total_cents
 FROM salaries_salaryobservation WHERE {condition}
 """
 _POSTGRES = """
@@ -47,7 +51,8 @@ SELECT kind, value, role, currency, n, total, points FROM (
         role, currency, COUNT(*) AS n, SUM(total_cents) AS total, array_agg(total_cents) AS amounts
     FROM ({picked}) AS picked GROUP BY GROUPING SETS ({sets})
 ) AS grouped CROSS JOIN LATERAL (
-    SELECT percentile_cont(CASE kind WHEN '' THEN %s::float8[] ELSE %s::float8[] END) WITHIN GROUP (ORDER BY amount) AS points
+    SELECT percentile_cont(CASE kind WHEN '' THEN %s::float8[] ELSE %s::float8[] END)
+        WITHIN GROUP (ORDER BY amount) AS points
     FROM unnest(amounts) AS amount
 ) AS spread
 """

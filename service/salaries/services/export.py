@@ -42,7 +42,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written: how many files, their size, and the filters that had to be left out."""
+    """What was written: how many files, their size, and what had to be left out of the data."""
 
     release: int
     files: int
@@ -53,7 +53,8 @@ class ExportResult:
         """Return the line that tells what an export wrote."""
         line = f"release r{self.release}, {counted(self.files, 'file')}, {self.size:,} bytes"
         if self.left_out:
-            line += f"; left out to stay below the limit: filters {', '.join(self.left_out)}"
+            names = ["dates" if name == "quarter" else f"filter {name}" for name in self.left_out]
+            line += f"; left out to stay below the limit: {', '.join(names)}"
         return line
 
 

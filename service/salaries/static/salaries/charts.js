@@ -81,7 +81,7 @@
     const rules = ticks(from, high, 4).map((value) => svg("g", {},
       svg("line", { class: "rule", x1: left, x2: width, y1: y(value), y2: y(value) }),
       svg("text", { class: "tick", x: left - 6, y: y(value) + 4, "text-anchor": "end" }, amount(value))));
-    const every = Math.ceil(periods.length / Math.max(2, Math.floor((width - left) / 72)));
+    const every = Math.ceil(periods.length / Math.max(2, Math.floor((width - left) / 92)));
     const names = periods.map((each, place) => (
       (periods.length - 1 - place) % every ? null
         : svg("text", { class: "tick", x: x(place), y: height - 6, "text-anchor": place === periods.length - 1 ? "end" : "middle" }, each.name)
@@ -104,9 +104,10 @@
   app.tiles = function (holder, states, label, chosen, press) {
     const tiles = Object.entries(TILES).map(([code, [column, row]]) => {
       const found = states.get(code), has = found && found.share !== null;
-      const inner = [app.element("b", {}, code), app.element("span", { class: "tile-name" }, found ? found.name : ""), app.element("span", {}, found ? found.text : "")];
+      const seen = (name, text) => app.element("span", { class: name, "aria-hidden": "true" }, text);
       const node = found
-        ? app.element("button", { type: "button", class: "tile" + (has ? " known" : " faint"), "aria-label": found.help, "aria-pressed": String(code === chosen), title: found.help }, ...inner)
+        ? app.element("button", { type: "button", class: "tile" + (has ? " known" : " faint"), "aria-pressed": String(code === chosen), title: found.help },
+          app.element("b", {}, code), seen("tile-name", found.name), seen("tile-amount", found.text), app.element("span", { class: "hidden" }, found.help))
         : app.element("span", { class: "tile none", "aria-hidden": "true" }, app.element("b", {}, code));
       node.style.gridArea = `${row} / ${column}`;
       if (has) { node.style.setProperty("--share", Math.round(8 + found.share * 34) + "%"); }

@@ -16,11 +16,12 @@
     ));
     const shown = rows.map((row) => (row.faint && !view.small && !row.own ? { ...row, percentiles: null, average: null } : row));
     const other = (row) => (row.own || !row.percentiles || !own ? null : row.percentiles.median / own - 1);
-    holder.replaceChildren(app.boxTable(view, say("comparison"), say("role"), shown, [
-      { title: say("difference"), number: true, cell: (row) => (row.own ? say("this_role") : other(row) === null ? "–" : f.difference(other(row))) },
-      { title: say("remove", { role: "" }).trim(), hideTitle: true, number: true, class: "remover", cell: (row) => (row.own ? "" : remover(view, row)) }
-    ]));
-    holder.classList.toggle("alone", rows.length === 1);
+    const difference = (row) => {
+      if (row.own) { return rows.length > 1 ? element("small", {}, say("this_role")) : null; }
+      return other(row) === null ? null : element("small", { class: "difference" }, f.difference(other(row)));
+    };
+    const columns = rows.length > 1 ? [{ title: say("removal"), hideTitle: true, class: "remover", cell: (row) => (row.own ? "" : remover(view, row)) }] : [];
+    holder.replaceChildren(app.boxTable(view, say("comparison"), say("role"), shown, { note: difference, columns }));
     drawMatrix(view);
   };
 

@@ -155,6 +155,7 @@
       draw();
     } catch (error) {
       if (running !== own) { return; }
+      if (!error.key) { console.error(error); } // a fault of this page, which nobody else would tell
       clear();
       at("failure-text").textContent = say(error.key || "failed");
       at("failure").hidden = false;

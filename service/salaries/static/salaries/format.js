@@ -3,6 +3,7 @@
   "use strict";
 
   const YEAR = 12; // months
+  const LONG = 1e7; // from here on an amount is told in millions, so that it fits where it stands
 
   // `period` is what amounts are shown for; the data's are those of a month.
   app.formats = function (lang, period) {
@@ -26,7 +27,7 @@
     );
     const counts = new Intl.NumberFormat(lang), plurals = new Intl.PluralRules(lang);
     return {
-      money: (value, currency) => shown(value, currency, {}),
+      money: (value, currency) => shown(value, currency, value * times < LONG ? {} : { notation: "compact", maximumFractionDigits: 2 }),
       // For axes and small pictures: 12.5k.
       short: (value, currency) => shown(value, currency, { notation: "compact", maximumFractionDigits: 1 }),
       number: (value) => counts.format(value),
@@ -36,9 +37,10 @@
         return app.text(lang, key + form, { count: counts.format(value) });
       },
       percent: (value) => new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: 0 }).format(value),
-      difference: (value) => (
-        new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" }).format(value)
-      ),
+      difference: (value) => {
+        const signed = new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
+        return value < 10 ? signed.format(value) : "> " + signed.format(9.99);
+      },
       // Days of the data have no hour, so none may move them.
       day: (value) => (value ? new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(value + "T00:00:00Z")) : "–"),
       list: (values) => new Intl.ListFormat(lang, { type: "conjunction" }).format(values),

@@ -43,15 +43,18 @@
     return element("span", {}, amount, element("small", {}, tag));
   };
 
+  // One row a group: its name and how many, how it is spread, its median. `more` may add to the figure and to the columns.
   app.boxTable = function (view, caption, heading, rows, more) {
-    const scale = app.scaleOf(rows);
-    return app.table(caption + ", " + view.unit, [
-      { title: heading, cell: (row) => row.name },
-      { title: view.say("salaries"), number: true, class: "few", cell: (row) => view.f.number(row.observations) },
+    const scale = app.scaleOf(rows), { note, columns } = { note: () => null, columns: [], ...more };
+    const named = (row) => element("span", {}, row.name, element("small", {}, view.f.counted(row.observations, "salaries")));
+    const table = app.table(caption + ", " + view.unit, [
+      { title: heading, cell: named },
       { title: view.say("distribution"), hideTitle: true, class: "boxes", cell: (row) => app.box(row.percentiles, scale) },
-      { title: view.say("median") + " " + view.unit, number: true, class: "money", cell: (row) => app.figure(view, row) },
-      ...(more || [])
+      { title: view.say("median") + " " + view.unit, number: true, class: "money", cell: (row) => element("span", {}, app.figure(view, row), note(row)) },
+      ...columns
     ], rows);
+    table.classList.add("boxed");
+    return table;
   };
 
   function drawMap(view) {
@@ -63,7 +66,7 @@
     const tiles = new Map();
     rows.forEach((row, code) => {
       const shown = enough(row) || view.small, name = view.name("state", code), count = f.counted(row.observations, "salaries");
-      const amount = shown ? f.money(value(row), currency) + " " + view.unit : say("small_tag");
+      const amount = [shown ? f.money(value(row), currency) + " " + view.unit : "", enough(row) ? "" : say("small_tag")].filter(Boolean).join(", ");
       tiles.set(code, {
         name, text: shown ? f.short(value(row), currency).replace(/^[^\d]+/, "") : "", help: `${name}: ${amount}, ${count}`,
         share: enough(row) ? (high > low ? (value(row) - low) / (high - low) : 0.5) : null
@@ -82,6 +85,7 @@
     if (all.length > rows.length) { notes.push(f.counted(all.length - rows.length, "hidden_periods")); }
     if (overview.undated) { notes.push(f.counted(overview.undated, "undated")); }
     const picture = element("div", {}), holder = at("time");
+    const before = holder.querySelector("details"), opened = Boolean(before && before.open);
     holder.replaceChildren(picture);
     if (drawn.length > 1) {
       const said = drawn.map((row) => row.name + ": " + f.money(row.percentiles.median, overview.currency)).join("; ");
@@ -89,7 +93,11 @@
     } else {
       picture.append(element("p", { class: "quiet" }, say("time_few")));
     }
-    if (rows.length) { holder.append(app.boxTable(view, say("by_time"), say("period"), rows)); }
+    if (rows.length) {
+      const details = element("details", {}, element("summary", {}, say("as_table")), app.boxTable(view, say("by_time"), say("period"), rows));
+      details.open = opened;
+      holder.append(details);
+    }
     if (notes.length) { holder.append(element("p", { class: "quiet" }, notes.join(" "))); }
   };
 

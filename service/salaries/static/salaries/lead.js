@@ -52,7 +52,7 @@
 
   function standing({ overview, say, f }, own) {
     const count = f.counted(overview.observations, "salaries");
-    if (own === null) { return say("not_a_number", { example: f.number(overview.period === "month" ? 8500 * f.times : 8500) }); }
+    if (own === null) { return say("not_a_number", { example: f.number(8500 * f.times) }); }
     const percent = app.standing(overview.quantiles, own / f.times);
     if (percent === 0) { return say("standing_low", { count }); }
     return percent === 100 ? say("standing_high", { count }) : say("standing", { percent: f.percent(percent / 100), count });
