@@ -1,4 +1,5 @@
-"""The dashboard page. It holds no figures: its script asks the API for them, or the exported bundle's data files.
+"""The dashboard page: its script asks the API for figures, or the exported bundle's data files. Without a script it
+shows those of the role with most rows.
 
 The live page carries its style and scripts in itself. While a deploy rolls, old and new tasks answer side by side, and
 each lacks the other's files: a page that asks for none is whole whichever task answers.
@@ -10,19 +11,38 @@ import base64
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.template.loader import render_to_string
 
-CHART_SCRIPT = "vendor/chart.umd.js"
 STYLE = "dashboard.css"
-SCRIPTS = ("texts.js", "figures.js", "view.js", "dashboard.js")
+SCRIPTS = (
+    "texts.js",
+    "dom.js",
+    "format.js",
+    "figures.js",
+    "sources.js",
+    "charts.js",
+    "lead.js",
+    "groups.js",
+    "compare.js",
+    "share.js",
+    "dashboard.js",
+)
+PREVIEW = "preview.png"
+DESCRIPTION = "What people in tech earn, by role, place, seniority and work model: medians, with their sample sizes."
 _FILES = Path(__file__).parent / "static" / "salaries"
+Part = dict[str, Any]
 
 
-@cache
-def live_page() -> bytes:
-    """Return the HTML of the page that asks the API."""
-    return render_page(style=_style(), scripts=_scripts(), mode="live").encode()
+def live_page(*, origin: str, plain: list[Part]) -> bytes:
+    """Return the HTML of the page that asks the API.
+
+    Args:
+        origin: where the page is, with a slash at its end: previews of shared links need a whole address.
+        plain: what it shows without a script, once a language.
+    """
+    return render_page(style=_style(), scripts=list(_scripts()), mode="live", origin=origin, plain=plain).encode()
 
 
 @cache
@@ -35,31 +55,36 @@ def live_policy() -> str:
     )
 
 
-def render_page(*, style: str, scripts: list[str], mode: str) -> str:
+@cache
+def page_revision() -> str:
+    """Return what changes whenever the page's own files do."""
+    template = render_page(style="", scripts=[], mode="live", origin="", plain=[])
+    return hashlib.sha256("".join([template, _style(), *_scripts()]).encode()).hexdigest()[:12]
+
+
+def render_page(*, style: str, scripts: list[str], mode: str, origin: str, plain: list[Part]) -> str:
     """Return the page's HTML; `style` and `scripts` are texts in mode `live`, and addresses in mode `static`."""
-    return render_to_string("salaries/dashboard.html", {"style": style, "scripts": scripts, "mode": mode})
+    values = {"style": style, "scripts": scripts, "mode": mode, "origin": origin, "plain": plain}
+    return render_to_string("salaries/dashboard.html", {**values, "description": DESCRIPTION})
 
 
 def page_file(name: str) -> bytes:
-    """Return the content of a file of the page; Chart.js without the name of its source map, which is not shipped.
+    """Return the content of a file of the page.
 
     Raises:
         FileNotFoundError: it is not there.
     """
-    return (_FILES / name).read_bytes().partition(b"//# sourceMappingURL=")[0]
+    return (_FILES / name).read_bytes()
 
 
-def has_chart_script() -> bool:
-    """Tell whether Chart.js was put in place at set-up; without it the page draws its own bars."""
-    return (_FILES / CHART_SCRIPT).is_file()
-
-
+@cache
 def _style() -> str:
     return page_file(STYLE).decode()
 
 
-def _scripts() -> list[str]:
-    return [page_file(name).decode() for name in ([CHART_SCRIPT] if has_chart_script() else []) + list(SCRIPTS)]
+@cache
+def _scripts() -> tuple[str, ...]:
+    return tuple(page_file(name).decode() for name in SCRIPTS)
 
 
 def _source(text: str) -> str:

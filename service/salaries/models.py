@@ -24,6 +24,8 @@ class DatasetRelease(models.Model):
     kind = models.CharField(max_length=10)  # load or append
     sources = models.JSONField(default=dict)  # rows by source
     build = models.JSONField(default=dict)  # the build's report: files, checksums, counts, rejects by reason
+    # Sources and roles as the catalogue shows them, JSON; null when a version without it made the release.
+    catalogue = models.TextField(null=True)
 
     class Meta:
         """Newest first is how people read releases."""
@@ -143,7 +145,7 @@ class SalaryFacet(models.Model):
 
 
 class SalaryRoleAggregate(models.Model):
-    """The two ready answers of a role without filters, as the JSON text that is sent."""
+    """The ready answers of a role without filters, as the JSON text that is sent."""
 
     pk = models.CompositePrimaryKey("release_id", "role")
     release = models.ForeignKey(
@@ -152,6 +154,7 @@ class SalaryRoleAggregate(models.Model):
     role = models.CharField(max_length=TEXT_LIMIT)
     summary = models.TextField()
     insights = models.TextField()
+    overview = models.TextField(null=True)  # null when a version without it made the release
 
     def __str__(self) -> str:
         """Return the role."""

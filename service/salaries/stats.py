@@ -12,6 +12,11 @@ from typing import Any
 QUARTILES = ("p25", "median", "p75")
 
 
+# Nothing is ranked with fewer rows, and nothing has percentiles with fewer.
+RANKED_FROM = 5
+PERCENTILES_FROM = 4
+
+
 def money(cents: int) -> float:
     """Return cents as a number of units; its shortest text has at most two decimals."""
     return cents / 100
@@ -28,6 +33,11 @@ def from_quarter_cents(quarters: int) -> float:
     A quartile of whole cents, interpolated linearly, always lies on such a quarter.
     """
     return money((quarters + 2) // 4)
+
+
+def from_hundredths(hundredths: int) -> float:
+    """Return a value counted in hundredths of a cent, rounded half up to cents."""
+    return money((hundredths + 50) // 100)
 
 
 # Not frozen: there are a hundred thousand of them and of `Ranked` in a release, and freezing takes most of making one.
@@ -128,8 +138,9 @@ def _by_average(row: Ranked) -> tuple[int, float, str]:
 
 def main_currency(quartiles: Iterable[Quartiles]) -> str | None:
     """Return the currency with the most rows (ties: alphabetical), or None without rows."""
-    return (
-        min(quartiles, key=lambda item: (-item.count, item.currency)).currency
-        if (quartiles := list(quartiles))
-        else None
-    )
+    return most_used({item.currency: item.count for item in quartiles})
+
+
+def most_used(counts: dict[str, int]) -> str | None:
+    """Return the currency that counts most (ties: alphabetical), or None without any."""
+    return min(counts, key=lambda code: (-counts[code], code)) if counts else None

@@ -16,6 +16,13 @@ PATHS = {
         "?roles=nobody&level=junior",
         "?roles=sre&lists=currencies",
     ],
+    "/api/salaries/overview/": [
+        "?role=sre",
+        "?role=sre&state=PE&compare=qa_engineer&compare=x",
+        "?role=nobody",
+        "?role=sre&location=Ouro",
+    ],
+    "/api/salaries/catalogue/": [""],
     "/api/filters/": [""],
     "/readyz": [""],
 }

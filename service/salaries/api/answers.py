@@ -28,7 +28,7 @@ def insights_answer(release: Release | None, query: Query) -> bytes:
     role = query.roles[0]
     quartiles, ranked = [], []
     if release is not None:
-        stored, condition = _stored(release, query, "insights")
+        stored, condition = stored_and_rest(release, query, "insights")
         if stored:
             return stored[role]
         quartiles = _merged(quartiles_by_role(release=release, condition=condition))
@@ -55,7 +55,7 @@ def _summaries(release: Release | None, query: Query) -> dict[str, bytes]:
     buckets: dict[str, list[Any]] = {}
     condition = NO_ROWS
     if release is not None:
-        bodies, condition = _stored(release, query, "summary")
+        bodies, condition = stored_and_rest(release, query, "summary")
         buckets = summary_buckets(release=release, condition=condition)
     for role in query.roles:
         if role not in bodies:
@@ -64,8 +64,8 @@ def _summaries(release: Release | None, query: Query) -> dict[str, bytes]:
     return bodies
 
 
-def _stored(release: Release, query: Query, kind: Kind) -> tuple[dict[str, bytes], Condition]:
-    """Return the bodies that the stored answers give, and the condition for the rows of the other roles."""
+def stored_and_rest(release: Release, query: Query, kind: Kind) -> tuple[dict[str, bytes], Condition]:
+    """Return the bodies that the stored answers give to a query, and the condition for the rows of the other roles."""
     bodies: dict[str, bytes] = {}
     if query.unfiltered:
         bodies = stored_answers(release=release, kind=kind, roles=query.roles)

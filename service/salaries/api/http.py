@@ -35,8 +35,18 @@ _log = logging.getLogger("salaries.api")
 View = Callable[[HttpRequest], HttpResponse]
 
 
-def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
-    """Return the view that answers `answer` to the query `parse` finds in the parameters."""
+def release_tag(release: Release) -> str:
+    """Return what names the content of a release."""
+    return release.tag
+
+
+def activation_tag(release: Release) -> str:
+    """Return what names a release and when it was made active, for answers that tell so."""
+    return f"{release.tag}-{hashlib.sha256(str(release.activated_at).encode()).hexdigest()[:8]}"
+
+
+def endpoint(parse: Callable[[Any], Query], answer: Answer, *, tag: Callable[[Release], str] = release_tag) -> View:
+    """Return the view that answers `answer` to the query `parse` finds in the parameters; `tag` names the release."""
 
     # Nothing here changes anything; a forged POST is to be told 405, not 403.
     @csrf_exempt
@@ -50,9 +60,9 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer) -> View:
             return JsonResponse({"error": str(error)}, status=400)
         try:
             release, stale = release_to_answer_from()
-            identity = _identity(request.path, query, release.tag if release else "none")
+            identity = _identity(request.path, query, tag(release) if release else "none")
             headers = {"Content-Type": "application/json", **({"Warning": _STALE} if stale else {})}
-            return _respond(request, identity, lambda: _ask(release, query), headers)
+            return respond(request, identity, lambda: _ask(release, query), headers)
         except (OperationalError, InterfaceError) as error:
             return _unavailable(error)
 
@@ -87,12 +97,12 @@ def constant(content: Callable[[], bytes], headers: Callable[[], dict[str, str]]
         if refused is not None:
             return refused
         body, identity, own = prepared()
-        return _respond(request, identity, lambda: body, own)
+        return respond(request, identity, lambda: body, own)
 
     return view
 
 
-def _respond(request: HttpRequest, identity: str, make: Callable[[], bytes], headers: dict[str, str]) -> HttpResponse:
+def respond(request: HttpRequest, identity: str, make: Callable[[], bytes], headers: dict[str, str]) -> HttpResponse:
     """Answer with the body that `identity` names, or with 304 to a client that holds it."""
     zipped = accepts_gzip(request)
     tag = f'"{identity}{"-gz" if zipped else ""}"'
@@ -137,7 +147,8 @@ def accepts_gzip(request: HttpRequest) -> bool:
 
 def _identity(path: str, query: Query, release: str) -> str:
     lists = [query.lists] if query.lists else []
-    about = json_text([ANSWERS_REVISION, path, query.roles, query.filters, *lists])
+    compared = [{"compare": query.compared}] if query.compared else []
+    about = json_text([ANSWERS_REVISION, path, query.roles, query.filters, *lists, *compared])
     digest = hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return f"{release}-{digest}"
 

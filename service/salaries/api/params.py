@@ -21,11 +21,15 @@ class ParameterError(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A checked request: stripped, lower-cased roles and filters; of a summary's lists those named, or all for none."""
+    """A checked request: stripped, lower-cased roles and filters.
+
+    `lists` are those of a summary that are wanted, all for none; `compared` the roles beside the one of an overview.
+    """
 
     roles: list[str]
     filters: Filters
     lists: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
 
     @property
     def unfiltered(self) -> bool:
@@ -44,6 +48,16 @@ def one_role(params: QueryDict) -> Query:
 def one_summary(params: QueryDict) -> Query:
     """Return the query of the summary: one role, and the lists to send."""
     return replace(one_role(params), lists=_lists(params))
+
+
+def one_overview(params: QueryDict) -> Query:
+    """Return the query of the overview: one role, and those it is compared with by repeated `compare=`."""
+    query = one_role(params)
+    compared = sorted({role for role in (_clean("compare", part) for part in params.getlist("compare")) if role})
+    compared = [role for role in compared if role != query.roles[0]]
+    if len(compared) > ROLES_LIMIT:
+        raise ParameterError(f"At most {ROLES_LIMIT} roles can be compared; {len(compared)} were given.")
+    return replace(query, compared=tuple(compared))
 
 
 def several_roles(params: QueryDict) -> Query:

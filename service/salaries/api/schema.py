@@ -48,6 +48,70 @@ def _top(column: str) -> Schema:
     return _list(_object(**{column: _TEXT}, observations=_COUNT, average_total_compensation=_MONEY), maxItems=5)
 
 
+_PERIOD: Schema = {"enum": ["month"], "description": "What every amount is for."}
+_NULLABLE_MONEY = _nullable(_MONEY)
+
+
+def _sampled(**named: Schema) -> Schema:
+    """Figures of one group of rows; percentiles only where there are enough."""
+    percentiles = {"anyOf": [_ref("Spread"), {"type": "null"}]}
+    return _object(**named, observations=_COUNT, average=_NULLABLE_MONEY, percentiles=percentiles)
+
+
+def _overview() -> dict[str, Schema]:
+    levels = _list(_sampled(level=_TEXT))
+    compared = _sampled(role=_TEXT)["properties"]
+    overview = {
+        "role": _TEXT,
+        "filters": _ref("Filters"),
+        "period": _PERIOD,
+        "total_observations": _COUNT,
+        "currency": _NULLABLE_TEXT,
+        "currencies": _list(_object(currency=_TEXT, observations=_COUNT)),
+        **_sampled()["properties"],
+        "quantiles": _list(_MONEY, description="Amounts at 0, 1, 2 … 100 per cent; none below four rows."),
+        "histogram": {"anyOf": [_ref("Histogram"), {"type": "null"}]},
+        "levels": levels,
+        "states": _list(_sampled(state=_TEXT)),
+        "locations": _list(_sampled(location=_TEXT), maxItems=20),
+        "work_models": _list(_sampled(work_model=_TEXT)),
+        "sources": _list(_sampled(source=_TEXT)),
+        "locations_left_out": _COUNT,
+        "undated": _COUNT,
+        "quarters": _list(_sampled(quarter=_TEXT), maxItems=24),
+        "years": _list(_sampled(year=_TEXT), maxItems=24),
+        "comparison": _list(_object(**compared, levels=levels)),
+    }
+    role_level = _object(level=_TEXT, observations=_COUNT, median=_NULLABLE_MONEY)
+    catalogue = {
+        "release": {"anyOf": [_ref("Release"), {"type": "null"}]},
+        "period": _PERIOD,
+        "sources": _list(
+            _object(source=_TEXT, observations=_COUNT, dated=_COUNT, first=_NULLABLE_TEXT, last=_NULLABLE_TEXT)
+        ),
+        "roles": _list(
+            _object(
+                role=_TEXT,
+                label=_TEXT,
+                observations=_nullable(_COUNT),
+                currency=_NULLABLE_TEXT,
+                median=_NULLABLE_MONEY,
+                levels=_list(role_level),
+            )
+        ),
+        "states": _list(_object(state=_TEXT, name=_TEXT)),
+        "levels": _list(_TEXT, description="From the first step of a career to the last."),
+        "work_models": _list(_TEXT),
+    }
+    return {
+        "Spread": _object(p10=_MONEY, p25=_MONEY, median=_MONEY, p75=_MONEY, p90=_MONEY),
+        "Histogram": _object(low=_MONEY, step=_MONEY, counts=_list(_COUNT), below=_COUNT, above=_COUNT),
+        "Overview": _object(**overview),
+        "Release": _object(number=_COUNT, observations=_COUNT, loaded_at=_TEXT, activated_at=_NULLABLE_TEXT),
+        "Catalogue": _object(**catalogue),
+    }
+
+
 def _schemas() -> dict[str, Schema]:
     filters = dict.fromkeys(FILTERS, _NULLABLE_TEXT)
     percentiles = _object(p25=_nullable(_MONEY), median=_nullable(_MONEY), p75=_nullable(_MONEY))
@@ -83,6 +147,7 @@ def _schemas() -> dict[str, Schema]:
             top_work_models=_top("work_model"),
             top_sources=_top("source"),
         ),
+        **_overview(),
         "Comparison": _object(filters=_object(roles=_list(_TEXT), **filters), roles=_list(_ref("Summary"))),
         "Facets": _object(roles=_list(_TEXT), states=_list(_TEXT), levels=_list(_TEXT), work_models=_list(_TEXT)),
         "Document": {"type": "object", "required": ["openapi", "info", "paths"]},
@@ -142,11 +207,13 @@ def openapi_document() -> Schema:
     filters = [_parameter(name, f"Only rows with this {name}, whatever its case.") for name in FILTERS]
     role = _parameter("role", "The role asked about.", required=True, minLength=1, pattern=_ROLE)
     lists = _parameter("lists", _LISTS_HELP)
+    compare = _parameter("compare", f"A role to compare with; repeated for several, at most {ROLES_LIMIT}.")
     roles = _parameter("roles", _ROLES_HELP, required=True)
     roles["schema"] = {"type": "string", "minLength": 1, "pattern": _ROLES}
     text_answer = {"200": {"description": "Alive.", "content": {"text/plain": {"schema": _TEXT}}}}
     ready = {"200": _json("Ready.", "Readiness"), "503": _json("Not ready, and why.", "Readiness")}
     page = {"200": {"description": "The dashboard.", "content": {"text/html": {"schema": _TEXT}}}}
+    picture = {"200": {"description": "The picture.", "content": {"image/png": {}}}}
     document = {"200": _json("This document.", "Document")}
     return {
         "openapi": "3.1.0",
@@ -161,8 +228,18 @@ def openapi_document() -> Schema:
             "/api/salaries/comparison/": _operation(
                 "comparison", "Several roles side by side", "Comparison", [roles, *filters, lists]
             ),
+            "/api/salaries/overview/": _operation(
+                "overview",
+                "How the pay of a role is spread, and beside it other roles",
+                "Overview",
+                [role, *filters, compare],
+            ),
+            "/api/salaries/catalogue/": _operation(
+                "catalogue", "The active release: sources, roles and how values are called", "Catalogue", []
+            ),
             "/api/filters/": _operation("facets", "Distinct values in the data", "Facets", []),
             **{path: _plain("The dashboard", page) for path in ("/", "/dashboard/")},
+            "/preview.png": _plain("The picture of shared links", picture),
             **{path: _plain("Liveness", text_answer) for path in ("/healthz", "/healthz/", "/health/")},
             "/readyz": _plain("Readiness: the database answers and is migrated", ready),
             "/api/schema": _plain("This document", document),

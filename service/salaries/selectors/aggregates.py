@@ -8,7 +8,7 @@ from django.db import connections
 
 from salaries.selectors.releases import Release
 
-Kind = Literal["summary", "insights"]
+Kind = Literal["summary", "insights", "overview"]
 
 
 def stored_answers(*, release: Release, kind: Kind, roles: list[str]) -> dict[str, bytes]:
@@ -19,4 +19,4 @@ def stored_answers(*, release: Release, kind: Kind, roles: list[str]) -> dict[st
             f"SELECT role, {kind} FROM salaries_salaryroleaggregate WHERE release_id = %s AND role IN ({marks})",  # noqa: S608
             [release.id, *roles],
         )
-        return {role: body.encode() for role, body in cursor.fetchall()}
+        return {role: body.encode() for role, body in cursor.fetchall() if body is not None}

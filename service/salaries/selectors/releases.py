@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from config.outage import OUTAGE, is_away
 from django.conf import settings
@@ -21,6 +22,8 @@ class Release:
     id: int
     checksum: str
     using: str
+    # When it was made active, as the database tells it.
+    activated_at: Any = None
 
     @property
     def tag(self) -> str:
@@ -108,11 +111,11 @@ def _read_pointer(using: str) -> Release | None:
     # NOTE: plain SQL here and for aggregates: these two are every cached answer's whole cost, the ORM would double it.
     with connections[using].cursor() as cursor:
         cursor.execute(
-            "SELECT r.id, r.checksum FROM salaries_activerelease a "
+            "SELECT r.id, r.checksum, a.activated_at FROM salaries_activerelease a "
             "JOIN salaries_datasetrelease r ON r.id = a.release_id"
         )
         row = cursor.fetchone()
-    return None if row is None else Release(id=row[0], checksum=row[1], using=using)
+    return None if row is None else Release(id=row[0], checksum=row[1], using=using, activated_at=row[2])
 
 
 def releases_list(*, using: str = "default") -> list[tuple[DatasetRelease, bool]]:

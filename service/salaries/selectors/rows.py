@@ -41,7 +41,14 @@ class Condition:
     @property
     def sql(self) -> str:
         """Return the clause with a mark for each parameter."""
-        return " AND ".join(f"{column} IN ({', '.join(['%s'] * len(values))})" for column, values in self.columns)
+        return self.sql_of("")
+
+    def sql_of(self, table: str) -> str:
+        """Return the clause for the columns of `table`, for a statement that has several."""
+        prefix = f"{table}." if table else ""
+        return " AND ".join(
+            f"{prefix}{column} IN ({', '.join(['%s'] * len(values))})" for column, values in self.columns
+        )
 
     @property
     def parameters(self) -> list[str | int]:
@@ -58,6 +65,10 @@ class Condition:
         kept = {asked: stored for asked, stored in self.roles.items() if asked not in roles}
         columns = {**dict(self.columns), "role": tuple(sorted(set(kept.values())))}
         return Condition(tuple(columns.items()), kept, self.whole)
+
+    def within(self, column: str, *values: str) -> Condition:
+        """Return the same condition for rows with one of `values` alone."""
+        return Condition(tuple({**dict(self.columns), column: values}.items()), self.roles, self.whole)
 
 
 NO_ROWS = Condition((("role", ()),), {}, frozenset())

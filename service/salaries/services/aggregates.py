@@ -1,4 +1,4 @@
-"""The stored answers of a release: two texts a role, computed in a handful of statements for all roles.
+"""The stored answers of a release: three texts a role, computed in a handful of statements for all or many roles.
 
 With them goes what tells a filter that leaves nothing out, and is answered by the same texts.
 """
@@ -15,6 +15,7 @@ from salaries.selectors.insights import insights_payload, locations_by_role, qua
 from salaries.selectors.releases import Release
 from salaries.selectors.rows import FILTERS, whole_release
 from salaries.selectors.summary import summary_buckets, summary_payload
+from salaries.services.overviews import catalogue_store, overviews_of
 from salaries.services.shared import shared_values_rebuild
 
 _BATCH = 500
@@ -33,6 +34,8 @@ def rebuild_aggregates(*, release: Release) -> int:
     _plan_by(_HASHING, release.using)
     buckets = summary_buckets(release=release, condition=condition)
     locations = locations_by_role(release=release, condition=condition)
+    row_counts = {role: sum(each.count for each in found if not each.kind) for role, found in buckets.items()}
+    overviews = overviews_of(release=release, row_counts=row_counts)
     no_filters: dict[str, str | None] = dict.fromkeys(FILTERS)
     rows = (
         SalaryRoleAggregate(
@@ -47,11 +50,13 @@ def rebuild_aggregates(*, release: Release) -> int:
                     ranked=[*rankings(buckets[role]), *locations.get(role, ())],
                 )
             ),
+            overview=overviews[role],
         )
         for role in sorted(buckets)
     )
     manager = SalaryRoleAggregate.objects.using(release.using)
     manager.filter(release_id=release.id).delete()
+    catalogue_store(release=release, overviews=overviews)
     shared_values_rebuild(release=release, buckets=chain(*buckets.values()), locations=chain(*locations.values()))
     return len(manager.bulk_create(rows, batch_size=_BATCH))
 

@@ -18,20 +18,21 @@ from typing import Any
 
 from django.db import connections
 
-from salaries.dashboard import CHART_SCRIPT, SCRIPTS, STYLE, has_chart_script, page_file, render_page
+from salaries.dashboard import PREVIEW, SCRIPTS, STYLE, page_file, render_page
 from salaries.ingest.errors import IngestError
+from salaries.plain import plain_parts
+from salaries.selectors.catalogue import catalogue_payload
 from salaries.selectors.facets import filters_payload
 from salaries.selectors.releases import Release
 from salaries.wording import counted
 
 BYTES_LIMIT = 50_000_000
 # Left out in this order when the data would be larger than the limit.
-_EXPENDABLE = ("work_model", "level", "state")
-_DIMENSIONS = ("currency", "state", "level", "work_model", "location", "source")
+_EXPENDABLE = ("quarter", "work_model", "level", "state")
+_DIMENSIONS = ("currency", "state", "level", "work_model", "location", "source", "quarter")
 _QUERY = """
-SELECT role, currency, state, level, work_model, location, source, base_min_cents, base_max_cents, total_cents
+SELECT currency, state, level, work_model, location, source, observed_at, total_cents
 FROM salaries_salaryobservation WHERE release_id = %s AND role = %s
-ORDER BY currency, state, level, work_model, location, source, total_cents, base_min_cents, base_max_cents
 """
 # The hash in the name of what an export wrote; other files in the folder are somebody else's.
 _HASH_LENGTH = 12
@@ -41,7 +42,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written: how many files, their size, and the filters that had to be left out."""
+    """What was written: how many files, their size, and what had to be left out of the data."""
 
     release: int
     files: int
@@ -52,7 +53,8 @@ class ExportResult:
         """Return the line that tells what an export wrote."""
         line = f"release r{self.release}, {counted(self.files, 'file')}, {self.size:,} bytes"
         if self.left_out:
-            line += f"; left out to stay below the limit: filters {', '.join(self.left_out)}"
+            names = ["dates" if name == "quarter" else f"filter {name}" for name in self.left_out]
+            line += f"; left out to stay below the limit: {', '.join(names)}"
         return line
 
 
@@ -70,15 +72,15 @@ def dashboard_export(*, release: Release, target: Path, filename: str, limit: in
     (fresh / "data").mkdir(parents=True)
     left_out, files = _write_roles(release, fresh, limit)
     # Pairs, since a role named __proto__ would be no property of an object in a script.
-    facets = filters_payload(release=release)
-    index = {"release": release.tag, "facets": facets, "files": list(files.items()), "left_out": left_out}
+    catalogue = catalogue_payload(release=release)
+    index = {"release": release.tag, "catalogue": catalogue, "files": list(files.items()), "left_out": left_out}
     script = f"window.salaryIndex={_script_json(index)};\n".encode()
     scripts = [_place(fresh, "data/index", ".js", script)]
-    if has_chart_script():
-        scripts.append(_place(fresh, "chart", ".js", _static(CHART_SCRIPT)))
     scripts.append(_place(fresh, "dashboard", ".js", b"".join(_static(name) for name in SCRIPTS)))
     style = _place(fresh, "dashboard", ".css", _static(STYLE))
-    page = render_page(style=style, scripts=scripts, mode="static").encode()
+    # A preview is shown by whoever fetches the page, by a name that stays.
+    (fresh / PREVIEW).write_bytes(_static(PREVIEW))
+    page = render_page(style=style, scripts=scripts, mode="static", origin="", plain=plain_parts(release)).encode()
     written = [path for path in fresh.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in written) + len(page)
     _publish(fresh, target, page, filename)
@@ -124,32 +126,36 @@ def _write_roles(release: Release, fresh: Path, limit: int) -> tuple[list[str], 
 def _role_data(release: Release, role: str, left_out: list[str]) -> dict[str, Any]:
     with connections[release.using].cursor() as cursor:
         cursor.execute(_QUERY, [release.id, role])
-        rows = [_blanked(row[1:], left_out) for row in cursor.fetchall()]
+        rows = [_blanked((*row[:6], _quarter(row[6]), row[7]), left_out) for row in cursor.fetchall()]
     # Blanking a filter may bring equal groups together, and databases may sort by locale: the order is made here.
     rows.sort()
     values = [sorted({row[position] for row in rows}) for position in range(len(_DIMENSIONS))]
     positions = [{value: place for place, value in enumerate(column)} for column in values]
-    unit = math.gcd(*(amount for row in rows for amount in row[6:])) or 1
+    unit = math.gcd(*(row[-1] for row in rows)) or 1
     numbers = list(_numbers(rows, positions, unit))
     return {"unit": unit, "values": dict(zip(_DIMENSIONS, values, strict=True)), "groups": numbers}
+
+
+def _quarter(day: Any) -> str:
+    """Return the quarter of a date, which SQLite may hand over as a text, as `2026-Q1`; nothing for none."""
+    year, _, month = str(day or "")[:7].partition("-")
+    return f"{year}-Q{(int(month) + 2) // 3}" if month else ""
 
 
 def _blanked(row: Row, left_out: list[str]) -> Row:
     if not left_out:
         return row
-    return tuple("" if name in left_out else value for name, value in zip(_DIMENSIONS, row, strict=False)) + row[6:]
+    kept = ("" if name in left_out else value for name, value in zip(_DIMENSIONS, row, strict=False))
+    return (*kept, row[-1])
 
 
 def _numbers(rows: list[Row], positions: list[dict[str, int]], unit: int) -> Iterator[int]:
     """Yield the runs of numbers that the page's script reads; its head comment describes them."""
-    for key, group in groupby(rows, key=lambda row: row[:6]):
-        part = list(group)
+    for key, group in groupby(rows, key=lambda row: row[:-1]):
+        totals = [row[-1] // unit for row in group]
         yield from (column[value] for column, value in zip(positions, key, strict=True))
-        lows, highs = [row[6] // unit for row in part], [row[7] // unit for row in part]
-        yield from (len(part), min(lows), max(highs))
-        if len(part) > 1:
-            yield from (sum(lows), sum(highs))
-        yield from _steps(sorted(row[8] // unit for row in part))
+        yield len(totals)
+        yield from _steps(totals)
 
 
 def _steps(values: Iterable[int]) -> Iterator[int]:

@@ -1,15 +1,21 @@
-// The API's figures, computed from an exported role file: the same rows, the same rounding, the same order.
+// The API's overview, computed from exported role files: the same rows, the same rounding, the same order.
 //
-// A role file holds groups of rows that agree in currency, state, level, work model, location and source. Amounts are
-// whole multiples of `unit` cents. A group is a run of numbers: six positions in the lists of values, the number of rows n,
-// lowest and highest base salary, for n > 1 the sums of both, then n totals in ascending order, each as the step from the
-// one before. Sums stay below 2^53, so plain numbers are exact.
+// A role file holds groups of rows that agree in currency, state, level, work model, location, source and quarter. Amounts
+// are whole multiples of `unit` cents. A group is a run of numbers: seven positions in the lists of values, the number of
+// rows n, then n totals in ascending order, each as the step from the one before. Sums stay below 2^53, so plain numbers
+// are exact.
 (function (app) {
   "use strict";
 
-  const DIMENSIONS = ["currency", "state", "level", "work_model", "location", "source"];
+  const DIMENSIONS = ["currency", "state", "level", "work_model", "location", "source", "quarter"];
   const FILTERS = { state: 1, level: 2, work_model: 3 };
-  const TOPS = [["top_states", "state"], ["top_locations", "location"], ["top_work_models", "work_model"], ["top_sources", "source"]];
+  const GROUPS = [["levels", "level"], ["states", "state"], ["locations", "location"], ["work_models", "work_model"], ["sources", "source"]];
+  const PERCENTILES = { p10: 10, p25: 25, median: 50, p75: 75, p90: 90 };
+  const STEPS = [[30, 8], [200, 12], [2000, 16], [Infinity, 24]];
+  const PLACES_LISTED = 10, PERIODS_LISTED = 24;
+  app.RANKED_FROM = 5;
+  app.PERCENTILES_FROM = 4;
+
   const fold = (text) => text.normalize("NFC").toLowerCase();
   const byCodePoint = (a, b) => {
     // JavaScript compares UTF-16 units; Python and the API compare code points.
@@ -19,26 +25,21 @@
     }
     return left.length - right.length;
   };
-  const cents = (value) => Number(value) / 100;
+  const money = (cents) => cents / 100;
   const mean = (sum, count) => {
     const n = BigInt(count);
-    return cents((2n * BigInt(sum) + n) / (2n * n));
+    return money(Number((2n * BigInt(sum) + n) / (2n * n)));
   };
 
   function groups(data) {
-    const found = [], numbers = data.groups, unit = data.unit;
-    let at = 0;
-    while (at < numbers.length) {
-      const place = numbers.slice(at, at + 6), n = numbers[at + 6];
-      const low = numbers[at + 7] * unit, high = numbers[at + 8] * unit;
-      at += 9;
-      let lowSum = low, highSum = high;
-      if (n > 1) { lowSum = numbers[at] * unit; highSum = numbers[at + 1] * unit; at += 2; }
-      const totals = [];
-      let total = 0, all = 0;
-      for (let i = 0; i < n; i += 1) { total += numbers[at + i] * unit; all += total; totals.push(total); }
+    const found = [], numbers = data.groups;
+    for (let at = 0; at < numbers.length;) {
+      const place = numbers.slice(at, at + DIMENSIONS.length), n = numbers[at + DIMENSIONS.length], totals = [];
+      at += DIMENSIONS.length + 1;
+      let total = 0;
+      for (let i = 0; i < n; i += 1) { total += numbers[at + i] * data.unit; totals.push(total); }
       at += n;
-      found.push({ place, n, low, high, lowSum, highSum, totals, sum: all });
+      found.push({ place, totals });
     }
     return found;
   }
@@ -60,128 +61,124 @@
     return found;
   }
 
-  const count = (rows) => rows.reduce((total, group) => total + group.n, 0);
-  const sum = (rows, name) => rows.reduce((total, group) => total + group[name], 0);
-  const least = (rows, pick) => rows.reduce((found, group) => Math.min(found, pick(group)), Infinity);
-  const most = (rows, pick) => rows.reduce((found, group) => Math.max(found, pick(group)), -Infinity);
+  const count = (rows) => rows.reduce((total, group) => total + group.totals.length, 0);
 
-  function block(currency, rows) {
-    const n = count(rows);
+  // All totals of the groups, in order.
+  function amounts(rows) {
+    const found = new Float64Array(count(rows));
+    let at = 0;
+    rows.forEach(({ totals }) => { found.set(totals, at); at += totals.length; });
+    return found.sort();
+  }
+
+  // In hundredths of a cent, interpolated between the closest ranks.
+  function point(sorted, percent) {
+    const position = percent * (sorted.length - 1), place = Math.floor(position / 100), rest = position % 100;
+    return 100 * sorted[place] + (rest ? rest * (sorted[place + 1] - sorted[place]) : 0);
+  }
+  const rounded = (hundredths) => money(Math.floor((hundredths + 50) / 100));
+
+  function figures(sorted) {
+    if (sorted.length === 0) { return { observations: 0, average: null, percentiles: null }; }
+    const enough = sorted.length >= app.PERCENTILES_FROM, percentiles = {};
+    Object.entries(PERCENTILES).forEach(([name, percent]) => { percentiles[name] = rounded(point(sorted, percent)); });
     return {
-      currency, observations: n,
-      base_salary: {
-        min: cents(least(rows, (g) => g.low)), max: cents(most(rows, (g) => g.high)),
-        average_min: mean(sum(rows, "lowSum"), n), average_max: mean(sum(rows, "highSum"), n)
-      },
-      total_compensation: {
-        min: cents(least(rows, (g) => g.totals[0])), max: cents(most(rows, (g) => g.totals[g.n - 1])),
-        average: mean(sum(rows, "sum"), n)
-      }
+      observations: sorted.length, average: mean(sorted.reduce((sum, each) => sum + each, 0), sorted.length),
+      percentiles: enough ? percentiles : null
     };
   }
 
-  const sortedValues = (data, rows, dimension) => (
-    Array.from(byValue(data, rows, dimension)).sort((a, b) => byCodePoint(a[0], b[0]))
-  );
-  const blocks = (data, rows) => sortedValues(data, rows, "currency").map(([code, part]) => block(code, part));
-
-  app.summaryOf = function (data, role, filters) {
-    const rows = matching(data, filters);
-    const levels = sortedValues(data, rows, "level").filter(([level]) => level !== "");
-    return {
-      role, total_observations: count(rows), currencies: blocks(data, rows),
-      levels: levels.map(([level, part]) => ({ level, observations: count(part), currencies: blocks(data, part) }))
-    };
-  };
-
-  function percentiles(rows) {
-    const totals = [];
-    rows.forEach((group) => group.totals.forEach((total) => totals.push(total)));
-    totals.sort((a, b) => a - b);
-    const at = (quarter) => {
-      const position = quarter * (totals.length - 1), place = Math.floor(position / 4), rest = position % 4;
-      const quarters = 4 * totals[place] + (rest ? rest * (totals[place + 1] - totals[place]) : 0);
-      return cents(Math.floor((quarters + 2) / 4));
-    };
-    return totals.length ? { p25: at(1), median: at(2), p75: at(3) } : { p25: null, median: null, p75: null };
+  function roundStep(low, high, wanted) {
+    for (let power = 100; ; power *= 10) {
+      const digit = [1, 2, 5].find((each) => each * power * wanted >= high - low);
+      if (digit) { return digit * power; }
+    }
   }
 
-  function best(data, rows, dimension) {
-    const found = Array.from(byValue(data, rows, dimension)).filter(([value]) => value !== "");
-    const ranked = found.map(([value, part]) => ({ value, n: count(part), sum: sum(part, "sum") }));
-    ranked.sort((a, b) => {
-      const left = BigInt(a.sum) * BigInt(b.n), right = BigInt(b.sum) * BigInt(a.n);
-      return left === right ? byCodePoint(a.value, b.value) : (left > right ? -1 : 1);
+  function histogram(sorted) {
+    const n = sorted.length;
+    if (n < app.RANKED_FROM) { return null; }
+    const low = Math.floor(point(sorted, 1) / 100), high = Math.floor(point(sorted, 99) / 100);
+    const step = roundStep(low, high, STEPS.find(([rows]) => n < rows)[1]);
+    const first = Math.floor(low / step), counts = new Array(Math.floor(high / step) - first + 1).fill(0);
+    let below = 0, above = 0;
+    sorted.forEach((amount) => {
+      const place = Math.floor(amount / step) - first;
+      if (place < 0) { below += 1; } else if (place >= counts.length) { above += 1; } else { counts[place] += 1; }
     });
-    return ranked.slice(0, 5).map((item) => (
-      { [dimension]: item.value, observations: item.n, average_total_compensation: mean(item.sum, item.n) }
-    ));
+    return { low: money(first * step), step: money(step), counts, below, above };
   }
 
-  app.insightsOf = function (data, role, filters) {
-    const rows = matching(data, filters), currencies = byValue(data, rows, "currency");
-    const codes = Array.from(currencies.keys()).sort(byCodePoint);
-    const main = codes.slice().sort((a, b) => count(currencies.get(b)) - count(currencies.get(a)) || byCodePoint(a, b))[0];
-    const chosen = main === undefined ? [] : currencies.get(main);
+  function grouped(data, rows, dimension) {
+    const found = Array.from(byValue(data, rows, dimension)).filter(([value]) => value !== "");
+    return found.map(([value, part]) => ({ value, sorted: amounts(part) }));
+  }
+
+  function places(found) {
+    const enough = found.filter(({ sorted }) => sorted.length >= app.RANKED_FROM);
+    const few = found.filter(({ sorted }) => sorted.length < app.RANKED_FROM);
+    enough.sort((a, b) => point(b.sorted, 50) - point(a.sorted, 50) || byCodePoint(a.value, b.value));
+    few.sort((a, b) => b.sorted.length - a.sorted.length || byCodePoint(a.value, b.value));
+    return enough.slice(0, PLACES_LISTED).concat(few.slice(0, PLACES_LISTED));
+  }
+
+  function periods(found, column) {
+    found.sort((a, b) => byCodePoint(a.value, b.value));
+    return found.slice(-PERIODS_LISTED).map(({ value, sorted }) => ({ [column]: value, ...figures(sorted) }));
+  }
+
+  function years(data, rows) {
+    const found = new Map();
+    byValue(data, rows, "quarter").forEach((part, quarter) => {
+      const year = quarter.split("-")[0];
+      if (year) { found.set(year, (found.get(year) || []).concat(part)); }
+    });
+    return Array.from(found).map(([value, part]) => ({ value, sorted: amounts(part) }));
+  }
+
+  // `levels` is the order of seniority.
+  function byLevel(data, rows, levels) {
+    const order = new Map(levels.map((level, place) => [level, place]));
+    const found = grouped(data, rows, "level").sort((a, b) => order.get(a.value) - order.get(b.value));
+    return found.map(({ value, sorted }) => ({ level: value, ...figures(sorted) }));
+  }
+
+  function chosen(counts, wanted) {
+    const codes = Array.from(counts.keys()).sort(byCodePoint);
+    if (wanted) { return codes.find((code) => code.toLowerCase() === wanted.toLowerCase()); }
+    return codes.sort((a, b) => counts.get(b) - counts.get(a) || byCodePoint(a, b))[0];
+  }
+
+  app.overviewOf = function (data, role, filters, levels) {
+    const all = matching(data, filters), currencies = byValue(data, all, "currency");
+    const counts = new Map(Array.from(currencies, ([code, part]) => [code, count(part)]));
+    const currency = chosen(counts, filters.currency), rows = currency === undefined ? [] : currencies.get(currency);
+    const sorted = amounts(rows), byYear = years(data, rows);
     const answer = {
-      role, total_observations: count(rows), currency: main === undefined ? null : main, percentiles: percentiles(chosen),
-      currencies: codes.map((code) => (
-        { currency: code, observations: count(currencies.get(code)), percentiles: percentiles(currencies.get(code)) }
-      ))
+      role, period: "month", total_observations: count(all), currency: currency === undefined ? null : currency,
+      currencies: Array.from(counts.keys()).sort(byCodePoint).map((code) => ({ currency: code, observations: counts.get(code) })),
+      ...figures(sorted),
+      quantiles: sorted.length < app.PERCENTILES_FROM ? [] : Array.from({ length: 101 }, (_none, percent) => rounded(point(sorted, percent))),
+      histogram: histogram(sorted)
     };
-    TOPS.forEach(([name, dimension]) => { answer[name] = best(data, chosen, dimension); });
+    GROUPS.forEach(([kind, column]) => {
+      const found = grouped(data, rows, column), listed = kind === "locations" ? places(found) : found;
+      if (kind === "locations") { answer.locations_left_out = found.length - listed.length; }
+      listed.sort((a, b) => byCodePoint(a.value, b.value));
+      answer[kind] = listed.map((each) => ({ [column]: each.value, ...figures(each.sorted) }));
+    });
+    answer.levels = byLevel(data, rows, levels);
+    answer.undated = sorted.length - byYear.reduce((total, each) => total + each.sorted.length, 0);
+    answer.quarters = periods(grouped(data, rows, "quarter"), "quarter");
+    answer.years = periods(byYear, "year");
     return answer;
   };
 
-  // Where figures come from: the API of the live page, or the data files of an export.
-  app.liveFigures = function () {
-    const get = async (path, params, signal) => {
-      const query = new URLSearchParams(params.filter(([, value]) => value)).toString();
-      const response = await fetch(path + (query ? "?" + query : ""), { signal, headers: { Accept: "application/json" } });
-      const body = await response.json().catch(() => ({}));
-      if (!response.ok) { throw new Error(body.error || "HTTP " + response.status); }
-      return body;
-    };
-    const about = (role, filters) => [["role", role], ...Object.entries(filters)];
-    const only = (...lists) => ["lists", lists.join(",")]; // the rest of a summary is many times as long
-    return {
-      leftOut: [],
-      facets: (signal) => get("/api/filters/", [], signal),
-      summary: (role, filters, signal) => get("/api/salaries/", [...about(role, filters), only("currencies", "levels")], signal),
-      insights: (role, filters, signal) => get("/api/salaries/insights/", about(role, filters), signal),
-      comparison: (roles, filters, signal) => (
-        get("/api/salaries/comparison/", [...roles.map((role) => ["role", role]), ...Object.entries(filters), only("currencies")], signal)
-      )
-    };
+  // One entry of the comparison, in the currency of the role that it is compared with.
+  app.comparedOf = function (data, role, filters, levels, currency) {
+    const rows = byValue(data, matching(data, filters), "currency").get(currency) || [];
+    return { role, ...figures(amounts(rows)), levels: byLevel(data, rows, levels) };
   };
 
-  app.exportedFigures = function (index) {
-    const files = new Map(index.files), loads = new Map(), nothing = { unit: 1, groups: [], values: {} };
-    window.salaryRole = (role, data) => { loads.get(role).done(data); };
-    const load = (role) => {
-      if (!files.has(role)) { return Promise.resolve(nothing); }
-      if (!loads.has(role)) {
-        const entry = {};
-        entry.promise = new Promise((resolve, reject) => {
-          entry.done = resolve;
-          const script = document.createElement("script");
-          script.src = files.get(role);
-          script.onerror = () => { loads.delete(role); reject(new Error(files.get(role))); };
-          document.head.append(script);
-        });
-        loads.set(role, entry);
-      }
-      return loads.get(role).promise;
-    };
-    return {
-      leftOut: index.left_out,
-      facets: () => Promise.resolve(index.facets),
-      summary: async (role, filters) => app.summaryOf(await load(role), role, filters),
-      insights: async (role, filters) => app.insightsOf(await load(role), role, filters),
-      comparison: async (roles, filters) => {
-        const sorted = Array.from(new Set(roles)).sort(byCodePoint);
-        return { roles: await Promise.all(sorted.map(async (role) => app.summaryOf(await load(role), role, filters))) };
-      }
-    };
-  };
+  app.byCodePoint = byCodePoint;
 })(window.Salaries = window.Salaries || {});

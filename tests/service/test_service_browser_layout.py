@@ -1,0 +1,90 @@
+"""The page at every width, on paper, without scripts, and for a screen reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from salaries.services.releases import release_load
+
+from tests.service.browser import IN_CHROMIUM, opened
+from tests.service.datasets import ROWS, write_canonical
+
+pytestmark = IN_CHROMIUM
+
+
+def test_without_scripts_the_default_roles_figures_are_there(live: str, browser: Any, client: Client) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 320, "height": 800})
+    page = context.new_page()
+    page.goto(live)
+    found = client.get("/api/salaries/overview/", {"role": "data_engineer"}).json()
+    text = page.inner_text("main")
+    assert f"{found['percentiles']['median'] + 0.001:,.0f} BRL" in text
+    assert "A mediana de Data Engineer" in text
+    assert page.is_hidden("#filters")
+    ranked = [level for level in found["levels"] if level["observations"] >= 5]
+    assert page.locator("noscript section[lang=en] table").first.locator("tbody tr").count() == len(ranked)
+    context.close()
+
+
+def test_paper_has_the_bars_and_the_filters_in_words(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&level=junior&compare=qa_engineer")
+    page.emulate_media(media="print")
+    assert page.is_hidden("#filters")
+    assert "SRE · Junior" in page.inner_text("#hero-role")
+    assert page.locator("#histogram rect").count() > 0
+    assert page.evaluate("getComputedStyle(document.querySelector('#levels .box')).printColorAdjust") == "exact"
+
+
+LONG = ("somebody typed a role into a form without a thought of those who read it " * 2)[:100].strip()
+
+
+def test_the_page_is_no_wider_than_the_screen(database: str, data_dir: Path, live_empty: str, page: Any) -> None:
+    amounts = [f"{1234567890.12 + number:.2f}" for number in range(6)]
+    long = [
+        ("s" * 100, "x" * 100, "pleno", "y" * 100, "SP", "Brazil", "BRL", "z" * 90, *[each] * 3, "") for each in amounts
+    ]
+    words = [
+        (LONG, LONG.replace(" ", "_"), "pleno", LONG, "SP", "Brazil", "BRL", LONG, *[each] * 3, "") for each in amounts
+    ]
+    canonical = write_canonical(data_dir / "c.csv", [*ROWS, *long, *words])
+    release_load(canonical=canonical, append=False, allow_shrink=False)
+    for width in (320, 640, 768, 1280, 2560):
+        page.set_viewport_size({"width": width, "height": 800})
+        for query in (f"role={'x' * 100}&period=year", f"role=sre&compare={LONG.replace(' ', '_')}&small=1&lang=pt-BR"):
+            opened(page, f"{live_empty}/?{query}")
+            assert page.is_visible("#figures")
+            assert page.evaluate("document.documentElement.scrollWidth") == width, (width, query)
+            assert page.evaluate(LEAVES_ITS_CARD) == [], (width, query)
+
+
+# Texts that reach beyond their card; what scrolls in a box of its own, and what only a screen reader sees, aside.
+LEAVES_ITS_CARD = """() => Array.from(document.querySelectorAll(".panel :is(td, th, dd, p, h2)")).filter((node) => {
+  const card = node.closest(".panel").getBoundingClientRect(), range = document.createRange();
+  if (node.closest(".scroll, .hidden, [hidden]") || node.querySelector(":scope > .hidden")) { return false; }
+  range.selectNodeContents(node);
+  const out = (box) => box.width > 1.5 && (box.right > card.right + 0.5 || box.left < card.left - 0.5);
+  return Array.from(range.getClientRects()).some(out);
+}).map((node) => node.textContent)"""
+
+
+AXE = Path(__file__).resolve().parents[2] / ".cache" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_axe_finds_no_violation(live: str, browser: Any, scheme: str, width: int) -> None:
+    # The checker has to be injected, which the page's own policy rightly refuses.
+    size = {"width": width, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    opened(page, f"{live}/?role=sre&compare=data_engineer&small=1&lang={'en' if scheme == 'light' else 'pt-BR'}")
+    page.fill("#own", "9000")
+    page.fill("#add", "eng")
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("axe.run()")["violations"]
+    context.close()
+    assert [violation["id"] for violation in found] == []
