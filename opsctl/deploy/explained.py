@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from opsctl.deploy.evidence.redaction import Redactor
 
 
-
 def explained(error: StackFailedError, stack: str, evidence: Events, redact: Redactor) -> StackFailedError:
     """The error of a stack that failed. One whose own reason is the cause keeps its words."""
     if error.cause is None:

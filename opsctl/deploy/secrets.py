@@ -19,7 +19,7 @@ from opsctl.aws.errors import AwsError
 from opsctl.aws.secrets import STAMP_TAG, KnownSecret, Secrets
 from opsctl.config import naming, placeholder
 from opsctl.config.application import Application
-from opsctl.config.loader import tuples
+from opsctl.config.checked import tuples
 from opsctl.config.models import Environment
 from opsctl.config.placeholder import Placeholder
 from opsctl.deploy.planning.state import RemoteState
