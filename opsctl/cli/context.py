@@ -53,12 +53,18 @@ def what_account_holds(config: Path | None, region: str | None) -> tuple[list[Fo
 
     AWS is asked where the file has an environment there, or a region is known.
     """
+    from opsctl.errors import OpsctlError
     from opsctl.operate import account
 
     workspace = account.workspace_of(config, ask=ask_code, tell=output.note, command=command_line())
     found = account.account_holds(workspace, region, local=True) if account.runs_here(workspace) else []
     if not found or account.asks_aws(workspace, region):
-        found += account.account_holds(workspace, region, local=False)
+        try:
+            found += account.account_holds(workspace, region, local=False)
+        except OpsctlError as error:
+            if not found:
+                raise
+            output.note(f"AWS was not asked: {error.message}")
     return found, {(each.name, each.service, each.client) for each in workspace.configuration.environments.values()}
 
 

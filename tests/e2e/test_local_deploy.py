@@ -227,7 +227,8 @@ def test_destroy_keeps_the_database_until_it_is_named(project: Project) -> None:
     # The rest goes although the file does not name it any more.
     config = project.root / "environments.yaml"
     text = config.read_text()
-    config.unlink()
+    config.write_text(text.replace("  local:\n", "  other:\n").replace("default_environment: local", ""))
+    assert "--from-account" in project.opsctl("destroy", "--env", "local").err
     (place,) = project.opsctl("status", "--from-account", "--json").json
     (found,) = place["environments"]
     assert (found["name"], found["in_file"], len(found["stacks"])) == ("local", False, 5)
