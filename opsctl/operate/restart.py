@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config.naming import artifact_folder
 from opsctl.config.nearest import nearest
 from opsctl.deploy.artifacts import Artifacts
-from opsctl.deploy.events import Emit
+from opsctl.deploy.events import Emit, Emitter
+from opsctl.deploy.evidence.observer import Observer
+from opsctl.deploy.evidence.places import place_of
+from opsctl.deploy.evidence.redaction import Redactor, of_environment
+from opsctl.deploy.explained import explained
+from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import step
 from opsctl.deploy.planning.plan import Consent
+from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
 from opsctl.deploy.stackrun.stream import Follower
@@ -76,8 +84,19 @@ def roll_out(
         context[name] = value
     cluster = state.outputs("platform").get("ClusterName", "")
     watch = watch_of(template, target.env, target.aws, cluster, emit, time.time, target.poll_seconds)
-    with step(emit, "app", text) as ending:
-        _runner(target, emit, bucket, lock, run, watch).run(template, state, context)
+    redact = Redactor(of_environment(os.environ))
+    observer = Observer(
+        target.aws, emit, lambda event: place_of(event, target.env, state), redact,
+        seconds=max(2 * target.poll_seconds, 1.0),
+        learn=lambda: redact.learn(ApplicationSecrets(target.env, target.aws).values(state)),
+    )  # fmt: skip
+    with step(emit, "app", text) as ending, closing(observer):
+        try:
+            _runner(target, Emitter(emit, observer), bucket, lock, run, watch).run(template, state, context)
+        except StackFailedError as error:
+            failure = explained(error, "app", observer.conclude("app"), redact)
+            failure.hint = failure.hint.replace("`opsctl deploy`", f"`opsctl deploy --env {target.env.name}`")
+            raise failure from error
         ending.text = "new tasks serve"
 
 

@@ -65,3 +65,16 @@ def test_a_sqlite_file_that_another_process_writes_for_too_long_is_busy(database
     other.close()
     with dataset_transaction("default"):
         pass
+
+
+def test_the_log_has_our_lines_and_not_those_of_libraries() -> None:
+    code = (
+        "import logging.config; from config.json_log import logging_config; "
+        "logging.config.dictConfig(logging_config('INFO')); "
+        "logging.getLogger('botocore.configprovider').info('Found endpoint'); "
+        "logging.getLogger('urllib3.connectionpool').warning('Retrying'); "
+        "logging.getLogger('salaries').info('ours')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=SERVICE, capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert '"ours"' in line

@@ -653,3 +653,16 @@ def test_after_ctrl_c_no_further_stack_is_touched() -> None:
     assert "opsctl deploy" in caught.value.hint
     assert ("create_change_set", "dev-network") not in world.aws.calls
     assert outcomes(world)["network"] == "detached"
+
+
+def test_a_stack_that_went_back_to_what_is_wanted_says_so() -> None:
+    """An earlier deploy wanted more, and its update is taken back while this one looks."""
+    world = World()
+    world.deploy()
+    app = world.aws.cloudformation.stacks_by_name["dev-app"]
+    world.aws.cloudformation.stacks_by_name["dev-app"] = replace(app, status="UPDATE_ROLLBACK_IN_PROGRESS")
+    world.aws.cloudformation.pending["dev-app"] = ["UPDATE_ROLLBACK_COMPLETE"]
+    world.events.clear()
+    world.deploy()
+    (told,) = [event.text for event in world.events if isinstance(event, StepFinished) and event.step == "app"]
+    assert told == "as its template says, after a rollback (UPDATE_ROLLBACK_COMPLETE)"

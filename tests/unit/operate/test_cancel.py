@@ -14,7 +14,7 @@ from opsctl.aws.s3 import StoredObject
 from opsctl.cli.render import cancelled_json, cancelled_text
 from opsctl.config.models import Environment
 from opsctl.config.naming import artifact_folder, lock_key
-from opsctl.deploy.events import Event
+from opsctl.deploy.events import Event, StepFinished
 from opsctl.deploy.lease import found
 from opsctl.deploy.stackrun.cancelling import Way, consequence, way_of
 from opsctl.errors import BusyError
@@ -97,6 +97,8 @@ def test_an_update_goes_back_and_its_deploy_is_told_who_wanted_it() -> None:
     assert running.lines()[1:] == ["app is UPDATE_IN_PROGRESS: it goes back to its old template."]
     after = target.cancel()
     assert after == {"app": "UPDATE_ROLLBACK_COMPLETE"}
+    told = [event.text for event in target.events if isinstance(event, StepFinished)]
+    assert told == ["taken back (UPDATE_ROLLBACK_COMPLETE)"]
     assert target.writes == [("cancel_update", "dev-app")]
     held = found(target.aws.s3.get("artifacts", lock_key(artifact_folder(ENV))))
     assert held is not None
