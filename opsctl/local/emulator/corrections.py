@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -179,7 +180,7 @@ def _log_group_of_others_is_refused(handler: Json, cloudwatch_logs: Any) -> None
 
 def _events_of_updates_name_the_resource(stacks: Any, records: Any) -> None:
     """AWS's events of an update have the resource's physical id from the first on; ministack's only where it went well.
-    Tools look up by it why a service failed.
+    Tools look up by it why a service failed. And a stack that is deleted has the time of it.
     """
     add = stacks._add_event
 
@@ -190,6 +191,9 @@ def _events_of_updates_name_the_resource(stacks: Any, records: Any) -> None:
         if not physical_id and status.startswith("UPDATE_"):
             resources = (records.get(stack_name) or {}).get("_resources", {})
             physical_id = resources.get(logical_id, {}).get("PhysicalResourceId", "")
+        if status == "DELETE_COMPLETE" and physical_id == stack_id and stack_name in records:
+            # ListStacks tells when a stack was deleted.
+            records[stack_name]["DeletionTime"] = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
         add(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)
 
     stacks._add_event = add_named

@@ -41,6 +41,19 @@ def test_stacks_of_all_pages_are_read() -> None:
         assert [item.name for item in CloudFormation(made).stacks()] == ["a", "b", "c"]
 
 
+def test_deleted_stacks_of_all_pages_have_the_time_of_it() -> None:
+    gone = {"StackName": "a", "StackId": ARN, "StackStatus": "DELETE_COMPLETE",
+            "CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}  # fmt: skip
+    at = datetime(2026, 2, 1, tzinfo=UTC)
+    asked = {"StackStatusFilter": ["DELETE_COMPLETE"]}
+    with stubbed("cloudformation") as (made, stub):
+        stub.add_response("list_stacks", {"StackSummaries": [{**gone, "DeletionTime": at}], "NextToken": "2"}, asked)
+        stub.add_response("list_stacks", {"StackSummaries": [gone]}, {**asked, "NextToken": "2"})
+        assert CloudFormation(made).deleted() == [
+            Stack("a", ARN, "DELETE_COMPLETE", updated=at), Stack("a", ARN, "DELETE_COMPLETE"),
+        ]  # fmt: skip
+
+
 def test_a_stack_is_typed() -> None:
     answer = stack(
         StackStatusReason="why",

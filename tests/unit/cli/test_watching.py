@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,7 +144,7 @@ def test_ctrl_c_ends_the_command_with_130(monkeypatch: pytest.MonkeyPatch, capsy
         raise KeyboardInterrupt
 
     monkeypatch.setattr(watching, "watch", interrupted)
-    monkeypatch.setattr("opsctl.operate.target.Workspace.target", lambda *_: None)
+    monkeypatch.setattr("opsctl.operate.target.Workspace.target", lambda *_: SimpleNamespace(reading=lambda: None))
     assert app.run(["status", "--env", "dev", "--watch"]) == 130
     assert "Traceback" not in capsys.readouterr().err
 

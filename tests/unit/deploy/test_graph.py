@@ -10,7 +10,9 @@ from graphlib import CycleError
 
 import pytest
 
-from opsctl.deploy.graph import Step, run_steps
+from opsctl.deploy.events import Event, StepFinished
+from opsctl.deploy.graph import Step, run_steps, step
+from opsctl.errors import OpsctlError
 
 
 def test_a_step_waits_for_what_it_needs() -> None:
@@ -109,3 +111,10 @@ def test_what_a_running_step_makes_of_ctrl_c_is_what_is_raised() -> None:
 
     with pytest.raises(ValueError, match="goes on without us"):
         run_steps([Step("one", detaching)], interrupt=told.set)
+
+
+def test_the_line_of_a_failed_step_names_it_once() -> None:
+    told: list[Event] = []
+    with pytest.raises(OpsctlError, match="app: Service failed"), step(told.append, "app", "update"):
+        raise OpsctlError("app: Service failed.")
+    assert [each.text for each in told if isinstance(each, StepFinished)] == ["Service failed."]
