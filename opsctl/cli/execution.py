@@ -72,7 +72,8 @@ def execute(
         consent = replace(consent, recreate_data=True)
     elif plan.expected is not None:
         output.note(render_plan.expected_text(plan.expected))
-    if short := render_plan.lifetime_text(target.aws.credentials_end(), plan.expected, time.time()):
+    ends = target.aws.credentials_end()
+    if ends is not None and (short := render_plan.lifetime_text(ends, work.may_take(plan), time.time())):
         output.note(short)
     journal = Journal(target.workspace.root, target.env.name, work.run.id, work.redact)
     unmigrated = UnmigratedModels()

@@ -72,9 +72,9 @@ def expected_text(forecast: Forecast) -> str:
     return f"Takes about {max(1, round(forecast.minutes))} minutes on AWS, most of it: {what}."
 
 
-def lifetime_text(ends: float | None, forecast: Forecast | None, now: float) -> str:
-    """That the credentials end before the work is done, as far as that can be told; "" when they last."""
-    takes = max(forecast.seconds if forecast is not None else 0.0, _SHORTEST)
+def lifetime_text(ends: float | None, seconds: float, now: float) -> str:
+    """That the credentials end before the work is done, which may take so many `seconds`; "" when they last."""
+    takes = max(seconds, _SHORTEST)
     if ends is None or ends - now >= takes:
         return ""
     at = datetime.fromtimestamp(ends, UTC).strftime("%H:%M UTC")

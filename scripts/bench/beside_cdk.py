@@ -80,17 +80,22 @@ def beside_cdk() -> list[str]:
     if shutil.which("node") is None or shutil.which("npm") is None:
         return ["not measured: node and npm are not here, and the AWS CDK's command line needs them"]
     cdk = _installed()
+    return [
+        f"AWS CDK {CDK}, library not used; one run each",
+        *(line for each in FAILURES for line in compared(cdk, each)),
+    ]
+
+
+def compared(cdk: Path, failure: Failure) -> list[str]:
+    """Both, in an environment of their own: CDK tells of any task that stopped lately, so also of another failure's."""
     with tempfile.TemporaryDirectory(prefix="bench-cdk-") as folder, _project(Path(folder)) as project:
         _run([OPSCTL, "deploy", "--env", "local", "--yes"], project, {}, ok=True)
-        found = []
-        for failure in FAILURES:
-            image, ours = _with_opsctl(project, failure)
-            theirs = _with_cdk(project, cdk, image)
-            found += [
-                f"{failure.name:<34} opsctl {ours.text(failure.cause)}",
-                f"{'':<34} CDK    {theirs.text(failure.cause)}",
-            ]
-        return [f"AWS CDK {CDK}, library not used; one run each", *found]
+        image, ours = _with_opsctl(project, failure)
+        theirs = _with_cdk(project, cdk, image)
+    return [
+        f"{failure.name:<34} opsctl {ours.text(failure.cause)}",
+        f"{'':<34} CDK    {theirs.text(failure.cause)}",
+    ]
 
 
 def _installed() -> Path:

@@ -91,7 +91,7 @@ def destroy(
     if not target.is_local:
         gone = removal([item for item in target.templates if item.stack in plan.remove], USED_BY)
         output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
-        if short := lifetime_text(target.aws.credentials_end(), gone, time.time()):
+        if short := lifetime_text(target.aws.credentials_end(), gone.seconds, time.time()):
             output.note(short)
     output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json)
     if "data" in plan.remove:

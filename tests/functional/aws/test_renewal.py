@@ -13,7 +13,6 @@ from opsctl.aws import renewal
 from opsctl.aws.renewal import CredentialsEndedError
 from opsctl.aws.session import Aws
 from opsctl.cli import render_plan
-from opsctl.deploy.planning.forecast import Forecast
 from tests.functional.aws.conftest import Machine
 from tests.functional.aws.endpoint import Answer, refusal
 
@@ -151,10 +150,10 @@ def test_the_end_of_credentials_is_read_where_it_is_noted(machine: Machine) -> N
 
 
 def test_a_deploy_that_takes_longer_than_its_credentials_says_so_before() -> None:
-    now, hour = 1_800_000_000.0, Forecast(3600.0, ())
+    now, hour = 1_800_000_000.0, 3600.0
     assert render_plan.lifetime_text(None, hour, now) == ""
     assert render_plan.lifetime_text(now + 3601, hour, now) == ""
     said = render_plan.lifetime_text(now + 1800, hour, now)
     assert said.startswith("The AWS credentials end at 08:30 UTC, in 30 minutes, and this may take 60: sign in again")
-    assert render_plan.lifetime_text(now + 601, None, now) == ""
-    assert "in 4 minutes" in render_plan.lifetime_text(now + 299, None, now)
+    assert render_plan.lifetime_text(now + 601, 0.0, now) == ""
+    assert "in 4 minutes" in render_plan.lifetime_text(now + 299, 0.0, now)

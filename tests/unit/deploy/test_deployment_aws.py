@@ -15,6 +15,8 @@ from opsctl.deploy.events import Progress, TimeLeft
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lease import mark_cancelled, read_lease
 from opsctl.deploy.lock import CancelledError
+from opsctl.deploy.planning.history import History, write_history
+from opsctl.deploy.planning.work import BY_ITSELF
 from opsctl.errors import OpsctlError
 
 from .fakes import START, Operation
@@ -63,6 +65,22 @@ def test_a_deploy_on_aws_tells_what_is_left_and_remembers_what_it_took_and_one_o
         world.deploy()
         assert any(isinstance(event, TimeLeft) for event in world.events) is told
         assert (f"releases/{FOLDER}/durations.json" in world.aws.s3.objects) is told
+
+
+def test_how_long_a_deploy_may_take_is_told_before_it_by_what_earlier_ones_took() -> None:
+    world = World(on="aws")
+    world.deploy()
+    world.image.digest = SECOND
+    work = world.deployment()
+    plan = work.plan()
+    assert not plan.is_empty
+    before = work.may_take(plan)
+    write_history(
+        world.aws.s3, "artifacts", FOLDER, History({"stack unchanged": (3000.0,) * 12, BY_ITSELF: (3000.0,) * 12})
+    )
+    assert 0 < before < 3000 <= work.may_take(plan)
+    here = World(on="local")
+    assert here.deployment().may_take(here.deployment().plan()) == 0.0
 
 
 def test_a_deploy_that_somebody_cancels_says_who_and_stops_before_its_next_change() -> None:
