@@ -29,6 +29,8 @@ WITHOUT_CHARGE: dict[str, str] = {
     "AWS::ElasticLoadBalancingV2::ListenerRule": _PARTS,
     "AWS::ElasticLoadBalancingV2::TargetGroup": _PARTS,
     "AWS::IAM::InstanceProfile": _RIGHTS,
+    "AWS::IAM::ManagedPolicy": _RIGHTS,
+    "AWS::IAM::OIDCProvider": _RIGHTS,
     "AWS::IAM::Policy": _RIGHTS,
     "AWS::IAM::Role": _RIGHTS,
     "AWS::KMS::Alias": _SETTING,

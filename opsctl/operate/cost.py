@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILE = "prices.csv"
 _MOST_BYTES = 5_000_000
-_NO_QUERY = "opsctl has no question for it"
+_NO_QUERY = "its price list has no such entry"
 
 
 def own_prices(root: Path) -> Path:

@@ -197,7 +197,7 @@ def _run(
 ) -> Shown:  # fmt: skip
     started = time.perf_counter()
     done = subprocess.run(
-        [str(each) for each in command], cwd=folder, env={**os.environ, **variables}, text=True, check=ok,
+        [str(each) for each in command], cwd=folder, env={**os.environ, **variables}, encoding="utf-8", check=ok,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=_PATIENCE_SECONDS,
     )  # fmt: skip
     lines = _COLOURS.sub("", done.stdout).strip().splitlines()

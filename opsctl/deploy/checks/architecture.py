@@ -22,7 +22,7 @@ def image_problems(
     `before` and `wanted` are templates. An image that comes with the change is its builder's business; the registry is
     asked only where the one that runs stays.
     """
-    if image is None or image.digest is None or image.uri != deployed_uri:
+    if before == wanted or image is None or image.digest is None or image.uri != deployed_uri:
         return ()
     had, has = architectures(before), architectures(wanted)
     changed = {name: (had[name], now) for name, now in has.items() if name in had and had[name] != now}

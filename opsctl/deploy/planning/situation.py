@@ -279,7 +279,8 @@ class Situation:
         found = read_state((*self.templates.values(), *beside), readers)
         self._left = [each.stack for each in beside if each.stack in found.stacks]
         wanted: dict[str, Stack] = {name: stack for name, stack in found.stacks.items() if name in self.templates}
-        return RemoteState(wanted, {name: body for name, body in found.bodies.items() if name in wanted})
+        bodies = {name: body for name, body in found.bodies.items() if name in wanted}
+        return RemoteState(wanted, bodies, found.others)
 
     def _unasked(self) -> list[str]:
         """What is there, costs, and no deploy looks at."""

@@ -23,7 +23,9 @@ _COLUMNS = tuple(ALIASES)
 @cache
 def presets() -> dict[str, dict[str, Any]]:
     """Return name -> keys of the mappings that people can name."""
-    document: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "presets.json").read_text("utf-8"))
+    document: dict[str, dict[str, Any]] = json.loads(
+        (Path(__file__).parent / "presets.json").read_text(encoding="utf-8")
+    )
     return document
 
 

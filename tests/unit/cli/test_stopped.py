@@ -30,12 +30,12 @@ SAID = "The local target does not run"
 NEXT = "`opsctl deploy --env here` starts it."
 
 FAIL = ["diff", "events", "watch", "open", "drift", "logs --follow", "logs --release 1", "outputs", "cancel", "unlock",
-        "image list", "image scan", "secret list", "db status", "db init --check", "dataset releases",
+        "image list", "secret list", "db status", "db init --check", "dataset releases",
         "dataset rejects", "dataset raw list", "dashboard open"]  # fmt: skip
 ANSWER = ["status", "logs", "logs --previous", "releases", "releases --audit", "explain"]
-# They look at files alone, or exist to change, build or start something.
+# They look at files alone, exist to change, build or start something, are for AWS only, or say what is wrong.
 OTHERS = {
-    "init", "bootstrap", "deploy", "rollback", "run", "restart", "destroy", "synth", "env list", "env show",
+    "cost", "dataset inspect", "doctor", "image scan", "init", "bootstrap", "deploy", "rollback", "run", "restart", "destroy", "synth", "env list", "env show",
     "env validate", "env policy", "env schema", "secret set", "secret remove", "job list", "job run", "image build",
     "image lock", "image push", "image sign", "db token", "db shell", "db migrate", "db rotate", "dataset refresh",
     "dataset fetch", "dataset build", "dataset load", "dataset rollback", "dataset raw remove", "dashboard export",
