@@ -336,7 +336,10 @@ def test_currencies_are_converted_by_the_sources_own_rates_of_the_day_and_shown_
         "pm,12000,USD,2025-12-31\ncto,12000,EUR,2026-02-10\n"
     )
     rates = {"to": "BRL", "USD": {"2026-01-31": 5.25, "2026-03-01": "5.5", "2026-06-30": 6}}
-    _, rows, rejects = build(data_dir, text, {"period": "year", "rates": rates})
+    report, rows, rejects = build(data_dir, text, {"period": "year", "rates": rates})
+    assert report.files["a.csv"]["figures"] == (
+        "made those of a month (a year's / 12, an hour's × 2,080 / 12), and converted to BRL by its own rates"
+    )
     columns = ("role", "currency", "total_compensation", "paid_currency", "paid_total", "paid_rate", "paid_rate_day")
     assert shown(rows, *columns) == [
         ("dev", "BRL", "5250.00", "USD", "12000", "5.25", "2026-01-31"),

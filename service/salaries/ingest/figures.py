@@ -16,6 +16,7 @@ HOURS_A_YEAR = 2080
 MONTHS = 12
 TO_MONTH: dict[str, tuple[int, int]] = {"month": (1, 1), "year": (1, MONTHS), "hour": (HOURS_A_YEAR, MONTHS)}
 """Period -> (times, divided by): what makes a figure of the period one of a month."""
+FACTORS = f"a year's / {MONTHS}, an hour's × {HOURS_A_YEAR:,} / {MONTHS}"
 TWO_READINGS = "can be read in two ways, with thousands or with decimals; its source needs 'decimal'"
 DOTTED = re.compile(r"[1-9]\d{0,2}[.]\d{3}")
 _CENT = Decimal("0.01")
