@@ -71,7 +71,10 @@ def test_a_table_of_yearly_salaries_keeps_each_country_level_and_currency(data_d
         ("mine", "data_analyst", "junior", "BRL", "hibrido", "8000.00"),
         ("mine", "head_of_data", "executivo", "BRL", "remoto", "25000.00"),
     ]
-    assert shown(rows, *PAID) == [("year", "BRL", "", "", "96000"), ("year", "BRL", "", "", "300000")]
+    assert shown(rows, *PAID) == [
+        ("year", "BRL", "", "", "96000", "", ""),
+        ("year", "BRL", "", "", "300000", "", ""),
+    ]
     _, rows, _ = build(data_dir, KAGGLE, {"preset": "kaggle-ds-salaries"}, country="Germany")
     assert shown(rows, "role", "level", "country", "currency", "total_compensation") == [
         ("data_scientist", "pleno", "Germany", "EUR", "5000.00")
@@ -198,7 +201,7 @@ def test_figures_as_they_were_stand_behind_the_others_only_where_a_mapping_made_
     build(data_dir, "role,salary\ndev,12000\n", {"period": "year"})
     assert (data_dir / "salaries.csv").read_text().splitlines() == [
         ",".join(CANONICAL + PAID),
-        "mine,dev,pleno,Remoto,REMOTE,Brazil,BRL,hibrido,1000.00,1000.00,1000.00,,year,,,,12000",
+        "mine,dev,pleno,Remoto,REMOTE,Brazil,BRL,hibrido,1000.00,1000.00,1000.00,,year,,,,12000,,",
     ]
     with engine(data_dir, input_bytes=0) as db:
         assert prepare_rows(db, canonical=data_dir / "salaries.csv", live=None).row_count == 1
@@ -216,6 +219,9 @@ def test_figures_as_they_were_stand_behind_the_others_only_where_a_mapping_made_
         ({"multiple": "all"}, "'take' is one of 'first' 'each', not 'all'"),
         ({"skip_rows": -1}, "'skip_rows' is a whole number from 0"),
         ({"filter": ["x"]}, "'filter' is an object"),
+        ({"rates": {"USD": {"2026-01-31": 5}}}, "'rates' holds 'to'"),
+        ({"rates": {"to": "BRL", "USD": {"soon": 5}}}, "'rates' holds 'to'"),
+        ({"rates": {"to": "BRL", "USD": {"2026-01-31": -1}}}, "'rates' holds 'to'"),
         ({"values": {"level": ["x"]}}, "'values.level' maps texts to texts"),
     ],
 )
@@ -321,3 +327,27 @@ def test_a_role_that_begins_as_a_formula_is_kept_as_text_and_told(data_dir: Path
     report, rows, _ = build(data_dir, "role,salary\n=cmd|x,5\ndev,5\n", {"period": "month"})
     assert shown(rows, "role") == [("=cmd|x",), ("dev",)]
     assert report.formulas == {"=cmd|x": 1}
+
+
+def test_currencies_are_converted_by_the_sources_own_rates_of_the_day_and_shown_as_such(data_dir: Path) -> None:
+    text = (
+        "role,salary,currency,date\n"
+        "dev,12000,USD,2026-02-10\nops,12000,usd,1/3/2026\nqa,12000,USD,\nsre,12000,BRL,2026-02-10\n"
+        "pm,12000,USD,2025-12-31\ncto,12000,EUR,2026-02-10\n"
+    )
+    rates = {"to": "BRL", "USD": {"2026-01-31": 5.25, "2026-03-01": "5.5", "2026-06-30": 6}}
+    report, rows, rejects = build(data_dir, text, {"period": "year", "rates": rates})
+    assert report.files["a.csv"]["figures"] == (
+        "made those of a month (a year's / 12, an hour's × 2,080 / 12), and converted to BRL by its own rates"
+    )
+    columns = ("role", "currency", "total_compensation", "paid_currency", "paid_total", "paid_rate", "paid_rate_day")
+    assert shown(rows, *columns) == [
+        ("dev", "BRL", "5250.00", "USD", "12000", "5.25", "2026-01-31"),
+        ("ops", "BRL", "5500.00", "USD", "12000", "5.5", "2026-03-01"),
+        ("qa", "BRL", "6000.00", "USD", "12000", "6", "2026-06-30"),
+        ("sre", "BRL", "1000.00", "BRL", "12000", "", ""),
+    ]
+    assert shown(rejects, "line", "reason", "value") == [
+        ("6", "no rate for its currency and day", "USD 2025-12-31"),
+        ("7", "no rate for its currency and day", "EUR 2026-02-10"),
+    ]

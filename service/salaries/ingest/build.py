@@ -144,7 +144,6 @@ def build_dataset(
         scratch(data_dir, "build") as folder,
         engine(folder, input_bytes=size) as db,
     ):
-        db.begin()
         define_rules(db, country=country)
         reader = Reader(db)
         files = [reader.read(path, path.relative_to(raw_dir).as_posix(), told) for path in paths]

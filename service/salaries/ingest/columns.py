@@ -43,4 +43,4 @@ DEFAULTS = {
     "work_model": "hibrido",
 }
 # The figures as they were kept, behind the canonical columns of a file that holds others than those.
-PAID = ("paid_period", "paid_currency", "paid_min", "paid_max", "paid_total")
+PAID = ("paid_period", "paid_currency", "paid_min", "paid_max", "paid_total", "paid_rate", "paid_rate_day")

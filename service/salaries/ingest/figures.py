@@ -16,6 +16,7 @@ HOURS_A_YEAR = 2080
 MONTHS = 12
 TO_MONTH: dict[str, tuple[int, int]] = {"month": (1, 1), "year": (1, MONTHS), "hour": (HOURS_A_YEAR, MONTHS)}
 """Period -> (times, divided by): what makes a figure of the period one of a month."""
+FACTORS = f"a year's / {MONTHS}, an hour's × {HOURS_A_YEAR:,} / {MONTHS}"
 TWO_READINGS = "can be read in two ways, with thousands or with decimals; its source needs 'decimal'"
 DOTTED = re.compile(r"[1-9]\d{0,2}[.]\d{3}")
 _CENT = Decimal("0.01")
@@ -98,7 +99,44 @@ def read_band(text: str, *, decimal: str) -> tuple[Figure | None, Figure | None]
 def a_month(value: Decimal, period: str) -> Decimal:
     """Return what `value` a `period` is a month, to the cent."""
     times, divided = TO_MONTH[period]
-    return (value * times / divided).quantize(_CENT, ROUND_HALF_UP) if times != divided else value
+    return to_cent(value * times / divided) if times != divided else value
+
+
+def to_cent(value: Decimal) -> Decimal:
+    """Return `value` to the cent, halves away from zero."""
+    return value.quantize(_CENT, ROUND_HALF_UP)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Someone's own rates: how much of the currency `to` one unit of another was worth, by day (`YYYY-MM-DD`)."""
+
+    to: str
+    by_currency: dict[str, dict[str, Decimal]]
+
+    def on(self, currency: str, day: str) -> tuple[Decimal, str]:
+        """Return the rate of a day, which is the last one before it, and the day that rate is of.
+
+        The newest counts for a row without a day.
+
+        Raises:
+            FigureError: there is none.
+        """
+        known = self.by_currency.get(currency, {})
+        wanted = day_of(day) if day else "9999"
+        before = [each for each in known if each <= wanted]
+        if not before:
+            raise FigureError("no rate for its currency and day")
+        return known[max(before)], max(before)
+
+
+def day_of(text: str) -> str:
+    """Return a date of a row as `YYYY-MM-DD`, "" when it is none; the rules judge it later."""
+    if re.match(r"\d{4}-\d{2}-\d{2}", text):
+        return text[:10]
+    if found := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text):
+        return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
+    return ""
 
 
 def plain(value: Decimal) -> str:

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from salaries.ingest.columns import ALIASES, MONEY_COLUMNS, PAID
-from salaries.ingest.figures import Figure, FigureError, a_month, plain, read_band, read_figure, sure_mark
+from salaries.ingest.figures import (
+    Figure,
+    FigureError,
+    Rates,
+    a_month,
+    plain,
+    read_band,
+    read_figure,
+    sure_mark,
+    to_cent,
+)
 from salaries.ingest.words import MISSING, spelled, spellings
 
 MAPPED_HEADER = (*ALIASES, *PAID, "problem_value")
@@ -48,6 +58,7 @@ class Mapping:
     several_each: bool = False
     skip_rows: int = 0
     sheet: str | int = 0
+    rates: Rates | None = None
     only: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
@@ -64,7 +75,7 @@ class Mapping:
     @property
     def keeps_figures(self) -> bool:
         """Tell whether the figures may become others, so that those of the file are kept beside them."""
-        return self.period is not None and self.period != Choice(constant="month")
+        return self.rates is not None or (self.period is not None and self.period != Choice(constant="month"))
 
     def chosen(self, header: tuple[str, ...]) -> dict[str, Choice]:
         """Return what each column is read from: what the mapping says, else the aliases that are not taken."""
@@ -170,10 +181,19 @@ class MappedRows:
         found = {"currency": currency, **{name: plain(each.value) if each else "" for name, each in figures.items()}}
         if not self._mapping.keeps_figures:
             return found
-        period = self._period(fields)
-        paid = {paid: found[name] for paid, name in zip(PAID[2:], MONEY_COLUMNS, strict=True)}
-        monthly = {name: plain(a_month(each.value, period)) if each else "" for name, each in figures.items()}
-        return {**found, **monthly, **paid, "paid_period": period, "paid_currency": currency}
+        period = self._period(fields) if self._mapping.period else "month"
+        paid = {paid: found[name] for paid, name in zip(PAID[2:5], MONEY_COLUMNS, strict=True)}
+        paid |= {"paid_period": period, "paid_currency": currency}
+        months = {name: a_month(each.value, period) for name, each in figures.items() if each}
+        if (rates := self._mapping.rates) and currency.upper() != rates.to:
+            try:
+                rate, day = rates.on(currency.upper(), values.get("observed_at", ""))
+            except FigureError as error:
+                raise _RefusedError(str(error), f"{currency} {values.get('observed_at', '')}".strip()) from error
+            months = {name: to_cent(value * rate) for name, value in months.items()}
+            found["currency"] = rates.to
+            paid |= {"paid_rate": plain(rate), "paid_rate_day": day}
+        return found | {name: plain(value) for name, value in months.items()} | paid
 
     def _figure(self, text: str) -> Figure | None:
         if not text:

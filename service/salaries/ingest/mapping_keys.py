@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from salaries.ingest.columns import ALIASES
 from salaries.ingest.errors import IngestError
-from salaries.ingest.figures import TO_MONTH
+from salaries.ingest.figures import TO_MONTH, Rates
 from salaries.ingest.mapping import Choice, Mapping
 from salaries.ingest.words import folded, spelled
 
 MAPPING_KEYS = (
     "preset", "columns", "values", "defaults", "period", "currency", "decimal", "band", "multiple", "skip_rows",
-    "sheet", "filter",
+    "sheet", "filter", "rates",
 )  # fmt: skip
 _COLUMNS = tuple(ALIASES)
 
@@ -98,6 +100,7 @@ def _mapping(keys: dict[str, Any], name: str) -> Mapping:
         skip_rows=_whole(keys.get("skip_rows", 0), "skip_rows"),
         sheet=keys["sheet"] if isinstance(keys.get("sheet"), str) else _whole(keys.get("sheet", 0), "sheet"),
         only=_filter(keys.get("filter", {})),
+        rates=_rates(keys["rates"]) if "rates" in keys else None,
     )
 
 
@@ -160,6 +163,28 @@ def _whole(value: Any, key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise _WrongKeyError(f"{key!r} is a whole number from 0")
     return value
+
+
+def _rates(value: Any) -> Rates:
+    wrong = _WrongKeyError(
+        "'rates' holds 'to', a currency, and for each other one its rates by day: "
+        '{"to": "BRL", "USD": {"2026-01-31": 5.25}}'
+    )
+    told = dict(value) if isinstance(value, dict) else {}
+    to = told.pop("to", None)
+    if not isinstance(to, str) or not to or not told:
+        raise wrong
+    try:
+        found = {
+            currency.upper(): {date.fromisoformat(day).isoformat(): Decimal(str(rate)) for day, rate in days.items()}
+            for currency, days in told.items()
+        }
+        usable = all(rate > 0 and rate.is_finite() for days in found.values() for rate in days.values())
+    except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
+        raise wrong from error
+    if not usable:
+        raise wrong
+    return Rates(to.upper(), found)
 
 
 def _filter(value: Any) -> dict[str, frozenset[str]]:

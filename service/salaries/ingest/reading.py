@@ -11,6 +11,7 @@ import duckdb
 
 from salaries.ingest.columns import DEFAULTS
 from salaries.ingest.engine import sql_blocks
+from salaries.ingest.figures import FACTORS
 from salaries.ingest.judging import decimal_mark, judge, set_file, set_words
 from salaries.ingest.mapping import MAPPED_HEADER, MappedRows, Mapping
 from salaries.ingest.records import RawFile, glance_at, records
@@ -33,7 +34,14 @@ class ReadFile:
 
     def told(self) -> dict[str, Any]:
         """Return what a report says of it."""
-        return {"sha256": self.checksum, "rows": self.rows} | ({"left_out": self.left_out} if self.left_out else {})
+        told: dict[str, Any] = {"sha256": self.checksum, "rows": self.rows}
+        if self.left_out:
+            told["left_out"] = self.left_out
+        if self.mapping and self.mapping.keeps_figures:
+            told["figures"] = f"made those of a month ({FACTORS})"
+            if rates := self.mapping.rates:
+                told["figures"] += f", and converted to {rates.to} by its own rates"
+        return told
 
 
 class Reader:

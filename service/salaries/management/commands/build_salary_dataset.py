@@ -79,6 +79,11 @@ def describe(report: BuildReport, *, listed: str) -> list[str]:
         for role, count in report.formulas.items()
     ]
     lines += [
+        f"  note: the figures of {name} are {file['figures']}"
+        for name, file in report.files.items()
+        if "figures" in file
+    ]
+    lines += [
         f"  left out by its filter: {file['left_out']:,} of {name}"
         for name, file in report.files.items()
         if "left_out" in file
