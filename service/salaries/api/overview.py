@@ -24,12 +24,13 @@ def catalogue_answer(release: Release | None, _query: Query) -> bytes:
 
 def overview_answer(release: Release | None, query: Query) -> bytes:
     """Return the `/api/salaries/overview/` body: the role's, and beside it the roles it is compared with."""
-    main = _overview(release, query)
+    main = overview_of(release, query)
     compared = _compared(release, query, main["currency"]) if query.compared else []
     return json_text({**main, "comparison": compared}).encode()
 
 
-def _overview(release: Release | None, query: Query) -> dict[str, Any]:
+def overview_of(release: Release | None, query: Query) -> dict[str, Any]:
+    """Return the overview of the query's role, without a comparison."""
     role, condition = query.roles[0], NO_ROWS
     if release is not None:
         stored, _ = stored_and_rest(release, query, "overview")
