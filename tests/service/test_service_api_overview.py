@@ -166,7 +166,9 @@ def test_stored_and_computed_overviews_are_the_same(
     loaded: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roles = ("sre", "qa_engineer")
-    computed = {role: client.get(URL, {"role": role}).json() for role in roles}
+    asked = [{"role": role, **more} for role in roles for more in ({}, {"currency": "brl"})]
+    computed = [client.get(URL, each).json() for each in asked]
+    of_others = client.get(URL, {"role": "sre", "currency": "usd"}).json()
     for module in (overviews, aggregates):
         monkeypatch.setattr(module, "STORED_FROM", 1)
     catalogue = client.get("/api/salaries/catalogue/").json()
@@ -176,9 +178,10 @@ def test_stored_and_computed_overviews_are_the_same(
         aggregates.rebuild_aggregates(release=release)
     BODIES.clear()
     with CaptureQueriesContext(connection) as queries:
-        stored = {role: client.get(URL, {"role": role}).json() for role in roles}
+        stored = [client.get(URL, each).json() for each in asked]
     assert stored == computed
-    assert len(queries) == 2 * len(roles)  # the pointer and the text
+    assert len(queries) == 2 * len(asked)  # the pointer and the text
+    assert client.get(URL, {"role": "sre", "currency": "usd"}).json() == of_others
     assert client.get("/api/salaries/catalogue/").json() == catalogue
 
 
