@@ -154,7 +154,7 @@
       at("failure").hidden = true;
       draw();
       // What was pressed is drawn anew: whoever goes by keyboard continues at the top of the figures.
-      if (!pressed.isConnected) { at("results").focus(); }
+      if (!pressed.isConnected && document.activeElement === document.body) { at("results").focus(); }
     } catch (error) {
       if (running !== own) { return; }
       if (!error.key) { console.error(error); } // a fault of this page, which nobody else would tell
