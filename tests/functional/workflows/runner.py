@@ -86,7 +86,7 @@ def run(step: Step, folder: Path, answers: Mapping[str, tuple[int, str]] | None 
     first word.
     """
     programs = folder.parent / "programs"
-    _stand_in(programs, ("make", "gh", "sudo"))
+    _stand_in(programs, ("make", "gh", "sudo", "opsctl"))
     _stand_in(folder / ".venv" / "bin", ("opsctl", "python"))
     kept = {name: folder.parent / name for name in ("CALLS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     for path in kept.values():
