@@ -23,6 +23,8 @@ STACKS: tuple[StackName, ...] = tuple(each for each in get_args(StackName) if ea
 SITE_STACK: StackName = "dashboard"
 """The short name of the static site's stack, from the time when that was all it held."""
 BOOTSTRAP_STACK = "opsctl-bootstrap"
+ADMINISTRATORS = (f"{BOOTSTRAP_STACK}-", "opsctl-ci-")
+"""How names begin of what an administrator's stacks hold, which no environment's may."""
 MIGRATIONS_ANNOTATION = "dev.opsctl.migrations"
 """Written by builds, read by deploys: which migrations an image brings."""
 VERDICTS_ANNOTATION = "dev.opsctl.migration-verdicts"
