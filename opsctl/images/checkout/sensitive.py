@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-_DOTENV = re.compile(r"^\.env(?:\.|$)|\.env$")
+_DOTENV = re.compile(r"^\.env(?:[._-]|$)|\.env$")
 _EXAMPLE = re.compile(r"(?:^|[._-])(?:example|sample|template|dist|tmpl)(?:[._-]|$)")
 _BY_NAME = {
     ".envrc": "holds variables of this machine",
@@ -55,10 +55,12 @@ _BY_SUFFIX = {
     ".sql.zst": "is a database's dump",
 }
 _BY_FOLDER = {".ssh": "lies where keys are kept", ".aws": "lies where credentials are kept",
-              ".gnupg": "lies where keys are kept", ".kube": "lies where logins to clusters are kept"}  # fmt: skip
+              ".gnupg": "lies where keys are kept", ".kube": "lies where logins to clusters are kept",
+              ".env": "lies where variables of an environment are kept"}  # fmt: skip
 _DUMP = re.compile(r"(?:^|[._-])(?:pg_?)?(?:dump|backup)(?:all)?(?:[._-][\w.-]*)?\.sql$|^\w*(?:dump|backup)\.sql$")
 _PEM = (".pem", ".key", ".crt", ".cer")
-_PRIVATE = re.compile(rb"^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?$", re.MULTILINE)
+# In YAML a key is indented.
+_PRIVATE = re.compile(rb"^[ \t]*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?$", re.MULTILINE)
 _PUBLIC = re.compile(rb"^-----BEGIN (?:[A-Z0-9]+ )*(?:CERTIFICATE|PUBLIC KEY|PARAMETERS)", re.MULTILINE)
 _WORDS = (".py", ".md", ".rst", ".txt", ".html", ".js", ".ts", ".po")  # texts, which may well quote a key
 _SERVICE_ACCOUNT = re.compile(rb'"type"\s*:\s*"service_account"')

@@ -111,6 +111,8 @@ class Loading:
                 self.files[name] = real
             self._suspect(name, f"is a link that leads out of the repository, to {real}")
         elif real.is_dir():
+            if vouched and not git.files(real)[0]:
+                self._suspect(name, f"is a link to {portable(real, self._top)}, of which git tracks nothing")
             for each in _below(real) if not real.samefile(self.below) else ():
                 if not each.is_symlink():  # links in links may never end
                     self._add(f"{name}/{portable(each, real)}", each, vouched=vouched)

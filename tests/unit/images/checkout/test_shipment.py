@@ -65,7 +65,8 @@ def shipped(project: Project) -> set[str]:
         ("db.sqlite3", ""), ("db", "SQLite format 3\0"), (".npmrc", "//registry/:_authToken=x"), (".pypirc", ""),
         (".netrc", ""), ("credentials.json", "{}"), ("gcp.json", '{"type": "service_account", "private_key": "x"}'),
         ("settings.py~", ""), (".settings.py.swp", ""), ("settings.py.bak", ""), (".aws/config", ""),
-        (".envs/.production/.django", "A=1"),
+        (".envs/.production/.django", "A=1"), (".env-prod", "A=1"), (".env_production", "A=1"),
+        (".env/production", "A=1"), ("tls.yaml", "key: |\n" + "".join(f"  {line}\n" for line in KEY.splitlines())),
     ],
 )  # fmt: skip
 def test_a_tracked_file_that_looks_like_a_secret_is_refused_until_it_is_allowed(
@@ -137,6 +138,16 @@ def test_where_git_tracks_nothing_secrets_stay_here_and_are_named(tmp_path: Path
     assert shipped(found) == {"manage.py"}
     assert set(found.shipment.kept) == {".env", "conf/prod.json"}
     assert shipped(project(tmp_path, "shop/.env")) == {"manage.py", ".env"}
+
+
+def test_a_link_to_a_folder_that_git_ignores_is_refused(root: Path) -> None:
+    write(root, {".gitignore": "/private/\n", "private/tokens.txt": "t0ken"})
+    (root / "shop" / "notes").symlink_to("../private")
+    git(root, "add", ".")
+    with pytest.raises(BuildError, match="notes is a link to private, of which git tracks nothing"):
+        project(root).shipment.check()
+    project(root, "notes").shipment.check()
+    project(root, exclude=("notes",)).shipment.check()
 
 
 def test_a_link_inside_the_repository_is_shipped_as_what_it_leads_to(root: Path) -> None:
