@@ -64,6 +64,7 @@ _PRIVATE = re.compile(rb"^[ \t]*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?
 _PUBLIC = re.compile(rb"^-----BEGIN (?:[A-Z0-9]+ )*(?:CERTIFICATE|PUBLIC KEY|PARAMETERS)", re.MULTILINE)
 _WORDS = (".py", ".md", ".rst", ".txt", ".html", ".js", ".ts", ".po")  # texts, which may well quote a key
 _SERVICE_ACCOUNT = re.compile(rb'"type"\s*:\s*"service_account"')
+_AWS_KEY = re.compile(rb"(?i)aws_secret_access_key[\"']?\s*[=:]\s*[\"']?(?![\w/+]*EXAMPLE)[a-z0-9/+]{40}(?![a-z0-9/+])")
 _DUMPED = re.compile(rb"^-- (?:PostgreSQL database dump|MySQL dump|MariaDB dump)", re.MULTILINE)
 _ROWS = re.compile(rb"^(?:COPY |INSERT INTO )", re.MULTILINE)
 _LOGIN = re.compile(rb"(?i)auth|password|token")
@@ -126,6 +127,8 @@ def _by_content(name: str, head: bytes, content: bytes) -> str:
         return "holds the key of a service account"
     if not name.endswith(_WORDS) and _PRIVATE.search(content):
         return "holds a private key"
+    if not name.endswith(_WORDS) and _AWS_KEY.search(content):
+        return "holds an access key of AWS"
     if name.endswith(".pem") and not _PUBLIC.search(content):
         return "may hold a private key"
     if name == ".npmrc" and _LOGIN.search(content):
