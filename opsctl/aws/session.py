@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.functions import Functions
     from opsctl.aws.guardduty import GuardDuty
-    from opsctl.aws.identity_providers import IdentityProviders
+    from opsctl.aws.iam import Iam
     from opsctl.aws.kms import Kms
     from opsctl.aws.load_balancers import LoadBalancers
     from opsctl.aws.logs import Logs
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from opsctl.aws.price_list import PriceList
     from opsctl.aws.rds import Rds
     from opsctl.aws.renewal import Renewal, Waiting
-    from opsctl.aws.roles import Roles
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
     from opsctl.aws.session_manager import Sessions
@@ -269,12 +268,6 @@ class Aws:
         return Parameters(self.client("ssm"))
 
     @cached_property
-    def roles(self) -> Roles:
-        from opsctl.aws.roles import Roles
-
-        return Roles(self.client("iam"))
-
-    @cached_property
     def topics(self) -> Topics:
         from opsctl.aws.topics import Topics
 
@@ -305,10 +298,10 @@ class Aws:
         return GuardDuty(self.client("guardduty"))
 
     @cached_property
-    def identity_providers(self) -> IdentityProviders:
-        from opsctl.aws.identity_providers import IdentityProviders
+    def iam(self) -> Iam:
+        from opsctl.aws.iam import Iam
 
-        return IdentityProviders(self.client("iam"))
+        return Iam(self.client("iam"))
 
     @cached_property
     def secrets(self) -> Secrets:

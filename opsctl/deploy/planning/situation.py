@@ -348,7 +348,7 @@ class Situation:
         if "guardduty" in wanted:
             context["guardduty"] = "true" if self._wants_detector() else "false"
         if "oidc_provider" in wanted:
-            made = identity_provider.is_made(self.deployed("ci", PROVIDER), self.aws.identity_providers)
+            made = identity_provider.is_made(self.deployed("ci", PROVIDER), self.aws.iam)
             context["oidc_provider"] = "true" if made else "false"
         return context
 
