@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from opsctl.aws import orders
 from opsctl.aws.answers import REGION_KEY
+from opsctl.aws.dates import answered_at
 from opsctl.aws.foreign import Witness
 from opsctl.aws.translation import translated
 
@@ -192,8 +193,8 @@ class Aws:
         """Account and caller of the credentials. Raises AwsRefusedError when there are none."""
         with translated():
             answer = self.client("sts").get_caller_identity()
-        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        return Identity(answer["Account"], answer["Arn"], _seconds(date))
+        at = answered_at(answer)
+        return Identity(answer["Account"], answer["Arn"], at.timestamp() if at is not None else None)
 
     @cached_property
     def cloudformation(self) -> CloudFormation:
@@ -320,13 +321,3 @@ class Aws:
         from opsctl.aws.account import Account
 
         return Account(self.client)
-
-
-def _seconds(date: str | None) -> float | None:
-    """An HTTP date in seconds since the epoch; None for what is none."""
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(date).timestamp() if date else None
-    except ValueError:
-        return None
