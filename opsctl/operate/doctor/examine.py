@@ -95,7 +95,7 @@ def _without_environment() -> list[Finding]:
 def _local(pool: ThreadPoolExecutor, target: Target, *, live: bool) -> list[Finding]:
     """Nothing is started to look at it."""
     name = target.env.name
-    if not target.local.status().running:
+    if target.is_stopped:
         todo = f"`opsctl deploy --env {name}` starts it."
         return [Finding("local target", "warning" if live else "ok", f"{name} does not run", todo)]
     found = [Finding("local target", "ok", f"{name} runs")]
