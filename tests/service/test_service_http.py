@@ -9,6 +9,8 @@ import json
 import re
 
 import pytest
+from config.outage import OUTAGE
+from django.db import OperationalError
 from django.test import Client
 
 PATHS = [
@@ -99,6 +101,24 @@ def test_the_dashboard_asks_for_no_file_and_its_policy_allows_its_own_code_alone
     assert "sourceMappingURL" not in page
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+@only_sqlite
+def test_the_page_comes_without_the_database_and_its_figures_come_back_with_it(
+    loaded: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_release: object) -> None:
+        raise OperationalError("gone for a test")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("salaries.api.views.plain_parts", away)
+        without = client.get("/")
+    assert without.status_code == 200
+    assert b"The median" not in without.content.partition(b"<noscript>")[2].partition(b"</noscript>")[0]
+    OUTAGE._failed_at = None
+    again = client.get("/")
+    assert b"The median Data Engineer earns" in again.content
+    assert again["ETag"] != without["ETag"]
 
 
 @only_sqlite

@@ -14,6 +14,7 @@ from salaries.selectors.overview import bins_of, compared_part, compared_payload
 from salaries.selectors.releases import Release
 from salaries.selectors.rows import NO_ROWS, Condition, condition_for
 from salaries.selectors.samples import BY_LEVEL, EVERY, bin_counts, currency_counts, samples_of
+from salaries.selectors.summary import filters_echo
 from salaries.stats import most_used
 
 
@@ -24,17 +25,17 @@ def catalogue_answer(release: Release | None, _query: Query) -> bytes:
 
 def overview_answer(release: Release | None, query: Query) -> bytes:
     """Return the `/api/salaries/overview/` body: the role's, and beside it the roles it is compared with."""
-    main = _overview(release, query)
+    main = overview_of(release, query)
     compared = _compared(release, query, main["currency"]) if query.compared else []
     return json_text({**main, "comparison": compared}).encode()
 
 
-def _overview(release: Release | None, query: Query) -> dict[str, Any]:
+def overview_of(release: Release | None, query: Query) -> dict[str, Any]:
+    """Return the overview of the query's role, without a comparison."""
     role, condition = query.roles[0], NO_ROWS
     if release is not None:
-        stored, _ = stored_and_rest(release, query, "overview")
-        if role in stored:
-            found: dict[str, Any] = json.loads(stored[role])
+        found = _stored(release, query)
+        if found is not None:
             return found
         condition = _in_any_currency(release, query)
     counts = (
@@ -53,6 +54,16 @@ def _overview(release: Release | None, query: Query) -> dict[str, Any]:
     return overview_payload(
         role=role, filters=query.filters, currency=currency, counts=counts, groups=groups, bins=bins
     )
+
+
+def _stored(release: Release, query: Query) -> dict[str, Any] | None:
+    """Return the stored overview where it is the answer: it is about one currency, which may be the one asked for."""
+    role, wanted = query.roles[0], query.filters["currency"]
+    stored, _ = stored_and_rest(release, replace(query, filters={**query.filters, "currency": None}), "overview")
+    found: dict[str, Any] = json.loads(stored[role]) if role in stored else {}
+    if not found or (wanted and found["currency"].lower() != wanted):
+        return None
+    return {**found, "filters": filters_echo(role=role, filters=query.filters)}
 
 
 def _compared(release: Release | None, query: Query, currency: str | None) -> list[dict[str, Any]]:

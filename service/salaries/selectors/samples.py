@@ -41,15 +41,15 @@ _QUARTER = {
     ),
 }
 _PICKED = """
-SELECT role, currency, level, state, location, work_model, source, {quarter} AS quarter, {quarter} / 4 AS year,
-    total_cents
+SELECT role, currency, level, state, location, work_model, source, {quarter} AS quarter, total_cents
 FROM salaries_salaryobservation WHERE {condition}
 """
+# NOTE: the offset keeps the planner from working the quarter out again for each of the sets.
 _POSTGRES = """
 SELECT kind, value, role, currency, n, total, points FROM (
     SELECT CASE 0 {names} ELSE '' END AS kind, COALESCE({values}) AS value,
         role, currency, COUNT(*) AS n, SUM(total_cents) AS total, array_agg(total_cents) AS amounts
-    FROM ({picked}) AS picked GROUP BY GROUPING SETS ({sets})
+    FROM (SELECT *, quarter / 4 AS year FROM ({picked} OFFSET 0) AS dated) AS picked GROUP BY GROUPING SETS ({sets})
 ) AS grouped CROSS JOIN LATERAL (
     SELECT percentile_cont(CASE kind WHEN '' THEN %s::float8[] ELSE %s::float8[] END)
         WITHIN GROUP (ORDER BY amount) AS points
@@ -158,15 +158,17 @@ def _from_groups(rows: Iterable[tuple[Any, ...]]) -> Samples:
 
 
 def _from_rows(rows: Iterable[tuple[Any, ...]], kinds: Sequence[str]) -> Samples:
-    columns = list(KINDS.values())[1:]
-    places = [(kind, columns.index(KINDS[kind]) + 2) for kind in kinds if kind]
+    # A year is told by its quarter, the last of the columns that rows are grouped by.
+    columns = [column for column in KINDS.values() if column and column != "year"]
+    places = [(kind, columns.index("quarter" if kind == "years" else KINDS[kind]) + 2) for kind in kinds if kind]
     amounts: dict[_Key, dict[tuple[str, Any], list[int]]] = {}
     for row in rows:
         of_role = amounts.setdefault((row[0], row[1]), {})
         of_role.setdefault(("", ""), []).append(row[-1])
         for kind, place in places:
             if row[place] not in {"", None}:
-                of_role.setdefault((kind, _value(kind, row[place])), []).append(row[-1])
+                value = row[place] // 4 if kind == "years" else row[place]
+                of_role.setdefault((kind, value), []).append(row[-1])
     found: Samples = {}
     for key, groups in amounts.items():
         for (kind, value), values in groups.items():
@@ -177,9 +179,7 @@ def _from_rows(rows: Iterable[tuple[Any, ...]], kinds: Sequence[str]) -> Samples
 
 
 def _value(kind: str, value: Any) -> Any:
-    if kind in {"quarters", "years"}:
-        return int(value)
-    return value or ""
+    return int(value) if kind in {"quarters", "years"} else value or ""
 
 
 def _at(values: list[int], point: int) -> int:

@@ -15,7 +15,7 @@ from salaries.selectors.insights import insights_payload, locations_by_role, qua
 from salaries.selectors.releases import Release
 from salaries.selectors.rows import FILTERS, whole_release
 from salaries.selectors.summary import summary_buckets, summary_payload
-from salaries.services.overviews import catalogue_store, overviews_of
+from salaries.services.overviews import STORED_FROM, catalogue_store, overviews_of
 from salaries.services.shared import shared_values_rebuild
 
 _BATCH = 500
@@ -50,7 +50,7 @@ def rebuild_aggregates(*, release: Release) -> int:
                     ranked=[*rankings(buckets[role]), *locations.get(role, ())],
                 )
             ),
-            overview=overviews[role],
+            overview=json_text(overviews[role]) if row_counts[role] >= STORED_FROM else None,
         )
         for role in sorted(buckets)
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from salaries.api.encoding import json_text
@@ -12,32 +11,43 @@ from salaries.selectors.catalogue import roles_of, sources_of
 from salaries.selectors.overview import bins_of, overview_payload
 from salaries.selectors.releases import Release
 from salaries.selectors.rows import FILTERS, Condition
-from salaries.selectors.samples import EVERY, bin_counts, samples_of
+from salaries.selectors.samples import BY_LEVEL, EVERY, bin_counts, samples_of
 from salaries.stats import most_used
 
+# Below it an overview is computed faster than it takes a release to be loaded with all of them stored.
+STORED_FROM = 20_000
 # Rows of the roles that one statement covers. Each is gathered once for every kind of group.
 _ROWS_AT_ONCE = 250_000
 _ROLES_AT_ONCE = 200
 
 
-def overviews_of(*, release: Release, row_counts: dict[str, int]) -> dict[str, str]:
-    """Return the overview of each role without filters, as the text that is sent; `row_counts` are the roles' rows."""
-    found: dict[str, str] = {}
-    for roles in _batches(row_counts):
-        columns: tuple[tuple[str, tuple[str | int, ...]], ...] = (("release_id", (release.id,)), ("role", tuple(roles)))
-        found |= _overviews(release, Condition(columns, {role: role for role in roles}, frozenset()))
+def overviews_of(*, release: Release, row_counts: dict[str, int]) -> dict[str, dict[str, Any]]:
+    """Return the overview of each role without filters; `row_counts` are the roles' rows.
+
+    Those of small roles hold what the catalogue tells alone.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for kinds, roles in (
+        (EVERY, {role: count for role, count in row_counts.items() if count >= STORED_FROM}),
+        (BY_LEVEL, {role: count for role, count in row_counts.items() if count < STORED_FROM}),
+    ):
+        for batch in _batches(roles):
+            columns: tuple[tuple[str, tuple[str | int, ...]], ...] = (
+                ("release_id", (release.id,)),
+                ("role", tuple(batch)),
+            )
+            found |= _overviews(release, Condition(columns, {role: role for role in batch}, frozenset()), kinds)
     return found
 
 
-def catalogue_store(*, release: Release, overviews: dict[str, str]) -> None:
+def catalogue_store(*, release: Release, overviews: dict[str, dict[str, Any]]) -> None:
     """Keep what the catalogue says of sources and roles with the release."""
-    roles = roles_of({role: json.loads(text) for role, text in overviews.items()})
-    kept = json_text({"sources": sources_of(release), "roles": roles})
+    kept = json_text({"sources": sources_of(release), "roles": roles_of(overviews)})
     DatasetRelease.objects.using(release.using).filter(id=release.id).update(catalogue=kept)
 
 
-def _overviews(release: Release, condition: Condition) -> dict[str, str]:
-    samples = samples_of(release=release, condition=condition, kinds=EVERY)
+def _overviews(release: Release, condition: Condition, kinds: Sequence[str]) -> dict[str, dict[str, Any]]:
+    samples = samples_of(release=release, condition=condition, kinds=kinds)
     counts: dict[str, dict[str, int]] = {}
     for (role, currency), groups in samples.items():
         counts.setdefault(role, {})[currency] = groups[""][""].count
@@ -46,7 +56,7 @@ def _overviews(release: Release, condition: Condition) -> dict[str, str]:
         key: steps for key, groups in samples.items() if main[key[0]] == key[1] and (steps := bins_of(groups[""][""]))
     }
     found = bin_counts(release=release, condition=condition, bins=bins)
-    texts = {}
+    payloads = {}
     for (role, currency), groups in samples.items():
         if main[role] == currency:
             steps = bins.get((role, currency))
@@ -58,8 +68,8 @@ def _overviews(release: Release, condition: Condition) -> dict[str, str]:
                 groups=groups,
                 bins=(steps, found.get((role, currency), {})) if steps else None,
             )
-            texts[role] = json_text({**payload, "comparison": []})
-    return texts
+            payloads[role] = {**payload, "comparison": []}
+    return payloads
 
 
 def _batches(row_counts: dict[str, int]) -> Iterator[list[str]]:

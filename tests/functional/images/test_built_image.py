@@ -37,9 +37,7 @@ from tests.functional.images.samples import image
 BASE = "python:3.13-slim@sha256:" + "a" * 64
 ACCOUNT = "000000000000"
 PLATFORM = ("linux/amd64",)
-INCLUDED = (
-    "salaries/static/salaries/vendor/chart.umd.js", "../data/salary_sources.json", "../data/sample_salaries.csv",
-)  # fmt: skip
+INCLUDED = ("../data/salary_sources.json", "../data/sample_salaries.csv")
 pytestmark = pytest.mark.emulator
 
 

@@ -14,8 +14,9 @@
     return found;
   }
 
-  // The bars of the middle half are strong; a bar that a quartile cuts is cut there. `own` is the reader's pay.
-  app.histogram = function (holder, overview, label, amount, own, ownName) {
+  // The bars of the middle half are strong; a bar that a quartile cuts is cut there. `own` is the
+  // reader's pay; `amount` writes the axis.
+  app.histogram = function (holder, overview, label, amount, medianName, own, ownName) {
     const { low, step, counts } = overview.histogram, { p25, median, p75 } = overview.percentiles;
     const width = Math.max(NARROWEST, holder.clientWidth || 640), height = Math.min(240, Math.max(150, width / 3)), foot = 24, top = 26;
     const high = low + step * counts.length, most = Math.max(...counts, 1), base = height - foot;
@@ -47,7 +48,7 @@
     });
     holder.replaceChildren(svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
       ...bars, svg("line", { class: "axis", x1: 0, x2: width, y1: base, y2: base }), ...scale,
-      mark(median, amount(median), "median", near ? 24 : 12),
+      mark(median, medianName, "median", near ? 24 : 12),
       own === null ? null : mark(own, ownName, "own", near ? 10 : 12)));
   };
 

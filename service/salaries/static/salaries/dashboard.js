@@ -136,7 +136,7 @@
 
   async function load() {
     if (running) { running.abort(); }
-    const own = new AbortController();
+    const own = new AbortController(), pressed = document.activeElement;
     running = own;
     at("results").setAttribute("aria-busy", "true");
     at("status").textContent = say("loading");
@@ -153,6 +153,8 @@
       overview = answer;
       at("failure").hidden = true;
       draw();
+      // What was pressed is drawn anew: whoever goes by keyboard continues at the top of the figures.
+      if (!pressed.isConnected && document.activeElement === document.body) { at("results").focus(); }
     } catch (error) {
       if (running !== own) { return; }
       if (!error.key) { console.error(error); } // a fault of this page, which nobody else would tell

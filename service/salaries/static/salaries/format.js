@@ -3,7 +3,7 @@
   "use strict";
 
   const YEAR = 12; // months
-  const LONG = 1e7; // from here on an amount is told in millions, so that it fits where it stands
+  const LONG = 1e6; // from here on an amount is told in millions, so that it fits where it stands
 
   // `period` is what amounts are shown for; the data's are those of a month.
   app.formats = function (lang, period) {

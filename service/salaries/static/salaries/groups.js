@@ -38,7 +38,7 @@
   // The figure of a group: its median, or for fewer than four the average, said so.
   app.figure = function (view, row) {
     const amount = view.f.money(value(row), view.overview.currency);
-    if (!row.faint) { return amount; }
+    if (!row.faint || row.observations === 0) { return amount; }
     const tag = [view.say("small_tag"), row.percentiles || row.average === null ? "" : view.say("of_average")].filter(Boolean).join(", ");
     return element("span", {}, amount, element("small", {}, tag));
   };

@@ -44,7 +44,7 @@
     const label = say("histogram", {
       count: f.counted(overview.observations, "salaries"), low: amount(percentiles.p25), high: amount(percentiles.p75), median: amount(percentiles.median)
     });
-    app.histogram(holder, overview, label, (value) => f.short(value, currency), monthly, say("you"));
+    app.histogram(holder, overview, label, (value) => f.short(value, currency), amount(percentiles.median), monthly, say("you"));
     const outside = histogram.below + histogram.above;
     const key = [["strong", "middle_half"], ["soft", "others"]].map(([kind, text]) => element("span", { class: "key " + kind }, say(text)));
     holder.append(element("p", { class: "quiet keys" }, ...key, outside ? " " + f.counted(outside, "outside") : ""));

@@ -57,8 +57,8 @@
     ctx.fillStyle = color("--panel");
     ctx.fillRect(0, 0, 1200, 630);
     write(at("hero-role").textContent, 60, 80, "600 26px", "--accent");
-    ctx.font = "650 50px " + getComputedStyle(document.body).fontFamily;
-    wrapped(ctx, at("hero").textContent, 1080).forEach((line, place) => write(line, 60, 150 + place * 60, "650 50px", "--text"));
+    ctx.font = "650 46px " + getComputedStyle(document.body).fontFamily;
+    wrapped(ctx, at("hero").textContent, 1080).forEach((line, place) => write(line, 60, 145 + place * 55, "650 46px", "--text"));
     write(at("hero-half").textContent, 60, 310, "400 28px", "--text");
     if (overview.histogram && overview.percentiles) {
       const { low, step, counts } = overview.histogram, { p25, p75, median } = overview.percentiles, most = Math.max(...counts);
