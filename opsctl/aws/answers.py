@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from opsctl.aws.dates import date_of
 from opsctl.aws.errors import THROTTLED, AwsError, AwsRefusedError, redirections
 from opsctl.config.regions import ENABLED_BY_DEFAULT
 
@@ -100,11 +100,8 @@ class _Answer:
     @property
     def behind(self) -> float | None:
         """Seconds by which this machine's clock is behind AWS's, negative when ahead; None without a Date."""
-        try:
-            there = parsedate_to_datetime(self.headers.get("date", ""))
-        except (TypeError, ValueError):
-            return None
-        return (there.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+        there = date_of(self.headers)
+        return (there - datetime.now(UTC)).total_seconds() if there is not None else None
 
     def refused(self, message: str, hint: str, detail: tuple[str, ...] = ()) -> AwsRefusedError:
         return AwsRefusedError(message, aws_code=self.code, hint=hint, detail=detail)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
+from opsctl.aws.dates import answered_at
 from opsctl.aws.errors import AwsError
 from opsctl.aws.translation import translated
 
@@ -251,7 +251,7 @@ class Ecs:
             for start in range(0, len(names), _SERVICES):
                 with translated():
                     answer = self._client.describe_services(cluster=cluster, services=names[start : start + _SERVICES])
-                at = _answered_at(answer)
+                at = answered_at(answer)
                 found += [_service(item, at) for item in answer["services"] if item.get("status") != "INACTIVE"]
         return found
 
@@ -310,15 +310,6 @@ def _address(item: Mapping[str, Any]) -> str:
     ]
     found = (each["value"] for each in (*details, *of_containers) if each.get("name") == "privateIPv4Address")
     return next((str(each) for each in found if each), "")
-
-
-def _answered_at(answer: Mapping[str, Any]) -> datetime | None:
-    """When AWS answered, by its own clock: what it says of tasks is compared with that, not with this machine's."""
-    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        return parsedate_to_datetime(told).astimezone(UTC) if told else None
-    except ValueError:
-        return None
 
 
 def _service(item: dict[str, Any], at: datetime | None = None) -> Service:

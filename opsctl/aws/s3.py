@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from opsctl.aws.dates import answered_at, date_of
 from opsctl.aws.errors import AwsError
 from opsctl.aws.translation import translated
 
@@ -59,9 +59,9 @@ class S3:
         client.meta.events.register("after-call", self._note_clock)
 
     def _note_clock(self, http_response: Any = None, **_: Any) -> None:
-        there = _date(getattr(http_response, "headers", {}) or {})
+        there = date_of(getattr(http_response, "headers", {}) or {})
         if there is not None:
-            ahead = there - time.time()
+            ahead = there.timestamp() - time.time()
             self.ahead = ahead if abs(ahead) > _CLOCK_STEP else 0.0
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
@@ -199,18 +199,10 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _date(headers: Mapping[str, str]) -> float | None:
-    """When the server answered, by its own clock."""
-    try:
-        return parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except (TypeError, ValueError):
-        return None
-
-
 def _age(answer: Mapping[str, Any]) -> float | None:
     """How long ago the object was written: both times are the server's."""
-    there, written = _date(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})), answer.get("LastModified")
-    return max(0.0, there - written.timestamp()) if there is not None and written is not None else None
+    there, written = answered_at(answer), answer.get("LastModified")
+    return max(0.0, there.timestamp() - written.timestamp()) if there is not None and written is not None else None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from opsctl.aws import orders
 from opsctl.aws.answers import REGION_KEY
+from opsctl.aws.dates import answered_at
 from opsctl.aws.foreign import Witness
 from opsctl.aws.translation import translated
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from opsctl.aws.ecs import Ecs
     from opsctl.aws.functions import Functions
     from opsctl.aws.guardduty import GuardDuty
-    from opsctl.aws.identity_providers import IdentityProviders
+    from opsctl.aws.iam import Iam
     from opsctl.aws.kms import Kms
     from opsctl.aws.load_balancers import LoadBalancers
     from opsctl.aws.logs import Logs
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from opsctl.aws.price_list import PriceList
     from opsctl.aws.rds import Rds
     from opsctl.aws.renewal import Renewal, Waiting
-    from opsctl.aws.roles import Roles
     from opsctl.aws.s3 import S3
     from opsctl.aws.secrets import Secrets
     from opsctl.aws.session_manager import Sessions
@@ -193,8 +193,8 @@ class Aws:
         """Account and caller of the credentials. Raises AwsRefusedError when there are none."""
         with translated():
             answer = self.client("sts").get_caller_identity()
-        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        return Identity(answer["Account"], answer["Arn"], _seconds(date))
+        at = answered_at(answer)
+        return Identity(answer["Account"], answer["Arn"], at.timestamp() if at is not None else None)
 
     @cached_property
     def cloudformation(self) -> CloudFormation:
@@ -269,12 +269,6 @@ class Aws:
         return Parameters(self.client("ssm"))
 
     @cached_property
-    def roles(self) -> Roles:
-        from opsctl.aws.roles import Roles
-
-        return Roles(self.client("iam"))
-
-    @cached_property
     def topics(self) -> Topics:
         from opsctl.aws.topics import Topics
 
@@ -305,10 +299,10 @@ class Aws:
         return GuardDuty(self.client("guardduty"))
 
     @cached_property
-    def identity_providers(self) -> IdentityProviders:
-        from opsctl.aws.identity_providers import IdentityProviders
+    def iam(self) -> Iam:
+        from opsctl.aws.iam import Iam
 
-        return IdentityProviders(self.client("iam"))
+        return Iam(self.client("iam"))
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -327,13 +321,3 @@ class Aws:
         from opsctl.aws.account import Account
 
         return Account(self.client)
-
-
-def _seconds(date: str | None) -> float | None:
-    """An HTTP date in seconds since the epoch; None for what is none."""
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(date).timestamp() if date else None
-    except ValueError:
-        return None

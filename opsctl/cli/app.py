@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     interrupts.prepare()
     streams.prepare()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words != ["--version"]:  # as fast as it gets, and no library takes part
+    if words not in (["--version"], ["--help"], ["-h"]):  # as fast as it gets, and no library takes part
         streams.quiet()
     try:
         code = run(words)

@@ -7,7 +7,6 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
-from opsctl.deploy.leftovers import PRICES_OF
 
 if TYPE_CHECKING:
     from opsctl.deploy.leftovers import Leftover
@@ -21,8 +20,9 @@ def left_lines(left: Sequence[Leftover]) -> list[str]:
     """What is left, a line each, with its command below."""
     if not left:
         return []
-    priced = any(each.cost not in {"", "0"} for each in left)
-    prices = f", at list prices of {PRICES_OF} in US dollars a month" if priced else ""
+    dates = sorted({each.price_date[:7] for each in left if each.price_date})
+    period = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))
+    prices = f", at list prices of {period} in US dollars a month" if dates else ""
     lines = ["", f"Left until somebody deletes it{prices}:"]
     commands = {each.command for each in left}
     for each in left:

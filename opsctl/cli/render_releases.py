@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from opsctl.operate.releases import Audited, Listed
 
 
-def stopped_text(environment: str) -> str:
-    """That what follows is read from files."""
-    return f"The local target does not run: this is what it kept. `opsctl deploy --env {environment}` starts it."
-
-
 def releases_text(found: Sequence[Listed]) -> str:
     """A block for each: number, time, who and how; below it what it ran, and whether there is a way back."""
     if not found:

@@ -12,6 +12,7 @@ from opsctl.config.application import Web
 from opsctl.config.located import KeyPath
 from opsctl.config.models import Environment, SiteAddress
 from opsctl.config.problem import Problem
+from opsctl.config.regions import EDGE_REGION
 
 WEB: KeyPath = ("application", "web")
 LONGEST_FIRST_NAME = 64
@@ -36,11 +37,11 @@ def https(env: Environment) -> Iterator[Problem]:
             (("region",),),
         )
     arn = env.site.certificate_arn
-    if arn and arn.split(":")[3] != "us-east-1":
+    if arn and arn.split(":")[3] != EDGE_REGION:
         yield Problem(
             ("dashboard", "certificate_arn"),
-            f"CloudFront takes certificates of us-east-1 only, this one is in {arn.split(':')[3]}",
-            "Use a certificate of us-east-1, or leave it out to have one issued.",
+            f"CloudFront takes certificates of {EDGE_REGION} only, this one is in {arn.split(':')[3]}",
+            f"Use a certificate of {EDGE_REGION}, or leave it out to have one issued.",
         )
     if arn and not env.site.domain_name:
         yield Problem(

@@ -21,7 +21,8 @@ ENABLED_BY_DEFAULT = frozenset({
     "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1",
     "us-east-2", "us-west-1", "us-west-2",
 })  # fmt: skip
-
+EDGE_REGION = "us-east-1"
+"""Where CloudFront looks for certificates and web ACLs, wherever the rest is."""
 
 # Types of NAT instances that need no look into the SDK, which has all of them and takes a moment.
 _USUAL = frozenset(

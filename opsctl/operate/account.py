@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config.naming import BOOTSTRAP_STACK
+from opsctl.config.regions import EDGE_REGION
 from opsctl.deploy.planning.holdings import Holding, holdings
 from opsctl.errors import UsageError
 from opsctl.operate.target import FILE_NAME, Target, Workspace
@@ -15,8 +16,6 @@ from opsctl.operate.target import FILE_NAME, Target, Workspace
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import Stack
     from opsctl.aws.session import Aws
-
-_EDGE_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +141,12 @@ def _found(place: Target) -> Found:
     with translated():
         account = "" if place.is_local else place.aws.identity().account_id
     listed = _stacks(place.aws, place.env.region)
-    edges = [] if place.env.region == _EDGE_REGION else _stacks(place.aws, _EDGE_REGION)
+    edges = [] if place.env.region == EDGE_REGION else _stacks(place.aws, EDGE_REGION)
     return Found(
         account,
         place.env.region,
         any(stack.name == BOOTSTRAP_STACK for stack in listed),
-        tuple(_with_edges(holdings(listed, place.env.region), holdings(edges, _EDGE_REGION))),
+        tuple(_with_edges(holdings(listed, place.env.region), holdings(edges, EDGE_REGION))),
     )
 
 

@@ -18,6 +18,7 @@ from opsctl.deploy.secrets import RECOVERY_DAYS, ApplicationSecrets
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.stream import DetachedError, Follower
 from opsctl.operate.assembly import lock_of, pace
+from opsctl.operate.cost import price_table
 from opsctl.operate.deployed import state_of
 from opsctl.operate.target import Target
 
@@ -30,6 +31,7 @@ def remove_all(
     After one that can't be removed no other is begun.
     """
     detach, left = threading.Event(), list[Left]()
+    prices = None if target.is_local else price_table(target.workspace.root)  # a bad file is told before anything goes
     with lock_of(target, state, run, emit) as lock, lock.naming_who_cancelled():
 
         def remove(name: str) -> None:
@@ -47,7 +49,7 @@ def remove_all(
             ) from None
         if "app" in plan.remove:
             left += _look_after_secrets(target, state, emit)
-    return leftovers(left, local=target.is_local, last=target.env.region if _is_last(state, plan) else None)
+    return leftovers(left, prices, last=target.env.region if _is_last(state, plan) else None)
 
 
 def _is_last(state: RemoteState, plan: DestroyPlan) -> bool:

@@ -33,7 +33,7 @@ def detect(target: Target, names: Sequence[str] = ()) -> DriftReport:
 
     A stack that can't be checked is in the report with the reason; raises AwsError when none can be.
     """
-    if target.is_local and not target.local.status().running:
+    if target.is_stopped:
         raise OpsctlError(
             "The local target does not run, so there is nothing to compare.",
             code="local-target-stopped",

@@ -116,9 +116,7 @@ def _kept(target: Target, wanted: Wanted, emit: Emit, matches: Matches) -> Itera
     found = [line for line in read if matches(line.message)]
     if not found:
         _ = target.endpoints  # raises: it does not run, and there is nothing to read
-    emit(
-        Note(f"The local target does not run: this is what it kept. `opsctl deploy --env {target.env.name}` starts it.")
-    )
+    emit(Note(target.kept_note))
     yield found
 
 

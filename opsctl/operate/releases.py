@@ -16,7 +16,8 @@ from opsctl.operate.deployed import require_outputs, state_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from opsctl.local.kept import KeptObjects
+    from opsctl.deploy.planning.state import RemoteState
+    from opsctl.deploy.release import RecordStore
     from opsctl.operate.target import Target
 
 
@@ -74,16 +75,13 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
 
     Raises AwsError, and OpsctlError where nothing was deployed.
     """
-    if target.reads_only and target.is_stopped:
-        return _kept_releases(target, limit)
-    state = state_of(target)
-    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    records = list(kept(target.aws.s3, bucket, target.env))
+    store, bucket, state = _place(target)
+    records = list(kept(store, bucket, target.env))
     if not records:
         return []
-    runs = running(records, state.parameter("app", "ImageUri"))
-    there = _images(target, records)
-    attempt = tried(target.aws.s3, bucket, target.env)
+    runs = running(records, state.parameter("app", "ImageUri")) if state is not None else None
+    there = _images(target, records, stopped=state is None)
+    attempt = tried(store, bucket, target.env)
     older = {each.number: earlier for each, earlier in zip(records, [*records[1:], None], strict=True)}
     return [
         _listed(
@@ -99,33 +97,17 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
     ]
 
 
-def _kept(target: Target) -> tuple[KeptObjects, str]:
-    """What the local target that does not run has of records, and their bucket."""
-    from opsctl.local.kept import KeptObjects
+def _place(target: Target) -> tuple[RecordStore, str, RemoteState | None]:
+    """Where the records lie, and what is deployed: None where a local target that does not run kept them."""
+    if target.reads_only and target.is_stopped:
+        from opsctl.local.kept import KeptObjects
 
-    objects = KeptObjects(target.local.state)
-    bucket = objects.bucket_with(release_key(artifact_folder(target.env)))
-    if bucket is None:
-        _ = target.endpoints  # raises: it does not run, and there is nothing to read
-    return objects, bucket or ""
-
-
-def _kept_releases(target: Target, limit: int) -> list[Listed]:
-    from opsctl.local.tasks.images import is_kept
-
-    objects, bucket = _kept(target)
-    records = list(kept(objects, bucket, target.env))
-    attempt = tried(objects, bucket, target.env)
-    by_digest = target.local.runtime == "processes"  # of containers' images the registry would have to be asked
-    older = {each.number: earlier for each, earlier in zip(records, [*records[1:], None], strict=True)}
-    return [
-        _listed(
-            each, older[each.number], records[0], attempt, runs=False,
-            there=not by_digest or is_kept(target.local.state, each.digest),
-            repository=target.env.ecs.repository_name,
-        )
-        for each in records[:limit]
-    ]  # fmt: skip
+        objects = KeptObjects(target.local.state)
+        if (found := objects.bucket_with(release_key(artifact_folder(target.env)))) is not None:
+            return objects, found, None
+    state = state_of(target)  # where nothing was kept, it says that the target does not run
+    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
+    return target.aws.s3, bucket, state
 
 
 def _listed(
@@ -163,17 +145,10 @@ def _listed(
     )
 
 
-def _images(target: Target, records: list[Release]) -> set[str]:
+def _images(target: Target, records: list[Release], *, stopped: bool) -> set[str]:
     """Digests that the registry, or this machine, still has."""
-    found: set[str] = set()
-    # Not wherever a record says: it is what somebody wrote into the bucket.
-    repository, owner = target.env.ecs.repository_name, target.repository_account
-    if any((place := place_of(each.image)) is not None and place[1] == repository for each in records):
-        try:
-            found |= {image.digest for image in target.aws.ecr.images(repository, registry=owner)}
-        except AwsError as error:
-            if error.aws_code != "RepositoryNotFoundException":
-                raise
+    # Of a target that does not run nobody can ask the registry.
+    found = {each.digest for each in records} if stopped else _in_registry(target, records)
     if target.is_local and target.local.runtime == "processes":
         from opsctl.local.tasks.images import is_kept
 
@@ -181,9 +156,23 @@ def _images(target: Target, records: list[Release]) -> set[str]:
     return found
 
 
+def _in_registry(target: Target, records: list[Release]) -> set[str]:
+    # Not wherever a record says: it is what somebody wrote into the bucket.
+    repository, owner = target.env.ecs.repository_name, target.repository_account
+    if not any((place := place_of(each.image)) is not None and place[1] == repository for each in records):
+        return set()
+    try:
+        return {image.digest for image in target.aws.ecr.images(repository, registry=owner)}
+    except AwsError as error:
+        if error.aws_code != "RepositoryNotFoundException":
+            raise
+        return set()
+
+
 def audit(target: Target, limit: int) -> list[Audited]:
     """Releases, and runs of this machine that ended without one, newest first."""
-    records = _records(target)
+    store, bucket, _ = _place(target)
+    records = list(kept(store, bucket, target.env))
     released = [
         Audited(
             each.run_id, each.at, each.by, f"release {each.number}", each.number, each.command, each.commit, each.image,
@@ -195,15 +184,6 @@ def audit(target: Target, limit: int) -> list[Audited]:
     known = {each.run_id for each in records}
     failed = [run for path in sorted(folder.glob("*.ndjson")) if path.stem not in known and (run := _unreleased(path))]
     return sorted([*released, *failed], key=lambda each: each.run_id, reverse=True)[:limit]
-
-
-def _records(target: Target) -> list[Release]:
-    if target.reads_only and target.is_stopped:
-        objects, bucket = _kept(target)
-        return list(kept(objects, bucket, target.env))
-    state = state_of(target)
-    bucket = require_outputs(target, state, "bootstrap", "ArtifactBucketName")["ArtifactBucketName"]
-    return list(kept(target.aws.s3, bucket, target.env))
 
 
 def _unreleased(journal: Path) -> Audited | None:

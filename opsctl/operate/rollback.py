@@ -17,7 +17,7 @@ from opsctl.deploy.release import Release, current, kept, tried
 from opsctl.deploy.rollback import Rollback, RollbackRefusedError, before, named, refuse, running
 from opsctl.errors import BusyError, OpsctlError
 from opsctl.operate.deployed import require_outputs, state_of
-from opsctl.operate.target import RELEASED_STACKS, Target
+from opsctl.operate.target import RELEASED_STACKS, Target, first_problem
 
 if TYPE_CHECKING:
     from opsctl.config.models import Environment
@@ -203,12 +203,7 @@ def _joined(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_impossible(target: Target, env: Environment) -> None:
-    from opsctl.aws.regions import commercial_regions, instance_types
-    from opsctl.config.checked import Known, problems
-
-    for problem in problems(env, Known(commercial_regions(), instance_types)):
-        if not problem.certain:
-            continue
+    if (problem := first_problem(env)) is not None:
         place = ".".join(str(part) for part in problem.path)
         raise RollbackRefusedError(
             f"The release's block does not go together with how {target.env.name} is configured now: {place}: "

@@ -20,8 +20,10 @@ from opsctl.errors import ConfigError, ExitCode
 if TYPE_CHECKING:
     from opsctl.aws.renewal import Renewal
     from opsctl.aws.session import Aws
+    from opsctl.config.checked import Known
     from opsctl.config.loader import Configuration
     from opsctl.config.models import Environment
+    from opsctl.config.problem import Problem
     from opsctl.images.checkout.project import Project
     from opsctl.images.workshop import Workshop
     from opsctl.local.runtime import Runtime
@@ -69,13 +71,9 @@ class Workspace:
         """Load and check the file, with `checkout` beside what the project has. `person` is who may be asked and told,
         and what was typed.
         """
-        from opsctl.aws.regions import commercial_regions, instance_types
-        from opsctl.config.checked import Known
         from opsctl.config.loader import load
 
-        opened = cls(
-            load(find_config(config), known=Known(commercial_regions(), instance_types), checkout=checkout), **person
-        )
+        opened = cls(load(find_config(config), known=_known(), checkout=checkout), **person)
         private.close(private.state_folder(opened.root))  # whichever part of opsctl, or an earlier version, made it
         return opened
 
@@ -125,8 +123,6 @@ def _in_region(environment: Environment, region: str) -> Environment:
     """The environment as if its region were this one. Raises UsageError where the file itself would be refused."""
     from pydantic import ValidationError
 
-    from opsctl.aws.regions import commercial_regions, instance_types
-    from opsctl.config.checked import Known, problems
     from opsctl.config.models import Environment as Model
     from opsctl.errors import UsageError
 
@@ -137,13 +133,25 @@ def _in_region(environment: Environment, region: str) -> Environment:
             f"`{region}` is not a region.", code="bad-region", hint="Write one such as us-east-1."
         ) from None
     moved = environment.model_copy(update={"region": region})
-    for problem in problems(moved, Known(commercial_regions(), instance_types)):
-        if not problem.certain:
-            continue
+    if (problem := first_problem(moved)) is not None:
         raise UsageError(
             f"{environment.name} can't be deployed to {region}: {problem.what}.", code="bad-region", hint=problem.fix
         )
     return moved
+
+
+def first_problem(environment: Environment) -> Problem | None:
+    """What AWS would certainly refuse of these settings together; None where nothing is known."""
+    from opsctl.config.checked import problems
+
+    return next((each for each in problems(environment, _known()) if each.certain), None)
+
+
+def _known() -> Known:
+    from opsctl.aws.regions import commercial_regions, instance_types
+    from opsctl.config.checked import Known
+
+    return Known(commercial_regions(), instance_types)
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,11 @@ class Target:
     def is_stopped(self) -> bool:
         """Whether it lives on this machine and does not run."""
         return self.is_local and not self.local.status().running
+
+    @property
+    def kept_note(self) -> str:
+        """Told beside what is read of the files that a target which does not run left."""
+        return f"The local target does not run: this is what it kept. `opsctl deploy --env {self.env.name}` starts it."
 
     @property
     def is_local(self) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.config.naming import StackName
+from opsctl.config.regions import EDGE_REGION
 from opsctl.stacks import (
     app,
     bootstrap,
@@ -60,7 +61,7 @@ def unwanted(env: Environment) -> tuple[StackTemplate, ...]:
             stack=entry.name,
             physical_name=naming.stack_name(env, entry.name),
             body="Resources: {}\n",
-            region="us-east-1" if entry.name == "edge" else None,
+            region=EDGE_REGION if entry.name == "edge" else None,
         )
         for entry in STACKS
         if not entry.wanted(env)

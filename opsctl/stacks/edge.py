@@ -5,12 +5,11 @@ from __future__ import annotations
 from troposphere import GetAtt, Ref
 
 from opsctl.config.models import Environment
+from opsctl.config.regions import EDGE_REGION
 from opsctl.stacks.model import StackTemplate
 from opsctl.stacks.parts.base import StackBuilder
 from opsctl.stacks.parts.dns import certificate
 from opsctl.stacks.parts.waf import web_acl
-
-REGION = "us-east-1"
 
 
 def wants_certificate(env: Environment) -> bool:
@@ -31,7 +30,7 @@ def wanted(env: Environment) -> bool:
 
 def build(env: Environment) -> StackTemplate:
     """The edge stack, for an environment that wants it. Outputs: CertificateArn, WebAclArn, each if wanted."""
-    stack = StackBuilder(env, "edge", region=REGION)
+    stack = StackBuilder(env, "edge", region=EDGE_REGION)
     if wants_certificate(env):
         domain, zone_id = env.site.domain_name, env.site.hosted_zone_id
         if domain is None or zone_id is None:

@@ -39,5 +39,5 @@ def releases(
         found = list_releases(target, limit)
         model, text = [each.to_dict() for each in found], render_releases.releases_text(found)
     if target.is_stopped:
-        output.note(render_releases.stopped_text(target.env.name))
+        output.note(target.kept_note)
     output.result(model, text, as_json=as_json)

@@ -8,14 +8,14 @@ from opsctl.errors import OpsctlError
 from opsctl.stacks.ci import AUDIENCE, ISSUER
 
 if TYPE_CHECKING:
-    from opsctl.aws.identity_providers import IdentityProviders
+    from opsctl.aws.iam import Iam
 
 
-def is_made(deployed: str | None, providers: IdentityProviders) -> bool:
+def is_made(deployed: str | None, iam: Iam) -> bool:
     """`deployed` is what the stack was told before: what it made stays its own. Raises OpsctlError, AwsError."""
     if deployed == "true":
         return True
-    audiences = providers.audiences(ISSUER)
+    audiences = iam.audiences(ISSUER)
     if audiences is not None and AUDIENCE not in audiences:
         raise OpsctlError(
             f"The account's OIDC provider for {ISSUER} takes no tokens for {AUDIENCE}, so no job could sign in.",

@@ -6,15 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from opsctl.aws.errors import AwsError
 from opsctl.config.nearest import nearest
 from opsctl.deploy import release
 from opsctl.deploy.checks import by_hand
-from opsctl.deploy.checks.architecture import image_problems
-from opsctl.deploy.checks.database_class import class_problems
-from opsctl.deploy.checks.records import record_problems
-from opsctl.deploy.checks.replicas import read_problems, replicas_of
-from opsctl.deploy.checks.upgrade import reminders, version_problems
+from opsctl.deploy.checks.beforehand import Beforehand
 from opsctl.deploy.image import ImageSource, digest_of
 from opsctl.deploy.planning import identity_provider, nat_image, planner
 from opsctl.deploy.planning.durations import learned
@@ -23,7 +18,7 @@ from opsctl.deploy.planning.holdings import earlier_names
 from opsctl.deploy.planning.monthly import cost_change
 from opsctl.deploy.planning.plan import ImagePlan, Plan
 from opsctl.deploy.planning.state import RemoteState, read_state
-from opsctl.deploy.planning.statuses import Action, action_for
+from opsctl.deploy.planning.statuses import Action
 from opsctl.deploy.rollback import Rollback, since
 from opsctl.deploy.secrets import ApplicationSecrets
 from opsctl.errors import UsageError
@@ -203,56 +198,10 @@ class Situation:
         missing = self.secrets.problems() if self.release_starts(selected) else ()
         if self.env.target == "local":
             return missing
-        return (
-            *missing,
-            *record_problems(selected, self.state.bodies),
-            *self._database_problems(selected),
-            *self._image_problems(selected, image),
-        )
-
-    def _image_problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
-        """Whether the image that stays can run where tasks are to run."""
-        app = next((template.body for template in selected if template.stack == "app"), "")
-        try:
-            return image_problems(
-                image, self.deployed("app", "ImageUri"), self._body_in_force("app"), app, self.aws.ecr
-            )
-        except AwsError as error:
-            self._notes.append(f"Not checked beforehand (image): {error.message}")
-            return ()
-
-    def _database_problems(self, selected: Sequence[StackTemplate]) -> tuple[str, ...]:
-        """What RDS would refuse of database and replica as configured. Asked when these change only."""
-        wanted = {item.stack: item.body for item in selected if item.stack in {"data", "upkeep"}}
-        if not wanted:
-            return ()
-        deployed = {name: self._body_in_force(name) for name in wanted}
-        found: list[str] = []
-        host = self.deployed("app", "ReplicaHost")
-        for name, body in wanted.items():  # the first opsctl had the replica in data
-            found += read_problems(deployed[name], body, host, self.env.name)
-        try:
-            if "data" in wanted:
-                found += self._version_problems(deployed["data"], wanted["data"])
-            found += class_problems(self.env, [*deployed.values()], [*wanted.values()], self.aws.account)
-        except AwsError as error:
-            self._notes.append(f"Not checked beforehand (database): {error.message}")
-        return tuple(dict.fromkeys(found))
-
-    def _version_problems(self, deployed: str, wanted: str) -> tuple[str, ...]:
-        if self.env.rds.allow_major_version_upgrade:
-            self._notes += reminders(deployed, wanted)
-        identifier = self.state.outputs("data").get("DatabaseIdentifier")
-        if identifier is None:
-            return ()
-        replica = any(replicas_of(self._body_in_force(name)) for name in ("data", "upkeep"))
-        return version_problems(deployed, wanted, identifier, self.aws.account, replica=replica)
-
-    def _body_in_force(self, name: str) -> str:
-        """The template that a stack was deployed from; "" where it has to be made, or made again."""
-        stack = self.state.stacks.get(name)
-        made = stack is None or action_for(stack.status) in {Action.CREATE, Action.RECREATE}
-        return "" if made else self.state.bodies.get(name, "")
+        asked = Beforehand(self.env, self.aws, self.state, selected)
+        found = asked.problems(image)
+        self._notes += asked.notes
+        return (*missing, *found)
 
     def _lacks_record(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> bool:
         """Whether what the service runs was never recorded: the deploy that brought it ended in between."""
@@ -339,7 +288,10 @@ class Situation:
             context["db_init_bundle_key"] = self.bundle.key
             context[BUNDLE_VERSION] = self._kept_version(context)
         if "nat_image_id" in wanted:
-            context["nat_image_id"] = self._nat_image(self.templates["egress"])
+            context["nat_image_id"], notes = nat_image.choose(
+                self.env, self.aws, self.state, self.templates["egress"], refresh=self.request.refresh_nat_image
+            )
+            self._notes += notes
         if "s3_prefix_list_id" in wanted:
             kept = self.deployed("network", "S3PrefixListId")
             context["s3_prefix_list_id"] = kept or self.aws.account.s3_addresses(self.env.region)
@@ -348,38 +300,13 @@ class Situation:
         if "guardduty" in wanted:
             context["guardduty"] = "true" if self._wants_detector() else "false"
         if "oidc_provider" in wanted:
-            made = identity_provider.is_made(self.deployed("ci", PROVIDER), self.aws.identity_providers)
+            made = identity_provider.is_made(self.deployed("ci", PROVIDER), self.aws.iam)
             context["oidc_provider"] = "true" if made else "false"
         return context
 
     def deployed(self, stack: str, parameter: str) -> str | None:
         """A parameter's value in the stack as it is deployed."""
         return self.state.parameter(stack, parameter)
-
-    def _nat_image(self, egress: StackTemplate) -> str:
-        """The image of the instance that runs; the newest when one is made anyhow, or when that image is gone.
-
-        CloudFormation looks an image parameter up in the account before it updates anything of the stack, so an image
-        that Amazon withdrew would end every update of the stack. [UG CFN, AWS-specific parameter types]
-        """
-        newest = self.aws.parameters.amazon_linux_image
-        architecture = nat_image.architecture(self.env.nat.instance_type)
-        stack = self.state.stacks.get("egress")
-        kept = stack.parameters.get("NatImageId") if stack is not None else None
-        if stack is None or kept is None or self.request.refresh_nat_image:
-            return newest(architecture)
-        if nat_image.makes_instance(stack.status, self.state.bodies.get("egress", ""), egress.body):
-            return newest(architecture)
-        changes = planner.plan_stack(egress, self.state, {"nat_image_id": kept}).is_change
-        if not changes or self.aws.account.image_fits(kept, architecture):
-            return kept
-        found = newest(architecture)
-        self._notes.append(
-            f"Amazon has withdrawn {kept}, the image of the NAT instance, or it is not for {architecture}; "
-            f"CloudFormation updates no stack with it: this deploy replaces the instance by one of {found}, so "
-            "connections through it break once."
-        )
-        return found
 
     def _wants_detector(self) -> bool:
         """Once made by us it stays; otherwise it is made when wanted and when the account has none."""

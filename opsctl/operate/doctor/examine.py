@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -78,9 +77,10 @@ def _of_target(pool: ThreadPoolExecutor, target: Target | None, *, live: bool) -
 
 def _without_environment() -> list[Finding]:
     """Who would ask AWS, were there something to ask about: good to know, and not needed for this machine."""
+    from opsctl.aws.regions import own_region
     from opsctl.aws.session import Aws
 
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _ASSUMED_REGION
+    region = own_region() or _ASSUMED_REGION
     door = network(region)
     if door.verdict != "ok":
         return [replace(door, verdict="warning")]
@@ -95,7 +95,7 @@ def _without_environment() -> list[Finding]:
 def _local(pool: ThreadPoolExecutor, target: Target, *, live: bool) -> list[Finding]:
     """Nothing is started to look at it."""
     name = target.env.name
-    if not target.local.status().running:
+    if target.is_stopped:
         todo = f"`opsctl deploy --env {name}` starts it."
         return [Finding("local target", "warning" if live else "ok", f"{name} does not run", todo)]
     found = [Finding("local target", "ok", f"{name} runs")]

@@ -61,7 +61,7 @@ def _preflight(target: Target, check: preflight.Check) -> Iterator[Finding]:
 
 def service_roles(target: Target) -> Iterator[Finding]:
     """A first deploy makes them, and may come before they are known everywhere."""
-    missing = [name for name in SERVICE_ROLES if not target.aws.roles.exists(name)]
+    missing = [name for name in SERVICE_ROLES if not target.aws.iam.has_role(name)]
     if not missing:
         yield Finding("service-linked roles", "ok", f"all {len(SERVICE_ROLES)} are there")
         return

@@ -33,7 +33,7 @@ D = TypeVar("D")
 
 def environment_status(target: Target, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> EnvironmentStatus:
     """How an environment is. Starts nothing on this machine. Raises AwsError only when nothing at all can be read."""
-    if target.is_local and not target.local.status().running:
+    if target.is_stopped:
         return EnvironmentStatus(target.env.name, parts.text_of(now()), running=False)
     _ = target.aws  # an account that is not the environment's is refused here, before anything is asked in threads
     return judged(_Reader(target, now()).read())

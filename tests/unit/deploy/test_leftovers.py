@@ -8,6 +8,7 @@ import shlex
 import pytest
 
 from opsctl.cli.render_left import left_lines
+from opsctl.cost.prices import packaged
 from opsctl.deploy.leftovers import SECRET, SNAPSHOT, Left, leftovers
 from opsctl.deploy.planning import compare
 from opsctl.stacks import catalog
@@ -29,7 +30,7 @@ def kept_types(stack: StackTemplate) -> set[str]:
 
 
 def test_each_is_told_once_with_its_price_and_a_command() -> None:
-    told = leftovers(FOUND, local=False)
+    told = leftovers(FOUND, packaged())
     assert [(each.kind, each.cost) for each in told] == [
         ("final snapshot", "0.095 per GB"), ("image repository", "0.10 per GB"), ("bucket", "0.023 per GB"),
         ("secret", "0.40"), ("key", "1.00"),
@@ -39,26 +40,26 @@ def test_each_is_told_once_with_its_price_and_a_command() -> None:
 
 
 def test_a_price_that_is_not_known_is_left_out() -> None:
-    (told,) = leftovers([Left(SNAPSHOT, "final-db", "sa-east-1")], local=False)
+    (told,) = leftovers([Left(SNAPSHOT, "final-db", "sa-east-1")], packaged())
     assert told.cost == ""
     assert "Costs" not in "\n".join(left_lines([told]))
 
 
 def test_of_the_last_environment_the_accounts_own_stack_is_told_too() -> None:
-    assert [each.name for each in leftovers([], local=False, last="us-east-1")] == ["opsctl-bootstrap"]
-    assert leftovers([], local=False) == []
+    assert [each.name for each in leftovers([], packaged(), last="us-east-1")] == ["opsctl-bootstrap"]
+    assert leftovers([], packaged()) == []
 
 
 def test_on_this_machine_nothing_costs_and_one_command_takes_it_all() -> None:
-    told = leftovers(FOUND, local=True)
+    told = leftovers(FOUND, None)
     assert {each.command for each in told} == {"opsctl local reset"}
     assert left_lines(told)[-1] == "`opsctl local reset` removes all of it."
 
 
 def test_the_text_names_the_date_of_the_prices_and_every_command() -> None:
-    told = leftovers(FOUND, local=False)
+    told = leftovers(FOUND, packaged())
     lines = left_lines(told)
-    assert re.search(r"list prices of \d{4}-\d\d in US dollars a month", lines[1])
+    assert re.search(r"list prices of \d{4}-\d\d to \d{4}-\d\d in US dollars a month", lines[1])
     assert [each.command for each in told] == [line.strip() for line in lines if line.startswith("    ")]
     assert left_lines([]) == []
 
@@ -68,6 +69,6 @@ def test_whatever_a_stack_keeps_has_a_kind_and_a_command(name: str) -> None:
     """Databases are deleted before their stack, with a snapshot."""
     types = set().union(*(kept_types(each) for each in catalog.templates(environment(name))))
     for kind in types - {"AWS::RDS::DBInstance"}:
-        (told,) = leftovers([Left(kind, "it", "us-east-1")], local=False)
+        (told,) = leftovers([Left(kind, "it", "us-east-1")], packaged())
         assert told.kind != kind, f"{kind} has no words of its own"
         assert told.command

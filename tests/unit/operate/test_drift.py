@@ -94,9 +94,8 @@ class Site:
         self.target: Any = SimpleNamespace(
             env=SimpleNamespace(name="dev", service="shop", client="acme"),
             templates=(BOOTSTRAP, NETWORK, DATA), unwanted=(), aws=self.aws,
-            is_local=local, poll_seconds=0.01, workspace=SimpleNamespace(command="opsctl drift"),
+            is_local=local, is_stopped=local, poll_seconds=0.01, workspace=SimpleNamespace(command="opsctl drift"),
             outlasting=lasting,
-            local=SimpleNamespace(status=lambda: SimpleNamespace(running=False)),
         )  # fmt: skip
 
     def reverter(self, *stacks: str) -> Reverter:

@@ -136,7 +136,13 @@ def look(aws: FakeAws) -> EnvironmentStatus:
     clients = aws.in_region(None)
     clients.in_region = aws.in_region
     target: Any = SimpleNamespace(
-        env=ENV, templates=TEMPLATES, unwanted=(), is_local=False, aws=clients, repository_account=None
+        env=ENV,
+        templates=TEMPLATES,
+        unwanted=(),
+        is_local=False,
+        is_stopped=False,
+        aws=clients,
+        repository_account=None,
     )
     return environment_status(cast("Any", target), now=lambda: NOW)
 
@@ -336,9 +342,7 @@ def test_what_aws_says_does_not_reach_the_terminal_as_control_characters() -> No
 
 
 def test_a_local_target_that_was_stopped_is_not_started() -> None:
-    target: Any = SimpleNamespace(
-        env=ENV, is_local=True, local=SimpleNamespace(status=lambda: SimpleNamespace(running=False))
-    )  # without `aws`, which would start it
+    target: Any = SimpleNamespace(env=ENV, is_local=True, is_stopped=True)  # without `aws`, which would start it
     status = environment_status(target, now=lambda: NOW)
     assert status.running is False
     assert status_text(status) == "The local target does not run. `opsctl deploy --env dev` starts it."

@@ -98,7 +98,7 @@ class Clinic:
         )
         aws = SimpleNamespace(
             region="us-east-1", identity=identity, credentials_end=lambda: self.ends, account=account,
-            roles=SimpleNamespace(exists=lambda name: answer("roles", name in self.roles)),
+            iam=SimpleNamespace(has_role=lambda name: answer("roles", name in self.roles)),
             topics=SimpleNamespace(subscriptions=lambda _: answer("topics", self.subscriptions)),
             certificates=SimpleNamespace(certificate=lambda _: answer("certificate", self.certificate)),
             cloudformation=SimpleNamespace(stacks=lambda: answer("stacks", stacks)),
