@@ -290,6 +290,7 @@ NAMED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"rds": {"instance_class": "db.m9g.96xlarge"}}, "rds.instance_class", "db.m9g.48xlarge is the nearest",
     ),
     "another processor": ({"rds": {"instance_class": "db.m8i.large"}}, "rds.instance_class", "db.m8g.large"),
+    "addresses for benchmarks": ({"vpc": {"cidr": "198.19.0.0/16"}}, "vpc.cidr", "such as 10.19.0.0/16"),
     "the database for maintenance": ({"rds": {"database": "postgres"}}, "rds.database", "such as salaries"),
 }  # fmt: skip
 
