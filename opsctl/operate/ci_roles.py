@@ -21,9 +21,9 @@ VARIABLES = {
     "deploy": {"AWS_ROLE_ARN": "EntryRoleArn", "AWS_DEPLOY_ROLE_ARN": "DeployRoleArn"},
 }
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
-# With numbers behind the names in tokens of repositories made or renamed since 18 June 2026. [GitHub changelog,
+# Behind owner and repository in tokens of repositories made or renamed since 18 June 2026. [GitHub changelog,
 # 2026-04-23]
-_SUBJECT = re.compile(r"repo:[A-Za-z0-9@-]+/[A-Za-z0-9@._-]+")
+_ID = r"(?:[@-]\d+)?"
 
 
 def subject_of(repository: str, given: str | None) -> str:
@@ -39,9 +39,10 @@ def subject_of(repository: str, given: str | None) -> str:
         )
     if given is None:
         return f"repo:{repository}"
-    if not _SUBJECT.fullmatch(given):
+    owner, name = map(re.escape, repository.split("/"))
+    if not re.fullmatch(f"repo:{owner}{_ID}/{name}{_ID}", given):
         raise UsageError(
-            f"`{given}` is not how the `sub` of a repository's tokens begins.",
+            f"`{given}` is not how the `sub` of {repository}'s tokens begins.",
             code="bad-subject",
             hint="Write all that the repository's OIDC settings show before `:environment:`, such as "
             "--subject repo:OWNER@123/REPO@456. Wildcards would let strangers in.",

@@ -1,7 +1,7 @@
 """The roles that CI takes with GitHub's own tokens, so that nobody keeps keys of AWS there.
 
 An administrator's stack, as the bootstrap stack is: no policy of an environment writes what is called `opsctl-…`, so
-whoever deploys can't change what deploying may do.
+whoever deploys does not widen these roles by mistake. [docs/aws.md says what no policy can hold]
 """
 
 from __future__ import annotations

@@ -93,6 +93,7 @@ def test_an_administrator_gives_a_repository_its_roles_and_gives_them_again(proj
         (["--github", "shop"], "`shop` is no repository of GitHub"),
         (["--github", "Acme/*"], "`Acme/*` is no repository of GitHub"),
         (["--github", "Acme/shop", "--subject", "repo:Acme*/shop"], "Wildcards would let strangers in"),
+        (["--github", "Acme/shop", "--subject", "repo:Evil/shop"], "how the `sub` of Acme/shop's tokens begins"),
         (["--github", "Acme/shop", "--environments", "local"], "local runs on this machine, which CI never enters"),
         (["--environments", "hml"], "--environments says nothing without --github"),
     ],
