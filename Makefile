@@ -8,7 +8,7 @@ BIN := .venv/bin
 ENV ?= local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo image test test-other check format templates golden bench soak clean setup stop
+.PHONY: help demo image image-test test test-other check format templates golden bench soak clean setup stop
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ stop: ## Stop what demo started
 image: setup ## Build the service's image (no container engine needed)
 	$(BIN)/opsctl image build --env $(ENV)
 
+image-test: setup ## Build it and run its tests inside (docker or podman)
+	$(BIN)/opsctl image build --test --env $(ENV)
+
 # Three at once on two cores: many tests wait for servers that they started.
 test: setup ## Run all tests
 	$(BIN)/pytest -n 3 --dist loadfile -m "not soak" tests
@@ -66,6 +69,8 @@ check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/cfn-lint 'templates/**/*.yaml'
 	$(BIN)/python -m scripts.run_checkov
 	$(BIN)/python -m scripts.tools hadolint hadolint --failure-threshold style service/Dockerfile
+	$(BIN)/python -m scripts.tools workflows actionlint
+	$(BIN)/python -m scripts.tools workflows zizmor --quiet --offline --persona auditor .github/workflows
 
 format: setup ## Format the code
 	$(BIN)/ruff format .

@@ -23,6 +23,7 @@ def build(first: str = "") -> typer.Typer:
     from opsctl.cli.commands import (
         bootstrap,
         cancel,
+        ci,
         cost,
         dashboard,
         dataset,
@@ -79,7 +80,8 @@ def build(first: str = "") -> typer.Typer:
         releases, rollback, run, restart, cancel, destroy, unlock, synth,
     )  # fmt: skip
     commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
-    groups = {str(group.app.info.name): group.app for group in (env, secret, job, image, db, dataset, dashboard, local)}
+    apps = (env, secret, job, image, db, dataset, dashboard, ci, local)
+    groups = {str(group.app.info.name): group.app for group in apps}
     _register(app, commands, groups, first)
     return app
 

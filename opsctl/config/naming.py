@@ -23,6 +23,8 @@ STACKS: tuple[StackName, ...] = tuple(each for each in get_args(StackName) if ea
 SITE_STACK: StackName = "dashboard"
 """The short name of the static site's stack, from the time when that was all it held."""
 BOOTSTRAP_STACK = "opsctl-bootstrap"
+ADMINISTRATORS = (f"{BOOTSTRAP_STACK}-", "opsctl-ci-")
+"""How names begin of what an administrator's stacks hold, which no environment's may."""
 MIGRATIONS_ANNOTATION = "dev.opsctl.migrations"
 """Written by builds, read by deploys: which migrations an image brings."""
 VERDICTS_ANNOTATION = "dev.opsctl.migration-verdicts"
@@ -131,8 +133,11 @@ def rotation_function(env: Environment) -> str:
     """The function that rotates the master's password; Lambda takes 64 characters at most, so a long name ends in a
     hash instead. Named at all only because Lambda names its log group after it.
     """
-    name = f"{env.name}-{env.service}-rotation-{env.client}"
-    return name if len(name) <= 64 else f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return _short(f"{env.name}-{env.service}-rotation-{env.client}", 64)
+
+
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def own_log_groups(env: Environment) -> dict[str, str]:
@@ -179,8 +184,8 @@ def derived_prefix(env: Environment) -> str:
 
 
 def budget_name(env: Environment, mark: str) -> str:
-    """AWS Budgets knows names of an account: 100 characters."""
-    return f"{env.name}-{env.service}-budget-{env.client}-{mark}"
+    """AWS Budgets knows names of an account: 100 characters, so a longer one ends in a hash. [API Budget]"""
+    return _short(f"{env.name}-{env.service}-budget-{env.client}-{mark}", 100)
 
 
 def kms_alias(env: Environment, purpose: str) -> str:

@@ -25,6 +25,8 @@ SPECIAL = {
     ipaddress.IPv4Network("224.0.0.0/4"): "is multicast",
     ipaddress.IPv4Network("240.0.0.0/4"): "is reserved",
 }
+BENCHMARKS = ipaddress.IPv4Network("198.18.0.0/15")
+"""Routed nowhere, so that networks were made of it, which AWS lets be: no reason to refuse one that is there."""
 LARGEST, SMALLEST = 16, 28
 """Prefix lengths of a VPC. [API CreateVpc]"""
 
@@ -43,7 +45,10 @@ def subnets_fit(env: Environment) -> Iterator[Problem]:
         return
     if not any(network.subnet_of(each) for each in PRIVATE):
         yield Problem(
-            path, f"{network} {_kind(network)}", f"Write a range inside 10.0.0.0/8, such as {_moved(network)}."
+            path,
+            f"{network} {_kind(network)}",
+            f"Write a range inside 10.0.0.0/8, such as {_moved(network)}.",
+            certain=not network.subnet_of(BENCHMARKS),
         )
     if network.prefixlen < LARGEST:
         fix = f"Write {network.network_address}/{LARGEST}, or a smaller one."

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.config.problem import Problem
 
@@ -28,6 +29,8 @@ def bucket_names(env: Environment) -> Iterator[Problem]:
 
 def _bucket_fault(name: str) -> str | None:
     """Why S3 takes no bucket of this name, whose characters are right; None where it does."""
+    if name.startswith(f"{naming.BOOTSTRAP_STACK}-"):
+        return "begins as the account's artifact bucket does, which no environment owns"
     prefix = next((each for each in RESERVED_PREFIXES if name.startswith(each)), None)
     suffix = next((each for each in RESERVED_SUFFIXES if name.endswith(each)), None)
     if prefix is not None:
@@ -54,7 +57,7 @@ def allowed_bucket(given: str) -> str:
     if _is_address(name):
         name = f"bucket-{name.replace('.', '-')}"
     for _ in range(3):
-        for prefix in RESERVED_PREFIXES:
+        for prefix in (*RESERVED_PREFIXES, f"{naming.BOOTSTRAP_STACK}-"):
             name = name.removeprefix(prefix)
         for suffix in RESERVED_SUFFIXES:
             name = name.removesuffix(suffix)

@@ -109,6 +109,18 @@ def local_repository(env: Environment) -> Iterator[Problem]:
         )
 
 
+def administrators_names(env: Environment) -> Iterator[Problem]:
+    """An environment's policies hold by how names begin: none may begin as those of an administrator's stacks."""
+    made = f"{env.name}-{env.service}-"
+    kept = next((each for each in naming.ADMINISTRATORS if made.startswith(each)), None)
+    if kept is not None and env.target == "aws":
+        yield Problem(
+            ("service",),
+            f"all that is {env.name}'s would be called `{made}…`, and `{kept}…` is kept for stacks of an administrator",
+            "Call the environment or the service otherwise.",
+        )
+
+
 def local_name(env: Environment) -> Iterator[Problem]:
     """The service allows default secrets and logins without a password when its environment is called `local`."""
     if env.name == "local" and env.target != "local":
@@ -122,6 +134,6 @@ RULES: tuple[Rule, ...] = (
     address_rules.https, address_rules.domains, address_rules.certificates, address_rules.visitors,
     address_rules.health, database_rules.database,
     database_rules.names, database_rules.sold_by_rds, connections, database_rules.role_names, observability,
-    tag_rules.tags, resource_names.bucket_names, resource_names.kms_aliases, name_lengths, local_name, local_repository,
-    images, *application_rules.RULES,
+    tag_rules.tags, resource_names.bucket_names, resource_names.kms_aliases, name_lengths, administrators_names,
+    local_name, local_repository, images, *application_rules.RULES,
 )  # fmt: skip

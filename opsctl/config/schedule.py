@@ -123,10 +123,13 @@ def _checked(kind: str, inside: str) -> str:
 
 
 def _rate(inside: str) -> str:
-    """A whole number above 0, and a unit in the singular for 1 alone. [EventBridge UG, rate expressions]"""
+    """A whole number above 0 and a unit. Scheduler's guide knows plurals alone, so people write `1 hours`; its API
+    names the singular as well, which is written for 1. [Scheduler UG, schedule-types; API CreateSchedule]
+    """
     found = _RATE.fullmatch(inside)
-    if found is not None and int(found[1]) > 0 and found[2].endswith("s") == (int(found[1]) != 1):
-        return f"rate({int(found[1])} {found[2]})"
+    number = int(found[1]) if found is not None else 0
+    if found is not None and number > 0 and (number == 1 or found[2].endswith("s")):
+        return f"rate({number} {found[2].rstrip('s')}{'' if number == 1 else 's'})"
     raise ScheduleError(f"is no rate such as rate(1 day): `{inside}`", _nearest_rate(inside))
 
 

@@ -19,7 +19,8 @@ LEFT_OUT = (
     "tax, discounts and support",
     "calls of S3, KMS and Secrets Manager, keys that KMS rotated, and data between zones",
     "tasks that are started by hand, releases' among them",
-    "hosted zones, secrets set by `opsctl secret`, and whatever else no stack of the environment holds",
+    "hosted zones, secrets set by `opsctl secret` and what deploys put together of them, and whatever else no stack "
+    "of the environment holds",
 )
 """What a bill may have beside the estimate, however good its prices are."""
 

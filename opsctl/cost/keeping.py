@@ -19,13 +19,19 @@ def log_groups(resources: Sequence[Resource], billing: Billing) -> Iterator[Comp
     """What is written, and what lies there once the first of it is let go: a steady state, not the first month."""
     written = billing.assumed("log_gb")
     yield shared("logs written", "logs.in", resources, written, "log_gb")
-    days = max(one.number("RetentionInDays", _YEAR) for one in resources)
-    yield shared("logs kept", "logs.stored", resources, written * days / DAYS, "log_gb")
+    yield shared("logs kept", "logs.stored", resources, written * _days(resources) / DAYS, "log_gb")
 
 
 def flow_logs(resources: Sequence[Resource], billing: Billing) -> Iterator[Component]:
-    """Written by AWS, at a price of their own."""
-    yield shared("flow logs written", "logs.vended", resources, billing.assumed("flow_log_gb"), "flow_log_gb")
+    """Written by AWS, at a price of their own; they are kept in a group of theirs, at the price of all logs."""
+    written = billing.assumed("flow_log_gb")
+    yield shared("flow logs written", "logs.vended", resources, written, "flow_log_gb")
+    groups = billing.scene.all("AWS::Logs::LogGroup")
+    yield shared("flow logs kept", "logs.stored", resources, written * _days(groups) / DAYS, "flow_log_gb")
+
+
+def _days(groups: Sequence[Resource]) -> int:
+    return max((one.number("RetentionInDays", _YEAR) for one in groups), default=_YEAR)
 
 
 def alarms(resources: Sequence[Resource], _: Billing) -> Iterator[Component]:

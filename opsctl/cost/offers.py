@@ -80,7 +80,9 @@ def query(item: str) -> Query | None:
     if found := re.fullmatch(r"rds\.(db\.[\w-]+\.\w+)\.(single|multi)", item):
         usage = "InstanceUsage" if found[2] == "single" else "Multi-AZUsage"
         attributes = {"instanceType": found[1], "databaseEngine": "PostgreSQL"}
-        return Query("AmazonRDS", f"{usage}:{found[1]}", attributes)
+        # RDS bills `db.r5.2xl`; what it calls so elsewhere contains that.
+        size = re.sub(r"xlarge$", "xl", found[1])
+        return Query("AmazonRDS", f"{usage}:{size}", attributes)
     return None
 
 
@@ -96,7 +98,7 @@ class Unanswered:
 def read(item: str, region: str, asked: Query, products: Iterable[Mapping[str, Any]]) -> Price | Unanswered:
     """The price in the API's answer: the first tier that costs something, since what is free stands apart."""
     mark = rf"(?:(?:EU|[A-Z]{{3}}\d|{re.escape(region)})-)?"
-    pattern = re.compile(mark + re.escape(asked.usage))
+    pattern = re.compile(mark + re.escape(asked.usage) + ("(?:arge)?" if asked.usage.endswith("xl") else ""))
     prices: set[tuple[Decimal, str]] = set()
     for product in products:
         attributes = product.get("product", {}).get("attributes", {})

@@ -139,6 +139,7 @@ class LocalTarget:
         self.state.refuse_foreign()
         process = ProcessId.load(self.state.emulator)
         another = bool(process and process.alive)
+        _require_packages()  # else the hint's deploy would be the one to say so
         raise LocalTargetError(
             "The local target runs, but another version of opsctl started it."
             if another

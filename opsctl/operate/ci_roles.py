@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,25 @@ def targets(workspace: Workspace, names: Sequence[str], subject: str, region: st
                 f"{target.env.name} runs on this machine, which CI never enters.",
                 hint="Name environments on AWS with --environments.",
             )
+        _ensure_alone(target.env.name, [each.name for each in known.values() if each.target == "aws"])
         on = grounds(target, target.env.account_id or target.aws.identity().account_id)
         yield replace(target, administered=(bootstrap.build(target.configured), ci.build(on, subject)))
+
+
+def _ensure_alone(name: str, known: Collection[str]) -> None:
+    """Jobs that plan for `hml` are those of the GitHub environment `hml-plan`: one that is called so would be deployed
+    by whoever may plan the other.
+    """
+    own = {ci.environment(name, purpose) for purpose in VARIABLES}
+    for other in known:
+        shared = own & {ci.environment(other, purpose) for purpose in VARIABLES}
+        if other != name and shared:
+            raise UsageError(
+                f"Jobs for {name} and for {other} would be of one GitHub environment, {min(shared)}, and so get each "
+                "other's rights.",
+                code="same-github-environment",
+                hint=f"Call {max(name, other, key=len)} otherwise in environments.yaml.",
+            )
 
 
 def variables(target: Target, outputs: dict[str, str]) -> dict[str, dict[str, str]]:

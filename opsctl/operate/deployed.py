@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from opsctl.deploy.planning.holdings import is_opsctls
 from opsctl.deploy.planning.state import RemoteState, read_state
 from opsctl.errors import OpsctlError
 
@@ -25,7 +27,15 @@ def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
     readers: dict[str, CloudFormation] = {
         template.stack: target.aws.in_region(template.region).cloudformation for template in stacks
     }
-    return read_state(stacks, readers, bodies=bodies)
+    state = read_state(stacks, readers, bodies=bodies)
+    return opsctls(state) if target.from_account else state
+
+
+def opsctls(state: RemoteState) -> RemoteState:
+    """What opsctl made of it: where no file says what is an environment's, a stack that is only called so is not."""
+    own = {name: stack for name, stack in state.stacks.items() if name == "bootstrap" or is_opsctls(stack)}
+    others = (stack for name, stack in state.stacks.items() if name not in own)
+    return replace(state, stacks=own, others=(*state.others, *others))
 
 
 def stack_outputs(target: Target) -> dict[str, dict[str, str]]:

@@ -76,6 +76,12 @@ def _look_after_secrets(target: Target, state: RemoteState, emit: Emit) -> list[
     return [Left(SECRET, name, target.env.region) for name in kept]
 
 
+def cluster_of(target: Target, state: RemoteState) -> str:
+    """The environment's own; "" where its stack names another, whose tasks are not its own to stop."""
+    own = naming.cluster_name(target.env)
+    return own if state.outputs("platform").get("ClusterName") == own else ""
+
+
 def _destroyer(
     target: Target,
     state: RemoteState,
@@ -92,7 +98,7 @@ def _destroyer(
     follower = Follower(aws.cloudformation, emit, rhythm, clock=time.time, detach=detach, follow_by="opsctl destroy")
     remover = StackRemover(aws, follower, emit, poll_seconds=rhythm.seconds, clock=time.time, before_write=lock.ensure)
     return Destroyer(
-        aws, remover, follower, emit, run_id=run_id, cluster=state.outputs("platform").get("ClusterName", ""),
+        aws, remover, follower, emit, run_id=run_id, cluster=cluster_of(target, state),
         function=state.outputs("functions").get("DbInitFunctionName", ""),
         # Where the environment is protected they are kept, as its other logs are.
         keep_logs=target.env.security.termination_protection,

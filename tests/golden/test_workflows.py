@@ -45,3 +45,33 @@ def test_the_dashboard_is_published_from_what_the_nightly_run_uploads() -> None:
     assert taken == ["dashboard"]
     assert set(taken) < set(uploaded)
     assert publish[True]["workflow_run"]["workflows"] == [nightly["name"]]  # YAML 1.1 reads `on` as true
+
+
+def test_one_deploy_an_environment_at_a_time_is_never_ended_in_the_middle() -> None:
+    jobs = read("deploy.yml")["jobs"]
+    acting = {name: job for name, job in jobs.items() if not name.startswith(("plan-", "publish"))}
+    assert acting.keys() == {"deploy-hml", "deploy-prd", "rollback"}
+    for job in acting.values():  # which take the role that changes something in turn
+        assert job["concurrency"] == {"group": f"deploy-{job['environment']}", "cancel-in-progress": False}
+        chained = [step["with"] for step in job["steps"] if "role-chaining" in step.get("with", {})]
+        assert [each["role-skip-session-tagging"] for each in chained] == [True]
+
+
+def test_only_a_green_push_of_the_default_branch_is_deployed_and_as_it_was_tested() -> None:
+    workflow = read("deploy.yml")
+    jobs = workflow["jobs"]
+    assert workflow[True]["workflow_run"]["workflows"] == [read("ci.yml")["name"]]
+    given = jobs["publish"]["if"].split(" && ")
+    assert set(given) == {
+        "github.event_name == 'workflow_run'",
+        "github.event.workflow_run.conclusion == 'success'",
+        "github.event.workflow_run.event == 'push'",
+        "github.event.workflow_run.head_repository.full_name == github.repository",
+        "github.event.workflow_run.head_branch == github.event.repository.default_branch",
+    }
+    for name, job in jobs.items():
+        wanted = "${{ github.event.workflow_run.head_sha }}" if name != "rollback" else None
+        assert [step["with"].get("ref") for step in job["steps"] if "checkout" in step.get("uses", "")] == [wanted], (
+            name
+        )
+    assert [step for file in FILES for step in steps(read(file.name)) if "GITHUB_ENV" in step.get("run", "")] == []

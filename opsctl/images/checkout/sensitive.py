@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-_DOTENV = re.compile(r"^\.env(?:\.|$)|\.env$")
+_DOTENV = re.compile(r"^\.env(?:[._-]|$)|\.env$")
 _EXAMPLE = re.compile(r"(?:^|[._-])(?:example|sample|template|dist|tmpl)(?:[._-]|$)")
 _BY_NAME = {
     ".envrc": "holds variables of this machine",
@@ -55,13 +55,16 @@ _BY_SUFFIX = {
     ".sql.zst": "is a database's dump",
 }
 _BY_FOLDER = {".ssh": "lies where keys are kept", ".aws": "lies where credentials are kept",
-              ".gnupg": "lies where keys are kept", ".kube": "lies where logins to clusters are kept"}  # fmt: skip
+              ".gnupg": "lies where keys are kept", ".kube": "lies where logins to clusters are kept",
+              ".env": "lies where variables of an environment are kept"}  # fmt: skip
 _DUMP = re.compile(r"(?:^|[._-])(?:pg_?)?(?:dump|backup)(?:all)?(?:[._-][\w.-]*)?\.sql$|^\w*(?:dump|backup)\.sql$")
 _PEM = (".pem", ".key", ".crt", ".cer")
-_PRIVATE = re.compile(rb"^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?$", re.MULTILINE)
+# In YAML a key is indented.
+_PRIVATE = re.compile(rb"^[ \t]*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?$", re.MULTILINE)
 _PUBLIC = re.compile(rb"^-----BEGIN (?:[A-Z0-9]+ )*(?:CERTIFICATE|PUBLIC KEY|PARAMETERS)", re.MULTILINE)
 _WORDS = (".py", ".md", ".rst", ".txt", ".html", ".js", ".ts", ".po")  # texts, which may well quote a key
 _SERVICE_ACCOUNT = re.compile(rb'"type"\s*:\s*"service_account"')
+_AWS_KEY = re.compile(rb"(?i)aws_secret_access_key[\"']?\s*[=:]\s*[\"']?(?![\w/+]*EXAMPLE)[a-z0-9/+]{40}(?![a-z0-9/+])")
 _DUMPED = re.compile(rb"^-- (?:PostgreSQL database dump|MySQL dump|MariaDB dump)", re.MULTILINE)
 _ROWS = re.compile(rb"^(?:COPY |INSERT INTO )", re.MULTILINE)
 _LOGIN = re.compile(rb"(?i)auth|password|token")
@@ -124,6 +127,8 @@ def _by_content(name: str, head: bytes, content: bytes) -> str:
         return "holds the key of a service account"
     if not name.endswith(_WORDS) and _PRIVATE.search(content):
         return "holds a private key"
+    if not name.endswith(_WORDS) and _AWS_KEY.search(content):
+        return "holds an access key of AWS"
     if name.endswith(".pem") and not _PUBLIC.search(content):
         return "may hold a private key"
     if name == ".npmrc" and _LOGIN.search(content):

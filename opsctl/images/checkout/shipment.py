@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from opsctl.images.checkout import git
@@ -95,7 +96,9 @@ class Loading:
             self._add_link(name, path, vouched=vouched)
             return
         self.files[name] = path
-        if name not in self.allowed:
+        if not self._inside(real := path.resolve()):
+            self._suspect(name, f"lies out of the repository, at {real}, by a link above it")
+        elif name not in self.allowed:
             why = "is what Git LFS left in place of the file (`git lfs pull`)" if is_pointer(path) else ""
             self._suspect(name, why or reason(name, path))
 
@@ -111,6 +114,8 @@ class Loading:
                 self.files[name] = real
             self._suspect(name, f"is a link that leads out of the repository, to {real}")
         elif real.is_dir():
+            if vouched and not git.files(real)[0]:
+                self._suspect(name, f"is a link to {portable(real, self._top)}, of which git tracks nothing")
             for each in _below(real) if not real.samefile(self.below) else ():
                 if not each.is_symlink():  # links in links may never end
                     self._add(f"{name}/{portable(each, real)}", each, vouched=vouched)
@@ -125,9 +130,14 @@ class Loading:
             self.suspects[name] = why
 
     def _inside(self, real: Path) -> bool:
-        return real.is_relative_to(self._top) and not _NEVER & set(real.relative_to(self._top).parts)
+        top = next((each for each in (self._top, self._folder) if real.is_relative_to(each)), None)
+        return top is not None and not _NEVER & set(real.relative_to(top).parts)
 
-    @property
+    @cached_property
+    def _folder(self) -> Path:
+        return self.below.resolve()
+
+    @cached_property
     def _top(self) -> Path:
         top = git.top(self.root)
         return (top or self.root).resolve()

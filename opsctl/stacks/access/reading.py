@@ -139,7 +139,12 @@ def _questions(on: Grounds) -> list[Statement]:
         allow("ReadQuotas", "servicequotas:GetServiceQuota", on.arn("servicequotas", "fargate/*")),
         allow("ReadAmazonsImages", "ssm:GetParameter", image),
         # Whether AWS's own are there, and whether anybody hears of alarms.
-        allow("SeeServiceRoles", "iam:GetRole", on.arn("iam", "role/aws-service-role/*", region="")),
+        # One that is missing has no path that IAM could know.
+        allow(
+            "SeeServiceRoles",
+            "iam:GetRole",
+            [on.arn("iam", f"role/{name}*", region="") for name in ("aws-service-role/", "AWSServiceRoleFor")],
+        ),
         allow("SeeSubscriptions", "sns:ListSubscriptionsByTopic", on.named("sns", "")),
         *zones,
     ]

@@ -138,6 +138,13 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "bucket's end": ({"dashboard": {"bucket_name": "x--ol-s3"}}, "dashboard.bucket_name", "Write `x-bucket`"),
     "bucket's start": ({"dashboard": {"bucket_name": "sthree-pages"}}, "dashboard.bucket_name", "Write `pages`"),
+    "the account's bucket": (
+        {"dashboard": {"bucket_name": "opsctl-bootstrap-artifactbucket-1x"}}, "dashboard.bucket_name",
+        "Write `artifactbucket-1x`",
+    ),
+    "an administrator's role": ({"name": "opsctl", "service": "ci"}, "service", "Call the environment or the service"),
+    "another's role of ci": ({"name": "opsctl-ci", "service": "hml"}, "service", "Call the environment or the service"),
+    "the account's stack": ({"name": "opsctl", "service": "bootstrap"}, "service", "Call the environment or"),
     "bucket's dots": ({"dashboard": {"bucket_name": "a..b"}}, "dashboard.bucket_name", "Write `a.b`"),
     "alias of aws": ({"security": {"kms_aliases": {"data": "aws/foo"}}}, "security.kms_aliases.data", "Write `foo`"),
     "alias with a blank": (
@@ -202,7 +209,7 @@ APPLICATION: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "health codes": ({"web": {"health": {"codes": "200-599"}}}, "web.health.codes", 'Write "200-499"'),
     "health code": ({"web": {"health": {"codes": "100"}}}, "web.health.codes", 'Write "200"'),
-    "rate": ({"jobs": {"a": {**JOB, "schedule": "rate(1 days)"}}}, "jobs.a.schedule", 'Write "rate(1 day)"'),
+    "rate": ({"jobs": {"a": {**JOB, "schedule": "rate(5 day)"}}}, "jobs.a.schedule", 'Write "rate(5 days)"'),
     "five of six": (
         {"jobs": {"a": {**JOB, "schedule": "cron(15 4 * * *)"}}}, "jobs.a.schedule", 'Write "cron(15 4 * * ? *)"',
     ),
@@ -283,6 +290,7 @@ NAMED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"rds": {"instance_class": "db.m9g.96xlarge"}}, "rds.instance_class", "db.m9g.48xlarge is the nearest",
     ),
     "another processor": ({"rds": {"instance_class": "db.m8i.large"}}, "rds.instance_class", "db.m8g.large"),
+    "addresses for benchmarks": ({"vpc": {"cidr": "198.19.0.0/16"}}, "vpc.cidr", "such as 10.19.0.0/16"),
     "the database for maintenance": ({"rds": {"database": "postgres"}}, "rds.database", "such as salaries"),
 }  # fmt: skip
 

@@ -23,6 +23,8 @@ SAID = {
     "@weekly": "cron(0 0 ? * SUN *)",
     "cron(15 4 * * ? *)": "cron(15 4 * * ? *)",
     "rate(1 day)": "rate(1 day)",
+    "rate(1 hours)": "rate(1 hour)",  # as Scheduler's guide has it, which knows plurals alone
+    "rate(01 minutes)": "rate(1 minute)",
     "at(2026-11-20T13:00:00)": "at(2026-11-20T13:00:00)",
 }
 
@@ -63,7 +65,6 @@ NEAREST = {
     "25 25 * * *": "25 23 * * *",
     "5-1 * * * *": "1-5 * * * *",
     "0 0 1 * 1": "0 0 1 * *",
-    "rate(1 days)": "rate(1 day)",
     "rate(5 day)": "rate(5 days)",
     "rate(0 days)": "rate(1 day)",
     "rate(foo)": "rate(1 day)",

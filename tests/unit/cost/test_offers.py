@@ -80,6 +80,19 @@ def test_other_products_of_the_answer_are_passed_over() -> None:
     assert found.usd == Decimal("0.115")
 
 
+@pytest.mark.parametrize("size", ["2xl", "2xlarge"])
+def test_a_large_database_is_found_as_rds_abbreviates_it(size: str) -> None:
+    asked = query("rds.db.r5.2xlarge.single")
+    assert asked is not None
+    assert asked.usage in f"APN1-InstanceUsage:db.r5.{size}"  # the call asks for what contains it
+    assert asked.attributes["instanceType"] == "db.r5.2xlarge"
+    other = product(f"APN1-InstanceUsage:db.r5.1{size}", ("0", "9"), databaseEngine="PostgreSQL")
+    own = product(f"APN1-InstanceUsage:db.r5.{size}", ("0", "1.18"), databaseEngine="PostgreSQL")
+    found = answer("rds.db.r5.2xlarge.single", "ap-northeast-1", other, own)
+    assert isinstance(found, Price)
+    assert found.usd == Decimal("1.18")
+
+
 def test_no_price_and_two_different_ones_are_no_answer() -> None:
     nothing = answer("nat.hour", "us-east-1")
     assert nothing == Unanswered("nat.hour", "us-east-1", "the answer has no price")

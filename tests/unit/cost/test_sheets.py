@@ -62,6 +62,7 @@ HML = {
     "logs written": 2 * 0.50,
     "logs kept": 2 * 90 / DAYS * 0.03,
     "flow logs written": 1 * 0.50,
+    "flow logs kept": 1 * 90 / DAYS * 0.03,
     "images": 5 * 0.10,
     "files in buckets": 5 * 0.023,
     "CloudFront data": 1 * 0.085,
@@ -90,6 +91,7 @@ PRD = {
     "logs written": 2 * 0.50,
     "logs kept": 2 * 365 / DAYS * 0.03,
     "flow logs written": 1 * 0.50,
+    "flow logs kept": 1 * 365 / DAYS * 0.03,
     "files in buckets": 5 * 0.023,  # no images: hml has the repository
     "CloudFront data": 1 * 0.085,
     "CloudFront requests": 100_000 / 10_000 * 0.010,

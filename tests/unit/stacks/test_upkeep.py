@@ -24,6 +24,16 @@ def test_only_who_reads_the_replica_waits_for_it(name: str) -> None:
     assert "upkeep" not in app.build(environment(name, rds__enable_replica=False)).depends_on
 
 
+def test_a_budgets_name_fits_however_long_the_environments_are_and_changes_with_the_address() -> None:
+    env = environment("dev")
+    assert naming.budget_name(env, "0123abcd") == f"dev-{env.service}-budget-{env.client}-0123abcd"
+    long = environment("dev", service="s" * 40, client="c" * 40)
+    one, other = (naming.budget_name(long, mark) for mark in ("0123abcd", "4567abcd"))
+    assert len(one) == len(other) == 100
+    assert one != other
+    assert one.startswith(f"dev-{'s' * 40}-budget-")
+
+
 def test_nothing_in_it_holds_data_so_it_can_be_removed_and_made_again() -> None:
     assert build("prd").template.stateful == ()
 

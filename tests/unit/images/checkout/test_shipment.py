@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -65,7 +66,10 @@ def shipped(project: Project) -> set[str]:
         ("db.sqlite3", ""), ("db", "SQLite format 3\0"), (".npmrc", "//registry/:_authToken=x"), (".pypirc", ""),
         (".netrc", ""), ("credentials.json", "{}"), ("gcp.json", '{"type": "service_account", "private_key": "x"}'),
         ("settings.py~", ""), (".settings.py.swp", ""), ("settings.py.bak", ""), (".aws/config", ""),
-        (".envs/.production/.django", "A=1"),
+        (".envs/.production/.django", "A=1"), (".env-prod", "A=1"), (".env_production", "A=1"),
+        (".env/production", "A=1"), ("conf/aws.ini", f"[default]\naws_secret_access_key = {'k/3' * 13}A\n"),
+        ("conf.json", f'{{"aws_secret_access_key": "{"k/3" * 13}A"}}'),
+        ("tls.yaml", "key: |\n" + indent(KEY, "  ")),
     ],
 )  # fmt: skip
 def test_a_tracked_file_that_looks_like_a_secret_is_refused_until_it_is_allowed(
@@ -93,7 +97,9 @@ def test_a_tracked_file_that_looks_like_a_secret_is_refused_until_it_is_allowed(
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        (".env.example", "A="), ("ca.pem", CERTIFICATE), ("ca.crt", CERTIFICATE), ("id_rsa.pub", "ssh-rsa AAAA"),
+        ("aws.ini", "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"),
+        ("aws.yaml", "aws_secret_access_key: ${AWS_SECRET_ACCESS_KEY}\n"), (".env.example", "A="),
+        ("ca.pem", CERTIFICATE), ("ca.crt", CERTIFICATE), ("id_rsa.pub", "ssh-rsa AAAA"),
         (".npmrc", "save-exact=true\n"), ("schema.sql", DUMP), ("package.json", '{"type": "module"}'),
         ("test_keys.py", f'KEY = """\\\n{KEY}"""\n'), ("notes.md", KEY), ("environ.py", ""), ("dumps.py", ""),
         ("backup.py", ""), (".envs/.local/.django", "A=1"), ("locale/de.po", ""), ("example.env", "A="),
@@ -137,6 +143,40 @@ def test_where_git_tracks_nothing_secrets_stay_here_and_are_named(tmp_path: Path
     assert shipped(found) == {"manage.py"}
     assert set(found.shipment.kept) == {".env", "conf/prod.json"}
     assert shipped(project(tmp_path, "shop/.env")) == {"manage.py", ".env"}
+
+
+def test_what_lies_out_of_the_repository_is_refused_by_whatever_link_it_is_reached(root: Path, tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", {"a.txt": "secret"})
+    write(root / "shop", {"data/a.txt": "a"})
+    git(root, "add", ".")
+    (root / "shop/data/a.txt").unlink()
+    (root / "shop/data").rmdir()
+    (root / "shop/data").symlink_to(tmp_path / "elsewhere")  # git has a file there, of a folder that is none any more
+    with pytest.raises(BuildError, match=r"data/a.txt lies out of the repository"):
+        project(root).shipment.check()
+    with pytest.raises(BuildError, match=r"data/a.txt lies out of the repository"):
+        project(root, include=("data",)).shipment.check()
+    project(root, "data/a.txt").shipment.check()
+
+
+def test_a_project_that_is_itself_a_link_is_shipped(root: Path, tmp_path: Path) -> None:
+    git(root, "add", ".")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "shop").symlink_to(root / "shop")
+    found = project(other)
+    found.shipment.check()
+    assert shipped(found) == {"manage.py"}
+
+
+def test_a_link_to_a_folder_that_git_ignores_is_refused(root: Path) -> None:
+    write(root, {".gitignore": "/private/\n", "private/tokens.txt": "t0ken"})
+    (root / "shop" / "notes").symlink_to("../private")
+    git(root, "add", ".")
+    with pytest.raises(BuildError, match="notes is a link to private, of which git tracks nothing"):
+        project(root).shipment.check()
+    project(root, "notes").shipment.check()
+    project(root, exclude=("notes",)).shipment.check()
 
 
 def test_a_link_inside_the_repository_is_shipped_as_what_it_leads_to(root: Path) -> None:

@@ -181,6 +181,14 @@ def test_the_transform_that_the_template_names_is_allowed() -> None:
             assert allows(deployers(name), Request("cloudformation:CreateChangeSet", arn, owner="aws")), each
 
 
+@pytest.mark.parametrize("path", ["", "aws-service-role/ecs.amazonaws.com/"])
+def test_a_service_role_that_is_missing_is_asked_after_too(path: str) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/{path}AWSServiceRoleForECS"
+    assert allows(plan(grounds("hml")), Request("iam:GetRole", role))
+    assert not allows(plan(grounds("hml")), Request("iam:UpdateAssumeRolePolicy", role))
+    assert not allows(plan(grounds("hml")), Request("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/admin"))
+
+
 def test_a_deployer_reads_what_a_plan_reads() -> None:
     for name in ENVIRONMENTS:
         assert all(statement in deployers(name) for statement in plan(grounds(name)))

@@ -1,0 +1,36 @@
+"""Removing an environment: what its stacks say is taken for its own only where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from opsctl.aws.cloudformation import Stack
+from opsctl.deploy.destroy import plan_destroy
+from opsctl.deploy.planning.state import RemoteState
+from opsctl.operate.deployed import opsctls
+from opsctl.operate.destroy import cluster_of
+from opsctl.operate.target import Workspace
+from tests.unit.operate.shop import ENVIRONMENTS
+
+
+def test_without_a_file_a_stack_that_is_only_called_like_one_of_the_environments_stays() -> None:
+    tags = {"managed-by": "opsctl", "environment": "dev", "service": "shop", "client": "acme"}
+    app = Stack("dev-shop-app-acme", "1", "CREATE_COMPLETE", tags=tags)
+    network = Stack("dev-shop-network-acme", "2", "CREATE_COMPLETE", tags={"owner": "somebody"})
+    own = opsctls(RemoteState({"app": app, "network": network}))
+    assert own.stacks == {"app": app}
+    assert own.others == (network,)
+    assert plan_destroy(own, delete_data=True).remove == ("app",)
+
+
+@pytest.mark.parametrize(("said", "taken"), [("dev-shop-acme", "dev-shop-acme"), ("prd-shop-acme", ""), (None, "")])
+def test_a_stack_that_names_anothers_cluster_has_no_tasks_stopped_there(
+    tmp_path: Path, said: str | None, taken: str
+) -> None:
+    (tmp_path / "environments.yaml").write_text(ENVIRONMENTS)
+    target = Workspace.open(tmp_path / "environments.yaml").target("dev")
+    outputs = {} if said is None else {"ClusterName": said}
+    platform = Stack("dev-shop-platform-acme", "id", "CREATE_COMPLETE", outputs=outputs)
+    assert cluster_of(target, RemoteState({"platform": platform})) == taken
