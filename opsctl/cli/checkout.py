@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from opsctl.errors import OpsctlError
@@ -21,7 +22,9 @@ def makes_image(target: Target, image_tag: str | None) -> bool:
 
 def checkout_notes(target: Target) -> list[str]:
     """What to know of the files before an image is made of them."""
-    runs_here = target.is_local and target.local.runtime == "processes"
+    runs_here = False
+    with suppress(OSError):  # a state folder of another user: the deploy names it
+        runs_here = target.is_local and target.local.runtime == "processes"
     return [*untracked_notes(target.project), *(suspect_notes(target.project) if runs_here else [])]
 
 

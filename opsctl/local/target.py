@@ -117,8 +117,8 @@ class LocalTarget:
         if self._health().get("ready"):
             return self._endpoints()
         _require_packages()
-        database = read_json(self.state.ports).get("postgres")
         with self._lock(progress):
+            database = read_json(self.state.ports).get("postgres")
             started = self._start_unless_usable(progress)
             if not self._wait_ready():
                 # It ended while we waited: it was being killed, or what it waits for broke. Once more, from here.

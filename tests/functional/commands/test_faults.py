@@ -30,10 +30,12 @@ ARGUMENTS = {
     "opsctl rollback": ["1"],
     "opsctl env policy": ["plan"],
     "opsctl dashboard export": ["--output-dir", "site"],
+    "opsctl dataset inspect": [__file__],
 }
-# They open no configuration, or not this way: test_init, test_env and test_foreign_folder have them.
+# They open no configuration, or not this way: test_init, test_env and test_foreign_folder have them. For `doctor` it
+# is a line among others.
 ELSEWHERE = {
-    "opsctl init", "opsctl env schema",
+    "opsctl init", "opsctl env schema", "opsctl doctor",
     "opsctl local env", "opsctl local logs", "opsctl local reset", "opsctl local status", "opsctl local stop",
 }  # fmt: skip
 
