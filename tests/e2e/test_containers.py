@@ -176,7 +176,7 @@ def test_a_container_that_dies_is_replaced(project: ContainerProject) -> None:
 def test_another_runtime_is_refused_and_nothing_is_touched(project: ContainerProject) -> None:
     ran = project.opsctl("deploy", "--env", "local", "--runtime", "processes")
     assert ran.code == 1
-    assert ran.err.splitlines()[0].startswith("Error: The local target here runs containers")
+    assert said(ran.err)[0].startswith("Error: The local target here runs containers")
     assert "opsctl local reset" in ran.err
     assert len(project.running("service")) == 1
 
@@ -204,13 +204,19 @@ def test_an_environment_on_aws_has_no_runtime(new_project: Project) -> None:
     assert ran.err.splitlines()[0] == "Error: --runtime is for environments on this machine, and dev runs on AWS."
 
 
+def said(text: str) -> list[str]:
+    """The failure, without the notes before it."""
+    lines = text.splitlines()
+    return lines[next(number for number, line in enumerate(lines) if line.startswith("Error: ")) :]
+
+
 def test_a_machine_without_an_engine_is_told_and_nothing_is_started(
     new_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     ran = new_project.opsctl("deploy", "--env", "local", "--runtime", "containers")
     assert ran.code == 1
-    assert ran.err.splitlines() == [
+    assert said(ran.err) == [
         "Error: No container engine answers on this machine (docker is not installed; podman is not installed).",
         "Next: Start docker or install podman, or leave --runtime away: processes need no engine, "
         "and a command of application.web in place of the image's own.",

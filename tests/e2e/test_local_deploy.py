@@ -33,6 +33,10 @@ def test_another_client_sees_the_same_stacks_outputs_and_service(project: Projec
         physical = "opsctl-bootstrap" if name == "bootstrap" else f"local-salaries-{name}-acme"
         assert stacks[physical]["StackStatus"] in GOOD
         told = {item["OutputKey"]: item["OutputValue"] for item in stacks[physical].get("Outputs", [])}
+        if url := told.pop("ServiceUrl", ""):
+            # The one that answers on this machine.
+            assert url.startswith("http://local-")
+            assert ours[name].pop("ServiceUrl") == project.url
         assert told == ours.get(name, {})
     service = project.aws(
         "ecs",
@@ -102,7 +106,8 @@ def test_a_deploy_without_changes_writes_nothing_and_asks_little(project: Projec
         calls = project.target.calls()["client"]
         assert result["changed"] is False
         assert calls["writes"] == 0, calls
-        assert calls["total"] == 3 + len(STACKS), calls
+        # Among them whether its tasks run and answer: what does not is not up to date.
+        assert calls["total"] == 5 + len(STACKS), calls
 
 
 def test_a_dry_run_and_a_diff_create_nothing(project: Project) -> None:

@@ -21,6 +21,11 @@ class FunctionContext:
         return 120_000
 
 
+_IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::123456789012:user/alice</Arn><UserId>AIDAALICE</UserId><Account>123456789012</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
+
 @dataclass
 class AwsStub:
     """`requests` are the bodies of SSM calls by operation, in order."""
@@ -43,6 +48,8 @@ def serve_aws(stacks: Mapping[str, Mapping[str, str]]) -> Iterator[AwsStub]:
             elif operation:
                 stub.requests.append((operation, json.loads(body)))
                 self._reply(json.dumps(_session() if operation == "StartSession" else {}).encode())
+            elif b"Action=GetCallerIdentity" in body:
+                self._reply(_IDENTITY)
             else:
                 self._reply(_stacks(stacks).encode())
 
