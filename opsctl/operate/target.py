@@ -46,7 +46,7 @@ def find_config(given: Path | None) -> Path:
     raise ConfigError(
         f"There is no {FILE_NAME} here or in a folder above.",
         code="config-missing",
-        hint="Run opsctl in the project's folder, or name the file with --config.",
+        hint="`opsctl init` in a Django project's folder writes one; --config names one that lies elsewhere.",
     )
 
 
