@@ -27,7 +27,12 @@ def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
     readers: dict[str, CloudFormation] = {
         template.stack: target.aws.in_region(template.region).cloudformation for template in stacks
     }
-    state = read_state(stacks, readers, bodies=bodies)
+    return read_state(stacks, readers, bodies=bodies)
+
+
+def removable_state_of(target: Target, *, bodies: bool = False) -> RemoteState:
+    """The same for a removal: of an environment that no file names only what is opsctl's."""
+    state = state_of(target, bodies=bodies)
     return opsctls(state) if target.from_account else state
 
 

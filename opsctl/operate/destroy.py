@@ -19,7 +19,7 @@ from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.stream import DetachedError, Follower
 from opsctl.operate.assembly import lock_of, pace
 from opsctl.operate.cost import price_table
-from opsctl.operate.deployed import state_of
+from opsctl.operate.deployed import removable_state_of
 from opsctl.operate.target import Target
 
 
@@ -38,7 +38,7 @@ def remove_all(
             destroyer = _destroyer(target, state, name, emit, lock, run.id, timeout_minutes, detach)
             left.extend(destroyer.remove(name, state.stacks[name], state.bodies.get(name, "")))
 
-        ensure_unchanged(state, state_of(target), target.env.name)
+        ensure_unchanged(state, removable_state_of(target), target.env.name)
         steps = [Step(name, partial(remove, name), USED_BY.get(name, ())) for name in plan.remove]
         try:
             run_steps(steps, interrupt=detach.set)

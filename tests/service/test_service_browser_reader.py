@@ -139,5 +139,5 @@ def test_the_file_for_spreadsheets_runs_nothing_in_them(live: str, page: Any, cl
         page.click("#png")
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
     page.click("#copy-link")
-    page.wait_for_function("document.querySelector('#shared').textContent !== ''")
+    page.wait_for_selector("#shared:not(:empty)", state="attached")
     assert page.problems == []

@@ -70,7 +70,7 @@ def destroy(
     from opsctl.deploy.journal import Journal, recording
     from opsctl.deploy.planning.forecast import removal
     from opsctl.operate.assembly import this_run
-    from opsctl.operate.deployed import state_of
+    from opsctl.operate.deployed import removable_state_of
     from opsctl.operate.destroy import remove_all
 
     if from_account:
@@ -78,7 +78,7 @@ def destroy(
     else:
         _only_with(service, client)
         target = _named(open_workspace(config), env, region)
-    state = state_of(target, bodies=True)
+    state = removable_state_of(target, bodies=True)
     unwanted = {template.stack for template in target.unwanted}
     plan = plan_destroy(state, delete_data=delete_data, only=unwanted if only_unwanted else None)
     for name, reason in plan.stay.items():

@@ -35,7 +35,7 @@ FAIL = ["diff", "events", "watch", "open", "drift", "logs --follow", "logs --rel
 ANSWER = ["status", "logs", "logs --previous", "releases", "releases --audit", "explain"]
 # They look at files alone, exist to change, build or start something, are for AWS only, or say what is wrong.
 OTHERS = {
-    "cost", "dataset inspect", "doctor", "image scan",
+    "ci init", "cost", "dataset inspect", "doctor", "image scan",
     "init", "bootstrap", "deploy", "rollback", "run", "restart", "destroy", "synth", "env list", "env show",
     "env validate", "env policy", "env schema", "secret set", "secret remove", "job list", "job run", "image build",
     "image lock", "image push", "image sign", "db token", "db shell", "db migrate", "db rotate", "dataset refresh",

@@ -24,6 +24,7 @@ DEPLOYMENT, STEPS = "deploy/deployment.py", "deploy/steps.py"
 LOCK, STREAM = "deploy/lock.py", "deploy/stackrun/stream.py"
 GUARD = "deploy/stackrun/guard.py"
 SITUATION = "deploy/planning/situation.py"
+BEFOREHAND = "deploy/checks/beforehand.py"
 ROLLBACK = "deploy/rollback.py"
 TASKS, DESTROY, GRAPH, PLANNER = "deploy/tasks.py", "deploy/destroy.py", "deploy/graph.py", "deploy/planning/planner.py"
 
@@ -423,14 +424,14 @@ MUTANTS = (
         "what another deploy uploaded between plan and lock is not seen",
     ),
     Mutant(
-        SITUATION,
-        "record_problems(selected, self.state.bodies)",
+        BEFOREHAND,
+        "record_problems(self._selected, self._state.bodies)",
         "()",
         "a record that can't be made twice is found late",
     ),
     Mutant(
-        SITUATION,
-        "            found += read_problems(deployed[name], body, host, self.env.name)\n",
+        BEFOREHAND,
+        "            found += read_problems(deployed[name], body, host, self._env.name)\n",
         "            pass\n",
         "a replica goes away under the service that reads from it",
     ),
