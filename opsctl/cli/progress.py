@@ -26,7 +26,6 @@ from opsctl.deploy.events import (
     TimeLeft,
 )
 from opsctl.deploy.evidence.log_lines import clean
-from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ def printing(*, as_json: bool) -> Iterator[Emit]:
     try:
         with _shown_beside(lines) as emit:
             yield emit
-    except TaskFailedError as error:
-        error.detail = ()  # the log's tail, which was printed
+    except OpsctlError as error:
+        _tell_no_tail_of(error)
         raise
     finally:
         lines.write_held()
@@ -110,10 +109,18 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
         lines = Sparing(_plain_line)
         try:
             yield Emitter(lines, *others)
-        except TaskFailedError as error:
-            if lines.had_a_log:  # its tail was printed
-                error.detail = ()
+        except OpsctlError as error:
+            if lines.had_a_log:
+                _tell_no_tail_of(error)
             raise
+
+
+def _tell_no_tail_of(error: OpsctlError) -> None:
+    """Leave out the log's tail of a task that failed: it was printed while it ran."""
+    from opsctl.deploy.tasks import TaskFailedError  # brings the engine, which a push has no use for
+
+    if isinstance(error, TaskFailedError):
+        error.detail = ()
 
 
 class Sparing:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
 from opsctl.cli.render_status import cell
 from opsctl.images.listener import megabytes
-from opsctl.images.oci.push import Pushed
-from opsctl.images.workshop import Built
+
+if TYPE_CHECKING:
+    from opsctl.images.oci.push import Pushed
+    from opsctl.images.workshop import Built
 
 # Of an image for several platforms, and of the emulator's, registries count the manifest alone: that is no size.
 _MANIFEST = 10_000

@@ -18,6 +18,7 @@ from opsctl.deploy.evidence.observer import Observer
 from opsctl.deploy.evidence.places import place_of
 from opsctl.deploy.evidence.redaction import Redactor
 from opsctl.deploy.graph import Step, run_steps
+from opsctl.deploy.left_running import DetachedError
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning import planner
 from opsctl.deploy.planning.durations import Stopwatch
@@ -29,7 +30,7 @@ from opsctl.deploy.planning.work import Work, work_of
 from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.secrets import RECOVERY_DAYS
 from opsctl.deploy.stackrun import guard
-from opsctl.deploy.stackrun.stream import DetachedError, Pace
+from opsctl.deploy.stackrun.stream import Pace
 from opsctl.deploy.steps import Steps, artifact_bucket
 from opsctl.deploy.timing import Timing, may_take
 from opsctl.errors import OpsctlError

@@ -8,7 +8,7 @@ from opsctl.deploy.events import ResourceChanged
 from opsctl.deploy.evidence.causes import AGAIN, Events, find_cause, is_about, unwrapped
 from opsctl.deploy.evidence.telling import on_screen
 from opsctl.deploy.failures import StackFailedError
-from opsctl.deploy.stackrun.stream import DeadlineError
+from opsctl.deploy.left_running import DeadlineError
 
 if TYPE_CHECKING:
     from opsctl.deploy.evidence.redaction import Redactor

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
-from opsctl.deploy.stackrun.stream import LeftRunningError
+from opsctl.deploy.left_running import LeftRunningError
 from opsctl.errors import OpsctlError
 
 

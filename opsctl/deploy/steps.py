@@ -16,6 +16,7 @@ from opsctl.deploy.explained import explained, so_far
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.graph import Ending, step
 from opsctl.deploy.image import image_uri
+from opsctl.deploy.left_running import DeadlineError, DetachedError
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning import planner
 from opsctl.deploy.planning.plan import Consent, ImagePlan
@@ -26,7 +27,7 @@ from opsctl.deploy.release import Releases, database_mark
 from opsctl.deploy.stackrun.countdown import answer_limits
 from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.runner import StackRunner
-from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError, Follower, Pace
+from opsctl.deploy.stackrun.stream import Follower, Pace
 from opsctl.deploy.stackrun.watch import RolloutWatch, watch_of
 from opsctl.deploy.tasks import TaskRunner, release_task
 from opsctl.errors import OpsctlError

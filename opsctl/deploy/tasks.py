@@ -15,7 +15,8 @@ from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.evidence.causes import exception_of
 from opsctl.deploy.evidence.known_causes import known
 from opsctl.deploy.evidence.log_lines import readable_lines
-from opsctl.deploy.stackrun.stream import DetachedError, Patience
+from opsctl.deploy.left_running import DetachedError
+from opsctl.deploy.stackrun.stream import Patience
 from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:

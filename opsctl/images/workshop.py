@@ -12,13 +12,9 @@ from typing import Any
 
 from opsctl import room
 from opsctl.config.naming import VERDICTS_ANNOTATION
-from opsctl.errors import OpsctlError, UsageError
-from opsctl.images.build.containers import ContainerRunner, find_runner
+from opsctl.errors import OpsctlError
 from opsctl.images.build.content import content_key
-from opsctl.images.build.engines import COMPATIBLE, Engine, EngineBuilder, find_command
-from opsctl.images.build.native import NativeBuilder
-from opsctl.images.build.overlay import own_layer_on, with_own_layer
-from opsctl.images.build.service_tests import ServiceTests
+from opsctl.images.build.contract import Engine
 from opsctl.images.checkout.project import Project
 from opsctl.images.listener import Listener
 from opsctl.images.names import ImageName, check_tag
@@ -119,16 +115,19 @@ class Workshop:
 
         With `test` it gets its name after the service's tests ran inside it.
         """
+        from opsctl.images.build.making import Making  # much to load, and a push has no use for it
+
         started = time.monotonic()
         check_tag(tag)
-        tests = self._service_tests(engine, platforms, listener) if test else None
+        making = Making(self.project, self.store, engine, listener, frozen=self.frozen)
+        tests = making.service_tests(platforms) if test else None
         content = self.content_key(base, platforms, listener.line)
         known = self.built(content, native=True) if engine == "native" else None
         warnings = self.warnings() if known is None else []
         if known is None:
             room.require(self.store.root, room.IMAGE, "Building an image")
             room.require(Path(tempfile.gettempdir()), room.SCRATCH, "Building an image")
-        image = known or self._make(platforms, engine, base, listener)
+        image = known or making.make(platforms, base, open_repository)
         for text in warnings:
             listener.line(f"warning: {text}")
         manifests = self.store.platforms(image)
@@ -198,40 +197,6 @@ class Workshop:
             self.store.blob(manifest.digest).is_file()
             and all(self.store.blob(each.digest).is_file() for each in self.store.blobs(manifest))
             for manifest in self.store.platforms(image)
-        )
-
-    def _make(
-        self, platforms: tuple[str, ...], engine: Engine, base: ImageName | None, listener: Listener
-    ) -> Descriptor:
-        if self.project.application.image is not None:
-            assert base is not None
-            return with_own_layer(self.store, self.project, base, platforms, open_repository, listener)
-        if engine == "native":
-            if self.project.application.dockerfile is not None:
-                raise UsageError(
-                    f"{self.project.application.dockerfile} is built by a container engine.",
-                    hint=f"Use --engine with one of {', '.join(COMPATIBLE)}.",
-                )
-            assert base is not None
-            locked = read_lock(self.project, frozen=self.frozen, tell=listener.line)
-            return NativeBuilder(self.project, locked, self.store, self.cache, base, open_repository, listener).build(
-                platforms
-            )
-        if len(platforms) != 1:
-            raise UsageError(
-                f"{engine} builds for one platform at a time.", hint="Use --engine native for several platforms."
-            )
-        made = EngineBuilder(self.project, self.store, find_command(engine), base, listener).build(platforms[0])
-        return own_layer_on(self.store, made)
-
-    def _service_tests(self, engine: Engine, platforms: tuple[str, ...], listener: Listener) -> ServiceTests:
-        if host_platform() not in platforms:
-            raise UsageError(
-                f"--test runs the image, and {', '.join(platforms)} does not run on this machine.",
-                hint=f"Build for {host_platform()} as well, or without --test.",
-            )
-        return ServiceTests(
-            self.root, self.store, self.cache, ContainerRunner(self.store, find_runner(engine), listener)
         )
 
 

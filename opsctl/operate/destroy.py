@@ -10,13 +10,14 @@ from opsctl.config import naming
 from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchanged
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
+from opsctl.deploy.left_running import DetachedError
 from opsctl.deploy.leftovers import SECRET, Left, Leftover, leftovers
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning.holdings import is_opsctls, namesakes
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.secrets import RECOVERY_DAYS, ApplicationSecrets
 from opsctl.deploy.stackrun.removal import StackRemover
-from opsctl.deploy.stackrun.stream import DetachedError, Follower
+from opsctl.deploy.stackrun.stream import Follower
 from opsctl.operate.assembly import lock_of, pace
 from opsctl.operate.cost import price_table
 from opsctl.operate.deployed import removable_state_of

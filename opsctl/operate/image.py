@@ -10,16 +10,14 @@ from opsctl.aws.tags import settled
 from opsctl.config.naming import signature_tag
 from opsctl.deploy.events import Emit, LogLine, Note, Progress
 from opsctl.deploy.graph import step
-from opsctl.deploy.image import ImageMissingError
 from opsctl.deploy.release import free_tag
 from opsctl.errors import UsageError
-from opsctl.images.build.engines import Engine
+from opsctl.images.build.contract import Engine
 from opsctl.images.names import DIGEST, check_tag
 from opsctl.images.oci.push import Pushed, image_built_here, push
 from opsctl.images.oci.store import CREATED, ENGINE, REF_NAME
 from opsctl.images.registry.repository import Repository
 from opsctl.images.workshop import Built, Workshop
-from opsctl.operate.image_checks import sign_image
 from opsctl.operate.repositories import other_repository, repository_of
 
 if TYPE_CHECKING:
@@ -106,11 +104,16 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
         emit(Note(f"{tag} is taken by another image; pushed as {own}, deploy it with --image-tag {own}."))
     if elsewhere.repository is not None:
         return pushed
+    from opsctl.operate.image_checks import sign_image
+
     return replace(pushed, signed=sign_image(target, pushed.digest))
 
 
 def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any]:
     """Sign an image of the environment's repository, by tag or digest, with the KMS key of `images.verify`."""
+    from opsctl.deploy.image import ImageMissingError
+    from opsctl.operate.image_checks import sign_image
+
     if target.is_local:
         raise UsageError(
             f"{target.env.name} runs on this machine and asks for no signature.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from opsctl.deploy.image import image_uri
 from opsctl.errors import UsageError
 from opsctl.images.names import ImageName
 from opsctl.images.registry.auth import RegistryLogin
@@ -28,6 +27,8 @@ def repository_of(target: Target, *, writable: bool = False) -> Repository:
     if aws.endpoint is not None:
         host = urlsplit(aws.endpoint.url).netloc
     else:
+        from opsctl.deploy.image import image_uri
+
         account = target.repository_account or aws.identity().account_id
         host = image_uri(account, env.region, env.ecs.repository_name, "").partition("/")[0]
     name = ImageName(host, env.ecs.repository_name)

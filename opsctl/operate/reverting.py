@@ -15,9 +15,10 @@ from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Emit, silent
 from opsctl.deploy.failures import StackFailedError, stack_failure
 from opsctl.deploy.graph import step
+from opsctl.deploy.left_running import DetachedError
 from opsctl.deploy.planning import compare, planner
 from opsctl.deploy.planning.statuses import SETTLED
-from opsctl.deploy.stackrun.stream import DetachedError, Follower
+from opsctl.deploy.stackrun.stream import Follower
 from opsctl.operate.assembly import lock_of, pace, this_run
 from opsctl.operate.deployed import state_of
 

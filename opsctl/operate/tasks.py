@@ -11,7 +11,7 @@ from opsctl.config import naming
 from opsctl.config.nearest import nearest
 from opsctl.deploy.events import Emit, Event, LogLine, Note
 from opsctl.deploy.graph import step
-from opsctl.deploy.stackrun.stream import DetachedError
+from opsctl.deploy.left_running import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_task, release_task
 from opsctl.errors import UsageError
 from opsctl.operate.deployed import require_outputs, state_of

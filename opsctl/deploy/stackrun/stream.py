@@ -16,10 +16,10 @@ from opsctl.aws.cloudformation import Stack, StackEvent
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Emit, Note, ResourceChanged
 from opsctl.deploy.evidence.causes import CONSEQUENCES
+from opsctl.deploy.left_running import DeadlineError, DetachedError, UnansweredError
 from opsctl.deploy.planning.statuses import is_terminal
 from opsctl.deploy.stackrun.countdown import Countdown
 from opsctl.deploy.stackrun.watch import RolloutWatch
-from opsctl.errors import ExitCode, OpsctlError
 
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import CloudFormation
@@ -29,31 +29,6 @@ _ROUNDS = 6
 _BEHIND_SECONDS = 60.0
 # A stack that only has a change set yet. Nothing runs in it, so it is never the end of anything.
 _REVIEW = "REVIEW_IN_PROGRESS"
-
-
-class LeftRunningError(OpsctlError):
-    """Nobody watches any more, but AWS goes on with what it was told to do."""
-
-    code = "left-running"
-
-
-class DetachedError(LeftRunningError):
-    """The person pressed Ctrl-C."""
-
-    exit_code = ExitCode.INTERRUPTED
-    code = "detached"
-
-
-class DeadlineError(LeftRunningError):
-    """It took longer than we were told to wait."""
-
-    code = "deadline"
-
-
-class UnansweredError(LeftRunningError):
-    """AWS did not answer for minutes, or not us."""
-
-    code = "unanswered"
 
 
 @dataclass(frozen=True, slots=True)

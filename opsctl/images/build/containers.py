@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from opsctl.images.build.engines import Engine, answers, run_shown
+from opsctl.images.build.contract import Engine
+from opsctl.images.build.engines import answers, run_shown
 from opsctl.images.errors import BuildError
 from opsctl.images.listener import Listener, Silent
 from opsctl.images.oci.store import Descriptor, ImageStore

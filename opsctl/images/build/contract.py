@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from opsctl.config import naming
 from opsctl.images.errors import BuildError
@@ -14,6 +14,10 @@ from opsctl.paths import certificates
 
 if TYPE_CHECKING:
     from opsctl.images.oci.base import Base
+
+Engine = Literal["native", "docker", "podman", "buildah"]
+COMPATIBLE = ("docker", "podman", "buildah")
+"""Engines that take docker's options."""
 
 USER_ID = 10001
 ENVIRONMENT = {

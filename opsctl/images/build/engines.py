@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, cast
 
+from opsctl.images.build.contract import COMPATIBLE
 from opsctl.images.build.native import copy_files, notes_of
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError
@@ -29,9 +30,6 @@ from opsctl.images.oci.base import GZIP
 from opsctl.images.oci.layers import compress
 from opsctl.images.oci.store import Descriptor, ImageStore
 from opsctl.images.registry.repository import CONFIG
-
-Engine = Literal["native", "docker", "podman", "buildah"]
-COMPATIBLE = ("docker", "podman", "buildah")
 
 
 def answers(command: str) -> bool:

@@ -66,7 +66,8 @@ def git() -> Iterator[Finding]:
 
 def engine(*, needed: bool) -> Iterator[Finding]:
     """Docker, podman or buildah: wanted for a Dockerfile, and for local deploys in containers."""
-    from opsctl.images.build.engines import COMPATIBLE, answers
+    from opsctl.images.build.contract import COMPATIBLE
+    from opsctl.images.build.engines import answers
 
     area = "container engine"
     there = [name for name in COMPATIBLE if shutil.which(name)]

@@ -19,11 +19,11 @@ from opsctl.deploy.evidence.causes import CERTIFICATE
 from opsctl.deploy.explained import so_far
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.lease import LEASE_SECONDS, Lease
+from opsctl.deploy.left_running import DeadlineError, DetachedError
 from opsctl.deploy.lock import LockLostError
 from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.release import Releases
 from opsctl.deploy.stackrun import runner as stackrun
-from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
 

@@ -8,9 +8,9 @@ from opsctl.aws.cloudformation import Change, ChangeSet, Stack
 from opsctl.aws.errors import AwsError
 from opsctl.deploy.events import Note, ResourceChanged
 from opsctl.deploy.failures import RefusedChangeError, StackFailedError
+from opsctl.deploy.left_running import DeadlineError, DetachedError
 from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.stackrun.runner import INLINE_LIMIT, Deployed
-from opsctl.deploy.stackrun.stream import DeadlineError, DetachedError
 from opsctl.stacks.model import FromContext, FromOutput
 
 from .bench import Bench

@@ -10,7 +10,8 @@ import pytest
 from opsctl.aws.cloudformation import CloudFormation, Stack, StackEvent
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.deploy.events import Event, Note, ResourceChanged
-from opsctl.deploy.stackrun.stream import Follower, Pace, UnansweredError
+from opsctl.deploy.left_running import UnansweredError
+from opsctl.deploy.stackrun.stream import Follower, Pace
 from opsctl.errors import ExitCode
 
 from .bench import Clock, Detach

@@ -10,7 +10,7 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.aws.logs import LogPage, Logs
 from opsctl.deploy.events import Event, LogLine, Note
-from opsctl.deploy.stackrun.stream import DetachedError, UnansweredError
+from opsctl.deploy.left_running import DetachedError, UnansweredError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, how_it_ended
 from opsctl.errors import ExitCode
 

@@ -20,7 +20,7 @@ from opsctl.config.naming import lock_key
 from opsctl.deploy.drift import DriftReport, StackDrift
 from opsctl.deploy.events import Event, StepFinished, silent
 from opsctl.deploy.failures import StackFailedError
-from opsctl.deploy.stackrun.stream import DetachedError
+from opsctl.deploy.left_running import DetachedError
 from opsctl.errors import BusyError, ExitCode, OpsctlError, UsageError
 from opsctl.operate.drift import detect
 from opsctl.operate.reverting import Reverter, notes_of

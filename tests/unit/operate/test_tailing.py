@@ -12,7 +12,7 @@ import pytest
 from opsctl.aws.errors import AwsError, AwsRefusedError
 from opsctl.aws.logs import EventPage, LogEvent, Logs
 from opsctl.deploy.events import Event, Note
-from opsctl.deploy.stackrun.stream import UnansweredError
+from opsctl.deploy.left_running import UnansweredError
 from opsctl.operate import tailing
 from opsctl.operate.tailing import LATE_MS, Follower, Where
 

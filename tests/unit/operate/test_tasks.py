@@ -12,7 +12,7 @@ from opsctl.aws.ecs import Task
 from opsctl.aws.logs import LogPage
 from opsctl.cli.progress import listening
 from opsctl.deploy.events import Event, LogLine, Note
-from opsctl.deploy.stackrun.stream import DetachedError
+from opsctl.deploy.left_running import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest
 from opsctl.operate.tasks import UnmigratedModels, run_one_off
 from tests.unit.operate.shop import lasting

@@ -18,7 +18,7 @@ from opsctl.deploy.evidence.record import Explanation, Record, explain
 from opsctl.deploy.evidence.redaction import Redactor
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.journal import Journal, recording
-from opsctl.deploy.stackrun.stream import DeadlineError
+from opsctl.deploy.left_running import DeadlineError
 from opsctl.errors import ExitCode, OpsctlError
 from tests.unit.deploy.fakes import START
 
