@@ -27,28 +27,31 @@ def alarm(
     statistic: Literal["Average", "Maximum", "Minimum", "Sum", "SampleCount"] = "Average",
     period: int = 300,
     periods: int = 3,
+    within: int | None = None,
     missing: Missing = "notBreaching",
 ) -> cloudwatch.Alarm:
-    """Add alarm `name`: `periods` periods of `period` seconds in a row. `description` says what to look at first.
+    """Add alarm `name`: `periods` periods of `period` seconds in a row, or any that many of the last `within`.
+    `description` says what to look at first.
 
     The topic must be encrypted with a customer key: with SNS's own key CloudWatch cannot publish, and only the alarm's
     history shows it. [re:Post cloudwatch-receive-sns-for-alarm-trigger]
     """
     topic = stack.output_of("platform", "AlarmTopicArn")
-    return stack.add(
-        cloudwatch.Alarm(
-            name,
-            AlarmDescription=description,
-            Namespace=namespace,
-            MetricName=metric,
-            Dimensions=[cloudwatch.MetricDimension(Name=key, Value=value) for key, value in dimensions.items()],
-            Statistic=statistic,
-            Period=period,
-            EvaluationPeriods=periods,
-            Threshold=threshold,
-            ComparisonOperator=comparison,
-            TreatMissingData=missing,
-            AlarmActions=[topic],
-            OKActions=[topic],
-        )
+    made = cloudwatch.Alarm(
+        name,
+        AlarmDescription=description,
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[cloudwatch.MetricDimension(Name=key, Value=value) for key, value in dimensions.items()],
+        Statistic=statistic,
+        Period=period,
+        EvaluationPeriods=within or periods,
+        Threshold=threshold,
+        ComparisonOperator=comparison,
+        TreatMissingData=missing,
+        AlarmActions=[topic],
+        OKActions=[topic],
     )
+    if within is not None:
+        made.DatapointsToAlarm = periods
+    return stack.add(made)

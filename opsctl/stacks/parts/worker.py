@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from troposphere import Ref, Sub, ecs
+from troposphere import GetAtt, Ref, Sub, ecs
 from troposphere import applicationautoscaling as scaling
 
 from opsctl.config import naming
 from opsctl.config.application import Worker
+from opsctl.stacks.parts.alarms import alarm
 from opsctl.stacks.parts.base import StackBuilder, named
 from opsctl.stacks.parts.scaling import track
 from opsctl.stacks.parts.tasks import task
@@ -14,7 +15,7 @@ from opsctl.stacks.parts.web_service import new_deployment, rolling, task_networ
 
 
 def worker(stack: StackBuilder, name: str) -> None:
-    """Add its task and its service, and what scales it by CPU when it has more than one count."""
+    """Add its task and its service, its alarm, and what scales it by CPU when it has more than one count."""
     block = stack.env.application.workers[name]
     title = naming.part_id(name)
     definition = task(stack, name).definition
@@ -40,6 +41,33 @@ def worker(stack: StackBuilder, name: str) -> None:
     stack.add(service)
     if low != high:
         _scale(stack, title, block, service)
+    if low:  # with 0 as the lowest count nothing is missing when none runs
+        _alarm(stack, name, low, service)
+
+
+def _alarm(stack: StackBuilder, name: str, low: int, service: ecs.Service) -> None:
+    """Tell of a worker whose tasks are not there, or end again and again: no visitor would notice.
+
+    ECS sends a sample of each running task every minute, so their number is that of the tasks, and none at all comes of
+    a service without one. [UG ECS, service RUNNING task count] A task that ends is missing for the minute or more in
+    which Fargate starts the next one; a release of a `singleton` takes less than five.
+    """
+    tasks = "no task" if low == 1 else f"fewer than {low} tasks"
+    alarm(
+        stack,
+        f"{naming.part_id(name)}TasksMissing",
+        description=f"The worker {name} had {tasks} in five of fifteen minutes. Look at its log and the ECS events.",
+        namespace="AWS/ECS",
+        metric="CPUUtilization",
+        dimensions={"ClusterName": stack.output_of("platform", "ClusterName"), "ServiceName": GetAtt(service, "Name")},
+        statistic="SampleCount",
+        threshold=low,
+        comparison="LessThanThreshold",
+        period=60,
+        periods=5,
+        within=15,
+        missing="breaching",
+    )
 
 
 def _one_at_a_time() -> ecs.DeploymentConfiguration:

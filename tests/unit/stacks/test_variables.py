@@ -180,6 +180,18 @@ def test_a_worker_is_a_service_and_a_singleton_never_two() -> None:
     assert stack["QueueService"]["ForceNewDeployment"]["ForceNewDeploymentNonce"] == ref("QueueRollout")
 
 
+def test_a_worker_whose_tasks_are_missing_again_and_again_is_an_alarm() -> None:
+    env = environment(workers={"queue": {**WORKER, "count": (2, 4)}, "rare": {**WORKER, "count": (0, 1)}})
+    stack = Stack(app.build(env))
+    alarm = stack["QueueTasksMissing"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == ("CPUUtilization", "SampleCount", 60)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 2)
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (5, 15)
+    assert alarm["TreatMissingData"] == "breaching"  # no sample at all: no task
+    assert {"Name": "ServiceName", "Value": {"Fn::GetAtt": ["QueueService", "Name"]}} in alarm["Dimensions"]
+    assert "RareTasksMissing" not in stack.resources
+
+
 def test_several_commands_of_a_release_run_in_order_and_a_job_has_its_time() -> None:
     env = environment(
         release={"commands": (("python", "manage.py", "migrate"), ("echo", "it's done")), "timeout": 60},
