@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from opsctl import __version__
 from opsctl.errors import ExitCode, OpsctlError, UsageError
@@ -14,45 +15,19 @@ if TYPE_CHECKING:
     import typer
 
 
+_COMMANDS = (
+    "init", "doctor", "bootstrap", "deploy", "diff", "cost", "drift", "status", "watch", "explain", "open", "logs",
+    "events", "outputs", "releases", "rollback", "run", "restart", "cancel", "destroy", "unlock", "synth",
+)  # fmt: skip
+_GROUPS = ("env", "secret", "job", "image", "db", "dataset", "dashboard", "ci", "local")
+"""Modules of `commands`, called as what they add, in the order of the help."""
+
+
 def build(first: str = "") -> typer.Typer:
     """The command tree, or what a line that begins with `first` needs of it: typer reads signatures for as long as it
     takes to import the rest. Command modules import nothing heavy before a command runs.
     """
     import typer
-
-    from opsctl.cli.commands import (
-        bootstrap,
-        cancel,
-        ci,
-        cost,
-        dashboard,
-        dataset,
-        db,
-        deploy,
-        destroy,
-        diff,
-        doctor,
-        drift,
-        env,
-        events,
-        explain,
-        image,
-        init,
-        job,
-        local,
-        logs,
-        outputs,
-        releases,
-        restart,
-        rollback,
-        run,
-        secret,
-        status,
-        synth,
-        unlock,
-        watch,
-    )
-    from opsctl.cli.commands import open as open_page
 
     app = typer.Typer(
         name="opsctl",
@@ -75,32 +50,29 @@ def build(first: str = "") -> typer.Typer:
     ) -> None:
         pass
 
-    modules = (
-        init, doctor, bootstrap, deploy, diff, cost, drift, status, watch, explain, open_page, logs, events, outputs,
-        releases, rollback, run, restart, cancel, destroy, unlock, synth,
-    )  # fmt: skip
-    commands = {module.__name__.rpartition(".")[2]: module.register for module in modules}
-    apps = (env, secret, job, image, db, dataset, dashboard, ci, local)
-    groups = {str(group.app.info.name): group.app for group in apps}
-    _register(app, commands, groups, first)
+    _register(app, first)
     return app
 
 
-def _register(
-    app: typer.Typer, commands: dict[str, Callable[[typer.Typer], None]], groups: dict[str, typer.Typer], first: str
-) -> None:
+def _register(app: typer.Typer, first: str) -> None:
     """The command or group called `first` alone, or all where none is."""
     import typer
 
-    known = first in commands or first in groups
-    for name, register in commands.items():
+    known = first in (*_COMMANDS, *_GROUPS)
+    for name in _COMMANDS:
         if not known or name == first:
-            register(app)
-    for name, group in groups.items():
+            _module(name).register(app)
+    for name in _GROUPS:
+        if known and name != first:
+            continue
+        group = _module(name).app
         if first in ("--help", "-h"):  # one line each: their own commands are not named
-            app.add_typer(typer.Typer(help=group.info.help, rich_markup_mode=None), name=name)
-        elif not known or name == first:
-            app.add_typer(group, name=name)
+            group = typer.Typer(help=group.info.help, rich_markup_mode=None)
+        app.add_typer(group, name=name)
+
+
+def _module(name: str) -> Any:
+    return import_module(f"opsctl.cli.commands.{name}")
 
 
 def _show_version(wanted: bool) -> None:
