@@ -1,5 +1,5 @@
-"""What a disk has to give, asked before what takes long: one that fills up in the middle costs minutes and leaves
-halves, and of one without programs the linker says what nobody understands.
+"""Whether a disk has room and runs programs, asked before what takes long: one that fills up in the middle costs
+minutes and leaves half-made things, and of one that runs no programs the linker says what nobody understands.
 
 An estimate, not a promise: whoever writes meets the end of the disk, or of a quota, all the same (`cli/system.py`).
 """
@@ -68,7 +68,7 @@ def _there(folder: Path) -> Path:
 
 
 def hint(text: str) -> str:
-    """What helps where another program ended since the system refused it something, as its last words tell; "" else."""
+    """What helps where another program's last words say that the system refused it something; "" for any others."""
     return next((what for pattern, what in _TOLD if re.search(pattern, text)), "")
 
 

@@ -1,8 +1,8 @@
 """Answers that are not AWS's: a proxy's page, a hotel's log-in, half an answer, none.
 
-botocore makes of some an error that names nothing, and takes others for an answer in which everything is missing. Here
-each answer is looked at before it is parsed, for all services alike, and what asks it for a part that it lacks is told
-so in the same words.
+From some botocore makes an error that names nothing; others it takes for an answer in which everything is missing. Here
+each answer is looked at before it is parsed, for all services alike, and code that asks for a part that is missing gets
+the same sentence.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _broken(operation: Any, body: bytes, status: int, *, signed: bool) -> str:
             root = ElementTree.fromstring(body)  # noqa: S314 - as botocore parses it; expat expands within limits
         except ElementTree.ParseError:
             return f"{len(body):,} bytes that are no whole XML"
-        # Of another document botocore makes an answer in which nothing is: no objects, no networks.
+        # From any other document botocore makes an empty answer: no objects, no networks.
         if protocol != "query" and status < 300 and not signed and "amazonaws.com" not in root.tag:
             return f"{len(body):,} bytes of another XML"
     elif protocol in _JSON:

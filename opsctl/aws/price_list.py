@@ -20,7 +20,7 @@ class PriceList:
         self._client = client
 
     def products(self, service: str, equal: Mapping[str, str], containing: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Products with their terms, as AWS words them, whose attributes are equal to these and contain those."""
+        """Products of a service with their terms, as AWS words them: all attributes match `equal` and `containing`."""
         filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in equal.items()]
         filters += [{"Type": "CONTAINS", "Field": name, "Value": value} for name, value in containing.items()]
         pages = self._client.get_paginator("get_products").paginate(ServiceCode=service, Filters=filters)

@@ -35,7 +35,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """What RDS is going to do with an instance. `when` is None while nobody chose; `forced`: RDS did."""
+    """What RDS is going to do with an instance. `when` is None while no time is chosen; `forced`: RDS chose it."""
 
     action: str
     description: str
@@ -127,7 +127,7 @@ def _database(item: dict[str, Any]) -> Database:
 
 
 def _maintenance(detail: dict[str, Any]) -> Maintenance:
-    """CurrentApplyDate is when it comes, whatever it follows from; ForcedApplyDate can't be put off. [API
+    """CurrentApplyDate is when it will be done, whoever chose that time; ForcedApplyDate can't be put off. [API
     PendingMaintenanceAction]
     """
     forced = detail.get("ForcedApplyDate")

@@ -123,7 +123,7 @@ class Renewal:
             f"awaited for up to {minutes}, then it goes on here."
         )
         end, refused = self._clock() + seconds, ""
-        # Keys that lie there already were not chosen by whoever gave this command others in its environment.
+        # Whoever gave this command keys in its environment did not choose the ones that lie in the file already.
         before = self._keys_file() if self._method in _FIXED else None
         while self._clock() < end and not self._leaving():
             found, why = self._look(before)

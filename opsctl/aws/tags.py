@@ -33,8 +33,9 @@ def settled(
 ) -> tuple[str, str | None]:
     """The tag for what was built here, and what the registry has under it; `ask` asks the registry what a tag names.
 
-    An engine's image has another digest each time, so where its tag is taken it gets one that says which it is, unless
-    `exact` wants the one that somebody named. Raises TagTakenError then, and where the content decides the digest.
+    A container engine gives the same content another digest each time. Where the tag of such an image is taken, it gets
+    one that ends in its digest. Raises TagTakenError for a taken tag where the content decides the digest, and with
+    `exact`: somebody named this tag.
     """
     there = ask(tag)
     if ours is None or there is None or there == ours.digest:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opsctl.deploy.deployment import DeployResult
-    from opsctl.local.target import LocalStatus
+    from opsctl.local.report import LocalStatus
     from opsctl.operate.cancel import Running
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 GIB = 1024**3
 SHARE = 0.8
-"""Of what a database takes: the rest is for people, for RDS itself, and for the moment when an alarm is read."""
+"""The share of a database's connections that tasks may open: the rest is for people, for RDS itself, and for the time
+until somebody reads the alarm.
+"""
 _NAMED = 4
 _RESERVE = 10  # of a role, for a shell or a probe that comes on top of the tasks
 # GiB of memory of a class's smallest sizes; from `large` on each step doubles. [RDS instance class tables]

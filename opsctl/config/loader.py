@@ -103,7 +103,7 @@ class _Loader:
             environment = self._environment(name, block)
             if environment is not None:
                 environments[name] = environment
-        # One whose name is refused has another meanwhile, and its block would not be found by that.
+        # By the names in the file: an environment whose name is refused was given another one, which no block has.
         named = {name: env.model_copy(update={"name": name}) for name, env in environments.items()}
         for name, problem in (*sharing.repositories(named), *sharing.promotions(named), *sharing.names(named)):
             self._add(blocks[name], problem.path, problem.what, problem.fix)

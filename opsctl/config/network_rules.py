@@ -26,7 +26,7 @@ SPECIAL = {
     ipaddress.IPv4Network("240.0.0.0/4"): "is reserved",
 }
 BENCHMARKS = ipaddress.IPv4Network("198.18.0.0/15")
-"""Routed nowhere, so that networks were made of it, which AWS lets be: no reason to refuse one that is there."""
+"""The internet does not route it, so people have made networks of it, and AWS takes them: noted, not refused."""
 LARGEST, SMALLEST = 16, 28
 """Prefix lengths of a VPC. [API CreateVpc]"""
 

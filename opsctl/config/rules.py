@@ -110,7 +110,9 @@ def local_repository(env: Environment) -> Iterator[Problem]:
 
 
 def administrators_names(env: Environment) -> Iterator[Problem]:
-    """An environment's policies hold by how names begin: none may begin as those of an administrator's stacks."""
+    """Policies tell an environment's resources by how their names begin, so none may begin as an administrator's stacks
+    do.
+    """
     made = f"{env.name}-{env.service}-"
     kept = next((each for each in naming.ADMINISTRATORS if made.startswith(each)), None)
     if kept is not None and env.target == "aws":
@@ -122,7 +124,7 @@ def administrators_names(env: Environment) -> Iterator[Problem]:
 
 
 def local_name(env: Environment) -> Iterator[Problem]:
-    """The service allows default secrets and logins without a password when its environment is called `local`."""
+    """The bundled service takes default secrets, and logins without passwords, in an environment called `local`."""
     if env.name == "local" and env.target != "local":
         yield Problem(
             ("target",), "the name `local` is kept for this machine", "Write `target: local`, or call it otherwise."

@@ -58,7 +58,7 @@ def each(what: str, item: str, quantity: Decimal | int = 1) -> Rule:
 
 
 def together(what: str, item: str, assumption: str) -> Rule:
-    """The rule that an assumption says how much all resources of a type are billed for, however many there are."""
+    """A rule for types of which one assumption says what all are billed for together, however many there are."""
 
     def rule(resources: Sequence[Resource], billing: Billing) -> Iterator[Component]:
         yield shared(what, item, resources, billing.assumed(assumption), assumption)

@@ -43,8 +43,8 @@ class CostChange:
 def difference(
     before: Iterable[StackContent], after: Iterable[StackContent], usage: Usage, table: PriceTable
 ) -> CostChange:
-    """What the second costs beyond the first, under the same assumptions and prices. What a stack lets go of and
-    leaves in the account costs on.
+    """What the second costs beyond the first, under the same assumptions and prices. What leaves a stack and stays in
+    the account still costs money.
     """
     was, will_be = Scene.of(before), Scene.of(after)
     names = {each.name for each in will_be.resources}

@@ -23,7 +23,7 @@ def log_groups(resources: Sequence[Resource], billing: Billing) -> Iterator[Comp
 
 
 def flow_logs(resources: Sequence[Resource], billing: Billing) -> Iterator[Component]:
-    """Written by AWS, at a price of their own; they are kept in a group of theirs, at the price of all logs."""
+    """AWS writes them at a price of its own; they are kept in a log group of their own, at the price of any log."""
     written = billing.assumed("flow_log_gb")
     yield shared("flow logs written", "logs.vended", resources, written, "flow_log_gb")
     groups = billing.scene.all("AWS::Logs::LogGroup")

@@ -1,5 +1,5 @@
 """Configuration and templates become a plan, the plan becomes stacks.
 
-`planner` reads and never writes; `executor` writes what the plan says and prints nothing; what a person sees comes from
-the events of `events`.
+`planning` reads and never writes; `deployment` does what the plan says and prints nothing; what a person sees comes
+from the events of `events`.
 """

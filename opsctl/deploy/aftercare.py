@@ -1,6 +1,6 @@
-"""After a deploy that changed something: what CloudFormation calls done though it is not, and logs without an end.
-
-The last look at the database. Nothing here fails a deploy: what can't be read or set is noted.
+"""The last look at the database, after a deploy that changed something. CloudFormation may call done what RDS has not
+done, and RDS makes log groups that keep their lines for ever. Nothing here fails a deploy: what can't be read or set is
+noted.
 """
 
 from __future__ import annotations

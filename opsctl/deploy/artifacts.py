@@ -1,8 +1,8 @@
 """What a deploy puts into the artifact bucket for others to run: code and large templates, each by its version.
 
-Whatever lies under a key already is somebody's word only, so it is put there in any case, and what came of it is named.
-A bucket that was just made may keep no versions yet: S3 needs up to 15 minutes until all of it knows. Then it is asked
-again for a while. [UG S3, enabling versioning on buckets]
+What lies under a key already may be anybody's, so the content is uploaded in any case, and the version that came of it
+is what others are told to run. A bucket that was just made may keep no versions yet: S3 needs up to 15 minutes until
+all of it knows. Then it is asked again for a while. [UG S3, enabling versioning on buckets]
 """
 
 from __future__ import annotations

@@ -139,8 +139,8 @@ class Deployment:
             self._observer.close()
 
     def _led_on(self, error: E) -> E:
-        """The error says how the same goes on: with the environment, which need not be the file's default; of a
-        rollback that way again, since `opsctl deploy` would lead forward.
+        """Name the command that goes on in the error: with the environment, which need not be the file's default. A
+        rollback goes on by its own command, since `opsctl deploy` would lead forward.
         """
         rollback = self._situation.request.rollback
         again = f"opsctl rollback {rollback.to.number}" if rollback is not None else "opsctl deploy"

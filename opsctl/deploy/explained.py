@@ -26,7 +26,8 @@ def explained(error: StackFailedError, stack: str, evidence: Events, redact: Red
     found = find_cause([*evidence, event.to_dict()], stack)
     message, hint = error.message, error.hint
     detail = error.detail
-    # One whose rollout we ended says itself why, but for a task that ended by itself: its log tells more than its code.
+    # Where we ended the rollout, the error says why already; only the log of a task that ended by itself tells more
+    # than its exit code.
     if found is not None and (error.task is None or _told_by(error.task, evidence)):
         hint = hint if found.next == AGAIN else found.next
         if found.sentence != unwrapped(reason).rstrip("."):

@@ -41,7 +41,7 @@ class RefusedChangeError(OpsctlError):
 
 
 class UnapprovedError(OpsctlError):
-    """Something of it has to be agreed to first, or is another than what was agreed to."""
+    """Part of the plan has to be agreed to first, or is not what was agreed to."""
 
     code = "approval-needed"
     exit_code = ExitCode.DIFFERS

@@ -1,7 +1,8 @@
 """Who holds an environment's lock, as it lies in the artifact bucket.
 
-The object's body is what every version of opsctl reads and takes as a whole: a name more or less in it, and an earlier
-one would take it for no lease and its holder's lock away. What came later stands in the object's metadata.
+Every version of opsctl reads the object's body and wants exactly these names in it: with one more or less, an earlier
+version would see no lease, and take the lock away from its holder. What was added later stands in the object's
+metadata.
 """
 
 from __future__ import annotations
@@ -116,9 +117,8 @@ def read_lease(store: S3, bucket: str, env: Environment) -> Lease | None:
 
 
 def live_lease(store: S3, bucket: str, env: Environment, now: float) -> Lease | None:
-    """Who works on the environment, as whoever would take the lock finds it; None where it could be taken.
-
-    `now` is this machine's clock, by which the answer's `expires` is told; how long it runs says that of S3.
+    """The lease that keeps others from the lock; None where the lock could be taken. The clock of S3 says how long it
+    still runs; the answer's `expires` is that end by `now`, the clock of this machine.
     """
     held = found(store.get(bucket, lock_key(artifact_folder(env))))
     if held is None or (left := held.left(now + store.ahead)) <= 0 or held.is_orphan:

@@ -86,7 +86,7 @@ class Lock:
         self._sent = False
         self._stop = threading.Event()
         self._pause = pause or threading.Event().wait
-        # One thread may come here twice: what it waited for in here, new credentials, asks whether the lock is ours.
+        # A thread may come here again while it is in here: waiting for new credentials asks whether the lock is ours.
         self._guard = threading.RLock()
         self._lost = self._abandoned = False
         self._cancelled = ""
@@ -180,7 +180,7 @@ class Lock:
         return self._clock() + self._store.ahead
 
     def _check_earlier(self) -> None:
-        """An opsctl that has not been renewed yet locks by the environment's name, whatever the project."""
+        """An older opsctl locks by the environment's name alone, whatever the project."""
         held = found(self._store.get(self._bucket, lock_key(self._env.name)))
         if held is not None and held.left(self._server_time()) > 0:
             left = max(0, round(held.left(self._server_time())))
@@ -201,7 +201,7 @@ class Lock:
 
     @contextmanager
     def naming_who_cancelled(self) -> Iterator[None]:
-        """A failure inside that somebody wanted is told as such, with what it looked like from here."""
+        """A failure that came of a cancelled command is told as that, with what it looked like from here."""
         try:
             yield
         except OpsctlError as error:
@@ -229,7 +229,7 @@ class Lock:
             raise self._gone()
 
     def _confirm(self) -> None:
-        """After a time without renewals, of the network or the credentials or asleep, the bucket says whose it is."""
+        """After a time without renewals (no network, no credentials, asleep) the bucket says whose the lock is."""
         try:
             self._renew_once()
         except AwsError as error:

@@ -98,8 +98,8 @@ _TRIED = "migrating"
 
 
 def database_mark(stack: Stack | None, application: Application) -> str:
-    """Identifies the database: its stack's id and its own, as either changes when it is made again, and how the
-    release is told of it: before that, the project may have migrated another, such as a file.
+    """Identifies the database by its stack's id and its own, one of which changes when it is made again, and by how the
+    project is told of it: with other settings it may have migrated another database, such as a file.
     """
     if stack is None:
         return ""
@@ -155,7 +155,9 @@ def _earlier(store: RecordStore, bucket: str, env: Environment) -> Iterator[Rele
 
 
 def _of_project(found: Release | None, env: Environment) -> Release | None:
-    """The record, if its image is of this project's repository: in that place lies what any project called so."""
+    """The record, if its image is from this project's repository: every project with an environment of this name wrote
+    there.
+    """
     repository = found.image.partition("@")[0].partition("/")[2] if found is not None else ""
     return found if repository == env.ecs.repository_name else None
 

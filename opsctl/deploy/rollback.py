@@ -125,10 +125,9 @@ def running(records: Iterable[Release], uri: str | None) -> Release | None:
 
 
 def before(records: Sequence[Release], runs: Release) -> Release:
-    """The release before the one that runs, newest first in `records`: what would be another if one went back to it.
-
-    After a rollback it is the one before that which was brought back: never what was rolled back from. Raises
-    UsageError where there is none.
+    """The newest earlier release with another image or application block than the one that runs; `records` are newest
+    first. After a rollback, earlier means before the release that was brought back, so that it never leads to the one
+    that was rolled back from. Raises UsageError where there is none.
     """
     brought_back = {each.number: each.rolled_back_to for each in records}
     place = runs.number

@@ -1,4 +1,6 @@
-"""When a release was what tasks were started with: log streams tell when they were made, and no image."""
+"""In which spans of time tasks were started with a release's image: a log stream says when it was made, and of no
+image.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ def spans(store: S3, bucket: str, env: Environment, number: int) -> tuple[str, l
 
 
 def _began(release: Release) -> int:
-    """When its deploy began, by the name of the run; that it ended, `at`, says the record of one with another name."""
+    """When its deploy began, as the run's id says; where that id holds no time, when it ended."""
     try:
         moment = datetime.strptime(release.run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError:

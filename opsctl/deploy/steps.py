@@ -192,9 +192,8 @@ class Steps:
         return Artifacts(self._aws.s3, artifact_bucket(self._situation), folder, made, pause, self._clock)
 
     def _upload_bundle(self, template: StackTemplate) -> str:
-        """Put the function's code into the artifact bucket, whatever lies under its key: that is somebody's word only.
-
-        The function takes the version that comes of it, and keeps it as long as its code stays the same.
+        """Upload the function's code, also where something lies under its key already: that may be anybody's. The
+        function runs the version that this upload makes, and keeps it as long as its code stays the same.
         """
         self._before_stack(template)()
         bundle = self._situation.bundle

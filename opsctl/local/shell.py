@@ -8,7 +8,7 @@ from opsctl.local.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from opsctl.local.keys import AccessKey
-    from opsctl.local.target import LocalEndpoints
+    from opsctl.local.report import LocalEndpoints
 
 
 def aws_variables(ends: LocalEndpoints, key: AccessKey) -> dict[str, str]:

@@ -12,88 +12,32 @@ a start needs it imports there.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 from urllib.parse import urlencode
 
 from opsctl import private, room
 from opsctl.errors import BusyError
-from opsctl.local.keys import ANSWER_PROOF, AccessKey, load
+from opsctl.local.asking import LOOPBACK, ask
+from opsctl.local.keys import AccessKey, load
 from opsctl.local.procs import ProcessId, end_all, marked
+from opsctl.local.report import LocalEndpoints, LocalListener, LocalService, LocalStatus
 from opsctl.local.runtime import Runtime, engine_of, recorded, refuse_switch, settle
 from opsctl.local.settings import LocalSettings, LocalTargetError
 from opsctl.local.state import Json, StateDir, read_json
 from opsctl.local.version import code_version
 
-if TYPE_CHECKING:
-    from opsctl.local.tasks.container_engine import LocalContainer
-
 Progress = Callable[[str], None]
-LOOPBACK = "127.0.0.1"
 _START_SECONDS = 90.0
 _SETTLE_SECONDS = 30.0
 _FAILING_SECONDS = 4.0
-_LONGEST_ANSWER = 16 * 1024 * 1024
 _START_FAILED = "local-start-failed"
 _SERVERS = {"emulator": "the emulator", "postgres": "PostgreSQL"}
-
-
-@dataclass(frozen=True)
-class LocalEndpoints:
-    """Where a started target answers, those who have its key (`LocalTarget.key`)."""
-
-    endpoint_url: str
-    account_id: str
-    region: str
-    postgres_host: str
-    postgres_port: int
-
-
-@dataclass(frozen=True)
-class LocalService:
-    """An ECS service as the emulator sees it; `healthy` counts tasks that pass their target group's check."""
-
-    name: str
-    desired: int
-    running: int
-    healthy: int
-
-
-@dataclass(frozen=True)
-class LocalListener:
-    """Where something answers people: `kind` is `load balancer` or `distribution`; whose it is, "" where unknown."""
-
-    kind: str
-    url: str
-    environment: str
-    service: str
-
-
-@dataclass(frozen=True)
-class LocalStatus:
-    """What `opsctl local status` shows. `record_only` are resource types that deploy and do nothing here; `containers`
-    are those that the engine has, whether the emulator knows of them or not.
-    """
-
-    running: bool
-    state: Path
-    endpoints: LocalEndpoints | None
-    emulator_pid: int | None
-    postgres_pid: int | None
-    services: tuple[LocalService, ...]
-    listeners: tuple[LocalListener, ...]
-    idle_seconds: float
-    record_only: tuple[str, ...]
-    runtime: Runtime
-    containers: tuple[LocalContainer, ...]
 
 
 def _silent(_line: str) -> None:
@@ -279,7 +223,7 @@ class LocalTarget:
     def _request(self, method: str, path: str, timeout: float = 30.0) -> Json:
         port = int(read_json(self.state.ports).get("emulator", 0))
         try:
-            return _http_json(port, method, path, self.key, timeout)
+            return ask(port, method, path, self.key, timeout)
         except (OSError, ValueError) as error:
             raise LocalTargetError(
                 f"The local emulator does not answer on {LOOPBACK}:{port} ({error}).",
@@ -398,37 +342,6 @@ def _try_lock(file: IO[bytes]) -> bool:
     except OSError:
         return False
     return True
-
-
-def _http_json(port: int, method: str, path: str, key: AccessKey, timeout: float) -> Json:
-    """One request to the emulator over a plain socket; `http.client` alone would cost more than the request.
-
-    An answer counts when it proves that it comes from who has the key: anybody may sit at a port of loopback. All of it
-    has to be here in `timeout` seconds, as nobody's drips may hold a command up.
-    """
-    if not key.secret:
-        raise ValueError("it has no key")
-    authorization = key.proof(method, path, int(time.time()))
-    headers = f"Host: {LOOPBACK}:{port}\r\nAuthorization: {authorization}\r\nContent-Length: 0"
-    request = f"{method} {path} HTTP/1.0\r\n{headers}\r\n\r\n"
-    with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
-        connection.sendall(request.encode("ascii"))
-        deadline, answer = time.monotonic() + timeout, bytearray()
-        while chunk := connection.recv(65536):
-            answer += chunk
-            connection.settimeout(max(deadline - time.monotonic(), 0.001))
-            if len(answer) > _LONGEST_ANSWER:
-                raise ValueError("its answer has no end")
-    head, _, body = bytes(answer).partition(b"\r\n\r\n")
-    if b" 200" not in head.split(b"\r\n", 1)[0]:
-        raise ValueError(head.split(b"\r\n", 1)[0].decode("latin-1") or "no answer")
-    proof = f"\r\n{ANSWER_PROOF}: {key.answer_proof(authorization, body)}\r\n".lower().encode()
-    if proof not in head.lower() + b"\r\n":
-        raise ValueError("another program answers there")
-    value = json.loads(body)
-    if not isinstance(value, dict):
-        raise ValueError("answer is not an object")  # noqa: TRY004  one error type for every unusable answer
-    return value
 
 
 def _require_packages() -> None:

@@ -31,13 +31,15 @@ def state_of(target: Target, *, bodies: bool = False) -> RemoteState:
 
 
 def removable_state_of(target: Target, *, bodies: bool = False) -> RemoteState:
-    """The same for a removal: of an environment that no file names only what is opsctl's."""
+    """The same for a removal; of an environment that no file names, only the stacks that opsctl made."""
     state = state_of(target, bodies=bodies)
     return opsctls(state) if target.from_account else state
 
 
 def opsctls(state: RemoteState) -> RemoteState:
-    """What opsctl made of it: where no file says what is an environment's, a stack that is only called so is not."""
+    """The stacks that opsctl made: where no file says what an environment has, a name alone does not make a stack part
+    of it.
+    """
     own = {name: stack for name, stack in state.stacks.items() if name == "bootstrap" or is_opsctls(stack)}
     others = (stack for name, stack in state.stacks.items() if name not in own)
     return replace(state, stacks=own, others=(*state.others, *others))
@@ -69,6 +71,6 @@ def require_outputs(target: Target, state: RemoteState, stack: str, *names: str)
 
 
 def service_url(target: Target, front: Mapping[str, str]) -> str:
-    """The service's address; on this machine the loopback port that stands for the load balancer. "" without one."""
+    """The web's address; on this machine the loopback port that stands for the load balancer. "" without one."""
     name = front.get("LoadBalancerDnsName", "")
     return target.local.service_url(name) if target.is_local and name else front.get("ServiceUrl", "")

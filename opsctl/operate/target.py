@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from opsctl.config.problem import Problem
     from opsctl.images.checkout.project import Project
     from opsctl.images.workshop import Workshop
+    from opsctl.local.report import LocalEndpoints
     from opsctl.local.runtime import Runtime
-    from opsctl.local.target import LocalEndpoints, LocalTarget
+    from opsctl.local.target import LocalTarget
     from opsctl.stacks.model import StackTemplate
 
 FILE_NAME = "environments.yaml"

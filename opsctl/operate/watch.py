@@ -83,7 +83,7 @@ class Watch:
                 held, state = self._look()
 
     def _look(self) -> tuple[Held | None, RemoteState]:
-        """The lease before the stacks: one that is gone then has nothing more to change in them."""
+        """Reads the lease before the stacks: a command whose lease is gone by then changes nothing more in them."""
         before = state_of(self.target)
         bucket = before.outputs("bootstrap").get("ArtifactBucketName")
         if not bucket:

@@ -53,7 +53,7 @@ def build(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Build the service's image from this checkout into .opsctl/images, with a bill of materials beside it."""
+    """Build the application's image from this checkout into .opsctl/images, with a bill of materials beside it."""
     from opsctl.cli import output
     from opsctl.cli.checkout import database_notes, untracked_notes
     from opsctl.cli.context import open_workspace

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 _THREADS = 8
-_MOST = 24  # resources; a change of tags or of one parameter of all is no single change that somebody made
-# Never changed in place, by nobody: each change is a new revision.
+_MOST = 24  # resources: a change of more, such as of all tags, is not worth a question for each
+# Nobody can change one in place: each change is a new revision.
 _IMMUTABLE = frozenset({"AWS::ECS::TaskDefinition"})
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from opsctl.deploy.review.values import is_intrinsic, render
 
-# For each operator the other one that is at least as strict with the same values: without patterns what is to be equal,
-# with patterns what is not to be.
+# For each operator another one that is at least as strict with the same values: to demand equality it is the one
+# without patterns, to forbid it the one with patterns.
 _PATTERNS = {"StringLike": "StringEquals", "ArnLike": "ArnEquals", "ArnEquals": "ArnLike"}
 _BACKWARDS = {"StringNotEquals": "StringNotLike", "ArnNotLike": "ArnNotEquals", "ArnNotEquals": "ArnNotLike"}
 _WILD = {"StringLike", "StringNotLike", "ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals"}

@@ -1,4 +1,4 @@
-"""What changing a property does to its resource, and what of the service's work that interrupts.
+"""What changing a property does to its resource, and what of the application's work that interrupts.
 
 Replacement: `planning/create_only.json`, from the resource schemas. Interruption: what the property pages of the
 CloudFormation template reference call "Update requires: Some interruptions", for the types of opsctl's stacks. How
@@ -86,7 +86,7 @@ _STOPS: Mapping[tuple[str, str], tuple[str | None, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """What a change does to the service's work. `interrupts`: somebody would notice."""
+    """What a change does to the application's work. `interrupts`: somebody would notice."""
 
     logical_id: str
     type: str

@@ -118,7 +118,7 @@ class Project:
     def _packages(self) -> str:
         block, database = self.application, database_text(self.files)
         more = (*(block.requirements or ()), *block.add, *block.groups, *block.extras)
-        # A project that takes another database has all its migrations before it, as one with other packages may.
+        # With another database all of the project's migrations are to be run again, with other packages some may be.
         return packages_id(self.files, *more, *([database] if database else []))
 
     @property

@@ -1,4 +1,6 @@
-"""Bringing an image from disk to a registry: layers first, at the same time; the tag last, so that it is never half."""
+"""Bringing an image from disk to a registry: layers first, side by side; the tag last, so that it never names half an
+image.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,8 @@ def push(
     exact: bool = False,
     listener: Listener | None = None,
 ) -> Pushed:
-    """Push an image under a tag, or unless `exact` wants this one, under one that says which it is (`tags.py`) where it
-    is taken; no tag moves.
+    """Push an image under a tag. Where that is taken, an engine's image goes under one that ends in its digest, unless
+    `exact` asks for this tag alone (`aws/tags.py`); no tag moves.
 
     Raises RegistryError and TagTakenError; whatever arrived before stays, and is not sent again.
     """

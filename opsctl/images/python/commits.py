@@ -136,7 +136,7 @@ def _buildable(wanted: PinnedRequirement, checkout: Path) -> Path:
 
 
 def _same_twice(source: Path) -> dict[str, str]:
-    """What backends that write times, or sets in their order, make the same wheel by."""
+    """With these, backends that write times, or sets in the order of their hashes, make the same wheel twice."""
     return {"SOURCE_DATE_EPOCH": _git(source, "show", "--no-patch", "--format=%ct").strip(), "PYTHONHASHSEED": "0"}
 
 

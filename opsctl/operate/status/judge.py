@@ -60,7 +60,9 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
 
 
 def _of_service(service: ServiceStatus, *, under_way: bool) -> Iterator[str]:
-    """What is not well of one; while a rollout goes on that a running operation began, fewer tasks are none."""
+    """What is not well with a service. Fewer tasks than wanted are no problem while an operation that runs rolls them
+    out.
+    """
     begins = service.rollout_state == "IN_PROGRESS" and (service.running > 0 or under_way)
     if service.rollout_state == "FAILED":
         yield f"The rollout of {service.process} failed: {service.rollout_reason or 'no reason given'}"

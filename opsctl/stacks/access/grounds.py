@@ -91,7 +91,9 @@ class Grounds:
 
     @property
     def signing_key(self) -> tuple[str, Condition | None] | None:
-        """The key of KMS that signs images, and what else tells it: IAM knows an alias by how it was asked for."""
+        """The KMS key that signs images, as a resource and, for an alias, the condition that tells it from other keys:
+        IAM knows an alias only by the name that the request used.
+        """
         images = self.env.images
         if images.kms_key is None:
             return None

@@ -1,4 +1,4 @@
-"""The public load balancer of the service: HTTPS where there is a certificate, access logs, one target group."""
+"""The public load balancer of the web: HTTPS where there is a certificate, access logs, one target group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What wakes someone: the service short of CPU or memory, errors seen by clients, tasks that fail their checks."""
+"""What wakes someone: the web short of CPU or memory, errors seen by clients, tasks that fail their checks."""
 
 from __future__ import annotations
 

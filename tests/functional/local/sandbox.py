@@ -14,8 +14,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from opsctl.local.procs import ProcessId
+from opsctl.local.report import LocalEndpoints
 from opsctl.local.settings import LocalSettings
-from opsctl.local.target import LocalEndpoints, LocalTarget
+from opsctl.local.target import LocalTarget
 
 
 class Sandbox:

@@ -18,12 +18,13 @@ import psycopg2
 import pytest
 
 from opsctl.local import keys
+from opsctl.local.asking import ask
 from opsctl.local.postgres.files import REQUIRED_LOGIN, ServerFiles
 from opsctl.local.postgres.server import PostgresServer
 from opsctl.local.procs import ProcessId
 from opsctl.local.settings import LocalTargetError
 from opsctl.local.state import StateDir, write_json
-from opsctl.local.target import LocalTarget, _http_json
+from opsctl.local.target import LocalTarget
 from opsctl.local.version import code_version
 
 PASSWORD = "the superuser's"
@@ -154,5 +155,5 @@ def test_who_drips_at_the_emulators_port_holds_no_command_up() -> None:
         threading.Thread(target=drip, daemon=True).start()
         began = time.monotonic()
         with pytest.raises(OSError, match="timed out"):
-            _http_json(listening.getsockname()[1], "GET", "/_opsctl/health", keys.AccessKey.random(), 0.3)
+            ask(listening.getsockname()[1], "GET", "/_opsctl/health", keys.AccessKey.random(), 0.3)
         assert time.monotonic() - began < 5

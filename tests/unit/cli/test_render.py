@@ -11,7 +11,7 @@ from opsctl.cli.render import jobs_text, local_text, secrets_text
 from opsctl.cli.render_images import images_text, pushed_text
 from opsctl.cli.render_roles import status_text
 from opsctl.images.oci.push import Pushed
-from opsctl.local.target import LocalEndpoints, LocalListener, LocalStatus
+from opsctl.local.report import LocalEndpoints, LocalListener, LocalStatus
 
 
 def secret(name: str, source: str, *, there: bool = False, changed: str = "", note: str = "") -> dict[str, Any]:
