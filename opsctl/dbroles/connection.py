@@ -1,6 +1,6 @@
 """Open the master's connection: credentials from Secrets Manager or given, time-outs on everything, errors explained.
 
-This is the one module of the package that talks to AWS. A rotation of the master's password is ridden out: AWSCURRENT,
+This module and `login_secret` alone talk to AWS. A rotation of the master's password is ridden out: AWSCURRENT,
 then AWSPENDING, again and again for up to 30 s.
 """
 
@@ -25,7 +25,7 @@ STATEMENT_SECONDS = 20
 LOCK_SECONDS = 15
 # The right to read the secret may be seconds old, and IAM's changes are not known everywhere at once.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-_GRANT_WAITS = (1.0, 2.0, 4.0, 4.0)
+GRANT_WAITS = (1.0, 2.0, 4.0, 4.0)
 _STAGES = ("AWSCURRENT", "AWSPENDING")
 
 
@@ -46,20 +46,25 @@ class SecretReader(Protocol):
         ...
 
 
+def secrets_manager(arn: str) -> Any:
+    """boto3's client of Secrets Manager in the region that a secret's ARN names, with short time-outs."""
+    import boto3
+    from botocore.config import Config
+
+    limits = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+    region = arn.split(":")[3] if arn.count(":") >= 6 else None
+    return boto3.client("secretsmanager", region_name=region, config=limits)
+
+
 class SecretsManagerReader:
-    """Secrets Manager through boto3, in the region that the ARN names, with short time-outs."""
+    """Reads the master's secret from Secrets Manager."""
 
     def read(self, arn: str, stage: str) -> str | None:
         """The secret's text, None when it has no such stage."""
-        import boto3
-        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
-        limits = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
-        region = arn.split(":")[3] if arn.count(":") >= 6 else None
         try:
-            client = boto3.client("secretsmanager", region_name=region, config=limits)
-            return _read(client, arn, stage)
+            return _read(secrets_manager(arn), arn, stage)
         except ClientError as error:
             code = _code(error)
             if code == "ResourceNotFoundException" and stage != "AWSCURRENT":
@@ -79,7 +84,7 @@ def _read(client: Any, arn: str, stage: str) -> str:
     """GetSecretValue, repeated for a while when it is denied."""
     from botocore.exceptions import ClientError
 
-    waits = iter(_GRANT_WAITS)
+    waits = iter(GRANT_WAITS)
     while True:
         try:
             return str(client.get_secret_value(SecretId=arn, VersionStage=stage).get("SecretString", ""))

@@ -14,14 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from opsctl.dbroles.connection import Credentials
+from opsctl.dbroles.connection import GRANT_WAITS, Credentials, secrets_manager
 from opsctl.dbroles.errors import BadSecretError
 from opsctl.dbroles.settings import ConnectionSettings
 
 PASSWORD_LENGTH = 40
 _ALPHABET = string.ascii_letters + string.digits
 _CURRENT = "AWSCURRENT"
-_WAITS = (1.0, 2.0, 4.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def parse_login(text: str | None, users: Sequence[str]) -> DatabaseLogin | None:
 
 @dataclass
 class SecretsManagerStore:
-    """Secrets Manager through boto3, in the region that the ARN names, with short time-outs.
+    """Reads and writes the application's login in Secrets Manager.
 
     A right that is not known everywhere yet is waited for, as with the master's secret.
     """
@@ -108,15 +107,11 @@ class SecretsManagerStore:
 
     def _ask(self, arn: str, doing: str, call: Callable[[Any], Any]) -> Any:
         """The answer; None for what is not there. NOTE: an absent secret and one without a value fail alike."""
-        import boto3
-        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
-        limits = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
-        region = arn.split(":")[3] if arn.count(":") >= 6 else None
-        waits = iter(_WAITS)
+        waits = iter(GRANT_WAITS)
         try:
-            client = boto3.client("secretsmanager", region_name=region, config=limits)
+            client = secrets_manager(arn)
             while True:
                 try:
                     return call(client)

@@ -67,16 +67,20 @@ class Decisions:
 
 def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
     """The values of the file. `dockerfile`: one will be written, and is used."""
-    site, settings = findings.site, findings.settings
-    made = Decisions(site.name, site.client, _database_name(site.name), site.path or ".", settings.module)
+    location, settings = findings.location, findings.settings
+    made = Decisions(
+        location.name, location.client, _database_name(location.name), location.path or ".", settings.module
+    )
     made.warnings += [*findings.notes, *findings.told.notes]
-    if site.client_is_known:
-        made.because("client", f"client {site.client}", "git's remote")
+    if location.client_is_known:
+        made.because("client", f"client {location.client}", "git's remote")
     else:
-        made.assumed.append(f"client {site.client}, as git's remote names no owner: it is a part of resources' names")
-    if site.others:
         made.assumed.append(
-            f"the project in {site.manage or '.'}, not {' or '.join(each or '.' for each in site.others)}"
+            f"client {location.client}, as git's remote names no owner: it is a part of resources' names"
+        )
+    if location.others:
+        made.assumed.append(
+            f"the project in {location.manage or '.'}, not {' or '.join(each or '.' for each in location.others)}"
         )
     if settings.module:
         made.because("settings", f"settings {settings.module}", settings.source)

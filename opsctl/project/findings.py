@@ -153,7 +153,7 @@ class Frontend:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Location:
     """Where the project lies: `path` is its folder, `manage` the one of manage.py, both relative to the repository."""
 
     name: str
@@ -168,7 +168,7 @@ class Site:
 class Findings:
     """Everything known of a project before anything is proposed."""
 
-    site: Site
+    location: Location
     settings: Settings
     dependencies: Dependencies
     told: Told

@@ -77,7 +77,7 @@ def initialise(root: Path, *, dockerfile: bool = False, project: str | None = No
     written = _write(root, findings, made, dockerfile=dockerfile)
     made.warnings += _complaints(root / FILE)
     return Initialised(
-        project=findings.site.manage or ".",
+        project=findings.location.manage or ".",
         written=tuple(written),
         assumed=tuple(made.assumed),
         missing=tuple(made.missing),
@@ -92,7 +92,7 @@ def _write(root: Path, findings: Findings, made: Decisions, *, dockerfile: bool)
     text, schema_text = propose(made), schema.schema_text()
     try:
         if dockerfile and findings.image is None:
-            folder = findings.site.path
+            folder = findings.location.path
             written += [
                 name
                 for name, content in (("Dockerfile", recipe(findings, made)), (".dockerignore", IGNORE_FILE))

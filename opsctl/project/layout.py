@@ -8,7 +8,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from opsctl.errors import OpsctlError
-from opsctl.project.findings import Fact, Frontend, Settings, Site, Source
+from opsctl.project.findings import Fact, Frontend, Location, Settings, Source
 from opsctl.project.reading import Reader, join, mapping, word
 from opsctl.project.requirements import folder_of
 from opsctl.project.surroundings import dotted
@@ -30,7 +30,7 @@ class NoProjectError(OpsctlError):
     code = "no-project"
 
 
-def locate(reader: Reader, wanted: str | None) -> Site:
+def locate(reader: Reader, wanted: str | None) -> Location:
     """The project that is meant. Raises NoProjectError when there is none, or several and none was named."""
     folders = [str(PurePosixPath(name).parent) for name in reader.files if _is_manage(reader, name)]
     folders = ["" if folder == "." else folder for folder in folders]
@@ -46,7 +46,7 @@ def locate(reader: Reader, wanted: str | None) -> Site:
     client = slug(owner)
     name = slug(PurePosixPath(manage).name) if others and manage else ""
     name = name or slug(repository) or slug(_named(reader, path)) or slug(Path(reader.root).resolve().name)
-    return Site(name or "site", client or "team", bool(client), path, manage, others)
+    return Location(name or "site", client or "team", bool(client), path, manage, others)
 
 
 def _is_manage(reader: Reader, name: str) -> bool:

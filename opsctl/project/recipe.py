@@ -114,7 +114,7 @@ def _beside(name: str) -> str:
 
 def _collected(findings: Findings, made: Decisions) -> Iterator[str]:
     """Static files, with harmless values in place of what the settings want to read."""
-    inside = findings.site.manage.removeprefix(findings.site.path).strip("/")
+    inside = findings.location.manage.removeprefix(findings.location.path).strip("/")
     if inside:
         yield f"WORKDIR /app/{inside}"
     if not made.collects:

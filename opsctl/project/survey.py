@@ -9,26 +9,26 @@ from opsctl.project.reading import Reader
 
 def survey(reader: Reader, project: str | None = None) -> Findings:
     """Everything that is known of the project. Raises NoProjectError when it is not clear which one."""
-    site = layout.locate(reader, project)
-    gathered = platforms.gather(reader, site.manage, site.path)
-    image = dockerfile.find(reader, site.path, gathered.dockerfile)
+    location = layout.locate(reader, project)
+    gathered = platforms.gather(reader, location.manage, location.path)
+    image = dockerfile.find(reader, location.path, gathered.dockerfile)
     if image is not None:
         if image.command is not None:
             gathered.serve(image.command.value, image.command.source)
         for name, fact in image.variables.items():
             gathered.variable(name, fact.value, fact.source)
     told = gathered.told()
-    found = requirements.find(reader, site.path, dockerfile.requirements_file(reader, image))
-    chosen = settings.find(reader, site.manage, gathered.settings)
+    found = requirements.find(reader, location.path, dockerfile.requirements_file(reader, image))
+    chosen = settings.find(reader, location.manage, gathered.settings)
     return Findings(
-        site=site,
+        location=location,
         settings=chosen,
         dependencies=found,
         told=told,
         image=image,
-        frontend=layout.frontend(reader, site.path),
-        celery=layout.celery(reader, site.manage) if found.has("celery") else None,
+        frontend=layout.frontend(reader, location.path),
+        celery=layout.celery(reader, location.manage) if found.has("celery") else None,
         asgi=layout.asgi(chosen),
-        oldest_python=requirements.least_python(reader, site.path),
+        oldest_python=requirements.least_python(reader, location.path),
         notes=tuple(reader.notes),
     )

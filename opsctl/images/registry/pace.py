@@ -12,10 +12,12 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from opsctl.images.limits import Readable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -59,12 +61,6 @@ class Watch:
     def late(self) -> TooSlowError:
         """What there is to say about it."""
         return TooSlowError(f"only {self._moved:,} bytes in {self._pace.seconds:g} seconds")
-
-
-class Readable(Protocol):
-    """The body of a request."""
-
-    def read(self, size: int = -1) -> bytes: ...
 
 
 class PacedBody:
