@@ -24,7 +24,7 @@ from opsctl.operate.target import Target
 from opsctl.operate.tasks import UnmigratedModels, explained
 
 if TYPE_CHECKING:
-    from opsctl.deploy.deployment import DeployResult
+    from opsctl.deploy.deployment import Deployment, DeployResult
     from opsctl.deploy.lock import Run
     from opsctl.deploy.planning.situation import Request
 
@@ -72,9 +72,21 @@ def execute(
         consent = replace(consent, recreate_data=True)
     elif plan.expected is not None:
         output.note(render_plan.expected_text(plan.expected))
+    _note_credentials(target, work, plan)
+    return _carry_out(target, work, plan, consent, listening, as_json=as_json)
+
+
+def _note_credentials(target: Target, work: Deployment, plan: Plan) -> None:
+    """Say so where the credentials end before the work may be done."""
     ends = target.aws.credentials_end()
     if ends is not None and (short := render_plan.lifetime_text(ends, work.may_take(plan), time.time())):
         output.note(short)
+
+
+def _carry_out(
+    target: Target, work: Deployment, plan: Plan, consent: Consent, listening: Listening, *, as_json: bool
+) -> DeployResult:
+    """Do what was agreed to, under a progress display and into a record."""
     journal = Journal(target.workspace.root, target.env.name, work.run.id, work.redact)
     unmigrated = UnmigratedModels()
     with (

@@ -19,6 +19,9 @@ from opsctl.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from opsctl.deploy.destroy import DestroyPlan
+    from opsctl.deploy.leftovers import Leftover
+    from opsctl.deploy.planning.state import RemoteState
     from opsctl.operate.target import Target, Workspace
 
 
@@ -63,15 +66,8 @@ def destroy(
     """
     from opsctl.cli import output, render_left
     from opsctl.cli.context import environment_in_account, open_workspace
-    from opsctl.cli.progress import listening
-    from opsctl.cli.render_plan import lifetime_text
-    from opsctl.deploy.destroy import USED_BY, plan_destroy
-    from opsctl.deploy.events import RunStarted
-    from opsctl.deploy.journal import Journal, recording
-    from opsctl.deploy.planning.forecast import removal
-    from opsctl.operate.assembly import this_run
+    from opsctl.deploy.destroy import plan_destroy
     from opsctl.operate.deployed import removable_state_of
-    from opsctl.operate.destroy import remove_all
 
     if from_account:
         target = environment_in_account(config, env, service=service, client=client, region=region)
@@ -89,23 +85,43 @@ def destroy(
         output.result({"removed": [], "stay": plan.stay}, "There is nothing to remove.", as_json=as_json)
         return
     if not target.is_local:
-        gone = removal([item for item in target.templates if item.stack in plan.remove], USED_BY)
-        output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
-        if short := lifetime_text(target.aws.credentials_end(), gone.seconds, time.time()):
-            output.note(short)
+        _note_times(target, plan)
     output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json)
     if "data" in plan.remove:
         wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database
         _name_the_database(target, wanted, database, as_json)
-    run = this_run(target)
-    journal = Journal(target.workspace.root, target.env.name, run.id)
-    asked = RunStarted(run.id, target.env.name, run.command, run.owner, tuple(f"remove {each}" for each in plan.remove))
-    # The bucket may be among what goes, so that its record stays here.
-    with listening(journal, as_json=as_json) as emit, recording(journal, asked, lambda _: None, emit):
-        left = remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout)
+    left = _remove(target, state, plan, timeout, as_json)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."
     model = {"removed": plan.remove, "stay": plan.stay, "left": [each.to_dict() for each in left]}
     output.result(model, "\n".join([text, *render_left.left_lines(left)]), as_json=as_json)
+
+
+def _note_times(target: Target, plan: DestroyPlan) -> None:
+    """How long it takes on AWS, and that the credentials do not last as long."""
+    from opsctl.cli import output
+    from opsctl.cli.render_plan import lifetime_text
+    from opsctl.deploy.destroy import USED_BY
+    from opsctl.deploy.planning.forecast import removal
+
+    gone = removal([item for item in target.templates if item.stack in plan.remove], USED_BY)
+    output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
+    if short := lifetime_text(target.aws.credentials_end(), gone.seconds, time.time()):
+        output.note(short)
+
+
+def _remove(target: Target, state: RemoteState, plan: DestroyPlan, timeout: int, as_json: bool) -> list[Leftover]:
+    """Carry the plan out; answers what is left. The record stays here, since the bucket may be among what goes."""
+    from opsctl.cli.progress import listening
+    from opsctl.deploy.events import RunStarted
+    from opsctl.deploy.journal import Journal, recording
+    from opsctl.operate.assembly import this_run
+    from opsctl.operate.destroy import remove_all
+
+    run = this_run(target)
+    journal = Journal(target.workspace.root, target.env.name, run.id)
+    asked = RunStarted(run.id, target.env.name, run.command, run.owner, tuple(f"remove {each}" for each in plan.remove))
+    with listening(journal, as_json=as_json) as emit, recording(journal, asked, lambda _: None, emit):
+        return remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout)
 
 
 def _named(workspace: Workspace, env: str | None, region: str | None) -> Target:
