@@ -1,8 +1,13 @@
-"""Size of each package, and code of opsctl that nothing uses: `python -m scripts.house`. Exit 1 when there is any."""
+"""Size of each package, circles of imports, and code of opsctl that nothing uses: `python -m scripts.house`.
+
+Exit 1 when there is a circle, or code that nothing uses.
+"""
 
 from __future__ import annotations
 
+import ast
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from vulture import Vulture
@@ -25,6 +30,42 @@ def sizes() -> list[str]:
     return [f"{name:<28} {files:>3} files {lines:>6,} lines" for name, (files, lines) in ordered]
 
 
+def modules() -> dict[str, Path]:
+    """Dotted name -> file of every module; a package goes by its own name."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path, known: set[str]) -> set[str]:
+    """Modules that a file imports, wherever it does so: in functions and for type checkers too."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & known
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            below = {f"{node.module}.{alias.name}" for alias in node.names} & known
+            found |= below or {node.module}
+    return found
+
+
+def import_graph() -> dict[str, set[str]]:
+    """What each module imports of the others."""
+    found = modules()
+    return {name: imports(path, set(found)) - {name} for name, path in found.items()}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """One circle of modules that import each other, empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def unused() -> list[str]:
     """Functions, methods, classes and imports that nothing in the package refers to."""
     found = Vulture(
@@ -41,6 +82,9 @@ def unused() -> list[str]:
 
 if __name__ == "__main__":
     print("\n".join(sizes()))
+    if found := circle(import_graph()):
+        sys.exit(f"These import each other: {', '.join(found)}")
+    print("no modules import each other")
     if dead := unused():
         sys.exit("\n".join(dead))
     print("nothing is unused")
