@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,3 +177,19 @@ def test_the_version_is_told_without_building_the_commands(
     monkeypatch.setattr(app, "build", lambda: pytest.fail("the command tree is built"))
     assert app.run(["--version"]) == 0
     assert capsys.readouterr().out == f"opsctl {__version__}\n" * 2
+
+
+def test_a_push_loads_neither_the_builders_nor_the_deploy_engine() -> None:
+    """Half a push is what Python reads at its start."""
+    unused = (
+        "boto3", "troposphere", "opsctl.stacks", "opsctl.images.build.native", "opsctl.images.build.engines",
+        "opsctl.deploy.stackrun", "opsctl.deploy.planning.plan", "opsctl.cli.commands.deploy",
+    )  # fmt: skip
+    code = (
+        "import sys, opsctl.cli.progress, opsctl.cli.render_images, opsctl.operate.image\n"
+        "from opsctl.cli.app import build\n"
+        "build('image')\n"
+        f"print([name for name in {unused!r} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

