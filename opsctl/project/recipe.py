@@ -97,7 +97,7 @@ def _packages(findings: Findings) -> Iterator[str]:
         yield "RUN uv pip install --requirements /tmp/requirements.txt"
     elif found.problem.startswith("A Pipfile"):
         yield "COPY Pipfile Pipfile.lock ./"
-        yield "RUN uvx pipenv requirements > /tmp/requirements.txt"
+        yield "RUN uvx pipenv requirements --hash > /tmp/requirements.txt"
         yield "RUN uv pip install --requirements /tmp/requirements.txt"
     elif first:
         # The file may include others beside it.

@@ -90,7 +90,8 @@ def _files(reader: Reader, path: str, project: dict[str, Any], wanted: Fact | No
         export = "uvx --with poetry-plugin-export poetry export --output requirements.txt"
         return ("requirements.txt",), f"Poetry's own tables are read by Poetry alone: run `{export}`"
     if reader.has(join(path, "Pipfile")):
-        return ("requirements.txt",), "A Pipfile is read by Pipenv alone: run `pipenv requirements > requirements.txt`"
+        export = "uvx pipenv requirements --hash > requirements.txt"
+        return ("requirements.txt",), f"A Pipfile is read by Pipenv alone: run `{export}`"
     if reader.has(join(path, "requirements.in")):
         return ("requirements.in",), ""
     if not path and not project:

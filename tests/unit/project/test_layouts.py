@@ -117,6 +117,16 @@ def test_poetry_is_told_to_export(root: Path) -> None:
     assert any("psycopg2 (pyproject.toml:6)" in line and "psycopg2-binary" in line for line in done.said.missing)
 
 
+def test_pipenv_is_told_to_export_with_the_hashes_of_its_lock(root: Path) -> None:
+    files = shop()
+    del files["requirements.txt"]
+    files["Pipfile"] = '[packages]\ndjango = "*"\ngunicorn = "*"\n'
+    done = init(root, files)
+    assert done.env.application.requirements == ("requirements.txt",)
+    assert "gunicorn" not in done.env.application.add
+    assert any("`uvx pipenv requirements --hash > requirements.txt`" in line for line in done.said.missing)
+
+
 def test_poetry_with_a_project_table_needs_no_export(root: Path) -> None:
     files = shop()
     del files["requirements.txt"]
