@@ -12,7 +12,6 @@ from typing import Any
 
 from opsctl import room
 from opsctl.config.naming import VERDICTS_ANNOTATION
-from opsctl.errors import OpsctlError
 from opsctl.images.build.content import content_key
 from opsctl.images.build.contract import Engine
 from opsctl.images.checkout.project import Project
@@ -73,8 +72,8 @@ class Workshop:
 
     @cached_property
     def store(self) -> ImageStore:
-        """`.opsctl/images`: an OCI layout."""
-        return ImageStore(self.root / ".opsctl" / "images")
+        """Where they are kept."""
+        return ImageStore.of(self.root)
 
     def base(self, given: str | None = None, tell: Tell = _unheard) -> ImageName | None:
         """The base image, by digest: the one named, else the environment variable's, else a pinned one.
@@ -170,17 +169,6 @@ class Workshop:
             self._requirements(tell)
             if not os.environ.get(BASE_VARIABLE):
                 self.base(None, tell)
-
-    def find(self, tag: str) -> Descriptor:
-        """A built image. Raises OpsctlError when there is none under this tag."""
-        found = self.store.find(tag)
-        if found is None:
-            raise OpsctlError(
-                f"No image {tag} has been built here.",
-                code="image-not-built",
-                hint=f"Run `opsctl image build --tag {tag}` first; `opsctl image list --local` shows what there is.",
-            )
-        return found
 
     def built(self, content: str, *, native: bool) -> Descriptor | None:
         """The newest image of this content that is here, of the native engine or of another."""

@@ -112,4 +112,4 @@ class BuiltImage:
             content_tag(self._content), platforms_of(None, self.target), default_engine(self.target),
             shop.base(None, listener.line), listener,
         )  # fmt: skip
-        return shop.find(built.tag)
+        return shop.store.require(built.tag)

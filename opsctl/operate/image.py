@@ -17,10 +17,10 @@ from opsctl.images.names import DIGEST, check_tag
 from opsctl.images.oci.push import Pushed, image_built_here, push
 from opsctl.images.oci.store import CREATED, ENGINE, REF_NAME
 from opsctl.images.registry.repository import Repository
-from opsctl.images.workshop import Built, Workshop
 from opsctl.operate.repositories import other_repository, repository_of
 
 if TYPE_CHECKING:
+    from opsctl.images.workshop import Built
     from opsctl.operate.target import Target
 
 _ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -76,6 +76,7 @@ def default_engine(target: Target) -> Engine:
 def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
     """Resolve what the application requires, where opsctl.lock is not what it would be made from now."""
     from opsctl.images.python.lock import LOCK_NAME, read_lock
+    from opsctl.images.workshop import Workshop
 
     application, told = target.env.application, list[str]()
     if application.image is not None or application.dockerfile is not None:
@@ -92,12 +93,12 @@ def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
 
 def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emit) -> Pushed:
     """Push what was built here. A tag that was named is this one or none: others deploy by it."""
-    shop, named = target.workshop, tag is not None
+    store, named = target.image_store, tag is not None
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
-    shop.find(tag)
+    image = store.require(tag)
     repository = elsewhere.open() or repository_of(target, writable=True)
     with step(emit, "push", f"{tag} to {repository.name.registry}/{repository.name.repository}") as ending:
-        pushed = push(shop.store, shop.find(tag), repository, tag, exact=named, listener=EventListener(emit, "push"))
+        pushed = push(store, image, repository, tag, exact=named, listener=EventListener(emit, "push"))
         ending.changed, ending.text = bool(pushed.sent), pushed.digest[:19]
     if pushed.tag != tag:
         own = pushed.tag
@@ -127,7 +128,7 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
     reference = reference or target.project.version.tag
     digest: str | None = reference
     if not DIGEST.fullmatch(reference):
-        found = target.workshop.store.find(check_tag(reference))
+        found = target.image_store.find(check_tag(reference))
         if found is None and not named:
             raise UsageError(
                 f"Nothing was built here as {reference}, so whose image {repository.name.repository}:{reference} is "
@@ -152,7 +153,7 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
 
 def stored(target: Target) -> list[dict[str, Any]]:
     """Images in this checkout's store, newest first."""
-    store = target.workshop.store
+    store = target.image_store
     return [
         {
             "tags": [image.annotations.get(REF_NAME, "")],

@@ -92,7 +92,7 @@ def _ours(target: Target, tag: str) -> BuiltHere | None:
         return None  # what reads images takes longer to import
     from opsctl.images.oci.push import image_built_here
 
-    found = target.workshop.store.find(tag)
+    found = target.image_store.find(tag)
     return image_built_here(found) if found is not None else None
 
 

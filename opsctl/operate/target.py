@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from opsctl.config.models import Environment
     from opsctl.config.problem import Problem
     from opsctl.images.checkout.project import Project
+    from opsctl.images.oci.store import ImageStore
     from opsctl.images.workshop import Workshop
     from opsctl.local.report import LocalEndpoints
     from opsctl.local.runtime import Runtime
@@ -223,6 +224,13 @@ class Target:
         """Whether what was locked is taken as it is: as `--locked` says, else wherever CI is set."""
         locked = self.workspace.locked
         return bool(os.environ.get("CI")) if locked is None else locked
+
+    @property
+    def image_store(self) -> ImageStore:
+        """The images that were built here."""
+        from opsctl.images.oci.store import ImageStore
+
+        return ImageStore.of(self.workspace.root)
 
     @cached_property
     def workshop(self) -> Workshop:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from opsctl.aws.ecr import is_attestation
+from opsctl.errors import OpsctlError
 from opsctl.images.errors import ImageError
 from opsctl.images.names import DIGEST
 from opsctl.images.registry.repository import INDEX, INDEXES, MANIFEST, Manifest
@@ -89,6 +90,11 @@ class ImageStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._index = root / "index.json"
+
+    @classmethod
+    def of(cls, root: Path) -> ImageStore:
+        """`.opsctl/images` of the folder of an environments file."""
+        return cls(root / ".opsctl" / "images")
 
     def blob(self, digest: str) -> Path:
         """Where a blob is, or would be."""
@@ -181,6 +187,16 @@ class ImageStore:
     def find(self, tag: str) -> Descriptor | None:
         """The image that a tag names here."""
         return next((each for each in self.images() if each.annotations.get(REF_NAME) == tag), None)
+
+    def require(self, tag: str) -> Descriptor:
+        """The same. Raises OpsctlError when there is none."""
+        if (found := self.find(tag)) is not None:
+            return found
+        raise OpsctlError(
+            f"No image {tag} has been built here.",
+            code="image-not-built",
+            hint=f"Run `opsctl image build --tag {tag}` first; `opsctl image list --local` shows what there is.",
+        )
 
     def name(self, tag: str, image: Descriptor, *, engine: str, content: str = "") -> Descriptor:
         """Let `tag` name the image from now on, and forget all but the ten newest."""

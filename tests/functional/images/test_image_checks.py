@@ -71,7 +71,7 @@ def target(folder: Path, registry: Registry | None = None, repository: str = "ap
         made[name] = SimpleNamespace(
             env=environment(name, repository, **wanted), aws=aws, workspace=workspace, is_local=False,
             templates=(template("bootstrap"),), unwanted=(), repository_account=None,
-            workshop=SimpleNamespace(store=new_store(folder)),
+            image_store=new_store(folder),
             project=SimpleNamespace(version=SimpleNamespace(tag="v1")),
         )  # fmt: skip
     return made["prd"]
@@ -155,9 +155,8 @@ def test_only_what_the_key_signed_is_taken(protected: Registry, tmp_path: Path) 
 
 def test_a_push_to_the_environments_repository_signs(protected: Registry, tmp_path: Path) -> None:
     prd = target(tmp_path, protected, "checks/push", verify=KEY)
-    store = prd.workshop.store
+    store = prd.image_store
     made = store.name("v1", image(store, layers=1, size=500), engine="native")
-    prd.workshop.find = store.find
     elsewhere = Elsewhere(f"{protected.host}/checks/elsewhere", USER, PASSWORD)
     assert not run_push(prd, tag="v1", elsewhere=elsewhere, emit=lambda _: None).signed
     assert run_push(prd, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None).signed
@@ -167,8 +166,7 @@ def test_a_push_to_the_environments_repository_signs(protected: Registry, tmp_pa
 def test_a_local_target_neither_asks_for_signatures_nor_makes_any(protected: Registry, tmp_path: Path) -> None:
     local = target(tmp_path, protected, "checks/local", verify=KEY)
     local.is_local, local.aws.kms = True, None
-    local.workshop.store.name("v1", image(local.workshop.store, layers=1, size=500), engine="native")
-    local.workshop.find = local.workshop.store.find
+    local.image_store.name("v1", image(local.image_store, layers=1, size=500), engine="native")
     assert not run_push(local, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None).signed
     with pytest.raises(UsageError, match="runs on this machine and asks for no signature"):
         run_sign(local, None, lambda _: None)
@@ -195,8 +193,8 @@ def test_an_image_that_is_not_there_is_not_signed(protected: Registry, tmp_path:
 
 def test_what_was_built_here_needs_no_name_to_be_signed(protected: Registry, tmp_path: Path) -> None:
     prd = target(tmp_path, protected, "checks/unnamed", verify=KEY)
-    made = prd.workshop.store.name("v1", image(prd.workshop.store, layers=1, size=500), engine="native")
-    push(prd.workshop.store, made, protected.repository("checks/unnamed"), "v1")
+    made = prd.image_store.name("v1", image(prd.image_store, layers=1, size=500), engine="native")
+    push(prd.image_store, made, protected.repository("checks/unnamed"), "v1")
     assert run_sign(prd, None, lambda _: None) == {
         "image": f"{protected.host}/checks/unnamed@{made.digest}", "tag": signature_tag(made.digest),
         "digest": made.digest, "signed": True,
@@ -216,7 +214,7 @@ def test_a_public_key_may_lie_beside_the_configuration(protected: Registry, tmp_
 def test_a_tag_that_holds_another_image_than_was_built_here_is_not_signed(protected: Registry, tmp_path: Path) -> None:
     pushed(protected, tmp_path / "built", "checks/tag")
     prd = target(tmp_path, protected, "checks/tag", verify=KEY)
-    built = partial(prd.workshop.store.name, "v1", image(prd.workshop.store, seed=9))
+    built = partial(prd.image_store.name, "v1", image(prd.image_store, seed=9))
     built(engine="podman")
     with pytest.raises(TagTakenError, match="checks/tag:v1 is sha256") as caught:
         run_sign(prd, "v1", lambda _: None)
@@ -232,9 +230,9 @@ def test_an_engines_image_is_pushed_under_another_tag_only_where_none_was_named(
 ) -> None:
     pushed(protected, tmp_path / "built", "checks/named")
     prd, events = target(tmp_path, protected, "checks/named", verify=KEY), list[Event]()
-    store = prd.workshop.store
+    store = prd.image_store
     made = store.name("v1", image(store, seed=9), engine="podman")
-    prd.workshop.find, here, own = store.find, Elsewhere(None, None, None), f"v1-{made.digest[7:19]}"
+    here, own = Elsewhere(None, None, None), f"v1-{made.digest[7:19]}"
     with pytest.raises(ImageMissingError, match=f"checks/named:{own}"):
         run_sign(prd, None, events.append)
     with pytest.raises(TagTakenError):

@@ -183,7 +183,7 @@ def test_a_push_loads_neither_the_builders_nor_the_deploy_engine() -> None:
     """Half a push is what Python reads at its start."""
     unused = (
         "boto3", "troposphere", "opsctl.stacks", "opsctl.images.build.native", "opsctl.images.build.engines",
-        "opsctl.deploy.stackrun", "opsctl.deploy.planning.plan", "opsctl.cli.commands.deploy",
+        "opsctl.images.workshop", "opsctl.deploy.stackrun", "opsctl.deploy.planning.plan", "opsctl.cli.commands.deploy",
     )  # fmt: skip
     code = (
         "import sys, opsctl.cli.progress, opsctl.cli.render_images, opsctl.operate.image\n"
