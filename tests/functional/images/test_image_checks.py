@@ -71,7 +71,7 @@ def target(folder: Path, registry: Registry | None = None, repository: str = "ap
         made[name] = SimpleNamespace(
             env=environment(name, repository, **wanted), aws=aws, workspace=workspace, is_local=False,
             templates=(template("bootstrap"),), unwanted=(), repository_account=None,
-            image_store=new_store(folder),
+            image_store=new_store(folder), workshop=SimpleNamespace(),
             project=SimpleNamespace(version=SimpleNamespace(tag="v1")),
         )  # fmt: skip
     return made["prd"]
