@@ -113,7 +113,7 @@ class Steps:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                evidence = self._observer.conclude(template.stack)
+                evidence = self._observer.conclude(template.stack, task=error.task or "", verdict=error.verdict)
                 raise explained(error, template.stack, evidence, self._redact) from error
             except DeadlineError as error:
                 raise so_far(error, template.stack, self._observer.conclude(template.stack)) from error
