@@ -14,8 +14,7 @@ import pytest
 from opsctl.aws.logs import LogPage
 from opsctl.cli import app, context
 from opsctl.operate.target import Target
-
-from ..operate.shop import FakeLogs, Shop
+from tests.unit.operate.shop import FakeLogs, Shop
 
 SAID = [f"line {number} of what it says" for number in range(60)]
 COMMANDS = [("run", "--", "manage.py", "check"), ("job", "run", "tidy")]

@@ -12,7 +12,7 @@ from opsctl.deploy.failures import StackFailedError
 from .fakes import START
 
 WHY = "the load balancer's health check is answered with 500"
-TARGET = {
+TARGET: dict[str, object] = {
     "type": "evidence", "step": "app", "kind": "target", "subject": "10.0.0.1:8000",
     "text": "unhealthy: Target.ResponseCodeMismatch: Health checks failed with these codes: [500]",
 }  # fmt: skip

@@ -211,7 +211,9 @@ def test_one_thread_imports_and_another_health_check_does_not_wait_for_it(resolv
 
 @pytest.mark.parametrize("error", [SyntaxError("never closed"), NameError("view"), ModuleNotFoundError("shop.views")])
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-def test_code_that_can_not_run_is_told_from_what_may_come_later(kind: str, error: Exception, resolver: Resolver) -> None:
+def test_code_that_can_not_run_is_told_from_what_may_come_later(
+    kind: str, error: Exception, resolver: Resolver
+) -> None:
     resolver.failures = [error]
     status = health(kind, Project())
     assert [status(), status()] == [500, 200]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from opsctl import room
 from opsctl.config.naming import artifact_folder, release_key
 from opsctl.deploy.events import silent
 from opsctl.deploy.planning.plan import ImagePlan
@@ -35,11 +36,11 @@ PLAN = ImagePlan("000000000000", "shop", "v1", None, False, "")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     (tmp_path / "environments.yaml").write_text(ENVIRONMENTS)
     monkeypatch.setattr(virtualenv, "run_uv", _venv)
-    monkeypatch.setattr(virtualenv.room, "require_programs", lambda *_: None)
-    yield Workspace.open(tmp_path / "environments.yaml")
+    monkeypatch.setattr(room, "require_programs", lambda *_: None)
+    return Workspace.open(tmp_path / "environments.yaml")
 
 
 def _venv(arguments: list[str], **_: object) -> Any:
