@@ -147,13 +147,15 @@ def _draws() -> bool:
 
 
 def _json_line(event: Event) -> None:
-    output.note(output.json_text(event.to_dict(), sys.stderr))
+    output.line(output.json_text(event.to_dict(), sys.stderr))
 
 
 def _plain_line(event: Event) -> None:
     text = plain(event)
-    if text:
+    if text and isinstance(event, Note):
         output.note(text)
+    elif text:
+        output.line(text)
 
 
 def plain(event: Event) -> str:
