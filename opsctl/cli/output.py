@@ -102,7 +102,7 @@ def notes(texts: Sequence[str]) -> None:
 def failure(error: OpsctlError, *, as_json: bool) -> None:
     """An error: its details, then the sentence that counts, then what to do, last on the screen."""
     message, hint = one_line(error.message), one_line(error.hint)
-    for each in "\n".join(error.detail).split("\n") if error.detail else ():
+    for each in "\n".join(error.detail).split("\n") if error.detail and not error.told else ():
         detail = f"  {one_line(each.expandtabs())}"
         # What is indented, or set off, is somebody's log or code.
         line(detail if each[:1] in {" ", "\t", "|"} else wrapped(detail, indent="    "))

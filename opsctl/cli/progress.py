@@ -17,6 +17,7 @@ from opsctl.deploy.events import (
     Emit,
     Emitter,
     Event,
+    Evidence,
     LogLine,
     Note,
     Progress,
@@ -26,6 +27,7 @@ from opsctl.deploy.events import (
     TimeLeft,
 )
 from opsctl.deploy.evidence.log_lines import clean
+from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import OpsctlError
 
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 _BAR = 24  # characters
 _LOG_SECONDS = 60.0  # between two lines of what is left
 _DRAWN = "…━─"  # beside the marks; without them the tree's lines would get longer than the screen is wide
-_MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
+_MARKS = {"done": "✓", "unchanged": "·", "rolled-back": "↩", "failed": "✗", "detached": "↗"}
+_FOLDED = {"done", "unchanged", "rolled-back"}
 
 
 @contextmanager
@@ -97,7 +100,12 @@ class _Lines:
 def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
     if as_json:
-        yield Emitter(Sparing(_json_line), *others)
+        lines = Sparing(_json_line)
+        try:
+            yield Emitter(lines, *others)
+        except (StackFailedError, TaskFailedError) as error:
+            error.told = lines.had_a_log
+            raise
     elif _draws():
         tree = Tree()
         with tree.shown():
@@ -119,7 +127,7 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
 class Sparing:
     """Hands on all events, but of what is left only the first and then one a minute: a log is read later.
 
-    `had_a_log`: whether a line of a task's log was among them.
+    `had_a_log`: whether lines of a task's log were among them.
     """
 
     def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
@@ -129,7 +137,7 @@ class Sparing:
         self.had_a_log = False
 
     def __call__(self, event: Event) -> None:
-        self.had_a_log = self.had_a_log or isinstance(event, LogLine)
+        self.had_a_log |= isinstance(event, LogLine) or (isinstance(event, Evidence) and bool(event.lines))
         if isinstance(event, TimeLeft):
             if self._clock() - self._told < _LOG_SECONDS:
                 return
@@ -276,14 +284,12 @@ class Tree:
         return Group(*parts)
 
     def _draw_row(self, text: Text, name: str, row: _Row) -> None:
-        styles = {"done": "green", "unchanged": "dim", "failed": "red", "detached": "yellow", "": "bold"}
+        styles = {"done": "green", "unchanged": "dim", "failed": "red", "": "bold"}
         mark = _MARKS.get(row.outcome, "…")
         seconds = row.seconds if row.outcome else self._clock() - row.started
-        text.append(f"{mark} {name:<10}", style=styles[row.outcome])
-        text.append(
-            f" {_duration(seconds):>6}  {row.text}\n", style="dim" if row.outcome in {"done", "unchanged"} else ""
-        )
-        if row.outcome in {"done", "unchanged"}:
+        text.append(f"{mark} {name:<10}", style=styles.get(row.outcome, "yellow"))
+        text.append(f" {_duration(seconds):>6}  {row.text}\n", style="dim" if row.outcome in _FOLDED else "")
+        if row.outcome in _FOLDED:
             return
         for logical_id, (status, kind, started, ended) in _busy(row):
             lasted = (self._clock() if ended is None else ended) - started

@@ -119,6 +119,7 @@ class Steps:
                 raise so_far(error, template.stack, self._observer.conclude(template.stack)) from error
             self._keep(template.stack, deployed.stack, template.body)
             ending.changed = deployed.changed
+            ending.rolled_back = "ROLLBACK" in deployed.stack.status
             ending.text = _how_it_is(deployed.stack.status) if deployed.changed else Action.UNCHANGED
 
     def _wake_functions(self) -> None:

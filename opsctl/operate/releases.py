@@ -226,6 +226,6 @@ def _unreleased(journal: Path) -> Audited | None:
     changed = {
         str(each.get("step")): {"action": str(each.get("text")), "parameters": []}
         for each in ended
-        if each.get("outcome") == "done"
+        if each.get("outcome") in {"done", "rolled-back"}
     }
     return Audited(journal.stem, str(events[0].get("time", "")), "this machine", outcome, stacks=changed)
