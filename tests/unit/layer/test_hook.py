@@ -203,7 +203,8 @@ wsgi = lambda: application.get_response(request)
 asgi = lambda: asyncio.run(application.get_response_async(request))
 print(KIND().status_code)
 """
-OWN = "{'version': 1, 'handlers': {'own': {'class': 'logging.NullHandler'}}, 'loggers': {'django': {'handlers': ['own']}}}"
+HANDLERS = "'handlers': {'own': {'class': 'logging.NullHandler'}}"
+OWN = f"{{'version': 1, {HANDLERS}, 'loggers': {{'django': {{'handlers': ['own']}}}}}}"
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
