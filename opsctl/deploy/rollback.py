@@ -109,7 +109,7 @@ def obstacles(to: Release, last: Release, attempt: Tried | None = None) -> list[
         found.append(Obstacle("migrating", "notes what a deploy that failed may have applied, and can't be read"))
     if blind:
         found.append(Obstacle(f"release-{last.number}", "has an image that does not tell which migrations it brings"))
-    return found
+    return list(dict.fromkeys(found))  # one that was edited from deploy to deploy is told once
 
 
 def since(migrations: Iterable[Migration], release: Release) -> list[Migration]:
