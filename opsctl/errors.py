@@ -30,6 +30,7 @@ class OpsctlError(Exception):
     `message` says what happened and why; `hint` says what to run or write next.
     `detail` holds lines to show above the message, such as the tail of a log.
     `brief` says it in a few words where the message follows all the same, such as in a list of steps.
+    `told`: whether events said what `detail` holds to whoever reads them.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -50,6 +51,7 @@ class OpsctlError(Exception):
         self.hint = hint
         self.detail = detail
         self.brief = brief or message
+        self.told = False
         if code is not None:
             self.code = code
         if exit_code is not None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TextIO
@@ -20,6 +21,8 @@ WIDTH = 80
 # that are no UTF-8.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_COMMAND = re.compile(r"`[^`]*`")
+_UNBROKEN = "\0"  # for blanks inside of commands, while lines are made
 # In JSON, which escapes the others itself: to some terminals one of these begins what an escape does.
 _UNESCAPED = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -73,7 +76,12 @@ def json_line(model: Any) -> str:
 
 
 def note(text: str) -> None:
-    """Lines for people, on stderr. A stderr that takes no more is no failure, and nowhere to tell one."""
+    """Something for people, on stderr: a sentence, wrapped at a terminal, or lines that have their form already."""
+    line(text if "\n" in text else wrapped(text))
+
+
+def line(text: str) -> None:
+    """Lines on stderr as they are. A stderr that takes no more is no failure, and nowhere to tell one."""
     _tell(lines_of(text))
 
 
@@ -94,15 +102,41 @@ def notes(texts: Sequence[str]) -> None:
 def failure(error: OpsctlError, *, as_json: bool) -> None:
     """An error: its details, then the sentence that counts, then what to do, last on the screen."""
     message, hint = one_line(error.message), one_line(error.hint)
-    for line in "\n".join(error.detail).split("\n") if error.detail else ():
-        note(f"  {one_line(line.expandtabs())}")
-    _tell(f"{style('Error:', '1;31')} {message}")
+    for each in "\n".join(error.detail).split("\n") if error.detail and not error.told else ():
+        detail = f"  {one_line(each.expandtabs())}"
+        # What is indented, or set off, is somebody's log or code.
+        line(detail if each[:1] in {" ", "\t", "|"} else wrapped(detail, indent="    "))
+    _tell(_headed("Error:", "1;31", message))
     if hint:
-        _tell(f"{style('Next:', '1')} {hint}")
+        _tell(_headed("Next:", "1", hint))
     if as_json:
         model = {"error": {"code": error.code, "message": message, "hint": hint, "detail": error.detail}}
         with suppress(OpsctlError):  # that stdout takes nothing is not the failure to be told
             result(model, "", as_json=True)
+
+
+def _headed(head: str, code: str, text: str) -> str:
+    return style(head, code) + wrapped(f"{head} {text}").removeprefix(head)
+
+
+def wrapped(text: str, stream: TextIO | None = None, *, indent: str = "  ") -> str:
+    """A line in lines as wide as the terminal of `stream`, stderr unless told; in a pipe as it is."""
+    if not (stream or sys.stderr).isatty():
+        return text
+    return filled(text, max(shutil.get_terminal_size().columns, WIDTH // 2), indent=indent)
+
+
+def filled(text: str, width: int, *, indent: str) -> str:
+    """A line in lines of `width` characters, all but the first indented.
+
+    Broken at blanks alone, and never inside of a command in backticks: what is copied has to be whole.
+    """
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _UNBROKEN), text)
+    lines = textwrap.wrap(
+        whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
+        replace_whitespace=False, expand_tabs=False,
+    )  # fmt: skip
+    return "\n".join(lines).replace(_UNBROKEN, " ")
 
 
 def one_line(text: str) -> str:

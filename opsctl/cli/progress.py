@@ -17,6 +17,7 @@ from opsctl.deploy.events import (
     Emit,
     Emitter,
     Event,
+    Evidence,
     LogLine,
     Note,
     Progress,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 _BAR = 24  # characters
 _LOG_SECONDS = 60.0  # between two lines of what is left
 _DRAWN = "…━─"  # beside the marks; without them the tree's lines would get longer than the screen is wide
-_MARKS = {"done": "✓", "unchanged": "·", "failed": "✗", "detached": "↗"}
+_MARKS = {"done": "✓", "unchanged": "·", "rolled-back": "↩", "failed": "✗", "detached": "↗"}
+_FOLDED = {"done", "unchanged", "rolled-back"}
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def printing(*, as_json: bool) -> Iterator[Emit]:
         with _shown_beside(lines) as emit:
             yield emit
     except OpsctlError as error:
-        _tell_no_tail_of(error)
+        _leave_out_the_tail(error)
         raise
     finally:
         lines.write_held()
@@ -96,7 +98,12 @@ class _Lines:
 def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
     if as_json:
-        yield Emitter(Sparing(_json_line), *others)
+        lines = Sparing(_json_line)
+        try:
+            yield Emitter(lines, *others)
+        except OpsctlError as error:
+            error.told = lines.had_a_log and _holds_a_log(error)
+            raise
     elif _draws():
         tree = Tree()
         with tree.shown():
@@ -111,22 +118,32 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
             yield Emitter(lines, *others)
         except OpsctlError as error:
             if lines.had_a_log:
-                _tell_no_tail_of(error)
+                _leave_out_the_tail(error)
             raise
 
 
-def _tell_no_tail_of(error: OpsctlError) -> None:
-    """Leave out the log's tail of a task that failed: it was printed while it ran."""
+def _leave_out_the_tail(error: OpsctlError) -> None:
+    """Of the log of a task that failed: it was printed while it ran."""
+    if _is_of_a_task(error):
+        error.detail = ()
+
+
+def _is_of_a_task(error: OpsctlError) -> bool:
     from opsctl.deploy.tasks import TaskFailedError  # brings the engine, which a push has no use for
 
-    if isinstance(error, TaskFailedError):
-        error.detail = ()
+    return isinstance(error, TaskFailedError)
+
+
+def _holds_a_log(error: OpsctlError) -> bool:
+    from opsctl.deploy.failures import StackFailedError  # as above
+
+    return isinstance(error, StackFailedError) or _is_of_a_task(error)
 
 
 class Sparing:
     """Hands on all events, but of what is left only the first and then one a minute: a log is read later.
 
-    `had_a_log`: whether a line of a task's log was among them.
+    `had_a_log`: whether lines of a task's log were among them.
     """
 
     def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
@@ -136,7 +153,7 @@ class Sparing:
         self.had_a_log = False
 
     def __call__(self, event: Event) -> None:
-        self.had_a_log = self.had_a_log or isinstance(event, LogLine)
+        self.had_a_log |= isinstance(event, LogLine) or (isinstance(event, Evidence) and bool(event.lines))
         if isinstance(event, TimeLeft):
             if self._clock() - self._told < _LOG_SECONDS:
                 return
@@ -154,13 +171,15 @@ def _draws() -> bool:
 
 
 def _json_line(event: Event) -> None:
-    output.note(output.json_text(event.to_dict(), sys.stderr))
+    output.line(output.json_text(event.to_dict(), sys.stderr))
 
 
 def _plain_line(event: Event) -> None:
     text = plain(event)
-    if text:
+    if text and isinstance(event, Note):
         output.note(text)
+    elif text:
+        output.line(text)
 
 
 def plain(event: Event) -> str:
@@ -281,14 +300,12 @@ class Tree:
         return Group(*parts)
 
     def _draw_row(self, text: Text, name: str, row: _Row) -> None:
-        styles = {"done": "green", "unchanged": "dim", "failed": "red", "detached": "yellow", "": "bold"}
+        styles = {"done": "green", "unchanged": "dim", "failed": "red", "": "bold"}
         mark = _MARKS.get(row.outcome, "…")
         seconds = row.seconds if row.outcome else self._clock() - row.started
-        text.append(f"{mark} {name:<10}", style=styles[row.outcome])
-        text.append(
-            f" {_duration(seconds):>6}  {row.text}\n", style="dim" if row.outcome in {"done", "unchanged"} else ""
-        )
-        if row.outcome in {"done", "unchanged"}:
+        text.append(f"{mark} {name:<10}", style=styles.get(row.outcome, "yellow"))
+        text.append(f" {_duration(seconds):>6}  {row.text}\n", style="dim" if row.outcome in _FOLDED else "")
+        if row.outcome in _FOLDED:
             return
         for logical_id, (status, kind, started, ended) in _busy(row):
             lasted = (self._clock() if ended is None else ended) - started

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ class EventText:
     @staticmethod
     def _wrapped(text: str) -> list[str]:
         width = max(shutil.get_terminal_size((output.WIDTH, 24)).columns, 40)
-        return textwrap.wrap(text, width, subsequent_indent="    ", break_on_hyphens=False)
+        return output.filled(text, width, indent="    ").splitlines()
 
     @staticmethod
     def _styled(line: str, what: str) -> str:

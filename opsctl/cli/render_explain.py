@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from html import escape
 from pathlib import Path
 
-from opsctl.cli.output import one_line
+from opsctl.cli.output import filled, one_line
 from opsctl.deploy.evidence.record import Explanation, Moment
 from opsctl.errors import OpsctlError
 
@@ -115,9 +114,7 @@ def _item(moment: Moment) -> str:
 def _wrapped(line: str, width: int | None, indent: str = "") -> str:
     if width is None or len(line) <= width:
         return line
-    return textwrap.fill(
-        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    )
+    return filled(line, width, indent=indent)
 
 
 def _clock(time: str, *, day: bool = False) -> str:

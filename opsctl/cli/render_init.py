@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+from opsctl.cli import output
 
 if TYPE_CHECKING:
     from opsctl.project.initialise import Initialised
 
 
+_COMMANDS = ("opsctl ", "git ")  # steps that are one command, to be copied
+
+
 def text(done: Initialised) -> str:
-    """Blocks with a heading each, those that are empty left out."""
+    """Blocks with a heading each, those that are empty left out; wrapped at a terminal."""
     written = [f"Wrote {name}." for name in done.written]
     blocks = [
         *written,
@@ -22,4 +28,8 @@ def text(done: Initialised) -> str:
 
 
 def _block(heading: str, lines: tuple[str, ...]) -> list[str]:
-    return [heading, *(f"  {line}" for line in lines)] if lines else []
+    return [heading, *(_line(f"  {each}") for each in lines)] if lines else []
+
+
+def _line(text: str) -> str:
+    return text if text.lstrip().startswith(_COMMANDS) else output.wrapped(text, sys.stdout, indent="    ")

@@ -232,4 +232,6 @@ def _wrapped(text: str, first: str, rest: str, width: int | None) -> list[str]:
     clean = output.one_line(text)
     if width is None:
         return [f"{first}{clean}"]
-    return textwrap.wrap(clean, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    return textwrap.wrap(
+        clean, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-Outcome = Literal["done", "unchanged", "failed", "detached"]
+Outcome = Literal["done", "unchanged", "rolled-back", "failed", "detached"]
 
 
 @dataclass(frozen=True, slots=True)

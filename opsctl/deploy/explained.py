@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opsctl.deploy.events import ResourceChanged
-from opsctl.deploy.evidence.causes import AGAIN, Events, find_cause, is_about, unwrapped
+from opsctl.deploy.evidence.causes import AGAIN, Events, exception_of, find_cause, is_about, unwrapped
 from opsctl.deploy.evidence.telling import on_screen
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.left_running import DeadlineError
@@ -26,8 +26,8 @@ def explained(error: StackFailedError, stack: str, evidence: Events, redact: Red
     found = find_cause([*evidence, event.to_dict()], stack)
     message, hint = error.message, error.hint
     detail = error.detail
-    # Where we ended the rollout, the error says why already; only the log of a task that ended by itself tells more
-    # than its exit code.
+    # One whose rollout we ended says itself why, but for a task whose log tells more: of one that ended by itself more
+    # than its code, of one that still ran what it raised.
     if found is not None and (error.task is None or _told_by(error.task, evidence)):
         hint = hint if found.next == AGAIN else found.next
         if found.sentence != unwrapped(reason).rstrip("."):
@@ -37,11 +37,9 @@ def explained(error: StackFailedError, stack: str, evidence: Events, redact: Red
 
 
 def _told_by(task: str, evidence: Events) -> bool:
-    """Whether the evidence has a log of this task, which ended by itself with an exit code."""
-    return any(
-        each.get("kind") == "task" and each.get("subject") == task and each.get("exit_code") and each.get("lines")
-        for each in evidence
-    )
+    """Whether the evidence has a log of this task, which ended by itself with an exit code or raised something."""
+    logs = (each for each in evidence if each.get("kind") == "task" and each.get("subject") == task)
+    return any(each.get("lines") and (each.get("exit_code") or exception_of(each["lines"])) for each in logs)
 
 
 def so_far(error: DeadlineError, stack: str, evidence: Events) -> DeadlineError:

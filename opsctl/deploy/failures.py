@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class StackFailedError(OpsctlError):
     """CloudFormation could not do it. `cause` is the first failed resource; `task` the id of the task whose log tells
-    why, "" where none does, None where nobody knows.
+    why, "" where none does, None where nobody knows; `verdict` is why we ended it, a clause, "" where we did not.
     """
 
     code = "stack-failed"
@@ -28,10 +28,12 @@ class StackFailedError(OpsctlError):
         cause: StackEvent | None = None,
         detail: tuple[str, ...] = (),
         task: str | None = None,
+        verdict: str = "",
     ) -> None:
         super().__init__(message, hint=hint, detail=detail)
         self.cause = cause
         self.task = task
+        self.verdict = verdict
 
 
 class RefusedChangeError(OpsctlError):

@@ -59,10 +59,14 @@ def run_steps(steps: Sequence[Step], *, interrupt: Callable[[], None]) -> None:
 
 @dataclass(slots=True)
 class Ending:
-    """How a step ended, as its block says it: what came out in a few words, and whether anything was written."""
+    """How a step ended, as its block says it: what came out in a few words, and whether anything was written.
+
+    `rolled_back`: what is wanted was come to by a rollback.
+    """
 
     text: str = ""
     changed: bool = True
+    rolled_back: bool = False
 
 
 @contextmanager
@@ -82,4 +86,5 @@ def step(emit: Emit, name: str, text: str, *, clock: Callable[[], float] = time.
     except OpsctlError as error:
         finish("failed", error.brief.removeprefix(f"{name}: "))  # its line begins with the name
         raise
-    finish("done" if ending.changed else "unchanged", ending.text)
+    done: Outcome = "rolled-back" if ending.rolled_back else "done"
+    finish(done if ending.changed else "unchanged", ending.text)

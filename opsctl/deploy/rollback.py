@@ -87,6 +87,7 @@ def obstacles(to: Release, last: Release, attempt: Tried | None = None) -> list[
     known = {each.id: each for each in last.verdicts or ()}
     same = last.digest == to.digest  # what runs lives with what its own deploy found
     there = set() if same else set(last.migrations.split())
+    applied = set(there)
     blind = last.verdicts is None and not last.migrations and not same
     damaged = attempt is not None and not attempt.readable
     if attempt is not None and attempt.after == last.number and attempt.database == last.database:
@@ -94,16 +95,21 @@ def obstacles(to: Release, last: Release, attempt: Tried | None = None) -> list[
         there |= set(attempt.migrations.split())
         blind |= attempt.verdicts is None and not attempt.migrations
     unknown = sorted(there - set(to.migrations.split()) - set(known))
-    found = [
-        Obstacle(each.name, "; ".join(one.what for one in each.findings), sure=each.verdict == "breaking")
-        for each in since((known[each] for each in there if each in known), to)
-    ]
-    found += [Obstacle(each, "came since, and no opsctl noted what it does") for each in unknown]
+    found = []
+    for each in since((known[each] for each in there if each in known), to):
+        why = "; ".join(one.what for one in each.findings)
+        if each.id in applied:
+            found.append(Obstacle(each.name, why, sure=each.verdict == "breaking"))
+        else:
+            found.append(Obstacle(each.name, f"{why}, if the deploy that failed since has applied it"))
+    for name in unknown:
+        came = "came since" if name in applied else "came with a deploy that failed since"
+        found.append(Obstacle(name, f"{came}, and no opsctl noted what it does"))
     if damaged:
         found.append(Obstacle("migrating", "notes what a deploy that failed may have applied, and can't be read"))
     if blind:
         found.append(Obstacle(f"release-{last.number}", "has an image that does not tell which migrations it brings"))
-    return found
+    return list(dict.fromkeys(found))  # one that was edited from deploy to deploy is told once
 
 
 def since(migrations: Iterable[Migration], release: Release) -> list[Migration]:

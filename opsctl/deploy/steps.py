@@ -114,12 +114,13 @@ class Steps:
             try:
                 deployed = self._runner(template).run(template, state, context)
             except StackFailedError as error:
-                evidence = self._observer.conclude(template.stack)
+                evidence = self._observer.conclude(template.stack, task=error.task or "", verdict=error.verdict)
                 raise explained(error, template.stack, evidence, self._redact) from error
             except DeadlineError as error:
                 raise so_far(error, template.stack, self._observer.conclude(template.stack)) from error
             self._keep(template.stack, deployed.stack, template.body)
             ending.changed = deployed.changed
+            ending.rolled_back = "ROLLBACK" in deployed.stack.status
             ending.text = _how_it_is(deployed.stack.status) if deployed.changed else Action.UNCHANGED
 
     def _wake_functions(self) -> None:

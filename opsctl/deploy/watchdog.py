@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from opsctl.aws.ecs import Task
@@ -113,6 +113,9 @@ _CODES = re.compile(r"codes: \[([\d, ]+)\]")
 # These say "later", not "no".
 _LATER = {408, 425, 429}
 _LATER_LOCALLY = _LATER | {502, 503, 504}
+# What the layer's hook answers where the project's code can't be loaded.
+_NOT_LOADED = 500
+_CODE = "Correct the error that the task's log tells."
 _ANSWERS = "Look at `application.web.health` in environments.yaml, and at what the application answers there."
 _REFUSES = (
     "Look at the port on which the application listens, and at its start; `application.web.health.grace` gives it more "
@@ -120,11 +123,12 @@ _REFUSES = (
 )
 
 
-def judge(seen: Sequence[Rollout], *, local: bool = False) -> Verdict | None:
+def judge(seen: Sequence[Rollout], *, local: bool = False, own_health: bool = False) -> Verdict | None:
     """The verdict on a rollout from all looks at it, the newest last; None while it may succeed, or it is over.
 
     On this machine (`local`) a person waits: a wrong answer counts before the grace period is over, a 5xx as well as a
-    4xx, and one attempt on whose port nobody answered suffices.
+    4xx, and one attempt on whose port nobody answered suffices. With `own_health` opsctl's layer answers the health
+    check: its 500 says that the project's code can't be loaded, and counts before the grace period is over as well.
     """
     if not seen or seen[-1].state != "IN_PROGRESS":
         return None
@@ -132,6 +136,8 @@ def judge(seen: Sequence[Rollout], *, local: bool = False) -> Verdict | None:
     if _has_good_task(same[-1]):
         return None
     found = _by_answer_here(same) or _by_refusal_here(same) if local else None
+    if found is None and own_health:
+        found = _by_answer_that_lasts(same, lambda code: code == _NOT_LOADED, _CODE)
     if found is not None:
         return found
     for rule in (_by_cause, _by_exit_code, _by_answer, _by_lost_health, _by_role, _by_capacity):
@@ -222,14 +228,21 @@ def _by_answer(seen: Sequence[Rollout]) -> Verdict | None:
 
 def _by_answer_here(seen: Sequence[Rollout]) -> Verdict | None:
     """A running task that goes on answering with a code that its health check does not take, on this machine."""
+    return _by_answer_that_lasts(seen, lambda code: code >= 400 and code not in _LATER_LOCALLY, _ANSWERS)
+
+
+def _by_answer_that_lasts(
+    seen: Sequence[Rollout], is_final: Callable[[int], bool], advice: str
+) -> Verdict | None:  # fmt: skip
+    """A running task that goes on answering with a code that no waiting changes, whatever its grace period is."""
     now = seen[-1]
     for task in now.running:
         code = _code(now.targets_of(task))
-        if code < 400 or code in _LATER_LOCALLY:
+        if not is_final(code):
             continue
         same = [look for look in seen if _code(look.targets_of(task)) == code]
         if (now.at - same[0].at).total_seconds() >= ANSWER_SECONDS:
-            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS, task)
+            return _verdict(now, f"the load balancer's health check is answered with {code}", advice, task)
     return None
 
 

@@ -169,12 +169,17 @@ class LocalImage:
         root = self.target.workspace.root
         self._tell(emit)
         start = Start(str(self._python), self.target.project.manage, str(self._layer))
-        digest = snapshot_image(self._source, start, root)
+        digest = snapshot_image(self._source, start, root, spared=self._released)
         if plan.build:
             client = self.target.aws.client("ecr")
             with translated():
                 push_image(client, root=root, repository=plan.repository, tag=plan.tag, digest=digest)
         return digest
+
+    def _released(self) -> set[str]:
+        from opsctl.operate.releases import recorded_digests
+
+        return recorded_digests(self.target)
 
     def _tell(self, emit: Emit) -> None:
         object.__setattr__(self, "_heard", lambda text: emit(LogLine("image", text)))
@@ -182,10 +187,14 @@ class LocalImage:
     @cached_property
     def _python(self) -> Path:
         from opsctl.images.python.virtualenv import environments_folder, make_environment
+        from opsctl.local.tasks.images import pythons_of
 
         tell = self.__dict__.get("_heard", self.target.workspace.tell)
         folder = environments_folder(self.target.workspace.root)
-        return make_environment(self.target.project, self._locked, folder, tell)
+        return make_environment(
+            self.target.project, self._locked, folder, tell,
+            spared=lambda: pythons_of(self.target.local.state, self._released()),
+        )  # fmt: skip
 
     @cached_property
     def _layer(self) -> Path:

@@ -97,6 +97,19 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
     ]
 
 
+def recorded_digests(target: Target) -> set[str]:
+    """Images of the kept releases of all environments on this machine, as they share what is kept here."""
+    from opsctl.local.kept import KeptObjects
+
+    objects = KeptObjects(target.local.state)
+    found: set[str] = set()
+    for env in target.workspace.configuration.environments.values():
+        bucket = objects.bucket_with(release_key(artifact_folder(env))) if env.target == "local" else None
+        if bucket is not None:
+            found.update(each.digest for each in kept(objects, bucket, env))
+    return found
+
+
 def _place(target: Target) -> tuple[RecordStore, str, RemoteState | None]:
     """Where the records lie, and what is deployed: None where a local target that does not run kept them."""
     if target.reads_only and target.is_stopped:
@@ -213,6 +226,6 @@ def _unreleased(journal: Path) -> Audited | None:
     changed = {
         str(each.get("step")): {"action": str(each.get("text")), "parameters": []}
         for each in ended
-        if each.get("outcome") == "done"
+        if each.get("outcome") in {"done", "rolled-back"}
     }
     return Audited(journal.stem, str(events[0].get("time", "")), "this machine", outcome, stacks=changed)

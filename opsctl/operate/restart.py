@@ -94,7 +94,8 @@ def roll_out(
         try:
             _runner(target, Emitter(emit, observer), bucket, lock, run, watch).run(template, state, context)
         except StackFailedError as error:
-            failure = explained(error, "app", observer.conclude("app"), redact)
+            evidence = observer.conclude("app", task=error.task or "", verdict=error.verdict)
+            failure = explained(error, "app", evidence, redact)
             failure.hint = failure.hint.replace("`opsctl deploy`", f"`opsctl deploy --env {target.env.name}`")
             raise failure from error
         ending.text = "new tasks serve"

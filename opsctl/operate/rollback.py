@@ -112,7 +112,7 @@ def _served(state: RemoteState) -> str | None:
 
 
 def _refuse_lost_snapshot(target: Target, to: Release) -> None:
-    """On this machine an image without an engine is a folder, of which the newest few are kept."""
+    """On this machine an image without an engine is a folder, of which the newest few and the releases' are kept."""
     if not target.is_local or target.local.runtime != "processes":
         return
     from opsctl.local.tasks.images import find_snapshot

@@ -16,6 +16,7 @@ from opsctl.config import schema
 from opsctl.errors import ConfigError, OpsctlError
 from opsctl.project.decisions import Decisions, decide
 from opsctl.project.findings import Findings
+from opsctl.project.layout import repository_of
 from opsctl.project.propose import propose
 from opsctl.project.reading import Reader
 from opsctl.project.recipe import IGNORE_FILE, recipe
@@ -190,6 +191,7 @@ def _next(root: Path, made: Decisions, written: list[str]) -> list[str]:
     if any(each.way == "secret" for each in made.fills):
         steps += [f"opsctl secret set --from-file {shlex.quote(name)} --env local" for name in _dotenv(root, made)]
     steps.append("opsctl deploy --env local")
-    steps.append(f"git add {shlex.join(written)}")
+    if repository_of(root) is not None:
+        steps.append(f"git add {shlex.join(written)}")
     steps.append(f"Before the first deploy to AWS, write who gets alarms (observability.alert_email) in {FILE}.")
     return steps

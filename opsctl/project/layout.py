@@ -118,6 +118,12 @@ def _named(reader: Reader, path: str) -> str:
     return word(mapping(data.get("project")).get("name")) or word(poetry.get("name"))
 
 
+def repository_of(folder: Path) -> Path | None:
+    """The top folder of the repository that a folder lies in; None where it is in none."""
+    here = folder.absolute()
+    return next((each for each in (here, *here.parents) if (each / ".git").exists()), None)
+
+
 def _remote(root: Path) -> tuple[str, str]:
     """Owner and name of the repository, as `origin` has them. The address is never kept: it may hold a password."""
     config = configparser.RawConfigParser(strict=False, allow_no_value=True)

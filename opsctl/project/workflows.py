@@ -16,6 +16,7 @@ import yaml
 
 from opsctl.config.models import Environment
 from opsctl.errors import OpsctlError, UsageError
+from opsctl.project.layout import repository_of
 
 _TEXTS = Path(__file__).parent / "github"
 _FOLDER = Path(".github") / "workflows"
@@ -201,7 +202,7 @@ def _named(after: str) -> str:
 
 def _repository(root: Path) -> Path:
     """Where git has its top folder, since GitHub reads workflows from there alone; else `root`."""
-    return next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
+    return repository_of(root) or root
 
 
 def _workflows(folder: Path) -> dict[str, str]:

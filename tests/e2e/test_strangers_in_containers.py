@@ -82,7 +82,7 @@ def test_the_command_of_their_own_image_answers_behind_the_load_balancer(press: 
 
 def test_one_off_tasks_of_their_own_image_run_as_its_user_with_the_secret(press: Stranger) -> None:
     code = "import os; print(os.getuid(), os.environ['PAYMENT_TOKEN'])"
-    assert f"1234 {TOKEN}" in press.opsctl("run", "--", "python", "-c", code).err
+    assert f"1234 {TOKEN}" in press.opsctl("run", "--", "python", "-c", code).out.splitlines()
     assert press.opsctl("run", "--", "python", "manage.py", "check").code == 0
     assert press.opsctl("run", "--", "python", "manage.py", "migrate", "--check").code == 0  # the release ran
     assert press.opsctl("run", "--", "python", "-c", "raise SystemExit(7)").code == 7

@@ -34,11 +34,13 @@ def diff(
 ) -> None:  # fmt: skip
     """Show what a deploy would change. Creates nothing; exits 3 when something differs."""
     from opsctl.cli import output, render_plan
+    from opsctl.cli.checkout import checkout_notes, makes_image
     from opsctl.cli.context import open_workspace
     from opsctl.deploy.planning.situation import Request
     from opsctl.operate.assembly import deployment
 
     target = open_workspace(config, allow_files=allow_file).target(env, region).reading()
+    output.notes(checkout_notes(target) if not stacks and makes_image(target, image_tag) else [])
     work = deployment(target, Request(tuple(stacks or ()), image_tag))
     plan = work.plan()
     if out is not None:

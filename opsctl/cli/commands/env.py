@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -52,7 +53,8 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     text = f"{configuration.path} is valid: {', '.join(names)}."
     for note in configuration.notes:
         output.note(note)
-    output.result({"valid": True, "environments": names, "notes": list(configuration.notes)}, text, as_json=as_json)
+    model = {"valid": True, "environments": names, "notes": list(configuration.notes)}
+    output.result(model, output.wrapped(text, sys.stdout), as_json=as_json)
 
 
 @app.command("policy")

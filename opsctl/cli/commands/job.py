@@ -37,10 +37,12 @@ def run_job(
     """Run a job now and follow its log; one that runs already is followed instead."""
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate.tasks import run_job as run
 
     target = open_workspace(config).target(env, region)
-    with listening(as_json=as_json) as emit:
+    with printing(as_json=as_json) as emit:
         done = run(target, name, after_dashes(arguments), emit)
-    output.result(done, f"{name} of {done['environment']} ended well.", as_json=as_json)
+    output.result(done, "", as_json=as_json)
+    if not as_json:
+        output.note(f"{name} of {done['environment']} ended well.")

@@ -44,14 +44,14 @@ def run(
     """Run a command as a one-off task of the release that is deployed; its exit code is this command's."""
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate.one_off import Command, run_interactively, run_once
 
     target = open_workspace(config).target(env, region)
     wanted = Command(tuple(command), tuple(passed or ()), role, size)
     if interactive:
         raise typer.Exit(run_interactively(target, wanted))
-    with listening(as_json=as_json) as emit:
+    with printing(as_json=as_json) as emit:
         done = run_once(target, wanted, emit)
     output.result(done, "", as_json=as_json)
     raise typer.Exit(done["exit_code"])

@@ -26,6 +26,8 @@ _RAISED = re.compile(r"(?:[\w.]*\.)?(?P<name>[A-Z]\w*(?:Error|Exception|Exit|Int
                      r"NotReady|Failed|Failure|Missing|Refused|Denied|Invalid|Timeout|Lost)|CommandError)"
                      r"(?:: (?P<text>.*))?$")  # fmt: skip
 _ANY_RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<name>[A-Za-z_]\w*)(?:: (?P<text>.*))?$")
+_SYNTAX = {"SyntaxError", "IndentationError", "TabError"}
+_IN_FILE = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line (?P<line>\d+)$')
 # What servers write when their worker dies, and what the layer and Python add; none says why.
 _NOISE = re.compile(
     r"\[(INFO|DEBUG)\]|\[ERROR\] (Worker|Shutting|Reason)|(INFO|DEBUG)[: ]|(Starting|Stopping|Shutting|Watching|Quit|"
@@ -87,15 +89,23 @@ def unwrapped(reason: str) -> str:
 
 def exception_of(lines: Sequence[str]) -> str:
     """`ImproperlyConfigured: the SECRET_KEY setting must not be empty`: what a log's last traceback or a management
-    command ends with; "" without one. Servers write more lines below it.
+    command ends with; "" without one. Servers write more lines below it. Of a syntax error its place as well, which
+    no text of Python's has.
     """
-    for before, line in reversed(list(zip(("", *lines), lines, strict=False))):
+    for number, (before, line) in reversed(list(enumerate(zip(("", *lines), lines, strict=False)))):
         if _NOISE.match(line):
             continue
         raised = _RAISED.match(line) or (_ANY_RAISED.match(line) if before[:1].isspace() else None)
         if raised is not None:
-            return ": ".join(filter(None, (raised["name"], (raised["text"] or "").strip())))
+            place = _place(lines[max(number - 3, 0) : number]) if raised["name"] in _SYNTAX else ""
+            return ": ".join(filter(None, (raised["name"], (raised["text"] or "").strip()))) + place
     return ""
+
+
+def _place(above: Sequence[str]) -> str:
+    """` (shop/urls.py, line 3)`, of the lines above a syntax error: its file, then the line of code."""
+    found = next((found for line in reversed(above) if (found := _IN_FILE.match(line))), None)
+    return f" ({found['path']}, line {found['line']})" if found else ""
 
 
 def _failed_step(events: Events) -> str:
@@ -136,7 +146,8 @@ def _of_task(task: Mapping[str, Any], targets: Events) -> Found | None:
     if found is not None:
         return found
     if unhealthy:
-        return _of_health(targets, lines) or known(reason, "task")
+        raised = exception_of(lines)
+        return _of_health(targets, lines) or known(reason, "task") or (Found(raised, AGAIN) if raised else None)
     raised = exception_of(lines)
     said = raised or _last_words(lines)
     if found := known(said, "log"):

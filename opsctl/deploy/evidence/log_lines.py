@@ -38,7 +38,11 @@ _FRAME = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line \d+(?P<inside>, in )?')
 # Where the local target unpacks an image: paths below it are the project's.
 _UNPACKED = re.compile(r"(^|[\s\"'(])/[^\s\"']*/\.opsctl/local/images/[0-9a-f]{64}/")
 _CARETS = re.compile(r"[\s|+]+[~^]+[\s~^]*")
-_FOREIGN = re.compile(r"/(site|dist)-packages/|/lib/python\d|^<frozen |^<string>|^/opt/opsctl/|^/var/runtime/")
+# The layer's own files lie below `.opsctl` on this machine.
+_FOREIGN = re.compile(
+    r"/(site|dist)-packages/|/lib/python\d|^<frozen |^<string>|^/opt/opsctl/|^/var/runtime/|"
+    r"/\.opsctl/layers/layer-[0-9a-f]{16}/"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class Observer:
         self._seen: set[Evidence] = set()
         self._tasks: set[str] = set()
         self._watched: dict[tuple[str, str], _Watched] = {}
+        self._services: dict[tuple[str, str], _Watched] = {}  # all that were ever watched
         self._failed: set[tuple[str, str]] = set()
         self._certificates: list[ResourceChanged] = []
         self._noted = False
@@ -117,17 +118,25 @@ class Observer:
     def _watch(self, key: tuple[str, str], event: ResourceChanged, since: datetime) -> None:
         place = None if key in self._watched or self._closed else self._locate(event)
         if place is not None:
-            self._watched[key] = _Watched(event.step, event.logical_id if place.service else "", place, since)
+            watched = _Watched(event.step, event.logical_id if place.service else "", place, since)
+            self._watched[key] = watched
+            if place.service:
+                self._services[key] = watched
             self._start()
 
-    def conclude(self, step: str) -> list[dict[str, Any]]:
+    def conclude(self, step: str, *, task: str = "", verdict: str = "") -> list[dict[str, Any]]:
         """Look once more at what is watched in a step that ended, then no more; answers all evidence of the step.
 
-        How its certificates went is part of it, for whose validation CloudFormation waits without a word.
+        How its certificates went is part of it, for whose validation CloudFormation waits without a word. `task` is the
+        id of one that ran when we ended its rollout, and `verdict` why: to ECS it did not fail, and its log tells most.
         """
         with self._guard:
             watched = [each for each in self._watched.values() if each.step == step]
-        self._look(watched, last=True)
+        self._look(watched, self._last)
+        if task and task not in self._tasks:
+            # Its service may be well again: it has the release before.
+            services = [each for each in self._services.values() if each.step == step]
+            self._look(services, lambda each: self._of_ended(each, task, verdict))
         with self._guard:
             self._watched = {key: each for key, each in self._watched.items() if each.step != step}
         seen: list[ResourceChanged | Evidence] = [*self._certificates, *self.found]
@@ -154,18 +163,23 @@ class Observer:
                     return
             self._look(watched)
 
-    def _look(self, watched: list[_Watched], *, last: bool = False) -> None:
+    def _last(self, watched: _Watched) -> Iterator[Evidence]:
+        return self._evidence(watched, last=True)
+
+    def _look(
+        self, watched: list[_Watched], evidence: Callable[[_Watched], Iterator[Evidence]] | None = None
+    ) -> None:  # fmt: skip
         with self._round:
             for each in watched:
                 try:
-                    self._look_at(each, last)
+                    self._look_at(each, (evidence or self._evidence)(each))
                 except OpsctlError as error:
                     self._note(error.message)
                 except Exception as error:  # of an answer that is not as AWS documents it
                     self._note(f"{type(error).__name__}: {error}")
 
-    def _look_at(self, watched: _Watched, last: bool) -> None:
-        for each in self._evidence(watched, last):
+    def _look_at(self, watched: _Watched, evidence: Iterator[Evidence]) -> None:
+        for each in evidence:
             text = self._redact(" ".join(each.text.split()))
             lines = tuple(self._redact.lines(each.lines))
             clean = replace(each, text=text, lines=lines, resource=watched.service)
@@ -174,7 +188,7 @@ class Observer:
                 self.found.append(clean)
                 self._emit(clean)
 
-    def _evidence(self, watched: _Watched, last: bool) -> Iterator[Evidence]:
+    def _evidence(self, watched: _Watched, last: bool = False) -> Iterator[Evidence]:
         if watched.place.service:
             yield from self._of_targets(watched)
             yield from self._of_tasks(watched, last)
@@ -208,15 +222,27 @@ class Observer:
             if task.id not in self._tasks and (task.stopped is None or task.stopped >= watched.since)
         ]  # fmt: skip
         for task in reversed(fresh):
-            lines = self._aws.logs.tail(place.group, f"{place.container}/{place.container}/{task.id}", _TAIL)
-            if lines:
-                self._about_to_show_lines()
+            lines = self._log_of(place, task.id)
             self._tasks.add(task.id)
             reasons = dict.fromkeys(filter(None, (task.container_reason, task.reason)))
             yield Evidence(
                 watched.step, "task", task.id, " · ".join(reasons), _iso(task.stopped), task.stop_code, task.exit_code,
-                tuple(readable_lines(lines)),
+                lines,
             )  # fmt: skip
+
+    def _of_ended(self, watched: _Watched, task: str, verdict: str) -> Iterator[Evidence]:
+        """A task that was ended with its rollout, of the service that has its log."""
+        lines = self._log_of(watched.place, task)
+        if lines:
+            self._tasks.add(task)
+            yield Evidence(watched.step, "task", task, f"its rollout was ended: {verdict}", lines=lines)
+
+    def _log_of(self, place: Place, task: str) -> tuple[str, ...]:
+        """The end of a task's log."""
+        lines = self._aws.logs.tail(place.group, f"{place.container}/{place.container}/{task}", _TAIL)
+        if lines:
+            self._about_to_show_lines()
+        return tuple(readable_lines(lines))
 
     def _of_service(self, watched: _Watched) -> Iterator[Evidence]:
         service = self._aws.ecs.service(watched.place.cluster, watched.place.service)

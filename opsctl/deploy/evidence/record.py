@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from opsctl.deploy.evidence.causes import AGAIN, CONSEQUENCES, find_cause
-from opsctl.deploy.evidence.log_lines import clean
+from opsctl.deploy.evidence.log_lines import clean, readable_lines
 from opsctl.deploy.evidence.telling import told
 
 # Lines of logs that stand between evidence: the end of what a failed step wrote says most.
 _LOG_LINES = 40
+_READ_LINES = 400  # of which many are frames of libraries
 # Codes of errors that a step's evidence explains, of what AWS goes on with among them; others explain themselves.
 _GOING_ON = ("deadline", "detached", "unanswered")
 _OF_STEPS = ("stack-failed", "task-failed", *_GOING_ON)
@@ -145,7 +146,7 @@ def _cause(record: Record) -> tuple[str, str]:
 def _moments(record: Record) -> list[Moment]:
     """Evidence and what stands around it; of successes only that a step ended."""
     logs = [event for event in record.events if event["type"] == "log-line" and event.get("step") in _failed(record)]
-    shown = {id(event) for event in logs[-_LOG_LINES:]}
+    shown = {id(event) for event in logs[-_READ_LINES:]}
     idle = {str(event.get("step")) for event in record.events if event.get("outcome") == "unchanged"}
     found: list[Moment] = []
     for event in sorted(record.events, key=_when):
@@ -159,7 +160,20 @@ def _moments(record: Record) -> list[Moment]:
             lines = (lines[0], "| the same log as above")
         if lines:
             found.append(Moment(_when(event), _line(step), kind, lines))
-    return found
+    return _ends_of_logs(found)
+
+
+def _ends_of_logs(moments: list[Moment]) -> list[Moment]:
+    """Logs without the frames of what the project did not write, and of all of them the last lines."""
+    left, found = _LOG_LINES, []
+    for moment in reversed(moments):
+        if moment.kind == "log-line":
+            own = readable_lines(line.removeprefix("| ") for line in moment.lines)[-left:] if left else []
+            left -= len(own)
+            moment = replace(moment, lines=tuple(f"| {line}" for line in own))  # noqa: PLW2901
+        if moment.lines:
+            found.append(moment)
+    return found[::-1]
 
 
 def _failed(record: Record) -> set[str]:

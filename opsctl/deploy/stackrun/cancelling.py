@@ -108,6 +108,7 @@ def given_up(step: str, hopeless: HopelessRolloutError, followed: Followed) -> S
         f"{step}: {event.logical_id} ({event.type}) failed: {verdict.reason}.",
         cause=event,
         task=verdict.task,
+        verdict=verdict.reason,
         detail=(ended, saving(verdict)),
         hint=f"{verdict.advice} Then run `opsctl deploy` again; with --no-watchdog ECS decides alone.",
     )

@@ -64,8 +64,11 @@ class RolloutWatch:
         *,
         every_seconds: float = EVERY_SECONDS,
         local: bool = False,
+        own_health: bool = False,
     ) -> None:
+        """`local` and `own_health` as `watchdog.judge` has them."""
         self._local = local
+        self._own_health = own_health
         self._names = names
         self._look = look
         self._emit = emit
@@ -102,7 +105,7 @@ class RolloutWatch:
             if found is None or not service.is_of_this_operation(found):
                 continue
             service.seen.append(found)
-            verdict = judge(tuple(service.seen), local=self._local)
+            verdict = judge(tuple(service.seen), local=self._local, own_health=self._own_health)
             if verdict is not None:
                 self._services.clear()
                 raise HopelessRolloutError(verdict, service.event)
@@ -138,5 +141,6 @@ def watch_of(
         return observe(aws, cluster=cluster, service=name, clock=clock)
 
     return RolloutWatch(
-        names, look, emit, clock, every_seconds=min(EVERY_SECONDS, 5 * poll), local=env.target == "local"
-    )
+        names, look, emit, clock, every_seconds=min(EVERY_SECONDS, 5 * poll), local=env.target == "local",
+        own_health=env.application.web.health.path is None,
+    )  # fmt: skip

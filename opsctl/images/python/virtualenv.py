@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from opsctl import room
@@ -38,10 +39,13 @@ def environment_key(locked: Locked) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
-def make_environment(project: Project, locked: Locked, folder: Path, tell: Tell) -> Path:
+def make_environment(
+    project: Project, locked: Locked, folder: Path, tell: Tell, *, spared: Callable[[], Collection[Path]] = frozenset
+) -> Path:
     """The Python of the environment of a project in `folder`, made when it is not there. Raises BuildError.
 
-    Any number of processes may ask at once. The five newest environments are kept.
+    Any number of processes may ask at once. The five newest environments are kept, and those whose Python is among
+    what `spared` answers: it is asked where one would go.
     """
     target = folder / environment_key(locked)
     python, done = target / "bin" / "python", target / ".done"
@@ -56,7 +60,7 @@ def make_environment(project: Project, locked: Locked, folder: Path, tell: Tell)
                 _make(project, locked, target, python, tell)
                 done.touch()
     os.utime(target)
-    _prune(folder, keep=target)
+    _prune(folder, target, spared)
     return python
 
 
@@ -100,8 +104,10 @@ def _install(project: Project, locked: Locked, python: Path, tell: Tell) -> subp
     return run_uv([*install, *wheels], cwd=python.parent) if wheels and done.returncode == 0 else done
 
 
-def _prune(folder: Path, keep: Path) -> None:
+def _prune(folder: Path, keep: Path, spared: Callable[[], Collection[Path]]) -> None:
     found = [each for each in folder.iterdir() if (each / ".done").is_file() and each != keep]
-    for old in sorted(found, key=lambda each: each.stat().st_mtime, reverse=True)[_KEPT - 1 :]:
+    older = sorted(found, key=lambda each: each.stat().st_mtime, reverse=True)[_KEPT - 1 :]
+    kept = {python.parent.parent for python in spared()} if older else set()
+    for old in [each for each in older if each not in kept]:
         shutil.rmtree(old, ignore_errors=True)
         old.with_name(f"{old.name}.lock").unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from opsctl import private
+from opsctl.local.lasting import LastingFailure
 
 logger = logging.getLogger("opsctl.persistence")
 
@@ -89,6 +90,7 @@ class Snapshots:
         seen_lines = 0
         repeat_at = 0.0
         lines_at = 0.0
+        failure = LastingFailure(logger, "The emulator's state could not be written")
         while not self._stop.wait(_DEBOUNCE):
             changes, lines, now = self._changes(), self._lines(), time.monotonic()
             repeat = bool(repeat_at) and now >= repeat_at
@@ -102,5 +104,7 @@ class Snapshots:
             seen, seen_lines, lines_at = changes, lines, now + _LOG_SECONDS
             try:
                 self.flush()
-            except OSError:
-                logger.exception("The emulator's state could not be written")
+                failure.over()
+            except OSError as error:
+                failure.log(error)
+                repeat_at = now + _LOG_SECONDS  # nothing else may change, and the disk may have room then

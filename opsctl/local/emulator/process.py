@@ -33,6 +33,7 @@ from opsctl.local.emulator.asgi import Scope
 from opsctl.local.emulator.calls import CallCounter
 from opsctl.local.emulator.extension import Backend, extend_ministack
 from opsctl.local.keys import Keys, load
+from opsctl.local.lasting import LastingFailure
 from opsctl.local.postgres.instances import Servers
 from opsctl.local.procs import end_all, marked
 from opsctl.local.runtime import engine_of
@@ -166,14 +167,16 @@ class Emulator:
             await asyncio.sleep(0.02)
         self._parts.recovery.settle_interrupted_stacks()
         self._parts.snapshots.start()
+        failure = LastingFailure(logger, "Housekeeping failed")
         for tick in itertools.count():
             try:
                 self._parts.listeners.reconcile()
                 self._parts.health.tick()
                 if tick % _TICKS_BETWEEN_TRIMS == 0:
                     await asyncio.to_thread(self._parts.trim)
-            except Exception:
-                logger.exception("Housekeeping failed")
+                failure.over()
+            except Exception as error:
+                failure.log(error)
             await asyncio.sleep(_TICK)
 
     async def _application(self, scope: Json, receive: Any, send: Any) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from opsctl.errors import OpsctlError
+from opsctl.local.lasting import LastingFailure
 from opsctl.local.logs import tail
 from opsctl.local.ports import LOOPBACK
 from opsctl.local.postgres import roles
@@ -79,6 +80,7 @@ class PostgresServer:
         self._ready = threading.Event()
         self._lock = threading.RLock()
         self._deleted = False
+        self._lasting = LastingFailure(logger, "PostgreSQL does not start")
 
     @property
     def running(self) -> bool:
@@ -97,9 +99,10 @@ class PostgresServer:
             try:
                 self._start()
                 self.failure = ""
+                self._lasting.over()
             except (OSError, OpsctlError, subprocess.SubprocessError) as error:
                 self.failure = str(error)
-                logger.exception("PostgreSQL does not start")
+                self._lasting.log(error)
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one."""

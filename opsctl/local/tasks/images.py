@@ -15,7 +15,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -98,11 +98,14 @@ def image_digest(source: Source) -> str:
     return _digest(manifest(tree_hash(source)))
 
 
-def snapshot_image(source: Source, start: Start, root: Path) -> str:
+def snapshot_image(
+    source: Source, start: Start, root: Path, *, spared: Callable[[], Collection[str]] = frozenset
+) -> str:
     """Copy the files under `root`'s local state, build, and answer the image's digest, `sha256:...`.
 
     What was copied before is left as it is, but for how it is started: `start` holds paths of this machine. The five
-    newest (by last use) are kept. Raises OpsctlError when `source` holds no file.
+    newest (by last use) are kept, and those whose digests `spared` answers: it is asked where one would go. Raises
+    OpsctlError when `source` holds no file.
     """
     state = StateDir.of(root)
     state.create()
@@ -123,7 +126,7 @@ def snapshot_image(source: Source, start: Start, root: Path) -> str:
     partial.write_text(json.dumps(asdict(start)), encoding="utf-8")
     partial.replace(started)
     os.utime(target)
-    _prune(state, keep=target)
+    _prune(state, target, spared)
     return digest
 
 
@@ -163,6 +166,11 @@ def start_of(image: Path) -> Start:
         return Start()
 
 
+def pythons_of(state: StateDir, digests: Iterable[str]) -> set[Path]:
+    """The Python that processes of each of these images run under."""
+    return {Path(start_of(_directory(state, digest)).python) for digest in digests}
+
+
 def _make(source: Source, target: Path) -> None:
     """Copy and build beside the place and move there, so that an interrupted copy never looks like an image."""
     partial = target.with_name(f".{target.name}.{os.getpid()}")
@@ -181,13 +189,15 @@ def _make(source: Source, target: Path) -> None:
             raise
 
 
-def _prune(state: StateDir, keep: Path) -> None:
+def _prune(state: StateDir, keep: Path, spared: Callable[[], Collection[str]]) -> None:
     for partial in state.images.glob(".*"):
         if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
             shutil.rmtree(partial, ignore_errors=True)
     snapshots = [each for each in state.images.iterdir() if each.is_dir() and not each.name.startswith(".")]
     newest = sorted(snapshots, key=lambda each: each.stat().st_mtime, reverse=True)
-    for old in [each for each in newest if each != keep][_KEEP - 1 :]:
+    older = [each for each in newest if each != keep][_KEEP - 1 :]
+    kept = {_directory(state, digest) for digest in spared()} if older else set()
+    for old in [each for each in older if each not in kept]:
         shutil.rmtree(old, ignore_errors=True)
         for suffix in (".json", _START):
             old.with_suffix(suffix).unlink(missing_ok=True)

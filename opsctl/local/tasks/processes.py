@@ -92,7 +92,8 @@ class ProcessImages:
         if found is None:
             raise self._not_found(
                 f"{name}: no local image has the digest {digest or '(unknown tag)'}; "
-                "the local target runs images that `opsctl deploy` made of this checkout and keeps the last five"
+                "the local target runs images that `opsctl deploy` made of this checkout, and keeps those of releases "
+                "and the last five"
             )
         return found
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.cli import app
 from opsctl.cli.checkout import database_notes, untracked_notes
 from opsctl.config.application import Application
 from opsctl.images.checkout.project import Project
@@ -49,3 +50,19 @@ def test_files_that_git_does_not_track_are_named_up_to_five(tmp_path: Path) -> N
         "Not in the image, since git tracks none of them: polls/0.py, polls/1.py, polls/2.py, polls/3.py, polls/4.py "
         "and 2 more. `git add` includes what belongs to the application."
     ]
+
+
+def test_diff_names_what_stays_behind_as_a_deploy_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "environments.yaml").write_text(
+        "environments:\n  local:\n    target: local\n    service: shop\n    client: acme\n"
+        "    ecs: {repository_name: shop-local, manage_repository: true}\n"
+    )
+    (tmp_path / "manage.py").touch()
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    subprocess.run(["git", "add", "manage.py"], cwd=tmp_path, check=True)
+    (tmp_path / "views.py").touch()
+    monkeypatch.chdir(tmp_path)
+    app.run(["diff", "--env", "local"])  # which can't plan, as nothing runs
+    assert "views.py" in capsys.readouterr().err.partition("`git add` includes")[0]

@@ -147,3 +147,60 @@ def test_what_others_wrote_reaches_the_terminal_through_no_result_note_or_questi
 def test_what_turns_a_line_around_or_ends_it_is_escaped() -> None:
     assert output.one_line("ok \u202egnp.exe\u2066 a\u2028b") == "ok \\u202egnp.exe\\u2066 a\\u2028b"
     assert output.one_line("שלום 日本 🎉") == "שלום 日本 🎉"
+
+
+# -- how wide what is said gets ----------------------------------------------------------------------------------------
+
+ARN = f"arn:aws:secretsmanager:us-east-1:123456789012:secret:opsctl/dev/{'shop-' * 6}/SMTP_TOKEN-AbCdEf"
+SENTENCE = (
+    f"The execution role may not read the secret {ARN} which the web, the worker and the release of this environment "
+    "all name, so none of them starts."
+)
+COMMAND = "`opsctl secret set SMTP_TOKEN --env dev --config /home/ann/shop/environments.yaml`"
+
+
+def said(monkeypatch: pytest.MonkeyPatch, kind: type[io.StringIO] = Terminal) -> io.StringIO:
+    """What stderr gets, of a terminal of 80 columns or a pipe."""
+    err = kind()
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setenv("COLUMNS", "80")
+    return err
+
+
+def test_at_a_terminal_sentences_are_wrapped_and_what_is_copied_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = said(monkeypatch)
+    output.note(SENTENCE)
+    problem = f"environments.yaml:12: defaults.application.secrets: {SENTENCE}"
+    hint = f"Give it a value that the mail server takes, then deploy: {COMMAND} asks."
+    output.failure(OpsctlError(SENTENCE, hint=hint, detail=(problem,)), as_json=False)
+    text = err.getvalue()
+    assert [line for line in text.splitlines() if len(line) > 80 and ARN not in line and COMMAND not in line] == []
+    assert (text.count(ARN), text.count(COMMAND)) == (3, 1)
+    assert " ".join(text.split()) == " ".join(f"{SENTENCE} {problem} Error: {SENTENCE} Next: {hint}".split())
+    assert all(line.startswith(("  ", "The", "Error:", "Next:")) for line in text.splitlines())
+
+
+def test_in_a_pipe_nothing_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = said(monkeypatch, io.StringIO)
+    output.note(SENTENCE)
+    output.failure(OpsctlError(SENTENCE, hint=SENTENCE), as_json=False)
+    assert err.getvalue().splitlines() == [SENTENCE, f"Error: {SENTENCE}", f"Next: {SENTENCE}"]
+
+
+def test_logs_code_and_what_has_its_form_are_left_alone_at_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = said(monkeypatch)
+    log, code = f"| {'word ' * 30}end", f"    {'x = 1; ' * 20}pass"
+    output.note(f"{'cell ' * 20}end\nsecond line")
+    output.line('{"a": "' + "b " * 60 + '"}')
+    output.failure(OpsctlError("No.", detail=(log, code)), as_json=False)
+    lines = err.getvalue().splitlines()
+    assert len(lines) == 6
+    assert lines[3:5] == [f"  {log}", f"  {code}"]
+
+
+def test_the_colour_of_the_heading_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = said(monkeypatch)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    output.failure(OpsctlError(f"{'a' * 36} {'b' * 36}"), as_json=False)
+    assert err.getvalue() == f"\x1b[1;31mError:\x1b[0m {'a' * 36} {'b' * 36}\n"

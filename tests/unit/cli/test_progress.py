@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from opsctl.cli import output
 from opsctl.cli.progress import Sparing, Tree, listening, plain, printing
 from opsctl.deploy.events import (
     Event,
+    Evidence,
     LogLine,
     Note,
     Progress,
@@ -40,6 +42,7 @@ LINES: list[tuple[Event, str]] = [
     (StepFinished("data", "unchanged", "unchanged", 0), "data: · unchanged (0.0 s)"),
     (StepFinished("data", "failed", "no capacity", 3), "data: ✗ no capacity (3.0 s)"),
     (StepFinished("data", "detached", "goes on", 3), "data: ↗ goes on (3.0 s)"),
+    (StepFinished("data", "rolled-back", "as its template says", 3), "data: ↩ as its template says (3.0 s)"),
     (changed("Database", "CREATE_IN_PROGRESS", "Resource creation Initiated"),
      "data: CREATE_IN_PROGRESS AWS::RDS::DBInstance Database"),
     (changed("Database", "CREATE_FAILED", "no capacity"),
@@ -108,7 +111,7 @@ def test_under_json_each_event_is_an_object_on_a_line_of_stderr(capsys: pytest.C
     assert len(objects) == len(LINES)
     assert next(iter(objects[0])) == "type"
     assert [item["type"] for item in objects[:2]] == ["step-started", "step-finished"]
-    assert objects[5] == {
+    assert objects[6] == {
         "type": "resource-changed", "step": "data", "at": "2026-01-01T12:00:00+00:00", "logical_id": "Database",
         "resource_type": "AWS::RDS::DBInstance", "status": "CREATE_IN_PROGRESS",
         "reason": "Resource creation Initiated",
@@ -292,6 +295,18 @@ def test_a_finished_step_folds_to_one_line(clock: Clock) -> None:
     assert text == "✓ data        7.4 s  UPDATE_COMPLETE\n· app         0.0 s  unchanged"
 
 
+def test_a_stack_that_a_rollback_brought_to_its_template_has_no_green_mark(clock: Clock) -> None:
+    tree = Tree(clock)
+    for event in (StepStarted("app", "follow"), changed("Service", "UPDATE_IN_PROGRESS", step="app")):
+        tree(event)
+    tree(StepFinished("app", "rolled-back", "as its template says", 7.4))
+    console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
+    console.print(Group(tree))
+    shown = console.export_text(styles=True).rstrip()
+    assert "32m" not in shown
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown).rstrip() == "↩ app         7.4 s  as its template says"
+
+
 def test_a_failed_resource_stays_through_the_rollback_and_after_the_step(clock: Clock) -> None:
     tree = Tree(clock)
     text = feed(
@@ -424,6 +439,26 @@ def failing_task(*lines: str) -> TaskFailedError:
 
 def test_in_a_pipe_the_log_of_a_task_that_failed_stands_once() -> None:
     assert failing_task("Running", "no table").detail == ()
+
+
+@pytest.mark.parametrize(
+    "seen", [LogLine("migrate", "no table"), Evidence("app", "task", "a", "", lines=("no table",))]
+)
+def test_for_scripts_the_log_stands_once_on_stderr_and_in_the_result(
+    seen: Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*events: Event) -> tuple[str, str]:
+        error = TaskFailedError("migrate failed.", detail=("no table",))
+        with suppress(TaskFailedError), listening(as_json=True) as emit:
+            for event in events:
+                emit(event)
+            raise error
+        output.failure(error, as_json=True)
+        return capsys.readouterr()
+
+    out, err = fail(seen)
+    assert (err.count("no table"), json.loads(out)["error"]["detail"]) == (1, ["no table"])
+    assert fail()[1].count("no table") == 1, "where no event told it"
 
 
 def test_a_log_that_was_not_shown_stands_above_the_error() -> None:

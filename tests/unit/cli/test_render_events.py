@@ -34,6 +34,13 @@ def test_a_terminal_gets_lines_that_fit_and_lack_nothing(columns: int, monkeypat
     assert " ".join(text.split()) == " ".join(f"{day} 08:05:01Z stack app {WHAT} {REASON}".split())
 
 
+def test_an_arn_stands_whole_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    arn = f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{'dev-shop/' * 5}0123456789abcdef"
+    text = EventText(terminal=True).text(event("registered 1 targets in (target-group " + arn + ")", f"see {arn}"))
+    assert text.count(arn) == 2
+
+
 def test_the_day_is_told_once() -> None:
     shown = EventText(terminal=True)
     texts = [shown.text(event("x", "", day=day)) for day in (29, 29, 30)]

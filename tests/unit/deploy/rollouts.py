@@ -84,6 +84,7 @@ class Timeline:
     done: float | None = None
     name: str = "d1"
     local: bool = False
+    own_health: bool = False
 
     def look(self, seconds: float) -> Rollout:
         """What one look finds."""
@@ -126,7 +127,7 @@ class Timeline:
         seen: list[Rollout] = []
         for seconds in range(EVERY, int(until) + 1, EVERY):
             seen.append(self.look(seconds))
-            yield seconds, judge(seen, local=self.local)
+            yield seconds, judge(seen, local=self.local, own_health=self.own_health)
 
     def ended(self, until: float = 3600.0) -> tuple[float, Verdict] | None:
         """When it is ended, and why; None when it is left alone."""

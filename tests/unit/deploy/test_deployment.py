@@ -316,3 +316,4 @@ def test_a_stack_that_went_back_to_what_is_wanted_says_so() -> None:
     world.deploy()
     (told,) = [event.text for event in world.events if isinstance(event, StepFinished) and event.step == "app"]
     assert told == "as its template says, after a rollback (UPDATE_ROLLBACK_COMPLETE)"
+    assert outcomes(world)["app"] == "rolled-back"

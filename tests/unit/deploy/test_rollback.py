@@ -94,6 +94,23 @@ def test_a_migration_of_a_deploy_that_failed_is_in_the_way_of_what_runs_as_well(
     assert [each.name for each in obstacles(release(1, FIRST_MIGRATION), last, blind)] == ["release-2"]
 
 
+def test_what_a_failed_deploy_may_have_applied_is_not_said_to_be_there() -> None:
+    """Nobody knows how far it got; and what was edited from try to try is told once."""
+    to, last = release(1, FIRST_MIGRATION), release(2, FIRST_MIGRATION)
+    again = replace(BREAKS, id="m8")
+    attempt = Tried(2, "db", "m1 m3 m8 m7", (FIRST_MIGRATION, BREAKS, again))
+    with pytest.raises(RollbackRefusedError) as caught:
+        refuse(to, last, attempt, ())
+    said = "notes.0003 removes Note.text, if the deploy that failed since has applied it."
+    assert caught.value.message == (
+        f"Whether release 1 can live with what the database has become since is not known: {said}"
+    )
+    assert caught.value.detail == ("m7 came with a deploy that failed since, and no opsctl noted what it does.",)
+    applied = release(2, FIRST_MIGRATION, BREAKS)
+    (known,) = obstacles(to, applied, replace(attempt, migrations="m1 m3"))
+    assert (known.sentence(), known.sure) == ("notes.0003 removes Note.text", True)
+
+
 def test_who_knows_better_accepts_each_migration_by_name() -> None:
     to, last = release(1), release(4, BREAKS, RUNS)
     with pytest.raises(RollbackRefusedError) as caught:

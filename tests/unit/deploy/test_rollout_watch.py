@@ -17,11 +17,13 @@ from opsctl.aws.load_balancers import TargetHealth
 from opsctl.deploy.events import Note
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.rollout import Rollout, observe
+from opsctl.deploy.stackrun import watch
 from opsctl.deploy.stackrun.watch import HopelessRolloutError, RolloutWatch
 
 from .bench import Bench
 from .fakes import Operation, template
 from .rollouts import Timeline, answering, at, crash
+from .world import ENV
 
 if TYPE_CHECKING:
     from opsctl.aws.session import Aws
@@ -82,7 +84,7 @@ def test_a_hopeless_update_is_cancelled_and_followed_to_its_rest() -> None:
     assert "--no-watchdog" in error.hint
     assert error.cause is not None
     assert error.cause.logical_id == "Service"
-    assert error.task == "2"
+    assert (error.task, error.verdict) == ("2", "3 tasks ended with exit code 3")
     assert [name for _, name in looks.asked] == ["dev-app"] * len(looks.asked)
     assert len(looks.asked) <= 5
 
@@ -252,6 +254,30 @@ def test_a_look_tells_the_new_release_from_all_else() -> None:
     assert [target.address for target in found.targets] == ["10.0.0.1"]
     assert [event.text for event in found.events] == ["new"]
     assert (found.at, found.begun, found.failed, found.balanced) == (at(30), at(0), 1, True)
+
+
+@pytest.mark.parametrize(("path", "ends"), [(None, True), ("/up", False)])
+def test_only_the_layers_own_health_check_is_taken_at_its_word(
+    path: str | None, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench()
+    timeline, begun = Timeline([answering(1, 2, "10 500")], grace=600), bench.clock()
+    monkeypatch.setattr(watch, "observe", lambda *_, **__: timeline.look(bench.clock() - begun))
+    web = ENV.application.web
+    web = web.model_copy(update={"health": web.health.model_copy(update={"path": path})})
+    env = ENV.model_copy(update={"application": ENV.application.model_copy(update={"web": web})})
+    made = watch.watch_of(APP, env, cast("Aws", None), "c", bench.events.append, bench.clock, 5.0)
+    assert made is not None
+    made.note(StackEvent("1", "dev-app", at(0), "Service", "", "AWS::ECS::Service", "UPDATE_IN_PROGRESS"))
+    ended = False
+    for _ in range(6):
+        bench.clock.sleep(10)
+        try:
+            made.tick()
+        except HopelessRolloutError:
+            ended = True
+            break
+    assert ended is ends
 
 
 def test_without_a_service_or_a_deployment_there_is_nothing_to_see() -> None:

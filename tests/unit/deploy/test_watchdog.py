@@ -222,6 +222,18 @@ def test_on_this_machine_a_wrong_answer_counts_at_once_and_of_the_server_too(cod
     assert Timeline(told, grace=120).ended(110) is None  # on AWS the grace period counts
 
 
+def test_500_of_our_own_health_check_counts_at_once_on_aws_as_well() -> None:
+    """The layer answers so where the project's code can't be loaded; anybody else's 500 may pass."""
+    told = [answering(1, 2, "40 500")]
+    ended = Timeline(told, grace=300, own_health=True).ended()
+    assert ended is not None
+    assert (ended[0], ended[1].reason) == (50, "the load balancer's health check is answered with 500")
+    assert "log" in ended[1].advice
+    assert Timeline(told, grace=300).ended(600) is None
+    for code in (400, 404, 501, 503):
+        assert Timeline([answering(1, 2, f"40 {code}")], grace=300, own_health=True).ended(290) is None, code
+
+
 @pytest.mark.parametrize("code", [408, 425, 429, 502, 503, 504])
 def test_on_this_machine_too_a_service_may_ask_for_more_time(code: int) -> None:
     assert Timeline([answering(1, 2, f"10 {code}")], grace=120, local=True).ended(110) is None

@@ -182,7 +182,7 @@ def test_a_project_whose_urls_raise_is_not_well_until_they_do_not(
     resolver.failures = [ImportError("no module shop.views"), ImportError("no module shop.views"), OSError("refused")]
     application = Project()
     status = health(kind, application)
-    assert [status() for _ in range(5)] == [503, 503, 503, 200, 200]
+    assert [status() for _ in range(5)] == [500, 500, 503, 200, 200]
     assert (resolver.read, application.seen) == (4, {}), "once they are imported nobody asks again"
     said = capsys.readouterr().err
     assert said.startswith("opsctl: the project's URLs can't be imported, so the health check fails:\nTraceback")
@@ -203,7 +203,17 @@ def test_one_thread_imports_and_another_health_check_does_not_wait_for_it(resolv
     importing = threading.Thread(target=urls.ready)
     importing.start()
     assert begun.wait(10)
-    assert not urls.ready()
+    assert urls.ready() == 503
     go_on.set()
     importing.join(10)
-    assert urls.ready()
+    assert urls.ready() == 200
+
+
+@pytest.mark.parametrize("error", [SyntaxError("never closed"), NameError("view"), ModuleNotFoundError("shop.views")])
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_code_that_can_not_run_is_told_from_what_may_come_later(
+    kind: str, error: Exception, resolver: Resolver
+) -> None:
+    resolver.failures = [error]
+    status = health(kind, Project())
+    assert [status(), status()] == [500, 200]

@@ -177,3 +177,46 @@ def test_what_would_listen_everywhere_listens_at_the_tasks_address(asked: str, f
 def test_who_binds_to_no_port_in_particular_is_left_alone() -> None:
     code = "import socket; client = socket.socket(); client.bind(('', 0)); print(client.getsockname()[0])"
     assert run(code, OPSCTL_LISTEN_ADDRESS="127.64.0.9") == ("0.0.0.0", "")  # noqa: S104
+
+
+SHOP = """
+import logging, sys
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import path
+
+def broken(request):
+    logging.getLogger("django.request").warning("a warning")
+    raise ValueError("no total")
+
+urlpatterns = [path("", broken)]
+settings.configure(ROOT_URLCONF="shop", ALLOWED_HOSTS=["*"], SECRET_KEY="x" * 50, USE_TZ=True, MORE)
+"""
+REQUEST = """
+import asyncio, shop
+from django.core.KIND import get_KIND_application as get
+from django.test import RequestFactory
+for _ in range(2):
+    application = get().application
+request = RequestFactory().get("/")
+wsgi = lambda: application.get_response(request)
+asgi = lambda: asyncio.run(application.get_response_async(request))
+print(KIND().status_code)
+"""
+HANDLERS = "'handlers': {'own': {'class': 'logging.NullHandler'}}"
+OWN = f"{{'version': 1, {HANDLERS}, 'loggers': {{'django': {{'handlers': ['own']}}}}}}"
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+@pytest.mark.parametrize(
+    ("more", "tracebacks"),
+    [("DEBUG=False", 1), (f"DEBUG=False, LOGGING={OWN}", 0), ("DEBUG=False, LOGGING_CONFIG=None", 1)],
+)
+def test_what_a_view_raises_is_in_the_log_where_the_project_configured_none(
+    kind: str, more: str, tracebacks: int, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(SHOP.replace("MORE", more))
+    status, log = run(REQUEST.replace("KIND", kind), tmp_path, OPSCTL_HEALTH="/-/health")
+    assert status == "500"
+    assert log.count("ValueError: no total") == log.count("Traceback") == tracebacks, log
+    assert ("ERROR django.request: Internal Server Error: /" in log) is ("LOGGING" not in more)

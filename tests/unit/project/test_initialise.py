@@ -36,6 +36,11 @@ def test_the_schema_is_committed_so_that_editors_of_a_clone_find_it(tmp_path: Pa
     subprocess.run(add.split(), cwd=tmp_path, check=True)
 
 
+def test_without_a_repository_nothing_is_to_be_added_to_one(tmp_path: Path) -> None:
+    write(tmp_path, shop())
+    assert [step for step in initialise(tmp_path).next_steps if "git" in step] == []
+
+
 @pytest.mark.parametrize(
     ("files", "step"),
     [

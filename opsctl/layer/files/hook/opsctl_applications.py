@@ -76,7 +76,7 @@ class Asgi:
                 from asyncio import get_running_loop
 
                 await get_running_loop().run_in_executor(None, self._urls.ready)
-            status, said, body = _answer(self._urls.imported)
+            status, said, body = _answer(self._urls.status)
             headers = [(name.lower().encode(), value.encode()) for name, value in said]
             await send({"type": "http.response.start", "status": int(status[:3]), "headers": headers})
             await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
@@ -88,11 +88,12 @@ class Asgi:
         return getattr(self.__dict__.get("application"), name)
 
 
-def _answer(well: bool) -> tuple[str, list[tuple[str, str]], bytes]:
-    """Status, headers and body. A release whose URLs raise would answer every request with 500."""
-    if well:
+def _answer(status: int) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status line, headers and body. A release whose URLs raise would answer every request with 500."""
+    if status == 200:
         return "200 OK", list(OK_HEADERS), OK
-    return "503 Service Unavailable", list(BROKEN_HEADERS), BROKEN
+    line = "500 Internal Server Error" if status == 500 else "503 Service Unavailable"
+    return line, list(BROKEN_HEADERS), BROKEN
 
 
 def _limited(application: Any, options: Options) -> Any:

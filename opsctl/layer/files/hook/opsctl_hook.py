@@ -81,6 +81,7 @@ def _wrap_result(module: ModuleType, name: str, wrapper: Callable[[ModuleType], 
 
     def get_wrapped_application() -> Any:
         application = get_application()
+        _show_errors()
         try:
             import opsctl_applications  # type: ignore[import-not-found]
 
@@ -92,6 +93,15 @@ def _wrap_result(module: ModuleType, name: str, wrapper: Callable[[ModuleType], 
     get_wrapped_application.__dict__.update(opsctl_hook=True, __wrapped__=get_application)
     get_wrapped_application.__name__, get_wrapped_application.__doc__ = name, get_application.__doc__
     setattr(module, name, get_wrapped_application)
+
+
+def _show_errors() -> None:
+    try:
+        import opsctl_errors  # type: ignore[import-not-found]
+
+        opsctl_errors.show_errors()
+    except Exception as error:
+        complain("could not log what fails", error)
 
 
 def _wrap_router(module: ModuleType) -> None:

@@ -17,30 +17,34 @@ BROKEN_HEADERS = [
     ("Cache-Control", "no-store"),
 ]
 _TOLD_EVERY = 1.0
+# What no waiting mends: the code itself can't run. Others may pass: of a database that is not there yet, say.
+_FINAL = (SyntaxError, ImportError, NameError)
 
 
 class Urls:
-    """Imports them once, and again after a failure, which may pass: of a database that is not there yet, say."""
+    """Imports them once, and again after a failure. `status` is that of a health check: 200, 503 while they are not
+    imported, 500 where the code itself is why.
+    """
 
     def __init__(self) -> None:
         self.imported = False
+        self.status = 503
         self._told = float("-inf")
         self._one_at_a_time = threading.Lock()
 
-    def ready(self) -> bool:
-        """Whether they are imported; False while another thread does it."""
-        if self.imported:
-            return True
-        if not self._one_at_a_time.acquire(blocking=False):
-            return False
+    def ready(self) -> int:
+        """Import them where they are not; answers `status`. While another thread does it, it is as it was before."""
+        if self.imported or not self._one_at_a_time.acquire(blocking=False):
+            return self.status
         try:
             _import()
-            self.imported = True
+            self.imported, self.status = True, 200
         except Exception as error:
+            self.status = 500 if isinstance(error, _FINAL) else 503
             self._tell(error)
         finally:
             self._one_at_a_time.release()
-        return self.imported
+        return self.status
 
     def _tell(self, error: Exception) -> None:
         """With every health check, as the end of the log is what explains a rollout that fails; not more often."""

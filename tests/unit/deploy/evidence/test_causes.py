@@ -431,6 +431,22 @@ def test_without_evidence_there_is_no_cause_beyond_the_error() -> None:
     [
         ([FRAME, "django.core.exceptions.ImproperlyConfigured: no"], "ImproperlyConfigured: no"),
         ([FRAME, "    x", "oddly.named: no"], "named: no"),
+        (
+            ['  File "shop/urls.py", line 3', "    urlpatterns = [", "SyntaxError: '[' was never closed", "[INFO] Bye"],
+            "SyntaxError: '[' was never closed (shop/urls.py, line 3)",
+        ),
+        (
+            [
+                '  File "shop/urls.py", line 3, in <module>',
+                "    exec(text)",
+                '  File "<string>", line 1',
+                "    if x:",
+                "       x",
+                "IndentationError: expected an indented block",
+            ],
+            "IndentationError: expected an indented block (<string>, line 1)",
+        ),
+        ([FRAME, "    ast.parse(text)", "SyntaxError: no"], "SyntaxError: no"),
         (["CommandError: Unknown command: 'work'", "bye"], "CommandError: Unknown command: 'work'"),
         (["ready: yes", "GET /: 200", "INFO ready"], ""),
         ([], ""),

@@ -136,6 +136,19 @@ def test_a_syntax_error_keeps_the_file_it_is_in() -> None:
     assert readable_lines(lines) == [lines[0], *lines[3:5], lines[6]]
 
 
+@pytest.mark.parametrize("layer", ["/opt/opsctl", "/home/ann/shop/.opsctl/layers/layer-0b47b72d79d80772"])
+def test_the_layers_own_frames_are_not_the_projects(layer: str) -> None:
+    lines = [
+        "Traceback (most recent call last):",
+        f'  File "{layer}/hook/opsctl_urls.py", line 40, in ready',
+        "    _import()",
+        '  File "/app/shop/urls.py", line 3, in <module>',
+        "    from shop import views",
+        "ImportError: no views",
+    ]
+    assert readable_lines(lines) == [lines[0], *lines[3:]]
+
+
 def test_fields_beside_the_message_are_as_harmless_as_it_is() -> None:
     found = entry(
         json.dumps({"message": "a", "level": "x\x1b[2J\ny", "b\x9b": "\u202e\x1b]0;t\x07", "c": {"d": "\u202e\n"}})

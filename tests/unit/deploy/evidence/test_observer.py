@@ -170,6 +170,30 @@ def test_a_custom_resource_is_watched_in_its_functions_log() -> None:
     desk.observer.close()
 
 
+def test_a_task_that_ran_when_its_rollout_was_ended_is_evidence_by_its_log() -> None:
+    """ECS says of it that it was told to stop, and its service is well again with the release before."""
+    desk = Desk()
+    desk.aws.logs.lines = ('  File "shop/urls.py", line 3', "SyntaxError: with correct horse")
+    desk.aws.ecs.stopped = [
+        Task("task/a", "STOPPED", "ServiceSchedulerInitiated", "Scaling activity initiated by deployment", 0)
+    ]
+    desk.observer(changed("UPDATE_IN_PROGRESS"))
+    desk.observer(changed("UPDATE_COMPLETE"))
+    (found,) = desk.observer.conclude("app", task="a", verdict="the health check is answered with 500")
+    assert (found["kind"], found["subject"], found["resource"]) == ("task", "a", "Service")
+    assert found["text"] == "its rollout was ended: the health check is answered with 500"
+    assert found["lines"][-1] == "SyntaxError: with ***"
+    assert len(desk.observer.conclude("app", task="a", verdict="again")) == 1
+    desk.observer.close()
+
+
+def test_one_without_a_log_is_none() -> None:
+    desk = Desk()
+    desk.observer(changed("UPDATE_IN_PROGRESS"))
+    assert desk.observer.conclude("app", task="a", verdict="no answer") == []
+    desk.observer.close()
+
+
 def test_what_can_not_be_read_is_noted_once_and_raises_nothing() -> None:
     desk = Desk()
 

@@ -146,6 +146,39 @@ def test_the_log_of_a_migration_that_failed_is_told_and_that_of_a_build_is_not(t
     ]
 
 
+def test_of_a_traceback_in_a_log_the_projects_own_frames_are_told(tmp_path: Path) -> None:
+    """However many others there are: the end of the log alone would be theirs."""
+    django = [
+        line for number in range(60)
+        for line in (f'  File "/venv/lib/python3.13/site-packages/django/db/x.py", line {number}, in run', "    go()")
+    ]  # fmt: skip
+    own = ['  File "/app/shop/migrations/0002_fill.py", line 7, in fill', "    raise ValueError(name)"]
+
+    def work(journal: Journal) -> None:
+        for line in ("Applying shop.0002_fill...", "Traceback (most recent call last):", *django, *own, *django[:20]):
+            journal(LogLine("migrate", line))
+        journal(LogLine("migrate", "ValueError: no"))
+        journal(StepFinished("migrate", "failed", "exit code 1", 1.0))
+        raise OpsctlError("migrate failed: exit code 1", code="task-failed")
+
+    (log,) = [moment for moment in explained(tmp_path, work).moments if moment.kind == "log-line"]
+    assert log.lines == tuple(
+        f"| {line}"
+        for line in ("Applying shop.0002_fill...", "Traceback (most recent call last):", *own, "ValueError: no")
+    )
+
+
+def test_of_a_long_log_the_end_is_told(tmp_path: Path) -> None:
+    def work(journal: Journal) -> None:
+        for number in range(100):
+            journal(LogLine("migrate", f"row {number}"))
+        journal(StepFinished("migrate", "failed", "exit code 1", 1.0))
+        raise OpsctlError("migrate failed: exit code 1", code="task-failed")
+
+    (log,) = [moment for moment in explained(tmp_path, work).moments if moment.kind == "log-line"]
+    assert log.lines == tuple(f"| row {number}" for number in range(60, 100))
+
+
 def test_the_same_log_is_told_once(tmp_path: Path) -> None:
     def work(journal: Journal) -> None:
         for name in ("a", "b"):
