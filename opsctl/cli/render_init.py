@@ -22,14 +22,16 @@ def text(done: Initialised) -> str:
         *_block("Assumed:", done.assumed),
         *_block("Missing:", done.missing),
         *_block("Note:", done.warnings),
-        *_block("Next:", done.next_steps),
+        *_block("Next:", done.next_steps, _COMMANDS),
     ]
     return "\n".join(blocks)
 
 
-def _block(heading: str, lines: tuple[str, ...]) -> list[str]:
-    return [heading, *(_line(f"  {each}") for each in lines)] if lines else []
+def _block(heading: str, lines: tuple[str, ...], commands: tuple[str, ...] = ()) -> list[str]:
+    """Lines below a heading; what begins like one of `commands` stays on a line of its own."""
+    return [heading, *(_line(each, commands) for each in lines)] if lines else []
 
 
-def _line(text: str) -> str:
-    return text if text.lstrip().startswith(_COMMANDS) else output.wrapped(text, sys.stdout, indent="    ")
+def _line(text: str, commands: tuple[str, ...]) -> str:
+    whole = bool(commands) and text.startswith(commands)
+    return f"  {text}" if whole else output.wrapped(f"  {text}", sys.stdout, indent="    ")

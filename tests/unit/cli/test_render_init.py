@@ -13,7 +13,7 @@ from opsctl.project.initialise import Initialised
 ADD = f"git add {' '.join(f'folder-{number}/environments.yaml' for number in range(6))}"
 DONE = Initialised(
     written=("environments.yaml",),
-    assumed=("the settings of production, as wsgi.py names them, where manage.py's default is often for development",),
+    assumed=("opsctl collects and serves static files, as shop/settings/production.py names no place where they were",),
     next_steps=("opsctl deploy --env local", ADD, "Before the first deploy to AWS, write who gets alarms into " * 2),
 )
 
