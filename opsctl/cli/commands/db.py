@@ -25,7 +25,11 @@ DsnOption = Annotated[
     ),
 ]
 RoleOption = Annotated[
-    str, typer.Option("--role", help="A login role, by name or purpose: readonly, user, loader, migrator; with database.owner, user alone.")
+    str,
+    typer.Option(
+        "--role",
+        help="A login role, by name or purpose: readonly, user, loader, migrator; with database.owner, user alone.",
+    ),
 ]
 ReplicaOption = Annotated[bool, typer.Option("--replica", help="Use the read replica.")]
 

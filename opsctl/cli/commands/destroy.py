@@ -93,9 +93,10 @@ def destroy(
         output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
         if short := lifetime_text(target.aws.credentials_end(), gone.seconds, time.time()):
             output.note(short)
-    output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json)
-    if "data" in plan.remove:
-        wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database
+    wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database if "data" in plan.remove else None
+    flags = "--yes" if wanted in (None, database) else f"--yes --database {wanted}"
+    output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json, flag=flags)
+    if wanted is not None:
         _name_the_database(target, wanted, database, as_json)
     run = this_run(target)
     journal = Journal(target.workspace.root, target.env.name, run.id)
