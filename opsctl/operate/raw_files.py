@@ -45,6 +45,11 @@ def raw_files(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in named if "/." not in f"/{portable(path, folder)}")
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a name is nobody's data: hidden, and without the end of a data file."""
+    return "/." in f"/{name}" and not name.lower().endswith(_SUFFIXES)
+
+
 def passed_over(folder: Path) -> list[str]:
     """Files below `folder` that are no raw files: links, names that end otherwise, and hidden ones that end like data.
 
@@ -53,7 +58,7 @@ def passed_over(folder: Path) -> list[str]:
     taken = set(raw_files(folder))
     found = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()] if folder.is_dir() else []
     names = [portable(path, folder) for path in found if path not in taken]
-    return sorted(name for name in names if "/." not in f"/{name}" or name.lower().endswith(_SUFFIXES))
+    return sorted(name for name in names if not is_hidden(name))
 
 
 def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
