@@ -60,6 +60,7 @@ def run_build(
     if engine not in _ENGINES:
         raise UsageError(f"There is no engine `{engine}`.", hint=f"Choose from {', '.join(_ENGINES)}.")
     shop, listener = target.workshop, EventListener(emit, "build")
+    shop.refuse_suspects()
     if tag is None and base is None and engine == "native":
         shop.settle(listener.line)  # else the lock would be written under the tag of a checkout without it
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
