@@ -104,7 +104,7 @@ def _paragraphs(status: EnvironmentStatus) -> Iterator[tuple[str, str]]:
 def _stacks(status: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     if not status.stacks:
         return
-    well = [each for each in status.stacks if is_well(each.status)]
+    well = [each for each in status.stacks if is_well(each, status)]
     # Of two within one second the later in the order of a deploy.
     last = max(reversed([each for each in status.stacks if each.updated]), key=lambda each: each.updated, default=None)
     changed = f", last changed {_ago(last.updated, status)} ({last.stack})" if last is not None else ""

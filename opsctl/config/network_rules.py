@@ -43,7 +43,8 @@ def subnets_fit(env: Environment) -> Iterator[Problem]:
         fix = f"Write {ipaddress.IPv4Network(f'{env.vpc.cidr}/16', strict=False)}."
         yield Problem(path, f"{env.vpc.cidr} is one address, not a range", fix)
         return
-    if not any(network.subnet_of(each) for each in PRIVATE):
+    private = any(network.subnet_of(each) for each in PRIVATE)
+    if not private:
         yield Problem(
             path,
             f"{network} {_kind(network)}",
@@ -58,7 +59,8 @@ def subnets_fit(env: Environment) -> Iterator[Problem]:
     room = 2 ** max(0, 22 - network.prefixlen) if network.prefixlen <= 22 else 0
     if room < zones + 1:
         need = next(prefix for prefix in range(22, 15, -1) if 2 ** (22 - prefix) >= zones + 1)
-        enough = ipaddress.IPv4Network((network.network_address, need), strict=False)
+        near = network if private else _moved(network)
+        enough = ipaddress.IPv4Network((near.network_address, need), strict=False)
         yield Problem(
             path,
             f"{network} has no room for the subnets of {zones} zones (a /22 private subnet each, and the public ones)",

@@ -218,11 +218,28 @@ def _value(text: str, part: str, kind: _Field) -> int:
     if text.upper() in kind.names:
         return kind.names.index(text.upper()) + kind.first_name
     if not text.isdecimal() or not kind.low <= int(text) <= kind.high:
-        near = str(min(max(int(text), kind.low), kind.high)) if text.isdecimal() else "*"
-        instead = part.replace(text, near, 1) if text.isdecimal() else near
+        near = _near(text.upper(), kind)
+        instead = near if near == "*" else part.replace(text, near, 1)
         names = f" or {kind.names[0]} to {kind.names[-1]}" if kind.names else ""
-        raise _FieldError(f"has the {kind.what} `{text}`, and these go from {kind.low} to {kind.high}{names}", instead)
+        counts = ", `#` from 1 to 5" if "#" in near else ""
+        raise _FieldError(
+            f"has the {kind.what} `{text}`, and these go from {kind.low} to {kind.high}{names}{counts}", instead
+        )
     return int(text)
+
+
+def _near(text: str, kind: _Field) -> str:
+    """The nearest that the field takes: 59 for 99, the fifth Friday for the sixth; `*` where nothing is near."""
+    if text.isdecimal():
+        return str(min(max(int(text), kind.low), kind.high))
+    day, ordinal, which = text.partition("#")
+    if ordinal and which.isdecimal():
+        near = f"{day}#{min(max(int(which), 1), 5)}"
+    elif text[:-1].isdecimal():  # 32W
+        near = f"{min(max(int(text[:-1]), kind.low), kind.high)}{text[-1]}"
+    else:
+        return "*"
+    return near if any(re.fullmatch(special, near) for special in kind.special) else "*"
 
 
 def _weekdays(fields: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 from opsctl.config.resource_names import allowed_bucket
@@ -12,7 +13,9 @@ _NAME_LENGTH = 40
 
 def slug(given: str) -> str:
     """Lower-case words between single hyphens, a letter first."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "-", given)
+    bare = unicodedata.normalize("NFKD", given)
+    plain = "".join(sign for sign in bare if not unicodedata.combining(sign))  # `dev` for `dév`
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "-", plain)
     name = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
     return name[:_NAME_LENGTH].rstrip("-")
 

@@ -15,6 +15,7 @@ from opsctl.config.problem import Problem
 LONGEST_KEY, LONGEST_VALUE, MOST = 128, 256, 50
 # Letters, digits and blanks of any script, and these. [API IAM tagKeyType, Logs TagKey, ECS TagKey]
 PUNCTUATION = "_.:/=+-@"
+_FOUND_BY = ("managed-by", "environment", "service", "client")
 _NAME_TAG = 1
 """`Name`, which some resources get beside the stack's tags."""
 
@@ -29,6 +30,14 @@ def tags(env: Environment) -> Iterator[Problem]:
     for path, values in groups:
         for key, value in values.items():
             yield from _tag((*path, key), key, value)
+            if naming.own_tags(env).get(key, value) != value and key in _FOUND_BY and "bootstrap" not in path:
+                yield Problem(
+                    (*path, key),
+                    f"`{key}` takes the place of opsctl's own tag, by which `status` and `destroy --from-account` find "
+                    "what no file names any more",
+                    "Use another name, unless the account's rules ask for this one.",
+                    certain=False,
+                )
     yield from _together(env)
 
 

@@ -137,17 +137,17 @@ def before(records: Sequence[Release], runs: Release) -> Release:
     """
     brought_back = {each.number: each.rolled_back_to for each in records}
     place = runs.number
+    others = [each for each in records if (each.digest, each.application) != (runs.digest, runs.application)]
     while (origin := brought_back.get(place)) is not None and origin < place:
         place = origin
-    for each in records:
-        other = (each.digest, each.application) != (runs.digest, runs.application)
-        if each.number < place and other:
+    for each in others:
+        if each.number < place:
             return each
-    raise UsageError(
-        f"There is no record of a release before {place}, which runs.",
-        code="no-such-release",
-        hint=f"`opsctl releases --env {runs.environment}` shows those that there are.",
-    )
+    hint = f"`opsctl releases --env {runs.environment}` shows those that there are."
+    if others and place != runs.number:
+        forward = f"`opsctl rollback {others[0].number} --env {runs.environment}`"
+        hint = f"{forward} goes to the one that was rolled back from; {hint}"
+    raise UsageError(f"There is no record of a release before {place}, which runs.", code="no-such-release", hint=hint)
 
 
 def named(records: Sequence[Release], wanted: str, environment: str) -> Release:

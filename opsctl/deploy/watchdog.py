@@ -117,6 +117,10 @@ _LATER_LOCALLY = _LATER | {502, 503, 504}
 _NOT_LOADED = 500
 _CODE = "Correct the error that the task's log tells."
 _ANSWERS = "Look at `application.web.health` in environments.yaml, and at what the application answers there."
+_REDIRECTS = (
+    "A redirect is not followed. Write `application.web.health` as the application has it, with its last slash, and "
+    "leave that path out of SECURE_SSL_REDIRECT and of what asks for a login."
+)
 _REFUSES = (
     "Look at the port on which the application listens, and at its start; `application.web.health.grace` gives it more "
     "time."
@@ -126,8 +130,8 @@ _REFUSES = (
 def judge(seen: Sequence[Rollout], *, local: bool = False, own_health: bool = False) -> Verdict | None:
     """The verdict on a rollout from all looks at it, the newest last; None while it may succeed, or it is over.
 
-    On this machine (`local`) a person waits: a wrong answer counts before the grace period is over, a 5xx as well as a
-    4xx, and one attempt on whose port nobody answered suffices. With `own_health` opsctl's layer answers the health
+    On this machine (`local`) a person waits: a wrong answer counts before the grace period is over, a 5xx as well as
+    others, and one attempt on whose port nobody answered suffices. With `own_health` opsctl's layer answers the health
     check: its 500 says that the project's code can't be loaded, and counts before the grace period is over as well.
     """
     if not seen or seen[-1].state != "IN_PROGRESS":
@@ -214,7 +218,7 @@ def _by_exit_code(seen: Sequence[Rollout]) -> Verdict | None:
 
 
 def _by_answer(seen: Sequence[Rollout]) -> Verdict | None:
-    """A running task beyond its grace period that goes on answering the load balancer with a 4xx."""
+    """A running task beyond its grace period that goes on answering the load balancer with a redirect or a 4xx."""
     now = seen[-1]
     for task in now.running:
         if _age(now, task) <= now.grace_seconds:
@@ -222,17 +226,17 @@ def _by_answer(seen: Sequence[Rollout]) -> Verdict | None:
         code = _wrong_answer(now.targets_of(task))
         first = next(look.at for look in seen if look is now or _wrong_answer(look.targets_of(task)))
         if code and (now.at - first).total_seconds() >= ANSWER_SECONDS:
-            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS, task)
+            return _answered(now, code, task)
     return None
 
 
 def _by_answer_here(seen: Sequence[Rollout]) -> Verdict | None:
     """A running task that goes on answering with a code that its health check does not take, on this machine."""
-    return _by_answer_that_lasts(seen, lambda code: code >= 400 and code not in _LATER_LOCALLY, _ANSWERS)
+    return _by_answer_that_lasts(seen, lambda code: code > 0 and code not in _LATER_LOCALLY)
 
 
 def _by_answer_that_lasts(
-    seen: Sequence[Rollout], is_final: Callable[[int], bool], advice: str
+    seen: Sequence[Rollout], is_final: Callable[[int], bool], advice: str = ""
 ) -> Verdict | None:  # fmt: skip
     """A running task that goes on answering with a code that no waiting changes, whatever its grace period is."""
     now = seen[-1]
@@ -242,7 +246,7 @@ def _by_answer_that_lasts(
             continue
         same = [look for look in seen if _code(look.targets_of(task)) == code]
         if (now.at - same[0].at).total_seconds() >= ANSWER_SECONDS:
-            return _verdict(now, f"the load balancer's health check is answered with {code}", advice, task)
+            return _answered(now, code, task, advice)
     return None
 
 
@@ -253,6 +257,11 @@ def _by_refusal_here(seen: Sequence[Rollout]) -> Verdict | None:
             text = "the load balancer's health check finds nobody who answers, though the grace period is over"
             return _verdict(seen[-1], text, _REFUSES, task)
     return None
+
+
+def _answered(now: Rollout, code: int, task: Task, advice: str = "") -> Verdict:
+    usual = _REDIRECTS if 300 <= code < 400 else _ANSWERS
+    return _verdict(now, f"the load balancer's health check is answered with {code}", advice or usual, task)
 
 
 def _code(targets: Iterable[TargetHealth]) -> int:
@@ -270,7 +279,7 @@ def _by_lost_health(seen: Sequence[Rollout]) -> Verdict | None:
     last = {task.arn: _last_targets(seen, task) for task in lost}
     for task in lost:
         if code := _wrong_answer(last[task.arn]):
-            return _verdict(now, f"the load balancer's health check is answered with {code}", _ANSWERS, task)
+            return _answered(now, code, task)
     refusing = [task for task in lost if any(each.reason == "Target.FailedHealthChecks" for each in last[task.arn])]
     if attempts(refusing) >= 2:
         text = "the load balancer's health check finds nobody who answers, though the grace period is over"
@@ -351,11 +360,11 @@ def _told(task: Task) -> str:
 
 
 def _wrong_answer(targets: Iterable[TargetHealth]) -> int:
-    """The 4xx with which a target answers; 0 without one."""
+    """The redirect, 4xx or other code below 500 with which a target answers; 0 without one."""
     for target in targets:
         if target.reason == "Target.ResponseCodeMismatch" and (found := _CODES.search(target.description)):
             codes = [int(code) for code in found[1].replace(" ", "").split(",")]
-            if all(400 <= code < 500 and code not in _LATER for code in codes):
+            if all(code < 500 and code not in _LATER for code in codes):
                 return codes[0]
     return 0
 

@@ -100,10 +100,14 @@ class Workshop:
         """What later builds are faster with."""
         return self.project.cache
 
-    def content_key(self, base: ImageName | None, platforms: tuple[str, ...], tell: Tell = _unheard) -> str:
-        """What the image would be made of, as one hash. Raises BuildError for what nobody can have meant to ship."""
+    def refuse_suspects(self) -> None:
+        """Raise BuildError for what nobody can have meant to ship: before a registry or an index is asked anything."""
         if self.project.application.image is None:
             self.project.shipment.check()
+
+    def content_key(self, base: ImageName | None, platforms: tuple[str, ...], tell: Tell = _unheard) -> str:
+        """What the image would be made of, as one hash. Raises BuildError for what nobody can have meant to ship."""
+        self.refuse_suspects()
         return content_key(self.project, self._requirements(tell), base, platforms)
 
     def build(
@@ -166,6 +170,7 @@ class Workshop:
     def settle(self, tell: Tell = _unheard) -> None:
         """Have the lock written, where it is not up to date: it is part of what a tag of the checkout says."""
         if self.project.application.image is None:
+            self.refuse_suspects()
             self._requirements(tell)
             if not os.environ.get(BASE_VARIABLE):
                 self.base(None, tell)

@@ -87,7 +87,7 @@ class LocalTarget:
         raise LocalTargetError(
             "The local target runs, but another version of opsctl started it."
             if another
-            else "The local target does not run, and this command only reads.",
+            else "The local target does not run, and this command does not start it.",
             code="local-target-stopped",
             hint=f"`opsctl deploy --env {environment}` {'starts it anew with this one' if another else 'starts it'}.",
         )

@@ -61,6 +61,7 @@ def run_build(
     if tag is None and base is None and engine == "native":
         shop.settle(listener.line)  # else the lock would be written under the tag of a checkout without it
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
+    shop.refuse_suspects()
     platforms = platforms_of(platform, target)
     with step(emit, "build", f"{tag} for {', '.join(platforms)} with {engine}") as ending:
         built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)

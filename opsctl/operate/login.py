@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from opsctl.paths import certificates
 if TYPE_CHECKING:
     from opsctl.operate.target import Target
 
-LOGIN_ROLES = ("migrator", "loader", "user", "readonly")
+READONLY = "readonly"
 TOKEN_LIFE = timedelta(minutes=15)
 
 
@@ -32,24 +33,41 @@ class RoleAddress:
     host: str
     port: int
     database: str
+    read_only: bool = False
 
 
 def role_name(target: Target, given: str) -> str:
-    """The login role of this name, or for this purpose (`readonly`). Raises UsageError."""
-    from opsctl.config.naming import role_mapping
+    """The login role of this name, or for this purpose (`readonly`). Raises UsageError.
+
+    With `database.owner` the application's login is the only one, for reading as well.
+    """
     from opsctl.config.nearest import nearest
 
-    mapping = role_mapping(target.env)
-    names = {purpose: str(mapping[purpose]) for purpose in LOGIN_ROLES}
+    names = _logins(target)
     if given in names:
         return names[given]
     if given in names.values():
         return given
     raise UsageError(
-        f"{target.env.name} has no role `{given}` that logs in; there are {', '.join(names.values())}.",
+        f"{target.env.name} has no role `{given}` that logs in; there are {', '.join(dict.fromkeys(names.values()))}.",
         code="unknown-role",
-        hint=nearest(given, names.values()) or f"Write --role {names['readonly']}.",
+        hint=nearest(given, dict.fromkeys(names.values())) or f"Write --role {names['readonly']}.",
     )
+
+
+def reads_as_owner(target: Target, given: str) -> bool:
+    """Whether who asks for a login that only reads gets the owner's, as the database has no other."""
+    return given == READONLY and target.env.application.database.owner
+
+
+def _logins(target: Target) -> dict[str, str]:
+    """Each purpose that a login of this database serves, with the login's name."""
+    from opsctl.config.naming import role_mapping
+
+    mapping = role_mapping(target.env)
+    if target.env.application.database.owner:
+        return dict.fromkeys(("user", READONLY), str(mapping["user"]))
+    return {purpose: str(mapping[purpose]) for purpose in ("migrator", "loader", "user", READONLY)}
 
 
 def login(target: Target, role: str, *, replica: bool) -> RoleAddress:
@@ -62,7 +80,8 @@ def login(target: Target, role: str, *, replica: bool) -> RoleAddress:
     state = state_of(target)
     data = require_outputs(target, state, "data", "DatabaseHost", "DatabasePort")
     host = require_outputs(target, state, "upkeep", "ReplicaHost")["ReplicaHost"] if replica else data["DatabaseHost"]
-    return RoleAddress(name, host, int(data["DatabasePort"]), target.env.rds.database)
+    port, read_only = int(data["DatabasePort"]), reads_as_owner(target, role)
+    return RoleAddress(name, host, port, target.env.rds.database, read_only)
 
 
 def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
@@ -100,6 +119,8 @@ def run_psql(target: Target, role: str, *, replica: bool, via: str | None, argum
     to = login(target, role, replica=replica)
     with _parameters(target, to, via) as (parameters, login_variables):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        if to.read_only:
+            environment["PGOPTIONS"] = "-c default_transaction_read_only=on"
         command = [psql, "--dbname", conninfo(parameters), *arguments]
         return _wait_for(command, {**environment, **login_variables})
 
@@ -115,19 +136,36 @@ def _parameters(target: Target, to: RoleAddress, via: str | None) -> Iterator[tu
     bundle = certificates()
     if bundle is None:
         raise OpsctlError("RDS's certificates are not beside opsctl.", code="no-ca-bundle", hint="Run `make setup`.")
+    user, password = credentials(target, to)
     with tunnel(target.aws.sessions, via, to.host, to.port) as port:
         # `host` is what the certificate is checked against and what the token is signed for; `hostaddr` is the way.
         yield (
             {
                 **common,
+                "user": user,
                 "host": to.host,
                 "hostaddr": "127.0.0.1",
                 "port": str(port),
                 "sslmode": "verify-full",
                 "sslrootcert": str(bundle),
             },
-            {"PGPASSWORD": target.aws.rds.login_token(to.host, to.port, to.role)},
+            {"PGPASSWORD": password},
         )
+
+
+def credentials(target: Target, to: RoleAddress) -> tuple[str, str]:
+    """Who logs in, with what: a token, or what the application's own secret holds, whose two logins take turns."""
+    if target.env.database_auth != "password":
+        return to.role, target.aws.rds.login_token(to.host, to.port, to.role)
+    place = require_outputs(target, state_of(target), "data", "LoginSecretArn")["LoginSecretArn"]
+    held = json.loads(target.aws.secrets.read(place) or "{}")
+    if not held.get("password"):
+        raise OpsctlError(
+            f"The application's login to the database of {target.env.name} has no password yet.",
+            code="no-password",
+            hint=f"`opsctl deploy --env {target.env.name}` makes it.",
+        )
+    return held["username"], held["password"]
 
 
 def _require_way(target: Target, via: str | None) -> None:

@@ -35,18 +35,30 @@ class Synced:
 
 
 def raw_files(folder: Path) -> Iterator[Path]:
-    """Raw files below `folder`, sorted by path; links are not followed, as a raw file comes from anywhere."""
+    """Raw files below `folder`, sorted by path; links are not followed, as a raw file comes from anywhere.
+
+    Hidden ones are none: a build reads no name that begins with a dot.
+    """
     if folder.is_dir():
         found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-        yield from sorted(path for path in found if path.name.lower().endswith(_SUFFIXES))
+        named = (path for path in found if path.name.lower().endswith(_SUFFIXES))
+        yield from sorted(path for path in named if "/." not in f"/{portable(path, folder)}")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name is nobody's data: hidden, and without the end of a data file."""
+    return "/." in f"/{name}" and not name.lower().endswith(_SUFFIXES)
 
 
 def passed_over(folder: Path) -> list[str]:
-    """Files below `folder` that are no raw files: links, and names that end otherwise. Hidden ones are nobody's."""
+    """Files below `folder` that are no raw files: links, names that end otherwise, and hidden ones that end like data.
+
+    Other hidden names are nobody's data.
+    """
     taken = set(raw_files(folder))
     found = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()] if folder.is_dir() else []
     names = [portable(path, folder) for path in found if path not in taken]
-    return sorted(name for name in names if "/." not in f"/{name}")
+    return sorted(name for name in names if not is_hidden(name))
 
 
 def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
@@ -70,7 +82,7 @@ def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:
         if left:
             more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
             shown = ", ".join(name if name.isprintable() else ascii(name) for name in left[:_NAMED])
-            ending.text += f"; left here, as links or of another kind: {shown}{more}"
+            ending.text += f"; left here, as links, hidden or of another kind: {shown}{more}"
     return Synced(uploaded, unchanged)
 
 

@@ -64,6 +64,13 @@ def prepare(
         )
     last = current(store, bucket, env) or records[0]
     runs = running(records, _served(state))
+    if not state.stacks.keys() & set(RELEASED_STACKS):
+        raise OpsctlError(
+            f"Nothing of the application of {env.name} is deployed, so there is nothing to roll back.",
+            code="not-deployed",
+            hint=f"`opsctl deploy --env {env.name}` deploys this checkout, `--image-tag TAG` what a release ran; "
+            f"`opsctl releases --env {env.name}` shows their tags.",
+        )
     # A rollback that was finished has a record of its own, which is the newest then.
     unfinished = runs is not None and runs.number < last.number
     to = named(records, wanted, env.name) if wanted else _unnamed(records, runs, last)

@@ -33,7 +33,7 @@ class SecretStatus:
 
 def set_value(target: Target, name: str, value: str) -> dict[str, Any]:
     """Give a secret a new version. Raises UsageError for a name that the application does not know."""
-    _check_name(target, name)
+    check_name(target, name)
     _write(target, {name: value})
     return {"environment": target.env.name, "secret": name}
 
@@ -70,8 +70,8 @@ def list_secrets(target: Target) -> list[dict[str, Any]]:
     return [asdict(each) for each in found]
 
 
-def remove(target: Target, name: str) -> dict[str, Any]:
-    """Schedule a secret for deletion. Raises OpsctlError when there is none, and while tasks would read it."""
+def require(target: Target, name: str) -> str:
+    """Where the secret lies. Raises OpsctlError when there is none."""
     place = naming.secret_name(target.env, name)
     if target.aws.secrets.describe(place) is None:
         raise OpsctlError(
@@ -79,6 +79,12 @@ def remove(target: Target, name: str) -> dict[str, Any]:
             code="unknown-secret",
             hint="`opsctl secret list` shows what there is.",
         )
+    return place
+
+
+def remove(target: Target, name: str) -> dict[str, Any]:
+    """Schedule a secret for deletion. Raises OpsctlError when there is none, and while tasks would read it."""
+    place = require(target, name)
     bodies = state_of(target, bodies=True).bodies
     if name in target.env.application.secrets or any(place in body for body in bodies.values()):
         raise OpsctlError(
@@ -137,7 +143,8 @@ def _unquoted(value: str, lines: Any, path: Path, number: int) -> str:
     return body.replace("\\n", "\n") if quote == '"' else body
 
 
-def _check_name(target: Target, name: str) -> None:
+def check_name(target: Target, name: str) -> None:
+    """Raises UsageError for a name that the application does not know, or that is somebody else's secret."""
     named = target.env.application.secrets
     if name not in named:
         raise UsageError(
@@ -155,7 +162,7 @@ def _check_name(target: Target, name: str) -> None:
 
 def _check_value(name: str, value: str) -> None:
     if not value:
-        raise UsageError(f"The value of {name} is empty.", hint="Give it on stdin: `opsctl secret set NAME < file`.")
+        raise UsageError(f"The value of {name} is empty.", hint=f"Give it on stdin: `opsctl secret set {name} < file`.")
     if "\0" in value:
         raise UsageError(f"The value of {name} holds a zero byte, which no variable can.", hint="Encode it, as base64.")
     if len(value.encode()) > MAX_BYTES:

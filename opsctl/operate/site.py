@@ -142,7 +142,16 @@ def site_of(target: Target, state: RemoteState) -> DeployedSite:
 
 
 def address(target: Target) -> str:
-    """Where people look at the dashboard: the site, or without one the service's own page."""
+    """Where people look at the dashboard: the site, or without one the service's own page.
+
+    Raises UsageError for an application that exports none.
+    """
+    if target.env.application.site is None and not site_stack.wanted(target.env):
+        raise UsageError(
+            f"{target.env.name} has no dashboard.",
+            code="no-dashboard",
+            hint=f"`opsctl open --env {target.env.name}` opens the service.",
+        )
     state = state_of(target)
     if site_stack.wanted(target.env):
         return site_of(target, state).url
@@ -161,8 +170,6 @@ def page(target: Target, what: str) -> str:
             hint=f"{near(what, PAGES)} There are {' and '.join(PAGES)}.".strip(),
         )  # fmt: skip
     if what == "dashboard":
-        if target.env.application.site is None and not site_stack.wanted(target.env):
-            raise UsageError(f"{target.env.name} has no dashboard.", code="no-dashboard", hint="Open `web`.")
         return address(target)
     url = service_url(target, require_outputs(target, state_of(target), "front", "LoadBalancerDnsName"))
     if not url:

@@ -154,9 +154,12 @@ def _chosen(environments: Mapping[str, Environment], names: Sequence[str]) -> tu
         name for name, env in environments.items() if env.target == "aws" and not env.ecs.build_on_deploy
     )
     if not chosen:
+        building = " or ".join(name for name, env in environments.items() if env.target == "aws")
         raise UsageError(
             "No environment on AWS runs images that are pushed beforehand, so there is nothing to promote.",
-            hint="Leave ecs.build_on_deploy away in the one that workflows deploy.",
+            hint=f"Leave ecs.build_on_deploy away in what workflows deploy: {building}."
+            if building
+            else "Add one on AWS to environments.yaml, without ecs.build_on_deploy.",
         )
     if len(set(chosen)) < len(chosen):
         raise UsageError("An environment is named twice.", hint="Name each once, in the order of promotion.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,14 @@ def test_workers_jobs_buckets_secrets_and_files_work(press: Stranger) -> None:
     assert late.code == 1
     assert "report did not end within 5 s" in late.err
     assert press.deploy().json["changed"] is False
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")
+def test_a_shell_of_the_database_reads_as_the_owner_and_writes_only_when_asked(press: Stranger) -> None:
+    ran = press.opsctl("db", "shell", "-c", "CREATE TABLE x (a int)")
+    assert "cannot execute CREATE TABLE in a read-only transaction" in ran.err
+    assert "`--role user` writes" in ran.err
+    assert press.opsctl("db", "shell", "--role", "user", "-c", "CREATE TABLE x (a int)").code == 0
 
 
 def test_a_new_value_of_a_secret_reaches_every_service_with_the_next_deploy(press: Stranger) -> None:

@@ -289,12 +289,15 @@ def test_a_sheet_that_is_not_there_and_a_damaged_workbook_are_named(data_dir: Pa
 def test_every_file_in_raw_is_read_or_named_with_the_reason(data_dir: Path) -> None:
     raw = data_dir / "raw"
     (raw / "deep").mkdir(parents=True)
-    for name in ("REPORT.CSV", "a.tsv", "deep/b.txt", "c.xlsx", "d.csv.bz2", "e.zip", "notes.md", ".hidden"):
+    for name in ("REPORT.CSV", "a.tsv", "deep/b.txt", "c.xlsx", "d.csv.bz2", "e.zip", "notes.md", ".hidden", "._x.csv"):
         (raw / name).write_text("role,salary\ndev,5\n")
     (raw / "gone.csv").symlink_to(raw / "nothing")
     report = build_dataset(data_dir=data_dir, country="Brazil", encodings={})
     assert list(report.files) == ["REPORT.CSV"]
-    assert list(report.passed_over) == ["a.tsv", "c.xlsx", "d.csv.bz2", "deep/b.txt", "e.zip", "gone.csv", "notes.md"]
+    assert list(report.passed_over) == [
+        "._x.csv", "a.tsv", "c.xlsx", "d.csv.bz2", "deep/b.txt", "e.zip", "gone.csv", "notes.md"
+    ]  # fmt: skip
+    assert report.passed_over["._x.csv"] == "hidden, as its name begins with a dot"
     assert report.passed_over["gone.csv"] == "a link to nothing, or to a folder"
     declared_too = build_dataset(
         data_dir=data_dir, country="Brazil", encodings={"a.tsv": "utf-8", "deep/b.txt": "utf-8"}
@@ -310,7 +313,7 @@ def test_every_file_in_raw_is_read_or_named_with_the_reason(data_dir: Path) -> N
         (b"<?xml version='1.0'?>", "HTML or XML"),
         (workbook([]), "a packed file, such as a renamed xlsx"),
         (b"PK\x03\x04" + bytes(26) + b"x.csv", "a packed file (zip)"),
-        (b"\x1f\x8b\x08", "packed by gzip; call it .csv.gz"),
+        (b"\x1f\x8b\x08", "a gzip file (its name would end with .csv.gz)"),
         (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
         (b"%PDF-1.4", "a PDF"),
     ],

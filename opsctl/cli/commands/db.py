@@ -25,7 +25,11 @@ DsnOption = Annotated[
     ),
 ]
 RoleOption = Annotated[
-    str, typer.Option("--role", help="A login role, by name or purpose: readonly, user, loader, migrator.")
+    str,
+    typer.Option(
+        "--role",
+        help="A login role, by name or purpose: readonly, user, loader, migrator; with database.owner, user alone.",
+    ),
 ]
 ReplicaOption = Annotated[bool, typer.Option("--replica", help="Use the read replica.")]
 
@@ -123,11 +127,14 @@ def shell(
     ] = None,
 ) -> None:
     """Open psql as a role; on AWS through a Session Manager port-forward, with a token and a verified server."""
+    from opsctl.cli import output
     from opsctl.cli.context import open_workspace
     from opsctl.operate import login as logins
 
     words = [*(() if command is None else ("--command", command)), *(arguments or ())]
     target = open_workspace(config).target(env, region)
+    if logins.reads_as_owner(target, role):
+        output.note("The application's login is the only one, so this session only reads; `--role user` writes.")
     code = logins.run_psql(target, role, replica=replica, via=via, arguments=words)
     raise typer.Exit(code)
 

@@ -86,9 +86,10 @@ def destroy(
         return
     if not target.is_local:
         _note_times(target, plan)
-    output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json)
-    if "data" in plan.remove:
-        wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database
+    wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database if "data" in plan.remove else None
+    flags = "--yes" if wanted in (None, database) else f"--yes --database {wanted}"
+    output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json, flag=flags)
+    if wanted is not None:
         _name_the_database(target, wanted, database, as_json)
     left = _remove(target, state, plan, timeout, as_json)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."

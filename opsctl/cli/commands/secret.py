@@ -16,8 +16,10 @@ app = typer.Typer(
 _NAME = typer.Argument(help="As application.secrets names it.", show_default=False)
 
 
-@app.command("set")
+# A value that somebody types as an argument is refused in words, not named on the screen as an argument too many.
+@app.command("set", context_settings={"allow_extra_args": True})
 def set_secret(
+    context: typer.Context,
     name: Annotated[str | None, _NAME] = None,
     from_file: Annotated[
         Path | None,
@@ -35,6 +37,11 @@ def set_secret(
     from opsctl.errors import UsageError
     from opsctl.operate import secrets
 
+    if context.args or "=" in (name or ""):
+        raise UsageError(
+            "A value is never an argument: other users of the machine could read it, and your shell keeps it.",
+            hint=f"Give it on stdin, or type it when asked: `opsctl secret set {(name or '').partition('=')[0]}`.",
+        )
     if (name is None) == (from_file is None):
         raise UsageError("Name a secret, or a file with --from-file.", hint="`opsctl secret list` shows the names.")
     target = open_workspace(config).target(env, region)
@@ -43,6 +50,7 @@ def set_secret(
         output.result(done, _file_text(done), as_json=as_json)
         return
     assert name is not None
+    secrets.check_name(target, name)
     done = secrets.set_value(target, name, read_value(name))
     text = f"{name} has a new value in {done['environment']}. `opsctl deploy` lets every task read it."
     output.result(done, text, as_json=as_json)
@@ -76,6 +84,7 @@ def remove_secret(
     from opsctl.operate import secrets
 
     target = open_workspace(config).target(env, region)
+    secrets.require(target, name)
     output.confirm(f"Remove {name} from {target.env.name}?", yes=yes, as_json=as_json)
     done = secrets.remove(target, name)
     output.result(done, f"{name} is gone in {done['days']} days; until then it can be set again.", as_json=as_json)

@@ -208,7 +208,11 @@ _RUNNING = (
 )  # fmt: skip
 _HEALTH = (
     # -- health checks -----------------------------------------------------------------------------------------------
-    (r"failed with these codes: \[(?P<code>404|30[1278])\]",
+    (r"failed with these codes: \[(?P<code>3\d\d)\]",
+     "the health check gets {code}: that path redirects, and a load balancer does not follow",
+     "Correct `web.health` in environments.yaml to a path as the application has it, with its last slash, which "
+     "neither a login nor SECURE_SSL_REDIRECT redirects; then deploy again."),
+    (r"failed with these codes: \[(?P<code>404)\]",
      "the health check gets {code}: the application has no such page at that path",
      "Correct `web.health` in environments.yaml to a path that answers without login or redirect; then deploy again."),
     (r"failed with these codes: \[(?P<code>400)\]",

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from opsctl.deploy.planning.statuses import GOOD, is_terminal
 
 if TYPE_CHECKING:
-    from opsctl.operate.status.model import CertificateStatus, DatabaseStatus, EnvironmentStatus, ServiceStatus
+    from opsctl.operate.status.model import (
+        CertificateStatus,
+        DatabaseStatus,
+        EnvironmentStatus,
+        ServiceStatus,
+        StackStatus,
+    )
 
 _EXPIRY_DAYS = 30
 """ACM begins to renew 60 days before a certificate ends [UG ACM, managed-renewal]: then something is in the way."""
@@ -28,9 +34,13 @@ def judged(status: EnvironmentStatus) -> EnvironmentStatus:
     return replace(status, problems=tuple(_problems(status)))
 
 
-def is_well(stack_status: str) -> bool:
-    """Whether a stack is at rest, and as its last operation wanted it."""
-    return stack_status in GOOD
+def is_well(stack: StackStatus, status: EnvironmentStatus) -> bool:
+    """Whether a stack is at rest and as the newest release wants it: one that went back from a deploy that failed is
+    that once a later deploy ended well, which had nothing to change in it.
+    """
+    if stack.status != "UPDATE_ROLLBACK_COMPLETE":
+        return stack.status in GOOD
+    return status.release is not None and bool(stack.updated) and status.release.at > stack.updated
 
 
 def _problems(status: EnvironmentStatus) -> Iterator[str]:
@@ -49,7 +59,7 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
     for database in status.databases:
         yield from _of_database(database)
     for stack in status.stacks:
-        if not is_well(stack.status) and stack.status != ABSENT and is_terminal(stack.status):
+        if not is_well(stack, status) and stack.status != ABSENT and is_terminal(stack.status):
             yield f"Stack {stack.stack} is {stack.status}: see `opsctl explain --env {status.environment}`."
     missing = [stack.stack for stack in status.stacks if stack.status == ABSENT]
     if missing:

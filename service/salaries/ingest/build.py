@@ -82,7 +82,7 @@ class BuildReport:
 def raw_files(raw_dir: Path, told: Declared | None = None) -> tuple[list[Path], dict[str, str]]:
     """Return the files under `raw_dir` that are read, ordered by path, and why each other one is not.
 
-    Subfolders are included; hidden files are the pipeline's own.
+    Subfolders are included; hidden folders are the pipeline's own, and hidden names that do not end like data nobody's.
 
     Raises:
         IngestError: a name is not UTF-8, so the list of rejects could not hold it, or holds a control character, with
@@ -91,9 +91,11 @@ def raw_files(raw_dir: Path, told: Declared | None = None) -> tuple[list[Path], 
     found, passed_over = [], {}
     for path in raw_dir.rglob("*"):
         name = path.relative_to(raw_dir).as_posix()
-        if any(part.startswith(".") for part in path.relative_to(raw_dir).parts) or (
+        if any(part.startswith(".") for part in path.relative_to(raw_dir).parent.parts) or (
             path.is_dir() and not path.is_symlink()
         ):
+            continue
+        if path.name.startswith(".") and not path.name.lower().endswith((".csv", ".csv.gz")):
             continue
         reason = _why_passed_over(path, declared=told is not None and told.is_declared(name))
         if reason and not name_trouble(name):
@@ -107,6 +109,8 @@ def raw_files(raw_dir: Path, told: Declared | None = None) -> tuple[list[Path], 
 
 def _why_passed_over(path: Path, *, declared: bool) -> str:
     name = path.name.lower()
+    if name.startswith("."):
+        return "hidden, as its name begins with a dot"
     if not path.is_file():
         return "a link to nothing, or to a folder" if path.is_symlink() else "no regular file"
     if name.endswith((".csv", ".csv.gz")) or (declared and name.endswith((".tsv", ".txt", ".xlsx"))):

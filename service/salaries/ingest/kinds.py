@@ -9,7 +9,7 @@ ZIP_START = b"PK\x03\x04"
 _STARTS = (
     (ZIP_START, "a packed file (zip)"),
     (b"PK\x05\x06", "an empty zip"),
-    (b"\x1f\x8b", "packed by gzip; call it .csv.gz"),
+    (b"\x1f\x8b", "a gzip file (its name would end with .csv.gz)"),
     (b"BZh", "packed by bzip2"),
     (b"\xfd7zXZ\0", "packed by xz"),
     (b"\x28\xb5\x2f\xfd", "packed by zstd"),

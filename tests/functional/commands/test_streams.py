@@ -93,9 +93,9 @@ def test_a_reader_who_has_enough_ends_a_log_that_is_followed() -> None:
 
 
 def test_signs_that_an_encoding_lacks_become_plain_ones() -> None:
-    said = printing("output.result({}, '… ✓ ✗ · ↗ → — ━─ é \\udce9', as_json=False); output.note('✓ …')", **ASCII)
+    said = printing("output.result({}, '… ✓ ✗ · ↗ → — ━─ 2 × 3 é \\udce9', as_json=False); output.note('✓ …')", **ASCII)
     assert said.code == 0
-    assert said.out == b"... ok failed - -> -> - =- \\xe9 \\xe9\n"
+    assert said.out == b"... ok failed - -> -> - =- 2 x 3 \\xe9 \\xe9\n"
     assert said.err == "ok ...\n"
 
 

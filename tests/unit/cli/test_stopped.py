@@ -17,7 +17,7 @@ from tests.unit.cli.test_commands import LEAVES
 ENVIRONMENTS = """
 default_environment: here
 defaults: {service: shop, client: acme, application: {path: ., settings: shop.settings, python: "3.13"}}
-environments: {here: {target: local, ecs: {manage_repository: true}}}
+environments: {here: {target: local, dashboard: {enabled: true}, ecs: {manage_repository: true}}}
 """
 RELEASE = {
     "number": 1, "environment": "here", "run_id": "20261130-024530-4df6df", "at": "2026-11-30T02:46:01+00:00",

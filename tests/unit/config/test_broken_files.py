@@ -103,7 +103,7 @@ def test_what_is_no_text_is_called_what_it_is(tmp_path: Path, name: str) -> None
 
 
 def test_a_suggestion_is_valid_or_there_is_none() -> None:
-    assert suggestion("name", "Über_Prod 2", r"^[a-z][a-z0-9-]+$") == "ber-prod-2"
+    assert suggestion("name", "Über_Prod 2", r"^[a-z][a-z0-9-]+$") == "uber-prod-2"
     assert suggestion("name", "dev", r"^[a-z]+$") is None
     assert suggestion("account_id", "12-34", r"^\d{12}$") is None
     assert suggestion("domains", "\u0130\u0130.." + "x" * 70, r"^[a-z.]+$") is None

@@ -271,7 +271,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "shared addresses": {"vpc": {"cidr": "100.64.0.0/16"}},
     "aliases": {"security": {"kms_aliases": {"data": "shop/data", "logs": "Shop_logs"}}},
     "a bucket": {"dashboard": {"bucket_name": "my-plan.example.org"}},
-    "tags of all kinds": {"tags": {"Kosten stelle": "Größe: 10 / a_b.c+d=e@f-g", "environment": "other"}},
+    "tags of all kinds": {"tags": {"Kosten stelle": "Größe: 10 / a_b.c+d=e@f-g", "environment": "dev"}},
     "a long name of a given certificate": {
         "ecs": {"certificate_arn": ARN}, "application": {"web": {"domains": (f"{'a' * 60}.b.org",)}},
     },
@@ -292,6 +292,13 @@ NAMED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "another processor": ({"rds": {"instance_class": "db.m8i.large"}}, "rds.instance_class", "db.m8g.large"),
     "addresses for benchmarks": ({"vpc": {"cidr": "198.19.0.0/16"}}, "vpc.cidr", "such as 10.19.0.0/16"),
+    "a tag in the place of opsctl's own": (
+        {"tags": {"environment": "production"}}, "tags.environment", "`status` and `destroy --from-account` find",
+    ),
+    "the same for one stack": (
+        {"tag_overrides": {"data": {"client": "b"}, "bootstrap": {"client": "b"}}}, "tag_overrides.data.client",
+        "what no file names any more",
+    ),
     "the database for maintenance": ({"rds": {"database": "postgres"}}, "rds.database", "such as salaries"),
 }  # fmt: skip
 

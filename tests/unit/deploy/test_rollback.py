@@ -158,8 +158,11 @@ def test_before_a_release_comes_another_that_was_deployed() -> None:
     same = release(6, digest=release(4).digest)
     assert before([same, *RECORDS], same).number == 3
     back = release(7, rolled_back_to=3, digest=release(1).digest)  # 3 brought 1 back
-    with pytest.raises(UsageError, match="no record of a release before 1"):
+    with pytest.raises(UsageError, match="no record of a release before 1") as none_before:
         before([back, *RECORDS], back)
+    assert (none_before.value.hint or "").startswith(
+        "`opsctl rollback 4 --env dev` goes to the one that was rolled back"
+    )
     with pytest.raises(UsageError, match="no record of a release before 1"):
         before(RECORDS, RECORDS[-1])
 

@@ -74,6 +74,9 @@ HOPELESS: dict[str, tuple[Timeline, str]] = {
     "the health check is answered with 404": (
         Timeline([answering(5, 30, "50 404")], grace=60), "answered with 404",
     ),
+    "the health check is answered with a redirect": (
+        Timeline([answering(5, 30, "50 302")], grace=60), "answered with 302",
+    ),
     "nobody listens on the port": (
         Timeline([answering(5, 25, "40 refused", 60), answering(65, 85, "100 refused", 120)]), "nobody who answers",
     ),
@@ -88,6 +91,7 @@ SLOW: dict[str, Timeline] = {
     ),
     "an application that says 503 until it is warm": Timeline([answering(5, 40, "60 503; 400 200")], grace=0, done=420),
     "a 404 while the grace period runs": Timeline([answering(5, 40, "50 404; 200 200")], grace=300, done=230),
+    "a redirect while the grace period runs": Timeline([answering(5, 40, "50 302; 200 200")], grace=300, done=230),
     "a registry that says 429 twice": Timeline(
         [unstarted(5, 60, RATE), unstarted(70, 130, RATE), answering(140, 170, "200 200")], done=230
     ),
@@ -166,7 +170,7 @@ def test_what_is_only_slow_is_left_alone(story: str) -> None:
 
 
 def test_there_are_more_stories_of_slow_ones() -> None:
-    assert (len(HOPELESS), len(SLOW)) == (12, 20)
+    assert (len(HOPELESS), len(SLOW)) == (13, 21)
 
 
 def test_a_transient_pull_error_that_goes_on_is_hopeless_at_last() -> None:
@@ -213,7 +217,7 @@ def test_a_wrong_answer_of_the_task_that_ecs_just_stopped_counts() -> None:
     assert (ended[0], "404" in ended[1].reason) == (90, True)
 
 
-@pytest.mark.parametrize("code", [404, 400, 500, 501])
+@pytest.mark.parametrize("code", [204, 301, 302, 404, 400, 500, 501])
 def test_on_this_machine_a_wrong_answer_counts_at_once_and_of_the_server_too(code: int) -> None:
     told = [answering(1, 2, f"10 {code}")]
     ended = Timeline(told, grace=120, local=True).ended()
@@ -237,6 +241,14 @@ def test_500_of_our_own_health_check_counts_at_once_on_aws_as_well() -> None:
 @pytest.mark.parametrize("code", [408, 425, 429, 502, 503, 504])
 def test_on_this_machine_too_a_service_may_ask_for_more_time(code: int) -> None:
     assert Timeline([answering(1, 2, f"10 {code}")], grace=120, local=True).ended(110) is None
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_redirect_is_told_with_what_makes_one(*, local: bool) -> None:
+    ended = Timeline([answering(5, 30, "50 301")], grace=60, local=local).ended()
+    assert ended is not None
+    assert "with its last slash" in ended[1].advice
+    assert "SECURE_SSL_REDIRECT" in ended[1].advice
 
 
 def test_on_this_machine_one_odd_answer_is_none() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from opsctl.config.application import Application
 from opsctl.config.naming import MIGRATIONS_ANNOTATION, VERDICTS_ANNOTATION
 from opsctl.images.build.native import notes_of
 from opsctl.images.checkout.project import Project
+from opsctl.images.errors import BuildError
 from opsctl.images.workshop import Workshop
 from opsctl.migrations.verdict import from_text
 from tests.unit.migrations.cases import NOTE
@@ -58,3 +62,18 @@ def test_an_image_notes_each_migration_with_its_verdict(tmp_path: Path) -> None:
     verdicts = from_text(noted[VERDICTS_ANNOTATION])
     assert [each.verdict for each in verdicts] == ["additive", "breaking"]
     assert noted[MIGRATIONS_ANNOTATION].split() == [each.id for each in verdicts]
+
+
+def test_what_looks_like_a_secret_is_refused_before_a_lock_or_a_base_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("something was asked before")
+
+    monkeypatch.setattr(Workshop, "_requirements", asked)
+    monkeypatch.setattr(Workshop, "base", asked)
+    (tmp_path / ".env").write_text("A=1")
+    for words in (["init", "-q"], ["add", "--force", ".env"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    with pytest.raises(BuildError, match=r"\.env holds variables of an environment"):
+        shop(tmp_path).settle()

@@ -155,13 +155,15 @@ def test_a_log_that_is_not_complete_is_no_empty_list(log: list[str]) -> None:
 
 
 def test_what_is_left_here_is_named_and_an_upper_case_name_goes_up(raw: Path) -> None:
-    for name in ("REPORT.CSV", ".state.json"):
+    for name in ("REPORT.CSV", ".state.json", "._b.csv"):
         (raw / name).write_text("x")
     (raw / "link.csv").symlink_to(raw / "b.csv")
     told: list[Event] = []
-    sync(Store(), "bucket", raw, told.append)
-    assert passed_over(raw) == ["link.csv", "notes.md"]
+    store = Store()
+    sync(store, "bucket", raw, told.append)
+    assert passed_over(raw) == ["._b.csv", "link.csv", "notes.md"]
     ended = told[-1]
     assert isinstance(ended, StepFinished)
-    assert ended.text.endswith("; left here, as links or of another kind: link.csv, notes.md")
+    assert ended.text.endswith("; left here, as links, hidden or of another kind: ._b.csv, link.csv, notes.md")
+    assert "raw/._b.csv" not in store.uploaded
     assert raw / "REPORT.CSV" in raw_files(raw)

@@ -223,6 +223,16 @@ def test_without_a_record_there_is_nothing_to_go_back_to(tmp_path: Path) -> None
         prepare(target(tmp_path), None)
 
 
+def test_of_an_environment_that_was_removed_nothing_goes_back(tmp_path: Path) -> None:
+    removed = target(tmp_path, release(1, FIRST, block()))
+    there = removed.aws.cloudformation.stacks_by_name  # type: ignore[attr-defined]
+    for name in [each for each in there if each.startswith(("dev-shop-app", "dev-shop-jobs"))]:
+        del there[name]
+    with pytest.raises(OpsctlError, match="Nothing of the application of dev is deployed") as refused:
+        prepare(removed, "1")
+    assert "opsctl deploy --env dev" in (refused.value.hint or "")
+
+
 def test_what_was_never_recorded_goes_back_to_the_newest_release(tmp_path: Path) -> None:
     """Its deploy died between service and record."""
     on = target(tmp_path, release(2, SECOND, block()), release(1, FIRST, block()), image="sha256:" + "3" * 64)

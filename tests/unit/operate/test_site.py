@@ -158,6 +158,8 @@ def test_the_pages_to_open_are_the_service_and_a_dashboard_where_there_is_one(tm
         with pytest.raises(UsageError) as raised:
             site.page(shop.target, what)
         assert words in str(raised.value)
+    with pytest.raises(UsageError, match="has no dashboard"):  # as `opsctl dashboard open` asks
+        site.address(shop.target)
     shop.deployed = False
     with pytest.raises(OpsctlError, match="not deployed"):
         site.page(shop.target, "web")

@@ -257,7 +257,9 @@ def unwell() -> Iterator[tuple[FakeAws, str]]:
     aws.pending = [Maintenance("system-update", "new system", NOW, forced=True)]
     yield aws, "RDS will do system-update to db-1 at 2026-03-01T12:00:00+00:00, which can't be put off."
     aws = FakeAws()
-    aws.stacks_there["app"] = replace(aws.stacks_there["app"], status="UPDATE_ROLLBACK_COMPLETE", reason="why")
+    aws.stacks_there["app"] = replace(
+        aws.stacks_there["app"], status="UPDATE_ROLLBACK_COMPLETE", reason="why", updated=NOW
+    )
     yield aws, "Stack app is UPDATE_ROLLBACK_COMPLETE: see `opsctl explain --env dev`."
     aws = FakeAws()
     del aws.stacks_there["upkeep"]
@@ -283,6 +285,17 @@ def test_what_is_not_well_is_the_first_thing_told(aws: FakeAws, problem: str) ->
     assert status_text(status).splitlines()[:2] == [
         "dev is not well, as of 2026-03-01 12:00:00 UTC.", f"  ! {problem}",
     ]  # fmt: skip
+
+
+def test_a_stack_that_went_back_before_the_newest_release_is_as_that_wants_it() -> None:
+    aws = FakeAws()
+    aws.stacks_there["app"] = replace(aws.stacks_there["app"], status="UPDATE_ROLLBACK_COMPLETE")
+    assert aws.stacks_there["app"].updated == NOW - timedelta(days=2)
+    status = look(aws)
+    assert status.problems == ()
+    assert f"{len(TEMPLATES)} of {len(TEMPLATES)} well" in status_text(status)
+    aws.objects = {}
+    assert look(aws).problems == ("Stack app is UPDATE_ROLLBACK_COMPLETE: see `opsctl explain --env dev`.",)
 
 
 def test_services_that_a_running_deploy_has_yet_to_make_or_fill_are_no_problem() -> None:

@@ -237,6 +237,8 @@ OF_A_SERVICE = {
     ),
     "health 404": (unhealthy("Health checks failed with these codes: [404]"),
                    "the health check gets 404: the application has no such page at that path"),
+    "health 301": (unhealthy("Health checks failed with these codes: [301]"),
+                   "the health check gets 301: that path redirects, and a load balancer does not follow"),
     "health 500": (unhealthy("Health checks failed with these codes: [500]", "Traceback (most recent call "
                                                             "last):", FRAME,
                              "    boom()", "shop.errors.NoCatalogError: empty"),
