@@ -116,7 +116,7 @@ def test_a_file_of_which_no_part_can_be_unpacked_is_refused(method: int, tmp_pat
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", method) as target:
         target.writestr("index.html", b"page " * 200)
-    with pytest.raises(OpsctlError, match="holds 'index.html', which is packed by another method than deflate"):
+    with pytest.raises(OpsctlError, match=r"holds 'index.html', which is packed by another method than deflate"):
         unpack(packed.getvalue(), tmp_path / "site")
     assert list(tmp_path.iterdir()) == []
 
