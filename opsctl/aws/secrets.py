@@ -11,7 +11,9 @@ from opsctl.aws.translation import translated
 
 @dataclass(frozen=True, slots=True)
 class KnownSecret:
-    """A secret without its text. `version` is "" while it has none; `key` is the customer key's id or ARN, or ""."""
+    """A secret without its text. `version` is "" while it has none; `key` is the customer key's id or ARN, or "";
+    `client` whose tag says so it is, or "".
+    """
 
     name: str
     arn: str
@@ -19,6 +21,7 @@ class KnownSecret:
     changed: str
     key: str
     stamp: str
+    client: str = ""
 
 
 # What CreateSecret answers when the name is taken: the second while it waits for deletion. [API CreateSecret]
@@ -124,9 +127,9 @@ def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
 def _known(item: dict[str, Any]) -> KnownSecret:
     stages = item.get("SecretVersionsToStages") or item.get("VersionIdsToStages") or {}
     version = next((each for each, names in stages.items() if "AWSCURRENT" in names), "")
-    stamp = next((tag["Value"] for tag in item.get("Tags") or [] if tag["Key"] == STAMP_TAG), "")
+    tags = {tag["Key"]: tag["Value"] for tag in item.get("Tags") or []}
     changed = item.get("LastChangedDate")
     return KnownSecret(
         item["Name"], item["ARN"], version, changed.isoformat() if changed is not None else "",
-        item.get("KmsKeyId", ""), stamp,
+        item.get("KmsKeyId", ""), tags.get(STAMP_TAG, ""), tags.get("client", ""),
     )  # fmt: skip

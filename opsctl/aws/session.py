@@ -46,11 +46,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An emulator: its URL, and the access key that it asks for."""
+    """An emulator: its URL, and the access key that it asks for.
+
+    `prove` raises ConnectionError when somebody else answers there.
+    """
 
     url: str
     access_key: str
     secret_key: str = field(repr=False)
+    prove: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,24 @@ class Aws:
                     )
                 made.meta.events.register("after-call", self._note_region)
                 Witness().register(made)
+                if self.endpoint is not None:
+                    made.meta.events.register("before-send", self._refuse_impostor)
                 self._outlive_credentials(made)
                 self._clients[service] = made
             return self._clients[service]
+
+    def _refuse_impostor(self, **_: Any) -> None:
+        """Before each request: one that ended leaves its port to whoever is quick, and would leave him what follows.
+
+        botocore takes it as it takes a port where nobody listens.
+        """
+        from botocore.exceptions import EndpointConnectionError
+
+        if self.endpoint is not None:
+            try:
+                self.endpoint.prove()
+            except ConnectionError as error:
+                raise EndpointConnectionError(endpoint_url=self.endpoint.url, error=error) from error
 
     def _outlive_credentials(self, client: Any) -> None:
         """Note what is ordered, and make a call again whose credentials had ended, once there are others."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from opsctl import private, room
 from opsctl.errors import BusyError
@@ -184,6 +184,13 @@ class LocalTarget:
     def flush(self) -> None:
         """Write the emulator's state to disk now; it does so by itself within a second of every change."""
         self._request("POST", "/_opsctl/flush")
+
+    def prove(self, url: str) -> None:
+        """Raise ConnectionError unless who answers at this address has the target's key."""
+        try:
+            ask(urlsplit(url).port or 0, "GET", "/_opsctl/health", self.key, timeout=3.0)
+        except (OSError, ValueError) as error:
+            raise ConnectionError(f"the local emulator does not answer at {url} ({error})") from error
 
     def database_login(self, port: int, role: str) -> dict[str, str]:
         """The variables of libpq with which a role of the server at this port logs in."""

@@ -5,7 +5,6 @@ at once never mix, and its files in a folder here.
 from __future__ import annotations
 
 import io
-import lzma
 import re
 import zipfile
 import zlib
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl.errors import OpsctlError
-from opsctl.images.limits import check_zip
+from opsctl.images.limits import check_zip, zip_member
 from opsctl.operate.publishing import PAGE, is_hashed
 
-# OSError: what bz2 says of bytes that are none of its own.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
+# ValueError: of places before the archive's beginning, and of names that are no UTF-8.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 _NAME = re.compile(r"(data/)?[0-9a-z][0-9a-z.-]*")
 
 
@@ -47,7 +46,7 @@ def _bodies(archive: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as found:
             check_zip(found, "The archive of the site", len(archive))
-            bodies = {name: found.read(name) for name in found.namelist()}
+            bodies = {entry.filename: zip_member(found, entry) for entry in found.infolist()}
     except _DAMAGED as error:
         raise _strange(str(error)) from error
     names = sorted(name for name in bodies if not _NAME.fullmatch(name))

@@ -32,7 +32,8 @@ def repository_of(target: Target, *, writable: bool = False) -> Repository:
         account = target.repository_account or aws.identity().account_id
         host = image_uri(account, env.region, env.ecs.repository_name, "").partition("/")[0]
     name = ImageName(host, env.ecs.repository_name)
-    return Repository(name, Transport(name.url, login), push=writable)
+    prove = aws.endpoint.prove if aws.endpoint is not None else None
+    return Repository(name, Transport(name.url, login, prove), push=writable)
 
 
 def other_repository(text: str, user: str | None, password: str | None) -> Repository:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.secrets import RECOVERY_DAYS, secret_tags
+from opsctl.deploy.secrets import RECOVERY_DAYS, own, secret_tags
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import state_of
 
@@ -73,7 +73,7 @@ def list_secrets(target: Target) -> list[dict[str, Any]]:
 def require(target: Target, name: str) -> str:
     """Where the secret lies. Raises OpsctlError when there is none."""
     place = naming.secret_name(target.env, name)
-    if target.aws.secrets.describe(place) is None:
+    if not _is_there(target, place):
         raise OpsctlError(
             f"{target.env.name} has no secret {name}.",
             code="unknown-secret",
@@ -101,9 +101,17 @@ def _write(target: Target, values: Mapping[str, str]) -> None:
     for name, value in values.items():
         _check_value(name, value)
     with target.outlasting():
+        for name in values:
+            _is_there(target, naming.secret_name(target.env, name))
         key = state_of(target).outputs("platform").get("DataKeyArn")
         for name, value in values.items():
             target.aws.secrets.write(naming.secret_name(target.env, name), value, key=key, tags=secret_tags(target.env))
+
+
+def _is_there(target: Target, place: str) -> bool:
+    """Whether there is such a secret. Raises OpsctlError when it is another client's."""
+    found = target.aws.secrets.describe(place)
+    return found is not None and own(target.env, found) is found
 
 
 def read_env_file(path: Path) -> dict[str, str]:

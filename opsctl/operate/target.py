@@ -299,7 +299,7 @@ class Target:
                 _refuse_other_account(self.env, aws)
             return aws
         url, key = self.endpoints.endpoint_url, self.local.key
-        return Aws(self.env.region, Endpoint(url, key.id, key.secret))
+        return Aws(self.env.region, Endpoint(url, key.id, key.secret, lambda: self.local.prove(url)))
 
     @contextmanager
     def outlasting(self, tell: Callable[[str], None] | None = None) -> Iterator[Renewal | None]:

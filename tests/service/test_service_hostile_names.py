@@ -154,19 +154,37 @@ def test_a_member_with_a_control_character_is_refused(tmp_path: Path, name: str)
         unpack(tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
 
 
+@pytest.mark.parametrize("name", ["received", "a.xlsx"])
+@pytest.mark.parametrize("at", [16, 12])  # where its list begins, how long that is
+def test_an_archive_that_names_places_outside_itself_is_damaged(tmp_path: Path, at: int, name: str) -> None:
+    damaged = bytearray(archive("a.csv"))
+    end = damaged.rfind(b"PK\x05\x06")
+    damaged[end + at : end + at + 4] = (0x00FFFF00).to_bytes(4, "little")
+    (tmp_path / "received").write_bytes(damaged)
+    target = Path("a.csv").with_suffix(Path(name).suffix or ".csv")
+    with pytest.raises(IngestError, match=r"damaged archive|can't be read as an Excel workbook"):
+        unpack(tmp_path / "received", target=target, encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
+
+
+def test_a_member_without_a_name_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "received").write_bytes(archive("z.csv").replace(b"z.csv", b"\0.csv"))
+    found = unpack(
+        tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits()
+    )
+    assert [path.name for path in found.files.values()] == ["000-b.csv"]
+
+
 def test_a_member_whose_name_is_not_the_utf_8_that_it_says_is_a_damaged_archive(tmp_path: Path) -> None:
     (tmp_path / "received").write_bytes(archive("\u00e9\u00e9.csv").replace("\u00e9\u00e9".encode(), b"\xff" * 4))
     with pytest.raises(IngestError, match="damaged archive"):
         unpack(tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
 
 
-def test_a_member_that_lzma_can_not_read_is_a_damaged_archive(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "received", "w", zipfile.ZIP_LZMA) as target:
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_of_which_no_part_can_be_unpacked_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "received", "w", method) as target:
         target.writestr("a.csv", "role,salary\n" * 200)
-    damaged = bytearray((tmp_path / "received").read_bytes())
-    damaged[50:62] = b"\xff" * 12
-    (tmp_path / "received").write_bytes(damaged)
-    with pytest.raises(IngestError, match="damaged archive"):
+    with pytest.raises(IngestError, match=r"a\.csv in the archive is packed by another method than deflate"):
         unpack(tmp_path / "received", target=Path("a.csv"), encoding="utf-8", folder=tmp_path, limits=UnpackLimits())
 
 

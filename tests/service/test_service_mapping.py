@@ -6,6 +6,8 @@ import csv
 import datetime
 import io
 import json
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +286,32 @@ def test_a_sheet_that_is_not_there_and_a_damaged_workbook_are_named(data_dir: Pa
         build(data_dir, book, {"sheet": 7}, name="a.xlsx")
     with pytest.raises(IngestError, match=r"a\.xlsx can't be read as an Excel workbook"):
         build(data_dir, book[:-200], {"sheet": 1}, name="a.xlsx")
+
+
+def packed_anew(book: bytes, method: int, part: bytes) -> bytes:
+    """The workbook, one of its parts as `part`."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as source, zipfile.ZipFile(changed, "w", method) as target:
+        for name in source.namelist():
+            target.writestr(name, part if name == "xl/styles.xml" else source.read(name))
+    return changed.getvalue()
+
+
+def test_a_workbook_that_holds_more_than_it_says_is_refused(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salaries.ingest.workbook._UNPACKED_BYTES", 1 << 20)
+    lying = bytearray(packed_anew(workbook([["role", "salary"], ["dev", 5]]), zipfile.ZIP_DEFLATED, b" " * (1 << 21)))
+    entry = lying.rfind(b"xl/styles.xml") - 46
+    lying[entry + 16 : entry + 20] = zlib.crc32(b" " * 4).to_bytes(4, "little")
+    lying[entry + 24 : entry + 28] = (4).to_bytes(4, "little")
+    with pytest.raises(IngestError, match=r"a\.xlsx stands for more than 1,048,576 bytes"):
+        build(data_dir, bytes(lying), {"sheet": "Pay"}, name="a.xlsx")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_workbook_of_which_no_part_can_be_unpacked_is_refused(data_dir: Path, method: int) -> None:
+    book = packed_anew(workbook([["role", "salary"], ["dev", 5]]), method, b"<styleSheet/>")
+    with pytest.raises(IngestError, match=r"a\.xlsx is packed by another method than deflate"):
+        build(data_dir, book, {"sheet": "Pay"}, name="a.xlsx")
 
 
 def test_every_file_in_raw_is_read_or_named_with_the_reason(data_dir: Path) -> None:

@@ -27,7 +27,7 @@ from typing import Literal, assert_never
 import opsctl
 from opsctl import room
 from opsctl.errors import OpsctlError
-from opsctl.images.limits import check_zip
+from opsctl.images.limits import check_zip, zip_member
 from opsctl.paths import certificates
 
 Target = Literal["aws", "local"]
@@ -191,7 +191,8 @@ def _locked_wheel(store: Path, locked: set[str]) -> Path | None:
 def _wheel_files(wheel: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(wheel) as archive:
         check_zip(archive, wheel.name, wheel.stat().st_size)
-        return {name: archive.read(name) for name in archive.namelist() if _belongs(name.rpartition("/")[2])}
+        wanted = [entry for entry in archive.infolist() if _belongs(entry.filename.rpartition("/")[2])]
+        return {entry.filename: zip_member(archive, entry) for entry in wanted}
 
 
 def _mode(name: str) -> int:

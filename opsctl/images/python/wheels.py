@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from opsctl import room
 from opsctl.images.caching import whole_folder
 from opsctl.images.errors import BuildError
-from opsctl.images.limits import check_zip
+from opsctl.images.limits import check_zip, zip_member
 
 _SECONDS = 600
 # One requirement with the lines that belong to it.
@@ -129,7 +129,7 @@ def unpack(wheels: tuple[Path, ...], site: Path) -> None:
                 if path.parent not in made:  # asking the disk for each of thousands of files takes seconds
                     path.parent.mkdir(parents=True, exist_ok=True)
                     made.add(path.parent)
-                path.write_bytes(archive.read(info))
+                path.write_bytes(zip_member(archive, info))
                 if info.external_attr >> 16 & 0o100:
                     path.chmod(0o755)
 

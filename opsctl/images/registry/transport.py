@@ -94,10 +94,13 @@ class Backoff:
 
 @dataclass
 class Transport:
-    """One registry. Safe to use from several threads."""
+    """One registry. Safe to use from several threads. `prove` raises OSError, before each request, where another one
+    answers at its address.
+    """
 
     url: str
     credentials: Credentials = lambda: None
+    prove: Callable[[], None] | None = None
     sleep: Callable[[float], None] = time.sleep
     attempts: int = ATTEMPTS
     pace: Pace = field(default_factory=Pace)
@@ -180,6 +183,8 @@ class Transport:
             self.requests += 1
         sent = body if body is None or isinstance(body, bytes) else PacedBody(body, self.pace)
         with transient(method):
+            if self.prove is not None:
+                self.prove()
             return self._pool.request(
                 method, url, headers={"User-Agent": "opsctl", **headers}, body=cast("Any", sent), timeout=_TIMEOUT,
                 retries=False, redirect=False, preload_content=False, decode_content=False,

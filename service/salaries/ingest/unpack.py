@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import lzma
 import shutil
 import zipfile
 import zlib
@@ -16,14 +15,14 @@ from salaries.ingest.errors import IngestError
 from salaries.ingest.kinds import ZIP_START, foreign_kind
 from salaries.ingest.mapping import Mapping
 from salaries.ingest.records import ENCODINGS, glance_at, records
-from salaries.ingest.workbook import is_workbook
+from salaries.ingest.workbook import is_workbook, opened_zip
 from salaries.ingest.workspace import name_trouble
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 # UnicodeDecodeError: a name that is said to be UTF-8 and is not.
 _DAMAGED = (
-    gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError,
+    gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError,
     UnicodeDecodeError,
 )  # fmt: skip
 
@@ -86,16 +85,19 @@ def unpack(
 def _unzip(received: Path, folder: Path, limits: UnpackLimits) -> dict[str, Path]:
     files: dict[str, Path] = {}
     room = limits.unpacked_bytes
-    with zipfile.ZipFile(received) as archive:
+    with opened_zip(received) as archive:
         infos = archive.infolist()
         if len(infos) > limits.members:
             raise IngestError(f"the archive has {len(infos)} members; the limit is {limits.members}")
         for info in infos:
             name = PurePosixPath(info.filename.replace("\\", "/")).name
-            if info.is_dir() or name.startswith(".") or not name.lower().endswith(".csv"):
+            if name.startswith(".") or not name.lower().endswith(".csv") or info.is_dir():  # which takes no empty name
                 continue
             if trouble := name_trouble(name):
                 raise IngestError(f"the name {name!a} in the archive {trouble}")
+            # Python unpacks the others as far as they go, a kilobyte to a gigabyte, before `_copy` could count.
+            if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                raise IngestError(f"{name} in the archive is packed by another method than deflate; pack it anew")
             # Only base names are used, so a member can't name a place; equal ones are told apart by number.
             place = f"{len(files):03d}-{name}"
             files[place] = folder / place

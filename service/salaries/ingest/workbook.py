@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import datetime
+import errno
 import io
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -15,11 +19,32 @@ from salaries.ingest.errors import IngestError
 
 # Of a workbook's parts together; it is packed, and may stand for far more than it takes.
 _UNPACKED_BYTES = 1 << 30
+_CHUNK = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, IndexError, KeyError, ValueError,
+    ParseError,
+)  # fmt: skip
 
 
 def is_workbook(path: Path) -> bool:
     """Tell whether `path` is called a workbook."""
     return path.suffix.lower() == ".xlsx"
+
+
+@contextmanager
+def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip to read it. Its list may name places before the file's beginning, which only the disk refuses.
+
+    Raises:
+        BadZipFile: it is none, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise zipfile.BadZipFile("it names places outside itself") from error
 
 
 def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[tuple[int, str]]:
@@ -31,9 +56,7 @@ def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[tuple
     import openpyxl
 
     try:
-        with zipfile.ZipFile(path) as parts:
-            if sum(part.file_size for part in parts.infolist()) > _UNPACKED_BYTES:
-                raise IngestError(f"{name} stands for more than {_UNPACKED_BYTES:,} bytes; save its sheet as CSV.")
+        _check_size(path, name)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
             chosen = _sheet(book, sheet, name)
@@ -43,8 +66,25 @@ def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[tuple
                 yield number, _line(row)
         finally:
             book.close()
-    except (zipfile.BadZipFile, KeyError, ValueError, ParseError, EOFError) as error:
+    except _DAMAGED as error:
         raise IngestError(f"{name} can't be read as an Excel workbook ({error}); save it again, or as CSV.") from error
+
+
+def _check_size(path: Path, name: str) -> None:
+    """Unpack it once, in small parts: it may hold more than it says, and openpyxl would have all of it in memory."""
+    room = _UNPACKED_BYTES
+    with opened_zip(path) as parts:
+        for part in parts.infolist():
+            if part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:  # have no small parts in Python
+                raise IngestError(f"{name} is packed by another method than deflate; save it again, or as CSV.")
+            part.file_size = sys.maxsize  # whatever it says; so its checksum is that of all it holds
+            with parts.open(part) as packed:
+                while chunk := packed.read(_CHUNK):
+                    room -= len(chunk)
+                    if room < 0:
+                        raise IngestError(
+                            f"{name} stands for more than {_UNPACKED_BYTES:,} bytes; save its sheet as CSV."
+                        )
 
 
 def _sheet(book: Any, sheet: str | int, name: str) -> Any:

@@ -63,5 +63,5 @@ def test_a_token_service_that_drips_is_given_up(registry: Host) -> None:
 def test_a_slow_registry_that_keeps_the_pace_is_read_to_the_end(ask: str, registry: Host, tmp_path: Path) -> None:
     """The whole answer takes longer than what a part of it may take."""
     registry.answers("", Said(200, body=BODY, dripping="body", every=0.001))
-    assert ASKS[ask](registry.repository(None, Pace(size=100, seconds=0.5)), tmp_path) == BODY
+    assert ASKS[ask](registry.repository(None, Pace(size=20, seconds=0.5)), tmp_path) == BODY
     assert len(registry.asked) == 1

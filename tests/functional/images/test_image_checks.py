@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from opsctl.aws.s3 import StoredObject
+from opsctl.aws.session import Endpoint
 from opsctl.aws.tags import TagTakenError
 from opsctl.config.models import Environment
 from opsctl.config.naming import signature_tag
@@ -59,7 +60,7 @@ def target(folder: Path, registry: Registry | None = None, repository: str = "ap
     formation = FakeCloudFormation()
     formation.put(template("bootstrap"), "CREATE_COMPLETE", outputs={"ArtifactBucketName": "artifacts"})
     ecr = SimpleNamespace(authorization=lambda: SimpleNamespace(user=USER, password=PASSWORD))
-    endpoint = SimpleNamespace(url=f"http://{registry.host}") if registry else None
+    endpoint = Endpoint(f"http://{registry.host}", "id", "secret") if registry else None
     aws: Any = SimpleNamespace(
         s3=FakeS3([]), cloudformation=formation, ecr=ecr, endpoint=endpoint, kms=FakeKms(OURS), in_region=lambda _: aws
     )

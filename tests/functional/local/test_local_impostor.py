@@ -13,19 +13,31 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg2
 import pytest
 
+from opsctl.aws.errors import AwsError
+from opsctl.aws.session import Aws, Endpoint
+from opsctl.images.errors import RegistryError
+from opsctl.images.names import ImageName
+from opsctl.images.registry.auth import RegistryLogin
+from opsctl.images.registry.repository import Repository
+from opsctl.images.registry.transport import Transport
 from opsctl.local import keys
 from opsctl.local.asking import ask
 from opsctl.local.postgres.files import REQUIRED_LOGIN, ServerFiles
 from opsctl.local.postgres.server import PostgresServer
 from opsctl.local.procs import ProcessId
+from opsctl.local.report import LocalEndpoints
 from opsctl.local.settings import LocalTargetError
 from opsctl.local.state import StateDir, write_json
 from opsctl.local.target import LocalTarget
 from opsctl.local.version import code_version
+from opsctl.operate.repositories import repository_of
+from opsctl.operate.target import Workspace
+from tests.functional.cli import ROOT
 
 PASSWORD = "the superuser's"
 
@@ -106,8 +118,10 @@ class Ready(BaseHTTPRequestHandler):
     """Says to whoever asks that all is well, and proves it with what a target without a key would have."""
 
     body = b'{"ready": true, "password": "his"}'
+    heard: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
+        self.heard.append(f"{self.command} {self.path} {self.headers['Authorization']}")
         self.send_response(200)
         question = self.headers["Authorization"]
         self.send_header(keys.ANSWER_PROOF, keys.AccessKey("", "").answer_proof(question, self.body))
@@ -138,6 +152,57 @@ def test_who_sits_at_the_emulators_port_is_not_taken_for_it(tmp_path: Path, with
         with pytest.raises(LocalTargetError, match=r"does not answer .*(another program|no key)"):
             target.database_login(1, "app_user")
         server.shutdown()
+
+
+def test_nor_does_he_hear_a_call_that_is_made_after_the_emulator_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command began while it lived: neither signature nor secret reaches who took its port."""
+    monkeypatch.setattr(Ready, "heard", [])
+    target = LocalTarget(tmp_path)
+    target.state.create()
+    key = keys.ensure(target.state)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        aws = Aws("us-east-1", Endpoint(url, key.id, key.secret, lambda: target.prove(url)))
+        with pytest.raises(AwsError, match="an emulator that ended"):
+            aws.secrets.write("name", "value", key=None, tags={})
+        server.shutdown()
+    assert {each.partition(" /")[0] for each in Ready.heard} == {"GET"}
+    assert not [each for each in Ready.heard if "AWS4" in each]
+
+
+def test_nor_does_he_hear_the_registrys_login(tmp_path: Path) -> None:
+    target = LocalTarget(tmp_path)
+    target.state.create()
+    keys.ensure(target.state)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        transport = Transport(
+            url, lambda: RegistryLogin("AWS", PASSWORD), prove=lambda: target.prove(url), sleep=lambda _: None
+        )
+        with pytest.raises(RegistryError, match="another program answers there"):
+            Repository(ImageName(url.removeprefix("http://"), "app"), transport).manifest("v1")
+        server.shutdown()
+    assert transport.requests == transport.attempts
+
+
+def test_an_environment_on_this_machine_asks_for_that_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "environments.yaml").write_text((ROOT / "environments.yaml").read_text())
+    target = Workspace.open(tmp_path / "environments.yaml").target("local")
+    asked: list[str] = []
+    ends = LocalEndpoints("http://127.0.0.1:1", "000000000000", "us-east-1", "127.0.0.1", 2)
+    monkeypatch.setattr(LocalTarget, "ensure_started", lambda *_: ends)
+    monkeypatch.setattr(LocalTarget, "prove", lambda _, url: asked.append(url))
+    endpoint = target.aws.endpoint
+    assert endpoint
+    endpoint.prove()
+    prove = repository_of(target).transport.prove
+    assert prove
+    prove()
+    assert asked == [ends.endpoint_url] * 2
 
 
 def test_who_drips_at_the_emulators_port_holds_no_command_up() -> None:

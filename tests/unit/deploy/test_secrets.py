@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,9 @@ from moto import mock_aws
 from opsctl.aws.secrets import Secrets
 from opsctl.config.models import Environment
 from opsctl.deploy.planning.state import RemoteState
-from opsctl.deploy.secrets import ApplicationSecrets
+from opsctl.deploy.secrets import ApplicationSecrets, secret_tags
+from opsctl.errors import OpsctlError
+from opsctl.operate.secrets import remove, set_value
 from tests.unit.deploy.fakes import FakeCloudFormation, template
 
 DIGEST = "0a" * 32
@@ -179,3 +182,35 @@ def test_nothing_goes_where_it_is_not_known_what_was_read(client: Any, before: d
     found.write(there, DIGEST)
     assert found.forget(before) == []
     assert value(client, "derived/A").startswith("b:")
+
+
+def of_client(client: Any, name: str) -> Any:
+    """An environment of a client, as commands get it."""
+    env = desk(client, secrets=["KEY"]).env.model_copy(update={"client": name})
+    return SimpleNamespace(env=env, aws=SimpleNamespace(secrets=Secrets(client)), outlasting=nullcontext)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda target: set_value(target, "KEY", "theirs"),
+        lambda target: remove(target, "KEY"),
+        lambda target: ApplicationSecrets(target.env, target.aws).look(RemoteState()),
+    ],
+    ids=["set", "remove", "deploy"],
+)
+def test_a_secret_is_one_clients_though_its_name_says_none(client: Any, attempt: Callable[[Any], object]) -> None:
+    ours = of_client(client, "acme")
+    ours.aws.secrets.write(f"{PREFIX}secrets/KEY", "ours", key=None, tags=secret_tags(ours.env))
+    with pytest.raises(OpsctlError, match="belongs to the client acme, and dev is umbrella's") as caught:
+        attempt(of_client(client, "umbrella"))
+    assert caught.value.code == "another-clients-secret"
+    assert value(client, "secrets/KEY") == "ours"
+    desk(client, secrets=["KEY"]).look(RemoteState())
+
+
+def test_a_secret_that_an_earlier_opsctl_made_says_no_client_and_is_taken(client: Any) -> None:
+    made(client, f"{PREFIX}secrets/KEY", "ours")
+    found = desk(client, secrets=["KEY"])
+    found.look(RemoteState())
+    assert found.problems() == ()

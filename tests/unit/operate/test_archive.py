@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -92,10 +94,51 @@ def test_an_archive_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> N
         unpack(bytes(packed), tmp_path / "site")
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_member_whose_bytes_were_damaged_is_refused_however_it_was_packed(method: int, tmp_path: Path) -> None:
+def test_what_a_file_holds_beyond_what_it_says_is_not_unpacked(tmp_path: Path) -> None:
+    """Its checksum may be that of what it says."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("index.html", bytes(32 * 1024 * 1024))
+    lying, entry = bytearray(packed.getvalue()), packed.getvalue().find(b"PK\x01\x02")
+    lying[entry + 16 : entry + 20] = zlib.crc32(bytes(4)).to_bytes(4, "little")
+    lying[entry + 24 : entry + 28] = (4).to_bytes(4, "little")
+    tracemalloc.start()
+    try:
+        unpack(bytes(lying), tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert there(tmp_path) == {"index.html": bytes(4)}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_file_of_which_no_part_can_be_unpacked_is_refused(method: int, tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", method) as target:
+        target.writestr("index.html", b"page " * 200)
+    with pytest.raises(OpsctlError, match=r"holds 'index.html', which is packed by another method than deflate"):
+        unpack(packed.getvalue(), tmp_path / "site")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("at", [16, 12])  # where its list begins, how long that is
+def test_an_archive_that_names_places_outside_itself_is_refused(at: int, tmp_path: Path) -> None:
+    damaged = bytearray(archive(FILES))
+    end = damaged.rfind(b"PK\x05\x06")
+    damaged[end + at : end + at + 4] = (0x00FFFF00).to_bytes(4, "little")
+    with pytest.raises(OpsctlError, match="no exported dashboard"):
+        unpack(bytes(damaged), tmp_path)
+
+
+def test_a_name_that_is_not_the_utf_8_that_it_says_is_refused(tmp_path: Path) -> None:
+    damaged = archive({**FILES, "\u00e9\u00e9.js": b""}).replace("\u00e9\u00e9".encode(), b"\xff" * 4)
+    with pytest.raises(OpsctlError, match="no exported dashboard"):
+        unpack(damaged, tmp_path)
+
+
+def test_a_file_whose_bytes_were_damaged_is_refused(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
         target.writestr("index.html", b"page " * 200)
     damaged = bytearray(packed.getvalue())
     begin = 30 + len("index.html")

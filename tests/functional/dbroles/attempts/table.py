@@ -127,9 +127,9 @@ OPEN = (
     Open("sets it for every database", ("SET ROLE NONE", "ALTER ROLE {me} SET work_mem = '1GB'"),
          "What the model sets in the database comes before it; `db status` reports it."),
     Open("gives itself a password", ("SET ROLE NONE", "ALTER ROLE {me} PASSWORD 'x'"),
-         "In `rds_iam`, RDS asks for a token alone. With `auth: password` the next `db init` makes another login. "
-         "`rds.restrict_password_commands` would forbid it, but stays off: it needs a restart, and AWS's pages do not "
-         "say outright that the master may still set passwords then, on which roles and rotation depend."),
+         "In `rds_iam`, RDS asks for a token alone, so it opens nothing. With `auth: password` the next `db init` "
+         "makes another login. `rds.restrict_password_commands` stays off: it would forbid what opens nothing, and "
+         "takes a restart of a database that runs."),
     Open("takes advisory locks", ("SELECT pg_advisory_xact_lock(1)",),
          "Loads and migrations do not use them. `db init` does, gives up after 15 s and says so."),
     Open("fills the queue of NOTIFY", ("LISTEN mine", "NOTIFY mine, 'x'"),
