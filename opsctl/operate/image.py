@@ -97,16 +97,22 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
     shop, named = target.workshop, tag is not None
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
     shop.find(tag)
-    repository = elsewhere.open() or repository_of(target, writable=True)
+    if (other := elsewhere.open()) is not None:
+        return _push(target, tag, other, emit, named=named)
+    with target.outlasting(lambda said: emit(Note(said))):
+        pushed = _push(target, tag, repository_of(target, writable=True), emit, named=named)
+        return replace(pushed, signed=sign_image(target, pushed.digest))
+
+
+def _push(target: Target, tag: str, repository: Repository, emit: Emit, *, named: bool) -> Pushed:
+    shop = target.workshop
     with step(emit, "push", f"{tag} to {repository.name.registry}/{repository.name.repository}") as ending:
         pushed = push(shop.store, shop.find(tag), repository, tag, exact=named, listener=EventListener(emit, "push"))
         ending.changed, ending.text = bool(pushed.sent), pushed.digest[:19]
     if pushed.tag != tag:
         own = pushed.tag
         emit(Note(f"{tag} is taken by another image; pushed as {own}, deploy it with --image-tag {own}."))
-    if elsewhere.repository is not None:
-        return pushed
-    return replace(pushed, signed=sign_image(target, pushed.digest))
+    return pushed
 
 
 def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any]:
@@ -120,8 +126,12 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
         raise UsageError(
             f"{target.env.name} has no KMS key to sign with.", hint="Write one as images.verify in environments.yaml."
         )
-    repository, named = repository_of(target), reference is not None
-    reference = reference or target.project.version.tag
+    with target.outlasting(lambda said: emit(Note(said))):
+        return _sign(target, reference or target.project.version.tag, emit, named=reference is not None)
+
+
+def _sign(target: Target, reference: str, emit: Emit, *, named: bool) -> dict[str, Any]:
+    repository = repository_of(target)
     digest: str | None = reference
     if not DIGEST.fullmatch(reference):
         found = target.workshop.store.find(check_tag(reference))

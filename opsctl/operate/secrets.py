@@ -72,6 +72,11 @@ def list_secrets(target: Target) -> list[dict[str, Any]]:
 
 def remove(target: Target, name: str) -> dict[str, Any]:
     """Schedule a secret for deletion. Raises OpsctlError when there is none, and while tasks would read it."""
+    with target.outlasting():
+        return _remove(target, name)
+
+
+def _remove(target: Target, name: str) -> dict[str, Any]:
     place = naming.secret_name(target.env, name)
     if target.aws.secrets.describe(place) is None:
         raise OpsctlError(
