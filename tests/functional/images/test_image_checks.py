@@ -183,10 +183,16 @@ def test_what_asks_aws_in_a_push_and_in_a_signature_outlasts_credentials(
         yield
         waits.clear()
 
+    def noting(call: Any) -> Any:
+        def noted(*given: Any) -> Any:
+            asked.append(bool(waits))
+            return call(*given)
+
+        return noted
+
     prd.outlasting = outlasting
     for client, name in ((prd.aws.ecr, "authorization"), (prd.aws.kms, "sign"), (prd.aws.kms, "public_key")):
-        call = getattr(client, name)
-        monkeypatch.setattr(client, name, lambda *given, call=call: (asked.append(bool(waits)), call(*given))[1])
+        monkeypatch.setattr(client, name, noting(getattr(client, name)))
     run_push(prd, tag="v1", elsewhere=Elsewhere(f"{protected.host}/checks/other", USER, PASSWORD), emit=lambda _: None)
     assert asked == []
     run_push(prd, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None)
