@@ -81,6 +81,7 @@ templates: setup ## Write templates/, the JSON Schema and the table of create-on
 	$(BIN)/opsctl env schema --write
 	$(BIN)/python -m scripts.create_only
 	$(BIN)/python -m tests.golden.controls
+	$(BIN)/python -m tests.golden.screens
 
 golden: templates ## The same: everything that is rendered and committed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -137,7 +137,7 @@ class Aws:
         make_call = client._make_api_call
 
         def call(operation: str, parameters: Any) -> Any:
-            order = orders.is_order(operation, parameters)
+            order, starts = orders.is_order(operation, parameters), _starts(parameters)
             while True:
                 renewal = (self._home or self)._renewal
                 generation = renewal.generation if renewal is not None else 0
@@ -146,10 +146,11 @@ class Aws:
                 try:
                     return make_call(operation, parameters)
                 except Exception as error:
-                    once = any(hasattr(value, "read") for value in parameters.values())  # a stream is read already
-                    if renewal is None or once or not renewal.ended(error):
+                    if renewal is None or starts is None or not renewal.ended(error):
                         raise
                     renewal.wait(error, generation)
+                    for body, start in starts:  # a part of it was sent
+                        body.seek(start)
                 if order:
                     renewal.before_repeat()
 
@@ -340,3 +341,11 @@ class Aws:
         from opsctl.aws.account import Account
 
         return Account(self.client)
+
+
+def _starts(parameters: Mapping[str, Any]) -> list[tuple[Any, int]] | None:
+    """The streams of a call and where each begins, to send it again; None where one can't go back."""
+    bodies = [value for value in parameters.values() if hasattr(value, "read")]
+    if not all(hasattr(body, "seek") and hasattr(body, "tell") for body in bodies):
+        return None
+    return [(body, body.tell()) for body in bodies]

@@ -174,7 +174,10 @@ def _databases(status: EnvironmentStatus) -> Iterator[tuple[str, str]]:
 def _alarms(status: EnvironmentStatus) -> Iterator[tuple[str, str]]:
     if (alarms := status.alarms) is None:
         return
-    counts = [f"{len(alarms.firing)} fire" if alarms.firing else "none fires", f"{alarms.ok} OK"]
+    counts = [
+        f"{len(alarms.firing)} fire{'s' if len(alarms.firing) == 1 else ''}" if alarms.firing else "none fires",
+        f"{alarms.ok} OK",
+    ]
     yield "alarms", ", ".join([*counts, f"{alarms.insufficient_data} without enough data"])
     for each in alarms.firing:
         yield "", f"{each.name} for {_age(each.since, status.read_at)}: {each.reason} {each.description}".rstrip()

@@ -264,6 +264,7 @@ class LocalTarget:
             yield
 
     def _start_unless_usable(self, progress: Progress) -> bool:
+        from opsctl.local import ports
         from opsctl.local.start import spawn_emulator
 
         if self._usable():
@@ -277,6 +278,8 @@ class LocalTarget:
         spawn_emulator(self.state, self.settings, engine)
         for name, port in read_json(self.state.ports).items():
             if before.get(name, port) != port:
+                if engine is not None and name == "emulator":
+                    engine.forget(ports.registry(before[name]))
                 progress(f"Another program has port {before[name]} of {_SERVERS[name]} now; it listens on {port}.")
         return True
 

@@ -66,10 +66,11 @@ def chosen(listed: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]
 def remove_raw(target: Target, listed: dict[str, Any], files: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Remove raw files from the bucket and from this checkout; answers which are left."""
     folder = raw_folder(target)
-    for file in files:
-        target.aws.s3.delete(listed["bucket"], PREFIX + file["name"])
-        if file["place"] != "bucket":
-            (folder / file["name"]).unlink(missing_ok=True)
+    with target.outlasting():
+        for file in files:
+            target.aws.s3.delete(listed["bucket"], PREFIX + file["name"])
+            if file["place"] != "bucket":
+                (folder / file["name"]).unlink(missing_ok=True)
     removed = {file["name"] for file in files}
     return {
         "environment": target.env.name,

@@ -15,7 +15,7 @@ from opsctl.errors import UsageError
 from opsctl.images.build.contract import Engine
 from opsctl.images.names import DIGEST, check_tag
 from opsctl.images.oci.push import Pushed, image_built_here, push
-from opsctl.images.oci.store import CREATED, ENGINE, REF_NAME
+from opsctl.images.oci.store import CREATED, ENGINE, REF_NAME, Descriptor, ImageStore
 from opsctl.images.registry.repository import Repository
 from opsctl.operate.repositories import other_repository, repository_of
 
@@ -97,25 +97,27 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
     store, named = target.image_store, tag is not None
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
     image = store.require(tag)
-    repository = elsewhere.open() or repository_of(target, writable=True)
+    if (other := elsewhere.open()) is not None:
+        return _push(store, image, other, tag, emit, named=named)
+    from opsctl.operate.image_checks import sign_image
+
+    with target.outlasting(lambda said: emit(Note(said))):
+        pushed = _push(store, image, repository_of(target, writable=True), tag, emit, named=named)
+        return replace(pushed, signed=sign_image(target, pushed.digest))
+
+
+def _push(store: ImageStore, image: Descriptor, repository: Repository, tag: str, emit: Emit, *, named: bool) -> Pushed:
     with step(emit, "push", f"{tag} to {repository.name.registry}/{repository.name.repository}") as ending:
         pushed = push(store, image, repository, tag, exact=named, listener=EventListener(emit, "push"))
         ending.changed, ending.text = bool(pushed.sent), pushed.digest[:19]
     if pushed.tag != tag:
         own = pushed.tag
         emit(Note(f"{tag} is taken by another image; pushed as {own}, deploy it with --image-tag {own}."))
-    if elsewhere.repository is not None:
-        return pushed
-    from opsctl.operate.image_checks import sign_image
-
-    return replace(pushed, signed=sign_image(target, pushed.digest))
+    return pushed
 
 
 def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any]:
     """Sign an image of the environment's repository, by tag or digest, with the KMS key of `images.verify`."""
-    from opsctl.deploy.image import ImageMissingError
-    from opsctl.operate.image_checks import sign_image
-
     if target.is_local:
         raise UsageError(
             f"{target.env.name} runs on this machine and asks for no signature.",
@@ -125,8 +127,15 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
         raise UsageError(
             f"{target.env.name} has no KMS key to sign with.", hint="Write one as images.verify in environments.yaml."
         )
-    repository, named = repository_of(target), reference is not None
-    reference = reference or target.project.version.tag
+    with target.outlasting(lambda said: emit(Note(said))):
+        return _sign(target, reference or target.project.version.tag, emit, named=reference is not None)
+
+
+def _sign(target: Target, reference: str, emit: Emit, *, named: bool) -> dict[str, Any]:
+    from opsctl.deploy.image import ImageMissingError
+    from opsctl.operate.image_checks import sign_image
+
+    repository = repository_of(target)
     digest: str | None = reference
     if not DIGEST.fullmatch(reference):
         found = target.image_store.find(check_tag(reference))

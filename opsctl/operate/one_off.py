@@ -195,7 +195,7 @@ def _asks(words: tuple[str, ...]) -> tuple[str, str] | None:
     """The command that would ask, and what to do instead; None for one that does not."""
     program = words[0].rpartition("/")[2]
     rest = words[1:]
-    if re.fullmatch(r"(ba|da|z)?sh|i?python[\d.]*|psql", program) and not rest:
+    if re.fullmatch(r"(ba|da|z)?sh|i?python[\d.]*|psql", program) and set(rest) <= {"-", "-s"}:
         instead = "Use `opsctl db shell --env {env}`." if program == "psql" else "Give it what to do after -c."
         return program, instead
     names = [index for index, word in enumerate(words) if word.rpartition("/")[2] in ("manage.py", "django-admin")]
@@ -211,6 +211,8 @@ def _asks(words: tuple[str, ...]) -> tuple[str, str] | None:
             "Set DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD in your shell, --pass "
             "each, and add --noinput."
         )
+    if name == "loaddata" and "-" in options:
+        return f"{name} -", "Put the fixture into the image, and name its file."
     if name == "changepassword":
         return name, "Set it in code: `-- manage.py shell -c '...'` with user.set_password(...)."
     if name == "flush" and not options & _NO_INPUT:

@@ -84,6 +84,11 @@ def require(target: Target, name: str) -> str:
 
 def remove(target: Target, name: str) -> dict[str, Any]:
     """Schedule a secret for deletion. Raises OpsctlError when there is none, and while tasks would read it."""
+    with target.outlasting():
+        return _remove(target, name)
+
+
+def _remove(target: Target, name: str) -> dict[str, Any]:
     place = require(target, name)
     bodies = state_of(target, bodies=True).bodies
     if name in target.env.application.secrets or any(place in body for body in bodies.values()):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import near
+from opsctl.deploy.events import Note
 from opsctl.deploy.graph import step
 from opsctl.errors import OpsctlError, UsageError
+from opsctl.leaving import is_wished
 from opsctl.operate.archive import unpack
 from opsctl.operate.dataset import bucket_of, run_command
 from opsctl.operate.deployed import require_outputs, service_url, state_of
@@ -56,8 +58,9 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
         f"Correct what the error names, then run `{typed}` again; a release is made by `opsctl dataset refresh --env "
         f"{target.env.name}`, and options of the export stand in application.jobs.{wanted.job}.command."
     )
-    _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job, if_it_fails=hint)
-    stored = target.aws.s3.get(bucket, key)
+    with target.outlasting(lambda said: emit(Note(said))):
+        _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job, if_it_fails=hint)
+        stored = target.aws.s3.get(bucket, key)
     if stored is None:
         raise OpsctlError(f"The task ended well, but s3://{bucket}/{key} is not there.", code="no-bundle")
     written = unpack(stored.body, folder, filename)
@@ -66,10 +69,13 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
 
 def publish_environment(target: Target, folder: Path | None, emit: Emit) -> dict[str, Any]:
     """Publish `folder`, or a new export of the active release, at the environment's site."""
-    site = site_of(target, state_of(target))
-    if folder is not None:
-        return publish_folder(site, folder, emit)
-    with tempfile.TemporaryDirectory(prefix="opsctl-dashboard-") as exported:
+    with (
+        target.outlasting(lambda said: emit(Note(said))),
+        tempfile.TemporaryDirectory(prefix="opsctl-dashboard-") as exported,
+    ):
+        site = site_of(target, state_of(target))
+        if folder is not None:
+            return publish_folder(site, folder, emit)
         log = export(target, Path(exported), PAGE, emit)["log"]
         return {**publish_folder(site, Path(exported), emit), "log": log}
 
@@ -91,7 +97,11 @@ def publish_folder(site: DeployedSite, folder: Path, emit: Emit) -> dict[str, An
             reference = f"opsctl-{run_id()}"
             invalidation = site.aws.cloudfront.invalidate(site.distribution, paths, reference=reference)
 
-    with step(emit, "publish", f"sync to s3://{site.bucket}") as ending:
+    with (
+        # Inside an environment's this changes nothing; a bucket that was named says no account.
+        site.aws.outlasting(tell=lambda said: emit(Note(said)), leaving=is_wished, account=lambda: ""),
+        step(emit, "publish", f"sync to s3://{site.bucket}") as ending,
+    ):
         files = site_files(folder)
         plan = plan_publish(files, published(store, site.bucket, files))
         publish(plan, folder, store, site.bucket, invalidate=invalidate, emit=emit)

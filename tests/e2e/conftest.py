@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import boto3
 import pytest
 
 from opsctl.local.shell import aws_variables
+from opsctl.local.state import read_json
 from opsctl.local.target import LocalTarget
 from scripts.tools import tool
 from tests.functional.cli import ROOT, Ran, opsctl
@@ -97,3 +100,18 @@ def project(new_project: Project) -> Project:
     """Deployed once for all tests of a module."""
     new_project.deploy()
     return new_project
+
+
+@contextmanager
+def ports_taken(project: Project) -> Iterator[list[int]]:
+    """Stop the local target; then its ports, of which the emulator's is the first, are another program's.
+
+    The registry's is the emulator's; PostgreSQL's and those of the listeners follow.
+    """
+    project.target.stop()
+    state = project.target.state
+    ports = [int(port) for port in (*read_json(state.ports).values(), *read_json(state.listeners).values())]
+    with ExitStack() as held:
+        for port in ports:
+            held.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield ports

@@ -16,7 +16,7 @@ import pytest
 from opsctl.local.procs import ProcessId
 from opsctl.local.state import read_json
 
-from .conftest import Project
+from .conftest import Project, ports_taken
 from .containers import ContainerProject, container_project
 from .visitors import Visitors, broken
 
@@ -187,6 +187,30 @@ def test_a_stop_ends_all_containers_and_keeps_the_data(project: ContainerProject
     assert project.podman("ps", "--all", "--quiet") == ""
     project.target.ensure_started()
     assert project.get("/api/filters/") == before
+
+
+@pytest.mark.soak
+def test_once_stopped_reading_starts_nothing_and_the_next_deploy_finds_ports_that_were_taken(
+    project: ContainerProject,
+) -> None:
+    before = project.get("/api/filters/")
+    with ports_taken(project) as taken:
+        status = project.opsctl("status", "--env", "local")
+        assert status.out.startswith("The local target does not run. `opsctl deploy --env local` starts it.")
+        kept = {name: project.opsctl(*name.split(), "--env", "local") for name in ("logs", "releases", "explain")}
+        assert {name: ran.code for name, ran in kept.items()} == dict.fromkeys(kept, 0)
+        assert "Listening at" in kept["logs"].out
+        for name in ("diff", "events", "open", "drift", "outputs"):
+            ran = project.opsctl(name, "--env", "local")
+            assert (ran.code, "does not run" in ran.err) == (1, True), (name, ran.err)
+        assert project.podman("ps", "--all", "--quiet") == ""
+        deployed = project.deploy()
+        assert f"Another program has port {taken[0]} of the emulator now" in deployed.err
+        assert deployed.json["changed"]
+        assert project.get("/api/filters/") == before
+        assert not project.deploy().json["changed"]
+        assert not {int(project.url.rstrip("/").rpartition(":")[2])} & set(taken)
+        assert len(project.target.status().containers) == 2
 
 
 def test_a_reset_leaves_nothing_in_the_engine(project: ContainerProject) -> None:

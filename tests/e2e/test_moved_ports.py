@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from opsctl.local.state import read_json
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, ports_taken
 
 pytestmark = pytest.mark.soak
 
 
 @pytest.fixture
 def taken(project: Project) -> Iterator[list[int]]:
-    """The ports of the emulator, the registry in it, PostgreSQL and the listeners, all of another program."""
-    project.target.stop()
-    state = project.target.state
-    ports = [int(port) for port in (*read_json(state.ports).values(), *read_json(state.listeners).values())]
-    with ExitStack() as held:
-        for port in ports:
-            held.enter_context(socket.create_server(("127.0.0.1", port)))
+    """The ports that were taken."""
+    with ports_taken(project) as ports:
         yield ports
 
 

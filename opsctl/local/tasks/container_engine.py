@@ -114,10 +114,22 @@ class ContainerEngine:
         self.end_all()
         for name in self._volumes():
             self.call("volume", "rm", "--force", name)
-        listed = self.call("images", "--digests", "--format", "{{.Repository}}@{{.Digest}}").splitlines()
-        for name in {each for each in listed if each.startswith(f"{registry}/")}:
+        for name in self._pulled_from(registry):
             self.call("rmi", name)
         self._run("logout", registry)
+
+    def forget(self, registry: str) -> None:
+        """As `remove_all`, for the images and the login of a registry that has another address now.
+
+        Another target may have the old address: what it runs the engine keeps, and it logs in before it pulls.
+        """
+        for name in self._pulled_from(registry):
+            self._run("rmi", name)
+        self._run("logout", registry)
+
+    def _pulled_from(self, registry: str) -> set[str]:
+        listed = self.call("images", "--digests", "--format", "{{.Repository}}@{{.Digest}}").splitlines()
+        return {each for each in listed if each.startswith(f"{registry}/")}
 
     def has_image(self, name: str) -> bool:
         return self._run("image", "inspect", "--format", "{{.Id}}", name).returncode == 0

@@ -80,7 +80,7 @@ def endpoint() -> Iterator[Endpoint]:
             form = {name: values[0] for name, values in parse_qs(body).items()}
             action = form.get("Action", "")
             found.asked[action] += 1
-            found.requests.append({**form, "authorization": self.headers.get("Authorization", "")})
+            found.requests.append({**form, "authorization": self.headers.get("Authorization", ""), "body": body})
             answer = found.answer(action)
             self.send_response_only(answer.status)
             if answer.clock is not None:
@@ -93,7 +93,7 @@ def endpoint() -> Iterator[Endpoint]:
             if self.command != "HEAD":
                 self.wfile.write(answer.body.encode())
 
-        do_GET = do_POST = do_PUT = do_HEAD = respond  # noqa: N815 - names of the base class
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = respond  # noqa: N815 - names of the base class
 
         def log_message(self, *_: Any) -> None:
             return

@@ -14,7 +14,7 @@ from opsctl.aws.renewal import CredentialsEndedError
 from opsctl.aws.session import Aws
 from opsctl.cli import render_plan
 from tests.functional.aws.conftest import Machine
-from tests.functional.aws.endpoint import Answer, refusal
+from tests.functional.aws.endpoint import Answer, refusal, s3_refusal
 
 EXPIRED = refusal("ExpiredToken", "The security token included in the request is expired")
 
@@ -88,6 +88,21 @@ def test_before_a_change_is_made_again_it_is_asked_whether_it_may_be(machine: Ma
 def test_a_region_of_the_same_session_waits_as_well(machine: Machine, aws: Aws) -> None:
     with outlasting(aws, signer(machine, [])):
         assert aws.in_region("eu-west-1").cloudformation.stacks() == []
+
+
+def test_a_file_is_sent_again_from_its_beginning(machine: Machine, aws: Aws) -> None:
+    machine.aws.answers[""] = s3_refusal("ExpiredToken", "The provided token has expired.", 400)
+    file = machine.write("page.html", "the whole page")
+
+    def tell(text: str) -> None:
+        if "have ended" in text:
+            keys(machine, "AKIANEW")
+            machine.aws.answers[""] = Answer(body="", headers={"ETag": '"e"'})
+
+    with outlasting(aws, tell):
+        aws.s3.upload("bucket", "index.html", file)
+    sent = [each["body"] for each in machine.aws.requests if "the whole page" in each["body"]]
+    assert len(sent) == 2
 
 
 def test_credentials_of_another_account_are_not_used(machine: Machine, aws: Aws) -> None:

@@ -11,16 +11,20 @@ from typing import NoReturn
 import pytest
 
 from opsctl.config import naming
+from opsctl.config.application import Bucket, Job
 from opsctl.deploy.destroy import plan_destroy
 from opsctl.deploy.drift import DriftReport
 from opsctl.deploy.events import Emit, Event, Note
 from opsctl.operate import cancel, database, drift, secrets, tasks
 from opsctl.operate.assembly import this_run
+from opsctl.operate.bucket_files import remove_raw
+from opsctl.operate.dataset import run_step
 from opsctl.operate.deployed import state_of
 from opsctl.operate.destroy import remove_all
 from opsctl.operate.restart import restart
 from opsctl.operate.reverting import Reverter
 from opsctl.operate.rotation import rotate
+from opsctl.operate.site import DeployedSite, publish_environment, publish_folder
 from opsctl.operate.target import Target, Workspace
 from opsctl.operate.watch import Watch
 from tests.functional.aws.conftest import Machine
@@ -34,12 +38,13 @@ S3 = s3_refusal("ExpiredToken", "The provided token has expired.", 400)
 QUERY = refusal("ExpiredToken", "The security token included in the request is expired")
 OUTPUTS = {
     "bootstrap": {"ArtifactBucketName": "artifacts"},
-    "platform": {"ClusterName": "c", "JobsLogGroupName": "/jobs"},
+    "platform": {"ClusterName": "c", "JobsLogGroupName": "/jobs", "DatasetBucketName": "data"},
     "network": {"PrivateSubnetIds": "subnet-1", "JobsSecurityGroupId": "sg-1"},
     "data": {"DatabaseHost": "h", "DatabasePort": "5432", "MasterSecretArn": "arn"},
     "functions": {"DbInitFunctionName": "f"},
     "jobs": {"MigrateTaskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/m:1"},
-    "app": {},
+    "app": {"DatasetTaskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/d:1"},
+    "dashboard": {"SiteBucketName": "site", "DistributionId": "E1", "DistributionDomainName": "d", "SiteUrl": "u"},
 }  # fmt: skip
 
 
@@ -90,6 +95,27 @@ def with_password(target: Target) -> Target:
     return replace(target, env=target.env.model_copy(update={"application": application}))
 
 
+def with_data(target: Target) -> Target:
+    """With the job and the bucket of `opsctl dataset`."""
+    application = target.env.application.model_copy(update={
+        "jobs": {"dataset": Job(command=("a",))},
+        "buckets": {"dataset": Bucket(processes=("dataset",))},
+    })  # fmt: skip
+    return replace(target, env=target.env.model_copy(update={"application": application}))
+
+
+def with_site(target: Target) -> Target:
+    site = target.env.site.model_copy(update={"enabled": True})
+    return replace(target, env=target.env.model_copy(update={"site": site}))
+
+
+def page() -> Path:
+    """A folder that can be published."""
+    Path("page").mkdir()
+    Path("page", "index.html").write_text("page")
+    return Path("page")
+
+
 @dataclass(frozen=True)
 class Case:
     """A command, and what it hears when its credentials have ended, by the call's action."""
@@ -111,6 +137,15 @@ CASES = {
     "db init": Case(lambda target, _: database.initialize(target, dsn=None, check=False), REST),
     "db migrate": Case(tasks.run_migrations, JSON),
     "secret set": Case(lambda target, _: secrets._write(target, {"SECRET_KEY": "v"}), JSON),
+    "secret remove": Case(lambda target, _: secrets.remove(target, "OLD_KEY"), JSON),
+    "dataset raw remove": Case(
+        lambda target, _: remove_raw(target, {"bucket": "b", "files": []}, [{"name": "a.csv", "place": "bucket"}]), S3
+    ),
+    "dataset refresh": Case(lambda target, emit: run_step(target, "refresh", [], emit), S3, prepare=with_data),
+    "dashboard publish": Case(lambda target, emit: publish_environment(target, page(), emit), S3, prepare=with_site),
+    "dashboard publish --bucket": Case(
+        lambda target, emit: publish_folder(DeployedSite(target.aws, "site"), page(), emit), S3
+    ),
     "watch": Case(lambda target, emit: Watch(target, emit).run(), S3),
     "cancel": Case(end, S3),
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,7 @@ from tests.functional.images.servers import PASSWORD, USER, Registry
 from tests.functional.images.test_signing import OURS, THEIRS, pem, signer
 from tests.unit.deploy.fakes import FakeCloudFormation, template
 from tests.unit.deploy.world import FIRST, SECOND, FakeImage, FakeS3
+from tests.unit.operate.shop import lasting
 
 KEY = "alias/images"
 
@@ -73,7 +76,7 @@ def target(folder: Path, registry: Registry | None = None, repository: str = "ap
             env=environment(name, repository, **wanted), aws=aws, workspace=workspace, is_local=False,
             templates=(template("bootstrap"),), unwanted=(), repository_account=None,
             image_store=new_store(folder), workshop=SimpleNamespace(),
-            project=SimpleNamespace(version=SimpleNamespace(tag="v1")),
+            project=SimpleNamespace(version=SimpleNamespace(tag="v1")), outlasting=lasting,
         )  # fmt: skip
     return made["prd"]
 
@@ -162,6 +165,39 @@ def test_a_push_to_the_environments_repository_signs(protected: Registry, tmp_pa
     assert not run_push(prd, tag="v1", elsewhere=elsewhere, emit=lambda _: None).signed
     assert run_push(prd, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None).signed
     check_image(prd, made.digest)
+
+
+def test_what_asks_aws_in_a_push_and_in_a_signature_outlasts_credentials(
+    protected: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prd = target(tmp_path, protected, "checks/wait", verify=KEY)
+    store = prd.image_store
+    store.name("v1", image(store, layers=1, size=500), engine="native")
+    waits: list[bool] = []
+    asked: list[bool] = []
+
+    @contextmanager
+    def outlasting(_tell: object) -> Iterator[None]:
+        waits.append(True)
+        yield
+        waits.clear()
+
+    def noting(call: Any) -> Any:
+        def noted(*given: Any) -> Any:
+            asked.append(bool(waits))
+            return call(*given)
+
+        return noted
+
+    prd.outlasting = outlasting
+    for client, name in ((prd.aws.ecr, "authorization"), (prd.aws.kms, "sign"), (prd.aws.kms, "public_key")):
+        monkeypatch.setattr(client, name, noting(getattr(client, name)))
+    run_push(prd, tag="v1", elsewhere=Elsewhere(f"{protected.host}/checks/other", USER, PASSWORD), emit=lambda _: None)
+    assert asked == []
+    run_push(prd, tag="v1", elsewhere=Elsewhere(None, None, None), emit=lambda _: None)
+    run_sign(prd, "v1", lambda _: None)
+    assert len(asked) > 3
+    assert all(asked)
 
 
 def test_a_local_target_neither_asks_for_signatures_nor_makes_any(protected: Registry, tmp_path: Path) -> None:

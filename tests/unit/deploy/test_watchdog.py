@@ -1,4 +1,4 @@
-"""Rollouts told as stories: twelve that can't succeed are ended soon, twenty slow ones are left alone."""
+"""Rollouts told as stories: fourteen that can't succeed are ended soon, twenty-one slow ones are left alone."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ SECRET_DENIED = (
     "perform: secretsmanager:GetSecretValue"
 )
 START_SLOW = "CannotStartContainerError: Error response from daemon: timeout waiting for the container to start"
+NO_PROGRAM = (
+    "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: OCI runtime "
+    'create failed: runc create failed: unable to start container process: exec: "gunicron": executable file not found '
+    "in $PATH: unknown"
+)
 ROLE = (
     "(service dev-app) failed to launch a task with (error ECS was unable to assume the role "
     "'arn:aws:iam::1:role/task' that was provided for this task.)."
@@ -79,6 +84,9 @@ HOPELESS: dict[str, tuple[Timeline, str]] = {
     ),
     "nobody listens on the port": (
         Timeline([answering(5, 25, "40 refused", 60), answering(65, 85, "100 refused", 120)]), "nobody who answers",
+    ),
+    "the command is not in the image": (
+        Timeline([unstarted(5, 45, NO_PROGRAM), unstarted(50, 90, NO_PROGRAM)]), "executable file not found",
     ),
     "there is no place": (Timeline([], says=[(15, FULL)]), "Capacity is unavailable"),
 }  # fmt: skip
@@ -170,7 +178,7 @@ def test_what_is_only_slow_is_left_alone(story: str) -> None:
 
 
 def test_there_are_more_stories_of_slow_ones() -> None:
-    assert (len(HOPELESS), len(SLOW)) == (13, 21)
+    assert (len(HOPELESS), len(SLOW)) == (14, 21)
 
 
 def test_a_transient_pull_error_that_goes_on_is_hopeless_at_last() -> None:

@@ -67,3 +67,16 @@ def test_what_is_there_is_read_from_the_engine(programs: Path) -> None:
     install(programs, "podman", """printf 'id\\topsctl-1-service\\tregistry/image@sha256:1\\tUp 2 minutes\\n'""")
     (found,) = ContainerEngine("podman", STATE).containers()
     assert (found.name, found.image, found.status) == ("opsctl-1-service", "registry/image@sha256:1", "Up 2 minutes")
+
+
+def test_a_registry_that_moved_is_forgotten_but_for_what_somebody_runs(programs: Path) -> None:
+    install(programs, "podman", f"""echo "$@" >> {programs}/asked
+case "$1" in
+  images) echo 127.0.0.1:20001/shop@sha256:1; echo 127.0.0.1:20001/shop@sha256:2; echo 127.0.0.1:200/shop@sha256:3 ;;
+  rmi) echo 'image is in use by a container' >&2; exit 2 ;;
+esac""")  # fmt: skip
+    ContainerEngine("podman", STATE, {"PATH": str(programs)}).forget("127.0.0.1:20001")
+    asked = (programs / "asked").read_text().splitlines()
+    assert sorted(asked[1:]) == [
+        "logout 127.0.0.1:20001", "rmi 127.0.0.1:20001/shop@sha256:1", "rmi 127.0.0.1:20001/shop@sha256:2"
+    ]  # fmt: skip

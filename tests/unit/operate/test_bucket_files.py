@@ -16,6 +16,7 @@ from opsctl.cli.commands.raw import _removed_text
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.bucket_files import chosen, list_raw, read_rejects, remove_raw
 from tests.unit.deploy.fakes import FakeCloudFormation, template
+from tests.unit.operate.shop import lasting
 from tests.unit.operate.test_dataset import OUTPUTS, environment
 from tests.unit.operate.test_raw_files import Store
 
@@ -60,6 +61,7 @@ def target(tmp_path: Path, bucket: Bucket) -> Any:
         workspace=SimpleNamespace(root=tmp_path),
         templates=tuple(template(stack) for stack in OUTPUTS),
         unwanted=(),
+        outlasting=lasting,
     )
 
 

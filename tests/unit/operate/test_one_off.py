@@ -134,7 +134,8 @@ def test_what_is_no_size(text: str) -> None:
     [
         "manage.py shell", "python manage.py shell", "python -u manage.py shell_plus --quiet", "manage.py dbshell",
         "manage.py createsuperuser --username a", "./manage.py changepassword a", "django-admin flush", "bash",
-        "/bin/sh", "python", "python3.13", "ipython", "psql",
+        "/bin/sh", "python", "python3.13", "ipython", "psql", "python -", "bash -s",
+        "manage.py loaddata --format json -",
     ],
 )  # fmt: skip
 def test_a_command_that_reads_the_terminal_is_refused_with_what_to_do_instead(shop: Shop, words: str) -> None:

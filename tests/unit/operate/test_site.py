@@ -22,7 +22,7 @@ from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate import site
 from opsctl.operate.site import DeployedSite
 
-from .shop import Shop
+from .shop import Shop, lasting
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Edge:
         return f"I{len(self.forgotten)}"
 
     def site(self, distribution: str = "E1") -> DeployedSite:
-        aws: Any = SimpleNamespace(s3=self, cloudfront=self)
+        aws: Any = SimpleNamespace(s3=self, cloudfront=self, outlasting=lasting)
         return DeployedSite(aws, "bucket", distribution, "https://site/")
 
 

@@ -13,13 +13,14 @@ import pytest
 
 from opsctl.cli import render_explain
 from opsctl.deploy import journal as journals
-from opsctl.deploy.events import Evidence, LogLine, Note, ResourceChanged, RunStarted, StepFinished, StepStarted
+from opsctl.deploy.events import Event, Evidence, LogLine, Note, ResourceChanged, RunStarted, StepFinished, StepStarted
 from opsctl.deploy.evidence.record import Explanation, Record, explain
 from opsctl.deploy.evidence.redaction import Redactor
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.journal import Journal, recording
 from opsctl.deploy.left_running import DeadlineError
 from opsctl.errors import ExitCode, OpsctlError
+from tests.unit.deploy.evidence.test_causes import OF_A_RESOURCE, OF_A_SERVICE, failed
 from tests.unit.deploy.fakes import START
 
 RUN = "20260101-000000-abcdef"
@@ -27,6 +28,14 @@ STARTED = RunStarted(RUN, "dev", "opsctl deploy --env dev", "ann@host", ("app: u
 CRASHED = Evidence(
     "app", "task", "1a2b3c4d5e6f", "Essential container in task exited", "2026-01-01T00:00:02+00:00",
     "EssentialContainerExited", 1, ("  File \"/app/a.py\", line 1, in f", "ValueError: token=hunter2x is \x1b[31mbad"),
+)  # fmt: skip
+ROLLED_BACK = (
+    ResourceChanged("app", START, "Queue", "AWS::SQS::Queue", "CREATE_FAILED", "Resource creation cancelled"),
+    ResourceChanged("app", START, "app", "AWS::CloudFormation::Stack", "ROLLBACK_IN_PROGRESS",
+                    "The following resource(s) failed to create: [Service, Queue]. Rollback requested by user."),
+    Evidence("app", "task", "f" * 32, ""),  # which only the rollback ended
+    ResourceChanged("app", START, "Service", "AWS::ECS::Service", "DELETE_COMPLETE"),
+    ResourceChanged("app", START, "app", "AWS::CloudFormation::Stack", "ROLLBACK_COMPLETE"),
 )  # fmt: skip
 CAUSE = "app: Service failed: ValueError: token=*** is bad (task 1a2b3c4d…, exit code 1)."
 
@@ -68,6 +77,26 @@ def test_a_failed_run_is_explained_by_its_record_alone(tmp_path: Path) -> None:
     assert "| ValueError: token=*** is bad" in told
     assert not any("cancelled" in line or "hunter2x" in line or "\x1b" in line for line in told)
     assert [moment.time for moment in found.moments] == sorted(moment.time for moment in found.moments)
+
+
+def test_the_first_line_names_the_cause_of_every_scripted_failure_also_after_the_rollback(tmp_path: Path) -> None:
+    scripted = {name: ((*events, failed()), sentence) for name, (events, sentence) in OF_A_SERVICE.items()}
+    scripted |= {name: ((failed(*resource),), sentence) for name, (resource, sentence) in OF_A_RESOURCE.items()}
+    assert len(scripted) > 40
+    missed = {}
+    for name, (events, sentence) in scripted.items():
+
+        def work(journal: Journal, events: tuple[Event, ...] = events) -> None:
+            journal(StepStarted("app", "create: it does not exist"))
+            for event in (*events, *ROLLED_BACK):
+                journal(event)
+            journal(StepFinished("app", "failed", "ROLLBACK_COMPLETE", 60.0))
+            raise StackFailedError("app: it failed", hint="Do something.")
+
+        first = render_explain.text(explained(tmp_path / name, work), 80).splitlines()[0]
+        if sentence not in first:
+            missed[name] = first
+    assert missed == {}
 
 
 def test_nothing_failed_in_a_run_that_did_what_was_asked(tmp_path: Path) -> None:
