@@ -161,8 +161,19 @@ class Client(socket.socket):
         if self.intake is None or flags:
             super().sendall(data, flags)
             return
+        if not self.unsent:
+            sent = self._send_at_once(data)
+            if sent == len(data):  # as a rule
+                return
+            data = memoryview(data)[sent:]
         self.unsent.add(data)
         self._send_patiently()
+
+    def _send_at_once(self, data: Any) -> int:
+        try:
+            return super().send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
 
     def send(self, data: Any, flags: int = 0) -> int:
         """As a socket's, behind what is there to send."""
