@@ -73,7 +73,7 @@ def installed(version: str) -> Path:
 
 
 @contextlib.contextmanager
-def serving(version: str, folder: Path, layer: Path, *options: str) -> Iterator[Gunicorn]:
+def serving(version: str, folder: Path, layer: Path, *options: str, **variables: str) -> Iterator[Gunicorn]:
     """One worker of two threads unless `options` say otherwise."""
     (folder / "app.py").write_text(APPLICATION)
     port = free_port()
@@ -83,11 +83,10 @@ def serving(version: str, folder: Path, layer: Path, *options: str) -> Iterator[
         "--worker-class=opsctl_gunicorn.Worker", "--graceful-timeout=25", *control, *options,
     ]  # fmt: skip
     path = os.pathsep.join([str(folder), str(installed(version)), str(layer / "hook")])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
     log = folder / "log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, cwd=folder, env={"PATH": os.environ["PATH"], "PYTHONPATH": path}, stdout=stream, stderr=stream
-        )
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stream, stderr=stream)
     served = Gunicorn(port, log, process)
     try:
         for _ in range(100):
@@ -304,6 +303,20 @@ def test_clients_that_say_nothing_do_not_keep_a_worker_from_stopping(layer: Path
         served.process.terminate()
         assert served.process.wait(30) == 0
         assert time.monotonic() - started < 5
+
+
+def test_a_command_of_the_projects_own_has_the_worker_too_where_it_has_threads(layer: Path, tmp_path: Path) -> None:
+    with (
+        serving(VERSIONS[0], tmp_path, layer, "--worker-class=gthread", OPSCTL_PROXY="1") as served,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(4):
+            stack.enter_context(served.connect()).sendall(get("/a")[:-2])
+        time.sleep(0.3)
+        other = stack.enter_context(served.connect())
+        other.settimeout(4)  # those four have five seconds
+        other.sendall(get("/c"))
+        assert answer(other) == said("/c")
 
 
 def test_a_gunicorn_of_another_kind_serves_without_and_says_so_once(layer: Path, tmp_path: Path) -> None:

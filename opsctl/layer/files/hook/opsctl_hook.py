@@ -138,6 +138,15 @@ def _hide_root(module: ModuleType) -> None:
     module.WebRequest.process = process_without_root
 
 
+def _wait_for_slow_clients(module: ModuleType) -> None:
+    """A gunicorn with threads, however the project starts it, gets the worker of opsctl's own command."""
+    if "opsctl_gunicorn" in sys.modules:  # it is what imports this, being named in the project's command
+        return
+    from opsctl_gunicorn import Worker  # type: ignore[import-not-found]
+
+    module.__dict__["ThreadWorker"] = Worker
+
+
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "django.core.wsgi": lambda module: _wrap_result(
         module, "get_wsgi_application", lambda applications: applications.Wsgi
@@ -148,6 +157,7 @@ PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "channels.routing": _wrap_router,
     "socket": _listen_at_one_address,
     "daphne.http_protocol": _hide_root,
+    "gunicorn.workers.gthread": _wait_for_slow_clients,
     "uvicorn_worker": _hide_server,
     "uvicorn.workers": _hide_server,
 }
