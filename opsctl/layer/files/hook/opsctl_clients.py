@@ -12,7 +12,7 @@ import select
 import socket
 import time
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from opsctl_answers import BYTES_PER_SECOND, Unsent  # type: ignore[import-not-found]
 
@@ -182,7 +182,7 @@ class Client(socket.socket):
         self.sendall(data)
         return len(data)
 
-    def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """As `sendall`; the file itself is kept, not what it holds."""
         if self.intake is None or count is None:
             return super().sendfile(file, offset, count)

@@ -147,6 +147,12 @@ def _wait_for_slow_clients(module: ModuleType) -> None:
     module.__dict__["ThreadWorker"] = Worker
 
 
+def _answer_for_other_releases(module: ModuleType) -> None:
+    from opsctl_static import answer_for_other_releases  # type: ignore[import-not-found]
+
+    answer_for_other_releases(module)
+
+
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "django.core.wsgi": lambda module: _wrap_result(
         module, "get_wsgi_application", lambda applications: applications.Wsgi
@@ -157,6 +163,7 @@ PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "channels.routing": _wrap_router,
     "socket": _listen_at_one_address,
     "daphne.http_protocol": _hide_root,
+    "whitenoise.base": _answer_for_other_releases,
     "gunicorn.workers.gthread": _wait_for_slow_clients,
     "uvicorn_worker": _hide_server,
     "uvicorn.workers": _hide_server,
