@@ -91,6 +91,8 @@ def serving(environment: Mapping[str, str]) -> Iterator[str]:
     path = os.pathsep.join([str(HOOK), str(ROOT)])
     surroundings = {
         **environment, "DJANGO_SETTINGS_MODULE": "scripts.bench.empty_site", "PYTHONPATH": path, "OPSCTL_THREADS": "4",
+        # Else the only worker is renewed in the middle of a measurement, and nobody answers meanwhile.
+        "GUNICORN_CMD_ARGS": "--max-requests=0",
     }  # fmt: skip
     config = str(SERVICE / "config" / "server.py")
     command = [sys.executable, "-m", "gunicorn", "--config", config, "--bind", address, "config.wsgi:application"]

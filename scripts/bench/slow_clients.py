@@ -17,7 +17,7 @@ def slow_clients() -> list[str]:
     """The slowest answer to a health check during each attack; goal: below a second, none failed."""
     lines = []
     for name, variables in _WORKERS.items():
-        for what, attack in attacks("/healthz", "/api/salaries/").items():
+        for what, attack in attacks("/healthz", "/api/salaries/", "/dashboard/").items():
             # A server of its own for each, since one attack outlasts its clients.
             with (
                 tempfile.TemporaryDirectory(prefix="bench-slow-") as folder,

@@ -59,7 +59,8 @@ def request_log(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        given = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id") or ""
+        # NOTE: not request.headers, which copies every header; nothing else of a stored answer needs that.
+        given = request.META.get("HTTP_X_REQUEST_ID") or request.META.get("HTTP_X_AMZN_TRACE_ID") or ""
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         response = get_response(request)
         response["X-Request-Id"] = request_id

@@ -10,13 +10,13 @@ import gzip
 import hashlib
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from config.failures import first_line
 from config.outage import OUTAGE, RETRY_AFTER_SECONDS
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
 from salaries.api.answers import Answer
@@ -30,6 +30,8 @@ ANSWERS_REVISION = 1
 _METHODS = "GET, HEAD, OPTIONS"
 _GZIP_MAGIC = b"\x1f\x8b"  # no JSON and no HTML begins like this
 _COMPRESS_FROM = 860  # below the size of one network packet compression saves nothing
+# Of each endpoint, and of ways to ask for a coding; a query may have 8 kB.
+_KEPT = 128
 _STALE = '110 - "Response is Stale"'
 _log = logging.getLogger("salaries.api")
 View = Callable[[HttpRequest], HttpResponse]
@@ -48,6 +50,12 @@ def activation_tag(release: Release) -> str:
 def endpoint(parse: Callable[[Any], Query], answer: Answer, *, tag: Callable[[Release], str] = release_tag) -> View:
     """Return the view that answers `answer` to the query `parse` finds in the parameters; `tag` names the release."""
 
+    # Reading the same query again would take as long as the rest of a stored answer.
+    @lru_cache(_KEPT)
+    def read(path: str, text: str) -> tuple[Query, str]:
+        query = parse(QueryDict(text.encode("latin-1")))
+        return query, _digest(path, query)
+
     # Nothing here changes anything; a forged POST is to be told 405, not 403.
     @csrf_exempt
     def view(request: HttpRequest) -> HttpResponse:
@@ -55,12 +63,12 @@ def endpoint(parse: Callable[[Any], Query], answer: Answer, *, tag: Callable[[Re
         if refused is not None:
             return refused
         try:
-            query = parse(request.GET)
+            query, digest = read(request.path, request.META.get("QUERY_STRING", ""))
         except ParameterError as error:
             return JsonResponse({"error": str(error)}, status=400)
         try:
             release, stale = release_to_answer_from()
-            identity = _identity(request.path, query, tag(release) if release else "none")
+            identity = f"{tag(release) if release else 'none'}-{digest}"
             headers = {"Content-Type": "application/json", **({"Warning": _STALE} if stale else {})}
             return respond(request, identity, lambda: _ask(release, query), headers)
         except (OperationalError, InterfaceError) as error:
@@ -104,7 +112,7 @@ def constant(content: Callable[[], bytes], headers: Callable[[], dict[str, str]]
 
 def respond(request: HttpRequest, identity: str, make: Callable[[], bytes], headers: dict[str, str]) -> HttpResponse:
     """Answer with the body that `identity` names, or with 304 to a client that holds it."""
-    zipped = accepts_gzip(request)
+    zipped = accepts_gzip(request.META.get("HTTP_ACCEPT_ENCODING", ""))
     tag = f'"{identity}{"-gz" if zipped else ""}"'
     # NOTE: all on a 304 too, as a browser replaces the headers it holds by those: the page's policy would be lost.
     headers = {**headers, "ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
@@ -132,10 +140,11 @@ def refused_method(request: HttpRequest) -> HttpResponse | None:
     return JsonResponse(body, status=405, headers={"Allow": _METHODS})
 
 
-def accepts_gzip(request: HttpRequest) -> bool:
-    """Tell whether the client takes gzip: named, or by a wildcard, and not ruled out by `q=0`."""
+@lru_cache(_KEPT)
+def accepts_gzip(accepted: str) -> bool:
+    """Tell whether the Accept-Encoding of a client has gzip: named, or by a wildcard, and not ruled out by `q=0`."""
     qualities: dict[str, float] = {}
-    for part in request.headers.get("Accept-Encoding", "").lower().split(","):
+    for part in accepted.lower().split(","):
         name, _, quality = part.partition(";")
         text = quality.strip().removeprefix("q=")
         try:
@@ -145,16 +154,15 @@ def accepts_gzip(request: HttpRequest) -> bool:
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
-def _identity(path: str, query: Query, release: str) -> str:
+def _digest(path: str, query: Query) -> str:
     lists = [query.lists] if query.lists else []
     compared = [{"compare": query.compared}] if query.compared else []
     about = json_text([ANSWERS_REVISION, path, query.roles, query.filters, *lists, *compared])
-    digest = hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{release}-{digest}"
+    return hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _matches(request: HttpRequest, tag: str) -> bool:
-    given = request.headers.get("If-None-Match", "")
+    given = request.META.get("HTTP_IF_NONE_MATCH", "")
     if given.strip() == "*":
         return True
     # If-None-Match compares weakly: a proxy that recompressed an answer may have marked the tag W/.

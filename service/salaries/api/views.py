@@ -49,7 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, release: Release | None) -> HttpResponse:
-    origin = request.build_absolute_uri("/")
+    origin = f"{request.scheme}://{request.get_host()}/"
     about = [page_revision(), origin, activation_tag(release) if release else "none"]
     identity = hashlib.sha256(json_text(about).encode()).hexdigest()[:32]
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": live_policy()}

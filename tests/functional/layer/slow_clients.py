@@ -24,6 +24,8 @@ class Attack:
     begin: bytes
     drip: bytes = b""
     """Without one they neither send nor read, and never hang up."""
+    window: int = 0
+    """Bytes that each lets arrive without reading them; 0 for what the system chooses."""
 
     @contextlib.contextmanager
     def on(self, port: int) -> Iterator[None]:
@@ -43,7 +45,11 @@ class Attack:
             while not stopped.is_set():
                 while len(connections) < self.clients and not stopped.is_set():
                     with contextlib.suppress(OSError):
-                        connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+                        connection = stack.enter_context(socket.socket())
+                        if self.window:
+                            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window)
+                        connection.settimeout(5)
+                        connection.connect(("127.0.0.1", port))
                         connection.setblocking(False)
                         connection.sendall(self.begin)
                         connections.append(connection)
@@ -63,8 +69,8 @@ class Attack:
         return True
 
 
-def attacks(health: str, reading: str, headers: str = HOST) -> dict[str, Attack]:
-    """All of them by name; `reading` is a path whose view reads the body, where there is one."""
+def attacks(health: str, reading: str, large: str, headers: str = HOST) -> dict[str, Attack]:
+    """All of them by name; `reading` is a path whose view reads the body, `large` one whose answer is large."""
     head = f"HTTP/1.1\r\n{headers}\r\n"
 
     def bodies(clients: int, size: int) -> Attack:
@@ -79,6 +85,8 @@ def attacks(health: str, reading: str, headers: str = HOST) -> dict[str, Attack]
         "64 unfinished bodies": bodies(64, LARGE_BODY),
         "64 unfinished small bodies": bodies(64, SMALL_BODY),
         "200 silent": Attack(200, b""),
+        # The system takes some hundred kilobytes for each of them.
+        "200 that never read": Attack(200, f"GET {large} {head}\r\n".encode() * 40, window=4096),
     }
 
 

@@ -22,10 +22,20 @@ from tests.soak import WHOLE
 # As locked, and what strangers may have: gunicorn handed connections to threads in three ways since.
 VERSIONS = ["27.0.1", "23.0.0", *(["22.0.0", "24.1.1", "25.3.0", "26.2.0"] if WHOLE else [])]
 APPLICATION = """
-import hashlib
+import hashlib, os, socket
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
+    if path.startswith("/large"):
+        # Nearly nothing goes to the system, so that the rest is for the server to keep.
+        environ["gunicorn.socket"].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        size = int(environ["QUERY_STRING"])
+        start_response("200 OK", [("Content-Length", str(size))])
+        if path == "/large":
+            return [(b"%09d" % 5) * (size // 9)]
+        with open("large", "wb") as file:
+            file.write((b"%09d" % 5) * (size // 9))
+        return environ["wsgi.file_wrapper"](open("large", "rb"))
     if path == "/raw":
         connection = environ["gunicorn.socket"]
         connection.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n" + connection.recv(9)[::-1])
@@ -63,7 +73,7 @@ def installed(version: str) -> Path:
 
 
 @contextlib.contextmanager
-def serving(version: str, folder: Path, layer: Path, *options: str) -> Iterator[Gunicorn]:
+def serving(version: str, folder: Path, layer: Path, *options: str, **variables: str) -> Iterator[Gunicorn]:
     """One worker of two threads unless `options` say otherwise."""
     (folder / "app.py").write_text(APPLICATION)
     port = free_port()
@@ -73,11 +83,10 @@ def serving(version: str, folder: Path, layer: Path, *options: str) -> Iterator[
         "--worker-class=opsctl_gunicorn.Worker", "--graceful-timeout=25", *control, *options,
     ]  # fmt: skip
     path = os.pathsep.join([str(folder), str(installed(version)), str(layer / "hook")])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
     log = folder / "log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, cwd=folder, env={"PATH": os.environ["PATH"], "PYTHONPATH": path}, stdout=stream, stderr=stream
-        )
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stream, stderr=stream)
     served = Gunicorn(port, log, process)
     try:
         for _ in range(100):
@@ -242,6 +251,50 @@ def test_a_large_body_that_stops_ends_after_five_seconds_and_another_waits_for_i
             assert first.recv(9) == b""
 
 
+LARGE = 900_000
+"""Less than is kept for one client."""
+
+
+def ask_slowly(gunicorn: Gunicorn, stack: contextlib.ExitStack, request: bytes) -> socket.socket:
+    """A client that has asked, and lets next to nothing of the answer arrive."""
+    connection = stack.enter_context(socket.socket())
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(20)
+    connection.connect(("127.0.0.1", gunicorn.port))
+    connection.sendall(request)
+    return connection
+
+
+@pytest.mark.parametrize("path", ["/large", "/large-file"])
+def test_an_answer_that_is_not_read_holds_no_thread_and_arrives_whole_when_it_is(gunicorn: Gunicorn, path: str) -> None:
+    request = get(f"{path}?{LARGE}")
+    with contextlib.ExitStack() as stack:
+        slow = [ask_slowly(gunicorn, stack, request + get("/behind")) for _ in range(3)]
+        last = ask_slowly(gunicorn, stack, request.replace(b"Host", b"Connection: close\r\nHost"))
+        time.sleep(0.3)
+        other = stack.enter_context(gunicorn.connect())
+        other.sendall(get("/c"))
+        assert answer(other) == said("/c")
+        for each in (*slow, last):
+            assert answer(each) == b"000000005" * (LARGE // 9)
+        assert [answer(each) for each in slow] == [said("/behind")] * 3
+        assert last.recv(1) == b""
+
+
+def test_more_than_is_kept_for_one_waits_for_its_client_and_ends_with_it(gunicorn: Gunicorn) -> None:
+    size = 3 * LARGE
+    with contextlib.ExitStack() as stack:
+        reader = ask_slowly(gunicorn, stack, get(f"/large?{size}") + get("/behind"))
+        assert answer(reader) == b"000000005" * (size // 9)
+        assert answer(reader) == said("/behind")
+        for _ in range(2):
+            ask_slowly(gunicorn, stack, get(f"/large?{size}"))
+        time.sleep(0.3)
+        other = stack.enter_context(socket.create_connection(("127.0.0.1", gunicorn.port), timeout=20))
+        other.sendall(get("/c"))
+        assert answer(other) == said("/c")
+
+
 def test_clients_that_say_nothing_do_not_keep_a_worker_from_stopping(layer: Path, tmp_path: Path) -> None:
     with serving(VERSIONS[0], tmp_path, layer) as served, served.connect(), served.connect() as kept:
         kept.sendall(get("/a"))
@@ -250,6 +303,20 @@ def test_clients_that_say_nothing_do_not_keep_a_worker_from_stopping(layer: Path
         served.process.terminate()
         assert served.process.wait(30) == 0
         assert time.monotonic() - started < 5
+
+
+def test_a_command_of_the_projects_own_has_the_worker_too_where_it_has_threads(layer: Path, tmp_path: Path) -> None:
+    with (
+        serving(VERSIONS[0], tmp_path, layer, "--worker-class=gthread", OPSCTL_PROXY="1") as served,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(4):
+            stack.enter_context(served.connect()).sendall(get("/a")[:-2])
+        time.sleep(0.3)
+        other = stack.enter_context(served.connect())
+        other.settimeout(4)  # those four have five seconds
+        other.sendall(get("/c"))
+        assert answer(other) == said("/c")
 
 
 def test_a_gunicorn_of_another_kind_serves_without_and_says_so_once(layer: Path, tmp_path: Path) -> None:

@@ -111,6 +111,15 @@ def test_the_admin_has_its_stylesheet(server: Server) -> None:
     assert server.ask(path.replace("css/", "none/"), **TLS).status == 404
 
 
+def test_a_file_of_the_release_beside_this_one_is_answered_and_kept_by_nobody(server: Server) -> None:
+    path = stylesheet(server)
+    answer = server.ask(re.sub(r"\.\w{12}\.", ".0123456789ab.", path), **TLS)
+    assert (answer.status, answer.headers.get_content_type()) == (200, "text/css")
+    assert answer.headers.get_all("Cache-Control") == ["no-store"]
+    assert len(answer.body) > 1000
+    assert server.ask(path.replace("/base.", "/nothing."), **TLS).status == 404
+
+
 def test_a_static_file_can_be_asked_for_in_every_way(server: Server) -> None:
     path = stylesheet(server)
     whole = server.ask(path, **TLS)

@@ -205,3 +205,25 @@ def test_the_projects_own_whitenoise_comes_first(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sys, "path", [each for each in sys.path if not (Path(each) / "whitenoise").is_dir()])
     assert Path(sys.modules[white_noise().__module__].__file__ or "").parent == tmp_path
     assert sys.path[-1] == os.fspath(tmp_path)
+
+
+def test_the_projects_own_whitenoise_answers_for_other_releases_too(
+    tmp_path: Path,
+) -> None:
+    whitenoise = pytest.importorskip("whitenoise.base")
+    kind = type("WhiteNoise", (whitenoise.WhiteNoise,), {})
+    opsctl_static.answer_for_other_releases(SimpleNamespace(WhiteNoise=kind))  # type: ignore[arg-type]
+    (tmp_path / "base.css").write_text("a {}")
+
+    class Middleware(kind):  # type: ignore[valid-type, misc]
+        def __init__(self) -> None:
+            super().__init__(None)
+            self.add_files(str(tmp_path), prefix="/static/")
+
+    files = Middleware().files
+    response = files.get("/static/base.0123456789ab.css").get_response("GET", {})
+    response.file.close()
+    assert (response.status, dict(response.headers)["Cache-Control"]) == (200, "no-store")
+    assert files.get("/static/base.css") is files["/static/base.css"]
+    assert files.get("/static/other.0123456789ab.css") is None
+    assert files.get("/static/base.0123.css") is None

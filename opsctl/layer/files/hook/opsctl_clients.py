@@ -12,7 +12,9 @@ import select
 import socket
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from opsctl_answers import BYTES_PER_SECOND, Unsent  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:
     from opsctl_gunicorn import Intake  # type: ignore[import-not-found]
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 # goes to a thread when its head is there.
 REQUEST_BYTES = 64 * 1024
 HEAD_SECONDS = 5.0
-# The least that a body has to come with, once it is behind by as much as a head may take.
-BYTES_PER_SECOND = 1024
+# How often somebody looks whether a client had its time.
+CHECK_SECONDS = 0.25
 # How long a large request may wait for a thread.
 QUEUE_SECONDS = 30.0
 BLANK_LINES = re.compile(rb"[\r\n]*")
@@ -52,6 +54,7 @@ class Client(socket.socket):
     late = 0.0
     """Seconds by which it is behind what a thread may expect."""
     held = bytearray()
+    unsent = Unsent()
 
     def wait(self) -> None:
         """Begin to wait for the next request."""
@@ -144,7 +147,7 @@ class Client(socket.socket):
         allowed = HEAD_SECONDS - self.late
         given = self.gettimeout()
         began = time.monotonic()
-        if not _is_readable(self, allowed if given is None else min(given, allowed)):
+        if not _is_ready(self, select.POLLIN, allowed if given is None else min(given, allowed)):
             if given is not None and given < allowed:
                 raise socket.timeout("timed out")  # noqa: UP041  not the same before Python 3.10
             raise ConnectionResetError(errno.ECONNRESET, "the client sends too slowly")
@@ -153,9 +156,59 @@ class Client(socket.socket):
         self.late = max(0.0, self.late + waited - len(data) / BYTES_PER_SECOND)
         return data
 
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send what the client takes; the rest is sent when it takes more, behind the thread's back."""
+        if self.intake is None or flags:
+            super().sendall(data, flags)
+            return
+        if not self.unsent:
+            sent = self._send_at_once(data)
+            if sent == len(data):  # as a rule
+                return
+            data = memoryview(data)[sent:]
+        self.unsent.add(data)
+        self._send_patiently()
+
+    def _send_at_once(self, data: Any) -> int:
+        try:
+            return super().send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """As a socket's, behind what is there to send."""
+        if not self.unsent:
+            return super().send(data, flags)
+        self.sendall(data)
+        return len(data)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """As `sendall`; the file itself is kept, not what it holds."""
+        if self.intake is None or count is None:
+            return super().sendfile(file, offset, count)
+        self.unsent.add_file(file.fileno(), offset, count)
+        self._send_patiently()
+        return count
+
+    def _send_patiently(self) -> None:
+        """Wait only for a client to which more is to be sent than is kept for one."""
+        try:
+            while not self.unsent.send(self) and self.unsent.size > self._room():
+                if self.unsent.is_late(HEAD_SECONDS):
+                    raise ConnectionResetError(errno.ECONNRESET, "the client reads too slowly")
+                _is_ready(self, select.POLLOUT, CHECK_SECONDS)
+        except OSError:
+            self.unsent.clear()
+            raise
+
+    def _room(self) -> float:
+        """Bytes that are kept; whoever took the connection over waits for an answer to what it has sent."""
+        return -1 if self.tunnel or self.intake is None else self.intake.room
+
     def shutdown(self, how: int) -> None:
         """gunicorn does this to wait for the client's end, which is the Intake's work."""
-        super().shutdown(how)
+        if not self.unsent:
+            super().shutdown(how)
         if self.intake is not None:
             self.forget()
             self.released = True
@@ -180,7 +233,7 @@ def length_of_body(head: bytes) -> float:
     return int(found[1]) if found else math.inf if named else 0
 
 
-def _is_readable(sock: socket.socket, seconds: float) -> bool:
+def _is_ready(sock: socket.socket, event: int, seconds: float) -> bool:
     poll = select.poll()
-    poll.register(sock, select.POLLIN)
+    poll.register(sock, event)
     return bool(poll.poll(max(0.0, seconds) * 1000))

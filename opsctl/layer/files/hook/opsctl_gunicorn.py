@@ -1,8 +1,9 @@
 """gunicorn's worker with threads, for clients that are slow: a thread gets a connection once a request is there.
 
 gunicorn hands it over at once, and a thread then waits for the client: eight half-sent heads stop two workers. Here the
-main loop collects what clients send. Nothing of gunicorn is replaced but the sockets and the selector that it uses, so
-this holds for every version whose worker has them; any other serves as without this.
+main loop collects what clients send, and sends on what they are slow to read. Nothing of gunicorn is replaced but the
+sockets and the selector that it uses, so this holds for every version whose worker has them; any other serves as
+without this.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from typing import Any
 
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import ThreadWorker
-from opsctl_clients import HEAD_SECONDS, REQUEST_BYTES, Client  # type: ignore[import-not-found]
+from opsctl_answers import Unsent  # type: ignore[import-not-found]
+from opsctl_clients import CHECK_SECONDS, HEAD_SECONDS, REQUEST_BYTES, Client  # type: ignore[import-not-found]
 
 # How long a client may take to close a connection, and to send a request while the worker stops.
 LINGER_SECONDS = STOP_SECONDS = 2.0
 LINGERING = 100
-CHECK_SECONDS = 0.25
+# How far behind a client may be with reading: no thread waits for it, and it may have driven into a tunnel.
+READ_SECONDS = 30.0
+# What is kept for one client beyond what the system keeps, and for all; a file counts as nothing.
+UNSENT_BYTES, ALL_UNSENT_BYTES = 1 << 20, 32 << 20
 # What of gunicorn's worker this relies on, beside how it uses a selector.
 PARTS = ("accept", "enqueue_req", "finish_request", "sockets", "alive")
 
@@ -38,7 +43,7 @@ class Listener:
         """As a socket's."""
         connection, address = self._listener.accept()
         client = Client(fileno=connection.detach())
-        client.held, client.intake = bytearray(), self._intake
+        client.held, client.unsent, client.intake = bytearray(), Unsent(), self._intake
         return client, address
 
     def __getattr__(self, name: str) -> Any:
@@ -59,6 +64,10 @@ class Intake(selectors.DefaultSelector):
         self._parked: dict[Client, selectors.SelectorKey] = {}
         self._seated: dict[Client, None] = {}
         self._lingering: dict[socket.socket, float] = {}
+        # Who has not taken all of its answer: kept open for another request, and about to be closed.
+        self._owed: dict[Client, None] = {}
+        self._leaving: dict[socket.socket, Unsent] = {}
+        self.room = UNSENT_BYTES
         self._checked = 0.0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -73,16 +82,21 @@ class Intake(selectors.DefaultSelector):
         if fileobj.held and fileobj.is_whole():
             # It came behind the one before, so nothing more may make the socket readable.
             events |= selectors.EVENT_WRITE
+        if fileobj.unsent:
+            events = selectors.EVENT_WRITE
+            self._owed[fileobj] = None
         self._waiting[fileobj] = None
         try:
             return super().register(fileobj, events, data)
         except Exception:
             self._waiting.pop(fileobj, None)
+            self._owed.pop(fileobj, None)
             raise
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         """As a selector's."""
         self._waiting.pop(fileobj, None)
+        self._owed.pop(fileobj, None)
         return self._parked.pop(fileobj, None) or super().unregister(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -92,6 +106,8 @@ class Intake(selectors.DefaultSelector):
         for key, events in super().select(0 if any(map(self._may_go, list(self._parked))) else timeout):
             if not isinstance(key.fileobj, Client):
                 ready.append((key, events))
+            elif key.fileobj in self._owed:
+                self._send_on(key)
             elif key.fileobj.collect():
                 self._park(key.fileobj)
         self._check()
@@ -104,24 +120,70 @@ class Intake(selectors.DefaultSelector):
         return ready
 
     def close(self) -> None:
-        """As a selector's."""
-        for connection in list(self._lingering):
+        """As a selector's, when who is still reading had a moment to do so."""
+        until = time.monotonic() + STOP_SECONDS
+        while self._leaving and time.monotonic() < until:
+            for connection in list(self._leaving):
+                self._send_last(connection)
+            time.sleep(0.02)
+        for connection in [*self._lingering, *self._leaving]:
             self._end(connection)
         super().close()
 
     def linger(self, client: Client) -> None:
         """Close when the client has, or in two seconds: with bytes unread, closing at once takes back the answer."""
+        unsent, client.unsent = client.unsent, Unsent()
         connection = socket.socket(fileno=client.detach())
         try:
             connection.setblocking(False)
+            if unsent:
+                self._leaving[connection] = unsent
+                super().register(connection, selectors.EVENT_WRITE, self._send_last)
+                return
             connection.shutdown(socket.SHUT_WR)
             self._lingering[connection] = time.monotonic() + LINGER_SECONDS
             super().register(connection, selectors.EVENT_READ, self._drain)
         except (OSError, ValueError):
             self._lingering.pop(connection, None)
+            self._leaving.pop(connection, None)
+            unsent.clear()
             connection.close()
         if len(self._lingering) > LINGERING:
             self._end(next(iter(list(self._lingering))))
+
+    def _send_on(self, key: selectors.SelectorKey) -> None:
+        """Send more of an answer to a client; with the last of it, begin to wait for its next request."""
+        client: Any = key.fileobj
+        try:
+            if not client.unsent.send(client):
+                return
+        except OSError:
+            self._give_up(client)
+            return
+        self._owed.pop(client, None)
+        client.since = time.monotonic()
+        whole = client.held and client.is_whole()
+        super().modify(client, selectors.EVENT_READ | (selectors.EVENT_WRITE if whole else 0), key.data)
+
+    def _send_last(self, connection: socket.socket) -> None:
+        """The same to one that is about to be closed; called as gunicorn calls what it registered."""
+        try:
+            if not self._leaving[connection].send(connection):
+                return
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._end(connection)
+            return
+        self._leaving.pop(connection, None)
+        self._lingering[connection] = time.monotonic() + LINGER_SECONDS
+        super().modify(connection, selectors.EVENT_READ, self._drain)
+
+    def _give_up(self, client: Client) -> None:
+        """Let gunicorn close a client that reads too slowly, or has gone."""
+        client.unsent.clear()
+        client.forget()
+        self._owed.pop(client, None)
+        self._park(client)
 
     def _park(self, client: Client) -> None:
         """Its request is as complete as it has to be, so what else comes is of no interest."""
@@ -144,11 +206,31 @@ class Intake(selectors.DefaultSelector):
         # gunicorn closes connections that it kept open by itself, and should be the first to do so.
         silence = self._worker.cfg.keepalive + HEAD_SECONDS if self._worker.alive else STOP_SECONDS
         for client in list(self._waiting):
-            if client.is_late(now, silence):
+            if client not in self._owed and client.is_late(now, silence):
                 self._refuse(client)
+        self._make_room()
         for connection, until in list(self._lingering.items()):
             if now > until:
                 self._end(connection)
+
+    def _make_room(self) -> None:
+        """End who reads too slowly, and who does longest when too much is kept for all."""
+        for client in list(self._owed):
+            if client.unsent.is_late(READ_SECONDS):
+                self._give_up(client)
+        for connection, unsent in list(self._leaving.items()):
+            if unsent.is_late(READ_SECONDS):
+                self._end(connection)
+        kept = sum(each.unsent.size for each in list(self._owed)) + sum(each.size for each in self._leaving.values())
+        for connection, unsent in list(self._leaving.items()):
+            if kept > ALL_UNSENT_BYTES:
+                kept -= unsent.size
+                self._end(connection)
+        for client in list(self._owed):
+            if kept > ALL_UNSENT_BYTES:
+                kept -= client.unsent.size
+                self._give_up(client)
+        self.room = max(0, min(UNSENT_BYTES, ALL_UNSENT_BYTES - kept))
 
     def _refuse(self, client: Client) -> None:
         if client.begun:
@@ -173,7 +255,10 @@ class Intake(selectors.DefaultSelector):
 
     def _end(self, connection: socket.socket) -> None:
         # NOTE: threads of old versions close connections, so two may want this.
-        if self._lingering.pop(connection, None) is not None:
+        unsent = self._leaving.pop(connection, None)
+        if unsent is not None:
+            unsent.clear()
+        if self._lingering.pop(connection, None) is not None or unsent is not None:
             super().unregister(connection)
             connection.close()
 

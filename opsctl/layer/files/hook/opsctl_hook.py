@@ -148,6 +148,21 @@ def _hide_root(module: ModuleType) -> None:
     module.WebRequest.process = process_without_root
 
 
+def _wait_for_slow_clients(module: ModuleType) -> None:
+    """A gunicorn with threads, however the project starts it, gets the worker of opsctl's own command."""
+    if "opsctl_gunicorn" in sys.modules:  # it is what imports this, being named in the project's command
+        return
+    from opsctl_gunicorn import Worker  # type: ignore[import-not-found]
+
+    module.__dict__["ThreadWorker"] = Worker
+
+
+def _answer_for_other_releases(module: ModuleType) -> None:
+    from opsctl_static import answer_for_other_releases  # type: ignore[import-not-found]
+
+    answer_for_other_releases(module)
+
+
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "django.core.wsgi": lambda module: _wrap_result(
         module, "get_wsgi_application", lambda applications: applications.Wsgi
@@ -158,6 +173,8 @@ PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "channels.routing": _wrap_router,
     "socket": _listen_at_one_address,
     "daphne.http_protocol": _hide_root,
+    "whitenoise.base": _answer_for_other_releases,
+    "gunicorn.workers.gthread": _wait_for_slow_clients,
     "uvicorn_worker": _hide_server,
     "uvicorn.workers": _hide_server,
 }

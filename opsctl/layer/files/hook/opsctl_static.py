@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from opsctl_requests import scope_header, scope_path  # type: ignore[import-not-
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
 LIBRARY = Path(__file__).resolve().parent.parent / "lib"
 SERVERS = {"whitenoise", "servestatic"}
@@ -65,6 +68,47 @@ def white_noise() -> Any:
         sys.path.append(str(LIBRARY))
         from whitenoise import WhiteNoise
     return WhiteNoise
+
+
+class Names(dict):  # type: ignore[type-arg]
+    """WhiteNoise's files by path; one of another release is answered with this release's of that name.
+
+    While a deploy rolls, a page of either release asks tasks of both, and without its files it would be broken.
+    """
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """The file of `path`."""
+        found = super().get(path)
+        if found is not None or not re.search(HASHED_NAME, path):
+            return default if found is None else found
+        other = super().get(re.sub(HASHED_NAME, r"\1", path))
+        return default if other is None else OtherRelease(other)
+
+
+class OtherRelease:
+    """A file that stands for another, so nobody may keep it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def get_response(self, method: str, headers: Mapping[str, str]) -> Any:
+        """As WhiteNoise's."""
+        found = self._file.get_response(method, headers)
+        kept = [each for each in found.headers if each[0].lower() != "cache-control"]
+        return type(found)(found.status, [*kept, ("Cache-Control", "no-store")], found.file)
+
+
+def answer_for_other_releases(module: ModuleType) -> None:
+    """Make WhiteNoise, the project's own as well, keep its files as Names."""
+    kind: Any = module.__dict__["WhiteNoise"]
+    begin = kind.__init__
+
+    @functools.wraps(begin)
+    def begin_with_names(self: Any, *arguments: Any, **options: Any) -> None:
+        begin(self, *arguments, **options)
+        self.files = Names(self.files)
+
+    kind.__init__ = begin_with_names
 
 
 class AsgiFiles:
