@@ -13,7 +13,7 @@ import nanoarrow
 from salaries.ingest.columns import ALIASES, PAID
 from salaries.ingest.engine import quoted, sql_blocks
 from salaries.ingest.figures import TWO_READINGS
-from salaries.ingest.mapping import SEPARATOR
+from salaries.ingest.mapping import SEPARATOR, Mapping
 from salaries.ingest.records import WRONG_BYTE
 from salaries.ingest.words import MISSING, UNSEEN, Reach, spellings
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
@@ -45,7 +45,7 @@ def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
     for name, value in constants.items():
         db.execute(f"CREATE MACRO {name} AS {value}")
     set_words(db, "always")
-    set_file(db, number=0, header=(), decimal="")
+    set_file(db, number=0, decimal="")
     db.execute(sql_blocks("rules.sql")["macros"])
     db.execute(f"CREATE MACRO wanted_country() AS country_of(clean({quoted(country)}))")
     db.execute(sql_blocks("rules.sql")["table"])
@@ -61,20 +61,40 @@ def set_words(db: duckdb.DuckDBPyConnection, reach: Reach) -> None:
         db.execute(f"CREATE OR REPLACE MACRO known_{column}(x) AS CASE {cases} END")
 
 
-def set_file(db: duckdb.DuckDBPyConnection, *, number: int, header: tuple[str, ...], decimal: str) -> None:
-    """Tell the rules which file comes next, and how it writes decimals: ".", ",", or "" when that is not known."""
+def set_file(
+    db: duckdb.DuckDBPyConnection,
+    *,
+    number: int,
+    decimal: str,
+    header: tuple[str, ...] = (),
+    mapping: Mapping | None = None,
+) -> None:
+    """Tell the rules which file comes next.
+
+    Args:
+        db: the connection.
+        number: of the file.
+        decimal: how it writes decimals: ".", ",", or "" when that is not known.
+        header: its header, for rejects that say which columns were looked for.
+        mapping: what its source says of its rows.
+    """
     db.execute(f"CREATE OR REPLACE MACRO file_number() AS {number}")
     db.execute(f"CREATE OR REPLACE MACRO decimal_mark() AS {quoted(decimal)}")
+    chosen = (mapping or Mapping()).chosen(header) if header else {}
     for macro, columns in (("role_hint", _ROLE), ("salary_hint", _FIGURES)):
-        db.execute(f"CREATE OR REPLACE MACRO {macro}() AS {quoted(_hint(header, columns))}")
+        choices = [chosen[column] for column in columns if column in chosen]
+        if mapping and mapping.band and columns == _FIGURES:
+            choices.append(mapping.band)
+        looked_for = [name for choice in choices for name in choice.headers] or [
+            alias for column in columns for alias in ALIASES[column]
+        ]
+        found = any(choice.constant for choice in choices) or {*looked_for} & {*header}
+        hint = "" if found or not header else _hint(looked_for, header)
+        db.execute(f"CREATE OR REPLACE MACRO {macro}() AS {quoted(hint)}")
 
 
-def _hint(header: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    """Return what a reject says when the file has none of `columns`: what was looked for, and what is there."""
-    aliases = [alias for column in columns for alias in ALIASES[column]]
-    if not header or {*aliases} & {*header}:
-        return ""
-    return f"no column {', '.join(aliases[:4])}; there are: {', '.join(name or '(blank)' for name in header)}"
+def _hint(looked_for: list[str], header: tuple[str, ...]) -> str:
+    return f"no column {', '.join(looked_for[:4])}; there are: {', '.join(name or '(blank)' for name in header)}"
 
 
 def judge(db: duckdb.DuckDBPyConnection, rows: Iterable[Record], header: tuple[str, ...]) -> int:
