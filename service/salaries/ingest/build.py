@@ -46,7 +46,8 @@ class BuildReport:
 
     `samples` are the first rejects by reason, `unusable` says of files that gave no row why, `misread` counts the rows
     of a file that are not in its encoding, `passed_over` says why a file was not read, `doubtful` what should not pass
-    in silence about a file that was, and `formulas` counts the kept rows of roles that a spreadsheet would run.
+    in silence about a file that was, `formulas` counts the kept rows of roles that a spreadsheet would run, and
+    `converted_to` holds the currencies that figures of others were made into, by rates of their source.
     """
 
     rows_in: int
@@ -65,6 +66,7 @@ class BuildReport:
     passed_over: dict[str, str] = field(default_factory=dict)
     doubtful: dict[str, list[str]] = field(default_factory=dict)
     formulas: dict[str, int] = field(default_factory=dict)
+    converted_to: list[str] = field(default_factory=list)
 
     @property
     def identity(self) -> str:
@@ -190,6 +192,7 @@ def _report(db: duckdb.DuckDBPyConnection, files: list[ReadFile], *, folder: Pat
         misread=misread,
         doubtful={name: said for name, said in doubts.items() if said},
         formulas={str(role): int(count) for role, count in formulas},
+        converted_to=[str(code) for (code,) in db.execute(sql_blocks("rules.sql")["converted"]).fetchall()],
     )
 
 

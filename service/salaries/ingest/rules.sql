@@ -215,6 +215,9 @@ FROM judged WHERE outcome IS NULL
 -- block: doubts
 SELECT count(*) > 0 FROM judged WHERE file = $file AND outcome IN (two_readings(), 'decimal comma')
 
+-- block: converted
+SELECT DISTINCT currency FROM judged WHERE outcome IS NULL AND paid_rate <> '' ORDER BY currency
+
 -- block: undated
 SELECT count(*) FROM judged WHERE outcome IS NULL AND undated
 
