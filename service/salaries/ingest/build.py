@@ -197,9 +197,11 @@ def _report(db: duckdb.DuckDBPyConnection, files: list[ReadFile], *, folder: Pat
 
 
 def _write_canonical(db: duckdb.DuckDBPyConnection, target: Path) -> None:
-    ((paid,),) = db.execute("SELECT count(nullif(paid_period, '')) > 0 FROM judged WHERE outcome IS NULL").fetchall()
+    ((paid,),) = db.execute("SELECT count(nullif(paid, '')) > 0 FROM judged WHERE outcome IS NULL").fetchall()
     header = ",".join(CANONICAL + PAID if paid else CANONICAL)
-    lines = sql_blocks("rules.sql")["canonical with paid" if paid else "canonical"]
+    cells = f"coalesce(',' || nullif(x, ''), '{',' * len(PAID)}')" if paid else "NULL"
+    db.execute(f"CREATE MACRO paid_cells(x) AS {cells}")
+    lines = sql_blocks("rules.sql")["canonical"]
     # A line stands as it is written, since its quotes are those of the canonical file; the column's name is the header.
     named = lines.replace("AS line", f'AS "{header}"')
     db.execute(f"COPY ({named}) TO {quoted(target)} (FORMAT csv, HEADER, DELIMITER '{SEPARATOR}', QUOTE '', ESCAPE '')")

@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 import duckdb
 import nanoarrow
 
-from salaries.ingest.columns import ALIASES, PAID
+from salaries.ingest.columns import ALIASES
 from salaries.ingest.engine import quoted, sql_blocks
 from salaries.ingest.figures import TWO_READINGS
 from salaries.ingest.mapping import SEPARATOR, Mapping
@@ -24,7 +24,7 @@ _ROLE = ("role",)
 _FIGURES = ("total_compensation", "base_salary_min", "base_salary_max")
 # Blanks other than a space; DuckDB's trim knows some of them.
 _ODD = r"\t-\r\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-_ODD_BLANKS = "\t\v\f\x1c\x1d\x1e"
+_ODD_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e")
 # A batch is what one thread of DuckDB works on, a piece what one statement does.
 _BATCH_ROWS = 8192
 _BATCHES = 16
@@ -131,7 +131,7 @@ def _judge_piece(db: duckdb.DuckDBPyConnection, piece: nanoarrow.Array) -> None:
 
 
 def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
-    chosen = ", ".join(f"{_first_value(header, name)} AS {name}" for name in (*ALIASES, *PAID, "problem_value"))
+    chosen = ", ".join(f"{_first_value(header, name)} AS {name}" for name in (*ALIASES, "paid", "problem_value"))
     more = f"f[{len(header) + 2}:]"
     problem = (
         "CASE WHEN f[1] <> '' THEN f[1] WHEN contains(text, chr(0)) THEN 'NUL character' "
@@ -175,14 +175,13 @@ def _pieces(rows: Iterable[Record]) -> Iterator[tuple[int, nanoarrow.Array]]:
 def _batch_table(rows: list[Record]) -> nanoarrow.Array:
     """Return rows as a table that DuckDB reads where it lies."""
     numbers, texts = zip(*rows, strict=True)
-    joined = "".join(texts)
-    if any(blank in joined for blank in _ODD_BLANKS):
+    encoded = list(map(str.encode, texts))
+    data = b"".join(encoded)
+    if any(blank in data for blank in _ODD_BLANKS):
         # Those that DuckDB's trim would leave; few files have them.
-        texts = tuple(SEPARATOR.join(map(str.strip, text.split(SEPARATOR))) for text in texts)
-        joined = "".join(texts)
-    data = joined.encode()
-    sizes = map(len, texts) if joined.isascii() else (len(text.encode()) for text in texts)
-    ends = array("i", accumulate(sizes, initial=0))
+        encoded = [SEPARATOR.join(map(str.strip, text.split(SEPARATOR))).encode() for text in texts]
+        data = b"".join(encoded)
+    ends = array("i", accumulate(map(len, encoded), initial=0))
     columns = {
         "number": nanoarrow.c_array_from_buffers(nanoarrow.int64(), len(rows), [None, memoryview(array("q", numbers))]),
         "text": nanoarrow.c_array_from_buffers(nanoarrow.string(), len(rows), [None, memoryview(ends), data]),

@@ -24,8 +24,8 @@ from salaries.ingest.figures import (
 )
 from salaries.ingest.words import MISSING, spelled, spellings
 
-MAPPED_HEADER = (*ALIASES, *PAID, "problem_value")
-"""The columns of a mapped record."""
+MAPPED_HEADER = (*ALIASES, "paid", "problem_value")
+"""The columns of a mapped record; `paid` has those of `PAID`, as the canonical file has them."""
 SEPARATOR = "\x1f"
 """What stands before each field of a record."""
 Line = tuple[int, str]
@@ -195,7 +195,11 @@ class MappedRows:
             months = {name: to_cent(value * rate) for name, value in months.items()}
             found["currency"] = rates.to
             paid |= {"paid_rate": plain(rate), "paid_rate_day": day}
-        return found | {name: plain(value) for name, value in months.items()} | paid
+        return (
+            found
+            | {name: plain(value) for name, value in months.items()}
+            | {"paid": ",".join(paid.get(name, "") for name in PAID)}
+        )
 
     def _figure(self, text: str) -> Figure | None:
         if not text:
