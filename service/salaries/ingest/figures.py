@@ -33,11 +33,13 @@ _ABOVE = re.compile(r"^\s*(?:(?:acima|mais)\s+de|a\s+partir\s+de|above|over|more
 _BELOW = re.compile(r"^\s*(?:at[eé]|menos\s+de|abaixo\s+de|up\s+to|under|below|less\s+than|<=?)\s*", re.IGNORECASE)
 _LEAD = re.compile(r"^\s*(?:de|entre|between|from)\s+", re.IGNORECASE)
 _TAIL = re.compile(
-    r"(?:\s*/\s*|\s+(?:per|por|an?|ao)\s+)(?P<word>[^\W\d]+)\.?\s*$|\s*\b(?P<short>p\.?\s?a\.?)\s*$", re.IGNORECASE
+    r"(?P<how>\s*/\s*|\s+(?:per|por|an?|ao)\s+|\s+)(?P<word>[^\W\d]+)\.?\s*$|\s*\b(?P<short>p\.?\s?a\.?)\s*$",
+    re.IGNORECASE,
 )
 # What stands beside a figure and is none of it: a label before it, a note in brackets, shares behind it.
 _LABEL = re.compile(r"^\s*[^\W\d][^\W\d\s]+(?:\s+[^\W\d]+)*\s*:\s*")
-_NOTE = re.compile(r"\(([^()\d]*)\)|\s[•|].*$")
+_NOTE = re.compile(r"\(([^()\d]*)\)")
+_SHARES = re.compile(r"\s[•|][^%]*%[^•|]*$")
 
 
 class FigureError(ValueError):
@@ -124,11 +126,20 @@ def period_of(text: str) -> str:
 
 def _bare(text: str) -> tuple[str, str]:
     """Return a text without what is no figure, and the period that it names."""
-    text = _NOTE.sub(lambda found: f" {found[1]}" if found[1] and _sign(found[1]) else "", _LABEL.sub("", text)).strip()
+    known = spellings("period", "mapped")
+
+    def note(found: re.Match[str]) -> str:
+        said = found[1].strip()
+        # A week is no period that is known, so it has to stay and make a reject.
+        return f" {said}" if _sign(said) or spelled(said) in known or re.search("week|day|seman|dia", said) else ""
+
+    text = _SHARES.sub("", _NOTE.sub(note, _LABEL.sub("", text))).strip()
     tail = _TAIL.search(text)
     if not tail or not _NUMBER.search(text):
         return text, ""
-    period = "year" if tail["short"] else spellings("period", "mapped").get(spelled(tail["word"]), "")
+    period = "year" if tail["short"] else known.get(spelled(tail["word"]), "")
+    if not period and not tail["how"].strip():
+        return text, ""
     if not period:
         raise FigureError("the period of its figures is not known")
     return text[: tail.start()].rstrip(), period
