@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], list[str]]] = {
     "load": dataset.load,
     "cached-answers": api.cached_answers,
     "filtered-answers": api.filtered_answers,
+    "overview-answers": api.overview_answers,
     "whole-answers": api.whole_answers,
     "images": images.images,
     "beside-cdk": beside_cdk.beside_cdk,

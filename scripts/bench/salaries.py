@@ -27,8 +27,15 @@ FROM (SELECT (hash(i) >> 1)::BIGINT AS a, (hash(i + 1000000000) >> 1)::BIGINT AS
 """
 
 
-def write_raw(path: Path, rows: int) -> None:
+# What only Python's reader of CSV can read: every field in quotes, and line breaks inside some.
+_DIFFICULT = (
+    "SELECT * REPLACE (CASE WHEN city > 'R' THEN replace(city, ' ', chr(10)) ELSE city END AS city) FROM ({rows})"
+)
+
+
+def write_raw(path: Path, rows: int, *, difficult: bool = False) -> None:
     """Write `rows` raw rows to `path` as CSV, about 95 bytes each."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    query, options = (_DIFFICULT.format(rows=_ROWS), ", FORCE_QUOTE *") if difficult else (_ROWS, "")
     with duckdb.connect() as db:
-        db.execute(f"COPY ({_ROWS}) TO '{path}' (FORMAT csv, HEADER)", [rows])
+        db.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER{options})", [rows])

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 from django.test import Client
 from salaries.services.releases import release_load
@@ -19,8 +20,21 @@ pytestmark = IN_CHROMIUM
 def test_the_exported_page_equals_the_live_one_over_random_filters(
     live: str, page: Any, client: Client, tmp_path: Path
 ) -> None:
-    call_command("export_dashboard", output_dir=tmp_path / "site", verbosity=0)
-    opened(page, f"file://{tmp_path}/site/index.html")
+    assert_alike(page, client, tmp_path / "site")
+
+
+@pytest.mark.soak
+def test_the_exported_page_equals_the_live_one_with_many_rows(
+    database: str, data_dir: Path, page: Any, client: Client, tmp_path: Path
+) -> None:
+    release_load(canonical=write_canonical(data_dir / "c.csv", many_rows(12_000)), append=False, allow_shrink=False)
+    assert_alike(page, client, tmp_path / "site")
+
+
+def assert_alike(page: Any, client: Client, site: Path) -> None:
+    """Export to `site` and assert that its figures are those of the service, in 300 random states."""
+    call_command("export_dashboard", output_dir=site, verbosity=0)
+    opened(page, f"file://{site}/index.html")
     page.evaluate("window.bundle = Salaries.exportedFigures(window.salaryIndex)")
     picks = random.Random(11)
     catalogue = client.get("/api/salaries/catalogue/").json()
@@ -40,7 +54,27 @@ def test_the_exported_page_equals_the_live_one_over_random_filters(
         del live_answer["filters"]
         assert mine == live_answer, (role, filters, compare)
     assert page.problems == []
-    assert all(url.startswith((f"file://{tmp_path}/site/", "data:")) for url in page.requested)
+    assert all(url.startswith((f"file://{site}/", "data:")) for url in page.requested)
+
+
+def many_rows(count: int) -> list[Row]:
+    """Return rows of five roles over six years, most of one role, with cents, equal amounts and three currencies."""
+    picks = random.Random(15)
+    rows: list[Row] = []
+    for number in range(count):
+        low = picks.choice([picks.randrange(100_000, 3_000_000), 1_250_000])
+        amounts = [
+            f"{cents / 100:.2f}" for cents in (low, low + picks.randrange(200_000), low + picks.randrange(900_000))
+        ]
+        day = f"{picks.randrange(2020, 2026)}-{picks.randrange(1, 13):02}-{picks.randrange(1, 29):02}"
+        rows.append((
+            f"source {picks.randrange(4)}", picks.choice(["dev", "dev", "dev", "sre", "qa", "pm", "dba"]),
+            picks.choice(["junior", "pleno", "senior", "staff"]), f"city {number % 97}",
+            picks.choice(["SP", "RJ", "MG", "PE", "PR", "REMOTE"]), "Brazil",
+            picks.choice(["BRL", "BRL", "BRL", "USD", "EUR"]), picks.choice(["remoto", "hibrido", "presencial"]),
+            *amounts, picks.choice([day, day, ""]),
+        ))  # fmt: skip
+    return rows
 
 
 def test_the_exported_page_shows_what_the_live_page_shows(live: str, page: Any, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_paper_has_the_bars_and_the_filters_in_words(live: str, page: Any) -> No
     assert page.is_hidden("#filters")
     assert "SRE · Junior" in page.inner_text("#hero-role")
     assert page.locator("#histogram rect").count() > 0
+    assert page.locator("#histogram .tick").first.is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('#levels .box')).printColorAdjust") == "exact"
 
 

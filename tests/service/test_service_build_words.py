@@ -23,6 +23,9 @@ def test_what_was_assumed_passed_over_and_suspicious_is_told_and_strict_refuses_
         "  passed over: plan.md: neither .csv nor .csv.gz",
         "  warning: a.csv: country (Brazil), currency (BRL) and period (month) are assumed for all of its rows; "
         "`opsctl dataset inspect` proposes what to say of its source",
+        "  a.csv: taken for role <- role; total_compensation <- salary; not used: nothing; assumed: source of 2 rows, "
+        "level of 2 rows, location of 2 rows, state of 2 rows, country of 2 rows, currency of 2 rows, "
+        "work_model of 2 rows",
         "  warning: the role '=cmd|x' (1 row) begins as a formula of a spreadsheet; it is kept as text",
     ):
         assert line in out.splitlines()

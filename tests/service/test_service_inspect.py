@@ -49,7 +49,7 @@ def test_a_file_that_a_preset_reads_gets_it_proposed(tmp_path: Path, preset: str
     assert found.with_proposed.doubts == []
 
 
-def test_it_tells_columns_defaults_rejects_and_a_proposal_with_its_guesses(tmp_path: Path) -> None:
+def test_it_tells_columns_defaults_rejects_and_a_proposal(tmp_path: Path) -> None:
     out = tell(tmp_path / "b.csv", BANDS)
     for line in (
         "b.csv: 2 rows, 5 columns",
@@ -58,7 +58,6 @@ def test_it_tells_columns_defaults_rejects_and_a_proposal_with_its_guesses(tmp_p
         "  rejected: 2 × role is missing",
         "  assumed: country = Brazil for 2 rows",
         "  warning: 2 of its 2 rows are rejected",
-        "  a guess: decimal: its figures can be read in two ways",
         "Rows: 2 kept + 0 of other countries + 0 rejected = 2",
     ):
         assert line in out.splitlines()
@@ -69,7 +68,7 @@ def test_it_tells_columns_defaults_rejects_and_a_proposal_with_its_guesses(tmp_p
 
 
 def test_the_proposal_is_one_that_a_source_takes(tmp_path: Path) -> None:
-    text = "Job Title,Annual Salary,Where\nDev,60000,Recife\n"
+    text = "Job Title,Annual Salary,Where,Country\nDev,60000 BRL,Recife,Brazil\n"
     found = inspect_file(_written(tmp_path, text), folder=tmp_path, country="Brazil")
     assert found.proposed is not None
     assert found.proposed["period"] == "year"
@@ -77,6 +76,17 @@ def test_the_proposal_is_one_that_a_source_takes(tmp_path: Path) -> None:
     assert again.proposed is None
     assert again.outcome == found.with_proposed
     assert again.outcome.after[0]["total_compensation"] == "5000.00"
+
+
+def test_what_nothing_in_the_file_says_is_asked_and_not_guessed(tmp_path: Path) -> None:
+    out = tell(tmp_path / "a.csv", "Cargo;Salário\nDev;12.500\nQA;8.000\n")
+    for key in ("period", "currency", "decimal", "defaults.country"):
+        assert f"  to fill in, since nothing in the file says it: {key}" in out.splitlines()
+    assert "With it and period = month, currency = BRL, defaults.country = Brazil, decimal = ,:" in out.splitlines()
+    assert "total_compensation=12500.00" in out
+    out = tell(tmp_path / "a.csv", "Colour;Size\nRed;5\n")
+    assert "  to fill in, since nothing in the file says it: columns.role" in out.splitlines()
+    assert "With it" not in out
 
 
 def _written(folder: Path, text: str) -> Path:

@@ -19,6 +19,7 @@ from salaries.services.releases import LoadRefusedError, release_load, release_r
 
 from tests.service.commands import command_environment, start_command
 from tests.service.datasets import HEADER, ROWS, Row, write_canonical
+from tests.service.test_service_mapping import build
 
 
 def load(
@@ -119,6 +120,19 @@ def test_an_append_adds_only_rows_that_are_new(database: str, data_dir: Path) ->
     third, created = load(data_dir, ROWS)
     assert (third, created) == (second, False), "rows in another order are the same release"
     assert DatasetRelease.objects.get(id=third).checksum == checksum
+
+
+def test_the_catalogue_tells_of_a_conversion_as_long_as_its_rows_are_there(
+    database: str, data_dir: Path, client: Client
+) -> None:
+    rates = {"to": "BRL", "USD": {"2026-01-31": 5}}
+    build(data_dir, "role,salary,currency\ndev,1000,USD\n", {"period": "month", "rates": rates})
+    release_load(canonical=data_dir / "salaries.csv", append=False, allow_shrink=False)
+    assert client.get("/api/salaries/catalogue/").json()["converted_to"] == ["BRL"]
+    load(data_dir, ROWS, append=True)
+    assert client.get("/api/salaries/catalogue/").json()["converted_to"] == ["BRL"]
+    load(data_dir, ROWS, allow_shrink=True)
+    assert client.get("/api/salaries/catalogue/").json()["converted_to"] == []
 
 
 def test_a_load_that_would_shrink_the_data_is_refused(database: str, data_dir: Path) -> None:

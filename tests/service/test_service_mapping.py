@@ -154,6 +154,15 @@ def test_every_key_is_read(data_dir: Path) -> None:
         ("1 200", None, "1200.00"),
         ("1'200.50", None, "1200.50"),
         ("R$ 9.000/mês", ",", "9000.00"),
+        ("9.000 mensal", ",", "9000.00"),
+        ("120k (per year)", None, "10000.00"),
+        ("60,000 (gross)", None, "60000.00"),
+        ("900 (weekly)", None, "not a number"),
+        ("900/week", None, "the period of its figures is not known"),
+        ("5000 | 6000", None, "not a number"),
+        ("5000 • 0.1%", None, "5000.00"),
+        ("Offer: 3,06,000 p.a.", None, "25500.00"),
+        ("0", None, "no salary figure"),
         ("-5", None, "negative figure"),
         ("much", None, "not a number"),
         ("USD 85k", None, "figures in another currency than the row's"),
@@ -178,6 +187,8 @@ def test_figures_are_read_as_people_write_them_or_rejected(
         ("40000+", "40000.00", "40000.00"),
         ("até 2.000", "2000.00", "2000.00"),
         ("R$ 4.001 a R$ 6.000", "4001.00", "6000.00"),
+        ("R$ 900 - R$ 1 mil", "900.00", "1000.00"),
+        ("120k a 144k por ano", "10000.00", "12000.00"),
     ],
 )
 def test_bands(data_dir: Path, given: str, low: str, high: str) -> None:
@@ -190,6 +201,29 @@ def test_bands(data_dir: Path, given: str, low: str, high: str) -> None:
 def test_the_currency_that_stands_with_a_figure_is_the_rows(data_dir: Path) -> None:
     _, rows, _ = build(data_dir, "role,salary\ndev,US$ 1000\nops,€ 900\n", {"period": "month"})
     assert shown(rows, "currency", "total_compensation") == [("USD", "1000.00"), ("EUR", "900.00")]
+
+
+@pytest.mark.parametrize(
+    ("said", "currency"),
+    [("Euros (€)", "EUR"), ("BRL\tBrazilian real", "BRL"), ("Canadian dollar (CAD)", "CAD"), ("SEK", "SEK"),
+     ("AUD/NZD", None), ("money", None)],
+)  # fmt: skip
+def test_a_currency_is_a_code_or_a_known_name_or_the_row_is_rejected(
+    data_dir: Path, said: str, currency: str | None
+) -> None:
+    _, rows, rejects = build(data_dir, f"role;salary;currency\ndev;1000;{said}\n", {"period": "month"})
+    assert [row["currency"] for row in rows] == ([currency] if currency else [])
+    assert [(row["reason"], row["value"]) for row in rejects] == (
+        [] if currency else [("its currency is not known", said)]
+    )
+
+
+def test_a_reject_of_a_mapped_file_names_what_was_looked_for_and_what_is_there(data_dir: Path) -> None:
+    keys = {"columns": {"role": ["Cargo", "Função"]}, "band": "Faixa", "period": "month"}
+    _, _, rejects = build(data_dir, "id,funcao,level,pay\n1,dev,jr,5\n", keys)
+    assert shown(rejects, "reason", "value") == [
+        ("no salary figure", "no column faixa; there are: id, funcao, level, pay")
+    ]
 
 
 def test_a_file_says_its_mark_before_decimals_by_its_other_figures(data_dir: Path) -> None:

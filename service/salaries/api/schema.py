@@ -99,6 +99,9 @@ def _overview() -> dict[str, Schema]:
                 levels=_list(role_level),
             )
         ),
+        "converted_to": _list(
+            _TEXT, description="Currencies that figures of others were made into, by rates of their source."
+        ),
         "states": _list(_object(state=_TEXT, name=_TEXT)),
         "levels": _list(_TEXT, description="From the first step of a career to the last."),
         "work_models": _list(_TEXT),

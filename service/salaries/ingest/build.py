@@ -20,7 +20,7 @@ from salaries.ingest.engine import engine, fetched, quoted, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.ingest.judging import NOT_IN_ENCODING, define_rules
 from salaries.ingest.mapping import SEPARATOR, Mapping
-from salaries.ingest.reading import Reader, ReadFile, doubtful
+from salaries.ingest.reading import Reader, ReadFile, assumed, doubtful
 from salaries.ingest.sources import Declared
 from salaries.ingest.workspace import exclusive, name_trouble, replace_file, scratch, sha256_of
 
@@ -42,11 +42,12 @@ class Reject(NamedTuple):
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did. `files` maps a raw file's name to its SHA-256 and rows.
+    """What a build did. `files` maps a raw file's name to its SHA-256, rows, and what its columns were taken for.
 
     `samples` are the first rejects by reason, `unusable` says of files that gave no row why, `misread` counts the rows
     of a file that are not in its encoding, `passed_over` says why a file was not read, `doubtful` what should not pass
-    in silence about a file that was, and `formulas` counts the kept rows of roles that a spreadsheet would run.
+    in silence about a file that was, `formulas` counts the kept rows of roles that a spreadsheet would run, and
+    `converted_to` holds the currencies that figures of others were made into, by rates of their source.
     """
 
     rows_in: int
@@ -65,6 +66,7 @@ class BuildReport:
     passed_over: dict[str, str] = field(default_factory=dict)
     doubtful: dict[str, list[str]] = field(default_factory=dict)
     formulas: dict[str, int] = field(default_factory=dict)
+    converted_to: list[str] = field(default_factory=list)
 
     @property
     def identity(self) -> str:
@@ -175,6 +177,8 @@ def _report(db: duckdb.DuckDBPyConnection, files: list[ReadFile], *, folder: Pat
     _write_canonical(db, folder / CANONICAL_NAME)
     samples = _write_rejects(db, [file.name for file in files], folder / REJECTS_NAME)
     reasons = {outcome: count for outcome, count in sorted(fates.items()) if outcome and not outcome.startswith("-")}
+    counts = {file.name: assumed(db, number) for number, file in enumerate(files)}
+    doubts = {file.name: doubtful(file, counts[file.name], rejected=rejected[file.name]) for file in files}
     formulas = db.execute(sql_blocks("rules.sql")["formulas"]).fetchall()
     return BuildReport(
         rows_in=sum(file.rows for file in files),
@@ -186,19 +190,22 @@ def _report(db: duckdb.DuckDBPyConnection, files: list[ReadFile], *, folder: Pat
         unreadable_dates=int(db.execute(sql_blocks("rules.sql")["undated"]).fetchall()[0][0]),
         checksum=sha256_of(folder / CANONICAL_NAME),
         country=country,
-        files={file.name: file.told() for file in files},
+        files={file.name: file.told() | {"assumed": counts[file.name]} for file in files},
         samples=samples,
         unusable={file.name: file.trouble for file in files if file.trouble},
         misread=misread,
-        doubtful=doubtful(db, files, rejected),
+        doubtful={name: said for name, said in doubts.items() if said},
         formulas={str(role): int(count) for role, count in formulas},
+        converted_to=[str(code) for (code,) in db.execute(sql_blocks("rules.sql")["converted"]).fetchall()],
     )
 
 
 def _write_canonical(db: duckdb.DuckDBPyConnection, target: Path) -> None:
-    ((paid,),) = db.execute("SELECT count(nullif(paid_period, '')) > 0 FROM judged WHERE outcome IS NULL").fetchall()
+    ((paid,),) = db.execute("SELECT count(nullif(paid, '')) > 0 FROM judged WHERE outcome IS NULL").fetchall()
     header = ",".join(CANONICAL + PAID if paid else CANONICAL)
-    lines = sql_blocks("rules.sql")["canonical with paid" if paid else "canonical"]
+    cells = f"coalesce(',' || nullif(x, ''), '{',' * len(PAID)}')" if paid else "NULL"
+    db.execute(f"CREATE MACRO paid_cells(x) AS {cells}")
+    lines = sql_blocks("rules.sql")["canonical"]
     # A line stands as it is written, since its quotes are those of the canonical file; the column's name is the header.
     named = lines.replace("AS line", f'AS "{header}"')
     db.execute(f"COPY ({named}) TO {quoted(target)} (FORMAT csv, HEADER, DELIMITER '{SEPARATOR}', QUOTE '', ESCAPE '')")

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from salaries.ingest.words import spellings
+from salaries.ingest.words import spelled, spellings
 
 # 40 hours in each of 52 weeks.
 HOURS_A_YEAR = 2080
@@ -21,15 +21,25 @@ TWO_READINGS = "can be read in two ways, with thousands or with decimals; its so
 DOTTED = re.compile(r"[1-9]\d{0,2}[.]\d{3}")
 _CENT = Decimal("0.01")
 _BLANKS = re.compile(r"[\s\u00a0\u2007\u2009\u202f']+")
+_UNITS = {"k": 1000, "mil": 1000, "thousand": 1000, "lakh": 100_000, "lac": 100_000}
 _FIGURE = re.compile(
-    r"(?P<before>[^\d\s.,+-]{0,12})(?P<digits>[+-]?[\d.,]*\d)(?P<unit>k|mil|thousand)?(?P<after>[^\d\s.,]{0,12}?)[+]?",
+    rf"(?P<before>[^\d\s.,+-]{{0,12}})(?P<digits>[+-]?[\d.,]*\d)(?:(?P<unit>{'|'.join(_UNITS)})s?)?"
+    r"(?P<after>[^\d\s.,]{0,12}?)[+]?",
     re.IGNORECASE,
 )
+_NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 _BETWEEN = re.compile(r"\s*(?:[–—]|-(?=\s*[^\d]*\d)|\b(?:a|at[eé]|to|e|and)\b)\s*", re.IGNORECASE)
 _ABOVE = re.compile(r"^\s*(?:(?:acima|mais)\s+de|a\s+partir\s+de|above|over|more\s+than|from|>=?)\s*", re.IGNORECASE)
 _BELOW = re.compile(r"^\s*(?:at[eé]|menos\s+de|abaixo\s+de|up\s+to|under|below|less\s+than|<=?)\s*", re.IGNORECASE)
 _LEAD = re.compile(r"^\s*(?:de|entre|between|from)\s+", re.IGNORECASE)
-_TAIL = re.compile(r"\s*(?:/|\bper\b|\bpor\b|\ba\b)\s*(?:m[eê]s|month|ano|year|yr|mo|hora|hour|h)\s*$", re.IGNORECASE)
+_TAIL = re.compile(
+    r"(?P<how>\s*/\s*|\s+(?:per|por|an?|ao)\s+|\s+)(?P<word>[^\W\d]+)\.?\s*$|\s*\b(?P<short>p\.?\s?a\.?)\s*$",
+    re.IGNORECASE,
+)
+# What stands beside a figure and is none of it: a label before it, a note in brackets, shares behind it.
+_LABEL = re.compile(r"^\s*[^\W\d][^\W\d\s]+(?:\s+[^\W\d]+)*\s*:\s*")
+_NOTE = re.compile(r"\(([^()\d]*)\)")
+_SHARES = re.compile(r"\s[•|][^%]*%[^•|]*$")
 
 
 class FigureError(ValueError):
@@ -38,62 +48,101 @@ class FigureError(ValueError):
 
 @dataclass(frozen=True)
 class Figure:
-    """A value, and the currency that stands with it, if one does."""
+    """A value, and the currency and the period that stand with it, if they do."""
 
     value: Decimal
     currency: str = ""
+    period: str = ""
 
 
-def read_figure(text: str, *, decimal: str, unit: str = "") -> Figure:
+def read_figure(text: str, *, decimal: str, unit: int = 1) -> Figure:
     """Return the figure that `text` stands for.
 
     Args:
-        text: such as `R$ 12.500,00`, `85k` or `1 200`.
+        text: such as `R$ 12.500,00`, `85k`, `$15 an hour` or `1 200`.
         decimal: "," or "."; "" when that is not known, so that a figure of two readings is refused.
-        unit: what stands behind another figure of the same band, for one that has none of its own.
+        unit: what another figure of the same band is counted in, for one that says nothing of it.
 
     Raises:
         FigureError: it is none, or can be read in two ways.
     """
-    bare = _BLANKS.sub("", _TAIL.sub("", text))
-    found = _FIGURE.fullmatch(bare)
+    bare, period = _bare(text)
+    found = _FIGURE.fullmatch(_BLANKS.sub("", bare))
     if not found:
         raise FigureError("not a number")
-    currency = _currency(found["before"]) or _currency(found["after"])
+    currency = _sign(found["before"]) or _sign(found["after"])
     if not currency and (found["before"] or found["after"]):
         raise FigureError("not a number")
-    value = _value(found["digits"], decimal)
-    if found["unit"] or unit:
-        value *= 1000
+    value = _value(found["digits"], decimal) * (_UNITS[found["unit"].lower()] if found["unit"] else unit)
     if value < 0:
         raise FigureError("negative figure")
-    return Figure(value, currency)
+    return Figure(value, currency, period)
 
 
 def read_band(text: str, *, decimal: str) -> tuple[Figure | None, Figure | None]:
-    """Return the least and the most of a band; None where it is open.
+    """Return the least and the most of a band; None where it is open. A figure alone is both.
 
     Raises:
         FigureError: one of its figures can't be read, or it is no band.
     """
-    text = text.strip()
-    if above := _ABOVE.match(text):
-        ends = [part for part in _BETWEEN.split(text[above.end() :]) if part]
-        if len(ends) == 1:
-            return read_figure(ends[0], decimal=decimal), None
-    elif below := _BELOW.match(text):
-        return None, read_figure(text[below.end() :], decimal=decimal)
-    ends = [part for part in _BETWEEN.split(_LEAD.sub("", text)) if part]
-    if len(ends) == 1:
-        one = read_figure(ends[0], decimal=decimal)
-        return one, (None if ends[0].endswith("+") else one)
-    if len(ends) != 2:
+    bare, period = _bare(text)
+    above, below = _ABOVE.match(bare), _BELOW.match(bare)
+    opening = above or below
+    ends = _BETWEEN.split(bare[opening.end() :] if opening else _LEAD.sub("", bare))
+    if not all(ends):
+        raise FigureError("negative figure" if bare.startswith("-") else "not a band of figures")
+    if len(ends) == 2 and not below:
+        # In 50-75k both are thousands, in 900-1k one is.
+        high = read_figure(ends[1], decimal=decimal)
+        low = read_figure(ends[0], decimal=decimal)
+        unit = next((times for word, times in _UNITS.items() if re.search(rf"\d\s*{word}", ends[1], re.IGNORECASE)), 1)
+        if low.value * unit <= high.value:
+            low = read_figure(ends[0], decimal=decimal, unit=unit)
+        currency, period = low.currency or high.currency, period or high.period or low.period
+        return Figure(low.value, currency, period), Figure(high.value, high.currency or currency, period)
+    if len(ends) != 1:
         raise FigureError("not a band of figures")
-    # In 50-75k both are thousands.
-    unit = "k" if re.search(r"\d\s*(k|mil)\b", ends[1], re.IGNORECASE) and not re.search(r"\d{4}", ends[0]) else ""
-    low = read_figure(ends[0], decimal=decimal, unit=unit)
-    high = read_figure(ends[1], decimal=decimal)
-    return Figure(low.value, low.currency or high.currency), Figure(high.value, high.currency or low.currency)
+    one = read_figure(ends[0], decimal=decimal)
+    one = Figure(one.value, one.currency, period or one.period)
+    return (None if below else one), (None if above or ends[0].endswith("+") else one)
+
+
+def is_band(text: str) -> bool:
+    """Tell whether `text` says a least or a most, and is no figure alone."""
+    try:
+        low, high = read_band(text, decimal=",")
+    except FigureError:
+        return False
+    return low != high
+
+
+def period_of(text: str) -> str:
+    """Return the period that stands with a figure, or a band, "" when none does."""
+    try:
+        return _bare(text)[1]
+    except FigureError:
+        return ""
+
+
+def _bare(text: str) -> tuple[str, str]:
+    """Return a text without what is no figure, and the period that it names."""
+    known = spellings("period", "mapped")
+
+    def note(found: re.Match[str]) -> str:
+        said = found[1].strip()
+        # A week is no period that is known, so it has to stay and make a reject.
+        return f" {said}" if _sign(said) or spelled(said) in known or re.search("week|day|seman|dia", said) else ""
+
+    text = _SHARES.sub("", _NOTE.sub(note, _LABEL.sub("", text))).strip()
+    tail = _TAIL.search(text)
+    if not tail or not _NUMBER.search(text):
+        return text, ""
+    period = "year" if tail["short"] else known.get(spelled(tail["word"]), "")
+    if not period and not tail["how"].strip():
+        return text, ""
+    if not period:
+        raise FigureError("the period of its figures is not known")
+    return text[: tail.start()].rstrip(), period
 
 
 def a_month(value: Decimal, period: str) -> Decimal:
@@ -144,8 +193,28 @@ def plain(value: Decimal) -> str:
     return f"{value:f}"
 
 
-def _currency(text: str) -> str:
-    return spellings("currency", "mapped").get(text.lower(), "") if text else ""
+def currency_of(text: str) -> str:
+    """Return the code of a currency as a column or a header says it, such as `Euros (€)`.
+
+    Raises:
+        FigureError: it names none that is known, or several.
+    """
+    if sign := _sign(text):
+        return sign
+    codes = set(re.findall(r"\b[A-Z]{3}\b", text))
+    known = spellings("currency", "mapped")
+    found = (
+        codes if len(codes) == 1 else {known[part] for part in re.split(r"[\s()\[\]]+", spelled(text)) if part in known}
+    )
+    if len(found) != 1:
+        raise FigureError("its currency is not known")
+    return found.pop()
+
+
+def _sign(text: str) -> str:
+    """Return the code that a sign, a code or a known name stands for, "" when it is none."""
+    text = text.strip()
+    return spellings("currency", "mapped").get(spelled(text), text if re.fullmatch("[A-Z]{3}", text) else "")
 
 
 def _value(digits: str, decimal: str) -> Decimal:
@@ -157,11 +226,25 @@ def _value(digits: str, decimal: str) -> Decimal:
         mark = "."
     thousands = "," if mark == "." else "."
     whole, _, cents = body.partition(mark)
-    grouped = rf"\d*|\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+"
+    # Lakhs are grouped by two digits above the thousands.
+    group = re.escape(thousands)
+    grouped = rf"\d*|\d{{1,3}}(?:{group}\d{{3}})+|\d{{1,2}}(?:{group}\d{{2}})+{group}\d{{3}}"
     if not re.fullmatch(grouped, whole) or not re.fullmatch(r"\d*", cents):
         raise FigureError("decimal comma" if mark == "." and "," in body else "not a number")
     value = Decimal(f"{whole.replace(thousands, '') or 0}{'.' if cents else ''}{cents}")
     return -value if digits.startswith("-") else value
+
+
+def sure_marks(text: str) -> set[str]:
+    """Return the marks before decimals that the figures of a text tell beyond doubt by themselves."""
+    return {sure_mark(number) for number in _NUMBER.findall(text)} - {""}
+
+
+def have_two_readings(texts: list[str]) -> bool:
+    """Tell whether a figure of a file can be read in two ways, and its others do not say in which."""
+    numbers = [number for text in texts for number in _NUMBER.findall(text)]
+    marks = {sure_mark(number) for number in numbers} - {""}
+    return len(marks) != 1 and any(map(DOTTED.fullmatch, numbers))
 
 
 def sure_mark(body: str) -> str:

@@ -5,26 +5,36 @@ what was assumed, some rows before and after, and a mapping to paste into the li
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from salaries.ingest.columns import ALIASES, CANONICAL, DEFAULTS, MONEY_COLUMNS
 from salaries.ingest.engine import engine
-from salaries.ingest.figures import TWO_READINGS, FigureError, read_band, read_figure
+from salaries.ingest.figures import have_two_readings, is_band, period_of
 from salaries.ingest.judging import define_rules
-from salaries.ingest.mapping import SEPARATOR, Choice, Mapping
-from salaries.ingest.mapping_keys import mapping_of, presets
-from salaries.ingest.reading import Reader, ReadFile, assumed, doubtful
+from salaries.ingest.mapping import SEPARATOR, Mapping
+from salaries.ingest.mapping_keys import ASKED, asked, mapping_of, presets
+from salaries.ingest.reading import Reader, ReadFile, assumed, columns_read, doubtful
 from salaries.ingest.records import RawFile, glance_at, records
 from salaries.ingest.sources import Declared
 from salaries.ingest.words import spelled, spellings
 
 _SAMPLES = 5
 _LOOKED_AT = 500  # rows that a proposal is drawn from
-_PERIODS = {"year": r"year|annual|anual|\bano\b", "hour": r"hour|\bhora", "month": r"month|mensal|\bmes\b"}
+_PERIODS = {
+    "year": r"\byear|\bannual|\banual|\bano\b",
+    "hour": r"\bhour|\bhora|\bhrly\b",
+    "month": r"\bmonth|\bmensal|\bmes\b",
+}
+# By which a proposal is shown; the person who pastes it says what is true.
+_ANSWERS = {
+    "period": "month",
+    "currency": DEFAULTS["currency"],
+    "defaults.country": DEFAULTS["country"],
+    "decimal": ",",
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class Inspection:
     """What a look at a file told.
 
     `taken` maps a column to the headers it is read from, `before` are the first rows as they stand in the file, and
-    `proposed` are keys for the file's source, with how the rows would fare under them; None when nothing is better.
+    `proposed` are keys for the file's source, `ASKED` where nothing in the file says what one should hold; None when
+    keys were told. `with_proposed` is how the rows would fare with `answers` to those; None when columns lack.
     """
 
     name: str
@@ -58,7 +69,7 @@ class Inspection:
     outcome: Outcome
     proposed: dict[str, Any] | None = None
     with_proposed: Outcome | None = None
-    guesses: list[str] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 def inspect_file(
@@ -79,17 +90,11 @@ def inspect_file(
     mapping = mapping_of(keys or {}, path.stem)
     raw = glance_at(path, name=path.name, encoding=encoding, mapping=mapping)
     outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping)
-    chosen = (mapping or Mapping()).chosen(raw.header)
-    taken = {name: [each for each in choice.headers if each in raw.header] for name, choice in chosen.items()}
-    for name, choice in (("band", mapping and mapping.band), ("period", mapping and mapping.period)):
-        if choice:
-            taken[name] = [each for each in choice.headers if each in raw.header]
-    used = {each for headers in taken.values() for each in headers}
+    taken, unused = columns_read(mapping, raw.header)
     sample = [dict(zip(raw.header, _fields(text), strict=False)) for _, text in islice(records(raw), _LOOKED_AT)]
     found = Inspection(
         name=path.name, trouble=raw.trouble, header=list(raw.header), delimiter=raw.delimiter,
-        taken={name: headers for name, headers in taken.items() if headers},
-        unused=[name for name in raw.header if name and name not in used], before=sample[:_SAMPLES], outcome=outcome,
+        taken=taken, unused=unused, before=sample[:_SAMPLES], outcome=outcome,
     )  # fmt: skip
     if raw.header and not mapping and (not raw.trouble or "known columns" in raw.trouble):
         return _with_proposal(found, raw, sample, path, folder=folder, country=country, encoding=encoding)
@@ -106,92 +111,103 @@ def _with_proposal(
     country: str,
     encoding: str,
 ) -> Inspection:
-    keys, guesses = propose(raw.header, sample)
-    outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping_of(keys, path.stem))
-    if TWO_READINGS in outcome.reasons:
-        keys["decimal"] = "," if any("R$" in text for row in sample for text in row.values()) else "."
-        guesses.append("decimal: its figures can be read in two ways")
-        outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping_of(keys, path.stem))
-    return Inspection(**{**vars(found), "proposed": keys, "with_proposed": outcome, "guesses": guesses})
+    keys = propose(raw.header, sample)
+    answers = {name: answer for name, answer in _ANSWERS.items() if name in asked(keys)}
+    if len(answers) < len(asked(keys)):
+        return replace(found, proposed=keys)
+    mapping = mapping_of(_answered(keys), path.stem)
+    outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping)
+    return replace(found, proposed=keys, with_proposed=outcome, answers=answers)
 
 
-def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> tuple[dict[str, Any], list[str]]:
-    """Return the keys that would read such a file, and what of them nothing in the file says."""
+def _answered(keys: dict[str, Any]) -> dict[str, Any]:
+    """Return `keys` with the answers that show best what they would do."""
+    answers = {name: _ANSWERS[name] for name in asked(keys)}
+    country = {"defaults": {"country": answers.pop("defaults.country")}} if "defaults.country" in answers else {}
+    return keys | answers | country
+
+
+def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, Any]:
+    """Return the keys that would read such a file, `ASKED` for what nothing in it says."""
     for name, preset in presets().items():
-        if {choice.headers[0] for choice in _read_by(preset)} <= {*header}:
-            return {"preset": name}, []
+        if _fits(preset, header):
+            return {"preset": name}
     columns = _columns(header, sample)
     figures = [columns[name] for name in (*MONEY_COLUMNS, "band") if name in columns]
     keys: dict[str, Any] = {"columns": {name: each for name, each in columns.items() if name in ALIASES}}
+    keys["columns"] |= {} if "role" in columns else {"role": ASKED}
+    keys["columns"] |= {} if figures else {"total_compensation": ASKED}
     keys |= {"band": columns["band"]} if "band" in columns else {}
-    guesses = []
-    period = _period(figures, sample)
-    keys["period"] = {"column": columns["period"]} if "period" in columns else period or "month"
-    if not period and "period" not in columns:
-        guesses.append("period: nothing in the file says whether its figures are a month's or a year's")
-    if "currency" not in columns and not _have_signs(sample, figures):
-        code = re.search(r"\b(usd|eur|brl|gbp)\b", " ".join(figures).replace("_", " "))
-        keys["currency"] = code[0].upper() if code else DEFAULTS["currency"]
-        guesses += [] if code else ["currency: nothing in the file says it"]
+    texts = [row[name] for row in sample for name in figures if re.search(r"\d", row.get(name, ""))]
+    if "period" in columns:
+        keys["period"] = {"column": columns["period"]}
+    elif not texts or not all(map(period_of, texts)):
+        keys["period"] = _period(figures)
+    # Dollars in the name of a column are dollars, whatever the currency of the row is.
+    if code := _currency(figures):
+        keys["currency"] = code
+        keys["columns"].pop("currency", None)
+    elif "currency" not in columns and (not texts or not all(map(_has_currency, texts))):
+        keys["currency"] = ASKED
+    reais = keys.get("currency") == "BRL" or (bool(texts) and all("R$" in text for text in texts))
+    if have_two_readings(texts):
+        # In Brazil it is thousands that are dotted.
+        keys["decimal"] = "," if reais else ASKED
     if "country" not in columns:
-        keys["defaults"] = {"country": DEFAULTS["country"]}
-        guesses.append("country: no column says it")
+        keys["defaults"] = {"country": DEFAULTS["country"] if reais else ASKED}
     if sum(";" in row.get(columns.get("role", ""), "") for row in sample) * 5 > len(sample):
         keys["multiple"] = "first"
-    return keys, guesses
+    return keys
+
+
+def _fits(preset: dict[str, Any], header: tuple[str, ...]) -> bool:
+    """Tell whether a preset finds its role and its figures in a header, and all but one of what else it reads."""
+    mapping = mapping_of(preset, "") or Mapping()
+    choices = {name: choice for name, choice in mapping.columns.items() if choice.headers}
+    choices |= {"band": mapping.band} if mapping.band else {}
+    missing = {name for name, choice in choices.items() if not {*choice.headers} & {*header}}
+    return len(missing) < 2 and missing.isdisjoint({"role", "band", *MONEY_COLUMNS})
 
 
 def _columns(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, str]:
-    """Return the header that each column, `band` and `period` would be read from."""
-    known = spellings("header", "mapped")
+    """Return the header of each column, of `band` and `period`: a known name, else one of known parts."""
     aliases = {alias: name for name, names in ALIASES.items() for alias in names}
+    known = {spelled(alias): name for alias, name in aliases.items()} | spellings("header", "mapped")
+    parts = spellings("header", "within")
+    meant = {name: aliases.get(name) or known.get(_words(name), "") for name in header}
     found: dict[str, str] = {}
-    for name in header:
-        meant = aliases.get(name) or known.get(spelled(name), "")
-        texts = [row.get(name, "").strip() for row in sample if row.get(name, "").strip()]
-        if meant in MONEY_COLUMNS and texts and _are_bands(texts):
-            meant = "band"
-        if meant:
-            found.setdefault(meant, name)
+    for name in sorted(header, key=lambda name: not meant[name]):
+        inside = [part for part in parts if f" {part} " in f" {_words(name)} "]
+        column = meant[name] or (parts[max(inside, key=len)] if inside else "")
+        texts = [row.get(name, "").strip() for row in sample if re.search(r"\d", row.get(name, ""))]
+        if column in MONEY_COLUMNS and sum(map(is_band, texts)) * 2 > len(texts):
+            column = "band"
+        if column:
+            found.setdefault(column, name)
     return found
 
 
-def _period(figures: list[str], sample: list[dict[str, str]]) -> str:
-    """Return the period that the headers or texts of figures name, or ""."""
-    texts = [spelled(row.get(name, "")) for row in sample for name in figures]
-    for period, words in _PERIODS.items():
-        if any(re.search(words, spelled(name)) for name in figures):
-            return period
-        if any(re.search(rf"(?:/|per |por |a )(?:{words})", text) for text in texts):
-            return period
-    return ""
+def _words(name: str) -> str:
+    """Return the words of a header, without notes in brackets and marks."""
+    return spelled(re.sub(r"\(.*?\)|[?:!.,*]", " ", name))
 
 
-def _read_by(preset: dict[str, Any]) -> list[Choice]:
-    """Return what the columns of a preset are read from, without constants."""
-    mapping = mapping_of(preset, "") or Mapping()
-    return [choice for choice in (*mapping.columns.values(), mapping.band) if choice and choice.headers]
+def _period(figures: list[str]) -> str:
+    """Return the period that the headers of figures name, or `ASKED`."""
+    named = {period for period, words in _PERIODS.items() for name in figures if re.search(words, spelled(name))}
+    return named.pop() if len(named) == 1 else ASKED
 
 
-def _are_bands(texts: list[str]) -> bool:
-    """Tell whether most of the texts say a least and a most."""
-    bands = 0
-    for text in texts:
-        try:
-            read_figure(text, decimal="")
-        except FigureError:
-            try:
-                read_band(text, decimal=",")
-                bands += 1
-            except FigureError:
-                continue
-    return bands * 2 > len(texts)
+def _currency(figures: list[str]) -> str:
+    """Return the currency that the headers of figures name, or ""."""
+    known = spellings("currency", "mapped")
+    parts = {part for name in figures for part in re.split(r"[\s()\[\]]+", spelled(name))}
+    named = {known[part] for part in parts if part in known}
+    return named.pop() if len(named) == 1 else ""
 
 
-def _have_signs(sample: list[dict[str, str]], figures: list[str]) -> bool:
-    texts = [row.get(name, "") for row in sample for name in figures]
-    signs = sum(bool(re.search(r"[$€£]|\b[A-Z]{3}\b", text)) for text in texts)
-    return signs * 2 > sum(bool(text.strip()) for text in texts)
+def _has_currency(text: str) -> bool:
+    return bool(re.search(r"[$€£₹]|\b[A-Z]{3}\b", text))
 
 
 def _outcome(path: Path, *, folder: Path, country: str, encoding: str, mapping: Mapping | None) -> Outcome:
@@ -201,12 +217,13 @@ def _outcome(path: Path, *, folder: Path, country: str, encoding: str, mapping: 
         file: ReadFile = Reader(db).read(path, path.name, told)
         fates = dict(db.execute("SELECT coalesce(outcome, ''), count(*) FROM judged GROUP BY ALL").fetchall())
         reasons = {name: count for name, count in sorted(fates.items()) if name and name != "-country"}
-        doubts = doubtful(db, [file], Counter({path.name: sum(reasons.values())})).get(path.name, [])
+        counts = assumed(db, 0)
+        doubts = doubtful(file, counts, rejected=sum(reasons.values()))
         kept = db.table("judged").filter("outcome IS NULL").project(", ".join(CANONICAL))
         after = kept.limit(_SAMPLES).fetchall()
         return Outcome(
             rows=file.rows, kept=fates.get("", 0), elsewhere=fates.get("-country", 0), reasons=reasons,
-            assumed={name: count for name, count in assumed(db, 0).items() if count}, doubts=doubts,
+            assumed=counts, doubts=doubts,
             after=[{name: "" if value is None else str(value) for name, value in zip(CANONICAL, row, strict=True)}
                    for row in after],
         )  # fmt: skip

@@ -10,10 +10,10 @@ from itertools import accumulate, islice
 import duckdb
 import nanoarrow
 
-from salaries.ingest.columns import ALIASES, PAID
+from salaries.ingest.columns import ALIASES
 from salaries.ingest.engine import quoted, sql_blocks
 from salaries.ingest.figures import TWO_READINGS
-from salaries.ingest.mapping import SEPARATOR
+from salaries.ingest.mapping import SEPARATOR, Mapping
 from salaries.ingest.records import WRONG_BYTE
 from salaries.ingest.words import MISSING, UNSEEN, Reach, spellings
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
@@ -24,7 +24,7 @@ _ROLE = ("role",)
 _FIGURES = ("total_compensation", "base_salary_min", "base_salary_max")
 # Blanks other than a space; DuckDB's trim knows some of them.
 _ODD = r"\t-\r\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-_ODD_BLANKS = "\t\v\f\x1c\x1d\x1e"
+_ODD_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e")
 # A batch is what one thread of DuckDB works on, a piece what one statement does.
 _BATCH_ROWS = 8192
 _BATCHES = 16
@@ -45,7 +45,7 @@ def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
     for name, value in constants.items():
         db.execute(f"CREATE MACRO {name} AS {value}")
     set_words(db, "always")
-    set_file(db, number=0, header=(), decimal="")
+    set_file(db, number=0, decimal="")
     db.execute(sql_blocks("rules.sql")["macros"])
     db.execute(f"CREATE MACRO wanted_country() AS country_of(clean({quoted(country)}))")
     db.execute(sql_blocks("rules.sql")["table"])
@@ -61,20 +61,40 @@ def set_words(db: duckdb.DuckDBPyConnection, reach: Reach) -> None:
         db.execute(f"CREATE OR REPLACE MACRO known_{column}(x) AS CASE {cases} END")
 
 
-def set_file(db: duckdb.DuckDBPyConnection, *, number: int, header: tuple[str, ...], decimal: str) -> None:
-    """Tell the rules which file comes next, and how it writes decimals: ".", ",", or "" when that is not known."""
+def set_file(
+    db: duckdb.DuckDBPyConnection,
+    *,
+    number: int,
+    decimal: str,
+    header: tuple[str, ...] = (),
+    mapping: Mapping | None = None,
+) -> None:
+    """Tell the rules which file comes next.
+
+    Args:
+        db: the connection.
+        number: of the file.
+        decimal: how it writes decimals: ".", ",", or "" when that is not known.
+        header: its header, for rejects that say which columns were looked for.
+        mapping: what its source says of its rows.
+    """
     db.execute(f"CREATE OR REPLACE MACRO file_number() AS {number}")
     db.execute(f"CREATE OR REPLACE MACRO decimal_mark() AS {quoted(decimal)}")
+    chosen = (mapping or Mapping()).chosen(header) if header else {}
     for macro, columns in (("role_hint", _ROLE), ("salary_hint", _FIGURES)):
-        db.execute(f"CREATE OR REPLACE MACRO {macro}() AS {quoted(_hint(header, columns))}")
+        choices = [chosen[column] for column in columns if column in chosen]
+        if mapping and mapping.band and columns == _FIGURES:
+            choices.append(mapping.band)
+        looked_for = [name for choice in choices for name in choice.headers] or [
+            alias for column in columns for alias in ALIASES[column]
+        ]
+        found = any(choice.constant for choice in choices) or {*looked_for} & {*header}
+        hint = "" if found or not header else _hint(looked_for, header)
+        db.execute(f"CREATE OR REPLACE MACRO {macro}() AS {quoted(hint)}")
 
 
-def _hint(header: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    """Return what a reject says when the file has none of `columns`: what was looked for, and what is there."""
-    aliases = [alias for column in columns for alias in ALIASES[column]]
-    if not header or {*aliases} & {*header}:
-        return ""
-    return f"no column {', '.join(aliases[:4])}; there are: {', '.join(name or '(blank)' for name in header)}"
+def _hint(looked_for: list[str], header: tuple[str, ...]) -> str:
+    return f"no column {', '.join(looked_for[:4])}; there are: {', '.join(name or '(blank)' for name in header)}"
 
 
 def judge(db: duckdb.DuckDBPyConnection, rows: Iterable[Record], header: tuple[str, ...]) -> int:
@@ -111,7 +131,7 @@ def _judge_piece(db: duckdb.DuckDBPyConnection, piece: nanoarrow.Array) -> None:
 
 
 def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
-    chosen = ", ".join(f"{_first_value(header, name)} AS {name}" for name in (*ALIASES, *PAID, "problem_value"))
+    chosen = ", ".join(f"{_first_value(header, name)} AS {name}" for name in (*ALIASES, "paid", "problem_value"))
     more = f"f[{len(header) + 2}:]"
     problem = (
         "CASE WHEN f[1] <> '' THEN f[1] WHEN contains(text, chr(0)) THEN 'NUL character' "
@@ -155,14 +175,13 @@ def _pieces(rows: Iterable[Record]) -> Iterator[tuple[int, nanoarrow.Array]]:
 def _batch_table(rows: list[Record]) -> nanoarrow.Array:
     """Return rows as a table that DuckDB reads where it lies."""
     numbers, texts = zip(*rows, strict=True)
-    joined = "".join(texts)
-    if any(blank in joined for blank in _ODD_BLANKS):
+    encoded = list(map(str.encode, texts))
+    data = b"".join(encoded)
+    if any(blank in data for blank in _ODD_BLANKS):
         # Those that DuckDB's trim would leave; few files have them.
-        texts = tuple(SEPARATOR.join(map(str.strip, text.split(SEPARATOR))) for text in texts)
-        joined = "".join(texts)
-    data = joined.encode()
-    sizes = map(len, texts) if joined.isascii() else (len(text.encode()) for text in texts)
-    ends = array("i", accumulate(sizes, initial=0))
+        encoded = [SEPARATOR.join(map(str.strip, text.split(SEPARATOR))).encode() for text in texts]
+        data = b"".join(encoded)
+    ends = array("i", accumulate(map(len, encoded), initial=0))
     columns = {
         "number": nanoarrow.c_array_from_buffers(nanoarrow.int64(), len(rows), [None, memoryview(array("q", numbers))]),
         "text": nanoarrow.c_array_from_buffers(nanoarrow.string(), len(rows), [None, memoryview(ends), data]),

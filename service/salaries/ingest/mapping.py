@@ -15,16 +15,17 @@ from salaries.ingest.figures import (
     FigureError,
     Rates,
     a_month,
+    currency_of,
     plain,
     read_band,
     read_figure,
-    sure_mark,
+    sure_marks,
     to_cent,
 )
 from salaries.ingest.words import MISSING, spelled, spellings
 
-MAPPED_HEADER = (*ALIASES, *PAID, "problem_value")
-"""The columns of a mapped record."""
+MAPPED_HEADER = (*ALIASES, "paid", "problem_value")
+"""The columns of a mapped record; `paid` has those of `PAID`, as the canonical file has them."""
 SEPARATOR = "\x1f"
 """What stands before each field of a record."""
 Line = tuple[int, str]
@@ -68,11 +69,6 @@ class Mapping:
         return frozenset([name for choice in choices for name in choice.headers] + list(self.only))
 
     @property
-    def has_period(self) -> bool:
-        """Tell whether anything says what time a figure is for."""
-        return self.period is not None
-
-    @property
     def keeps_figures(self) -> bool:
         """Tell whether the figures may become others, so that those of the file are kept beside them."""
         return self.rates is not None or (self.period is not None and self.period != Choice(constant="month"))
@@ -89,7 +85,10 @@ class Mapping:
 
 
 class MappedRows:
-    """The rows of one file as a mapping reads them; `left_out` counts those that its filter took away."""
+    """The rows of one file as a mapping reads them.
+
+    `left_out` counts those that its filter took away, `timeless` those of whose figures nothing says the period.
+    """
 
     def __init__(self, mapping: Mapping, header: tuple[str, ...], rows: Iterable[Line], *, decimal: str = "") -> None:
         self._mapping = mapping
@@ -99,7 +98,7 @@ class MappedRows:
         self._chosen = mapping.chosen(header)
         self._words = {name: self._spellings(name) for name in ALIASES}
         self._decimal = decimal or mapping.decimal
-        self.left_out = 0
+        self.left_out = self.timeless = 0
 
     def __iter__(self) -> Iterator[Line]:
         """Yield (line number, record); the fields are those of `MAPPED_HEADER`."""
@@ -117,13 +116,12 @@ class MappedRows:
 
     def mark(self) -> str:
         """Return the mark before decimals that the file's figures tell beyond doubt, or ""."""
+        choices = [*(self._chosen.get(name) for name in MONEY_COLUMNS), self._mapping.band]
         marks = set()
         for _, text in self._rows:
             fields = text.split(SEPARATOR)[1:]
-            for name in MONEY_COLUMNS:
-                body = "".join(char for char in self._value(self._chosen.get(name), fields) if char in "0123456789.,")
-                marks.add(sure_mark(body))
-        marks.discard("")
+            for choice in choices:
+                marks |= sure_marks(self._value(choice, fields))
         return marks.pop() if len(marks) == 1 else ""
 
     def _spellings(self, name: str) -> dict[str, str]:
@@ -177,11 +175,15 @@ class MappedRows:
                 figures["base_salary_min"], figures["base_salary_max"] = read_band(band, decimal=self._decimal)
             except FigureError as error:
                 raise _RefusedError(str(error), band) from error
-        currency = self._currency(values.get("currency", ""), figures.values())
+        said = [each for each in figures.values() if each]
+        if said and not any(each.value for each in said):
+            # Who has no figure to show often writes 0.
+            raise _RefusedError("no salary figure", "0")
+        currency = self._currency(values.get("currency", ""), said)
+        period = self._period(fields, said)
         found = {"currency": currency, **{name: plain(each.value) if each else "" for name, each in figures.items()}}
-        if not self._mapping.keeps_figures:
+        if not self._mapping.keeps_figures and period == "month":
             return found
-        period = self._period(fields) if self._mapping.period else "month"
         paid = {paid: found[name] for paid, name in zip(PAID[2:5], MONEY_COLUMNS, strict=True)}
         paid |= {"paid_period": period, "paid_currency": currency}
         months = {name: a_month(each.value, period) for name, each in figures.items() if each}
@@ -193,7 +195,11 @@ class MappedRows:
             months = {name: to_cent(value * rate) for name, value in months.items()}
             found["currency"] = rates.to
             paid |= {"paid_rate": plain(rate), "paid_rate_day": day}
-        return found | {name: plain(value) for name, value in months.items()} | paid
+        return (
+            found
+            | {name: plain(value) for name, value in months.items()}
+            | {"paid": ",".join(paid.get(name, "") for name in PAID)}
+        )
 
     def _figure(self, text: str) -> Figure | None:
         if not text:
@@ -203,13 +209,26 @@ class MappedRows:
         except FigureError as error:
             raise _RefusedError(str(error), text) from error
 
-    def _currency(self, told: str, figures: Iterable[Figure | None]) -> str:
-        signs = {each.currency for each in figures if each and each.currency}
-        if len(signs | ({told.upper()} if told else set())) > 1:
-            raise _RefusedError("figures in another currency than the row's", " ".join(sorted(signs | {told})))
-        return told or "".join(signs)
+    def _currency(self, told: str, figures: list[Figure]) -> str:
+        try:
+            told = currency_of(told) if told else ""
+        except FigureError as error:
+            raise _RefusedError(str(error), told) from error
+        known = {each.currency for each in figures if each.currency} | ({told} if told else set())
+        if len(known) > 1:
+            raise _RefusedError("figures in another currency than the row's", " ".join(sorted(known)))
+        return "".join(known)
 
-    def _period(self, fields: list[str]) -> str:
+    def _period(self, fields: list[str], figures: list[Figure]) -> str:
+        """Return what time the figures are for: what stands with them counts more than what the source says."""
+        told = {each.period for each in figures if each.period}
+        if len(told) > 1:
+            raise _RefusedError("figures of several periods", " ".join(sorted(told)))
+        if told:
+            return told.pop()
+        if self._mapping.period is None:
+            self.timeless += 1
+            return "month"
         text = self._value(self._mapping.period, fields)
         words = spellings("period", "mapped") | {
             spelled(word): period for word, period in self._mapping.values.get("period", {}).items()

@@ -20,6 +20,8 @@ MAPPING_KEYS = (
     "sheet", "filter", "rates",
 )  # fmt: skip
 _COLUMNS = tuple(ALIASES)
+ASKED = "?"
+"""Stands in a proposal for what nothing in the file says; a source that still holds it is refused."""
 
 
 @cache
@@ -40,10 +42,25 @@ def mapping_of(entry: dict[str, Any], name: str) -> Mapping | None:
     keys = {key: entry[key] for key in MAPPING_KEYS if key in entry}
     if not keys:
         return None
+    if still := asked(keys):
+        raise IngestError(
+            f"Source {name!r}: {still[0]!r} is still {ASKED!r}; nothing in the file says it, so write what is true."
+        )
     try:
         return _mapping(_with_preset(keys), name)
     except _WrongKeyError as error:
         raise IngestError(f"Source {name!r}: {error}.") from error
+
+
+def asked(keys: dict[str, Any]) -> list[str]:
+    """Return the keys that are still to be answered, such as `period` or `defaults.country`."""
+    found = []
+    for key, value in keys.items():
+        if value == ASKED:
+            found.append(key)
+        elif isinstance(value, dict):
+            found += [f"{key}.{name}" for name, inner in value.items() if inner == ASKED]
+    return found
 
 
 class _WrongKeyError(ValueError):

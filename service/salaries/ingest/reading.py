@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,11 @@ _NEVER_SILENT = ("country", "currency")
 
 @dataclass(frozen=True)
 class ReadFile:
-    """A raw file that was read: `left_out` counts rows that its mapping's filter took away."""
+    """A raw file that was read.
+
+    `left_out` counts rows that its mapping's filter took away, `timeless` those whose figures are taken for a month's
+    because nothing says their period. `taken` and `unused` say what became of its headers.
+    """
 
     name: str
     checksum: str
@@ -31,10 +34,15 @@ class ReadFile:
     trouble: str
     mapping: Mapping | None
     left_out: int = 0
+    timeless: int = 0
+    taken: dict[str, list[str]] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, Any]:
         """Return what a report says of it."""
-        told: dict[str, Any] = {"sha256": self.checksum, "rows": self.rows}
+        told: dict[str, Any] = {
+            "sha256": self.checksum, "rows": self.rows, "taken": self.taken, "unused": self.unused,
+        }  # fmt: skip
         if self.left_out:
             told["left_out"] = self.left_out
         if self.mapping and self.mapping.keeps_figures:
@@ -60,60 +68,68 @@ class Reader:
         self._number += 1
         mapping = told.mapping(name)
         raw = glance_at(path, name=name, encoding=told.encoding(name), mapping=mapping)
-        rows = left_out = 0
+        rows = left_out = timeless = 0
         if mapping and not raw.trouble:
-            rows, left_out = self._mapped(raw, mapping)
+            rows, left_out, timeless = self._mapped(raw, mapping)
         elif raw.header:
-            rows = self._plain(raw)
+            rows = timeless = self._plain(raw)
         trouble = raw.trouble or ("" if rows else "holds no row below its header")
-        return ReadFile(name, sha256_of(path), rows, trouble, mapping, left_out)
+        return ReadFile(
+            name, sha256_of(path), rows, trouble, mapping, left_out, timeless, *columns_read(mapping, raw.header)
+        )
 
     def _plain(self, raw: RawFile) -> int:
         set_words(self._db, "always")
-        set_file(self._db, number=self._number, header=raw.header, decimal="")
+        set_file(self._db, number=self._number, decimal="", header=raw.header)
         rows = judge(self._db, records(raw), raw.header)
         # Only figures that can be read in two ways make it worth to ask what the file's others say.
         if self._has_doubts() and (mark := decimal_mark(self._db, records(raw), raw.header)):
             self._db.execute("DELETE FROM judged WHERE file = ?", [self._number])
-            set_file(self._db, number=self._number, header=raw.header, decimal=mark)
+            set_file(self._db, number=self._number, decimal=mark, header=raw.header)
             judge(self._db, records(raw), raw.header)
         return rows
 
-    def _mapped(self, raw: RawFile, mapping: Mapping) -> tuple[int, int]:
+    def _mapped(self, raw: RawFile, mapping: Mapping) -> tuple[int, int, int]:
         set_words(self._db, "mapped")
         # What a mapping wrote is written one way, so no figure of it has two readings.
-        set_file(self._db, number=self._number, header=(), decimal=".")
+        set_file(self._db, number=self._number, decimal=".", header=raw.header, mapping=mapping)
         mark = mapping.decimal or MappedRows(mapping, raw.header, records(raw)).mark()
         found = MappedRows(mapping, raw.header, records(raw), decimal=mark)
-        return judge(self._db, found, MAPPED_HEADER), found.left_out
+        rows = judge(self._db, found, MAPPED_HEADER)
+        return rows, found.left_out, found.timeless
 
     def _has_doubts(self) -> bool:
         found = self._db.execute(sql_blocks("rules.sql")["doubts"], {"file": self._number}).fetchall()
         return bool(found[0][0])
 
 
+def columns_read(mapping: Mapping | None, header: tuple[str, ...]) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the headers that each column is read from, `band` and `period` too, and those that are not used."""
+    choices = dict((mapping or Mapping()).chosen(header))
+    choices |= {"band": mapping.band} if mapping and mapping.band else {}
+    choices |= {"period": mapping.period} if mapping and mapping.period else {}
+    taken = {name: [each for each in choice.headers if each in header] for name, choice in choices.items()}
+    used = {each for headers in taken.values() for each in headers}
+    return {name: found for name, found in taken.items() if found}, [name for name in header if name not in {"", *used}]
+
+
 def assumed(db: duckdb.DuckDBPyConnection, number: int) -> dict[str, int]:
-    """Return how many rows of a file took the default of each column that has one."""
+    """Return how many rows of a file took the default of a column, for those where any did."""
     found = db.execute(sql_blocks("rules.sql")["assumed"], {"file": number}).fetchall()
-    return dict(zip(DEFAULTS, found[0], strict=True))
+    return {name: count for name, count in zip(DEFAULTS, found[0], strict=True) if count}
 
 
-def doubtful(db: duckdb.DuckDBPyConnection, files: list[ReadFile], rejected: Counter[str]) -> dict[str, list[str]]:
+def doubtful(file: ReadFile, counts: dict[str, int], *, rejected: int) -> list[str]:
     """Return what should not pass in silence: most rows rejected; country, currency or period assumed for all."""
-    found: dict[str, list[str]] = {}
-    for number, file in enumerate(files):
-        if file.trouble:
-            continue
-        said = found.setdefault(file.name, [])
-        if rejected[file.name] * 2 > file.rows:
-            said.append(f"{rejected[file.name]:,} of its {file.rows:,} rows are rejected")
-        counts = assumed(db, number)
-        guesses = [f"{name} ({DEFAULTS[name]})" for name in _NEVER_SILENT if counts[name] == file.rows]
-        if not (file.mapping and file.mapping.has_period):
-            guesses.append("period (month)")
-        if guesses:
-            said.append(f"{_listed(guesses)} {'is' if len(guesses) == 1 else 'are'} assumed for all of its rows")
-    return {name: said for name, said in found.items() if said}
+    if file.trouble:
+        return []
+    said = [f"{rejected:,} of its {file.rows:,} rows are rejected"] if rejected * 2 > file.rows else []
+    guesses = [f"{name} ({DEFAULTS[name]})" for name in _NEVER_SILENT if counts.get(name) == file.rows]
+    if file.timeless == file.rows:
+        guesses.append("period (month)")
+    if guesses:
+        said.append(f"{_listed(guesses)} {'is' if len(guesses) == 1 else 'are'} assumed for all of its rows")
+    return said
 
 
 def _listed(words: list[str]) -> str:

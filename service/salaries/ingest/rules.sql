@@ -79,13 +79,12 @@ END;
 -- block: table
 -- Every row of every file, in order. outcome: NULL when it is kept, '-country' when it is of another one, '-repeat' when it
 -- is a copy, else why it is rejected; detail: the text that is wrong; assumed: a bit for each column that has a default;
--- mark: equal for rows that may be duplicates; paid_…: the figures as they were kept, where a mapping made others of them.
+-- mark: equal for rows that may be duplicates; paid: the figures as they were kept, where a mapping made others of them.
 CREATE TABLE judged (
     file USMALLINT, number BIGINT, outcome VARCHAR, detail VARCHAR, undated BOOLEAN, assumed UTINYINT, mark UBIGINT,
     source VARCHAR, role VARCHAR, level VARCHAR, location VARCHAR, state VARCHAR, country VARCHAR, currency VARCHAR,
     work_model VARCHAR, base_salary_min DECIMAL(12, 2), base_salary_max DECIMAL(12, 2), total_compensation DECIMAL(12, 2),
-    observed_at DATE, paid_period VARCHAR, paid_currency VARCHAR, paid_min VARCHAR, paid_max VARCHAR, paid_total VARCHAR,
-    paid_rate VARCHAR, paid_rate_day VARCHAR
+    observed_at DATE, paid VARCHAR
 )
 
 -- block: judge
@@ -96,8 +95,7 @@ WITH cleaned AS (
         clean(state) AS state, clean(country) AS country, clean(currency) AS currency, clean(work_model) AS work_model,
         clean(remote_ratio) AS remote_ratio, clean(base_salary_min) AS low_text, clean(base_salary_max) AS high_text,
         clean(total_compensation) AS total_text, clean(observed_at) AS day_text,
-        problem_value, paid_period, paid_currency, paid_min, paid_max, paid_total,
-        paid_rate, paid_rate_day
+        problem_value, paid
     FROM raw
 ), told AS (
     SELECT number, problem, given(source) AS source, given(role) AS role, lower(given(level)) AS level,
@@ -105,8 +103,7 @@ WITH cleaned AS (
         given(currency) AS currency, lower(given(work_model)) AS work_model, ratio(remote_ratio) AS remote_ratio,
         given_but(low_text, 'nan') AS low_text, given_but(high_text, 'nan') AS high_text,
         given_but(total_text, 'nan') AS total_text, given(day_text) AS day_text,
-        problem_value, paid_period, paid_currency, paid_min, paid_max, paid_total,
-        paid_rate, paid_rate_day
+        problem_value, paid
     FROM cleaned
 ), valued AS (
     SELECT * EXCLUDE (source, role, level, location, state, country, currency, work_model, remote_ratio),
@@ -162,9 +159,7 @@ SELECT file_number(), number, outcome,
     END, 200),
     day_text IS NOT NULL AND day IS NULL, assumed,
     hash(source, role, location, low_filled, high_filled, total_filled),
-    source, role, level, location, state, country, currency, work_model, low_filled, high_filled, total_filled, day,
-    paid_period, paid_currency, paid_min, paid_max, paid_total,
-        paid_rate, paid_rate_day
+    source, role, level, location, state, country, currency, work_model, low_filled, high_filled, total_filled, day, paid
 FROM outcomes
 
 -- block: marks
@@ -199,21 +194,16 @@ SELECT file, number, outcome, coalesce(detail, '') FROM judged WHERE outcome NOT
 -- block: canonical
 SELECT concat(
     cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state), ',', cell(country), ',',
-    cell(currency), ',', work_model, ',', base_salary_min, ',', base_salary_max, ',', total_compensation, ',', observed_at
-) AS line
-FROM judged WHERE outcome IS NULL
-
--- block: canonical with paid
-SELECT concat(
-    cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state), ',', cell(country), ',',
     cell(currency), ',', work_model, ',', base_salary_min, ',', base_salary_max, ',', total_compensation, ',', observed_at,
-    ',', paid_period, ',', cell(paid_currency), ',', paid_min, ',', paid_max, ',', paid_total,
-    ',', paid_rate, ',', paid_rate_day
+    paid_cells(paid)
 ) AS line
 FROM judged WHERE outcome IS NULL
 
 -- block: doubts
 SELECT count(*) > 0 FROM judged WHERE file = $file AND outcome IN (two_readings(), 'decimal comma')
+
+-- block: converted
+SELECT DISTINCT currency FROM judged WHERE outcome IS NULL AND paid <> '' AND NOT suffix(paid, ',,') ORDER BY currency
 
 -- block: undated
 SELECT count(*) FROM judged WHERE outcome IS NULL AND undated

@@ -1,7 +1,8 @@
 """The words that are known: `words.csv` says which spellings stand for which word, in which column.
 
 Words of the reach `always` are known in every file, those of the reach `mapped` only where a source's mapping says that
-a file speaks this way: in another file `EX` may be anything. Spellings stand there as `folded` leaves them, so one line
+a file speaks this way: in another file `EX` may be anything. Headers have the reach
+`within` too: words by which a longer one is known. Spellings stand there as `folded` leaves them, so one line
 does for every case, accent and hyphen. Someone who misses a word adds it there; neither Python nor SQL changes.
 """
 
@@ -14,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Reach = Literal["always", "mapped"]
+Reach = Literal["always", "mapped", "within"]
 MISSING = ("na", "n/a", "null", "none", "nan", "\\n", "-", "--")
 """Texts by which programs say that there is no value, in lower case."""
 # Characters that take no room and change no word: what shows alike must be alike.
@@ -35,7 +36,7 @@ def spelled(text: str) -> str:
 
 @cache
 def spellings(column: str, reach: Reach) -> dict[str, str]:
-    """Return spelling -> word for a column; those for mapped files have the words of every file too."""
+    """Return spelling -> word for a column; those of each reach have the words of every file too."""
     with (Path(__file__).parent / "words.csv").open(encoding="utf-8", newline="") as handle:
         rows = [row for row in csv.DictReader(handle) if row["column"] == column and row["reach"] in ("always", reach)]
     return {spelling: row["word"] for row in rows for spelling in row["spellings"].split("|")}

@@ -41,11 +41,11 @@ def roles_of(overviews: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 def catalogue_payload(*, release: Release | None) -> dict[str, Any]:
     """Return the answer. A release that an older version loaded has no sources and no figures in it."""
     facets = filters_payload(release=release)
-    kept = {"sources": [], "roles": [_named(role) for role in facets["roles"]]}
+    kept = {"sources": [], "roles": [_named(role) for role in facets["roles"]], "converted_to": []}
     about = None
     if release is not None:
         about, stored = _stored(release)
-        kept = json.loads(stored) if stored else kept
+        kept |= json.loads(stored) if stored else {}
     return {
         "release": about,
         "period": PERIOD,

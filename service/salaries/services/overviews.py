@@ -41,9 +41,11 @@ def overviews_of(*, release: Release, row_counts: dict[str, int]) -> dict[str, d
 
 
 def catalogue_store(*, release: Release, overviews: dict[str, dict[str, Any]]) -> None:
-    """Keep what the catalogue says of sources and roles with the release."""
-    kept = json_text({"sources": sources_of(release), "roles": roles_of(overviews)})
-    DatasetRelease.objects.using(release.using).filter(id=release.id).update(catalogue=kept)
+    """Keep what the catalogue says of sources, roles and conversions with the release."""
+    found = DatasetRelease.objects.using(release.using).filter(id=release.id)
+    converted_to = found.values_list("build", flat=True).get().get("converted_to", [])
+    kept = {"sources": sources_of(release), "roles": roles_of(overviews), "converted_to": converted_to}
+    found.update(catalogue=json_text(kept))
 
 
 def _overviews(release: Release, condition: Condition, kinds: Sequence[str]) -> dict[str, dict[str, Any]]:

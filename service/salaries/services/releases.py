@@ -108,7 +108,10 @@ def release_load(
             _refuse_rolled_back(prepared, using)
         kind: Literal["append", "load"] = "append" if append else "load"
         observer("copying rows")
-        release = _write(prepared, kind=kind, build=build_report(canonical), using=using)
+        build = build_report(canonical)
+        if append and active:
+            build["converted_to"] = sorted({*build.get("converted_to", []), *active.build.get("converted_to", [])})
+        release = _write(prepared, kind=kind, build=build, using=using)
         observer("aggregates")
         roles = rebuild_aggregates(release=Release(release.id, release.checksum, using))
         observer("removing old releases")

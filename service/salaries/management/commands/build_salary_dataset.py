@@ -15,6 +15,7 @@ from salaries.ingest.sources import declared
 from salaries.wording import counted
 
 _SHOWN = 60
+_COLUMNS_SHOWN = 1000
 
 
 class Command(BaseCommand):
@@ -73,6 +74,7 @@ def describe(report: BuildReport, *, listed: str) -> list[str]:
         for name, told in report.doubtful.items()
         for said in told
     ]
+    lines += [f"  {name}: {_columns(report.files[name])}" for name in report.doubtful]
     lines += [
         f"  warning: the role {_shown(role)!r} ({counted(count, 'row')}) begins as a formula of a spreadsheet; "
         "it is kept as text"
@@ -96,5 +98,13 @@ def describe(report: BuildReport, *, listed: str) -> list[str]:
     return lines
 
 
-def _shown(value: str) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in value[:_SHOWN])
+def _columns(file: dict[str, Any]) -> str:
+    """Return what became of a file's columns, and how many of its rows took a default."""
+    taken = [f"{name} <- {', '.join(headers)}" for name, headers in file["taken"].items()]
+    parts = [f"taken for {'; '.join(taken) or 'nothing'}", f"not used: {', '.join(file['unused']) or 'nothing'}"]
+    counts = [f"{name} of {counted(count, 'row')}" for name, count in file["assumed"].items()]
+    return _shown("; ".join([*parts, *([f"assumed: {', '.join(counts)}"] if counts else [])]), limit=_COLUMNS_SHOWN)
+
+
+def _shown(value: str, *, limit: int = _SHOWN) -> str:
+    return "".join(char if char.isprintable() else "\ufffd" for char in value[:limit])

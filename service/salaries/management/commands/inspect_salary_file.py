@@ -15,6 +15,7 @@ from salaries.ingest.bucket import s3_errors, s3_of_settings
 from salaries.ingest.columns import DEFAULTS
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspection import Inspection, Outcome, inspect_file
+from salaries.ingest.mapping_keys import asked
 from salaries.wording import counted
 
 _SHOWN = 60
@@ -81,12 +82,13 @@ def describe(found: Inspection) -> list[str]:
         lines.append(f"Row {number} of the file: " + _pairs(row))
     for number, row in enumerate(found.outcome.after, 1):
         lines.append(f"Row {number} that is kept: " + _pairs(row))
-    if found.proposed and found.with_proposed:
+    if found.proposed:
         lines += ["", "Proposed for its source in salary_sources.json, to check and paste:"]
         lines += json.dumps(found.proposed, indent=2, ensure_ascii=False).splitlines()
-        lines += [f"  a guess: {guess}" for guess in found.guesses]
-        lines.append("With it:")
-        lines += _fate(found.with_proposed)
+        lines += [f"  to fill in, since nothing in the file says it: {key}" for key in asked(found.proposed)]
+    if found.with_proposed:
+        answers = ", ".join(f"{key} = {answer}" for key, answer in found.answers.items())
+        lines += [f"With it{' and ' if answers else ''}{answers}:", *_fate(found.with_proposed)]
         for number, row in enumerate(found.with_proposed.after, 1):
             lines.append(f"Row {number} that is kept: " + _pairs(row))
     return lines

@@ -47,7 +47,7 @@
     app.histogram(holder, overview, label, (value) => f.short(value, currency), amount(percentiles.median), monthly, say("you"));
     const outside = histogram.below + histogram.above;
     const key = [["strong", "middle_half"], ["soft", "others"]].map(([kind, text]) => element("span", { class: "key " + kind }, say(text)));
-    holder.append(element("p", { class: "quiet keys" }, ...key, outside ? " " + f.counted(outside, "outside") : ""));
+    holder.append(element("p", { class: "quiet keys" }, ...key, outside ? element("span", { class: "beyond" }, f.counted(outside, "outside")) : ""));
   };
 
   function standing({ overview, say, f }, own) {

@@ -105,7 +105,7 @@
   };
 
   app.drawProvenance = function (view, exported) {
-    const { catalogue, say, f } = view, { release, sources } = catalogue;
+    const { catalogue, say, f } = view, { release, sources, converted_to: converted } = catalogue;
     at("provenance-panel").hidden = !release;
     if (!release) { return; }
     const facts = [["release", "r" + release.number], ["activated", f.day(release.activated_at)], ["loaded", f.day(release.loaded_at)], ["rows", f.number(release.observations)]];
@@ -120,7 +120,8 @@
     at("provenance").replaceChildren(
       element("dl", { class: "facts" }, ...facts.map(([name, value]) => element("div", {}, element("dt", {}, say(name)), element("dd", {}, value)))),
       ...(sources.length ? [table] : []), element("h3", {}, say("made")),
-      ...["made_unit", "made_median", "made_currency"].map((key) => element("p", {}, say(key))), ...links
+      ...["made_unit", "made_month", "made_median"].map((key) => element("p", {}, say(key))),
+      element("p", {}, converted.length ? say("made_converted", { codes: converted.join(", ") }) : say("made_currency")), ...links
     );
   };
 })(window.Salaries = window.Salaries || {});
