@@ -102,6 +102,8 @@ class StackRemover:
         """Take away what keeps the stack's own deletion from ending well. Answers physical ids that are gone."""
         gone = set[str]()
         for item in by_type(resources, DATABASE):
+            if removal.unused and self.was_taken_over(removal.stack, item):
+                continue  # it was somebody's database before, and holds data whatever became of this stack
             self._remove_database(removal, item)
             gone.add(item.physical_id)
         for item in by_type(resources, LOAD_BALANCER):
@@ -121,9 +123,15 @@ class StackRemover:
         return gone
 
     def _was_made(self, stack: Stack, item: StackResource) -> bool:
-        """Whether this stack made it: one that was there before is taken over, with what others put into it."""
-        statuses = {event.status for event in self._aws.cloudformation.events(stack.id) if _names(event, item)}
-        return "CREATE_COMPLETE" in statuses and not any(status.startswith("IMPORT_") for status in statuses)
+        """Whether this stack made it, and did not take it over with what others put into it."""
+        return "CREATE_COMPLETE" in self._statuses(stack, item) and not self.was_taken_over(stack, item)
+
+    def was_taken_over(self, stack: Stack, item: StackResource) -> bool:
+        """Whether it was there before this stack."""
+        return any(status.startswith("IMPORT_") for status in self._statuses(stack, item))
+
+    def _statuses(self, stack: Stack, item: StackResource) -> set[str]:
+        return {event.status for event in self._aws.cloudformation.events(stack.id) if _names(event, item)}
 
     def unprotect(self, step: str, identifier: str) -> None:
         """Lift an instance's deletion protection, once RDS takes that, and wait until it is known to be lifted."""

@@ -182,7 +182,11 @@ class Settler:
 
         A replica holds nothing that its source does not.
         """
-        found = [item.physical_id for item in by_type(self._api.resources(stack.id), DATABASE) if not is_replica(item)]
+        found = [
+            item.physical_id
+            for item in by_type(self._api.resources(stack.id), DATABASE)
+            if not is_replica(item) and not self._remover.was_taken_over(stack, item)  # that one stays
+        ]
         alive = [identifier for identifier in found if self._aws.rds.instance(identifier) is not None]
         if alive and not self._consent.recreate_data:
             raise RefusedChangeError(

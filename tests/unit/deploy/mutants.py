@@ -345,9 +345,15 @@ MUTANTS = (
     Mutant(REMOVAL, "item.status in _NOT_OURS or", "", "a bucket that another owns is emptied"),
     Mutant(
         REMOVAL,
-        'and not any(status.startswith("IMPORT_") for status in statuses)',
+        "and not self.was_taken_over(stack, item)",
         "",
         "a bucket that was taken over is emptied",
+    ),
+    Mutant(
+        REMOVAL,
+        "if removal.unused and self.was_taken_over(removal.stack, item):",
+        "if False:",
+        "a database that was taken over is deleted with a failed create",
     ),
     Mutant(
         REMOVAL,

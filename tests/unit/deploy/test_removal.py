@@ -63,6 +63,16 @@ def test_a_database_is_asked_only_what_its_state_takes(status: str, then: list[s
     assert bench.databases.instances == {}
 
 
+@pytest.mark.parametrize("consent", [Consent(), Consent(recreate_data=True)])
+def test_a_database_that_was_taken_over_outlives_the_create_that_failed(consent: Consent) -> None:
+    bench = half_made()
+    bench.api.record(DATA, ("Database", "IMPORT_IN_PROGRESS", ""), ("Database", "IMPORT_COMPLETE", ""))
+    bench.run(DATA, consent)
+    assert database_calls(bench) == []
+    assert "delete_stack" in bench.api.writes
+    assert [*bench.databases.instances] == ["db-1"]
+
+
 def test_a_state_that_changes_between_look_and_call_is_waited_for() -> None:
     bench = half_made(protected=False)
     refusals = iter([AwsError("It is backing-up.", aws_code="InvalidDBInstanceState")] * 2)
