@@ -15,7 +15,7 @@ from opsctl.local.state import Json
 _INSTANCE, _GROUP = "AWS::RDS::DBInstance", "AWS::RDS::DBSubnetGroup"
 # Of one that runs; another value would be another instance. [Schema]
 _CREATE_ONLY = {"DBInstanceIdentifier", "DBName", "DBSubnetGroupName", "KmsKeyId", "MasterUsername", "StorageEncrypted"}
-# NOTE: ministack replaces an instance of which one of these changes, which for PostgreSQL only ever happens in place, so
+# NOTE: ministack replaces an instance of which one of these changes, which for PostgreSQL only happens in place, so
 # that they stay as they are here.
 _LEFT_ALONE = {
     "AutoMinorVersionUpgrade", "BackupRetentionPeriod", "DBParameterGroupName", "Engine", "MultiAZ",
