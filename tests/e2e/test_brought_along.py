@@ -154,7 +154,7 @@ def test_a_running_instance_becomes_the_database_where_it_is(old: Project) -> No
         VpcSecurityGroupIds=[network["DatabaseSecurityGroupId"]], ApplyImmediately=True,
     )  # fmt: skip
 
-    old.deploy("data", "egress", "functions", "jobs")
+    old.deploy()
     data = deployed(old)
     assert data["DatabaseIdentifier"] == "old-prd"
     assert data["DatabasePort"] == before["DatabasePort"]
@@ -163,4 +163,4 @@ def test_a_running_instance_becomes_the_database_where_it_is(old: Project) -> No
     assert run(data, password, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'app'") == [("app_owner",)]
     found = old.client("rds").describe_db_instances(DBInstanceIdentifier="old-prd")["DBInstances"][0]
     assert found["DBInstanceClass"] == "db.t4g.micro"
-    assert old.opsctl("diff", "--env", "local", "data").code == 0
+    assert old.opsctl("diff", "--env", "local").code == 0

@@ -102,7 +102,7 @@ class StackRemover:
         """Take away what keeps the stack's own deletion from ending well. Answers physical ids that are gone."""
         gone = set[str]()
         for item in by_type(resources, DATABASE):
-            if removal.unused and self.was_taken_over(removal.stack, item):
+            if removal.unused and item.logical_id in taken_over(removal.body):
                 continue  # it was somebody's database before, and holds data whatever became of this stack
             self._remove_database(removal, item)
             gone.add(item.physical_id)
@@ -123,15 +123,9 @@ class StackRemover:
         return gone
 
     def _was_made(self, stack: Stack, item: StackResource) -> bool:
-        """Whether this stack made it, and did not take it over with what others put into it."""
-        return "CREATE_COMPLETE" in self._statuses(stack, item) and not self.was_taken_over(stack, item)
-
-    def was_taken_over(self, stack: Stack, item: StackResource) -> bool:
-        """Whether it was there before this stack."""
-        return any(status.startswith("IMPORT_") for status in self._statuses(stack, item))
-
-    def _statuses(self, stack: Stack, item: StackResource) -> set[str]:
-        return {event.status for event in self._aws.cloudformation.events(stack.id) if _names(event, item)}
+        """Whether this stack made it: one that was there before is taken over, with what others put into it."""
+        statuses = {event.status for event in self._aws.cloudformation.events(stack.id) if _names(event, item)}
+        return "CREATE_COMPLETE" in statuses and not any(status.startswith("IMPORT_") for status in statuses)
 
     def unprotect(self, step: str, identifier: str) -> None:
         """Lift an instance's deletion protection, once RDS takes that, and wait until it is known to be lifted."""
@@ -233,6 +227,18 @@ def by_type(resources: Iterable[StackResource], resource_type: str) -> list[Stac
     """Resources of one type; a replica before the database that it follows, which can't go before it."""
     found = [item for item in resources if item.type == resource_type and item.physical_id]
     return sorted(found, key=lambda item: not is_replica(item))
+
+
+def taken_over(body: str) -> frozenset[str]:
+    """Logical ids of the databases of a template that it names: `rds.import_instance` alone does.
+
+    Events don't tell it: where the import failed as well as where CloudFormation tried to make another of that name,
+    the stack's resource has the name of the one that was there.
+    """
+    resources = compare.parse(body).get("Resources", {})
+    return frozenset(
+        name for name, item in resources.items() if item.get("Properties", {}).get("DBInstanceIdentifier") is not None
+    )
 
 
 def kept_resources(body: str) -> frozenset[str]:

@@ -345,13 +345,13 @@ MUTANTS = (
     Mutant(REMOVAL, "item.status in _NOT_OURS or", "", "a bucket that another owns is emptied"),
     Mutant(
         REMOVAL,
-        "and not self.was_taken_over(stack, item)",
+        'and not any(status.startswith("IMPORT_") for status in statuses)',
         "",
         "a bucket that was taken over is emptied",
     ),
     Mutant(
         REMOVAL,
-        "if removal.unused and self.was_taken_over(removal.stack, item):",
+        "if removal.unused and item.logical_id in taken_over(removal.body):",
         "if False:",
         "a database that was taken over is deleted with a failed create",
     ),
