@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 
+from opsctl.aws.cloudformation import Stack
+from opsctl.aws.errors import AwsError
 from opsctl.aws.rds import Origin
+from opsctl.aws.session import Aws
 from opsctl.config.models import Environment
 from opsctl.deploy.checks import brought_along
+from opsctl.deploy.checks.beforehand import Beforehand
+from opsctl.deploy.planning.state import RemoteState
 from opsctl.stacks import data
 from tests.unit.stacks.reading import environment
 
@@ -130,3 +135,49 @@ def test_once_the_database_is_there_neither_setting_comes_goes_or_changes() -> N
         "rds.import_instance: the database came by old-prd, and with nothing CloudFormation would replace it. "
         "Write old-prd."
     )
+
+
+@dataclass
+class FakeRegion:
+    """RDS that knows one snapshot and one instance, or refuses to be asked."""
+
+    error: AwsError | None = None
+
+    @property
+    def rds(self) -> FakeRegion:
+        return self
+
+    def snapshot_origin(self, name: str) -> Origin | None:
+        if self.error is not None:
+            raise self.error
+        return SNAPSHOT if name == "last-night" else None
+
+    def instance_origin(self, identifier: str) -> Origin | None:
+        return instance() if identifier == "old-prd" else None
+
+
+def asked(env: Environment, region: FakeRegion | None = None, *, deployed: str = "") -> Beforehand:
+    made = data.build(env)
+    stacks = {"data": Stack(made.physical_name, "id", "CREATE_COMPLETE")} if deployed else {}
+    state = RemoteState(stacks, {"data": deployed} if deployed else {})
+    return Beforehand(env, cast(Aws, region or FakeRegion()), state, [made])
+
+
+def test_a_plan_of_a_new_database_asks_for_what_it_comes_from() -> None:
+    snapshot, taken = asked(restored()), asked(imported())
+    assert (snapshot.of_origin(), taken.of_origin()) == ((), ())
+    assert snapshot.notes[0].startswith("The database is restored")
+    assert snapshot.interruptions == ()
+    assert [each.logical_id for each in taken.interruptions] == ["Database"]
+
+
+def test_a_plan_that_may_not_ask_is_not_carried_out() -> None:
+    (line,) = asked(restored(), FakeRegion(AwsError("You may not."))).of_origin()
+    assert line == "The database that prd starts from can't be read: You may not."
+
+
+def test_a_plan_of_a_database_that_is_there_asks_nothing_and_holds_it_to_its_origin() -> None:
+    silent = FakeRegion(AwsError("nobody asks"))
+    assert asked(restored(), silent, deployed=body(restored())).of_origin() == ()
+    (line,) = asked(environment("prd"), silent, deployed=body(restored())).of_origin()
+    assert line.startswith("rds.snapshot_identifier: the database came by last-night")
