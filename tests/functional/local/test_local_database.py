@@ -345,7 +345,9 @@ def test_a_snapshot_is_restored_with_rows_and_roles_and_a_running_instance_is_ta
     assert counted(restored, "second") == (1000, "app_user")
 
     rds.modify_db_instance(DBInstanceIdentifier=restored["Db"], DeletionProtection=False)
-    rds.delete_db_instance(DBInstanceIdentifier=restored["Db"], SkipFinalSnapshot=True)
+    rds.delete_db_instance(DBInstanceIdentifier=restored["Db"], FinalDBSnapshotIdentifier="at-its-end")
+    assert (sandbox.target.state.path / "snapshots" / "at-its-end" / "data" / "PG_VERSION").exists()
+    assert not (sandbox.target.state.path / "postgres-2").exists()
     cloudformation.delete_stack(StackName="taken")
     settle(cloudformation, "taken")
 
