@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,27 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A running instance, or a snapshot of one, as a database that shall be ours. `storage` is GiB; what a snapshot
+    does not tell (its database's name, where it was) is "", None or 0.
+    """
+
+    status: str
+    engine: str
+    version: str
+    master: str
+    encrypted: bool
+    storage: int
+    port: int = 0
+    database: str = ""
+    subnets: str = ""
+    multi_az: bool = False
+    protected: bool = False
+    instance_class: str = ""
+    replicas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Maintenance:
     """What RDS is going to do with an instance. `when` is None while no time is chosen; `forced`: RDS chose it."""
 
@@ -58,6 +79,36 @@ class Rds:
         """What an instance is; None when there is none of that name."""
         found = self._described(identifier)
         return _database(found) if found else None
+
+    def instance_origin(self, identifier: str) -> Origin | None:
+        """A running instance to take over; None when there is none of that name."""
+        item = self._described(identifier)
+        if item is None:
+            return None
+        return replace(
+            _origin(item, str(item["DBInstanceStatus"]), encrypted=bool(item.get("StorageEncrypted"))),
+            port=int(item.get("Endpoint", {}).get("Port", 0)),
+            database=item.get("DBName", ""),
+            subnets=item.get("DBSubnetGroup", {}).get("DBSubnetGroupName", ""),
+            multi_az=bool(item.get("MultiAZ")),
+            protected=bool(item.get("DeletionProtection")),
+            instance_class=item.get("DBInstanceClass", ""),
+            replicas=tuple(item.get("ReadReplicaDBInstanceIdentifiers", [])),
+        )
+
+    def snapshot_origin(self, name: str) -> Origin | None:
+        """A snapshot to restore, by name or ARN; None when there is none. One that another account shares is found by
+        its ARN.
+        """
+        shared = {"IncludeShared": True} if name.startswith("arn:") else {}
+        try:
+            with translated():
+                found = self._client.describe_db_snapshots(DBSnapshotIdentifier=name, **shared)["DBSnapshots"]
+        except AwsError as error:
+            if error.aws_code in {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"}:
+                return None
+            raise
+        return _origin(found[0], str(found[0]["Status"]), encrypted=bool(found[0].get("Encrypted"))) if found else None
 
     def maintenance(self, arn: str) -> list[Maintenance]:
         """What waits to be done to an instance: upgrades of its system or engine, a certificate."""
@@ -123,6 +174,17 @@ def _database(item: dict[str, Any]) -> Database:
         arn=item.get("DBInstanceArn", ""),
         # Of a master's password only that it changes; RDS itself answers stars.
         changes=tuple(sorted(item.get("PendingModifiedValues") or {})),
+    )
+
+
+def _origin(item: dict[str, Any], status: str, *, encrypted: bool) -> Origin:
+    return Origin(
+        status=status,
+        engine=item.get("Engine", ""),
+        version=item.get("EngineVersion", ""),
+        master=item.get("MasterUsername", ""),
+        encrypted=encrypted,
+        storage=int(item.get("AllocatedStorage", 0)),
     )
 
 

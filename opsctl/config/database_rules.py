@@ -62,6 +62,34 @@ def database(env: Environment) -> Iterator[Problem]:
         )
 
 
+def brought_along(env: Environment) -> Iterator[Problem]:
+    """A database that comes from elsewhere comes one way, from this region, with the key that it has."""
+    rds = env.rds
+    if rds.snapshot_identifier is not None and rds.import_instance is not None:
+        yield Problem(
+            ("rds", "import_instance"),
+            "the database is either restored from a snapshot or a running one is taken over",
+            "Remove this or rds.snapshot_identifier.",
+            (("rds", "snapshot_identifier"),),
+        )
+    parts = (rds.snapshot_identifier or "").split(":")
+    if parts[0] == "arn" and parts[3] != env.region:
+        yield Problem(
+            ("rds", "snapshot_identifier"),
+            f"it is in {parts[3]}, and RDS restores a snapshot in its own region only",
+            f"Copy it to {env.region} (`aws rds copy-db-snapshot --source-region {parts[3]}`) and name the copy.",
+            (("region",),),
+        )
+    if rds.brought_along and env.security.customer_managed_keys and env.security.encryption_at_rest:
+        key = "import_instance" if rds.import_instance is not None else "snapshot_identifier"
+        yield Problem(
+            ("rds", key),
+            "the database keeps the KMS key that it has, whatever security.customer_managed_keys says",
+            "For another key copy the snapshot with it, and restore the copy.",
+            certain=False,
+        )
+
+
 def names(env: Environment) -> Iterator[Problem]:
     """Names of the database and its roles that PostgreSQL or RDS keeps for itself."""
     rds = env.rds
@@ -78,7 +106,8 @@ def names(env: Environment) -> Iterator[Problem]:
         )
     elif rds.database in RESERVED_WORDS:
         yield Problem(("rds", "database"), f"`{rds.database}` is a word that PostgreSQL reserves", _instead(env))
-    if rds.admin_user in RESERVED_MASTER_NAMES | RESERVED_WORDS or rds.admin_user.startswith(("pg", "rds")):
+    taken = rds.admin_user in RESERVED_MASTER_NAMES | RESERVED_WORDS or rds.admin_user.startswith(("pg", "rds"))
+    if taken and not rds.brought_along:  # the master of one that is there has the name that RDS took once
         yield Problem(
             ("rds", "admin_user"),
             f"`{rds.admin_user}` is reserved, or the first name that attackers try",

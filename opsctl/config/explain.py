@@ -38,6 +38,8 @@ SHAPES = {
     "engine_version": 'Write the major version in quotes, such as "18".',
     "hosted_zone_id": "Write the id that starts with Z, without /hostedzone/.",
     "hosted_zone_name": "Write the zone such as example.com, without a final dot.",
+    "import_instance": "Write the identifier of an RDS instance, in lower case.",
+    "snapshot_identifier": "Write a snapshot's name or ARN, as `aws rds describe-db-snapshots` lists them.",
     "instance_class": "Write a class such as db.t4g.micro.",
     "instance_type": "Write a type such as t3.micro.",
     "log_group_prefix": "Write a path such as /opsctl, not /aws/….",

@@ -149,6 +149,17 @@ class Rds(Section):
     multi_az: bool = False
     database: str = Field("salaries", pattern=r"^[a-z][a-z0-9_]{0,62}$")
     admin_user: str = Field("opsctl_master", pattern=r"^[a-z][a-z0-9_]{0,15}$")
+    snapshot_identifier: str | None = Field(
+        None,
+        pattern=r"^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:)?(rds:)?[A-Za-z](?!.*--)[A-Za-z0-9-]{0,250}(?<!-)$",
+        description="Snapshot (name or ARN) that the first deploy restores the database from; it stays written here.",
+    )
+    import_instance: str | None = Field(
+        None,
+        pattern=r"^[a-z](?!.*--)[a-z0-9-]{0,62}(?<!-)$",
+        description="RDS instance that runs already, by its identifier, which the first deploy takes over as it is; it "
+        "stays written here.",
+    )
     app_user: RoleName = "app_user"
     app_user_writer: bool = Field(False, description="Let the service's role write, not only read.")
     app_user_connection_limit: int | None = Field(
@@ -163,6 +174,11 @@ class Rds(Section):
     event_notifications: bool = Field(False, description="Send RDS events to the alarm topic.")
     deletion_protection: bool = True
     secret_rotation_days: int = Field(30, ge=1, le=30)
+
+    @property
+    def brought_along(self) -> bool:
+        """Whether the database comes from elsewhere, with its data, its master and objects of its own roles."""
+        return self.snapshot_identifier is not None or self.import_instance is not None
 
     @property
     def major_version(self) -> str:

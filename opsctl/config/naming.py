@@ -194,6 +194,11 @@ def kms_alias(env: Environment, purpose: str) -> str:
     return f"alias/{given or f'{env.name}-{env.service}-{purpose}'}"
 
 
+def imported_subnets(env: Environment) -> str:
+    """The DB subnet group in which an instance must be that is taken over; it is taken over as well."""
+    return stack_name(env, "data")
+
+
 def role_mapping(env: Environment) -> dict[str, Any]:
     """The PostgreSQL roles by purpose, as the DbInit custom resource and `opsctl db init` take them."""
     given, database = env.rds.roles, env.application.database
@@ -208,5 +213,6 @@ def role_mapping(env: Environment) -> dict[str, Any]:
         "user_writer": env.rds.app_user_writer,
         "user_connection_limit": user_connection_limit(env),
         **({"owner_login": True} if database.owner else {}),
+        **({"adopts": True} if env.rds.brought_along else {}),
         **({"extensions": list(database.extensions)} if database.extensions else {}),
     }

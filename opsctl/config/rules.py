@@ -135,6 +135,7 @@ RULES: tuple[Rule, ...] = (
     network_rules.subnets_fit, network_rules.zones_are_distinct, network_rules.egress, image_tag,
     address_rules.https, address_rules.domains, address_rules.certificates, address_rules.visitors,
     address_rules.health, database_rules.database,
+    database_rules.brought_along,
     database_rules.names, database_rules.sold_by_rds, connections, database_rules.role_names, observability,
     tag_rules.tags, resource_names.bucket_names, resource_names.kms_aliases, name_lengths, administrators_names,
     local_name, local_repository, images, *application_rules.RULES,

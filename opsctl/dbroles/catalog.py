@@ -71,6 +71,19 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Legacy:
+    """A relation in `public` of a database that came from elsewhere. `reachable`: the connected user has its owner's
+    rights. `follows`: a sequence that goes where its table goes.
+    """
+
+    name: str
+    kind: RelationKind
+    owner: str
+    reachable: bool = True
+    follows: bool = False
+
+
+@dataclass(frozen=True)
 class Extension:
     """An extension that the server has. `home` is the schema that its author fixed, `installed` the one it is in."""
 
@@ -104,6 +117,8 @@ class Catalog:
     `settings_everywhere` is what holds in every database, which a role may set for itself. `functions` are those of the
     server that write without a table; `limits_temp_files` says whether the connected user may set such a limit,
     `temp_files_limited` whether the server's configuration has one for everybody.
+    `legacy` is what a model that adopts finds in `public`, `left_behind` (what, owner, how many) other things there and
+    elsewhere that do not belong to the model's owner.
     `extensions` holds those that the model wants. `strays` counts the owner's relations in `public`.
     `default_acl` holds the default privileges of the model's owner role, for every schema (the built-in ones where none
     are stored); it is empty while that role doesn't exist. `narrow_default_acl`: schemas with entries of their own.
@@ -130,6 +145,8 @@ class Catalog:
     functions: tuple[ServerFunction, ...] = ()
     limits_temp_files: bool = False
     temp_files_limited: bool = False
+    legacy: tuple[Legacy, ...] = ()
+    left_behind: tuple[tuple[str, str, int], ...] = ()
 
     def membership(self, role: str, member: str) -> Membership | None:
         """The membership of `member` in `role`, or None."""

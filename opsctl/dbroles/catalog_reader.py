@@ -18,6 +18,7 @@ from opsctl.dbroles.catalog import (
     Catalog,
     DefaultKind,
     Extension,
+    Legacy,
     Membership,
     Neighbour,
     Relation,
@@ -65,7 +66,8 @@ LEFT JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a 
 LEFT JOIN pg_roles g ON g.oid = a.grantee
 WHERE n.nspname = ANY(%s)
 """
-# Sequences behind identity columns (deptype i) follow their table and take no grants of their own.
+# Sequences behind identity columns (deptype i) follow their table and take no grants of their own. A partitioned table
+# has such a dependency too, on the columns that it is cut by.
 _RELATIONS = """
 SELECT n.nspname, c.relname, CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END,
        pg_get_userbyid(c.relowner), coalesce(g.rolname, ''), a.privilege_type
@@ -76,7 +78,7 @@ LEFT JOIN LATERAL aclexplode(coalesce(
 LEFT JOIN pg_roles g ON g.oid = a.grantee
 WHERE n.nspname = ANY(%s) AND c.relkind = ANY(ARRAY['r','p','v','m','f','S']::"char"[])
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                  AND d.deptype = ANY(ARRAY['i','e']::"char"[]))
+                  AND (d.deptype = 'e' OR d.deptype = 'i' AND c.relkind = 'S'))
 """
 _DEFAULT_ACL = """
 SELECT k.kind, coalesce(g.rolname, ''), a.privilege_type
@@ -115,6 +117,36 @@ _STRAYS = """
 SELECT count(*) FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = ANY(ARRAY['r','p','v','m','f']::"char"[])
   AND pg_get_userbyid(c.relowner) = %s
+"""
+# A sequence that a column owns ('a') changes owner and schema with its table, and can't without.
+_LEGACY = """
+SELECT c.relname, CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, o.rolname,
+       pg_has_role(current_user, c.relowner, 'USAGE'),
+       c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                                   AND d.deptype = 'a')
+FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = ANY(ARRAY['r','p','v','m','f','S']::"char"[])
+  AND NOT o.rolsuper
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                  AND (d.deptype = 'e' OR d.deptype = 'i' AND c.relkind = 'S'))
+ORDER BY o.rolname, c.relname
+"""
+_LEFT_BEHIND = """
+SELECT f.what, pg_get_userbyid(f.owner), count(*)
+FROM (SELECT 'functions in schema ' || n.nspname AS what, p.proowner AS owner, 'pg_proc'::regclass AS class, p.oid
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      UNION ALL
+      SELECT 'types in schema ' || n.nspname, t.typowner, 'pg_type'::regclass, t.oid
+      FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+      WHERE t.typtype = ANY(ARRAY['d','e','r']::"char"[])
+      UNION ALL
+      SELECT 'relations in schema ' || n.nspname, c.relowner, 'pg_class'::regclass, c.oid
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = ANY(ARRAY['r','p','v','m','f']::"char"[]) AND n.nspname <> ALL(%(known)s)) f
+WHERE f.owner <> coalesce((SELECT oid FROM pg_roles WHERE rolname = %(owner)s), 0)
+  AND split_part(f.what, ' in schema ', 2) !~ '^(pg_|information_schema$)'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = f.class AND d.objid = f.oid AND d.deptype = 'e')
+GROUP BY 1, 2 ORDER BY 1, 2
 """
 _NEIGHBOURS = """
 SELECT d.datname, pg_has_role(current_user, d.datdba, 'USAGE')
@@ -171,7 +203,16 @@ def read_catalog(connection: Connection, model: RoleModel) -> Catalog:
         functions=_functions(_rows(connection, _FUNCTIONS, (list(WRITING_FUNCTIONS),))),
         limits_temp_files=may_limit,
         temp_files_limited=limited,
+        **(_brought_along(connection, model) if model.adopts else {}),
     )
+
+
+def _brought_along(connection: Connection, model: RoleModel) -> dict[str, Any]:
+    known = {"known": [APP_SCHEMA, STAGE_SCHEMA, PUBLIC_SCHEMA], "owner": model.owner}
+    return {
+        "legacy": tuple(Legacy(*row) for row in _rows(connection, _LEGACY, (PUBLIC_SCHEMA,))),
+        "left_behind": tuple((what, owner, count) for what, owner, count in _rows(connection, _LEFT_BEHIND, known)),
+    }
 
 
 def _rows(connection: Connection, query: str, arguments: Sequence[object] | Mapping[str, object]) -> list[_Row]:

@@ -157,6 +157,22 @@ class GiveSchema:
 
 
 @dataclass(frozen=True)
+class AdoptRelations:
+    """Make relations of `public` the property of `owner`, in the schema `home`; none of their rows is touched."""
+
+    names: tuple[str, ...]
+    former: str
+    owner: str
+    home: str
+
+    @property
+    def sentence(self) -> str:
+        what = self.names[0] if len(self.names) == 1 else f"{len(self.names)} relations"
+        moved = "" if self.home == "public" else f", in schema {self.home}"
+        return f"give {what} of {self.former} in schema public to {self.owner}{moved}"
+
+
+@dataclass(frozen=True)
 class CreateExtension:
     """A new extension, with the ones it requires. Without a `schema`, the extension itself names it."""
 
@@ -303,6 +319,7 @@ Change = (
     | CloseSchema
     | CreateSchema
     | GiveSchema
+    | AdoptRelations
     | CreateExtension
     | GrantOnSchema
     | GrantOnRelations

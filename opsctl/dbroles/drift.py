@@ -30,6 +30,7 @@ def find_drift(model: RoleModel, catalog: Catalog, auth: Auth) -> tuple[str, ...
         *(_owned(model, catalog) if model.owner_login else _relations(model, catalog)),
         *_defaults(model, catalog),
         *_settings(model, catalog),
+        *_left_behind(model, catalog),
     )
 
 
@@ -96,6 +97,14 @@ def _extensions(model: RoleModel, catalog: Catalog) -> Iterator[str]:
     for name, found in sorted(catalog.extensions.items()):
         if found.installed and not found.home and found.installed not in {*looked_in, "pg_catalog"}:
             yield f"The extension {name} is in schema {found.installed}, where the logins do not look for it."
+
+
+def _left_behind(model: RoleModel, catalog: Catalog) -> Iterator[str]:
+    for what, owner, count in catalog.left_behind:
+        yield (
+            f"{count} {what} belong to {owner}, and came with the database; ALTER … OWNER TO {model.owner} gives one "
+            "away."
+        )
 
 
 def _owned(model: RoleModel, catalog: Catalog) -> Iterator[str]:

@@ -94,7 +94,8 @@ class RoleModel:
 
     `user_writer` gives the service's role the right to write. `user_connection_limit` holds for `user` and `readonly`.
     With `owner_login` only `owner` and `user` are used, and there is no limit: one login serves web, workers, jobs and
-    release, which must not take each other's last connection. `passwords` is not part of the mapping: `for_auth` sets
+    release, which must not take each other's last connection. `adopts`: the database came from elsewhere, so that what
+    other roles own in `public` becomes the owner's. `passwords` is not part of the mapping: `for_auth` sets
     it, and then `user` becomes two logins of the same rights, one of which a rotation may change while the other works.
     """
 
@@ -109,6 +110,7 @@ class RoleModel:
     user_connection_limit: int = 40
     owner_login: bool = False
     extensions: tuple[str, ...] = ()
+    adopts: bool = False
     passwords: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -135,13 +137,13 @@ class RoleModel:
         """Read the model from configuration or from custom-resource properties.
 
         The keys: `owner`, `migrator`, `writer`, `reader`, `loader`, `user`, `readonly` (names), `user_writer` (bool),
-        `user_connection_limit` (int), `owner_login` (bool), `extensions` (list of names).
+        `user_connection_limit` (int), `owner_login` (bool), `extensions` (list of names), `adopts` (bool).
         Absent keys take their defaults; unknown keys, and values of the wrong kind, raise BadModelError. A bool may be
         given as "true"/"false" and an int in digits, since CloudFormation hands every primitive over as a string.
         """
         if not isinstance(mapping, Mapping):
             raise BadModelError("The roles are not given as a mapping.", hint="Give a name for each role.")
-        known = {*_NAME_KEYS, "user_writer", "user_connection_limit", "owner_login", "extensions"}
+        known = {*_NAME_KEYS, "user_writer", "user_connection_limit", "owner_login", "extensions", "adopts"}
         unknown = sorted(str(key) for key in mapping if key not in known)
         if unknown:
             raise BadModelError(
@@ -156,6 +158,7 @@ class RoleModel:
             user_connection_limit=limit,
             owner_login=_read_bool("owner_login", mapping.get("owner_login", cls.owner_login)),
             extensions=check_extensions(mapping.get("extensions", ())),
+            adopts=_read_bool("adopts", mapping.get("adopts", cls.adopts)),
             passwords=False,
         )
 
@@ -243,7 +246,9 @@ class RoleModel:
         found = asdict(self)
         del found["passwords"]
         found["extensions"] = list(self.extensions)
-        return {key: value for key, value in found.items() if value or key not in ("owner_login", "extensions")}
+        return {
+            key: value for key, value in found.items() if value or key not in ("owner_login", "extensions", "adopts")
+        }
 
     def digest(self) -> str:
         """Hex digest of the model and the planner's version: a custom resource with it re-runs when either changes."""

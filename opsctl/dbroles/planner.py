@@ -2,8 +2,9 @@
 
 The order matters and is fixed: roles, the master's membership in the owner (16+ gives a role's creator ADMIN alone,
 which neither creates a schema for the owner nor sets its default privileges), memberships, rds_iam, the databases, the
-server's functions, schemas, extensions, what exists, what will exist, settings. What opsctl did not make is left alone:
-where it stands in the way the planner raises ConflictError, everything else is `drift.find_drift`'s to report.
+server's functions, schemas, extensions, what is adopted, what exists, what will exist, settings. What opsctl did not
+make is left alone, but for what a model adopts: where it stands in the way the planner raises ConflictError, everything
+else is `drift.find_drift`'s to report.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from opsctl.dbroles.adoption import adopt, adopted
 from opsctl.dbroles.catalog import PUBLIC, Catalog, DefaultKind, Relation, RelationKind, Role
 from opsctl.dbroles.changes import (
     AlterRole,
@@ -81,7 +83,8 @@ def plan(model: RoleModel, catalog: Catalog) -> tuple[Change, ...]:
         *_functions(model, catalog),
         *_schemas(model, catalog),
         *_extensions(model, catalog),
-        *_existing(model, catalog),
+        *adopt(model, catalog),
+        *_existing(model, adopted(model, catalog)),
         *_future(model, catalog),
         *_settings(model, catalog),
     )

@@ -9,6 +9,7 @@ from psycopg2 import sql
 
 from opsctl.dbroles.catalog import DefaultKind, RelationKind, ServerFunction
 from opsctl.dbroles.changes import (
+    AdoptRelations,
     AlterRole,
     Change,
     CloseDatabase,
@@ -33,6 +34,7 @@ from opsctl.dbroles.changes import (
     RevokeRole,
     SetInDatabase,
 )
+from opsctl.dbroles.model import PUBLIC_SCHEMA
 
 _ATTRIBUTES = ("LOGIN", "NOLOGIN", "INHERIT", "NOCREATEDB", "NOCREATEROLE")
 _PRIVILEGES = ("USAGE", "CREATE", "SELECT", "INSERT", "UPDATE", "DELETE", "CONNECT", "TEMPORARY")
@@ -54,7 +56,7 @@ def render(change: Change) -> sql.Composed:
             return sql.SQL("REVOKE {} FROM {}").format(_name(role), _name(member))
         case CloseDatabase() | GrantConnect() | GrantOnDatabase() | RevokeOnDatabase():
             return _render_database(change)
-        case CloseSchema() | CreateSchema() | GiveSchema() | GrantOnSchema():
+        case CloseSchema() | CreateSchema() | GiveSchema() | GrantOnSchema() | AdoptRelations():
             return _render_schema(change)
         case CreateExtension(name, schema):
             place = sql.SQL(" SCHEMA {}").format(_name(schema)) if schema else sql.SQL("")
@@ -120,8 +122,12 @@ def _render_database(change: CloseDatabase | GrantConnect | GrantOnDatabase | Re
             assert_never(change)
 
 
-def _render_schema(change: CloseSchema | CreateSchema | GiveSchema | GrantOnSchema) -> sql.Composed:
+def _render_schema(
+    change: CloseSchema | CreateSchema | GiveSchema | GrantOnSchema | AdoptRelations,
+) -> sql.Composed:
     match change:
+        case AdoptRelations():
+            return _render_adoption(change)
         case CloseSchema(schema):
             return sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(_name(schema))
         case CreateSchema(schema, owner):
@@ -132,6 +138,22 @@ def _render_schema(change: CloseSchema | CreateSchema | GiveSchema | GrantOnSche
             return sql.SQL("GRANT {} ON SCHEMA {} TO {}").format(_words(privileges), _name(schema), _name(role))
         case _:
             assert_never(change)
+
+
+def _render_adoption(change: AdoptRelations) -> sql.Composed:
+    """ALTER TABLE takes sequences and views as well. The schema first: who gives an object away must let its new owner
+    create in the schema that it is in then. [PostgreSQL, ALTER TABLE]
+    """
+    statements: list[sql.Composable] = []
+    for name in change.names:
+        if change.home != PUBLIC_SCHEMA:
+            statements.append(
+                sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(sql.Identifier(PUBLIC_SCHEMA, name), _name(change.home))
+            )
+        statements.append(
+            sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(change.home, name), _name(change.owner))
+        )
+    return sql.SQL("; ").join(statements)
 
 
 def _render_grant(

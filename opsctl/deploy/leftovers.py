@@ -92,6 +92,10 @@ _KINDS = {
         "aws rds delete-db-snapshot --db-snapshot-identifier {id} --region {region}",
         "rds.backup", "per GB",
     ),
+    "AWS::RDS::DBSubnetGroup": _Kind(
+        "subnet group", "it was there before the environment took the database over",
+        "aws rds delete-db-subnet-group --db-subnet-group-name {id} --region {region}",
+    ),
     _STACK: _Kind(
         "stack", "it belongs to the account and region, which hold no other environment: records, locks, logs",
         "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {id} "

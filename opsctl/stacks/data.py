@@ -14,7 +14,7 @@ from troposphere import GetAtt, Ref, Sub, iam, rds, secretsmanager
 from opsctl.config import naming
 from opsctl.config.models import Environment
 from opsctl.stacks.model import StackTemplate
-from opsctl.stacks.parts.base import StackBuilder, managed_policy
+from opsctl.stacks.parts.base import StackBuilder, managed_policy, skip
 from opsctl.stacks.parts.database import EXCLUDED_CHARACTERS, shared_properties, with_reasons
 from opsctl.stacks.parts.kms import with_key
 from opsctl.stacks.parts.log_groups import log_group
@@ -106,13 +106,7 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring_role: Any
     Its name, master, key, encryption and subnet group are create-only [Schema]: a change would make an empty database.
     """
     settings = stack.env.rds
-    subnets = stack.add(
-        rds.DBSubnetGroup(
-            "DatabaseSubnets",
-            DBSubnetGroupDescription="Private subnets, at least two zones",
-            SubnetIds=stack.output_of("network", "PrivateSubnetIds", "CommaDelimitedList"),
-        )
-    )
+    subnets = _subnets(stack)
     database = rds.DBInstance(
         "Database",
         **shared_properties(stack, parameter_group=Ref(group), monitoring_role=monitoring_role),
@@ -120,9 +114,7 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring_role: Any
         # Not the paid Extended Support that is the default. [API EngineLifecycleSupport]
         EngineLifecycleSupport="open-source-rds-extended-support-disabled",
         AllocatedStorage=str(settings.allocated_storage),
-        DBName=settings.database,
-        DBSubnetGroupName=Ref(subnets),
-        MasterUsername=settings.admin_user,
+        **_origin(stack, subnets=Ref(subnets)),
         # Resolved by CloudFormation; change sets compare this text, so a rotated password is no difference. [UG CFN]
         MasterUserPassword=Sub(f"{{{{resolve:secretsmanager:${{{secret.title}}}:SecretString:password}}}}"),
         BackupRetentionPeriod=settings.backup_days,
@@ -136,10 +128,42 @@ def _database(stack: StackBuilder, secret: Any, group: Any, monitoring_role: Any
         database.AllowMajorVersionUpgrade = True
     if settings.max_allocated_storage:
         database.MaxAllocatedStorage = settings.max_allocated_storage
-    if key is not None and stack.env.security.encryption_at_rest:
+    if key is not None and stack.env.security.encryption_at_rest and not settings.brought_along:
         database.KmsKeyId = key
-    stack.keep(with_reasons(stack, database))
-    return database
+    if settings.snapshot_identifier is not None:
+        # Its encryption is the snapshot's, and must not be stated. [UG CFN DBInstance, StorageEncrypted]
+        del database.properties["StorageEncrypted"]
+        skip(database, "CKV_AWS_16", "Encrypted as its snapshot is; checks/brought_along.py compares.")
+    with_reasons(stack, database)
+    return stack.keep_taken_over(database) if settings.import_instance else stack.keep(database)
+
+
+def _origin(stack: StackBuilder, *, subnets: Any) -> dict[str, Any]:
+    """Where its data comes from, and where it is. What is create-only stays as it is for good, whichever it is.
+
+    A restored one takes name, master and key from its snapshot, and must not be given them; its master's password it is
+    given right after, in the ModifyDBInstance by which the handler brings it to the template. [UG CFN DBInstance;
+    aws-cloudformation-resource-providers-rds, ResourceModelHelper.shouldUpdateAfterCreate] One that is taken over has
+    its key already, which can't change.
+    """
+    settings = stack.env.rds
+    if settings.snapshot_identifier is not None:
+        return {"DBSnapshotIdentifier": settings.snapshot_identifier, "DBSubnetGroupName": subnets}
+    found = {"DBName": settings.database, "DBSubnetGroupName": subnets, "MasterUsername": settings.admin_user}
+    return found if settings.import_instance is None else {"DBInstanceIdentifier": settings.import_instance, **found}
+
+
+def _subnets(stack: StackBuilder) -> Any:
+    """An instance that is taken over is in this group already, under the one name that the template knows."""
+    subnets = rds.DBSubnetGroup(
+        "DatabaseSubnets",
+        DBSubnetGroupDescription="Private subnets, at least two zones",
+        SubnetIds=stack.output_of("network", "PrivateSubnetIds", "CommaDelimitedList"),
+    )
+    if stack.env.rds.import_instance is None:
+        return stack.add(subnets)
+    subnets.DBSubnetGroupName = naming.imported_subnets(stack.env)
+    return stack.keep_taken_over(subnets)
 
 
 def _rotation_log(stack: StackBuilder) -> None:

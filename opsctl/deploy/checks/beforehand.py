@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
+from opsctl.deploy.checks import brought_along
 from opsctl.deploy.checks.architecture import image_problems
 from opsctl.deploy.checks.database_class import class_problems
 from opsctl.deploy.checks.records import record_problems
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opsctl.config.models import Environment
     from opsctl.deploy.planning.plan import ImagePlan
     from opsctl.deploy.planning.state import RemoteState
+    from opsctl.deploy.review.effects import Interruption
     from opsctl.stacks.model import StackTemplate
 
 
@@ -31,14 +33,33 @@ class Beforehand:
         self._wanted: Mapping[str, str] = {template.stack: template.body for template in selected}
         self._selected = selected
         self.notes: list[str] = []
+        self.interruptions: tuple[Interruption, ...] = ()
 
     def problems(self, image: ImagePlan | None) -> tuple[str, ...]:
         """Sentences about what would be refused."""
         return (
+            *self.of_origin(),
             *record_problems(self._selected, self._state.bodies),
             *self._of_database(),
             *self._of_image(image),
         )
+
+    def of_origin(self) -> tuple[str, ...]:
+        """Whether a database that comes from elsewhere can, and still does. `interruptions` tells what that stops."""
+        wanted = self._wanted.get("data")
+        if wanted is None:
+            return ()
+        deployed = self._in_force("data")
+        if deployed or not self._env.rds.brought_along:
+            return brought_along.kept_problems(deployed, wanted)
+        try:
+            found = brought_along.read(self._env, self._aws.rds)
+        except AwsError as error:
+            return (f"The database that {self._env.name} starts from can't be read: {error.message}",)
+        if found is not None:
+            self.notes += brought_along.notes(self._env, found)
+            self.interruptions = brought_along.interruptions(self._env, found)
+        return brought_along.problems(self._env, found, self._state.outputs("network"))
 
     def _of_image(self, image: ImagePlan | None) -> tuple[str, ...]:
         """Whether the image that stays can run where tasks are to run."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from opsctl.config.models import Environment
     from opsctl.cost.difference import CostChange
     from opsctl.cost.prices import PriceTable
+    from opsctl.deploy.planning.plan import StackPlan
+    from opsctl.deploy.review.effects import Interruption
     from opsctl.stacks.model import ContextKey, StackTemplate
 
 
@@ -91,6 +93,7 @@ class Situation:
         self._unwanted = unwanted
         self._left: list[str] = []
         self._notes: list[str] = []
+        self._interruptions: tuple[Interruption, ...] = ()
         for name in request.stacks:
             if name not in self.templates:
                 raise UsageError(
@@ -113,13 +116,15 @@ class Situation:
         if image is not None and not plan.is_empty and any(template.stack == "app" for template in selected):
             self._note_release(image, other=plan.migrate)
         cost = self._cost(plan)
+        problems = self._problems(selected, image)
         return replace(
             plan,
+            stacks=tuple(self._interrupting(each) for each in plan.stacks),
             expected=self._expected(selected, plan),
             cost=cost,
             record=plan.is_empty and self._lacks_record(selected, image),
             signature=plan.is_empty and self._lacks_signature(image),
-            problems=self._problems(selected, image),
+            problems=problems,
             notes=(*self._notes, *self._unasked(), *self._by_hand(plan)),
         )
 
@@ -196,12 +201,17 @@ class Situation:
     def _problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
         """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
         missing = self.secrets.problems() if self.release_starts(selected) else ()
-        if self.env.target == "local":
-            return missing
         asked = Beforehand(self.env, self.aws, self.state, selected)
-        found = asked.problems(image)
+        found = asked.of_origin() if self.env.target == "local" else asked.problems(image)
         self._notes += asked.notes
+        self._interruptions = asked.interruptions
         return (*missing, *found)
+
+    def _interrupting(self, plan: StackPlan) -> StackPlan:
+        """A database that is taken over runs already, so that making its stack interrupts whoever uses it."""
+        return (
+            replace(plan, interruptions=self._interruptions) if plan.stack == "data" and self._interruptions else plan
+        )
 
     def _lacks_record(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> bool:
         """Whether what the service runs was never recorded: the deploy that brought it ended in between."""

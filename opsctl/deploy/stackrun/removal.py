@@ -102,6 +102,8 @@ class StackRemover:
         """Take away what keeps the stack's own deletion from ending well. Answers physical ids that are gone."""
         gone = set[str]()
         for item in by_type(resources, DATABASE):
+            if removal.unused and item.logical_id in taken_over(removal.body):
+                continue  # it was somebody's database before, and holds data whatever became of this stack
             self._remove_database(removal, item)
             gone.add(item.physical_id)
         for item in by_type(resources, LOAD_BALANCER):
@@ -225,6 +227,18 @@ def by_type(resources: Iterable[StackResource], resource_type: str) -> list[Stac
     """Resources of one type; a replica before the database that it follows, which can't go before it."""
     found = [item for item in resources if item.type == resource_type and item.physical_id]
     return sorted(found, key=lambda item: not is_replica(item))
+
+
+def taken_over(body: str) -> frozenset[str]:
+    """Logical ids of the databases of a template that it names: `rds.import_instance` alone does.
+
+    Events don't tell it: where the import failed as well as where CloudFormation tried to make another of that name,
+    the stack's resource has the name of the one that was there.
+    """
+    resources = compare.parse(body).get("Resources", {})
+    return frozenset(
+        name for name, item in resources.items() if item.get("Properties", {}).get("DBInstanceIdentifier") is not None
+    )
 
 
 def kept_resources(body: str) -> frozenset[str]:

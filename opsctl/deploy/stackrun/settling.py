@@ -10,7 +10,15 @@ from opsctl.deploy.failures import RefusedChangeError, StackFailedError, stack_f
 from opsctl.deploy.planning import planner
 from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.planning.statuses import SETTLED, Action
-from opsctl.deploy.stackrun.removal import DATABASE, Removal, StackRemover, by_type, is_replica, kept_resources
+from opsctl.deploy.stackrun.removal import (
+    DATABASE,
+    Removal,
+    StackRemover,
+    by_type,
+    is_replica,
+    kept_resources,
+    taken_over,
+)
 from opsctl.deploy.stackrun.stream import Followed, Follower
 from opsctl.errors import OpsctlError
 
@@ -155,7 +163,7 @@ class Settler:
                 + self._way_out(stack),
             )
         unused = from_start and not ever_complete
-        self._ask_for_databases(stack)
+        self._ask_for_databases(stack, body)
         followed = self._remover.remove(
             Removal(
                 template.stack, stack, body, self._token(template.stack),
@@ -177,12 +185,16 @@ class Settler:
             "leaves what is kept by its DeletionPolicy; then deploy again."
         )
 
-    def _ask_for_databases(self, stack: Stack) -> None:
+    def _ask_for_databases(self, stack: Stack, body: str) -> None:
         """Raise RefusedChangeError when the stack left databases and nobody agreed to their deletion.
 
         A replica holds nothing that its source does not.
         """
-        found = [item.physical_id for item in by_type(self._api.resources(stack.id), DATABASE) if not is_replica(item)]
+        found = [
+            item.physical_id
+            for item in by_type(self._api.resources(stack.id), DATABASE)
+            if not is_replica(item) and item.logical_id not in taken_over(body)  # that one stays
+        ]
         alive = [identifier for identifier in found if self._aws.rds.instance(identifier) is not None]
         if alive and not self._consent.recreate_data:
             raise RefusedChangeError(

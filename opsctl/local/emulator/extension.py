@@ -11,6 +11,7 @@ from opsctl.local.emulator import (
     corrections,
     dataplane,
     detection,
+    imports,
     logins,
     recovery,
     retention,
@@ -88,6 +89,7 @@ def extend_ministack(
         modules.rds, modules.provisioners, servers, modules.responses.request_scope, stack_recovery.restate
     )
     databases.install()
+    imports.install(modules)
     calls.install(modules.app, modules.iam_actions, counter)
     recovery.note_changes(modules.ecs, counter.changed, counter.logged)
     return Extension(

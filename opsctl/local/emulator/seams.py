@@ -144,6 +144,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_stacks": READ,
     },
     "services.cloudformation.changesets": {
+        "_IMPORT_LOOKUPS": READ,
         "_find_change_set": _call("cs_name stack_name"),
         "_deploy_stack_async": _DEPLOY,
         "_error": _call("code message"),
@@ -179,12 +180,14 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_add_event": _replace(
             "stack_id stack_name logical_id resource_type status reason physical_id detailed_status"
         ),
+        "_adopt_resource": _replace("stack_id stack_name logical_id resource_type identifier"),
         "_deploy_stack_async": _DEPLOY,
         "_roll_back_operation": _call("stack_name stack_id stack operation reason_override"),
         "_runs_on_worker_thread": _replace("resource_type"),
         "_update_resource": _replace(
             "resource_type physical_id old_props new_props stack_name logical_id old_attrs"
         ),
+        "_with_stack_tags": _replace("resource_type props stack_tags stack_name stack_id logical_id"),
     },
     "services.cloudfront": {
         "handle_viewer_request": _call(
@@ -248,10 +251,14 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "execution_credentials": _replace("config"),
     },
     "services.rds": {
+        "_ACTION_MAP": READ,
+        "_create_snapshot_internal": _replace("snap_id instance"),
         "_delete_db_instance_impl": _replace("p"),
         "_instances": READ,
         "_p": _call("params key"),
         "_resolve_instance": _call("db_id"),
+        "_snapshots": READ,
+        "_subnet_groups": READ,
     },
     "services.s3": {
         "get_region": _call(),

@@ -10,8 +10,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from opsctl.local import ports
+from opsctl.local.postgres import copies
 from opsctl.local.postgres.container import ContainerCluster
 from opsctl.local.postgres.files import REQUIRED_LOGIN, ServerFiles
 from opsctl.local.postgres.server import Cluster, PostgresServer
@@ -68,18 +70,28 @@ class Servers:
             name = self._holders.get(arn)
             return self._servers[name] if name else None
 
-    def claim(self, arn: str) -> PostgresServer:
-        """The server of this instance, made and started when it has none yet."""
+    def claim(self, arn: str, snapshot: str | None = None) -> PostgresServer:
+        """The server of this instance, made and started when it has none yet: with the data of a snapshot, if one is
+        named. Raises ValueError when that holds none.
+        """
         with self._lock:
             name = self._holders.get(arn)
             if name is None:
-                name = self._free_name()
+                name = self._free_name(but=_FIRST if snapshot else "")
+                if snapshot:
+                    self._restore(snapshot, name)
                 self._add(name, ports.choose(None, taken=[each.port for each in self._servers.values()]))
                 self._holders[arn] = name
                 self._save()
             server = self._servers[name]
         server.supervise()
         return server
+
+    def save(self, arn: str, snapshot: str) -> None:
+        """Keep a copy of what the server of this instance holds; instances without one have no data."""
+        server = self.of(arn)
+        if server is not None:
+            server.save(self._snapshot(snapshot))
 
     def release(self, arn: str) -> None:
         """Take the server of a deleted instance away; the first one only becomes free."""
@@ -116,8 +128,18 @@ class Servers:
             cluster = ContainerCluster(files, self._spawner, self._engine)
         self._servers[name] = PostgresServer(files, port, cluster)
 
-    def _free_name(self) -> str:
-        taken = set(self._holders.values())
+    def _snapshot(self, name: str) -> Path:
+        return self._state.path / "snapshots" / name.replace(":", "-")
+
+    def _restore(self, snapshot: str, name: str) -> None:
+        folder = self._snapshot(snapshot)
+        if self._engine or not copies.holds_data(folder):
+            why = "PostgreSQL runs in a container here" if self._engine else "there is no copy of its data"
+            raise ValueError(f"DB snapshot {snapshot} can't be restored: {why}.")
+        copies.restore(folder, ServerFiles(self._state, name))
+
+    def _free_name(self, but: str) -> str:
+        taken = {*self._holders.values(), but}
         return next(name for name in (_FIRST, *(f"{_FIRST}-{n}" for n in range(2, 100))) if name not in taken)
 
     def _save(self) -> None:

@@ -67,6 +67,14 @@ def drop_master(server: PostgresServer, instance: str) -> None:
                 cursor.execute(_sql("DROP ROLE IF EXISTS {}", role))
 
 
+def rename_owner(server: PostgresServer, old: str, new: str) -> None:
+    """What came with a snapshot belongs to the instance that was restored from it."""
+    with server.connect() as cursor:
+        for kind, catalog, column in (("DATABASE", "pg_database", "datname"), ("ROLE", "pg_authid", "rolname")):
+            for name in _owned(cursor, catalog, column, old):
+                cursor.execute(_sql(f"COMMENT ON {kind} {{}} IS %s", name), (_OWNER + new,))
+
+
 def _give_server_databases(cursor: Cursor, role: str) -> None:
     """On RDS they belong to the master."""
     for database in _SERVER_DATABASES:
@@ -150,7 +158,7 @@ class DbInstances:
 
         def create_backed(logical_id: str, props: Json, stack_name: str) -> tuple[str, Json]:
             check_version(props)
-            physical_id, attributes = create(logical_id, props, stack_name)
+            physical_id, attributes = create(logical_id, self._with_snapshot(props), stack_name)
             try:
                 return physical_id, self._back(physical_id, attributes, props)
             except Exception:
@@ -179,6 +187,7 @@ class DbInstances:
             create=create_backed, update=update_backed, delete=delete_backed
         )
         self._wrap_delete_call()
+        self._wrap_snapshots()
 
     def restore(self) -> None:
         """After a start: make the servers agree with the instances that the emulator remembers, and stacks with the
@@ -210,16 +219,31 @@ class DbInstances:
         else:
             # The record's DBName is "mydb" when the template names none; RDS makes no database then.
             instance["_opsctl_database"] = props.get("DBName") or ""
-            self._make_master(db_id, instance)
+            self._make_master(db_id, instance, props.get("DBSnapshotIdentifier"))
         return {**attributes, **self._provisioners._rds_db_instance_attrs(instance)}
 
-    def _make_master(self, db_id: str, instance: Json) -> None:
-        server = self._servers.claim(instance["DBInstanceArn"])
+    def _make_master(self, db_id: str, instance: Json, snapshot: str | None = None) -> None:
+        server = self._servers.claim(instance["DBInstanceArn"], snapshot)
         if not server.wait_running(60):
             raise ValueError(f"The local PostgreSQL does not run: {server.failure or 'see its log'}")
+        if snapshot is not None:
+            rename_owner(server, self._rds._snapshots[snapshot]["DBInstanceIdentifier"], db_id)
         name, password = instance["MasterUsername"], instance["_MasterUserPassword"]
         ensure_master(server, Master(db_id, name, password, instance["_opsctl_database"] or None))
         instance["Endpoint"].update(Address=LOOPBACK, Port=server.port)
+
+    def _with_snapshot(self, props: Json) -> Json:
+        """What is restored has the snapshot's master and encryption. Raises ValueError when there is no such one."""
+        name = props.get("DBSnapshotIdentifier")
+        if not name:
+            return props
+        found = self._rds._snapshots.get(name)
+        if found is None:
+            raise ValueError(f"DBSnapshot {name} not found.")
+        if props.keys() & {"MasterUsername", "DBName", "StorageEncrypted", "KmsKeyId"}:
+            raise ValueError("Master user, name and encryption are the snapshot's, and must not be given.")
+        taken = {key: found[key] for key in ("MasterUsername", "KmsKeyId") if found.get(key)}
+        return {**props, **taken, "StorageEncrypted": found["Encrypted"]}
 
     def _describe_as_replica(self, db_id: str, instance: Json, source_id: str) -> None:
         instance["ReadReplicaSourceDBInstanceIdentifier"] = source_id
@@ -246,6 +270,16 @@ class DbInstances:
         if server:
             drop_master(server, db_id)
             self._servers.release(arn)
+
+    def _wrap_snapshots(self) -> None:
+        create = self._rds._create_snapshot_internal
+
+        def create_with_data(snap_id: str, instance: Json) -> Json:
+            self._servers.save(instance["DBInstanceArn"], snap_id)
+            made: Json = create(snap_id, instance)
+            return made
+
+        self._rds._create_snapshot_internal = create_with_data
 
     def _wrap_delete_call(self) -> None:
         delete_call: Callable[[Any], Any] = self._rds._delete_db_instance_impl

@@ -23,12 +23,14 @@ from opsctl.errors import OpsctlError
 from opsctl.local.lasting import LastingFailure
 from opsctl.local.logs import tail
 from opsctl.local.ports import LOOPBACK
-from opsctl.local.postgres import roles
+from opsctl.local.postgres import copies, roles
 from opsctl.local.postgres.files import REQUIRED_LOGIN, SUPERUSER, ServerFiles
 from opsctl.local.postgres.wheel import PostgresError
 from opsctl.local.procs import ProcessId
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psycopg2.extensions
 
 logger = logging.getLogger("opsctl.postgres")
@@ -149,6 +151,13 @@ class PostgresServer:
                 yield cursor
         finally:
             connection.close()
+
+    def save(self, folder: Path) -> None:
+        """Copy its data to `folder`, for `copies.restore`; nothing is copied of a server in a container."""
+        if not (self._files.data / "PG_VERSION").exists():
+            return
+        with self.connect() as cursor:
+            copies.save(cursor, self._files, folder)
 
     def let_in(self, role: str) -> str | None:
         """See `roles.let_in`."""

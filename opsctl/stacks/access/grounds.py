@@ -64,6 +64,18 @@ class Grounds:
         return self.everywhere("cloudformation", f"stack/{self.env.name}-{self.env.service}-*")
 
     @property
+    def taken_over(self) -> list[str]:
+        """The database that the first deploy takes over, which has a name of its own."""
+        name = self.env.rds.import_instance
+        return [] if name is None else [self.arn("rds", f"db:{name}")]
+
+    @property
+    def snapshot(self) -> str | None:
+        """The ARN of the snapshot that the first deploy restores; another account's is written as one."""
+        name = self.env.rds.snapshot_identifier
+        return name if name is None or name.startswith("arn:") else self.arn("rds", f"snapshot:{name}")
+
+    @property
     def cluster(self) -> str:
         """The ECS cluster."""
         return self.arn("ecs", f"cluster/{naming.cluster_name(self.env)}")

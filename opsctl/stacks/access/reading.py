@@ -84,8 +84,11 @@ def _running(on: Grounds) -> list[Statement]:
             on.repository,
         ),
         allow(
-            "SeeDatabases", ["rds:DescribeDBInstances", "rds:DescribePendingMaintenanceActions"], on.named("rds", "db:")
+            "SeeDatabases",
+            ["rds:DescribeDBInstances", "rds:DescribePendingMaintenanceActions"],
+            [*on.named("rds", "db:"), *on.taken_over],
         ),
+        *([] if on.snapshot is None else [allow("SeeSnapshot", "rds:DescribeDBSnapshots", on.snapshot)]),
         # Listed by the beginning of their names, which IAM takes for all. [Service Authorization Reference, CloudWatch]
         allow("SeeAlarms", "cloudwatch:DescribeAlarms", on.arn("cloudwatch", "alarm:*")),
         allow("SeeCertificates", "acm:DescribeCertificate", on.everywhere("acm", "certificate/*"), condition=on.ours),

@@ -135,14 +135,29 @@ def _database(on: Grounds) -> list[Statement]:
             [
                 *on.named("rds", "db:", "es:", "pg:", "subgrp:"),
                 *on.named("rds", "snapshot:", "snapshot:final-", "snapshot:before-recreate-"),
+                *on.taken_over,
             ],
         ),
+        *_restored(on),
         # AWS's own, whose names begin with it.
         allow(
             "UseDefaultOptions",
             actions("rds", "CreateDBInstance CreateDBInstanceReadReplica ModifyDBInstance"),
             [on.arn("rds", "og:default:*"), on.arn("rds", "pg:default.*")],
         ),
+    ]
+
+
+def _restored(on: Grounds) -> list[Statement]:
+    """Where the first deploy restores a snapshot: what reads it and makes an instance of it."""
+    if on.snapshot is None:
+        return []
+    return [
+        allow(
+            "RestoreDatabase",
+            actions("rds", "DescribeDBSnapshots RestoreDBInstanceFromDBSnapshot"),
+            [on.snapshot, *on.named("rds", "db:", "pg:", "subgrp:"), on.arn("rds", "og:default:*")],
+        )
     ]
 
 

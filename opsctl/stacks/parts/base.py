@@ -53,6 +53,16 @@ class StackBuilder:
         resource.UpdateReplacePolicy = "Retain"
         return self.add(resource, stateful=True)
 
+    def keep_taken_over(self, resource: Any) -> Any:
+        """Add a resource that was there before its stack: nothing of it goes, not even when the create is rolled back.
+
+        A change set imports what has such a policy, and a name in the template itself. [UG CFN,
+        import-resources-automatically]
+        """
+        resource.DeletionPolicy = "Retain"
+        resource.UpdateReplacePolicy = "Retain"
+        return self.add(resource, stateful=True)
+
     def output_of(self, stack: StackName, output: str, kind: ParameterType = "String") -> Any:
         """A parameter that gets `output` of `stack` at deploy time; asking twice gives the same one."""
         return self._parameter(output, FromOutput(stack, output), kind, f"Output {output} of the {stack} stack")

@@ -10,9 +10,9 @@ Template = dict[str, Any]
 
 
 def deploy(
-    client: Any, name: str, template: Template, parameters: dict[str, str] | None = None, wait: float = 90
+    client: Any, name: str, template: Template, parameters: dict[str, str] | None = None, wait: float = 90, **more: Any
 ) -> str:
-    """Create a change set, execute it, and answer the stack's final status."""
+    """Create a change set, with `more` of its options, execute it, and answer the stack's final status."""
     kind = "UPDATE" if _status(client, name) not in ("", "REVIEW_IN_PROGRESS") else "CREATE"
     change = client.create_change_set(
         StackName=name,
@@ -21,6 +21,7 @@ def deploy(
         TemplateBody=json.dumps(template),
         Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
+        **more,
     )["Id"]
     described = client.describe_change_set(ChangeSetName=change)
     assert described["Status"] == "CREATE_COMPLETE", described.get("StatusReason")

@@ -296,6 +296,62 @@ def test_it_gives_a_second_instance_a_server_of_its_own(sandbox: Sandbox, stack:
         cursor.execute("SELECT 1")
 
 
+def instance_template(**properties: Any) -> Template:
+    """One DB instance that outlives its stack, and where it is."""
+    db = {"Engine": "postgres", "EngineVersion": "18", **properties}
+    return {
+        "Resources": {"Db": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Retain", "Properties": db}},
+        "Outputs": {
+            "Host": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Address"]}},
+            "Port": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Port"]}},
+            "Db": {"Value": {"Ref": "Db"}},
+        },
+    }
+
+
+def counted(stack: dict[str, str], password: str) -> tuple[int, str]:
+    """Rows of `note` as the master sees them, and whose table it is."""
+    with connected(stack, user="opsctl_admin", password=password) as cursor:
+        cursor.execute("SELECT count(*), min(tableowner) FROM note, pg_tables WHERE tablename = 'note'")
+        found = cursor.fetchone()
+        return int(found[0]), str(found[1])
+
+
+def test_a_snapshot_is_restored_with_rows_and_roles_and_a_running_instance_is_taken_over_with_them(
+    sandbox: Sandbox, stack: dict[str, str]
+) -> None:
+    cloudformation, rds = sandbox.client("cloudformation"), sandbox.client("rds")
+    with connected(stack, user="opsctl_admin", password=secret_of(sandbox, stack)["password"]) as cursor:
+        cursor.execute(
+            "GRANT CREATE ON SCHEMA public TO app_user; GRANT app_user TO opsctl_admin; "
+            "CREATE TABLE note AS SELECT n FROM generate_series(1, 1000) n; ALTER TABLE note OWNER TO app_user"
+        )
+    rds.create_db_snapshot(DBInstanceIdentifier=stack["Db"], DBSnapshotIdentifier="last-night")
+    with connected(stack, user="opsctl_admin", password=secret_of(sandbox, stack)["password"]) as cursor:
+        cursor.execute("INSERT INTO note VALUES (0)")  # after the snapshot, by a server that goes on
+
+    body = instance_template(DBSnapshotIdentifier="last-night", MasterUserPassword="first")
+    assert deploy(cloudformation, "restored", body) == "CREATE_COMPLETE", reasons(cloudformation, "restored")
+    restored = outputs(cloudformation, "restored")
+    assert (counted(restored, "first"), restored["Port"] != stack["Port"]) == ((1000, "app_user"), True)
+    assert counted(stack, secret_of(sandbox, stack)["password"]) == (1001, "app_user")
+
+    cloudformation.delete_stack(StackName="restored")
+    settle(cloudformation, "restored")
+    named = {"DBInstanceIdentifier": restored["Db"], "MasterUsername": "opsctl_admin", "MasterUserPassword": "second"}
+    status = deploy(cloudformation, "taken", instance_template(**named), ImportExistingResources=True)
+    assert status == "CREATE_COMPLETE", reasons(cloudformation, "taken")
+    assert outputs(cloudformation, "taken") == restored
+    assert counted(restored, "second") == (1000, "app_user")
+
+    rds.modify_db_instance(DBInstanceIdentifier=restored["Db"], DeletionProtection=False)
+    rds.delete_db_instance(DBInstanceIdentifier=restored["Db"], FinalDBSnapshotIdentifier="at-its-end")
+    assert (sandbox.target.state.path / "snapshots" / "at-its-end" / "data" / "PG_VERSION").exists()
+    assert not (sandbox.target.state.path / "postgres-2").exists()
+    cloudformation.delete_stack(StackName="taken")
+    settle(cloudformation, "taken")
+
+
 @pytest.mark.parametrize("victim", ["postgres", "emulator"])
 def test_it_heals_with_data_intact_after_a_kill(sandbox: Sandbox, stack: dict[str, str], victim: str) -> None:
     secret = secret_of(sandbox, stack)

@@ -107,3 +107,29 @@ def test_maintenance_says_when_it_comes_and_whether_it_can_be_put_off() -> None:
             Maintenance("system-update", "new system"), Maintenance("db-upgrade", "minor", chosen, forced=True),
         ]  # fmt: skip
         assert Rds(made).maintenance("arn:db") == []
+
+
+def test_a_running_instance_tells_what_must_be_configured_like_it(server: Any) -> None:
+    assert Rds(server).instance_origin("db-2") is None
+    found = Rds(server).instance_origin("db-1")
+    assert found is not None
+    assert (found.status, found.engine, found.master, found.storage) == ("available", "postgres", "app", 20)
+    assert (found.protected, found.encrypted, found.instance_class) == (True, False, "db.t4g.micro")
+
+
+def test_a_snapshot_tells_the_same_as_far_as_rds_does(server: Any) -> None:
+    server.create_db_snapshot(DBInstanceIdentifier="db-1", DBSnapshotIdentifier="last-night")
+    assert Rds(server).snapshot_origin("another") is None
+    found = Rds(server).snapshot_origin("last-night")
+    assert found is not None
+    assert (found.status, found.engine, found.master, found.storage) == ("available", "postgres", "app", 20)
+    assert (found.database, found.port, found.subnets) == ("", 0, "")
+
+
+def test_a_snapshot_of_another_account_is_asked_for_by_its_arn() -> None:
+    arn = "arn:aws:rds:us-east-1:123456789012:snapshot:theirs"
+    with stubbed("rds") as (made, stub):
+        stub.add_response(
+            "describe_db_snapshots", {"DBSnapshots": []}, {"DBSnapshotIdentifier": arn, "IncludeShared": True}
+        )
+        assert Rds(made).snapshot_origin(arn) is None

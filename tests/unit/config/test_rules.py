@@ -92,6 +92,9 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "port": ({"rds": {"port": 5432}}, "rds.port", "5433"),
     "master": ({"rds": {"admin_user": "postgres"}}, "rds.admin_user", "opsctl_master"),
     "storage": ({"rds": {"max_allocated_storage": 20}}, "rds.max_allocated_storage", "Write 22 or more"),
+    "restored and taken over": (
+        {"rds": {"snapshot_identifier": "last-night", "import_instance": "old-prd"}}, "rds.import_instance", "Remove",
+    ),
     "storage nearly": (
         {"rds": {"allocated_storage": 101, "max_allocated_storage": 111}}, "rds.max_allocated_storage", "Write 112",
     ),
@@ -266,6 +269,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "endpoints alone": {"nat": {"use_nat_instance": False}, "vpc": {"interface_endpoints": True}},
     "zone apex": {"ecs": {"domain_name": "example.com", **ZONE}, "security": {"enforce_tls": True}},
     "given certificate": {"ecs": {"certificate_arn": ARN}, "security": {"enforce_tls": True}},
+    "a master that is there": {"rds": {"admin_user": "postgres", "snapshot_identifier": "rds:old-prd-2026-11-01"}},
     "storage grows by ten percent": {"rds": {"allocated_storage": 101, "max_allocated_storage": 112}},
     "sold long since": {"rds": {"instance_class": "db.m5.24xlarge", "engine_version": "14"}},
     "shared addresses": {"vpc": {"cidr": "100.64.0.0/16"}},

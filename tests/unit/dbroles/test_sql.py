@@ -7,6 +7,7 @@ from psycopg2 import sql
 
 from opsctl.dbroles.catalog import ServerFunction
 from opsctl.dbroles.changes import (
+    AdoptRelations,
     AlterRole,
     Change,
     CloseDatabase,
@@ -71,6 +72,12 @@ def text(composed: sql.Composable) -> str:
         ),
         (GrantFunctions((PUT,), "a"), 'GRANT EXECUTE ON FUNCTION "pg_catalog"."lo_put"(oid, bytea) TO "a"'),
         (GiveSchema("public", "a"), 'ALTER SCHEMA "public" OWNER TO "a"'),
+        (AdoptRelations(("t",), "old", "a", "public"), 'ALTER TABLE "public"."t" OWNER TO "a"'),
+        (
+            AdoptRelations(("t", 'u"'), "old", "a", "app"),
+            'ALTER TABLE "public"."t" SET SCHEMA "app"; ALTER TABLE "app"."t" OWNER TO "a"; '
+            'ALTER TABLE "public"."u""" SET SCHEMA "app"; ALTER TABLE "app"."u""" OWNER TO "a"',
+        ),
         (
             CreateExtension("uuid-ossp", "public"),
             'CREATE EXTENSION IF NOT EXISTS "uuid-ossp" SCHEMA "public" CASCADE',

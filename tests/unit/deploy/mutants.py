@@ -351,6 +351,12 @@ MUTANTS = (
     ),
     Mutant(
         REMOVAL,
+        "if removal.unused and item.logical_id in taken_over(removal.body):",
+        "if False:",
+        "a database that was taken over is deleted with a failed create",
+    ),
+    Mutant(
+        REMOVAL,
         "except AwsRefusedError:\n            raise\n",
         "except ZeroDivisionError:\n            raise\n",
         "a denied deletion is tried for an hour",

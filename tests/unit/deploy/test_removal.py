@@ -12,6 +12,8 @@ from opsctl.deploy.failures import RefusedChangeError
 from opsctl.deploy.lock import LockLostError
 from opsctl.deploy.planning.plan import Consent
 from opsctl.deploy.stackrun.removal import is_working
+from opsctl.stacks import data
+from tests.unit.stacks.reading import environment
 
 from .bench import Bench
 from .fakes import BODY, READS, Operation, resource, template
@@ -61,6 +63,21 @@ def test_a_database_is_asked_only_what_its_state_takes(status: str, then: list[s
     bench.run(DATA, Consent(recreate_data=True))
     assert database_calls(bench) == calls
     assert bench.databases.instances == {}
+
+
+@pytest.mark.parametrize("consent", [Consent(), Consent(recreate_data=True)])
+@pytest.mark.parametrize(
+    "history", [["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"], ["CREATE_IN_PROGRESS", "CREATE_FAILED"]]
+)
+def test_a_database_that_was_there_before_outlives_the_create_that_failed(history: list[str], consent: Consent) -> None:
+    """Whether it was taken over, or CloudFormation tried to make another of its name."""
+    env = environment("dev", rds__import_instance="db-1")
+    bench = half_made(body=data.build(env).body)
+    bench.api.record(DATA, *(("Database", each, "") for each in history))
+    bench.run(DATA, consent)
+    assert database_calls(bench) == []
+    assert "delete_stack" in bench.api.writes
+    assert [*bench.databases.instances] == ["db-1"]
 
 
 def test_a_state_that_changes_between_look_and_call_is_waited_for() -> None:

@@ -76,3 +76,31 @@ def test_the_master_is_called_the_same_in_secret_and_database() -> None:
     generated = stack["MasterSecret"]["GenerateSecretString"]
     assert json.loads(generated["SecretStringTemplate"]) == {"username": stack["Database"]["MasterUsername"]}
     assert stack["Database"]["MasterUsername"] == "root_of_all"
+
+
+def test_a_restored_database_is_given_nothing_that_its_snapshot_decides() -> None:
+    database = build("prd", rds__snapshot_identifier="last-night")["Database"]
+    assert database["DBSnapshotIdentifier"] == "last-night"
+    assert not {"DBName", "MasterUsername", "StorageEncrypted", "KmsKeyId"} & {*database}
+    assert "MasterUserPassword" in database
+
+
+def test_an_instance_that_is_taken_over_is_named_and_no_rollback_deletes_it() -> None:
+    built = build("prd", rds__import_instance="old-prd")
+    database = built["Database"]
+    assert (database["DBInstanceIdentifier"], database["DBName"]) == ("old-prd", "salaries")
+    assert "KmsKeyId" not in database
+    for name in ("Database", "DatabaseSubnets"):
+        resource = built.document["Resources"][name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert name in built.template.stateful
+    assert built["DatabaseSubnets"]["DBSubnetGroupName"] == built.template.physical_name
+
+
+@pytest.mark.parametrize("setting", ["snapshot_identifier", "import_instance"])
+def test_a_plan_calls_the_loss_of_either_setting_a_replacement(setting: str) -> None:
+    before, after = build("prd", **{f"rds__{setting}": "old-prd"}), build("prd")
+    (change,) = [
+        each for each in compare.resource_changes(before.document, after.document) if each.type.endswith("DBInstance")
+    ]
+    assert change.replacement == "yes"

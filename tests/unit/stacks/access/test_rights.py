@@ -24,6 +24,7 @@ from opsctl.stacks.access.resources import (
     ROTATION_POLICIES,
 )
 from opsctl.stacks.parts.policies import Statement, allow
+from tests.unit.stacks.reading import environment
 
 from .judge import ACCOUNT, ENVIRONMENTS, ROOT, Request, allows, deployers, grounds, listed
 from .unused import ACTIONS, SERVICES
@@ -259,3 +260,19 @@ def test_a_document_is_as_full_as_the_limit_allows() -> None:
     made = documents(many)
     assert [len(each["Statement"]) for each in made] == [12, 8]
     assert size({**made[0], "Statement": [*made[0]["Statement"], many[12]]}) > LIMIT >= size(made[0])
+
+
+def test_what_a_database_comes_from_may_be_read_restored_and_taken_over_and_no_other_one() -> None:
+    rds = f"arn:aws:rds:us-east-1:{ACCOUNT}:"
+    for setting, resource, actions in (
+        ("snapshot_identifier", "snapshot:", ("rds:DescribeDBSnapshots", "rds:RestoreDBInstanceFromDBSnapshot")),
+        ("import_instance", "db:", ("rds:DescribeDBInstances", "rds:ModifyDBInstance")),
+    ):
+        env = environment("prd", **{f"rds__{setting}": "old-prd"})
+        on = replace(grounds("prd"), env=env)
+        for action in actions:
+            assert allows(deploy(on), Request(action, f"{rds}{resource}old-prd"))
+            assert not allows(deploy(on), Request(action, f"{rds}{resource}old-hml"))
+            assert not allows(deployers("prd"), Request(action, f"{rds}{resource}old-prd"))
+        assert allows(plan(on), Request(actions[0], f"{rds}{resource}old-prd"))
+        assert not allows(plan(on), Request(actions[1], f"{rds}{resource}old-prd"))

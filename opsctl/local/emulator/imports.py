@@ -1,0 +1,99 @@
+"""A running DB instance, and its subnet group, come into a stack by a change set that imports what exists.
+
+ministack imports other types, and takes no property of the template over; CloudFormation brings an instance to it.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from opsctl.local.emulator.seams import Modules
+from opsctl.local.state import Json
+
+_INSTANCE, _GROUP = "AWS::RDS::DBInstance", "AWS::RDS::DBSubnetGroup"
+# Of one that runs; another value would be another instance. [Schema]
+_CREATE_ONLY = {"DBInstanceIdentifier", "DBName", "DBSubnetGroupName", "KmsKeyId", "MasterUsername", "StorageEncrypted"}
+# NOTE: ministack replaces an instance of which one of these changes, which for PostgreSQL only happens in place, so
+# that they stay as they are here.
+_LEFT_ALONE = {
+    "AutoMinorVersionUpgrade", "BackupRetentionPeriod", "DBParameterGroupName", "Engine", "MultiAZ",
+    "PreferredMaintenanceWindow",
+}  # fmt: skip
+
+
+def install(modules: Modules) -> None:
+    """Register both types; call it when the handlers of DB instances are those that are backed by a server."""
+    rds, lookups = modules.rds, modules.changesets._IMPORT_LOOKUPS
+    handlers = modules.provisioners._RESOURCE_HANDLERS
+    lookups[_INSTANCE] = (("DBInstanceIdentifier",), _missing(rds._instances, "DBInstance"))
+    lookups[_GROUP] = (("DBSubnetGroupName",), _missing(rds._subnet_groups, "DBSubnetGroup"))
+
+    def import_instance(identifier: Json) -> tuple[str, Json]:
+        name = identifier["DBInstanceIdentifier"]
+        return name, modules.provisioners._rds_db_instance_attrs(rds._instances[name])
+
+    def import_group(identifier: Json) -> tuple[str, Json]:
+        name = identifier["DBSubnetGroupName"]
+        return name, {"DBSubnetGroupArn": rds._subnet_groups[name]["DBSubnetGroupArn"]}
+
+    handlers[_INSTANCE]["import"] = import_instance
+    handlers[_GROUP]["import"] = import_group
+    _brought_to_the_template(modules.stacks, handlers[_INSTANCE], rds._instances)
+    _instances_move(rds)
+
+
+def _missing(known: Any, kind: str) -> Callable[[str], str | None]:
+    return lambda name: None if name in known else f"{kind} {name} not found."
+
+
+def _brought_to_the_template(stacks: Any, handler: Json, instances: Any) -> None:
+    """The properties of what is imported are known where its tags are put to them, right before."""
+    with_tags, adopt = stacks._with_stack_tags, stacks._adopt_resource
+    wanted: dict[tuple[str, str], Json] = {}
+
+    def with_tags_noted(
+        resource_type: str, props: Json, stack_tags: Any, stack_name: str, stack_id: str, logical_id: str
+    ) -> Json:
+        made: Json = with_tags(resource_type, props, stack_tags, stack_name, stack_id, logical_id)
+        if resource_type == _INSTANCE:
+            wanted[stack_name, logical_id] = made
+        return made
+
+    def adopt_and_change(
+        stack_id: str, stack_name: str, logical_id: str, resource_type: str, identifier: Json
+    ) -> tuple[str, Json]:
+        found: tuple[str, Json] = adopt(stack_id, stack_name, logical_id, resource_type, identifier)
+        if resource_type != _INSTANCE:
+            return found
+        name, new = found[0], wanted.pop((stack_name, logical_id))
+        _refuse_another(instances[name], new)
+        old = {key: value for key, value in new.items() if key in _CREATE_ONLY | _LEFT_ALONE}
+        changed: tuple[str, Json] = handler["update"](name, old, new, stack_name, logical_id)
+        return changed
+
+    stacks._with_stack_tags, stacks._adopt_resource = with_tags_noted, adopt_and_change
+
+
+def _refuse_another(instance: Json, props: Json) -> None:
+    now = {**instance, "DBSubnetGroupName": instance["DBSubnetGroup"]["DBSubnetGroupName"]}
+    for key in sorted(_CREATE_ONLY & props.keys()):
+        if str(now.get(key, "")).lower() != str(props[key]).lower():
+            raise ValueError(
+                f"{key} of DBInstance {instance['DBInstanceIdentifier']} is {now.get(key)}, not {props[key]}."
+            )
+
+
+def _instances_move(rds: Any) -> None:
+    """ModifyDBInstance puts an instance into another subnet group; ministack leaves it where it is."""
+    modify = rds._ACTION_MAP["ModifyDBInstance"]
+
+    def modify_and_move(params: Json) -> Any:
+        answer, group = modify(params), rds._p(params, "DBSubnetGroupName")
+        if answer[0] == 200 and group:
+            instance = rds._resolve_instance(rds._p(params, "DBInstanceIdentifier"))
+            instance["DBSubnetGroup"] = rds._subnet_groups[group]
+        return answer
+
+    rds._ACTION_MAP["ModifyDBInstance"] = modify_and_move
