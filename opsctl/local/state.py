@@ -109,12 +109,15 @@ class StateDir:
             private.make_folder(each)
 
     def refuse_foreign(self) -> None:
-        """Raise the OSError that making it would meet, for whoever makes nothing: another user's folder, or a file."""
+        """Raise the OSError that making it would meet, for whoever makes nothing: another user's folder, a file, or a
+        file system that is read-only.
+        """
         nearest = next(each for each in (self.path, *self.path.parents) if each.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
         if not os.access(nearest, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.path))
+            number = errno.EROFS if os.statvfs(nearest).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(number, os.strerror(number), str(self.path))
 
     def tighten(self) -> None:
         """Close what an earlier version left open to other users of this machine.

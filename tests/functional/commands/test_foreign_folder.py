@@ -1,4 +1,6 @@
-"""A project in which `sudo opsctl` ran once: its state belongs to another user, and every command says so."""
+"""A project whose state is another user's, as after `sudo opsctl`, or on a file system that refuses it: every command
+says so.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from opsctl.local.state import StateDir
 from tests.functional.cli import ROOT, Ran
 
 NOBODY = 65_534
@@ -85,3 +89,41 @@ def test_a_file_in_the_folders_place_is_named(project: Path) -> None:
     ran = opsctl(project, "diff", "--env", "local")
     assert ran.code == 1
     assert f"Error: opsctl can't use {project}/.opsctl/local: Not a directory." in ran.err
+
+
+MOUNTS = {
+    "ro": "The file system there is read-only: mount it for writing",
+    "noexec,size=1g": "Work in a copy elsewhere, or mount it with exec",
+    "size=64k": "Make room there (`df -h` shows where)",
+}
+
+
+@pytest.mark.parametrize("options", MOUNTS)
+def test_a_file_system_that_refuses_is_told_with_what_to_do(options: str, project: Path) -> None:
+    state = project / ".opsctl"
+    state.mkdir()
+    # In a mount namespace of its own, which ends with the command.
+    mounted = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o {options} none "$0" && exec "$@"', str(state))
+    if subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    for command in ("deploy --yes", "deploy --yes --json"):
+        done = subprocess.run(
+            [*mounted, sys.executable, "-m", "opsctl", *command.split(), "--env", "local"],
+            cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert MOUNTS[options] in done.stdout + done.stderr
+        assert str(state / "local") in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_command_that_only_reads_knows_a_read_only_file_system_from_a_foreign_folder(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    there = StateDir(project / ".opsctl")
+    with pytest.raises(PermissionError):
+        there.refuse_foreign()
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(OSError, match="Read-only file system"):
+        there.refuse_foreign()
