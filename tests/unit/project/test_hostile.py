@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,6 @@ NAMES = [
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_every_file_may_be_broken_in_every_way(tmp_path: Path, kind: str) -> None:
-    started = time.process_time()
     for number, name in enumerate(NAMES):
         root = tmp_path / f"shop{number}"
         files = {**shop(), "requirements.txt": "django\ncelery\n"}
@@ -52,7 +50,6 @@ def test_every_file_may_be_broken_in_every_way(tmp_path: Path, kind: str) -> Non
         done = init(root, {})
         assert done.env.application.path == "."
     assert not (tmp_path / "pwned").exists()
-    assert time.process_time() - started < 60
 
 
 def test_settings_of_python_2_are_a_note(tmp_path: Path) -> None:
