@@ -78,8 +78,8 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
     """
     store, bucket, state = _place(target)
     records = list(kept(store, bucket, target.env))
-    root, name = target.workspace.root, target.env.name
-    known_releases.remember(root, name, (known_releases.Known(each.number, each.at, each.tag) for each in records))
+    if state is not None:  # what was kept is known here already, and nothing is written by who only looks at it
+        _remember(target, records)
     if not records:
         return []
     runs = running(records, state.parameter("app", "ImageUri")) if state is not None else None
@@ -98,6 +98,12 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
         )
         for each in records[:limit]
     ]
+
+
+def _remember(target: Target, records: list[Release]) -> None:
+    """Let shells complete them."""
+    seen = (known_releases.Known(each.number, each.at, each.tag) for each in records)
+    known_releases.remember(target.workspace.root, target.env.name, seen)
 
 
 def recorded_digests(target: Target) -> set[str]:
