@@ -26,8 +26,8 @@ help: ## Show this list
 # The local target gives every task a loopback address of its own, which macOS does not.
 .PHONY: linux
 linux:
-	@test "$$(uname)" = Linux || { echo "This needs Linux (a virtual machine or container will do). On $$(uname) these \
-	work: make setup, check, format, templates, image-test, and opsctl on AWS (docs/local.md)." >&2; exit 2; }
+	@test "$$(uname)" = Linux || { echo "This needs Linux (a virtual machine or container will do). Not so, though \
+	untried on $$(uname): make setup, check, format, templates, image-test, and opsctl on AWS (docs/local.md)." >&2; exit 2; }
 
 setup: .venv/.done service-assets ## Install everything into .venv
 
