@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
 from opsctl.cli import app
 from opsctl.config.naming import STACKS
@@ -118,3 +119,9 @@ def test_no_completion_loads_what_talks_to_aws(root: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_no_color_counts_for_what_typer_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert typer.main.get_command(app.build()).context_settings["color"] is False  # as all tests run with NO_COLOR
+    monkeypatch.delenv("NO_COLOR")
+    assert typer.main.get_command(app.build()).context_settings["color"] is None
