@@ -1,9 +1,11 @@
 # Set-up is one folder, .venv; everything else that runs lives under .opsctl/. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-# The newest that runs: pyenv puts a name on the PATH for every version that it knows, chosen or not.
-PYTHON ?= $(or $(shell for each in python3.13 python3.12 python3.11; do \
-	$$each -c "" 2>/dev/null && { echo $$each; break; }; done),python3.11)
+# The newest that runs, whatever it is called: pyenv puts a name on the PATH for every version that it knows, chosen or
+# not.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(or $(shell for each in python3.13 python3.12 python3.11 python3 python; do \
+	$$each -c "$(FITS)" 2>/dev/null && { echo $$each; break; }; done),python3.11)
 BIN := .venv/bin
 ENV ?= local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -15,11 +17,17 @@ help: ## Show this list
 
 # Locked with hashes: the same packages on a laptop and in CI.
 .venv/.done: scripts/requirements/main.txt pyproject.toml opsctl/__init__.py
-	@command -v $(PYTHON) >/dev/null || { echo "opsctl needs Python 3.11 to 3.13 (set PYTHON=path)" >&2; exit 2; }
+	@$(PYTHON) -c "$(FITS)" 2>/dev/null || { echo "opsctl needs Python 3.11 to 3.13 (set PYTHON=path)" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r scripts/requirements/main.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+# The local target gives every task a loopback address of its own, which macOS does not.
+.PHONY: linux
+linux:
+	@test "$$(uname)" = Linux || { echo "This needs Linux (a virtual machine or container will do). Not so, though \
+	untried on $$(uname): make setup, check, format, templates, image-test, and opsctl on AWS (docs/local.md)." >&2; exit 2; }
 
 setup: .venv/.done service-assets ## Install everything into .venv
 
@@ -27,7 +35,7 @@ setup: .venv/.done service-assets ## Install everything into .venv
 service-assets: .venv/.done
 	@$(BIN)/python -m scripts.service_assets
 
-demo: setup ## Deploy the whole system to this machine, load the sample data, print the URL
+demo: linux setup ## Deploy the whole system to this machine, load the sample data, print the URL
 	@$(BIN)/opsctl deploy --env local --yes
 	@$(BIN)/opsctl dataset refresh --env local
 	@$(BIN)/opsctl status --env local
@@ -43,13 +51,13 @@ image-test: setup ## Build it and run its tests inside (docker or podman)
 	$(BIN)/opsctl image build --test --env $(ENV)
 
 # Three at once on two cores: many tests wait for servers that they started.
-test: setup ## Run all tests
+test: linux setup ## Run all tests
 	$(BIN)/pytest -n 3 --dist loadfile -m "not soak" tests
 
 # Another Python of those that opsctl supports, where one is: named, on the PATH, or kept by pyenv.
 OTHER ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python /usr/bin/python3.13 /usr/local/bin/python3.13))
 
-test-other: ## Run the unit tests under another Python
+test-other: linux ## Run the unit tests under another Python
 	@if [ -z "$(OTHER)" ]; then echo "There is no other Python here (set OTHER=path)."; else \
 	  $(OTHER) -m venv .venv-other && \
 	  .venv-other/bin/pip install --quiet --require-hashes -r scripts/requirements/main.txt && \
@@ -66,6 +74,7 @@ check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/opsctl synth --check
 	$(BIN)/opsctl env schema --check
 	$(BIN)/python -m scripts.create_only --check
+	$(BIN)/python -m scripts.reference --check
 	$(BIN)/cfn-lint 'templates/**/*.yaml'
 	$(BIN)/python -m scripts.run_checkov
 	$(BIN)/python -m scripts.tools hadolint hadolint --failure-threshold style service/Dockerfile
@@ -76,19 +85,20 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-templates: setup ## Write templates/, the JSON Schema and the table of create-only properties
+templates: setup ## Write templates/, the JSON Schema, the reference and the table of create-only properties
 	$(BIN)/opsctl synth
 	$(BIN)/opsctl env schema --write
 	$(BIN)/python -m scripts.create_only
+	$(BIN)/python -m scripts.reference
 	$(BIN)/python -m tests.golden.controls
 	$(BIN)/python -m tests.golden.screens
 
 golden: templates ## The same: everything that is rendered and committed
 
-bench: setup ## Measure, as ratios against peers in the same run
+bench: linux setup ## Measure, as ratios against peers in the same run
 	$(BIN)/python -m scripts.bench
 
-soak: setup ## The long proofs, whole
+soak: linux setup ## The long proofs, whole
 	OPSCTL_SOAK=1 $(BIN)/pytest -m soak tests
 
 clean: ## Stop everything local and remove what can be made again

@@ -14,8 +14,8 @@ from vulture import Vulture
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "opsctl"
-# Called by others: ministack asks for what docker's library has, PyYAML and tests for the rest.
-_CALLED_ELSEWHERE = ["attrs", "reload", "ignore_aliases", "reset_calls"]
+# Called by others: typer writes help, ministack asks for what docker's library has, PyYAML and tests for the rest.
+_CALLED_ELSEWHERE = ["attrs", "format_commands", "reload", "ignore_aliases", "reset_calls"]
 
 
 def sizes() -> list[str]:

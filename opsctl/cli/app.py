@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,14 +30,20 @@ def build(first: str = "") -> typer.Typer:
     """
     import typer
 
+    from opsctl.cli.group import Group
+
     app = typer.Typer(
+        cls=Group,
         name="opsctl",
         help="Run a Django project on AWS: stacks, images, database, secrets and jobs from one environments.yaml.",
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100,
+            "color": False if os.environ.get("NO_COLOR") else None,  # typer has one sentence in green
+        },
     )
 
     @app.callback(
@@ -58,6 +65,8 @@ def _register(app: typer.Typer, first: str) -> None:
     """The command or group called `first` alone, or all where none is."""
     import typer
 
+    from opsctl.cli.group import Group
+
     known = first in (*_COMMANDS, *_GROUPS)
     for name in _COMMANDS:
         if not known or name == first:
@@ -68,7 +77,7 @@ def _register(app: typer.Typer, first: str) -> None:
         group = _module(name).app
         if first in ("--help", "-h"):  # one line each: their own commands are not named
             group = typer.Typer(help=group.info.help, rich_markup_mode=None)
-        app.add_typer(group, name=name)
+        app.add_typer(group, name=name, cls=Group)
 
 
 def _module(name: str) -> Any:
@@ -113,7 +122,7 @@ def run(arguments: list[str]) -> int:
 
     as_json = "--json" in arguments
     try:
-        result = build(*arguments[:1])(args=arguments, standalone_mode=False, prog_name="opsctl")
+        result = build(_first(arguments))(args=arguments, standalone_mode=False, prog_name="opsctl")
     except OpsctlError as error:
         return _failed(error, as_json=as_json)
     except typer.Exit as leave:
@@ -137,6 +146,13 @@ def run(arguments: list[str]) -> int:
     if result == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
         return _failed(_interrupted(), as_json=as_json)
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _first(arguments: list[str]) -> str:
+    """The command's name; while a shell asks for words, that of the line it asks about."""
+    asked = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    words = arguments or asked.split()[1:]
+    return words[0] if words else ""
 
 
 def _version() -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from opsctl.deploy.planning.plan import Consent, Plan
 from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import UsageError
+from opsctl.operate import known_releases
 from opsctl.operate.assembly import deployment
 from opsctl.operate.serving import require_serving
 from opsctl.operate.target import Target
@@ -94,11 +96,20 @@ def _carry_out(
         recording(journal, _asked(plan, work.run), lambda kept: work.keep_record(kept.body), emit),
     ):
         try:
-            return work.execute(plan, emit, consent, review=lambda again: refuse(again, consent))
+            result = work.execute(plan, emit, consent, review=lambda again: refuse(again, consent))
+            _remember(target, result.release)
+            return result
         except TaskFailedError as error:
             raise explained(error) from error
         finally:
             unmigrated.repeat(emit)
+
+
+def _remember(target: Target, release: int | None) -> None:
+    """Let shells complete the new release."""
+    if release is not None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        known_releases.remember_new(target.workspace.root, target.env.name, known_releases.Known(release, at))
 
 
 def agreed(plan: Plan, consent: Consent, *, local: bool, as_json: bool, yes: bool, approve: str | None) -> Consent:

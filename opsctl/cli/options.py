@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from opsctl.cli import completion
+
 EnvOption = Annotated[
     str | None,
     typer.Option(
         "--env", "-e", envvar="OPSCTL_ENV", help="Environment; default: the file's default_environment.",
-        show_default=False,
+        show_default=False, autocompletion=completion.environments,
     ),
 ]  # fmt: skip
 ConfigOption = Annotated[
@@ -65,8 +67,12 @@ AllowFileOption = Annotated[
     ),
 ]  # fmt: skip
 StacksArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="STACK", help="Only these stacks, such as `app`.", show_default=False)
-]
+    list[str] | None,
+    typer.Argument(
+        metavar="STACK", help="Only these stacks, such as `app`.", show_default=False,
+        autocompletion=completion.stacks,
+    ),
+]  # fmt: skip
 
 
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes, until Ctrl-C.")]

@@ -11,6 +11,7 @@ from opsctl.config.naming import artifact_folder, release_key
 from opsctl.deploy.image import place_of
 from opsctl.deploy.release import Release, Tried, kept, tried
 from opsctl.deploy.rollback import added, obstacles, running
+from opsctl.operate import known_releases
 from opsctl.operate.deployed import require_outputs, state_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
     """
     store, bucket, state = _place(target)
     records = list(kept(store, bucket, target.env))
+    if state is not None:  # what was kept is known here already, and nothing is written by who only looks at it
+        _remember(target, records)
     if not records:
         return []
     runs = running(records, state.parameter("app", "ImageUri")) if state is not None else None
@@ -95,6 +98,12 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
         )
         for each in records[:limit]
     ]
+
+
+def _remember(target: Target, records: list[Release]) -> None:
+    """Let shells complete them."""
+    seen = (known_releases.Known(each.number, each.at, each.tag) for each in records)
+    known_releases.remember(target.workspace.root, target.env.name, seen)
 
 
 def recorded_digests(target: Target) -> set[str]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import tarfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +16,27 @@ from tests.functional.wheels import install_wheel, run_program
 
 Run = Callable[..., Ran]
 
+# In one process, as starting Python seventy times would take most of a minute.
+HELP_OF_ALL = """
+import typer
+from opsctl.cli import app
+def walk(command, path):
+    print(app.run([*path, "--help"]), *path)
+    for name, item in getattr(command, "commands", {}).items():
+        walk(item, [*path, name])
+walk(typer.main.get_command(app.build()), [])
+"""
+
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs opsctl from a wheel."""
-    program = install_wheel(tmp_path_factory.mktemp("stranger"))
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """opsctl from a wheel."""
+    return install_wheel(tmp_path_factory.mktemp("stranger"))
+
+
+@pytest.fixture(scope="module")
+def installed(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs it in a project."""
     project = tmp_path_factory.mktemp("project")
     shutil.copyfile(ROOT / "environments.yaml", project / "environments.yaml")
     return lambda *arguments: run_program(program, *arguments, cwd=project)
@@ -34,3 +54,30 @@ def test_without_the_local_target_it_says_what_to_install(installed: Run, comman
     assert ran.code == 1
     assert ran.err.splitlines()[-2].startswith("Error: The local target is not installed: there is no ministack")
     assert "pip install 'opsctl[local]'" in ran.err.splitlines()[-1]
+
+
+def test_every_command_explains_itself_there(program: Path, tmp_path: Path) -> None:
+    ran = run_program(program.parent / "python", "-c", HELP_OF_ALL, cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    done = [line for line in ran.out.splitlines() if line[:2] == "0 "]
+    assert {"0 deploy", "0 dataset raw list", "0 local reset"} <= set(done)
+    assert len(done) >= 69
+
+
+def test_it_runs_as_a_module_and_brings_its_manual_and_certificates(program: Path, tmp_path: Path) -> None:
+    assert run_program(program.parent / "python", "-m", "opsctl", "--version", cwd=tmp_path).out.startswith("opsctl ")
+    manual = program.parents[1] / "share" / "man" / "man1" / "opsctl.1"
+    assert manual.read_bytes() == (ROOT / "docs" / "opsctl.1").read_bytes()
+    assert list((program.parents[1] / "lib").glob("python3*/site-packages/opsctl/layer/rds.pem"))
+
+
+def test_the_source_archive_makes_the_same_wheel(tmp_path: Path) -> None:
+    def build(source: Path, kind: str, to: str) -> Path:
+        command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(tmp_path / to)]
+        subprocess.run(command, cwd=source, check=True, capture_output=True)
+        return next((tmp_path / to).iterdir())
+
+    with tarfile.open(build(ROOT, "sdist", "archive")) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    assert build(unpacked, "wheel", "theirs").read_bytes() == build(ROOT, "wheel", "ours").read_bytes()

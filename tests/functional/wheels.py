@@ -33,4 +33,4 @@ def run_program(
         [program, *arguments], cwd=cwd, env={**others, **(env or {})},
         input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return Ran(done.returncode, done.stdout, done.stderr, arguments)

@@ -16,7 +16,9 @@ app = typer.Typer(
 
 @app.command("export")
 def export(
-    output_dir: Annotated[Path, typer.Option("--output-dir", help="Folder to write to.", file_okay=False)],
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", metavar="FOLDER", help="Folder to write to.", file_okay=False)
+    ] = Path("dist/dashboard"),
     filename: Annotated[str, typer.Option("--filename", help="Name of the page.")] = "index.html",
     env: EnvOption = None,
     region: RegionOption = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opsctl.cli.commands import raw
+from opsctl.cli.group import Group
 from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, YesOption
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.add_typer(raw.app)
+app.add_typer(raw.app, cls=Group)
 
 _SHOWN_REJECTS = 1000
 AllowShrinkOption = Annotated[

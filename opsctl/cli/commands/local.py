@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opsctl.cli import completion
 from opsctl.cli.options import ConfigOption, JsonOption, YesOption
 
 if TYPE_CHECKING:
@@ -53,7 +54,13 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
     env: Annotated[
         str | None,
-        typer.Option("--env", "-e", help="Only tasks of this environment; default: all.", show_default=False),
+        typer.Option(
+            "--env",
+            "-e",
+            help="Only tasks of this environment; default: all.",
+            show_default=False,
+            autocompletion=completion.environments,
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

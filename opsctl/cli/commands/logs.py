@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from opsctl.cli import completion
 from opsctl.cli.options import ConfigOption, EnvOption, FollowOption, RegionOption, SinceOption
 
 
@@ -32,7 +33,7 @@ def logs(
     release: Annotated[
         int | None,
         typer.Option("--release", metavar="N", min=1, help="Only tasks that ran this release's image.",
-                     show_default=False),
+                     show_default=False, autocompletion=completion.releases),
     ] = None,
     env: EnvOption = None,
     region: RegionOption = None,

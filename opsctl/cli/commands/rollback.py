@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from opsctl.cli import completion
 from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, TimeoutOption, YesOption
 
 
@@ -18,7 +19,8 @@ def rollback(
     release: Annotated[
         str | None,
         typer.Argument(
-            metavar="N|TAG|COMMIT", help="The release; default: the one before that which runs.", show_default=False
+            metavar="N|TAG|COMMIT", help="The release; default: the one before that which runs.", show_default=False,
+            autocompletion=completion.releases,
         ),
     ] = None,
     env: EnvOption = None,

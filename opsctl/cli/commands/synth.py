@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opsctl.cli import completion
 from opsctl.cli.options import ConfigOption, JsonOption
 from opsctl.errors import ExitCode
 
@@ -20,12 +21,16 @@ def register(app: typer.Typer) -> None:
 
 def synth(
     env: Annotated[
-        str | None, typer.Option("--env", "-e", help="Only this environment; default: all of them.", show_default=False)
+        str | None,
+        typer.Option(
+            "--env", "-e", help="Only this environment; default: all of them.", show_default=False,
+            autocompletion=completion.environments,
+        ),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 3 when templates/ differs.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
-) -> None:
+) -> None:  # fmt: skip
     """Write the CloudFormation templates to templates/, one file a stack."""
     from dataclasses import asdict
 

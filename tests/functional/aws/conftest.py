@@ -66,7 +66,7 @@ class Machine:
         """Run the command line in this process."""
         code = app.run(list(arguments))
         shown = self.capsys.readouterr()
-        return Ran(code, shown.out, shown.err)
+        return Ran(code, shown.out, shown.err, arguments)
 
 
 @pytest.fixture

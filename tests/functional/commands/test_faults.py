@@ -29,7 +29,6 @@ ARGUMENTS = {
     "opsctl dataset raw remove": ["NAME"],
     "opsctl rollback": ["1"],
     "opsctl env policy": ["plan"],
-    "opsctl dashboard export": ["--output-dir", "site"],
     "opsctl dataset inspect": [__file__],
 }
 # They open no configuration, or not this way: test_init, test_env and test_foreign_folder have them. For `doctor` it

@@ -50,6 +50,7 @@ def test_help_fits_a_narrow_terminal_and_no_argument_is_bracketed_twice(
     app.run([*path, "--help"])
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if len(line) > 80] == []
+    assert [line for line in lines if line.endswith(("...", "…")) and not line.startswith("Usage: ")] == []
     assert not any(twice in lines[0] for twice in ("[[", "]]", "{{", "......", "...}", "]...]"))
 
 

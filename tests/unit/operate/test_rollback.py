@@ -24,6 +24,7 @@ from opsctl.errors import BusyError, OpsctlError
 from opsctl.migrations.verdict import Finding, Migration
 from opsctl.operate.image_checks import CheckedImage
 from opsctl.operate.image_source import released_image
+from opsctl.operate.known_releases import known
 from opsctl.operate.releases import audit, list_releases
 from opsctl.operate.rollback import Prepared, prepare, recorded_block
 from opsctl.operate.target import Target, Workspace
@@ -297,6 +298,7 @@ def test_releases_are_listed_with_what_runs_and_why_there_is_no_way_back(tmp_pat
     )  # fmt: skip
     on.aws.ecr.remove_tags("shop", ["dev-r2"])
     assert list_releases(on, 2)[1].why_not == "its image is gone"
+    assert [each.number for each in known(tmp_path, "dev")] == [3, 2, 1]  # shells complete all, however many were shown
 
 
 def test_a_release_from_another_repository_says_where_its_image_is(tmp_path: Path) -> None:
