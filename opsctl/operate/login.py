@@ -99,8 +99,8 @@ def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
         raise OpsctlError(
             f"{target.env.name} has no token that only reads: the application's login, {to.role}, is the only one.",
             code="no-token",
-            hint=f"Run `opsctl db shell --env {target.env.name}`, whose session only reads; `--role user` makes a token "
-            "that writes.",
+            hint=f"Run `opsctl db shell --env {target.env.name}`, whose session only reads; `--role user` makes "
+            "a token that writes.",
         )
     made = datetime.now(UTC)
     token = target.aws.rds.login_token(to.host, to.port, to.role)
