@@ -136,7 +136,7 @@ def refuse_foreign(holder: str | None, instance: str, what: str) -> None:
 
 
 class DbInstances:
-    """Wraps ministack's RDS: the CloudFormation type, the DeleteDBInstance call, and what makes and deletes snapshots."""
+    """Wraps ministack's RDS: the CloudFormation type, DeleteDBInstance, and what makes and deletes snapshots."""
 
     def __init__(
         self, rds: Any, provisioners: Any, servers: Servers, request_scope: Any, restate: Callable[[str, Json], None]
