@@ -61,7 +61,6 @@ def run_build(
     if tag is None and base is None and engine == "native":
         shop.settle(listener.line)  # else the lock would be written under the tag of a checkout without it
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
-    shop.refuse_suspects()
     platforms = platforms_of(platform, target)
     with step(emit, "build", f"{tag} for {', '.join(platforms)} with {engine}") as ending:
         built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
@@ -87,7 +86,7 @@ def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
         )
     shop = Workshop(target.project, frozen=frozen)
     locked = read_lock(target.project, frozen=frozen, tell=told.append)
-    base = shop.base(None, told.append)
+    base = shop.found_base(None, told.append)
     return {"lock": locked.path.name, "written": bool(told), "base": str(base), "python": locked.python,
             "file": str(target.workspace.root / LOCK_NAME)}  # fmt: skip
 
