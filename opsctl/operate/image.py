@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from opsctl.aws.tags import settled
 from opsctl.config.naming import signature_tag
-from opsctl.deploy.events import Emit, LogLine, Note, Progress
+from opsctl.deploy.events import Emit, LogLine, Note, Progress, as_notes
 from opsctl.deploy.graph import step
 from opsctl.deploy.release import free_tag
 from opsctl.errors import UsageError
@@ -100,7 +100,7 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
         return _push(store, image, other, tag, emit, named=named)
     from opsctl.operate.image_checks import sign_image
 
-    with target.outlasting(lambda said: emit(Note(said))):
+    with target.outlasting(as_notes(emit)):
         pushed = _push(store, image, repository_of(target, writable=True), tag, emit, named=named)
         return replace(pushed, signed=sign_image(target, pushed.digest))
 
@@ -126,7 +126,7 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
         raise UsageError(
             f"{target.env.name} has no KMS key to sign with.", hint="Write one as images.verify in environments.yaml."
         )
-    with target.outlasting(lambda said: emit(Note(said))):
+    with target.outlasting(as_notes(emit)):
         return _sign(target, reference or target.project.version.tag, emit, named=reference is not None)
 
 
