@@ -12,7 +12,7 @@ from opsctl.aws.translation import translated
 @dataclass(frozen=True, slots=True)
 class KnownSecret:
     """A secret without its text. `version` is "" while it has none; `key` is the customer key's id or ARN, or "";
-    `client` whose tag says so it is, or "".
+    `client` is what its tag of that name says, or "".
     """
 
     name: str

@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 class Endpoint:
     """An emulator: its URL, and the access key that it asks for.
 
-    `prove` raises ConnectionError when somebody else answers there.
+    `prove`, where it can be told, raises ConnectionError when somebody else answers there.
     """
 
     url: str
     access_key: str
     secret_key: str = field(repr=False)
-    prove: Callable[[], None] = lambda: None
+    prove: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,13 @@ class Aws:
             return self._clients[service]
 
     def _refuse_impostor(self, **_: Any) -> None:
-        """Before each request: one that ended leaves its port to whoever is quick, and would leave him what follows.
+        """Before each request: when an emulator ends, another program may take its port and would hear the call.
 
         botocore takes it as it takes a port where nobody listens.
         """
         from botocore.exceptions import EndpointConnectionError
 
-        if self.endpoint is not None:
+        if self.endpoint is not None and self.endpoint.prove is not None:
             try:
                 self.endpoint.prove()
             except ConnectionError as error:

@@ -123,20 +123,20 @@ def wrapped(text: str, stream: TextIO | None = None, *, indent: str = "  ") -> s
     """A line in lines as wide as the terminal of `stream`, stderr unless told; in a pipe as it is."""
     if not (stream or sys.stderr).isatty():
         return text
-    return filled(text, max(shutil.get_terminal_size().columns, WIDTH // 2), indent=indent)
+    return "\n".join(filled(text, max(shutil.get_terminal_size().columns, WIDTH // 2), indent=indent))
 
 
-def filled(text: str, width: int, *, indent: str) -> str:
-    """A line in lines of `width` characters, all but the first indented.
+def filled(text: str, width: int, *, first: str = "", indent: str) -> list[str]:
+    """A line as lines of `width` characters: the first begins with `first`, all others with `indent`.
 
     Broken at blanks alone, and never inside of a command in backticks: what is copied has to be whole.
     """
     whole = _COMMAND.sub(lambda found: found[0].replace(" ", _UNBROKEN), text)
     lines = textwrap.wrap(
-        whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
+        whole, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
         replace_whitespace=False, expand_tabs=False,
     )  # fmt: skip
-    return "\n".join(lines).replace(_UNBROKEN, " ")
+    return [each.replace(_UNBROKEN, " ") for each in lines]
 
 
 def one_line(text: str) -> str:

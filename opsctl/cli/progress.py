@@ -51,7 +51,7 @@ def printing(*, as_json: bool) -> Iterator[Emit]:
         with _shown_beside(lines) as emit:
             yield emit
     except OpsctlError as error:
-        _leave_out_the_tail(error)
+        error.told = _is_of_a_task(error)  # whose log is the result
         raise
     finally:
         lines.write_held()
@@ -97,14 +97,7 @@ class _Lines:
 @contextmanager
 def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
     """The listener that fits where stderr goes, for as long as the block lasts."""
-    if as_json:
-        lines = Sparing(_json_line)
-        try:
-            yield Emitter(lines, *others)
-        except OpsctlError as error:
-            error.told = lines.had_a_log and _holds_a_log(error)
-            raise
-    elif _draws():
+    if not as_json and _draws():
         tree = Tree()
         with tree.shown():
             try:
@@ -112,20 +105,15 @@ def listening(*others: Emit, as_json: bool) -> Iterator[Emit]:
             except OpsctlError as error:
                 tree.keeps_lines = not error.detail  # which stands right below, and is longer
                 raise
-    else:
-        lines = Sparing(_plain_line)
-        try:
-            yield Emitter(lines, *others)
-        except OpsctlError as error:
-            if lines.had_a_log:
-                _leave_out_the_tail(error)
-            raise
-
-
-def _leave_out_the_tail(error: OpsctlError) -> None:
-    """Of the log of a task that failed: it was printed while it ran."""
-    if _is_of_a_task(error):
-        error.detail = ()
+        return
+    lines = Sparing(_json_line if as_json else _plain_line)
+    # What is seen of a stack's tasks is a line for scripts alone.
+    logs = _Logs((LogLine, Evidence) if as_json else (LogLine,))
+    try:
+        yield Emitter(lines, logs, *others)
+    except OpsctlError as error:
+        error.told = logs.tell_the_failure and _holds_a_log(error)
+        raise
 
 
 def _is_of_a_task(error: OpsctlError) -> bool:
@@ -140,20 +128,35 @@ def _holds_a_log(error: OpsctlError) -> bool:
     return isinstance(error, StackFailedError) or _is_of_a_task(error)
 
 
-class Sparing:
-    """Hands on all events, but of what is left only the first and then one a minute: a log is read later.
+class _Logs:
+    """Hears which steps told of a task's log, by events of these kinds, and which failed."""
 
-    `had_a_log`: whether lines of a task's log were among them.
-    """
+    def __init__(self, kinds: tuple[type[LogLine] | type[Evidence], ...]) -> None:
+        self._kinds = kinds
+        self._steps: set[str] = set()
+        self._failed: set[str] = set()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, self._kinds) and (isinstance(event, LogLine) or event.lines):
+            self._steps.add(event.step)
+        elif isinstance(event, StepFinished) and event.outcome == "failed":
+            self._failed.add(event.step)
+
+    @property
+    def tell_the_failure(self) -> bool:
+        """Whether every step that failed told its log, whichever of them the error is of."""
+        return bool(self._failed) and self._failed <= self._steps
+
+
+class Sparing:
+    """Hands on all events, but of what is left only the first and then one a minute: a log is read later."""
 
     def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
         self._emit = emit
         self._clock = clock
         self._told = float("-inf")
-        self.had_a_log = False
 
     def __call__(self, event: Event) -> None:
-        self.had_a_log |= isinstance(event, LogLine) or (isinstance(event, Evidence) and bool(event.lines))
         if isinstance(event, TimeLeft):
             if self._clock() - self._told < _LOG_SECONDS:
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
@@ -70,12 +69,8 @@ def local_text(status: LocalStatus) -> str:
     ]
     rows += [(f"container {each.name}", each.image, each.status) for each in status.containers]
     recorded = [
-        textwrap.fill(
-            each, output.WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for each in status.record_only
-    ]  # fmt: skip
+        line for each in status.record_only for line in output.filled(each, output.WIDTH, first="  ", indent="    ")
+    ]
     return "\n".join([output.table(("WHAT", "WHERE", "STATE"), rows), "Only recorded, without effect here:", *recorded])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -122,4 +121,4 @@ def _left_out() -> Sequence[str]:
 
 
 def _filled(text: str) -> list[str]:
-    return textwrap.wrap(text, output.columns(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return output.filled(text, output.columns(), indent="  ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -37,7 +36,4 @@ def _filled(text: str, first: str, then: str, width: int | None) -> list[str]:
     clean = output.one_line(text.strip())
     if width is None:
         return [first + clean]
-    return textwrap.wrap(
-        clean, max(width, output.WIDTH), initial_indent=first, subsequent_indent=then, break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
+    return output.filled(clean, max(width, output.WIDTH), first=first, indent=then)

@@ -47,7 +47,7 @@ class EventText:
     @staticmethod
     def _wrapped(text: str) -> list[str]:
         width = max(shutil.get_terminal_size((output.WIDTH, 24)).columns, 40)
-        return output.filled(text, width, indent="    ").splitlines()
+        return output.filled(text, width, indent="    ")
 
     @staticmethod
     def _styled(line: str, what: str) -> str:

@@ -114,7 +114,7 @@ def _item(moment: Moment) -> str:
 def _wrapped(line: str, width: int | None, indent: str = "") -> str:
     if width is None or len(line) <= width:
         return line
-    return filled(line, width, indent=indent)
+    return "\n".join(filled(line, width, indent=indent))
 
 
 def _clock(time: str, *, day: bool = False) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -196,7 +195,5 @@ def _row(word: str, text: str) -> Iterator[str]:
 def _filled(text: str, first: int, then: int, mark: str = "") -> Iterator[str]:
     """The text, after a mark, in lines as wide as the terminal; a word that is longer stands whole."""
     for index, line in enumerate(text.split("\n")):
-        yield from textwrap.wrap(
-            line, output.columns(), initial_indent=" " * first + mark if index == 0 else " " * then,
-            subsequent_indent=" " * then, break_long_words=False, break_on_hyphens=False,
-        )  # fmt: skip
+        begin = " " * first + mark if index == 0 else " " * then
+        yield from output.filled(line, output.columns(), first=begin, indent=" " * then)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from opsctl.cli.output import WIDTH, one_line
+from opsctl.cli.output import WIDTH, filled, one_line
 
 if TYPE_CHECKING:
     from opsctl.operate.releases import Audited, Listed
@@ -73,7 +72,4 @@ def when(at: str) -> str:
 
 def _wrapped(text: str) -> list[str]:
     """A detail, below its release; no word of it is cut."""
-    return textwrap.wrap(
-        one_line(text), WIDTH, initial_indent="       ", subsequent_indent="         ", break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
+    return filled(one_line(text), WIDTH, first="       ", indent="         ")

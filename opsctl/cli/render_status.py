@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -235,6 +234,4 @@ def _wrapped(text: str, first: str, rest: str, width: int | None) -> list[str]:
     clean = output.one_line(text)
     if width is None:
         return [f"{first}{clean}"]
-    return textwrap.wrap(
-        clean, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+    return output.filled(clean, width, first=first, indent=rest)

@@ -140,6 +140,11 @@ def silent(event: Event) -> None:
     """The listener of whoever needs none."""
 
 
+def as_notes(emit: Emit) -> Callable[[str], None]:
+    """What hands sentences to the listener, a note each."""
+    return lambda said: emit(Note(said))
+
+
 class Emitter:
     """Hands each event to all listeners, one at a time, whatever thread it comes from."""
 

@@ -75,7 +75,9 @@ class ApplicationSecrets:
         }
         for name, foreign in {**places, **dict.fromkeys((each.name for each in self._derived), "")}.items():
             if (found := self.store.describe(foreign or name)) is not None:
-                self.known[name] = found if foreign else own(self.env, found)
+                if not foreign:
+                    refuse_anothers(self.env, found)
+                self.known[name] = found
         # secret_key and the database's login are stacks' own, and their names CloudFormation's.
         for stack, output in (("platform", "DjangoSecretArn"), ("data", "LoginSecretArn")):
             place = state.outputs(stack).get(output)
@@ -246,10 +248,10 @@ def secret_tags(env: Environment) -> dict[str, str]:
     return {"managed-by": "opsctl", "environment": env.name, "service": env.service, "client": env.client}
 
 
-def own(env: Environment, found: KnownSecret) -> KnownSecret:
-    """The secret, which is this client's: names of secrets say environment and service alone.
+def refuse_anothers(env: Environment, found: KnownSecret) -> None:
+    """Raise OpsctlError for another client's secret: names of secrets say environment and service alone.
 
-    Raises OpsctlError when it is another's; those that opsctl made earlier don't say whose they are.
+    Those that opsctl made earlier don't say whose they are.
     """
     if found.client not in {"", env.client}:
         raise OpsctlError(
@@ -258,7 +260,6 @@ def own(env: Environment, found: KnownSecret) -> KnownSecret:
             hint="Clients with one environment and service need an account or a region each. Where the client has "
             "another name now, remove the secret's tag `client`.",
         )
-    return found
 
 
 def _field(text: str, part: Placeholder) -> str:

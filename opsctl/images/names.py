@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from opsctl.errors import UsageError
 
+KEPT = ".opsctl/images"
+"""Where, below the folder of an environments file, the images that were built there are kept."""
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_API = "registry-1.docker.io"
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")

@@ -76,6 +76,13 @@ class Workshop:
         return ImageStore.of(self.root)
 
     def base(self, given: str | None = None, tell: Tell = _unheard) -> ImageName | None:
+        """What an image is built on, as `found_base` says. Raises BuildError for what nobody can have meant to ship,
+        before a registry is asked anything: whoever builds, or asks what would be built, needs the base first.
+        """
+        self._refuse_suspects()
+        return self.found_base(given, tell)
+
+    def found_base(self, given: str | None = None, tell: Tell = _unheard) -> ImageName | None:
         """The base image, by digest: the one named, else the environment variable's, else a pinned one.
 
         A Dockerfile of the project pins it by `ARG PYTHON_IMAGE`; without one opsctl.lock does. `application.image`
@@ -100,14 +107,12 @@ class Workshop:
         """What later builds are faster with."""
         return self.project.cache
 
-    def refuse_suspects(self) -> None:
-        """Raise BuildError for what nobody can have meant to ship: before a registry or an index is asked anything."""
+    def _refuse_suspects(self) -> None:
         if self.project.application.image is None:
             self.project.shipment.check()
 
     def content_key(self, base: ImageName | None, platforms: tuple[str, ...], tell: Tell = _unheard) -> str:
-        """What the image would be made of, as one hash. Raises BuildError for what nobody can have meant to ship."""
-        self.refuse_suspects()
+        """What the image would be made of, as one hash."""
         return content_key(self.project, self._requirements(tell), base, platforms)
 
     def build(
@@ -168,12 +173,15 @@ class Workshop:
         return []
 
     def settle(self, tell: Tell = _unheard) -> None:
-        """Have the lock written, where it is not up to date: it is part of what a tag of the checkout says."""
+        """Have the lock written, where it is not up to date: it is part of what a tag of the checkout says.
+
+        Raises BuildError as `base` does, before an index is asked anything.
+        """
         if self.project.application.image is None:
-            self.refuse_suspects()
+            self._refuse_suspects()
             self._requirements(tell)
             if not os.environ.get(BASE_VARIABLE):
-                self.base(None, tell)
+                self.found_base(None, tell)
 
     def built(self, content: str, *, native: bool) -> Descriptor | None:
         """The newest image of this content that is here, of the native engine or of another."""

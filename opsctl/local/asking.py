@@ -1,6 +1,6 @@
 """Asking the emulator, over a plain socket: every command that needs it does so first, and most need nothing else.
 
-Standard library only: `target` imports this on its fast path.
+Standard library and `opsctl.errors` only: `target` imports this on its fast path.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import socket
 import time
 
 from opsctl.local.keys import ANSWER_PROOF, AccessKey
+from opsctl.local.ports import LOOPBACK
 from opsctl.local.state import Json
 
-LOOPBACK = "127.0.0.1"
 _LONGEST_ANSWER = 16 * 1024 * 1024
 
 

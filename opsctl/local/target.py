@@ -23,8 +23,9 @@ from urllib.parse import urlencode, urlsplit
 
 from opsctl import private, room
 from opsctl.errors import BusyError
-from opsctl.local.asking import LOOPBACK, ask
+from opsctl.local.asking import ask
 from opsctl.local.keys import AccessKey, load
+from opsctl.local.ports import LOOPBACK
 from opsctl.local.procs import ProcessId, end_all, marked
 from opsctl.local.report import LocalEndpoints, LocalListener, LocalService, LocalStatus
 from opsctl.local.runtime import Runtime, engine_of, recorded, refuse_switch, settle

@@ -53,7 +53,6 @@ class BuiltImage:
 
     @cached_property
     def _content(self) -> str:
-        self._workshop.refuse_suspects()
         return self._workshop.content_key(self._workshop.base(), platforms_of(None, self.target))
 
     @cached_property

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opsctl.deploy.events import Emit, Note
+from opsctl.deploy.events import Emit, as_notes
 from opsctl.deploy.graph import Step, run_steps, step
 from opsctl.deploy.lease import Lease, live_lease, mark_cancelled
 from opsctl.deploy.planning.state import RemoteState
@@ -87,7 +87,7 @@ def cancel(target: Target, running: Running, emit: Emit, *, timeout_minutes: int
     run = this_run(target)
     detach = threading.Event()
     after: dict[str, str] = {}
-    with target.outlasting(lambda text: emit(Note(text))), ExitStack() as held:
+    with target.outlasting(as_notes(emit)), ExitStack() as held:
         if running.lease is not None:
             bucket = running.state.outputs("bootstrap")["ArtifactBucketName"]
             if not mark_cancelled(target.aws.s3, bucket, target.env, running.lease, by=run.owner):

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.events import Emit, Event, LogLine, Note
+from opsctl.deploy.events import Emit, Event, LogLine, as_notes
 from opsctl.deploy.tasks import REASON, TaskFailedError, job_task
 from opsctl.errors import ExitCode, OpsctlError
 from opsctl.operate.deployed import require_outputs, state_of
@@ -50,7 +50,7 @@ def run_step(target: Target, step: Step, flags: Sequence[str], emit: Emit) -> di
     """
     if step in {"refresh", "fetch"}:
         refuse_closed_sources(target)
-    with target.outlasting(lambda said: emit(Note(said))):
+    with target.outlasting(as_notes(emit)):
         return _run_step(target, step, flags, emit)
 
 

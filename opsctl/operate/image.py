@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from opsctl.aws.tags import settled
 from opsctl.config.naming import signature_tag
-from opsctl.deploy.events import Emit, LogLine, Note, Progress
+from opsctl.deploy.events import Emit, LogLine, Note, Progress, as_notes
 from opsctl.deploy.graph import step
 from opsctl.deploy.release import free_tag
 from opsctl.errors import UsageError
@@ -61,7 +61,6 @@ def run_build(
     if tag is None and base is None and engine == "native":
         shop.settle(listener.line)  # else the lock would be written under the tag of a checkout without it
     tag = free_tag(tag or target.project.version.tag, target.workspace.configuration.environments)
-    shop.refuse_suspects()
     platforms = platforms_of(platform, target)
     with step(emit, "build", f"{tag} for {', '.join(platforms)} with {engine}") as ending:
         built = shop.build(tag, platforms, engine, shop.base(base, listener.line), listener, test=test)
@@ -87,7 +86,7 @@ def run_lock(target: Target, *, frozen: bool) -> dict[str, Any]:
         )
     shop = Workshop(target.project, frozen=frozen)
     locked = read_lock(target.project, frozen=frozen, tell=told.append)
-    base = shop.base(None, told.append)
+    base = shop.found_base(None, told.append)
     return {"lock": locked.path.name, "written": bool(told), "base": str(base), "python": locked.python,
             "file": str(target.workspace.root / LOCK_NAME)}  # fmt: skip
 
@@ -101,7 +100,7 @@ def run_push(target: Target, *, tag: str | None, elsewhere: Elsewhere, emit: Emi
         return _push(store, image, other, tag, emit, named=named)
     from opsctl.operate.image_checks import sign_image
 
-    with target.outlasting(lambda said: emit(Note(said))):
+    with target.outlasting(as_notes(emit)):
         pushed = _push(store, image, repository_of(target, writable=True), tag, emit, named=named)
         return replace(pushed, signed=sign_image(target, pushed.digest))
 
@@ -127,7 +126,7 @@ def run_sign(target: Target, reference: str | None, emit: Emit) -> dict[str, Any
         raise UsageError(
             f"{target.env.name} has no KMS key to sign with.", hint="Write one as images.verify in environments.yaml."
         )
-    with target.outlasting(lambda said: emit(Note(said))):
+    with target.outlasting(as_notes(emit)):
         return _sign(target, reference or target.project.version.tag, emit, named=reference is not None)
 
 

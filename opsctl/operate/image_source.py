@@ -15,7 +15,7 @@ from opsctl.deploy.planning.plan import ImagePlan
 from opsctl.deploy.release import Release, free_tag, release_number
 from opsctl.errors import OpsctlError
 from opsctl.images.checkout.source import tagged_commit
-from opsctl.images.names import check_tag
+from opsctl.images.names import KEPT, check_tag
 from opsctl.migrations.verdict import Migration
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _checked(target: Target, source: ImageSource) -> ImageSource:
 
 def _ours(target: Target, tag: str) -> BuiltHere | None:
     """What this checkout has under the tag."""
-    if not (target.workspace.root / ".opsctl" / "images" / "index.json").is_file():
+    if not (target.workspace.root / KEPT / "index.json").is_file():
         return None  # what reads images takes longer to import
     from opsctl.images.oci.push import image_built_here
 

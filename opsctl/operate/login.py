@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -85,7 +84,10 @@ def login(target: Target, role: str, *, replica: bool) -> RoleAddress:
 
 
 def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
-    """A token for a role, with where and until when it is good."""
+    """A token for a role, with where and until when it is good.
+
+    A token takes no settings of a session along: who asks for one that only reads gets none of a login that writes.
+    """
     if target.env.database_auth != "iam":
         raise OpsctlError(
             f"{target.env.name} knows no tokens: its application logs in by database.auth {target.env.database_auth}.",
@@ -93,6 +95,13 @@ def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
             hint=f"Run `opsctl db shell --env {target.env.name}`.",
         )
     to = login(target, role, replica=replica)
+    if to.read_only and not replica:  # a token is for one server, and a replica takes no writes
+        raise OpsctlError(
+            f"{target.env.name} has no token that only reads: the application's login, {to.role}, is the only one.",
+            code="no-token",
+            hint=f"Run `opsctl db shell --env {target.env.name}`, whose session only reads; `--role user` makes "
+            "a token that writes.",
+        )
     made = datetime.now(UTC)
     token = target.aws.rds.login_token(to.host, to.port, to.role)
     return {
@@ -157,15 +166,19 @@ def credentials(target: Target, to: RoleAddress) -> tuple[str, str]:
     """Who logs in, with what: a token, or what the application's own secret holds, whose two logins take turns."""
     if target.env.database_auth != "password":
         return to.role, target.aws.rds.login_token(to.host, to.port, to.role)
+    from opsctl.config.naming import role_mapping
+    from opsctl.dbroles.login_secret import parse_login
+    from opsctl.dbroles.model import RoleModel
+
     place = require_outputs(target, state_of(target), "data", "LoginSecretArn")["LoginSecretArn"]
-    held = json.loads(target.aws.secrets.read(place) or "{}")
-    if not held.get("password"):
+    held = parse_login(target.aws.secrets.read(place), RoleModel.from_mapping(role_mapping(target.env)).pair)
+    if held is None:
         raise OpsctlError(
             f"The application's login to the database of {target.env.name} has no password yet.",
             code="no-password",
             hint=f"`opsctl deploy --env {target.env.name}` makes it.",
         )
-    return held["username"], held["password"]
+    return held.user, held.password
 
 
 def _require_way(target: Target, via: str | None) -> None:

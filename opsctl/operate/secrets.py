@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.secrets import RECOVERY_DAYS, own, secret_tags
+from opsctl.deploy.secrets import RECOVERY_DAYS, refuse_anothers, secret_tags
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import state_of
 
 if TYPE_CHECKING:
+    from opsctl.aws.secrets import KnownSecret
     from opsctl.operate.target import Target
 
 # What Secrets Manager takes. [API PutSecretValue, SecretString]
@@ -73,7 +74,7 @@ def list_secrets(target: Target) -> list[dict[str, Any]]:
 def require(target: Target, name: str) -> str:
     """Where the secret lies. Raises OpsctlError when there is none."""
     place = naming.secret_name(target.env, name)
-    if not _is_there(target, place):
+    if _found(target, place) is None:
         raise OpsctlError(
             f"{target.env.name} has no secret {name}.",
             code="unknown-secret",
@@ -107,16 +108,18 @@ def _write(target: Target, values: Mapping[str, str]) -> None:
         _check_value(name, value)
     with target.outlasting():
         for name in values:
-            _is_there(target, naming.secret_name(target.env, name))
+            _found(target, naming.secret_name(target.env, name))  # raises for another client's, before any is written
         key = state_of(target).outputs("platform").get("DataKeyArn")
         for name, value in values.items():
             target.aws.secrets.write(naming.secret_name(target.env, name), value, key=key, tags=secret_tags(target.env))
 
 
-def _is_there(target: Target, place: str) -> bool:
-    """Whether there is such a secret. Raises OpsctlError when it is another client's."""
+def _found(target: Target, place: str) -> KnownSecret | None:
+    """The secret, None where there is none. Raises OpsctlError when it is another client's."""
     found = target.aws.secrets.describe(place)
-    return found is not None and own(target.env, found) is found
+    if found is not None:
+        refuse_anothers(target.env, found)
+    return found
 
 
 def read_env_file(path: Path) -> dict[str, str]:

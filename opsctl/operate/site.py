@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import near
-from opsctl.deploy.events import Note
+from opsctl.deploy.events import as_notes
 from opsctl.deploy.graph import step
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.leaving import is_wished
@@ -58,7 +58,7 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
         f"Correct what the error names, then run `{typed}` again; a release is made by `opsctl dataset refresh --env "
         f"{target.env.name}`, and options of the export stand in application.jobs.{wanted.job}.command."
     )
-    with target.outlasting(lambda said: emit(Note(said))):
+    with target.outlasting(as_notes(emit)):
         _, log = run_command(target, state, None, emit, typed=typed, text=text, job=wanted.job, if_it_fails=hint)
         stored = target.aws.s3.get(bucket, key)
     if stored is None:
@@ -70,7 +70,7 @@ def export(target: Target, folder: Path, filename: str, emit: Emit) -> dict[str,
 def publish_environment(target: Target, folder: Path | None, emit: Emit) -> dict[str, Any]:
     """Publish `folder`, or a new export of the active release, at the environment's site."""
     with (
-        target.outlasting(lambda said: emit(Note(said))),
+        target.outlasting(as_notes(emit)),
         tempfile.TemporaryDirectory(prefix="opsctl-dashboard-") as exported,
     ):
         site = site_of(target, state_of(target))
@@ -99,7 +99,7 @@ def publish_folder(site: DeployedSite, folder: Path, emit: Emit) -> dict[str, An
 
     with (
         # Inside an environment's this changes nothing; a bucket that was named says no account.
-        site.aws.outlasting(tell=lambda said: emit(Note(said)), leaving=is_wished, account=lambda: ""),
+        site.aws.outlasting(tell=as_notes(emit), leaving=is_wished, account=lambda: ""),
         step(emit, "publish", f"sync to s3://{site.bucket}") as ending,
     ):
         files = site_files(folder)

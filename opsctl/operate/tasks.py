@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl.config import naming
 from opsctl.config.nearest import nearest
-from opsctl.deploy.events import Emit, Event, LogLine, Note
+from opsctl.deploy.events import Emit, Event, LogLine, Note, as_notes
 from opsctl.deploy.graph import step
 from opsctl.deploy.left_running import DetachedError
 from opsctl.deploy.tasks import TaskFailedError, TaskRequest, TaskRunner, job_task, release_task
@@ -40,7 +40,7 @@ def run_one_off(
         target.aws.ecs, target.aws.logs, emit, poll_seconds=min(target.poll_seconds, 2.0), clock=time.time,
         detach=threading.Event(), follow_by=command,
     )  # fmt: skip
-    with target.outlasting(lambda said: emit(Note(said))), step(emit, request.name, text) as ending:
+    with target.outlasting(as_notes(emit)), step(emit, request.name, text) as ending:
         try:
             task = runner.run(request, token=f"{run_id()}-{request.name}")
         except KeyboardInterrupt:

@@ -90,7 +90,7 @@ class Observer:
         self._failed: set[tuple[str, str]] = set()
         self._certificates: list[ResourceChanged] = []
         self._noted = False
-        self._guard = threading.Lock()  # of `_watched`: events come while a round is asking
+        self._guard = threading.Lock()  # of `_watched` and `_services`: events come while a round is asking
         self._round = threading.Lock()  # one round at a time, whoever asks for it
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
@@ -132,10 +132,10 @@ class Observer:
         """
         with self._guard:
             watched = [each for each in self._watched.values() if each.step == step]
+            # A service that is well again, with the release before, is watched no more.
+            services = [each for each in self._services.values() if each.step == step]
         self._look(watched, self._last)
         if task and task not in self._tasks:
-            # Its service may be well again: it has the release before.
-            services = [each for each in self._services.values() if each.step == step]
             self._look(services, lambda each: self._of_ended(each, task, verdict))
         with self._guard:
             self._watched = {key: each for key, each in self._watched.items() if each.step != step}

@@ -199,7 +199,11 @@ class Situation:
         return release.current(self.aws.s3, bucket, self.env) if bucket is not None else None
 
     def _problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
-        """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
+        """What AWS would refuse, minutes in, as far as it can be told now.
+
+        On this machine nothing takes minutes; asked is only where a database comes from, as who takes that back would
+        get an empty one.
+        """
         missing = self.secrets.problems() if self.release_starts(selected) else ()
         asked = Beforehand(self.env, self.aws, self.state, selected)
         found = asked.of_origin() if self.env.target == "local" else asked.problems(image)

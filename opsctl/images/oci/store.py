@@ -21,7 +21,7 @@ from typing import Any
 from opsctl.aws.ecr import is_attestation
 from opsctl.errors import OpsctlError
 from opsctl.images.errors import ImageError
-from opsctl.images.names import DIGEST
+from opsctl.images.names import DIGEST, KEPT
 from opsctl.images.registry.repository import INDEX, INDEXES, MANIFEST, Manifest
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -93,8 +93,8 @@ class ImageStore:
 
     @classmethod
     def of(cls, root: Path) -> ImageStore:
-        """`.opsctl/images` of the folder of an environments file."""
-        return cls(root / ".opsctl" / "images")
+        """That of the folder of an environments file."""
+        return cls(root / KEPT)
 
     def blob(self, digest: str) -> Path:
         """Where a blob is, or would be."""

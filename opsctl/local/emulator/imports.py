@@ -51,14 +51,15 @@ def _missing(known: Any, kind: str) -> Callable[[str], str | None]:
 def _brought_to_the_template(stacks: Any, handler: Json, instances: Any) -> None:
     """The properties of what is imported are known where its tags are put to them, right before."""
     with_tags, adopt = stacks._with_stack_tags, stacks._adopt_resource
-    wanted: dict[tuple[str, str], Json] = {}
+    wanted: Json = {}  # of the instance that was seen last
 
     def with_tags_noted(
         resource_type: str, props: Json, stack_tags: Any, stack_name: str, stack_id: str, logical_id: str
     ) -> Json:
+        nonlocal wanted
         made: Json = with_tags(resource_type, props, stack_tags, stack_name, stack_id, logical_id)
         if resource_type == _INSTANCE:
-            wanted[stack_name, logical_id] = made
+            wanted = made
         return made
 
     def adopt_and_change(
@@ -67,7 +68,7 @@ def _brought_to_the_template(stacks: Any, handler: Json, instances: Any) -> None
         found: tuple[str, Json] = adopt(stack_id, stack_name, logical_id, resource_type, identifier)
         if resource_type != _INSTANCE:
             return found
-        name, new = found[0], wanted.pop((stack_name, logical_id))
+        name, new = found[0], wanted
         _refuse_another(instances[name], new)
         old = {key: value for key, value in new.items() if key in _CREATE_ONLY | _LEFT_ALONE}
         changed: tuple[str, Json] = handler["update"](name, old, new, stack_name, logical_id)

@@ -136,7 +136,7 @@ def refuse_foreign(holder: str | None, instance: str, what: str) -> None:
 
 
 class DbInstances:
-    """Wraps ministack's RDS: the CloudFormation type and the DeleteDBInstance call."""
+    """Wraps ministack's RDS: the CloudFormation type, DeleteDBInstance, and what makes and deletes snapshots."""
 
     def __init__(
         self, rds: Any, provisioners: Any, servers: Servers, request_scope: Any, restate: Callable[[str, Json], None]
@@ -280,6 +280,15 @@ class DbInstances:
             return made
 
         self._rds._create_snapshot_internal = create_with_data
+        delete = self._rds._ACTION_MAP["DeleteDBSnapshot"]
+
+        def delete_with_data(params: Any) -> Any:
+            response = delete(params)
+            if response[0] == 200:
+                self._servers.discard(self._rds._p(params, "DBSnapshotIdentifier"))
+            return response
+
+        self._rds._ACTION_MAP["DeleteDBSnapshot"] = delete_with_data
 
     def _wrap_delete_call(self) -> None:
         delete_call: Callable[[Any], Any] = self._rds._delete_db_instance_impl

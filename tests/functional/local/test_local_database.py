@@ -348,6 +348,9 @@ def test_a_snapshot_is_restored_with_rows_and_roles_and_a_running_instance_is_ta
     rds.delete_db_instance(DBInstanceIdentifier=restored["Db"], FinalDBSnapshotIdentifier="at-its-end")
     assert (sandbox.target.state.path / "snapshots" / "at-its-end" / "data" / "PG_VERSION").exists()
     assert not (sandbox.target.state.path / "postgres-2").exists()
+    rds.delete_db_snapshot(DBSnapshotIdentifier="at-its-end")
+    kept = [each.name for each in (sandbox.target.state.path / "snapshots").iterdir()]
+    assert ("at-its-end" in kept, "last-night" in kept) == (False, True)
     cloudformation.delete_stack(StackName="taken")
     settle(cloudformation, "taken")
 

@@ -151,8 +151,7 @@ def failure(width: int) -> str:
         tree(event)
     console = Console(record=True, width=width, file=io.StringIO())
     console.print(Group(tree))
-    below = io.StringIO()
-    with redirect_stderr(below):
+    with redirect_stderr(below := _Terminal()):
         output.failure(error, as_json=False)
     drawn = "\n".join(line.rstrip() for line in console.export_text().rstrip("\n").split("\n"))
     return f"{drawn}\n{below.getvalue().rstrip()}"
@@ -197,17 +196,16 @@ class _Terminal(io.StringIO):
 
 @contextmanager
 def terminal(width: int) -> Iterator[None]:
-    """A stdout that is so wide."""
-    before, columns = sys.stdout, os.environ.get("COLUMNS")
-    sys.stdout, os.environ["COLUMNS"] = _Terminal(), str(width)
+    """A stdout that is so wide, and shows no colours."""
+    before, variables = sys.stdout, dict(os.environ)
+    sys.stdout = _Terminal()
+    os.environ |= {"COLUMNS": str(width), "NO_COLOR": "1"}
     try:
         yield
     finally:
         sys.stdout = before
-        if columns is None:
-            del os.environ["COLUMNS"]
-        else:
-            os.environ["COLUMNS"] = columns
+        os.environ.clear()
+        os.environ |= variables
 
 
 def screens() -> dict[Path, str]:

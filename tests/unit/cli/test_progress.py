@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -198,7 +198,7 @@ def test_on_a_terminal_they_follow_the_last_picture_even_after_a_failure(
     assert capsys.readouterr().out == "170 rows\nrelease r1\n"
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     assert shown.splitlines()[-1].strip() == "✗ dataset     1.5 s  exit code 1"
-    assert error.detail == (), "the end of the log was printed already"
+    assert error.told, "the end of the log was printed already"
 
 
 def test_for_scripts_they_stay_events(capsys: pytest.CaptureFixture[str]) -> None:
@@ -421,15 +421,14 @@ def test_nor_does_it_reach_the_terminal_beside_the_tree(monkeypatch: pytest.Monk
         assert out.getvalue() == wanted
 
 
-def failing_task(*lines: str) -> TaskFailedError:
-    """The error of a task that was followed, after its lines came as events."""
+def failing_task(*seen: Event, as_json: bool = False) -> TaskFailedError:
+    """The error of a task that was followed, after these events."""
     error = TaskFailedError("migrate failed.", detail=("Running", "no table"))
 
     def fail() -> None:
-        with listening(as_json=False) as emit:
-            for line in lines:
-                emit(LogLine("migrate", line))
-            emit(StepFinished("migrate", "failed", "exit code 1", 1.5))
+        with listening(as_json=as_json) as emit:
+            for event in (*seen, StepFinished("migrate", "failed", "exit code 1", 1.5)):
+                emit(event)
             raise error
 
     with pytest.raises(TaskFailedError):
@@ -437,38 +436,47 @@ def failing_task(*lines: str) -> TaskFailedError:
     return error
 
 
-def test_in_a_pipe_the_log_of_a_task_that_failed_stands_once() -> None:
-    assert failing_task("Running", "no table").detail == ()
+LOG = (LogLine("migrate", "Running"), LogLine("migrate", "no table"))
+OF_ANOTHER = Evidence("app", "task", "a", "", lines=("no table",))
 
 
-@pytest.mark.parametrize(
-    "seen", [LogLine("migrate", "no table"), Evidence("app", "task", "a", "", lines=("no table",))]
-)
+def test_in_a_pipe_the_log_of_a_task_that_failed_stands_once(capsys: pytest.CaptureFixture[str]) -> None:
+    output.failure(failing_task(*LOG), as_json=False)
+    assert capsys.readouterr().err.count("no table") == 1
+
+
+@pytest.mark.parametrize("seen", [LOG[1], replace(OF_ANOTHER, step="migrate")])
 def test_for_scripts_the_log_stands_once_on_stderr_and_in_the_result(
     seen: Event, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*events: Event) -> tuple[str, str]:
-        error = TaskFailedError("migrate failed.", detail=("no table",))
-        with suppress(TaskFailedError), listening(as_json=True) as emit:
-            for event in events:
-                emit(event)
-            raise error
-        output.failure(error, as_json=True)
+    def told(*events: Event) -> tuple[str, str]:
+        output.failure(failing_task(*events, as_json=True), as_json=True)
         return capsys.readouterr()
 
-    out, err = fail(seen)
-    assert (err.count("no table"), json.loads(out)["error"]["detail"]) == (1, ["no table"])
-    assert fail()[1].count("no table") == 1, "where no event told it"
+    out, err = told(seen)
+    assert (err.count("no table"), json.loads(out)["error"]["detail"]) == (1, ["Running", "no table"])
+    assert told()[1].count("no table") == 1, "where no event told it"
 
 
-def test_a_log_that_was_not_shown_stands_above_the_error() -> None:
-    assert failing_task().detail == ("Running", "no table")
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "seen", [(), (OF_ANOTHER,), (LogLine("image", "Step 1"),), (*LOG, StepFinished("app", "failed", "crashes", 1.0))]
+)
+def test_a_log_that_was_not_shown_stands_above_the_error_whatever_other_steps_told(
+    seen: tuple[Event, ...], as_json: bool
+) -> None:
+    error = failing_task(*seen, as_json=as_json)
+    assert (error.detail, error.told) == (("Running", "no table"), False)
+
+
+def test_what_is_seen_of_a_stacks_task_is_no_line_in_a_pipe() -> None:
+    assert not failing_task(replace(OF_ANOTHER, step="migrate")).told
 
 
 def test_on_a_terminal_the_end_of_the_log_stands_above_the_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert failing_task("Running", "no table").detail == ("Running", "no table")
+    assert not failing_task(*LOG).told
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     assert shown.splitlines()[-1].strip() == "\N{BALLOT X} migrate     1.5 s  exit code 1"

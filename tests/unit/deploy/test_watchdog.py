@@ -1,4 +1,4 @@
-"""Rollouts told as stories: fourteen that can't succeed are ended soon, twenty-one slow ones are left alone."""
+"""Rollouts told as stories: those that can't succeed are ended soon, slow ones are left alone."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_what_is_only_slow_is_left_alone(story: str) -> None:
 
 
 def test_there_are_more_stories_of_slow_ones() -> None:
-    assert (len(HOPELESS), len(SLOW)) == (14, 21)
+    assert len(SLOW) > len(HOPELESS)
 
 
 def test_a_transient_pull_error_that_goes_on_is_hopeless_at_last() -> None:

@@ -71,9 +71,10 @@ def test_what_looks_like_a_secret_is_refused_before_a_lock_or_a_base_is_asked_fo
         raise AssertionError("something was asked before")
 
     monkeypatch.setattr(Workshop, "_requirements", asked)
-    monkeypatch.setattr(Workshop, "base", asked)
+    monkeypatch.setattr(Workshop, "found_base", asked)
     (tmp_path / ".env").write_text("A=1")
     for words in (["init", "-q"], ["add", "--force", ".env"]):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
-    with pytest.raises(BuildError, match=r"\.env holds variables of an environment"):
-        shop(tmp_path).settle()
+    for ask in (shop(tmp_path).settle, shop(tmp_path).base):
+        with pytest.raises(BuildError, match=r"\.env holds variables of an environment"):
+            ask()

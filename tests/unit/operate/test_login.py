@@ -56,7 +56,17 @@ def test_a_login_with_a_password_is_the_one_that_the_secret_holds(tmp_path: Path
     assert logins.credentials(iam, logins.login(iam, "user", replica=False)) == ("app_user", "token of app_user")
 
 
-@pytest.mark.parametrize("held", [None, "{}"])
+def test_a_token_that_only_reads_is_none_of_the_owner_who_writes(tmp_path: Path) -> None:
+    target = shop(tmp_path, "owner: true, auth: iam")
+    with pytest.raises(OpsctlError, match="no token that only reads") as refused:
+        logins.make_token(target, "readonly", replica=False)
+    assert "`--role user` makes a token that writes" in refused.value.hint
+    assert logins.make_token(target, "user", replica=False)["token"] == "token of app_user"
+    reading = shop(tmp_path, "owner: false, auth: iam")
+    assert logins.make_token(reading, "readonly", replica=False)["token"] == "token of app_readonly"
+
+
+@pytest.mark.parametrize("held", [None, "{}", '{"password": "p"}', '{"username": "other", "password": "p"}', "[]"])
 def test_a_password_that_was_not_made_yet_is_told(tmp_path: Path, held: str | None) -> None:
     target = shop(tmp_path, "owner: true, auth: password", held)
     with pytest.raises(OpsctlError, match="no password yet"):

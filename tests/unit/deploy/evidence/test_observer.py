@@ -187,6 +187,22 @@ def test_a_task_that_ran_when_its_rollout_was_ended_is_evidence_by_its_log() -> 
     desk.observer.close()
 
 
+def test_services_are_gone_through_while_no_event_can_add_one() -> None:
+    desk = Desk()
+    held: list[bool] = []
+
+    class Services(dict[Any, Any]):
+        def values(self) -> Any:
+            held.append(desk.observer._guard.locked())
+            return super().values()
+
+    desk.observer._services = Services()
+    desk.observer(changed("UPDATE_IN_PROGRESS"))
+    desk.observer.conclude("app", task="a", verdict="no answer")
+    assert held == [True]
+    desk.observer.close()
+
+
 def test_one_without_a_log_is_none() -> None:
     desk = Desk()
     desk.observer(changed("UPDATE_IN_PROGRESS"))
