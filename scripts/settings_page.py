@@ -21,8 +21,8 @@ _HEAD = """# environments.yaml
 
 Every setting, from the models that read the file (`python -m scripts.settings_page` writes this page). The blocks below
 `environments` and the block `defaults` take the same keys; what neither says has the default of this page.
-`opsctl env show --env E` prints one environment with all of them filled in, `opsctl env validate` every mistake at once,
-with its line. What two settings say together is checked as well, and told there. Editors complete the file by
+`opsctl env show --env E` prints one environment with all of them filled in, `opsctl env validate` every mistake at
+once, with its line. What two settings say together is checked as well, and told there. Editors complete the file by
 [its JSON Schema](environments.schema.json).
 
 At the top of the file:
@@ -60,19 +60,19 @@ def blocks(definitions: dict[str, Schema]) -> Iterator[tuple[str, str]]:
     def below(path: str, name: str) -> Iterator[tuple[str, str]]:
         yield path, name
         for key, item in definitions[name]["properties"].items():
-            for inner, wild in _references(item):
+            for inner, wild in references(item):
                 yield from below(".".join(part for part in (path, key, "NAME" if wild else "") if part), inner)
 
     yield from below("", "Environment")
 
 
-def _references(item: Schema) -> Iterator[tuple[str, bool]]:
+def references(item: Schema) -> Iterator[tuple[str, bool]]:
     """Blocks that a key holds: its own, or (True) one for each name."""
     for each in (item, *item.get("anyOf", ())):
         if "$ref" in each:
             yield each["$ref"].rpartition("/")[2], False
         for named in each.get("patternProperties", {}).values():
-            yield from ((name, True) for name, _ in _references(named))
+            yield from ((name, True) for name, _ in references(named))
 
 
 def _common(definitions: dict[str, Schema]) -> Schema:
@@ -111,7 +111,7 @@ def _table(keys: Schema, path: str) -> list[str]:
 
 def _pointer(item: Schema, path: str, key: str) -> str:
     """Where the block stands that a key holds, by its heading."""
-    heading = ".".join(part for part in (path, key, *("NAME" for _, wild in _references(item) if wild)) if part)
+    heading = ".".join(part for part in (path, key, *("NAME" for _, wild in references(item) if wild)) if part)
     return f"[{heading}](#{heading.lower().replace('.', '')})"
 
 
@@ -135,7 +135,7 @@ def _kind(item: Schema) -> str:
             return f"list of {_kind(item.get('items', {}))}".replace("list of text", "list")
         case "object":
             named = next(iter(item.get("patternProperties", {}).values()), item.get("additionalProperties"))
-            return "blocks by name" if isinstance(named, dict) and any(_references(named)) else "map"
+            return "blocks by name" if isinstance(named, dict) and any(references(named)) else "map"
     return "text"
 
 
@@ -149,7 +149,7 @@ def _range(item: Schema) -> str:
 
 
 def _default(item: Schema) -> str:
-    if any(_references(item)) or item.get("type") == "object":
+    if any(references(item)) or item.get("type") == "object":
         return ""
     if "default" not in item:
         return "" if "anyOf" in item else "needed"
