@@ -25,26 +25,19 @@ pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 myst_heading_anchors = 4  # [page](other.md#a-heading) is checked as well as [page](other.md)
 nitpicky = True
-_HEADING = re.compile(r"^## (.+)$")
-_ITEM = re.compile(r"^- \[[^\]]+\]\(([a-z-]+|README)\.md\)", re.IGNORECASE)
+_ITEM = re.compile(r"^- \[[^\]]+\]\(([\w-]+)\.md\)", re.MULTILINE)
 
 
 def navigation(text: str, folder: Path) -> str:
     """The index with a hidden table of contents below each heading, of the pages that its list names."""
-    lines: list[str] = []
-    caption, pages = "", list[str]()
-    for line in [*text.splitlines(), "## "]:
-        if line == "## " or (heading := _HEADING.match(line)):
-            if pages:
-                lines += ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""]
-            caption, pages = (heading[1] if line != "## " else ""), []
-        elif item := _ITEM.match(line):
-            if item[1] == "commands" and not (folder / "commands.md").is_file():
-                continue  # it is generated elsewhere
-            pages.append(item[1])
-        if line != "## ":
-            lines.append(line)
-    return "\n".join(lines) + "\n"
+    before, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
+    for part in parts:
+        caption, _, rest = part.partition("\n")
+        if not (folder / "commands.md").is_file():  # it is generated elsewhere
+            rest = re.sub(r"^- \[[^\]]+\]\(commands\.md\).*\n", "", rest, flags=re.MULTILINE)
+        pages = "\n".join(_ITEM.findall(rest))
+        before += f"## {caption}\n{rest}\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n\n"
+    return before
 
 
 def setup(app: Any) -> None:
