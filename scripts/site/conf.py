@@ -20,12 +20,16 @@ html_css_files = ["opsctl.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_use_index = False
 highlight_language = "none"
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 myst_heading_anchors = 4  # [page](other.md#a-heading) is checked as well as [page](other.md)
 nitpicky = True
 _ITEM = re.compile(r"^- \[[^\]]+\]\(([\w-]+)\.md\)", re.MULTILINE)
+_NAMED = re.compile(
+    r"\[[\w-]+\.md\]\(([\w-]+\.md)"
+)  # a link that is called as its file; without a text it gets the title
 
 
 def navigation(text: str, folder: Path) -> str:
@@ -44,6 +48,7 @@ def setup(app: Any) -> None:
     """Sphinx calls this once, before it reads the pages."""
 
     def read(app: Any, page: str, source: list[str]) -> None:
+        source[0] = _NAMED.sub(r"[](\1", source[0])
         if page == root_doc:
             source[0] = navigation(source[0], Path(app.srcdir))
 

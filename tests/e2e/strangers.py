@@ -112,7 +112,7 @@ def quick_start() -> list[list[str]]:
     """The command lines of the quick start, as its page has them."""
     page = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
     block = page.split("<!-- quick start -->\n```sh\n")[1].split("```")[0]
-    return [shlex.split(line) for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in block.splitlines()]
 
 
 def create_superuser(project: Stranger, user: str, password: str) -> None:
