@@ -10,7 +10,7 @@ BIN := .venv/bin
 ENV ?= local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo image image-test test test-other check format templates golden bench soak clean setup stop
+.PHONY: help demo image image-test test test-other check site format templates golden bench soak clean setup stop
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,11 +75,17 @@ check: setup ## Lint, types, import rules, templates, schema
 	$(BIN)/opsctl env schema --check
 	$(BIN)/python -m scripts.create_only --check
 	$(BIN)/python -m scripts.reference --check
+	$(BIN)/python -m scripts.settings_page --check
 	$(BIN)/cfn-lint 'templates/**/*.yaml'
 	$(BIN)/python -m scripts.run_checkov
 	$(BIN)/python -m scripts.tools hadolint hadolint --failure-threshold style service/Dockerfile
 	$(BIN)/python -m scripts.tools workflows actionlint
 	$(BIN)/python -m scripts.tools workflows zizmor --quiet --offline --persona auditor .github/workflows
+	$(MAKE) --no-print-directory site
+
+# Read anew each time: Sphinx says nothing again of a page that it has read before.
+site: setup ## Build docs/ as a site in dist/site, and check its links
+	@$(BIN)/python -m scripts.tools docs sphinx-build -q -E -a -W --keep-going -b html -c scripts/site -d .cache/site docs dist/site
 
 format: setup ## Format the code
 	$(BIN)/ruff format .
@@ -90,6 +96,7 @@ templates: setup ## Write templates/, the JSON Schema, the reference and the tab
 	$(BIN)/opsctl env schema --write
 	$(BIN)/python -m scripts.create_only
 	$(BIN)/python -m scripts.reference
+	$(BIN)/python -m scripts.settings_page
 	$(BIN)/python -m tests.golden.controls
 	$(BIN)/python -m tests.golden.screens
 

@@ -160,8 +160,8 @@ class Web(Process):
     port: int = Field(8000, ge=1, le=65535, description="Where the process listens.")
     domains: tuple[Domain, ...] = Field((), max_length=10, description="Names under which it is reached.")
     redirect: bool = Field(False, description="Send visitors of the other names to the first.")
-    hosted_zone_id: HostedZoneId | None = None
-    hosted_zone_name: DomainName | None = None
+    hosted_zone_id: HostedZoneId | None = Field(None, description="Route 53 zone that gets records and certificate.")
+    hosted_zone_name: DomainName | None = Field(None, description="Name of that zone.")
     certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate of the ALB's region.")
     health: Annotated[Health, BeforeValidator(_health)] = Health()
     timeout: Duration = Field(60, ge=1, le=4000, description="Seconds a request may take: load balancer and server.")
@@ -191,7 +191,7 @@ class Release(Process):
 class Worker(Process):
     """A long-running task without a load balancer."""
 
-    command: Command
+    command: Command = Field(description="What it runs.")
     count: Count = Field((1, 1), description="Tasks: a number, or [lowest, highest].")
     cpu_target: int = Field(60, ge=10, le=90, description="Percent of CPU that autoscaling aims at.")
     singleton: bool = Field(False, description="Never two at once: on a release the old one ends first.")
@@ -200,7 +200,7 @@ class Worker(Process):
 class Job(Process):
     """A one-off task, by hand or by schedule."""
 
-    command: Command
+    command: Command = Field(description="What it runs.")
     schedule: str | None = Field(None, description="Five fields as in crontab, or AWS's cron(…) or rate(…).")
     timezone: str = Field("UTC", description="IANA name of the schedule's time zone.")
     timeout: Duration | None = Field(None, description="Seconds, or such as 2h, after which it is ended.")

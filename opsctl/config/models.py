@@ -111,12 +111,12 @@ class Nat(Section):
 class DatabaseRoles(Section):
     """Names of the PostgreSQL roles that `opsctl db init` makes; `app_user` is set in `rds`."""
 
-    owner: RoleName = "app_owner"
-    migrator: RoleName = "app_migrator"
-    writer: RoleName = "app_writer"
-    reader: RoleName = "app_reader"
-    loader: RoleName = "app_loader"
-    readonly: RoleName = "app_readonly"
+    owner: RoleName = Field("app_owner", description="Owns everything, never logs in.")
+    migrator: RoleName = Field("app_migrator", description="Runs migrations.")
+    writer: RoleName = Field("app_writer", description="Rights to write, for others to have.")
+    reader: RoleName = Field("app_reader", description="Rights to read, for others to have.")
+    loader: RoleName = Field("app_loader", description="Loads datasets.")
+    readonly: RoleName = Field("app_readonly", description="People who look.")
 
 
 class Rds(Section):
@@ -131,7 +131,9 @@ class Rds(Section):
         False,
         description="Let the next deploy raise a running database's major version: minutes of outage, no way back.",
     )
-    instance_class: str = Field("db.t4g.micro", pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$")
+    instance_class: str = Field(
+        "db.t4g.micro", pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$", description="Size; RDS is asked whether it sells it."
+    )
     allocated_storage: int = Field(20, ge=20, le=65536, description="GiB; gp3 starts at 20.")
     max_allocated_storage: int | None = Field(
         None,
@@ -146,9 +148,9 @@ class Rds(Section):
         description="GiB of temporary files a session may have, 0: no limit; default: a quarter of allocated_storage.",
     )
     port: int = Field(5433, ge=1150, le=65535, description="Not 5432, the port that scanners try first.")
-    multi_az: bool = False
-    database: str = Field("salaries", pattern=r"^[a-z][a-z0-9_]{0,62}$")
-    admin_user: str = Field("opsctl_master", pattern=r"^[a-z][a-z0-9_]{0,15}$")
+    multi_az: bool = Field(False, description="Keep a standby in another zone: twice the price.")
+    database: str = Field("salaries", pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the database.")
+    admin_user: str = Field("opsctl_master", pattern=r"^[a-z][a-z0-9_]{0,15}$", description="Master's login.")
     snapshot_identifier: str | None = Field(
         None,
         pattern=r"^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:)?(rds:)?[A-Za-z](?!.*--)[A-Za-z0-9-]{0,250}(?<!-)$",
@@ -160,7 +162,7 @@ class Rds(Section):
         description="RDS instance that runs already, by its identifier, which the first deploy takes over as it is; it "
         "stays written here.",
     )
-    app_user: RoleName = "app_user"
+    app_user: RoleName = Field("app_user", description="Role as which the service logs in.")
     app_user_writer: bool = Field(False, description="Let the service's role write, not only read.")
     app_user_connection_limit: int | None = Field(
         None, ge=1, le=5000, description="Connections of the service's role; default: what its tasks may open, and ten."
@@ -172,8 +174,8 @@ class Rds(Section):
     )
     monitoring_interval: Literal[0, 1, 5, 10, 15, 30, 60] = Field(0, description="Enhanced monitoring, seconds.")
     event_notifications: bool = Field(False, description="Send RDS events to the alarm topic.")
-    deletion_protection: bool = True
-    secret_rotation_days: int = Field(30, ge=1, le=30)
+    deletion_protection: bool = Field(True, description="RDS refuses to delete the database.")
+    secret_rotation_days: int = Field(30, ge=1, le=30, description="Days after which the master's password changes.")
 
     @property
     def brought_along(self) -> bool:
@@ -211,8 +213,10 @@ class Ecs(Section):
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
         description="Tag to deploy; default: the commit.",
     )
-    assign_public_ip: bool = False
-    container_insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
+    assign_public_ip: bool = Field(False, description="Tasks in public subnets, with addresses of their own: no NAT.")
+    container_insights: Literal["disabled", "enabled", "enhanced"] = Field(
+        "disabled", description="Metrics of tasks and containers, billed one by one."
+    )
     init_reserved_concurrency: Literal[1] | None = Field(
         None, description="Reserve concurrency for the DbInit function (a new account can't)."
     )
@@ -247,9 +251,11 @@ class Images(Section):
 class AlbAccessLogs(Section):
     """Access logs of the load balancer, in a bucket of their own."""
 
-    enabled: bool = True
-    prefix: str = Field("alb", pattern=r"^(?!.*AWSLogs)[A-Za-z0-9][A-Za-z0-9/_-]{0,60}[A-Za-z0-9]$")
-    expire_days: int = Field(30, ge=1, le=3650)
+    enabled: bool = Field(True, description="Keep them.")
+    prefix: str = Field(
+        "alb", pattern=r"^(?!.*AWSLogs)[A-Za-z0-9][A-Za-z0-9/_-]{0,60}[A-Za-z0-9]$", description="First part of keys."
+    )
+    expire_days: int = Field(30, ge=1, le=3650, description="Days until they are deleted.")
 
 
 Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
@@ -307,13 +313,13 @@ class Observability(Section):
 class SiteAddress(Section):
     """Where the static site is reached: S3 behind CloudFront. `application.site` says what is on it."""
 
-    enabled: bool = False
-    domain_name: DomainName | None = None
-    hosted_zone_id: HostedZoneId | None = None
-    hosted_zone_name: DomainName | None = None
+    enabled: bool = Field(False, description="Make the site.")
+    domain_name: DomainName | None = Field(None, description="Its name; default: CloudFront's.")
+    hosted_zone_id: HostedZoneId | None = Field(None, description="Route 53 zone that gets record and certificate.")
+    hosted_zone_name: DomainName | None = Field(None, description="Name of that zone.")
     certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate in us-east-1.")
     bucket_name: BucketName | None = Field(None, description="Default: named by CloudFormation.")
-    access_logs: bool = False
+    access_logs: bool = Field(False, description="Log requests to the site, in a bucket of their own.")
 
 
 class Environment(Section):
@@ -323,11 +329,13 @@ class Environment(Section):
     service: Slug = Field(description="First part of what resources are called.")
     client: Slug = Field(description="Last part of what resources are called.")
     target: Literal["aws", "local"] = Field("aws", description="`local` deploys to an emulator on this machine.")
-    region: Region = "us-east-1"
+    region: Region = Field("us-east-1", description="Where everything lies but what CloudFront wants in us-east-1.")
     account_id: AccountId | None = Field(
         None, description="Quoted, 12 digits. Credentials of another account are refused."
     )
-    confidentiality: Literal["public", "internal", "confidential", "restricted"] = "internal"
+    confidentiality: Literal["public", "internal", "confidential", "restricted"] = Field(
+        "internal", description="A tag; nothing else follows from it."
+    )
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every stack and its resources.")
     tag_overrides: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="By stack: tags added to, or replacing, `tags`."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import re
+import shlex
 import subprocess
 import sys
 import urllib.parse
@@ -11,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.functional.cli import Ran, opsctl
+from tests.functional.cli import ROOT, Ran, opsctl
 
 from .conftest import Project
 
@@ -105,6 +106,13 @@ class Browser:
         with self._opener.open(request, timeout=60) as answer:
             text: str = answer.read().decode()
         return text
+
+
+def quick_start() -> list[list[str]]:
+    """The command lines of the quick start, as its page has them."""
+    page = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    block = page.split("<!-- quick start -->\n```sh\n")[1].split("```")[0]
+    return [shlex.split(line, comments=True) for line in block.splitlines()]
 
 
 def create_superuser(project: Stranger, user: str, password: str) -> None:

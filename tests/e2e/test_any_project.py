@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .strangers import Stranger, create_superuser, reads_the_environment, startproject
+from .strangers import Stranger, create_superuser, quick_start, reads_the_environment, startproject
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 CANARY = "canary-7f3a91-secret"
@@ -26,9 +26,12 @@ def shop(tmp_path: Path) -> Iterator[Stranger]:
 
 def test_a_new_site_answers_with_its_admin_and_a_superuser_logs_in(shop: Stranger) -> None:
     reads_the_environment(shop)
-    said = shop.opsctl("init", "--json").json
-    assert said["missing"] == []
-    shop.deploy()
+    installs, *commands = quick_start()
+    assert installs == ["pip", "install", "opsctl[local]"]  # test_from_a_wheel.py does that
+    for command in commands:
+        ran = shop.opsctl(*command[1:])
+        assert ran.code == 0, ran.err
+        assert "Missing:" not in ran.out + ran.err
     browser = shop.browser
     status, page = browser.get("/admin/login/")
     assert status == 200

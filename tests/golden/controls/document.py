@@ -22,7 +22,7 @@ INTRODUCTION = """\
 What every environment's templates show, by control. This page is written from the rows in `tests/golden/controls`,
 which the tests hold against the rendered templates: each property below is asserted in the column of its environment,
 and a mutator removes each one, and sets it wrong, to see that the assertion notices.
-`python -m tests.golden.controls` writes it again.
+`python -m tests.golden.controls` writes it again. What the controls are for: [threats.md](threats.md).
 
 Ids without a prefix are AWS Foundational Security Best Practices; `CIS` is the AWS benchmark of the Center for Internet
 Security, version 5.0; `CKV` is checkov; `own` is a rule of opsctl's. The columns describe `environments.yaml` as it is
