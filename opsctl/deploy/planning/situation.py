@@ -201,7 +201,7 @@ class Situation:
     def _problems(self, selected: Sequence[StackTemplate], image: ImagePlan | None) -> tuple[str, ...]:
         """What AWS would refuse, minutes in, as far as it can be told now. On this machine nothing takes minutes."""
         missing = self.secrets.problems() if self.release_starts(selected) else ()
-        asked = Beforehand(self.env, self.aws, self.state, selected)
+        asked = Beforehand(self.env, self.aws, self.state, selected, account=self.account)
         found = asked.of_origin() if self.env.target == "local" else asked.problems(image)
         self._notes += asked.notes
         self._interruptions = asked.interruptions

@@ -36,7 +36,7 @@ def alarm(
 
     `filled`: a period without data counts as 0. What `missing` says is not asked as long as CloudWatch finds as many
     real data points as it needs, and it looks further back for them than `within`. [UG CW, alarms-and-missing-data]
-    The latest period or two are always 0 then, since metrics come late, so choose fewer `periods` than `within`. [UG
+    The latest period or two may always be 0 then, as metrics come late, so choose fewer `periods` than `within`. [UG
     CW, using-metric-math, FILL]
 
     The topic must be encrypted with a customer key: with SNS's own key CloudWatch cannot publish, and only the alarm's

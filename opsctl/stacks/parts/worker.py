@@ -53,7 +53,8 @@ def _alarm(stack: StackBuilder, name: str, low: int, service: ecs.Service) -> No
     minute. [archived ECS developer guide, service RUNNING task count; aws/containers-roadmap 2718]
 
     A release of a `singleton` is without a task for as long as the old one may take to end (`stop_timeout`, two minutes
-    at most), the new one to start, and its first sample to come: with the minutes that are always 0, less than eight.
+    at most), the new one to start, and its first sample to come: with the latest minutes, whose samples are yet to
+    come, less than eight.
     """
     tasks = "no task" if low == 1 else f"fewer than {low} tasks"
     alarm(
