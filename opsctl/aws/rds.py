@@ -9,6 +9,9 @@ from typing import Any
 from opsctl.aws.errors import AwsError
 from opsctl.aws.translation import translated
 
+# What begins a snapshot's name that nobody chose, and what DescribeDBSnapshots calls its type.
+_AUTOMATIC = {"rds": "automated", "awsbackup": "awsbackup"}
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -52,6 +55,10 @@ class Origin:
     protected: bool = False
     instance_class: str = ""
     replicas: tuple[str, ...] = ()
+    backup_days: int = 0
+    max_storage: int = 0
+    managed_password: bool = False
+    """Whether RDS keeps the master's password in a secret of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +101,22 @@ class Rds:
             protected=bool(item.get("DeletionProtection")),
             instance_class=item.get("DBInstanceClass", ""),
             replicas=tuple(item.get("ReadReplicaDBInstanceIdentifiers", [])),
+            backup_days=int(item.get("BackupRetentionPeriod", 0)),
+            max_storage=int(item.get("MaxAllocatedStorage") or 0),
+            managed_password=bool(item.get("MasterUserSecret")),
         )
 
     def snapshot_origin(self, name: str) -> Origin | None:
         """A snapshot to restore, by name or ARN; None when there is none. One that another account shares is found by
-        its ARN.
+        its ARN. One that was taken automatically is found by its type as well. [API DescribeDBSnapshots]
         """
-        shared = {"IncludeShared": True} if name.startswith("arn:") else {}
+        maker = name.rpartition("snapshot:")[2].rpartition(":")[0]
+        extra: dict[str, Any] = {"IncludeShared": True} if name.startswith("arn:") else {}
+        if maker:
+            extra["SnapshotType"] = _AUTOMATIC[maker]
         try:
             with translated():
-                found = self._client.describe_db_snapshots(DBSnapshotIdentifier=name, **shared)["DBSnapshots"]
+                found = self._client.describe_db_snapshots(DBSnapshotIdentifier=name, **extra)["DBSnapshots"]
         except AwsError as error:
             if error.aws_code in {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"}:
                 return None

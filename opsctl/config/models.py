@@ -153,7 +153,8 @@ class Rds(Section):
     admin_user: str = Field("opsctl_master", pattern=r"^[a-z][a-z0-9_]{0,15}$", description="Master's login.")
     snapshot_identifier: str | None = Field(
         None,
-        pattern=r"^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:)?(rds:)?[A-Za-z](?!.*--)[A-Za-z0-9-]{0,250}(?<!-)$",
+        pattern=r"^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:)?((rds|awsbackup):)?[A-Za-z](?!.*--)[A-Za-z0-9-]{0,250}"
+        r"(?<!-)$",
         description="Snapshot (name or ARN) that the first deploy restores the database from; it stays written here.",
     )
     import_instance: str | None = Field(

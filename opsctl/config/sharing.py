@@ -77,7 +77,8 @@ def promotions(environments: dict[str, Environment]) -> Iterator[tuple[str, Prob
 
 
 def names(environments: dict[str, Environment]) -> Iterator[tuple[str, Problem]]:
-    """Names that can be taken once: a bucket's among all accounts, an alias in a region, a record in a zone.
+    """Names that can be taken once: a bucket's among all accounts, an alias or an instance in a region, a record in a
+    zone.
 
     Said in `defaults`, one would be every environment's.
     """
@@ -104,6 +105,14 @@ def _taken_by(env: Environment) -> Iterator[tuple[KeyPath, str, tuple[str, ...],
                 ("alias", alias, env.region, env.account_id or ""),
                 f"Write `{alias}-{env.name}`, or leave it out.",
             )
+    instance = env.rds.import_instance
+    if instance is not None:
+        yield (
+            ("rds", "import_instance"),
+            f"the instance `{instance}`",
+            ("instance", instance, env.region, env.account_id or ""),
+            "Remove it: one environment takes it over, another can restore a snapshot of it (rds.snapshot_identifier).",
+        )
     web, site = env.application.web, env.site
     blocks: list[tuple[KeyPath, str | None, tuple[str, ...]]] = [
         (("application", "web", "domains"), web.hosted_zone_id, web.domains),

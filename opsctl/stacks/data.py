@@ -73,17 +73,22 @@ def _parameter_group(stack: StackBuilder) -> Any:
     one is there before the database changes over to it, in the same ModifyDBInstance that raises the version, and the
     old one goes afterwards. [aws-cloudformation-resource-providers-rds, Translator.modifyDbInstanceRequest]
 
+    Of an instance that is taken over it outlives its stack, as the instance does: RDS deletes no group that an instance
+    is a member of, so that a failed create could neither roll back nor be deleted. [API DeleteDBParameterGroup]
+
     NOTE: `log_statement` stays off: rotation runs ALTER ROLE … PASSWORD, which would put the password into the log.
     """
     limit = stack.env.rds.temp_file_kilobytes
-    return stack.add(
-        rds.DBParameterGroup(
-            "DatabaseParameters",
-            Description="TLS only",
-            Family=f"postgres{stack.env.rds.major_version}",
-            Parameters={"rds.force_ssl": "1", **({"temp_file_limit": str(limit)} if limit else {})},
-        )
+    group = rds.DBParameterGroup(
+        "DatabaseParameters",
+        Description="TLS only",
+        Family=f"postgres{stack.env.rds.major_version}",
+        Parameters={"rds.force_ssl": "1", **({"temp_file_limit": str(limit)} if limit else {})},
     )
+    if stack.env.rds.import_instance is not None:
+        group.DeletionPolicy = "Retain"
+        group.UpdateReplacePolicy = "Delete"  # by then the instance has the new one
+    return stack.add(group)
 
 
 def _monitoring_role(stack: StackBuilder) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from opsctl.aws.errors import AwsError
@@ -26,8 +26,17 @@ if TYPE_CHECKING:
 class Beforehand:
     """The questions for one plan on AWS. `notes` say which of them nobody could answer, and what an upgrade needs."""
 
-    def __init__(self, env: Environment, aws: Aws, state: RemoteState, selected: Sequence[StackTemplate]) -> None:
+    def __init__(
+        self,
+        env: Environment,
+        aws: Aws,
+        state: RemoteState,
+        selected: Sequence[StackTemplate],
+        *,
+        account: Callable[[], str],
+    ) -> None:
         self._env = env
+        self._account = account
         self._aws = aws
         self._state = state
         self._wanted: Mapping[str, str] = {template.stack: template.body for template in selected}
@@ -59,7 +68,7 @@ class Beforehand:
         if found is not None:
             self.notes += brought_along.notes(self._env, found)
             self.interruptions = brought_along.interruptions(self._env, found)
-        return brought_along.problems(self._env, found, self._state.outputs("network"))
+        return brought_along.problems(self._env, found, self._state.outputs("network"), self._account())
 
     def _of_image(self, image: ImagePlan | None) -> tuple[str, ...]:
         """Whether the image that stays can run where tasks are to run."""

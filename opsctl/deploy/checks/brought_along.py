@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from opsctl.config import naming
+from opsctl.config import naming, offered
 from opsctl.deploy.planning import compare
 from opsctl.deploy.review.effects import Interruption
 
@@ -54,13 +54,17 @@ def read(env: Environment, rds: Rds) -> Origin | None:
     return rds.instance_origin(str(env.rds.import_instance))
 
 
-def problems(env: Environment, found: Origin | None, network: Mapping[str, str]) -> tuple[str, ...]:
-    """Why the database can't be restored, or taken over. `network` are the outputs of that stack."""
+def problems(env: Environment, found: Origin | None, network: Mapping[str, str], account: str) -> tuple[str, ...]:
+    """Why the database can't be restored, or taken over. `network` are the outputs of that stack, `account` is the
+    number of ours.
+    """
     if found is None:
         kind = "snapshot" if env.rds.snapshot_identifier is not None else "instance"
         what = f"{kind} {env.rds.snapshot_identifier or env.rds.import_instance}"
         return (f"{_setting(env)}: RDS has no {what} in {env.region}. Correct the name, or make it first.",)
-    return (*_of_both(env, found), *(_of_instance(env, found, network) if env.rds.import_instance else ()))
+    if env.rds.import_instance is None:
+        return (*_of_both(env, found), *_of_snapshot(env, found, account))
+    return (*_of_both(env, found), *_of_instance(env, found, network))
 
 
 def notes(env: Environment, found: Origin) -> tuple[str, ...]:
@@ -68,14 +72,45 @@ def notes(env: Environment, found: Origin) -> tuple[str, ...]:
     what = f"PostgreSQL {found.version}, {found.storage} GiB, master {found.master}"
     roles = f"DbInit then gives what is in database {env.rds.database} to {env.rds.roles.owner}"
     if env.rds.snapshot_identifier is not None:
+        version = _version(env, found)
         return (
             f"The database is restored from snapshot {env.rds.snapshot_identifier} ({what}); its master gets a new "
-            f"password. {roles}. The snapshot stays.",
+            f"password{f', and {version}' if version else ''}. {roles}. The snapshot stays.",
         )
     return (
         f"The running instance {env.rds.import_instance} ({what}) becomes the database of {env.name}; nothing is "
         f"copied, and no failure deletes it. Its master gets a new password. {roles}.",
+        *(f"{env.rds.import_instance} loses {each}" for each in _losses(env, found)),
     )
+
+
+def _version(env: Environment, found: Origin) -> str:
+    """What becomes of its version, in words; "" where it stays for certain. RDS chooses the minor version that is not
+    given. [API ModifyDBInstance, EngineVersion]
+    """
+    wanted = env.rds.engine_version
+    if not env.rds.pins_minor_version:
+        return f"its minor version goes up from {found.version} to RDS's default of {wanted} where that is higher"
+    return f"its version goes from {found.version} to {wanted}" if found.version != wanted else ""
+
+
+def _losses(env: Environment, found: Origin) -> Iterator[str]:
+    """What an import takes away, as it brings every property to the template. [CFN DBInstance]"""
+    wanted = env.rds
+    if wanted.backup_days < found.backup_days:
+        yield (
+            f"backups of {found.backup_days} days, of which those of {wanted.backup_days} stay. Write "
+            f"`rds.backup_days: {found.backup_days}` to keep them."
+        )
+    if found.multi_az and not wanted.multi_az:
+        yield "its standby. Write `rds.multi_az: true` to keep it."
+    if found.max_storage > (wanted.max_allocated_storage or 0):
+        yield (
+            f"storage that grows by itself up to {found.max_storage} GiB. Write "
+            f"`rds.max_allocated_storage: {found.max_storage}` to keep it."
+        )
+    if found.managed_password:
+        yield "the secret in which RDS keeps its master's password; opsctl's own takes its place."
 
 
 def interruptions(env: Environment, found: Origin) -> tuple[Interruption, ...]:
@@ -89,6 +124,11 @@ def interruptions(env: Environment, found: Origin) -> tuple[Interruption, ...]:
             found.instance_class != wanted.instance_class,
             f"its class changes from {found.instance_class} to {wanted.instance_class}",
         ),
+        (
+            bool(found.backup_days) != bool(wanted.backup_days),
+            f"automatic backups are switched {'on' if wanted.backup_days else 'off'}",
+        ),
+        (bool(_version(env, found)), _version(env, found)),
         (True, "it takes another parameter group, which needs a restart"),
     ]
     text = ", ".join(text for differs, text in changes if differs)
@@ -108,7 +148,15 @@ def _of_both(env: Environment, found: Origin) -> Iterator[str]:
     if found.status != "available":
         yield f"{_setting(env)}: {name} is {found.status}, not available. Wait for it, or start it."
     major = found.version.partition(".")[0]
-    if major != wanted.major_version:
+    if env.target == "aws" and _number(major) < (min(offered.ENGINE_VERSIONS),):
+        # A restore without extended support, which opsctl declines, goes to another major version by itself, and so
+        # past the parameter group. [API RestoreDBInstanceFromDBSnapshot, EngineLifecycleSupport]
+        yield (
+            f"{_setting(env)}: {name} has PostgreSQL {found.version}, which RDS supports no more. Upgrade the old "
+            f"database to {min(offered.ENGINE_VERSIONS)} or later first"
+            f"{', and name a snapshot of that.' if wanted.snapshot_identifier else '.'}"
+        )
+    elif major != wanted.major_version:
         yield (
             f'rds.engine_version: {name} has PostgreSQL {found.version}, and it comes as it is. Write "{major}"; '
             "the deploy after this one can upgrade it."
@@ -128,10 +176,28 @@ def _of_both(env: Environment, found: Origin) -> Iterator[str]:
         )
 
 
+def _of_snapshot(env: Environment, found: Origin, account: str) -> Iterator[str]:
+    """A snapshot that another account shares can be restored as it is only without encryption. [UG RDS,
+    USER_ShareSnapshot]
+    """
+    name = str(env.rds.snapshot_identifier)
+    if found.encrypted and name.startswith("arn:") and name.split(":")[4] != account:
+        yield (
+            f"rds.snapshot_identifier: {name} is another account's and encrypted, and RDS restores only a copy of such "
+            f"a one: `aws rds copy-db-snapshot --source-db-snapshot-identifier {name} --target-db-snapshot-identifier "
+            "NAME --kms-key-id alias/aws/rds`. Name that copy."
+        )
+
+
 def _of_instance(env: Environment, found: Origin, network: Mapping[str, str]) -> Iterator[str]:
     """What must be right of an instance before it is taken over, since a change would replace it or lose it."""
     name, group = env.rds.import_instance, naming.imported_subnets(env)
-    if found.database != env.rds.database:
+    if not found.database:
+        yield (
+            f"rds.import_instance: {name} was made without a first database, and CloudFormation would replace it by "
+            "one that has it. Take a snapshot of it, and name that in rds.snapshot_identifier instead."
+        )
+    elif found.database != env.rds.database:
         yield f"rds.database: the database of {name} is called `{found.database}`, and stays so. Write that."
     if not found.protected:
         yield (

@@ -205,7 +205,7 @@ class Situation:
         get an empty one.
         """
         missing = self.secrets.problems() if self.release_starts(selected) else ()
-        asked = Beforehand(self.env, self.aws, self.state, selected)
+        asked = Beforehand(self.env, self.aws, self.state, selected, account=self.account)
         found = asked.of_origin() if self.env.target == "local" else asked.problems(image)
         self._notes += asked.notes
         self._interruptions = asked.interruptions

@@ -34,6 +34,24 @@ def install(modules: Modules) -> None:
     _first_change_sets_share_a_stack(modules.handlers._ACTION_HANDLERS, modules.cloudformation, modules.changesets)
     _log_events_come_in_pages(modules.cloudwatch_logs)
     _amazon_linux_is_there_for_arm(modules.ssm._PUBLIC_AMI_PARAMETERS, modules.ec2)
+    _an_alarm_may_calculate(modules.provisioners)
+
+
+def _an_alarm_may_calculate(provisioners: Any) -> None:
+    """ministack refuses an alarm of an expression. It is kept as one of the metric that the expression is about: no
+    metric of AWS comes here, so neither would ever be judged.
+    """
+    record = provisioners._cw_metric_alarm_record
+
+    def record_of(name: str, props: Json) -> Json:
+        stats = [query["MetricStat"] for query in props.get("Metrics", []) if "MetricStat" in query]
+        if stats:
+            first, others = stats[0], {key: value for key, value in props.items() if key != "Metrics"}
+            props = {**others, **first["Metric"], "Statistic": first["Stat"], "Period": first["Period"]}
+        made: Json = record(name, props)
+        return made
+
+    provisioners._cw_metric_alarm_record = record_of
 
 
 def _amazon_linux_is_there_for_arm(parameters: Any, ec2: Any) -> None:

@@ -167,6 +167,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
     },
     "services.cloudformation.provisioners": {
         "_RESOURCE_HANDLERS": READ,
+        "_cw_metric_alarm_record": _replace("name props"),
         "_delete_predecessor": _call("delete_fn"),
         "_ec2_sg_permissions": _call("rules"),
         "_normalize_container_defs": _replace("cdefs"),

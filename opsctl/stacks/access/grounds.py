@@ -71,9 +71,13 @@ class Grounds:
 
     @property
     def snapshot(self) -> str | None:
-        """The ARN of the snapshot that the first deploy restores; another account's is written as one."""
-        name = self.env.rds.snapshot_identifier
-        return name if name is None or name.startswith("arn:") else self.arn("rds", f"snapshot:{name}")
+        """The ARN of the snapshot that the first deploy restores; another account's is written as one. RDS keeps its
+        name in lower case, however it is written, and IAM tells cases apart.
+        """
+        if self.env.rds.snapshot_identifier is None:
+            return None
+        name = self.env.rds.snapshot_identifier.lower()
+        return name if name.startswith("arn:") else self.arn("rds", f"snapshot:{name}")
 
     @property
     def cluster(self) -> str:

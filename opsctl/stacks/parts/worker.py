@@ -49,14 +49,18 @@ def _alarm(stack: StackBuilder, name: str, low: int, service: ecs.Service) -> No
     """Tell of a worker whose tasks are not there, or end again and again: no visitor would notice.
 
     ECS sends a sample of each running task every minute, so their number is that of the tasks, and none at all comes of
-    a service without one. [UG ECS, service RUNNING task count] A task that ends is missing for the minute or more in
-    which Fargate starts the next one; a release of a `singleton` takes less than five.
+    a service without one. ECS's page of metrics says so no more; AWS's own users count tasks this way, in periods of a
+    minute. [archived ECS developer guide, service RUNNING task count; aws/containers-roadmap 2718]
+
+    A release of a `singleton` is without a task for as long as the old one may take to end (`stop_timeout`, two minutes
+    at most), the new one to start, and its first sample to come: with the latest minutes, whose samples are yet to
+    come, less than eight.
     """
     tasks = "no task" if low == 1 else f"fewer than {low} tasks"
     alarm(
         stack,
         f"{naming.part_id(name)}TasksMissing",
-        description=f"The worker {name} had {tasks} in five of fifteen minutes. Look at its log and the ECS events.",
+        description=f"The worker {name} had {tasks} in eight of fifteen minutes. Look at its log and the ECS events.",
         namespace="AWS/ECS",
         metric="CPUUtilization",
         dimensions={"ClusterName": stack.output_of("platform", "ClusterName"), "ServiceName": GetAtt(service, "Name")},
@@ -64,9 +68,10 @@ def _alarm(stack: StackBuilder, name: str, low: int, service: ecs.Service) -> No
         threshold=low,
         comparison="LessThanThreshold",
         period=60,
-        periods=5,
+        periods=8,
         within=15,
         missing="breaching",
+        filled=True,
     )
 
 

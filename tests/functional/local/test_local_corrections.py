@@ -148,3 +148,22 @@ def test_amazon_linux_is_there_for_both_architectures(sandbox: Sandbox, architec
     account = Account(sandbox.client)
     assert account.image_fits(image, architecture)
     assert not account.image_fits(image, "arm64" if architecture == "x86_64" else "x86_64")
+
+
+def test_an_alarm_may_watch_an_expression(sandbox: Sandbox) -> None:
+    stacks = sandbox.client("cloudformation")
+    metric = {"Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Dimensions": [{"Name": "A", "Value": "b"}]}
+    stat = {"Metric": metric, "Period": 60, "Stat": "SampleCount"}
+    for threshold in (1, 2):  # made, then changed
+        properties = {
+            "Metrics": [
+                {"Id": "measured", "MetricStat": stat, "ReturnData": False},
+                {"Id": "filled", "Expression": "FILL(measured, 0)", "ReturnData": True},
+            ],
+            "ComparisonOperator": "LessThanThreshold", "Threshold": threshold, "EvaluationPeriods": 15,
+        }  # fmt: skip
+        template = {"Resources": {"Calculated": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
+        status = deploy(stacks, "calculating", template)
+        assert status == ("CREATE_COMPLETE" if threshold == 1 else "UPDATE_COMPLETE"), reasons(stacks, "calculating")
+        (alarm,) = sandbox.client("cloudwatch").describe_alarms(AlarmNamePrefix="calculating-")["MetricAlarms"]
+        assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("SampleCount", 60, threshold)

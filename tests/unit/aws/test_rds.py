@@ -133,3 +133,25 @@ def test_a_snapshot_of_another_account_is_asked_for_by_its_arn() -> None:
             "describe_db_snapshots", {"DBSnapshots": []}, {"DBSnapshotIdentifier": arn, "IncludeShared": True}
         )
         assert Rds(made).snapshot_origin(arn) is None
+
+
+@pytest.mark.parametrize(("name", "kind"), [("rds:old-2026-11-30", "automated"), ("awsbackup:job-1f0e", "awsbackup")])
+@pytest.mark.parametrize("prefix", ["", "arn:aws:rds:us-east-1:123456789012:snapshot:"])
+def test_a_snapshot_that_nobody_named_is_asked_for_by_its_type(prefix: str, name: str, kind: str) -> None:
+    shared = {"IncludeShared": True} if prefix else {}
+    with stubbed("rds") as (made, stub):
+        asked = {"DBSnapshotIdentifier": f"{prefix}{name}", "SnapshotType": kind, **shared}
+        stub.add_response("describe_db_snapshots", {"DBSnapshots": []}, asked)
+        assert Rds(made).snapshot_origin(f"{prefix}{name}") is None
+
+
+def test_a_running_instance_tells_what_an_import_would_take_away() -> None:
+    item = {
+        "DBInstanceStatus": "available", "BackupRetentionPeriod": 7, "MaxAllocatedStorage": 500,
+        "MasterUserSecret": {"SecretArn": "arn:secret"},
+    }  # fmt: skip
+    with stubbed("rds") as (made, stub):
+        stub.add_response("describe_db_instances", {"DBInstances": [item]}, {"DBInstanceIdentifier": "db-1"})
+        found = Rds(made).instance_origin("db-1")
+    assert found is not None
+    assert (found.backup_days, found.max_storage, found.managed_password) == (7, 500, True)

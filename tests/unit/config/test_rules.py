@@ -269,6 +269,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "endpoints alone": {"nat": {"use_nat_instance": False}, "vpc": {"interface_endpoints": True}},
     "zone apex": {"ecs": {"domain_name": "example.com", **ZONE}, "security": {"enforce_tls": True}},
     "given certificate": {"ecs": {"certificate_arn": ARN}, "security": {"enforce_tls": True}},
+    "a snapshot of AWS Backup": {"rds": {"snapshot_identifier": "awsbackup:job-0f1e2d3c-4b5a-6978"}},
     "a master that is there": {"rds": {"admin_user": "postgres", "snapshot_identifier": "rds:old-prd-2026-11-01"}},
     "storage grows by ten percent": {"rds": {"allocated_storage": 101, "max_allocated_storage": 112}},
     "sold long since": {"rds": {"instance_class": "db.m5.24xlarge", "engine_version": "14"}},

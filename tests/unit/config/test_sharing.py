@@ -31,6 +31,7 @@ def test_a_name_that_can_be_taken_once_is_one_environments() -> None:
     blocks: dict[str, Any] = {
         "dashboard": {"enabled": True, "bucket_name": "pages", "domain_name": "d.example.com", **ZONE},
         "security": {"customer_managed_keys": True, "kms_aliases": {"data": "shop"}},
+        "rds": {"import_instance": "old"},
         "application": {"web": {"domains": ("shop.example.com",), **ZONE}},
     }
     two = {name: environment(name=name, **blocks) for name in ("dev", "hml")}
@@ -39,6 +40,8 @@ def test_a_name_that_can_be_taken_once_is_one_environments() -> None:
         "dashboard.bucket_name": "Write `pages-hml`.",
         "dashboard.domain_name": "Write one such as hml.d.example.com.",
         "security.kms_aliases.data": "Write `shop-hml`, or leave it out.",
+        "rds.import_instance": "Remove it: one environment takes it over, another can restore a snapshot of it "
+        "(rds.snapshot_identifier).",
         "application.web.domains": "Write one such as hml.shop.example.com.",
     }
     assert list(sharing.names({"dev": two["dev"]})) == []

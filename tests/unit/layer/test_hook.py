@@ -220,3 +220,11 @@ def test_what_a_view_raises_is_in_the_log_where_the_project_configured_none(
     assert status == "500"
     assert log.count("ValueError: no total") == log.count("Traceback") == tracebacks, log
     assert ("ERROR django.request: Internal Server Error: /" in log) is ("LOGGING" not in more)
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_a_request_under_a_strange_name_writes_no_traceback(kind: str, tmp_path: Path) -> None:
+    shop = SHOP.replace("MORE", "DEBUG=False").replace('raise ValueError("no total")', "request.get_host()")
+    (tmp_path / "shop.py").write_text(shop.replace('["*"]', '["shop.example.org"]'))
+    status, log = run(REQUEST.replace("KIND", kind), tmp_path, OPSCTL_HEALTH="/-/health")
+    assert (status, "Traceback" in log) == ("400", False), log

@@ -97,6 +97,13 @@ def test_an_instance_that_is_taken_over_is_named_and_no_rollback_deletes_it() ->
     assert built["DatabaseSubnets"]["DBSubnetGroupName"] == built.template.physical_name
 
 
+def test_the_parameter_group_of_an_instance_that_stays_stays_with_it() -> None:
+    """RDS deletes none that has a member, and the stack could then neither roll back nor go."""
+    kept = build("prd", rds__import_instance="old-prd").document["Resources"]["DatabaseParameters"]
+    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Delete")
+    assert "DeletionPolicy" not in build("prd").document["Resources"]["DatabaseParameters"]
+
+
 @pytest.mark.parametrize("setting", ["snapshot_identifier", "import_instance"])
 def test_a_plan_calls_the_loss_of_either_setting_a_replacement(setting: str) -> None:
     before, after = build("prd", **{f"rds__{setting}": "old-prd"}), build("prd")

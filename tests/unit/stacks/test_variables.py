@@ -184,11 +184,17 @@ def test_a_worker_whose_tasks_are_missing_again_and_again_is_an_alarm() -> None:
     env = environment(workers={"queue": {**WORKER, "count": (2, 4)}, "rare": {**WORKER, "count": (0, 1)}})
     stack = Stack(app.build(env))
     alarm = stack["QueueTasksMissing"]
-    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == ("CPUUtilization", "SampleCount", 60)
+    measured, filled = alarm["Metrics"]
+    # With no task there is no sample, and CloudWatch would judge older minutes, which had some.
+    assert (filled["Expression"], filled["ReturnData"], measured["ReturnData"]) == ("FILL(measured, 0)", True, False)
+    assert (measured["MetricStat"]["Stat"], measured["MetricStat"]["Period"]) == ("SampleCount", 60)
+    metric = measured["MetricStat"]["Metric"]
+    assert metric["MetricName"] == "CPUUtilization"
+    assert {"Name": "ServiceName", "Value": {"Fn::GetAtt": ["QueueService", "Name"]}} in metric["Dimensions"]
+    assert not {"MetricName", "Statistic", "Period", "Dimensions"} & {*alarm}
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 2)
-    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (5, 15)
-    assert alarm["TreatMissingData"] == "breaching"  # no sample at all: no task
-    assert {"Name": "ServiceName", "Value": {"Fn::GetAtt": ["QueueService", "Name"]}} in alarm["Dimensions"]
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (8, 15)
+    assert alarm["TreatMissingData"] == "breaching"  # where the metric was never there
     assert "RareTasksMissing" not in stack.resources
 
 

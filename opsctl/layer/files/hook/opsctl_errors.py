@@ -10,11 +10,16 @@ import logging
 import sys
 
 _OWN = "opsctl"
+_REFUSED = "django.security"
 _DEFAULT = "logging.config.dictConfig"
 
 
 def show_errors() -> None:
-    """Write what Django logs as an error to stderr, unless the project says itself where it goes."""
+    """Write what Django logs as an error to stderr, unless the project says itself where it goes.
+
+    What Django refuses, such as a wrong Host, is an error to it with a traceback as well. Whoever tries addresses would
+    fill the log, so that is left out.
+    """
     from django.conf import settings
 
     # Where one is missing, there is no project whose errors could be told of.
@@ -28,5 +33,6 @@ def show_errors() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.set_name(_OWN)
     handler.setLevel(logging.ERROR)
+    handler.addFilter(lambda record: not record.name.startswith(_REFUSED))
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)

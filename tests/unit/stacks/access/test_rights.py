@@ -276,3 +276,9 @@ def test_what_a_database_comes_from_may_be_read_restored_and_taken_over_and_no_o
             assert not allows(deployers("prd"), Request(action, f"{rds}{resource}old-prd"))
         assert allows(plan(on), Request(actions[0], f"{rds}{resource}old-prd"))
         assert not allows(plan(on), Request(actions[1], f"{rds}{resource}old-prd"))
+
+
+def test_the_name_of_a_snapshot_is_the_one_that_rds_keeps() -> None:
+    on = replace(grounds("prd"), env=environment("prd", rds__snapshot_identifier="Last-Night"))
+    snapshot = f"arn:aws:rds:us-east-1:{ACCOUNT}:snapshot:last-night"
+    assert allows(deploy(on), Request("rds:RestoreDBInstanceFromDBSnapshot", snapshot))
