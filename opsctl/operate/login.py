@@ -85,7 +85,10 @@ def login(target: Target, role: str, *, replica: bool) -> RoleAddress:
 
 
 def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
-    """A token for a role, with where and until when it is good."""
+    """A token for a role, with where and until when it is good.
+
+    Raises UsageError where who asks to read would get the owner's: a token can't say that its session only reads.
+    """
     if target.env.database_auth != "iam":
         raise OpsctlError(
             f"{target.env.name} knows no tokens: its application logs in by database.auth {target.env.database_auth}.",
@@ -93,6 +96,12 @@ def make_token(target: Target, role: str, *, replica: bool) -> dict[str, Any]:
             hint=f"Run `opsctl db shell --env {target.env.name}`.",
         )
     to = login(target, role, replica=replica)
+    if to.read_only:
+        raise UsageError(
+            f"{target.env.name} has no role that only reads: with a token of its application's login one can write.",
+            code="no-read-only-role",
+            hint=f"`opsctl db shell --env {target.env.name}` only reads; `--role user` prints a token that writes too.",
+        )
     made = datetime.now(UTC)
     token = target.aws.rds.login_token(to.host, to.port, to.role)
     return {

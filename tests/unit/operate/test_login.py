@@ -61,3 +61,13 @@ def test_a_password_that_was_not_made_yet_is_told(tmp_path: Path, held: str | No
     target = shop(tmp_path, "owner: true, auth: password", held)
     with pytest.raises(OpsctlError, match="no password yet"):
         logins.credentials(target, logins.login(target, "user", replica=False))
+
+
+def test_a_token_to_read_is_none_that_writes(tmp_path: Path) -> None:
+    owned = shop(tmp_path, "owner: true, auth: iam")
+    with pytest.raises(UsageError, match="no role that only reads: with a token of its application's login") as refused:
+        logins.make_token(owned, "readonly", replica=False)
+    assert "--role user" in str(refused.value.hint)
+    assert logins.make_token(owned, "user", replica=False)["token"] == "token of app_user"
+    apart = shop(tmp_path, "owner: false")
+    assert logins.make_token(apart, "readonly", replica=False)["token"] == "token of app_readonly"
