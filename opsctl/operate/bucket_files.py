@@ -15,7 +15,7 @@ from opsctl.errors import OpsctlError, UsageError
 from opsctl.images.limits import gunzipped
 from opsctl.operate.dataset import BUCKET, bucket_of, raw_folder
 from opsctl.operate.deployed import state_of
-from opsctl.operate.raw_files import PREFIX, is_hidden, is_same, raw_files
+from opsctl.operate.raw_files import PREFIX, is_nobodys, is_same, raw_files
 from opsctl.paths import portable
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def list_raw(target: Target) -> dict[str, Any]:
     bucket, store = bucket_of(target, state_of(target), BUCKET), target.aws.s3
     folder = raw_folder(target)
     here = {portable(path, folder): path for path in raw_files(folder)}
-    # Hidden names are the pipeline's own, but for data files that somebody put there.
+    # Hidden names are the pipeline's own, but for data files that somebody put beside the others.
     sizes = {key.removeprefix(PREFIX): size for key, size in store.sizes(bucket, PREFIX).items()}
-    there = {name: size for name, size in sizes.items() if not is_hidden(name)}
+    there = {name: size for name, size in sizes.items() if not is_nobodys(name)}
     sources = _fetched(store, bucket)
 
     def place(name: str) -> Place:

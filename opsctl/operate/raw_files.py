@@ -45,20 +45,21 @@ def raw_files(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in named if "/." not in f"/{portable(path, folder)}")
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a name is nobody's data: hidden, and without the end of a data file."""
-    return "/." in f"/{name}" and not name.lower().endswith(_SUFFIXES)
+def is_nobodys(name: str) -> bool:
+    """Whether a name is nobody's data: in a hidden folder, or hidden and without the end of a data file."""
+    folder, _, last = name.rpartition("/")
+    return "/." in f"/{folder}" or (last.startswith(".") and not last.lower().endswith(_SUFFIXES))
 
 
 def passed_over(folder: Path) -> list[str]:
     """Files below `folder` that are no raw files: links, names that end otherwise, and hidden ones that end like data.
 
-    Other hidden names are nobody's data.
+    What else is hidden, and what lies in a hidden folder, is nobody's data.
     """
     taken = set(raw_files(folder))
     found = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()] if folder.is_dir() else []
     names = [portable(path, folder) for path in found if path not in taken]
-    return sorted(name for name in names if not is_hidden(name))
+    return sorted(name for name in names if not is_nobodys(name))
 
 
 def sync(store: S3, bucket: str, folder: Path, emit: Emit) -> Synced:

@@ -157,6 +157,8 @@ def test_a_log_that_is_not_complete_is_no_empty_list(log: list[str]) -> None:
 def test_what_is_left_here_is_named_and_an_upper_case_name_goes_up(raw: Path) -> None:
     for name in ("REPORT.CSV", ".state.json", "._b.csv"):
         (raw / name).write_text("x")
+    (raw / ".kept").mkdir()
+    (raw / ".kept" / "a.csv").write_text("x")
     (raw / "link.csv").symlink_to(raw / "b.csv")
     told: list[Event] = []
     store = Store()

@@ -39,7 +39,7 @@ class Unsent:
     def __bool__(self) -> bool:
         return bool(self._pieces)
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | bytearray | memoryview) -> None:
         """Send these behind the others; they are not copied, unless they are less than half of what they keep."""
         if data:
             self._begin()
