@@ -7,6 +7,7 @@ deleted with it.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 from collections.abc import Mapping
@@ -92,6 +93,10 @@ class Servers:
         server = self.of(arn)
         if server is not None:
             server.save(self._snapshot(snapshot))
+
+    def forget(self, snapshot: str) -> None:
+        """Delete the copy that a snapshot is, if there is one."""
+        shutil.rmtree(self._snapshot(snapshot), ignore_errors=True)
 
     def release(self, arn: str) -> None:
         """Take the server of a deleted instance away; the first one only becomes free."""

@@ -280,6 +280,15 @@ class DbInstances:
             return made
 
         self._rds._create_snapshot_internal = create_with_data
+        delete_call = self._rds._ACTION_MAP["DeleteDBSnapshot"]
+
+        def delete_with_data(params: Any) -> Any:
+            response = delete_call(params)
+            if response[0] == 200:
+                self._servers.forget(self._rds._p(params, "DBSnapshotIdentifier"))
+            return response
+
+        self._rds._ACTION_MAP["DeleteDBSnapshot"] = delete_with_data
 
     def _wrap_delete_call(self) -> None:
         delete_call: Callable[[Any], Any] = self._rds._delete_db_instance_impl

@@ -346,7 +346,10 @@ def test_a_snapshot_is_restored_with_rows_and_roles_and_a_running_instance_is_ta
 
     rds.modify_db_instance(DBInstanceIdentifier=restored["Db"], DeletionProtection=False)
     rds.delete_db_instance(DBInstanceIdentifier=restored["Db"], FinalDBSnapshotIdentifier="at-its-end")
-    assert (sandbox.target.state.path / "snapshots" / "at-its-end" / "data" / "PG_VERSION").exists()
+    kept = sandbox.target.state.path / "snapshots"
+    assert (kept / "at-its-end" / "data" / "PG_VERSION").exists()
+    rds.delete_db_snapshot(DBSnapshotIdentifier="at-its-end")
+    assert sorted(each.name for each in kept.iterdir()) == ["last-night"]
     assert not (sandbox.target.state.path / "postgres-2").exists()
     cloudformation.delete_stack(StackName="taken")
     settle(cloudformation, "taken")
