@@ -33,7 +33,7 @@ def list_raw(target: Target) -> dict[str, Any]:
     bucket, store = bucket_of(target, state_of(target), BUCKET), target.aws.s3
     folder = raw_folder(target)
     here = {portable(path, folder): path for path in raw_files(folder)}
-    # Hidden names are the pipeline's own, but for data files that somebody put there.
+    # Hidden names are the pipeline's own, but for data files that somebody put beside the others.
     sizes = {key.removeprefix(PREFIX): size for key, size in store.sizes(bucket, PREFIX).items()}
     there = {name: size for name, size in sizes.items() if not is_nobodys(name)}
     sources = _fetched(store, bucket)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from salaries.ingest.inspection import inspect_file
-from salaries.ingest.mapping_keys import presets
+from salaries.ingest.inspection import _words, inspect_file, propose
+from salaries.ingest.mapping_keys import ASKED, presets
+from salaries.ingest.words import spellings
 
 from tests.service.test_service_mapping import KAGGLE, LEVELS, STATE_OF_DATA, SURVEY
 
@@ -109,3 +110,17 @@ def test_a_file_that_is_no_table_is_called_what_it_is(tmp_path: Path) -> None:
     out = tell(tmp_path / "a.csv", '{"error": "not found"}')
     assert "warning: it is JSON, not a CSV" in out
     assert "Proposed" not in out
+
+
+def test_three_capitals_beside_figures_are_no_currency_unless_they_are_known() -> None:
+    said = {text: propose(("role", "salary"), [{"role": "dev", "salary": text}]) for text in ("12000 CLT", "12000 CHF")}
+    assert {text: keys.get("currency") for text, keys in said.items()} == {"12000 CLT": ASKED, "12000 CHF": None}
+
+
+def test_a_header_is_known_as_a_question_too() -> None:
+    header = ("Country of birth", "What country do you work in?", "Job title", "Salary")
+    assert propose(header, [])["columns"]["country"] == "What country do you work in?"
+
+
+def test_no_known_header_is_spelled_with_marks_that_are_taken_off_a_files_own() -> None:
+    assert [each for each in spellings("header", "mapped") if _words(each) != each] == []

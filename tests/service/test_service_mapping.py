@@ -20,6 +20,7 @@ from salaries.ingest.figures import TWO_READINGS
 from salaries.ingest.rows import prepare_rows
 from salaries.ingest.sources import declared
 
+BESIDE = "what stands beside its figure is not known"
 KAGGLE = """work_year,experience_level,employment_type,job_title,salary,salary_currency,salary_in_usd,\
 employee_residence,remote_ratio,company_location,company_size
 2026,SE,FT,Data Engineer,120000,USD,120000,US,100,US,M
@@ -157,7 +158,21 @@ def test_every_key_is_read(data_dir: Path) -> None:
         ("9.000 mensal", ",", "9000.00"),
         ("120k (per year)", None, "10000.00"),
         ("60,000 (gross)", None, "60000.00"),
-        ("900 (weekly)", None, "not a number"),
+        ("5000 (median)", None, "5000.00"),
+        ("5000 (média)", None, "5000.00"),
+        ("96,000 (gross, per year)", None, "8000.00"),
+        ("Annual salary: 96,000", None, "8000.00"),
+        ("900 (weekly)", None, BESIDE),
+        ("400 (daily)", None, BESIDE),
+        ("400 (diária)", None, BESIDE),
+        ("2000 (quinzenal)", None, BESIDE),
+        ("2000 (per shift)", None, BESIDE),
+        ("Daily rate: 400", None, BESIDE),
+        ("96,000 per year (monthly)", None, "figures of several periods"),
+        ("12000 CLT", None, "not a number"),
+        ("NET 5000", None, "not a number"),
+        ("5000 CHF", None, "figures in another currency than the row's"),
+        ("$5000 CAD", None, "its currency is not known"),
         ("900/week", None, "the period of its figures is not known"),
         ("5000 | 6000", None, "not a number"),
         ("5000 • 0.1%", None, "5000.00"),
@@ -344,7 +359,7 @@ def test_a_workbook_that_holds_more_than_it_says_is_refused(data_dir: Path, monk
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_workbook_of_which_no_part_can_be_unpacked_is_refused(data_dir: Path, method: int) -> None:
     book = packed_anew(workbook([["role", "salary"], ["dev", 5]]), method, b"<styleSheet/>")
-    with pytest.raises(IngestError, match=r"a\.xlsx is packed by another method than deflate"):
+    with pytest.raises(IngestError, match=r"a\.xlsx holds \'.*\', which is packed by another method than deflate"):
         build(data_dir, book, {"sheet": "Pay"}, name="a.xlsx")
 
 

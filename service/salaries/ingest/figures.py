@@ -37,7 +37,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 # What stands beside a figure and is none of it: a label before it, a note in brackets, shares behind it.
-_LABEL = re.compile(r"^\s*[^\W\d][^\W\d\s]+(?:\s+[^\W\d]+)*\s*:\s*")
+_LABEL = re.compile(r"^\s*([^\W\d][^\W\d\s]+(?:\s+[^\W\d]+)*)\s*:\s*")
 _NOTE = re.compile(r"\(([^()\d]*)\)")
 _SHARES = re.compile(r"\s[•|][^%]*%[^•|]*$")
 
@@ -70,13 +70,15 @@ def read_figure(text: str, *, decimal: str, unit: int = 1) -> Figure:
     found = _FIGURE.fullmatch(_BLANKS.sub("", bare))
     if not found:
         raise FigureError("not a number")
-    currency = _sign(found["before"]) or _sign(found["after"])
-    if not currency and (found["before"] or found["after"]):
+    currencies = {_sign(beside) for beside in (found["before"], found["after"]) if beside}
+    if "" in currencies:
         raise FigureError("not a number")
+    if len(currencies) > 1:
+        raise FigureError("its currency is not known")
     value = _value(found["digits"], decimal) * (_UNITS[found["unit"].lower()] if found["unit"] else unit)
     if value < 0:
         raise FigureError("negative figure")
-    return Figure(value, currency, period)
+    return Figure(value, "".join(currencies), period)
 
 
 def read_band(text: str, *, decimal: str) -> tuple[Figure | None, Figure | None]:
@@ -126,23 +128,41 @@ def period_of(text: str) -> str:
 
 def _bare(text: str) -> tuple[str, str]:
     """Return a text without what is no figure, and the period that it names."""
+    asides: list[str] = []
+
+    def taken(found: re.Match[str]) -> str:
+        asides.append(found[1])
+        return ""
+
+    text = _SHARES.sub("", _NOTE.sub(taken, _LABEL.sub(taken, text))).strip()
+    if not _NUMBER.search(text):
+        return text, ""
     known = spellings("period", "mapped")
-
-    def note(found: re.Match[str]) -> str:
-        said = found[1].strip()
-        # A week is no period that is known, so it has to stay and make a reject.
-        return f" {said}" if _sign(said) or spelled(said) in known or re.search("week|day|seman|dia", said) else ""
-
-    text = _SHARES.sub("", _NOTE.sub(note, _LABEL.sub("", text))).strip()
+    said = {_said(aside) for aside in asides} - {""}
+    periods = {known[each] for each in said if each in known}
     tail = _TAIL.search(text)
-    if not tail or not _NUMBER.search(text):
-        return text, ""
-    period = "year" if tail["short"] else known.get(spelled(tail["word"]), "")
-    if not period and not tail["how"].strip():
-        return text, ""
-    if not period:
+    if tail and (tail["short"] or tail["how"].strip() or spelled(tail["word"]) in known):
+        text = text[: tail.start()].rstrip()
+        periods.add("year" if tail["short"] else known.get(spelled(tail["word"]), ""))
+    if "" in periods:
         raise FigureError("the period of its figures is not known")
-    return text[: tail.start()].rstrip(), period
+    if len(periods) > 1:
+        raise FigureError("figures of several periods")
+    return " ".join([text, *(each for each in said if each not in known)]), "".join(periods)
+
+
+def _said(aside: str) -> str:
+    """Return the period or the currency that a label or a note names, "" when it says nothing that matters.
+
+    Raises:
+        FigureError: it says something else, which may well be that the figure is a day's.
+    """
+    idle = spellings("aside", "mapped")
+    words = spelled(re.sub("[,;/]", " ", aside)).split()
+    said = " ".join(word for word in words if word.rstrip(".") not in idle)
+    if said and said not in spellings("period", "mapped") and not _sign(said):
+        raise FigureError("what stands beside its figure is not known")
+    return said
 
 
 def a_month(value: Decimal, period: str) -> Decimal:
@@ -211,10 +231,15 @@ def currency_of(text: str) -> str:
     return found.pop()
 
 
+def currencies_in(text: str) -> set[str]:
+    """Return the codes of all currencies whose sign, code or name of one word stands in a text."""
+    known = spellings("currency", "mapped")
+    return {known[part] for part in re.split(r"[\s\d.,:;/|()\[\]+–—-]+", spelled(text)) if part in known}
+
+
 def _sign(text: str) -> str:
-    """Return the code that a sign, a code or a known name stands for, "" when it is none."""
-    text = text.strip()
-    return spellings("currency", "mapped").get(spelled(text), text if re.fullmatch("[A-Z]{3}", text) else "")
+    """Return the code that a sign, a code or a name stands for, "" when none is known: `CLT` is no currency."""
+    return spellings("currency", "mapped").get(spelled(text), "")
 
 
 def _value(digits: str, decimal: str) -> Decimal:

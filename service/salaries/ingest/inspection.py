@@ -12,7 +12,7 @@ from typing import Any
 
 from salaries.ingest.columns import ALIASES, CANONICAL, DEFAULTS, MONEY_COLUMNS
 from salaries.ingest.engine import engine
-from salaries.ingest.figures import have_two_readings, is_band, period_of
+from salaries.ingest.figures import currencies_in, have_two_readings, is_band, period_of
 from salaries.ingest.judging import define_rules
 from salaries.ingest.mapping import SEPARATOR, Mapping
 from salaries.ingest.mapping_keys import ASKED, asked, mapping_of, presets
@@ -147,7 +147,7 @@ def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, 
     if code := _currency(figures):
         keys["currency"] = code
         keys["columns"].pop("currency", None)
-    elif "currency" not in columns and (not texts or not all(map(_has_currency, texts))):
+    elif "currency" not in columns and (not texts or not all(map(currencies_in, texts))):
         keys["currency"] = ASKED
     reais = keys.get("currency") == "BRL" or (bool(texts) and all("R$" in text for text in texts))
     if have_two_readings(texts):
@@ -200,14 +200,8 @@ def _period(figures: list[str]) -> str:
 
 def _currency(figures: list[str]) -> str:
     """Return the currency that the headers of figures name, or ""."""
-    known = spellings("currency", "mapped")
-    parts = {part for name in figures for part in re.split(r"[\s()\[\]]+", spelled(name))}
-    named = {known[part] for part in parts if part in known}
+    named = currencies_in(" ".join(figures))
     return named.pop() if len(named) == 1 else ""
-
-
-def _has_currency(text: str) -> bool:
-    return bool(re.search(r"[$€£₹]|\b[A-Z]{3}\b", text))
 
 
 def _outcome(path: Path, *, folder: Path, country: str, encoding: str, mapping: Mapping | None) -> Outcome:

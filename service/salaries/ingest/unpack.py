@@ -15,8 +15,9 @@ from salaries.ingest.errors import IngestError
 from salaries.ingest.kinds import ZIP_START, foreign_kind
 from salaries.ingest.mapping import Mapping
 from salaries.ingest.records import ENCODINGS, glance_at, records
-from salaries.ingest.workbook import is_workbook, opened_zip
+from salaries.ingest.workbook import is_workbook
 from salaries.ingest.workspace import name_trouble
+from salaries.ingest.zips import opened_zip
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -85,7 +86,7 @@ def unpack(
 def _unzip(received: Path, folder: Path, limits: UnpackLimits) -> dict[str, Path]:
     files: dict[str, Path] = {}
     room = limits.unpacked_bytes
-    with opened_zip(received) as archive:
+    with opened_zip(received, "the archive", "pack it anew") as archive:
         infos = archive.infolist()
         if len(infos) > limits.members:
             raise IngestError(f"the archive has {len(infos)} members; the limit is {limits.members}")
@@ -95,9 +96,6 @@ def _unzip(received: Path, folder: Path, limits: UnpackLimits) -> dict[str, Path
                 continue
             if trouble := name_trouble(name):
                 raise IngestError(f"the name {name!a} in the archive {trouble}")
-            # Python unpacks the others as far as they go, a kilobyte to a gigabyte, before `_copy` could count.
-            if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-                raise IngestError(f"{name} in the archive is packed by another method than deflate; pack it anew")
             # Only base names are used, so a member can't name a place; equal ones are told apart by number.
             place = f"{len(files):03d}-{name}"
             files[place] = folder / place

@@ -2,8 +2,9 @@
 
 Words of the reach `always` are known in every file, those of the reach `mapped` only where a source's mapping says that
 a file speaks this way: in another file `EX` may be anything. Headers have the reach `within` too: words by which a
-longer one is known. Spellings stand there as `folded` leaves them, so one line does for every case, accent and hyphen.
-Someone who misses a word adds it there; neither Python nor SQL changes.
+longer one is known. Spellings stand there as `spelled` leaves them, headers without marks, so one line does for every
+case, accent and hyphen. An `aside` is a word that may stand beside a figure, in brackets or before a colon, and changes
+nothing of it. Someone who misses a word adds it there; neither Python nor SQL changes.
 """
 
 from __future__ import annotations

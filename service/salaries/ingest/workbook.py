@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import datetime
-import errno
 import io
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from salaries.ingest.errors import IngestError
+from salaries.ingest.zips import opened_zip
 
 # Of a workbook's parts together; it is packed, and may stand for far more than it takes.
 _UNPACKED_BYTES = 1 << 30
@@ -29,22 +28,6 @@ _DAMAGED = (
 def is_workbook(path: Path) -> bool:
     """Tell whether `path` is called a workbook."""
     return path.suffix.lower() == ".xlsx"
-
-
-@contextmanager
-def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zip to read it. Its list may name places before the file's beginning, which only the disk refuses.
-
-    Raises:
-        BadZipFile: it is none, or damaged.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        raise zipfile.BadZipFile("it names places outside itself") from error
 
 
 def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[tuple[int, str]]:
@@ -73,10 +56,8 @@ def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[tuple
 def _check_size(path: Path, name: str) -> None:
     """Unpack it once, in small parts: it may hold more than it says, and openpyxl would have all of it in memory."""
     room = _UNPACKED_BYTES
-    with opened_zip(path) as parts:
+    with opened_zip(path, name, "save it again, or as CSV.") as parts:
         for part in parts.infolist():
-            if part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:  # have no small parts in Python
-                raise IngestError(f"{name} is packed by another method than deflate; save it again, or as CSV.")
             part.file_size = sys.maxsize  # whatever it says; so its checksum is that of all it holds
             with parts.open(part) as packed:
                 while chunk := packed.read(_CHUNK):

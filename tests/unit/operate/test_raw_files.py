@@ -158,6 +158,8 @@ def test_what_is_left_here_is_named_and_an_upper_case_name_goes_up(raw: Path) ->
     (raw / ".fetched").mkdir()
     for name in ("REPORT.CSV", ".state.json", "._b.csv", ".fetched/a.csv"):
         (raw / name).write_text("x")
+    (raw / ".kept").mkdir()
+    (raw / ".kept" / "a.csv").write_text("x")
     (raw / "link.csv").symlink_to(raw / "b.csv")
     told: list[Event] = []
     store = Store()

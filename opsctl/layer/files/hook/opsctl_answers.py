@@ -30,19 +30,23 @@ class Unsent:
     def __init__(self) -> None:
         self._pieces: deque[memoryview | Part] = deque()
         self.size = 0
-        """Bytes that are held in memory; those of files are not."""
+        """Bytes that are to be sent from memory; those of files are not."""
+        self.held = 0
+        """Bytes of memory that this takes: a piece of an answer keeps all of it."""
         self._late = 0.0
         self._at = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
 
-    def add(self, data: bytes) -> None:
-        """Send these behind the others; they are not copied."""
+    def add(self, data: bytes | bytearray | memoryview) -> None:
+        """Send these behind the others; they are not copied, unless they are less than half of what they keep."""
         if data:
             self._begin()
-            self._pieces.append(memoryview(data))
-            self.size += len(data)
+            piece = _without_waste(memoryview(data))
+            self._pieces.append(piece)
+            self.size += len(piece)
+            self.held += _kept_by(piece)
 
     def add_file(self, number: int, offset: int, count: int) -> None:
         """Send a part of an open file, which may be closed meanwhile."""
@@ -89,10 +93,13 @@ class Unsent:
                 self._drop_first()
             return sent
         sent = _send(connection, first)
-        self.size -= sent
-        self._pieces[0] = first[sent:]
         if sent == len(first):
             self._drop_first()
+        else:
+            piece = _without_waste(first[sent:])
+            self._pieces[0] = piece
+            self.size -= sent
+            self.held += _kept_by(piece) - _kept_by(first)
         return sent
 
     def _drop_first(self) -> None:
@@ -101,6 +108,16 @@ class Unsent:
             os.close(first.number)
         else:
             self.size -= len(first)
+            self.held -= _kept_by(first)
+
+
+def _kept_by(piece: memoryview) -> int:
+    return memoryview(piece.obj).nbytes
+
+
+def _without_waste(piece: memoryview) -> memoryview:
+    """The piece by itself, once it is less than half of what it keeps: so in all no more is copied than is sent."""
+    return memoryview(bytes(piece)) if 2 * len(piece) < _kept_by(piece) else piece
 
 
 def _send(connection: socket.socket, data: bytes | memoryview) -> int:

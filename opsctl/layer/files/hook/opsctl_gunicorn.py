@@ -13,6 +13,7 @@ import select
 import selectors
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -40,8 +41,14 @@ class Listener:
         self._intake = intake
 
     def accept(self) -> tuple[Client, Any]:
-        """As a socket's."""
-        connection, address = self._listener.accept()
+        """As a socket's; with no file to open left, as if nobody were there: to gunicorn that is the worker's end."""
+        try:
+            connection, address = self._listener.accept()
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                raise
+            self._intake.free_file()
+            raise BlockingIOError(errno.EAGAIN, "no file can be opened") from error
         client = Client(fileno=connection.detach())
         client.held, client.unsent, client.intake = bytearray(), Unsent(), self._intake
         return client, address
@@ -139,17 +146,27 @@ class Intake(selectors.DefaultSelector):
             if unsent:
                 self._leaving[connection] = unsent
                 super().register(connection, selectors.EVENT_WRITE, self._send_last)
-                return
-            connection.shutdown(socket.SHUT_WR)
-            self._lingering[connection] = time.monotonic() + LINGER_SECONDS
-            super().register(connection, selectors.EVENT_READ, self._drain)
+            else:
+                connection.shutdown(socket.SHUT_WR)
+                self._lingering[connection] = time.monotonic() + LINGER_SECONDS
+                super().register(connection, selectors.EVENT_READ, self._drain)
         except (OSError, ValueError):
             self._lingering.pop(connection, None)
             self._leaving.pop(connection, None)
             unsent.clear()
             connection.close()
-        if len(self._lingering) > LINGERING:
-            self._end(next(iter(list(self._lingering))))
+        # gunicorn counts neither any more, and each holds a file or two of those that a process may have.
+        for group, most in ((self._lingering, LINGERING), (self._leaving, self._worker.cfg.worker_connections)):
+            if len(group) > most:
+                self._end(next(iter(list(group))))
+
+    def free_file(self) -> None:
+        """End who has had its answer longest, or else is longest with reading it."""
+        for connection in [*self._lingering, *self._leaving][:1]:
+            self._end(connection)
+            return
+        for client in list(self._owed)[:1]:
+            self._give_up(client)
 
     def _send_on(self, key: selectors.SelectorKey) -> None:
         """Send more of an answer to a client; with the last of it, begin to wait for its next request."""
@@ -167,8 +184,11 @@ class Intake(selectors.DefaultSelector):
 
     def _send_last(self, connection: socket.socket) -> None:
         """The same to one that is about to be closed; called as gunicorn calls what it registered."""
+        unsent = self._leaving.get(connection)
+        if unsent is None:  # ended since it was found writable
+            return
         try:
-            if not self._leaving[connection].send(connection):
+            if not unsent.send(connection):
                 return
             connection.shutdown(socket.SHUT_WR)
         except OSError:
@@ -221,14 +241,17 @@ class Intake(selectors.DefaultSelector):
         for connection, unsent in list(self._leaving.items()):
             if unsent.is_late(READ_SECONDS):
                 self._end(connection)
-        kept = sum(each.unsent.size for each in list(self._owed)) + sum(each.size for each in self._leaving.values())
+        # NOTE: threads of old versions add to both meanwhile.
+        kept = sum(each.unsent.held for each in list(self._owed)) + sum(
+            each.held for each in list(self._leaving.values())
+        )
         for connection, unsent in list(self._leaving.items()):
             if kept > ALL_UNSENT_BYTES:
-                kept -= unsent.size
+                kept -= unsent.held
                 self._end(connection)
         for client in list(self._owed):
             if kept > ALL_UNSENT_BYTES:
-                kept -= client.unsent.size
+                kept -= client.unsent.held
                 self._give_up(client)
         self.room = max(0, min(UNSENT_BYTES, ALL_UNSENT_BYTES - kept))
 
@@ -259,7 +282,8 @@ class Intake(selectors.DefaultSelector):
         if unsent is not None:
             unsent.clear()
         if self._lingering.pop(connection, None) is not None or unsent is not None:
-            super().unregister(connection)
+            with suppress(KeyError, ValueError):  # not registered yet
+                super().unregister(connection)
             connection.close()
 
 
