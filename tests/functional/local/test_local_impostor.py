@@ -198,6 +198,7 @@ def test_an_environment_on_this_machine_asks_for_that_proof(tmp_path: Path, monk
     monkeypatch.setattr(LocalTarget, "prove", lambda _, url: asked.append(url))
     endpoint = target.aws.endpoint
     assert endpoint
+    assert endpoint.prove
     endpoint.prove()
     prove = repository_of(target).transport.prove
     assert prove
