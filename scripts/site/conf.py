@@ -6,7 +6,6 @@ What stands in docs/index.md, a list of pages below each heading, is the site's 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 project = "opsctl"
@@ -32,13 +31,11 @@ _NAMED = re.compile(
 )  # a link that is called as its file; without a text it gets the title
 
 
-def navigation(text: str, folder: Path) -> str:
+def navigation(text: str) -> str:
     """The index with a hidden table of contents below each heading, of the pages that its list names."""
     before, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     for part in parts:
         caption, _, rest = part.partition("\n")
-        if not (folder / "commands.md").is_file():  # it is generated elsewhere
-            rest = re.sub(r"^- \[[^\]]+\]\(commands\.md\).*\n", "", rest, flags=re.MULTILINE)
         pages = "\n".join(_ITEM.findall(rest))
         before += f"## {caption}\n{rest}\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n\n"
     return before
@@ -50,6 +47,6 @@ def setup(app: Any) -> None:
     def read(app: Any, page: str, source: list[str]) -> None:
         source[0] = _NAMED.sub(r"[](\1", source[0])
         if page == root_doc:
-            source[0] = navigation(source[0], Path(app.srcdir))
+            source[0] = navigation(source[0])
 
     app.connect("source-read", read)
