@@ -44,7 +44,7 @@ def navigation(text: str) -> str:
 def setup(app: Any) -> None:
     """Sphinx calls this once, before it reads the pages."""
 
-    def read(app: Any, page: str, source: list[str]) -> None:
+    def read(_: Any, page: str, source: list[str]) -> None:
         source[0] = _NAMED.sub(r"[](\1", source[0])
         if page == root_doc:
             source[0] = navigation(source[0])
