@@ -154,7 +154,7 @@ def _default(item: Schema) -> str:
     if "default" not in item:
         return "" if "anyOf" in item else "needed"
     value = item["default"]
-    if value is None or value in ([], {}):
+    if value is None or value in ("", [], {}):
         return "–"
     return f"`{json.dumps(value, ensure_ascii=False)}`" if not isinstance(value, str) else f"`{value}`"
 

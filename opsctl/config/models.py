@@ -6,6 +6,7 @@ Field descriptions become the JSON Schema that editors show while someone types.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -13,6 +14,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, mo
 from opsctl.config.application import Application, Architecture
 from opsctl.config.moved import move
 from opsctl.config.section import (
+    SLUG,
     AccountId,
     BucketName,
     CertificateArn,
@@ -149,7 +151,9 @@ class Rds(Section):
     )
     port: int = Field(5433, ge=1150, le=65535, description="Not 5432, the port that scanners try first.")
     multi_az: bool = Field(False, description="Keep a standby in another zone: twice the price.")
-    database: str = Field("salaries", pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the database.")
+    database: str = Field(
+        "", pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the database; default: the service's, with _ for -."
+    )
     admin_user: str = Field("opsctl_master", pattern=r"^[a-z][a-z0-9_]{0,15}$", description="Master's login.")
     snapshot_identifier: str | None = Field(
         None,
@@ -206,7 +210,9 @@ class Ecs(Section):
     build_on_deploy: bool = Field(False, description="Build and push the image as part of `opsctl deploy`.")
     cpu_architecture: Architecture = Field("X86_64", description="Of every process that names no other.")
     repository_name: str = Field(
-        "salaries", pattern=r"^(?=.{2,256}$)[a-z0-9]+([._/-][a-z0-9]+)*$", description="ECR repository."
+        "",
+        pattern=r"^(?=.{2,256}$)[a-z0-9]+([._/-][a-z0-9]+)*$",
+        description="ECR repository; default: the service's name.",
     )
     manage_repository: bool = Field(False, description="This environment creates and owns the repository.")
     image_tag: str | None = Field(
@@ -384,4 +390,19 @@ class Environment(Section):
     @model_validator(mode="before")
     @classmethod
     def _old_keys(cls, data: Any) -> Any:
-        return move(data).data if isinstance(data, dict) else data
+        return _named_after_service(move(data).data) if isinstance(data, dict) else data
+
+
+def _named_after_service(data: dict[str, Any]) -> dict[str, Any]:
+    """The same with the names of database and repository that were left out. A service that is no name, or a block that
+    is none, is told by its own field.
+    """
+    service = data.get("service")
+    if not isinstance(service, str) or not re.match(SLUG, service):
+        return data
+    named = dict(data)
+    for block, key, name in (("rds", "database", service.replace("-", "_")), ("ecs", "repository_name", service)):
+        given = data.get(block, {})
+        if isinstance(given, dict):
+            named[block] = {key: name, **given}
+    return named

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z](?:[a-z0-9]|-(?!-))*[a-z0-9]$", max_length=40)]
+SLUG = r"^[a-z](?:[a-z0-9]|-(?!-))*[a-z0-9]$"
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=40)]
 ZoneLetter = Annotated[str, StringConstraints(pattern=r"^[a-f]$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]

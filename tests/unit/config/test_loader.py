@@ -182,3 +182,12 @@ def test_a_wrong_name_is_told_beside_what_is_wrong_between_environments(tmp_path
     found = issues(tmp_path, text.replace("    ecs: {manage_repository: true}\n", "") if "ecs" in rest else text)
     assert any("my dev" in path for path in found)
     assert any("repository" in what or "no other environment" in what for what in found.values())
+
+
+def test_database_and_repository_are_named_after_the_service(tmp_path: Path) -> None:
+    env = read(tmp_path, VALID.replace("salaries", "my-shop")).environment(None)
+    assert (env.rds.database, env.ecs.repository_name) == ("my_shop", "my-shop")
+    written = VALID.replace("salaries", "my-shop").replace(
+        "{manage_repository", "{repository_name: kept, manage_repository"
+    )
+    assert read(tmp_path, written).environment(None).ecs.repository_name == "kept"
