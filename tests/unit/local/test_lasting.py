@@ -17,6 +17,11 @@ from opsctl.local.lasting import LastingFailure
 from opsctl.local.postgres.server import PostgresServer
 
 
+@pytest.fixture(autouse=True)
+def _warnings_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)  # a command that ran before in this process may have asked for less
+
+
 def full(name: str) -> OSError:
     return OSError(errno.ENOSPC, "No space left on device", name)
 

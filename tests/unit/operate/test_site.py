@@ -112,7 +112,6 @@ def test_an_environment_without_a_site_says_how_to_get_one() -> None:
         (["publish", "--bucket", "b"], "--region"),
         (["publish", "--bucket", "b", "--region", "us-east-1"], "--dir"),
         (["publish", "--dir", "nowhere"], "nowhere"),
-        (["export"], "--output-dir"),
         (["export", "--output-dir", "d", "--filename", "../x.html", "--env", "local"], "no plain file name"),
     ],
 )
