@@ -50,9 +50,10 @@ image: setup ## Build the service's image (no container engine needed)
 image-test: setup ## Build it and run its tests inside (docker or podman)
 	$(BIN)/opsctl image build --test --env $(ENV)
 
-# Three at once on two cores: many tests wait for servers that they started.
+# Three at once on two cores: many tests wait for servers that they started. In order of folders, since end-to-end files are
+# few tests each but long: begun last, one of them would be waited for alone.
 test: linux setup ## Run all tests
-	$(BIN)/pytest -n 3 --dist loadfile -m "not soak" tests
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" tests
 
 # Another Python of those that opsctl supports, where one is: named, on the PATH, or kept by pyenv.
 OTHER ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python /usr/bin/python3.13 /usr/local/bin/python3.13))
