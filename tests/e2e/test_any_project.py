@@ -217,7 +217,7 @@ def test_no_value_of_a_secret_lies_anywhere_but_where_it_belongs(press: Stranger
 
 
 def test_destroying_takes_what_deploys_put_together_and_leaves_what_people_set(press: Stranger) -> None:
-    ran = press.opsctl("destroy", "--yes", "--delete-data", "--database", "salaries")
+    ran = press.opsctl("destroy", "--yes", "--delete-data", "--database", "press")
     assert ran.code == 0, ran.err
     assert "Secrets stay: QUEUE_TOKEN, SALT." in ran.err
     left = [each["Name"] for each in press.aws("secretsmanager", "list-secrets")["SecretList"]]
