@@ -14,6 +14,7 @@ from typing import Any
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from opsctl.deploy.planning.compare import parse
+from scripts.rendered import settle
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "opsctl" / "deploy" / "planning" / "create_only.json"
@@ -45,13 +46,7 @@ def _dotted(pointer: str) -> str:
 def main() -> int:
     """Write or check the file; returns the exit code."""
     text = json.dumps({name: found for name in used_types() if (found := entry(name))}, indent=1) + "\n"
-    if "--check" in sys.argv:
-        if TARGET.read_text(encoding="utf-8") != text:
-            print("opsctl/deploy/planning/create_only.json is stale: run `make templates`.", file=sys.stderr)
-            return 1
-        return 0
-    TARGET.write_text(text, encoding="utf-8")
-    return 0
+    return settle(TARGET, "opsctl/deploy/planning/create_only.json", text)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import typer
 from opsctl import __version__
 from opsctl.cli.app import build
 from opsctl.errors import ExitCode
+from scripts.rendered import stale
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "commands.md"
@@ -118,15 +119,11 @@ def _escaped(text: str) -> str:
 def main(arguments: list[str]) -> None:
     """Write both, or with `--check` compare."""
     found = everything()
-    wanted = {PAGE: markdown(found), MANUAL: roff(found)}
-    stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-    if arguments == ["--check"]:
-        if stale:
-            print(f"{', '.join(path.name for path in stale)} differs: run `python -m scripts.reference`.")
-            sys.exit(int(ExitCode.DIFFERS))
-        return
-    for path in stale:
-        path.write_text(wanted[path], encoding="utf-8")
+    check = arguments == ["--check"]
+    differ = stale({PAGE: markdown(found), MANUAL: roff(found)}, check=check)
+    if differ and check:
+        print(f"{', '.join(path.name for path in differ)} differs: run `python -m scripts.reference`.")
+        sys.exit(int(ExitCode.DIFFERS))
 
 
 if __name__ == "__main__":

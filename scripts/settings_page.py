@@ -13,6 +13,7 @@ from typing import Any
 
 from opsctl.config.application import Process
 from opsctl.config.schema import schema
+from scripts.rendered import settle
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "environments.md"
@@ -162,13 +163,7 @@ def _default(item: Schema) -> str:
 def main() -> int:
     """Write or check the page; returns the exit code."""
     text = page()
-    if "--check" in sys.argv:
-        if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
-            print("docs/environments.md is stale: run `make templates`.", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    return settle(PAGE, "docs/environments.md", text)
 
 
 if __name__ == "__main__":
