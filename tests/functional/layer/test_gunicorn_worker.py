@@ -22,7 +22,7 @@ from tests.soak import WHOLE
 # As locked, and what strangers may have: gunicorn handed connections to threads in three ways since.
 VERSIONS = ["27.0.1", "23.0.0", *(["22.0.0", "24.1.1", "25.3.0", "26.2.0"] if WHOLE else [])]
 APPLICATION = """
-import hashlib, os, socket
+import hashlib, os, socket, tempfile
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
@@ -33,9 +33,10 @@ def application(environ, start_response):
         start_response("200 OK", [("Content-Length", str(size))])
         if path == "/large":
             return [(b"%09d" % 5) * (size // 9)]
-        with open("large", "wb") as file:
-            file.write((b"%09d" % 5) * (size // 9))
-        return environ["wsgi.file_wrapper"](open("large", "rb"))
+        file = tempfile.TemporaryFile()  # one each: a file that another thread writes again becomes shorter meanwhile
+        file.write((b"%09d" % 5) * (size // 9))
+        file.seek(0)
+        return environ["wsgi.file_wrapper"](file)
     if path == "/raw":
         connection = environ["gunicorn.socket"]
         connection.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n" + connection.recv(9)[::-1])
@@ -136,7 +137,9 @@ def answer(connection: socket.socket) -> bytes:
     length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0)
     body = b""
     while len(body) < length:
-        body += connection.recv(length - len(body))
+        data = connection.recv(length - len(body))
+        assert data, f"the connection ended after {len(body)} of {length} bytes"
+        body += data
     return body or head.partition(b"\r\n")[0]
 
 

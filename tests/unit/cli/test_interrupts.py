@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from opsctl import host
 from opsctl.cli import interrupts
 from tests.functional.cli import ROOT
 
@@ -56,10 +57,10 @@ def children(process: subprocess.Popen[str]) -> tuple[int, int]:
 
 
 def runs(pid: int) -> bool:
-    for _ in range(100):  # a child of a process that ended is somebody else's to wait for
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+    """Whether it still runs seconds later; what ended counts as ended, waited for or not (a container's first process
+    may wait for nobody)."""
+    for _ in range(100):
+        if not host.start_time(pid):
             return False
         time.sleep(0.02)
     return True
