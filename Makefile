@@ -9,6 +9,8 @@ PYTHON ?= $(or $(shell for each in python3.13 python3.12 python3.11 python3 pyth
 BIN := .venv/bin
 ENV ?= local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start hundreds of processes; where nothing compiled is kept, each of them compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo image image-test test test-other check site format templates golden bench soak clean setup stop
 

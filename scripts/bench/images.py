@@ -6,6 +6,7 @@ builds of both.
 
 from __future__ import annotations
 
+import json
 import shutil
 import statistics
 import subprocess
@@ -57,35 +58,37 @@ class _Pusher:
     site: Site
     image: str
 
-    def push(self, client: str, host: str) -> None:
-        """Push with one client into its own repository."""
+    def push(self, client: str, host: str) -> str:
+        """Push with one client into its own repository; what it printed."""
         target, login = f"{host}/{client}", f"{USER}:{PASSWORD}"
         folder = self.site.checkout("native")
         commands = {
             "opsctl": [str(ROOT / ".venv" / "bin" / "opsctl"), "image", "push", "--env", "local", "--tag", "v1",
-                       "--repository", target, "--username", USER, "--password-stdin"],
+                       "--repository", target, "--username", USER, "--password-stdin", "--json"],
             "skopeo": ["skopeo", "copy", "--dest-tls-verify=false", "--dest-creds", login,
                        f"oci:{folder}/.opsctl/images:v1", f"docker://{target}:v1"],
             "podman": ["podman", "push", "--tls-verify=false", "--creds", login, self.image, f"{target}:v1"],
         }  # fmt: skip
         environment = {**self.site.engines.environment, "PYTHONDONTWRITEBYTECODE": ""}
-        subprocess.run(
+        return subprocess.run(
             commands[client], cwd=folder, env=environment, input=f"{PASSWORD}\n", text=True, encoding="utf-8",
             check=True, capture_output=True,
-        )  # fmt: skip
+        ).stdout  # fmt: skip
 
 
 def _pushes(site: Site, folder: Path) -> list[str]:
     pusher = _Pusher(site, site.load("native", "v1"))
     taken: dict[str, list[float]] = {client: [] for client in _CLIENTS}
+    transfers: list[float] = []
     for number in range(_ROUNDS + 1):
         with _fresh_registry(folder / f"round-{number}") as port:
             for client in _CLIENTS[number % 3 :] + _CLIENTS[: number % 3]:
                 # podman knows the registry by another name: else it would link what skopeo has sent before.
                 started = time.perf_counter()
-                pusher.push(client, f"{'localhost' if client == 'podman' else '127.0.0.1'}:{port}")
+                printed = pusher.push(client, f"{'localhost' if client == 'podman' else '127.0.0.1'}:{port}")
                 if number:  # the first round warms up
                     taken[client].append(time.perf_counter() - started)
+                    transfers += [json.loads(printed)["seconds"]] if client == "opsctl" else []
     times = {client: Timing(statistics.median(each), min(each), max(each)) for client, each in taken.items()}
     lines = []
     with _fresh_registry(folder / "counted") as port:
@@ -94,6 +97,10 @@ def _pushes(site: Site, folder: Path) -> list[str]:
             for which in ("first", "again"):
                 size, requests = _counted(pusher, client, port)
                 lines.append(f"  {which}: {size:,} bytes in {requests} requests")
+    transfer = statistics.median(transfers)
+    lines.append(
+        f"of opsctl's, the push itself {transfer:.3f} s, {transfer / times['skopeo'].median:.2f} of all of skopeo's"
+    )
     return lines
 
 
