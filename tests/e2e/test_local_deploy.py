@@ -132,7 +132,9 @@ def test_a_dry_run_and_a_diff_create_nothing(project: Project) -> None:
     assert project.target.calls()["client"]["writes"] == 0
 
 
-@pytest.mark.parametrize("victim", ["emulator", "postgres", "service"])
+@pytest.mark.parametrize(
+    "victim", ["emulator", *(pytest.param(each, marks=pytest.mark.soak) for each in ("postgres", "service"))]
+)
 def test_a_killed_process_is_healed_by_the_next_deploy(project: Project, victim: str) -> None:
     status = project.target.status()
     pid = {"emulator": status.emulator_pid, "postgres": status.postgres_pid, "service": _service_pid(project)}[victim]
@@ -172,6 +174,7 @@ def test_everything_listens_on_loopback_only(project: Project) -> None:
     assert all(address.startswith("127.") for address in listening), listening
 
 
+@pytest.mark.soak
 def test_a_failing_db_init_is_explained_and_the_next_deploy_finishes(project: Project) -> None:
     """The master's secret is spoiled, as a rotation that went wrong would leave it."""
     arn = project.opsctl("outputs", "--env", "local", "--json", "data.MasterSecretArn").json

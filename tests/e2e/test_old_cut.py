@@ -85,6 +85,7 @@ def resources(project: Project, stack: str) -> dict[str, str]:
     return {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in found["StackResourceSummaries"]}
 
 
+@pytest.mark.soak
 def test_an_environment_of_the_old_cut_is_updated_with_its_rows_and_no_visitor_is_refused(new_project: Project) -> None:
     project = new_project
     old_cut(project, "deploy", "--env", "local", "--json")
