@@ -1,4 +1,4 @@
-"""What a command prints in a task is the result of `opsctl run` and `opsctl job run`: whole, in order, on stdout."""
+"""What a task prints is the result of `opsctl run`, `job run` and `db migrate`: whole, in order, on stdout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from opsctl.operate.target import Target
 from tests.unit.operate.shop import FakeLogs, Shop
 
 SAID = [f"line {number} of what it says" for number in range(60)]
-COMMANDS = [("run", "--", "manage.py", "check"), ("job", "run", "tidy")]
+COMMANDS = [("run", "--", "manage.py", "check"), ("job", "run", "tidy"), ("db", "migrate")]
 
 
 class Written(FakeLogs):
@@ -75,9 +75,47 @@ def test_at_a_terminal_it_follows_the_live_display(
 def test_for_scripts_stdout_is_the_result_alone(
     shop: Shop, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at = words.index("run") + 1
+    at = words.index("--") if "--" in words else len(words)
     assert app.run([*words[:at], "--json", *words[at:]]) == 0
     shown = capsys.readouterr()
     assert json.loads(shown.out)["exit_code"] == 0
     events = [json.loads(line) for line in shown.err.splitlines()]
     assert [event["text"] for event in events if event["type"] == "log-line"] == SAID
+
+
+@pytest.mark.parametrize(
+    ("words", "handed_on", "is_json"),
+    [
+        (("tidy", "--json"), (), True),
+        (("tidy", "--json", "--", "--all"), ("--all",), True),
+        (("--json", "tidy", "30"), ("30",), True),
+        (("tidy", "--", "--json"), ("--json",), False),
+        (("tidy", "--", "--", "-x"), ("--", "-x"), False),
+    ],
+    ids=str,
+)
+def test_options_are_opsctls_before_the_dashes_and_the_jobs_after_them(
+    shop: Shop, words: tuple[str, ...], handed_on: tuple[str, ...], is_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["job", "run", *words]) == 0
+    command = shop.ran[0]["command"]
+    assert (None if command is None else command[-len(handed_on) :]) == (handed_on or None)
+    shown = capsys.readouterr().out
+    assert (shown.splitlines() == SAID) is not is_json
+    assert not is_json or json.loads(shown)["job"] == "tidy"
+
+
+def test_a_failure_is_no_json_for_a_json_that_is_the_jobs(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.exit_code = 7
+    assert app.run(["job", "run", "tidy", "--", "--json"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == SAID
+    assert "`opsctl job run tidy -- --json` again" in shown.err, "what finds the same task again"
+
+
+@pytest.mark.parametrize("words", [("job", "run", "tidy"), ("run",), ("db", "shell")], ids=" ".join)
+def test_an_option_that_opsctl_does_not_have_may_be_meant_for_what_runs(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run([*words, "--full"]) == 2
+    assert capsys.readouterr().err.endswith("Next: Write --full after -- if it is not for opsctl. See --help.\n")
