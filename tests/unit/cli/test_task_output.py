@@ -10,9 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from opsctl.aws.logs import LogPage
 from opsctl.cli import app, context
+from opsctl.cli.progress import Tree, plain, printing
+from opsctl.deploy.events import LogLine, StepStarted
 from opsctl.operate.target import Target
 from tests.unit.operate.shop import FakeLogs, Shop
 
@@ -119,3 +122,44 @@ def test_an_option_that_opsctl_does_not_have_may_be_meant_for_what_runs(
 ) -> None:
     assert app.run([*words, "--full"]) == 2
     assert capsys.readouterr().err.endswith("Next: Write --full after -- if it is not for opsctl. See --help.\n")
+
+
+# -- line breaks in one event ------------------------------------------------------------------------------------------
+
+# As a multi-line pattern keeps them together, or a progress bar writes them.
+BROKEN = "one\r\n  two\n 10%|#   \r 50%|##  \r100%|####\r"
+
+
+def test_each_line_of_an_event_is_a_row_of_the_tree_and_of_a_progress_bar_the_last_state() -> None:
+    tree = Tree(lambda: 0.0)
+    for event in (StepStarted("run", "python -c 'a\nb'"), LogLine("run", "zero"), LogLine("run", BROKEN)):
+        tree(event)
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(tree)
+    head, *rows = [line.rstrip() for line in screen.getvalue().rstrip().split("\n")]
+    assert head.endswith(r"python -c 'a\nb'")
+    assert rows == ["    | zero", "    | one", "    |   two", "    | 100%|####"]
+
+
+def test_each_line_of_an_event_tells_its_step_in_a_pipe() -> None:
+    assert plain(LogLine("migrate", BROKEN)).splitlines() == ["migrate | one", "migrate |   two", "migrate | 100%|####"]
+    assert plain(StepStarted("run", "python -c 'a\nb'")) == r"run: python -c 'a\nb'"
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal, "one\n  two\n100%|####\n"), (io.StringIO, f"{BROKEN}\n")])
+def test_a_terminal_gets_what_it_would_keep_and_a_pipe_what_was_written(
+    stream: type[io.StringIO], shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", out := stream())
+    with printing(as_json=False) as emit:
+        emit(LogLine("run", BROKEN))
+    assert out.getvalue() == shown
+
+
+def test_above_the_error_stands_the_last_state_of_a_progress_bar(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Written, "page", lambda *place: LogPage(() if place[-1] else ("Loading", " 10%\r 50%"), "1"))
+    shop.exit_code = 7
+    app.run(["job", "run", "tidy", "--json"])
+    assert json.loads(capsys.readouterr().out)["error"]["detail"] == ["Loading", " 50%"]
