@@ -91,8 +91,8 @@ def unwrapped(reason: str) -> str:
 
 def exception_of(lines: Sequence[str]) -> str:
     """`ImproperlyConfigured: the SECRET_KEY setting must not be empty`: what a log's last traceback or a management
-    command ends with; "" without one. Servers write more lines below it. Of a syntax error its place as well, and of code
-    that a module can't be loaded for, which no text of Python's has.
+    command ends with; "" without one. Servers write more lines below it. Of a syntax error, and of code for which a
+    module can't be loaded, its place as well, which no text of Python's has.
     """
     for number, (before, line) in reversed(list(enumerate(zip(("", *lines), lines, strict=False)))):
         if _NOISE.match(line):
