@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = run(words)
     except KeyboardInterrupt:  # before the command began, or while its failure was told
-        code = _failed(_interrupted(), as_json="--json" in words)
+        code = _failed(_interrupted(), as_json=_wants_json(words))
     interrupts.leave(code)
     gc.freeze()  # all of it ends with the process: looking through it once more took a sixth of a short command
     sys.exit(code)
@@ -121,7 +121,7 @@ def run(arguments: list[str]) -> int:
         return _version()
     import typer
 
-    as_json = "--json" in arguments
+    as_json = _wants_json(arguments)
     try:
         result = build(_first(arguments))(args=arguments, standalone_mode=False, prog_name="opsctl")
     except OpsctlError as error:
@@ -135,7 +135,7 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text itself
             output.note(message)
             return int(ExitCode.USAGE)
-        return _failed(UsageError(" ".join(message.split()), hint="See --help."), as_json=as_json)
+        return _failed(UsageError(" ".join(message.split()), hint=_next(error)), as_json=as_json)
     except (OSError, UnicodeError) as error:
         from opsctl.cli.crash import refused
 
@@ -154,6 +154,20 @@ def _first(arguments: list[str]) -> str:
     asked = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
     words = arguments or asked.split()[1:]
     return words[0] if words else ""
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """What follows `--` is for another program."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in own
+
+
+def _next(error: Any) -> str:
+    """What to do about a command line that typer refuses; an option may be meant for what the command runs."""
+    option = getattr(error, "option_name", "")
+    if option and any("after --" in (getattr(each, "help", "") or "").lower() for each in error.ctx.command.params):
+        return f"Write {option} after -- if it is not for opsctl. See --help."
+    return "See --help."
 
 
 def _version() -> int:

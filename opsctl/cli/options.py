@@ -80,9 +80,3 @@ SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help="90s, 15m, 1h or 2d ago, or a time in ISO 8601.", show_default=False),
 ]
-
-
-def after_dashes(arguments: list[str] | None) -> tuple[str, ...]:
-    """Words for another program, without the `--` that sets them apart."""
-    words = tuple(arguments or ())
-    return words[1:] if words[:1] == ("--",) else words

@@ -26,7 +26,7 @@ from opsctl.deploy.events import (
     StepStarted,
     TimeLeft,
 )
-from opsctl.deploy.evidence.log_lines import clean
+from opsctl.deploy.evidence.log_lines import clean, settled
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class _Lines:
         self._held.clear()
         if text and self.refused is None:
             try:
-                output.write(clean(text) if sys.stdout.isatty() else text)
+                output.write(clean(settled(text)) if sys.stdout.isatty() else text)
             except OpsctlError as error:
                 self.refused = error
 
@@ -186,16 +186,16 @@ def _plain_line(event: Event) -> None:
 
 
 def plain(event: Event) -> str:
-    """One line for a log; "" for what only a live display can use."""
+    """One line for a log, or several of what was written as several; "" for what only a live display can use."""
     if isinstance(event, StepStarted):
-        return f"{event.step}: {event.text}"
+        return f"{event.step}: {output.one_line(event.text)}"
     if isinstance(event, StepFinished):
         return f"{event.step}: {_MARKS[event.outcome]} {event.text} ({event.seconds:.1f} s)"
     if isinstance(event, ResourceChanged):
         reason = f" — {event.reason}" if event.reason and "FAILED" in event.status else ""
         return f"{event.step}: {event.status} {event.resource_type} {event.logical_id}{reason}"
     if isinstance(event, LogLine):
-        return f"{event.step} | {event.text}"
+        return "\n".join(f"{event.step} | {line}" for line in settled(event.text).split("\n"))
     if isinstance(event, Progress) and event.unit == "s":  # a countdown: someone waits for it, in a log as well
         return f"{event.step}: {event.text}"
     if isinstance(event, TimeLeft):
@@ -254,13 +254,16 @@ class Tree:
             yield
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, LogLine):
+            self._row(event.step).lines.extend(clean(settled(event.text)).split("\n"))
+            return
         event = _cleaned(event)
         if isinstance(event, Note):
             self._notes.append(event.text)
         elif isinstance(event, TimeLeft):
             self._left = (event, self._clock())
         elif isinstance(event, StepStarted):
-            self._rows[event.step] = _Row(event.text, self._clock())
+            self._rows[event.step] = _Row(output.one_line(event.text), self._clock())
         elif isinstance(event, StepFinished):
             row = self._row(event.step)
             row.outcome, row.text, row.seconds = event.outcome, event.text, event.seconds
@@ -268,8 +271,6 @@ class Tree:
             self._resource(event)
         elif isinstance(event, Progress):
             self._row(event.step).progress = event
-        elif isinstance(event, LogLine):
-            self._row(event.step).lines.append(event.text)
 
     def _row(self, step: str) -> _Row:
         return self._rows.setdefault(step, _Row("", self._clock()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from opsctl.config import located, on_disk, sharing
+from opsctl.config import located, on_disk, sharing, slow_clients
 from opsctl.config.checked import Known, check
 from opsctl.config.located import KeyPath, Located
 from opsctl.config.models import Environment
@@ -78,7 +78,7 @@ def load(path: Path, *, known: Known | None = None, checkout: bool = False) -> C
     """Read and check the file. Raises ConfigError; every problem found is in its detail.
 
     `known` are the names that the SDK has; without them an unknown region is not noticed here. With `checkout` the
-    notes also tell what the project lacks that the file names.
+    notes also tell what the project lacks that the file names, and that its web's server waits for slow clients.
     """
     return _Loader(path, known or Known(), checkout=checkout).load()
 
@@ -186,8 +186,9 @@ class _Loader:
         for path, said, _ in checked.notes:
             self._note(block, path, said)
         environment = checked.environment
-        for problem in on_disk.missing(self._path.parent, environment.application) if environment else ():
-            if self._checkout:
+        if environment and self._checkout:
+            root, application = self._path.parent, environment.application
+            for problem in (*on_disk.missing(root, application), *slow_clients.held(root, application)):
                 self._note(block, problem.path, f": {problem.what}. {problem.fix}")
         return environment
 

@@ -14,7 +14,7 @@ from opsctl.config import naming
 from opsctl.deploy.events import Emit, LogLine, Note
 from opsctl.deploy.evidence.causes import exception_of
 from opsctl.deploy.evidence.known_causes import known
-from opsctl.deploy.evidence.log_lines import readable_lines
+from opsctl.deploy.evidence.log_lines import readable_lines, settled
 from opsctl.deploy.left_running import DetachedError
 from opsctl.deploy.stackrun.stream import Patience
 from opsctl.errors import ExitCode, OpsctlError
@@ -171,7 +171,7 @@ class TaskRunner:
         )  # fmt: skip
         ended, lines = self._follow(request, task)
         if not ended.succeeded:
-            raise self._failure(request, ended, readable_lines(lines))
+            raise self._failure(request, ended, readable_lines(map(settled, lines)))
         return ended
 
     def _failure(self, request: TaskRequest, ended: Task, lines: Sequence[str]) -> TaskFailedError:

@@ -115,12 +115,13 @@ def run_job(target: Target, name: str, arguments: tuple[str, ...], emit: Emit) -
     job = jobs[name]
     words = timed((*job.command, *arguments), job.timeout)
     command = started(target.env.application, job, words) if arguments else None
+    typed = shlex.join(("job", "run", name, *(("--", *arguments) if arguments else ())))
     try:
         task = run_one_off(
             target,
             job_task(state.outputs, name, command),
             emit,
-            command=f"opsctl job run {name}",
+            command=f"opsctl {typed}",
             text=shlex.join((*job.command, *arguments)),
             done="done",
         )

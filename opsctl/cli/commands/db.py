@@ -149,13 +149,15 @@ def migrate(
     """Run the migrations of the deployed image as a one-off task and follow its log, as a deploy does."""
     from opsctl.cli import output
     from opsctl.cli.context import open_workspace
-    from opsctl.cli.progress import listening
+    from opsctl.cli.progress import printing
     from opsctl.operate.tasks import run_migrations
 
     target = open_workspace(config).target(env, region)
-    with listening(as_json=as_json) as emit:
-        result = run_migrations(target, emit)
-    output.result(result, f"The migrations of {result['environment']} are applied.", as_json=as_json)
+    with printing(as_json=as_json) as emit:
+        done = run_migrations(target, emit)
+    output.result(done, "", as_json=as_json)
+    if not as_json:
+        output.note(f"The migrations of {done['environment']} are applied.")
 
 
 @app.command("rotate")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption, after_dashes
+from opsctl.cli.options import ConfigOption, EnvOption, JsonOption, RegionOption
 
 app = typer.Typer(name="job", help="The application's jobs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,12 +22,16 @@ def list_jobs(env: EnvOption = None, config: ConfigOption = None, as_json: JsonO
     output.result(found, render.jobs_text(found), as_json=as_json)
 
 
-@app.command("run", context_settings={"allow_interspersed_args": False})
+@app.command("run")
 def run_job(
     name: Annotated[str, typer.Argument(help="As application.jobs names it.", show_default=False)],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ARGUMENT", help="After --, added to the job's command.", show_default=False),
+        typer.Argument(
+            metavar="ARGUMENT",
+            help="Added to the job's command; options of the job's stand after --, as in: tidy --json -- --all.",
+            show_default=False,
+        ),
     ] = None,
     env: EnvOption = None,
     region: RegionOption = None,
@@ -42,7 +46,7 @@ def run_job(
 
     target = open_workspace(config).target(env, region)
     with printing(as_json=as_json) as emit:
-        done = run(target, name, after_dashes(arguments), emit)
+        done = run(target, name, tuple(arguments or ()), emit)
     output.result(done, "", as_json=as_json)
     if not as_json:
         output.note(f"{name} of {done['environment']} ended well.")

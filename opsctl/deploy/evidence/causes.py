@@ -27,7 +27,9 @@ _RAISED = re.compile(r"(?:[\w.]*\.)?(?P<name>[A-Z]\w*(?:Error|Exception|Exit|Int
                      r"(?:: (?P<text>.*))?$")  # fmt: skip
 _ANY_RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<name>[A-Za-z_]\w*)(?:: (?P<text>.*))?$")
 _SYNTAX = {"SyntaxError", "IndentationError", "TabError"}
-_IN_FILE = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line (?P<line>\d+)$')
+# Of these no text tells where; while a module is loaded that is the frame above.
+_PLACELESS = {"AttributeError", "NameError", "TypeError"}
+_IN_FILE = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line (?P<line>\d+)(, in (?P<inside>.+))?$')
 # What servers write when their worker dies, and what the layer and Python add; none says why.
 _NOISE = re.compile(
     r"\[(INFO|DEBUG)\]|\[ERROR\] (Worker|Shutting|Reason)|(INFO|DEBUG)[: ]|(Starting|Stopping|Shutting|Watching|Quit|"
@@ -89,23 +91,26 @@ def unwrapped(reason: str) -> str:
 
 def exception_of(lines: Sequence[str]) -> str:
     """`ImproperlyConfigured: the SECRET_KEY setting must not be empty`: what a log's last traceback or a management
-    command ends with; "" without one. Servers write more lines below it. Of a syntax error its place as well, which
-    no text of Python's has.
+    command ends with; "" without one. Servers write more lines below it. Of a syntax error, and of code for which a
+    module can't be loaded, its place as well, which no text of Python's has.
     """
     for number, (before, line) in reversed(list(enumerate(zip(("", *lines), lines, strict=False)))):
         if _NOISE.match(line):
             continue
         raised = _RAISED.match(line) or (_ANY_RAISED.match(line) if before[:1].isspace() else None)
         if raised is not None:
-            place = _place(lines[max(number - 3, 0) : number]) if raised["name"] in _SYNTAX else ""
+            place = _place(raised["name"], lines[max(number - 3, 0) : number])
             return ": ".join(filter(None, (raised["name"], (raised["text"] or "").strip()))) + place
     return ""
 
 
-def _place(above: Sequence[str]) -> str:
-    """` (shop/urls.py, line 3)`, of the lines above a syntax error: its file, then the line of code."""
+def _place(name: str, above: Sequence[str]) -> str:
+    """` (shop/urls.py, line 3)`, of the lines above an exception: the last frame, then the line of code."""
     found = next((found for line in reversed(above) if (found := _IN_FILE.match(line))), None)
-    return f" ({found['path']}, line {found['line']})" if found else ""
+    if found is None:
+        return ""
+    placed = found["inside"] is None if name in _SYNTAX else name in _PLACELESS and found["inside"] == "<module>"
+    return f" ({found['path']}, line {found['line']})" if placed else ""
 
 
 def _failed_step(events: Events) -> str:

@@ -92,6 +92,13 @@ def own_frames(lines: Iterable[str]) -> list[str]:
     return kept
 
 
+def settled(text: str) -> str:
+    """`text` as a screen would keep it: of a line that is begun anew by a carriage return, as progress bars do, the
+    last state.
+    """
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
 def clean(text: str) -> str:
     """`text` without colours, and with whatever else a terminal acts on escaped; line breaks stay."""
     plain = _ESCAPES.sub("", text.replace("\r\n", "\n")).replace("\t", "    ")

@@ -33,6 +33,7 @@ def install(modules: Modules) -> None:
     _deletion_ends_a_create(modules.handlers, modules.cloudformation._stacks)
     _first_change_sets_share_a_stack(modules.handlers._ACTION_HANDLERS, modules.cloudformation, modules.changesets)
     _log_events_come_in_pages(modules.cloudwatch_logs)
+    _a_log_event_ends_with_its_line(modules.ecs, modules.responses.request_scope)
     _amazon_linux_is_there_for_arm(modules.ssm._PUBLIC_AMI_PARAMETERS, modules.ec2)
     _an_alarm_may_calculate(modules.provisioners)
 
@@ -325,6 +326,22 @@ def _first_change_sets_share_a_stack(actions: Json, cloudformation: Any, changes
 
 
 _MOST_EVENTS = 10_000  # of one answer [API FilterLogEvents]
+
+
+def _a_log_event_ends_with_its_line(ecs: Any, scope: Any) -> None:
+    """The log driver makes an event of a line; ministack begins another at each carriage return, and at whatever else
+    Python takes for the end of a line.
+    """
+
+    def forward(container: Any, config: Json, account_id: str, region: str) -> None:
+        with scope(account_id, region):
+            if not ecs._ensure_awslogs_stream(config):
+                return
+            for chunk in container.logs(stream=True, follow=True, stdout=True, stderr=True):
+                for line in chunk.decode("utf-8", errors="replace").removesuffix("\n").split("\n"):
+                    ecs._emit_awslogs_event(config, line)
+
+    ecs._forward_awslogs = forward
 
 
 def _log_events_come_in_pages(cloudwatch_logs: Any) -> None:

@@ -229,6 +229,8 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_delete_service": _call("data"),
         "_docker": SET,
         "_emit_awslogs_event": _replace("config message"),
+        "_ensure_awslogs_stream": _call("config"),
+        "_forward_awslogs": _replace("container config account_id region"),
         "_iso": _call(),
         "_make_deployment": _replace("task_definition desired_count status"),
         "_mark_task_stopped": _call("task_arn task reason stop_code"),

@@ -10,7 +10,7 @@ import pytest
 from opsctl.aws.logs import LogEvent, Logs
 from opsctl.operate.tailing import Follower, Where, lines
 from tests.functional.local.sandbox import Sandbox
-from tests.functional.local.test_local_tasks import image, register, run, wait_until
+from tests.functional.local.test_local_tasks import image, messages, register, run, wait_until
 
 pytestmark = pytest.mark.emulator
 __all__ = ["image"]
@@ -44,6 +44,17 @@ def test_two_tasks_are_followed_as_they_write_and_read_again_as_one_log(sandbox:
     only = Where("/tiny/tasks", f"job/job/{arns[0].rsplit('/', 1)[-1][:8]}")
     assert [event.message for page in lines(logs, only) for event in page] == [f"one {number}" for number in range(5)]
     assert {stream.name for stream in logs.list_streams("/tiny/tasks", "job/job/")} == {event.stream for event in read}
+
+
+def test_an_event_is_a_line_with_all_states_of_a_progress_bar(sandbox: Sandbox, image: str) -> None:
+    said = ["one\r", "10%\r 50%\r100%", "", "a\u2028b\x0cc"]
+    code = f"import sys; sys.stdout.buffer.write({chr(10).join([*said, '']).encode()!r})"
+    arn = run(sandbox, register(sandbox, image), ["python", "-c", code])
+    wait_until(sandbox, arn, "STOPPED")
+    deadline = time.monotonic() + 10
+    while len(messages(sandbox, arn)) < len(said) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert messages(sandbox, arn) == said
 
 
 @pytest.fixture(scope="module")

@@ -189,6 +189,12 @@ def test_a_project_whose_urls_raise_is_not_well_until_they_do_not(
     assert said.endswith("ImportError: no module shop.views\n"), "told once a second at most"
 
 
+def test_after_an_error_that_may_pass_none_is_final(resolver: Resolver) -> None:
+    resolver.failures = [OSError("refused"), ImportError("half of it is registered already")]
+    status = health("wsgi", Project())
+    assert [status(), status(), status()] == [503, 503, 200]
+
+
 def test_one_thread_imports_and_another_health_check_does_not_wait_for_it(resolver: Resolver) -> None:
     urls, begun, go_on = Urls(), threading.Event(), threading.Event()
 

@@ -5,6 +5,7 @@ Standard library only, Python 3.8 and later, as everything beside it.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -18,7 +19,13 @@ BROKEN_HEADERS = [
 ]
 _TOLD_EVERY = 1.0
 # What no waiting mends: the code itself can't run. Others may pass: of a database that is not there yet, say.
-_FINAL = (SyntaxError, ImportError, NameError)
+_CODE = (SyntaxError, ImportError, NameError)
+# What code lacks, in Python's words. What a value lacks may come later: a row that is None until it is made.
+_LACKING = re.compile(r"(partially initialized )?module |type object |'(function|Settings)' object has no attribute ")
+# Where Django refuses what a project's modules say: URLs, views, models and apps; none of it asks anything elsewhere.
+_REFUSING = re.compile(r"django\.(urls|views|apps|db\.models\.base)(\.|$)")
+# Python's own errors about values: alone they may pass, and behind one of the above they take nothing back.
+_VALUES = (AttributeError, LookupError, TypeError, ValueError)
 
 
 class Urls:
@@ -29,6 +36,7 @@ class Urls:
     def __init__(self) -> None:
         self.imported = False
         self.status = 503
+        self._may_pass = False
         self._told = float("-inf")
         self._one_at_a_time = threading.Lock()
 
@@ -40,7 +48,9 @@ class Urls:
             _import()
             self.imported, self.status = True, 200
         except Exception as error:
-            self.status = 500 if isinstance(error, _FINAL) else 503
+            # What it says from then on may come of that: an import that was broken off leaves things registered.
+            self._may_pass = self._may_pass or not _is_final(error)
+            self.status = 503 if self._may_pass else 500
             self._tell(error)
         finally:
             self._one_at_a_time.release()
@@ -54,6 +64,41 @@ class Urls:
         self._told = now
         sys.stderr.write("opsctl: the project's URLs can't be imported, so the health check fails:\n")
         traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether the code is why, and nothing that may pass is what it was raised from, or while handling."""
+    first, *behind = _chain(error)
+    return _is_of_code(first) and all(_is_of_code(each) or _is_about_a_value(each) for each in behind)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """It, and what it was raised from or while handling."""
+    found = [error]
+    for each in found:
+        found += [other for other in (each.__cause__, each.__context__) if other is not None and other not in found]
+    return found
+
+
+def _is_of_code(error: BaseException) -> bool:
+    from django.core.exceptions import ImproperlyConfigured
+
+    if isinstance(error, AttributeError) and _LACKING.match(str(error)):
+        return True
+    return isinstance(error, (*_CODE, ImproperlyConfigured)) or _is_refused_by_django(error)
+
+
+def _is_about_a_value(error: BaseException) -> bool:
+    # Not json's, say: what answered with no JSON may be a service that is down.
+    return isinstance(error, _VALUES) and type(error).__module__ == "builtins"
+
+
+def _is_refused_by_django(error: BaseException) -> bool:
+    """Whether the line that raised it is one of those modules'."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and bool(_REFUSING.match(place.tb_frame.f_globals.get("__name__", "")))
 
 
 def _import() -> None:
