@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of processes; where nothing compiled is kept, each of them compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo image image-test test test-other check site format templates golden bench soak clean setup stop
+.PHONY: help demo image image-test wheel test test-other check site format templates golden bench soak clean setup stop
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ image: setup ## Build the service's image (no container engine needed)
 
 image-test: setup ## Build it and run its tests inside (docker or podman)
 	$(BIN)/opsctl image build --test --env $(ENV)
+
+wheel: setup ## Build opsctl's package into dist/, which other projects install
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 # Three at once on two cores: many tests wait for servers that they started. In order of folders, since end-to-end files are
 # few tests each but long: begun last, one of them would be waited for alone.

@@ -16,12 +16,30 @@ import typer
 
 from opsctl import __version__
 from opsctl.cli.app import build
+from opsctl.cli.streams import DEBUG_VARIABLE
 from opsctl.errors import ExitCode
+from opsctl.images.python.virtualenv import FOLDER_VARIABLE
+from opsctl.images.registry.realms import TOKEN_SERVERS_VARIABLE
+from opsctl.images.workshop import BASE_VARIABLE
+from opsctl.local.settings import LIFETIME_VARIABLE
+from opsctl.paths import CERTIFICATES_VARIABLE
 from scripts.rendered import stale
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "commands.md"
 MANUAL = ROOT / "docs" / "opsctl.1"
+# What of the shell's environment is read, beside AWS's variables, libpq's and those of proxies.
+VARIABLES = [
+    ("OPSCTL_ENV", "The environment meant where a command names none."),
+    (DEBUG_VARIABLE, "Set: tracebacks of failures, and what libraries log, on stderr."),
+    (BASE_VARIABLE, "Another base of the image, such as the same one in a mirror."),
+    (TOKEN_SERVERS_VARIABLE, "Which hosts may get a registry's login: registry=host, several with commas between."),
+    (FOLDER_VARIABLE, "Another folder than .opsctl/environments, to share environments of Python between checkouts."),
+    (LIFETIME_VARIABLE, "Seconds without a request after which the local target ends; 12 hours unless set."),
+    (CERTIFICATES_VARIABLE, "Another bundle of certificate authorities than RDS's."),
+    ("CI", "Set: an opsctl.lock that is out of date is refused, and a sign-in that ended is waited for a minute only."),
+    ("NO_COLOR", "Set: no colours."),
+]
 _UP_TO_HERE = "Made by `python -m scripts.reference` from what `--help` says; change the commands, not this page."
 
 
@@ -72,7 +90,8 @@ def markdown(found: list[Entry]) -> str:
         if rows := [*each.arguments, *each.options]:
             lines = [f"- `{' '.join(typed.split())}`: {_prose(what)}" for typed, what in rows]
             blocks.append("\n".join(lines))
-    return "\n\n".join(blocks) + "\n"
+    variables = "\n".join(f"- `{name}`: {_prose(what)}" for name, what in VARIABLES)
+    return "\n\n".join([*blocks, "## Environment variables", variables]) + "\n"
 
 
 def _prose(text: str) -> str:
@@ -97,6 +116,7 @@ def roff(found: list[Entry]) -> str:
             lines += [".PP", _escaped(paragraph)]
         lines += _list([*each.arguments, *each.options])
     lines += [".SH EXIT STATUS", _escaped(head.paragraphs[1].removeprefix("Exit codes: "))]
+    lines += [".SH ENVIRONMENT", *_list(VARIABLES)]
     lines += [".SH FILES", ".I environments.yaml", _escaped("describes the environments;"), ".I .opsctl"]
     lines += ["beside it is what opsctl keeps on this machine."]
     return "\n".join(lines) + "\n"

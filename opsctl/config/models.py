@@ -220,7 +220,10 @@ class Ecs(Section):
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
         description="Tag to deploy; default: the commit.",
     )
-    assign_public_ip: bool = Field(False, description="Tasks in public subnets, with addresses of their own: no NAT.")
+    assign_public_ip: bool = Field(
+        False,
+        description="Web and workers in public subnets, with addresses of their own; jobs and functions stay private.",
+    )
     container_insights: Literal["disabled", "enabled", "enhanced"] = Field(
         "disabled", description="Metrics of tasks and containers, billed one by one."
     )

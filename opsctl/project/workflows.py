@@ -221,8 +221,17 @@ def _workflows(folder: Path) -> dict[str, str]:
     return found
 
 
+def wheel_name(version: str) -> str:
+    """The file that `make wheel` builds."""
+    return f"opsctl-{version}-py3-none-any.whl"
+
+
 def _extra(below: Path, version: str) -> str:
-    lines = [f"env:\n  OPSCTL: opsctl=={version} # what pip installs\n"]
+    """By default a file of the repository: under opsctl's name a package index has a program of somebody else, which
+    would be given this one's rights.
+    """
+    wheel = f"{'../' * len(below.parts) or './'}.github/{wheel_name(version)}"
+    lines = [f"env:\n  OPSCTL: {wheel} # what pip installs\n"]
     if below.parts:
         lines.append(f"defaults:\n  run:\n    working-directory: {json.dumps(below.as_posix())}\n")
     return "".join(lines)
@@ -233,6 +242,7 @@ def _next(chosen: tuple[str, ...], *, ci: bool) -> tuple[str, ...]:
         f"opsctl bootstrap --github OWNER/REPO --environments {','.join(chosen)}, and then what it prints.",
         f"opsctl deploy --env {chosen[0]} platform, which makes the repository that images are pushed to.",
         f"On GitHub, let the environment {chosen[-1]} ask reviewers, and all of them take the default branch only.",
-        "See that pip finds what OPSCTL names at the top of the files.",
+        "Build opsctl's wheel by `make wheel` in a clone of opsctl, and commit it where OPSCTL says at the top of the "
+        "files; a package index has another program of its name.",
     ]
     return tuple([*steps, "Add the project's tests to ci.yml."] if ci else steps)

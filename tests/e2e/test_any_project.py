@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from opsctl import __version__
+
 from .strangers import Stranger, create_superuser, quick_start, reads_the_environment, startproject
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
@@ -27,7 +29,8 @@ def shop(tmp_path: Path) -> Iterator[Stranger]:
 def test_a_new_site_answers_with_its_admin_and_a_superuser_logs_in(shop: Stranger) -> None:
     reads_the_environment(shop)
     installs, *commands = quick_start()
-    assert installs == ["pip", "install", "opsctl[local]"]  # test_from_a_wheel.py does that
+    # test_from_a_wheel.py does that.
+    assert installs == ["pip", "install", f"../opsctl/dist/opsctl-{__version__}-py3-none-any.whl[local]"]
     for command in commands:
         ran = shop.opsctl(*command[1:])
         assert ran.code == 0, ran.err

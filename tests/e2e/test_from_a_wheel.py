@@ -1,4 +1,4 @@
-"""`pip install 'opsctl[local]'`, then `django-admin startproject`, in folders that know nothing of this checkout."""
+"""opsctl's wheel with `[local]`, then `django-admin startproject`, in folders that know nothing of this checkout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.postgres, pytest.mark.soak]
 
 @dataclass(frozen=True)
 class Newcomer(Stranger):
-    """Someone who has opsctl from a package index."""
+    """Someone who installed opsctl's wheel."""
 
     program: Path
 

@@ -15,7 +15,7 @@ from typer.main import get_command
 from opsctl.cli.app import build
 from opsctl.config.models import SET_BY_LOADER
 from opsctl.config.schema import schema
-from scripts import settings_page
+from scripts import reference, settings_page
 from tests.functional.cli import ROOT
 
 from .test_from_cdk import settings
@@ -159,3 +159,12 @@ def test_screens_that_a_page_shows_are_what_is_printed(page: Path) -> None:
         for line in shown.splitlines():
             if line.strip() != "…":
                 assert line in printed, f"{name}: {line}"
+
+
+def test_the_reference_names_every_variable_of_the_shell_that_is_read() -> None:
+    """Those that opsctl gives to tasks and programs of its own are named otherwise in the code."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "opsctl").rglob("*.py"))
+    read = set(re.findall(r'^\w*VARIABLE = "(OPSCTL_\w+)"|envvar="(\w+)"', code, re.MULTILINE))
+    assert {name for pair in read for name in pair if name} == {
+        name for name, _ in reference.VARIABLES if name.startswith("OPSCTL_")
+    }

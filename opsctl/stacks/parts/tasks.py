@@ -263,13 +263,16 @@ def _execution_role(stack: StackBuilder, block: Process, title: str, name: str, 
 
 
 def _foreign_keys(places: list[Any]) -> list[Statement]:
-    """A secret of somebody else may lie under a key of theirs; which one, only Secrets Manager knows."""
+    """A secret of somebody else may lie under a key of theirs; which one, only Secrets Manager knows. Taken for one of
+    the secret's own account, whose key policy has to agree as well. [UG Secrets Manager, cross-account access]
+    """
     foreign = [place for place in places if isinstance(place, str)]
     if not foreign:
         return []
+    keys = dict.fromkeys(":".join([*place.split(":")[:2], "kms", *place.split(":")[3:5], "key/*"]) for place in foreign)
     through = {"kms:ViaService": Sub("secretsmanager.${AWS::Region}.${AWS::URLSuffix}")}
     condition = {"StringEquals": through, "StringLike": {"kms:EncryptionContext:SecretARN": foreign}}
-    return [allow("DecryptForeignSecrets", "kms:Decrypt", arn("kms", "key/*"), condition=condition)]
+    return [allow("DecryptForeignSecrets", "kms:Decrypt", [*keys], condition=condition)]
 
 
 def readable(place: Any) -> Any:

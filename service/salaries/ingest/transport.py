@@ -27,8 +27,8 @@ _REDIRECT_LIMIT = 5
 _CHUNK = 1 << 16
 # S3 says so of a missing key as well, to whoever may not list the bucket. (S3 API, GetObject)
 _DENIED = (
-    "; the key is not there, its owner lets no other account read it, or, on AWS, its bucket is not listed under "
-    "ecs.dataset_sources"
+    "; the object is not there, its owner lets no other account read it or use the KMS key that it is encrypted with, "
+    "or, on AWS, its bucket is not listed under application.jobs.dataset.reads"
 )
 _METADATA = (ipaddress.ip_address("fd00:ec2::254"),)
 # Whose last 32 bits are an IPv4 address: compatible, mapped, translated [RFC 2765], behind NAT64 [RFC 6052].

@@ -71,7 +71,8 @@ def test_a_project_gets_workflows_whose_steps_opsctl_takes(project: Path) -> Non
     assert deploy[True]["workflow_run"]["workflows"] == [ci["name"]]
     for workflow in (deploy, ci):
         assert workflow["permissions"] == {}
-        assert workflow["env"] == {"OPSCTL": f"opsctl=={__version__}"}
+        # Never a name alone: on a package index it is another project's.
+        assert workflow["env"] == {"OPSCTL": f"../.github/opsctl-{__version__}-py3-none-any.whl"}
         assert workflow["defaults"]["run"]["working-directory"] == "back end"
     assert deploy["jobs"]["deploy-prd"]["env"]["IMAGE_TAG"] == "hml-r${{ needs.deploy-hml.outputs.release }}"
     assert set(deploy["jobs"]["deploy-prd"]["needs"]) == {"plan-prd", "deploy-hml"}

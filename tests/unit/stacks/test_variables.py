@@ -231,6 +231,7 @@ def test_a_foreign_secret_may_lie_under_a_key_of_others_and_be_named_without_its
     env = environment(secrets={"A": "arn:aws:secretsmanager:us-east-1:222222222222:secret:licence"})
     given = statements(Stack(app.build(env))["ServiceExecutionRole"]["Policies"][0]["PolicyDocument"])
     assert given["ReadSecret"]["Resource"] == "arn:aws:secretsmanager:us-east-1:222222222222:secret:licence-??????"
+    assert given["DecryptForeignSecrets"]["Resource"] == ["arn:aws:kms:us-east-1:222222222222:key/*"]
     condition = given["DecryptForeignSecrets"]["Condition"]
     assert condition["StringLike"] == {"kms:EncryptionContext:SecretARN": [given["ReadSecret"]["Resource"]]}
     assert "DecryptForeignSecrets" not in statements(

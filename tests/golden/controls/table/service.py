@@ -107,7 +107,7 @@ CONTROLS: tuple[Control, ...] = (
             equals({"Fn::Split": [",", ref("PrivateSubnetIds")]}),
         ),
         check("ECS.2", "app", WHOLE, "Stack/Parameters/PrivateSubnetIds", equals("network.PrivateSubnetIds")),
-        dev="on, by way of a NAT instance; `ecs.assign_public_ip` would do without one",
+        dev="on, by way of a NAT instance",
         prd="on",
     ),
     control(
