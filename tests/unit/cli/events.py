@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from opsctl.deploy.events import (
-    ResourceChanged,
-)
+from opsctl.deploy.events import ResourceChanged
 
 AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
