@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.functional.layer.site import CACHE, free_port
+from tests.functional.layer.site import CACHE
+from tests.ports import free_port
 from tests.soak import WHOLE
 
 # As locked, and what strangers may have: gunicorn handed connections to threads in three ways since.

@@ -69,6 +69,7 @@ import json
 from shop.asgi import application as http
 from channels.generic.websocket import WebsocketConsumer
 from channels.routing import ProtocolTypeRouter
+from tests.ports import free_port
 
 class Who(WebsocketConsumer):
     def connect(self):
@@ -177,14 +178,6 @@ class Server:
                 assert block, received
                 received += block
         return json.loads(received[received.index(b"{") :])
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager
