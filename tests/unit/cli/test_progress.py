@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 
 from opsctl.cli.progress import Sparing, listening, plain
-from opsctl.deploy.events import (
-    Event,
-    LogLine,
-    Note,
-    Progress,
-    StepFinished,
-    StepStarted,
-    TimeLeft,
-)
+from opsctl.deploy.events import Event, LogLine, Note, Progress, StepFinished, StepStarted, TimeLeft
 from tests.unit.cli.events import Clock, changed
 from tests.unit.cli.terminal import Terminal
 
