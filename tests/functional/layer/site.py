@@ -69,7 +69,6 @@ import json
 from shop.asgi import application as http
 from channels.generic.websocket import WebsocketConsumer
 from channels.routing import ProtocolTypeRouter
-from tests.ports import free_port
 
 class Who(WebsocketConsumer):
     def connect(self):
