@@ -227,5 +227,5 @@ def _of_instance(env: Environment, found: Origin, network: Mapping[str, str]) ->
 
 
 def _properties(body: str) -> dict[str, str] | None:
-    resource = compare.parse(body).get("Resources", {}).get(_DATABASE)
+    resource = compare.resources_of(body).get(_DATABASE)
     return None if resource is None else resource.get("Properties", {})

@@ -26,7 +26,7 @@ def version_problems(
     """
     if deployed == wanted:
         return ()
-    before, after = compare.parse(deployed).get("Resources", {}), compare.parse(wanted).get("Resources", {})
+    before, after = compare.resources_of(deployed), compare.resources_of(wanted)
     old, new = _version(before), _version(after)
     if old is None or new is None or old == new:
         return ()
@@ -39,12 +39,12 @@ def version_problems(
 
 def major_version(body: str) -> str:
     """The major version that a template asks for, such as `18`; "" for one without a database."""
-    return _major(_version(compare.parse(body).get("Resources", {})) or "")
+    return _major(_version(compare.resources_of(body)) or "")
 
 
 def reminders(deployed: str, wanted: str) -> tuple[str, ...]:
     """What to switch off again when an upgrade that was allowed is done."""
-    before, after = compare.parse(deployed).get("Resources", {}), compare.parse(wanted).get("Resources", {})
+    before, after = compare.resources_of(deployed), compare.resources_of(wanted)
     both = all(_properties(item).get("AllowMajorVersionUpgrade") for item in (before, after))
     if not both or _version(before) != _version(after):
         return ()
