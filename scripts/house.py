@@ -1,4 +1,4 @@
-"""Size of each package, circles of imports, and code of opsctl that nothing uses: `python -m scripts.house`.
+"""Sizes, what got long, circles of imports, and code of opsctl that nothing uses: `python -m scripts.house`.
 
 Exit 1 when there is a circle, or code that nothing uses.
 """
@@ -14,6 +14,8 @@ from vulture import Vulture
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "opsctl"
+FILE_LINES, FUNCTION_LINES = 400, 60
+_OURS = ("opsctl", "service", "scripts", "tests")
 # Called by others: typer writes help, ministack asks for what docker's library has, PyYAML and tests for the rest.
 _CALLED_ELSEWHERE = ["attrs", "format_commands", "reload", "ignore_aliases", "reset_calls"]
 
@@ -28,6 +30,22 @@ def sizes() -> list[str]:
         )  # fmt: skip
     ordered = sorted(found.items(), key=lambda item: -item[1][1])
     return [f"{name:<28} {files:>3} files {lines:>6,} lines" for name, (files, lines) in ordered]
+
+
+def long_ones() -> list[str]:
+    """Files, then functions, that are longer than one reads at once, the longest first. Some have their reasons."""
+    files, functions = [], []
+    for path in (path for folder in _OURS for path in (ROOT / folder).rglob("*.py")):
+        text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+        files.append((len(text.splitlines()), name))
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions.append(((node.end_lineno or node.lineno) - node.lineno + 1, f"{name}: {node.name}"))
+    found = [
+        *sorted((each for each in files if each[0] > FILE_LINES), reverse=True),
+        *sorted((each for each in functions if each[0] > FUNCTION_LINES), reverse=True),
+    ]
+    return [f"{lines} lines: {name}" for lines, name in found]
 
 
 def modules() -> dict[str, Path]:
@@ -81,7 +99,7 @@ def unused() -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(sizes()))
+    print("\n".join([*sizes(), *long_ones()]))
     if found := circle(import_graph()):
         sys.exit(f"These import each other: {', '.join(found)}")
     print("no modules import each other")

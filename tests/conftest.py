@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,9 +35,3 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(socket.socket, "connect", _loopback_only)
-
-
-@pytest.fixture(scope="session")
-def project_root() -> Path:
-    """The checkout."""
-    return Path(__file__).parent.parent

@@ -27,8 +27,8 @@ SPECIAL = {
 }
 BENCHMARKS = ipaddress.IPv4Network("198.18.0.0/15")
 """The internet does not route it, so people have made networks of it, and AWS takes them: noted, not refused."""
-LARGEST, SMALLEST = 16, 28
-"""Prefix lengths of a VPC. [API CreateVpc]"""
+LARGEST = 16
+"""Prefix length of the largest VPC. [API CreateVpc]"""
 
 
 def subnets_fit(env: Environment) -> Iterator[Problem]:

@@ -66,13 +66,13 @@ def pinned_in_project(
 ) -> list[PinnedRequirement]:
     """The same of a pyproject.toml, where `tool.uv.sources` may say that a package comes from Git."""
     sources = declared.get("tool", {}).get("uv", {}).get("sources", {})
-    by_name = {_normal(name): source for name, source in sources.items()}
+    by_name = {normal_name(name): source for name, source in sources.items()}
     found = []
     for requirement in _declared(declared, groups, extras):
         if "git+" in requirement:
             found.append(parse_pinned(requirement))
         elif match := _DECLARED.fullmatch(requirement.strip()):
-            given = by_name.get(_normal(match["name"]), ())
+            given = by_name.get(normal_name(match["name"]), ())
             for source in given if isinstance(given, list) else (given,):
                 if "git" in source:
                     marker = source.get("marker") or match["marker"]
@@ -111,7 +111,7 @@ def parse_pinned(line: str) -> PinnedRequirement:
     named = written if written["name"] else egg
     if named is None:
         raise _refused("A requirement from Git has no name", "Write `name @ git+https://HOST/REPOSITORY@COMMIT`.")
-    name = _normal(named["name"])
+    name = normal_name(named["name"])
     address, commit = _address(name, place)
     subdirectory = told.get("subdirectory", "").strip("/")
     if ".." in subdirectory.split("/"):
@@ -122,7 +122,7 @@ def parse_pinned(line: str) -> PinnedRequirement:
             f"Write `{name} @ git+{address}@{commit or 'COMMIT'}`, without -e.",
         )
     _check_commit(name, address, commit)
-    extras = tuple(sorted(_normal(each) for each in (named["extras"] or "").split(",") if each.strip()))
+    extras = tuple(sorted(normal_name(each) for each in (named["extras"] or "").split(",") if each.strip()))
     return PinnedRequirement(name, address, commit.lower(), subdirectory, extras, (written["marker"] or "").strip())
 
 
@@ -190,5 +190,6 @@ def _refused(what: str, fix: str) -> UnpinnedError:
     return UnpinnedError(f"{what}.", hint=fix)
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """The name of a package as indexes compare it: `shop-tools` of `Shop_Tools`. [PyPA, Names and normalization]"""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()

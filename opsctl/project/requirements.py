@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from opsctl.config.pinned import normal_name
 from opsctl.images.python.lock import INSTEAD
 from opsctl.project.findings import Dependencies, Fact, Source
 from opsctl.project.reading import Reader, join, listing, mapping, word
@@ -34,8 +35,8 @@ class _Packages:
         found = _REQUIREMENT.match(requirement.strip())
         if found is None:
             return
-        name = _normal(found[1])
-        extras = {_normal(each) for each in (found[2] or "").strip("[]").split(",") if each.strip()}
+        name = normal_name(found[1])
+        extras = {normal_name(each) for each in (found[2] or "").strip("[]").split(",") if each.strip()}
         self.names |= {name, *(f"{name}[{extra}]" for extra in extras)}
         for spelled in (name, *(f"{name}[{extra}]" for extra in extras)):
             if spelled in INSTEAD:
@@ -122,7 +123,7 @@ def _locks(reader: Reader, path: str, packages: _Packages, files: tuple[str, ...
         if name == "uv.lock" and name not in files:
             continue
         for each in listing(reader.toml(join(path, name)).get("package") if reader.has(join(path, name)) else None):
-            packages.names.add(_normal(word(mapping(each).get("name"))))
+            packages.names.add(normal_name(word(mapping(each).get("name"))))
 
 
 def _requirements(reader: Reader, name: str, packages: _Packages) -> bool:
@@ -174,7 +175,3 @@ def least_python(reader: Reader, path: str) -> Fact | None:
         if found:
             return Fact(word(value), Source(name, reader.line_of(name, rf"^\s*{key}\s*=")))
     return None
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()

@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+
+from tests.ports import free_port
 
 _NAMES = count(1)
 
@@ -119,7 +120,7 @@ def start_postgres(*, fsync: bool = False) -> Iterator[PostgresServer]:
     # The C locale folds ASCII only, so these tests also show that no case folding is left to the database.
     initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "master", "--auth=trust", "--no-sync"]
     subprocess.run([*initdb, "--locale=C", "--encoding=UTF8"], check=True, capture_output=True, cwd=folder, **owner)
-    port = _free_port()
+    port = free_port()
     options: dict[str, Any] = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder}
     options["fsync"] = "on" if fsync else "off"
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
@@ -149,9 +150,3 @@ def _account() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("postgres", "nobody") if name in names)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

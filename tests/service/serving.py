@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.service.commands import SERVICE
 
 
@@ -31,9 +31,7 @@ def serving(folder: Path, **variables: str) -> Iterator[Served]:
     """Migrate a SQLite database in `folder`, or the one that `variables` name, load the sample data, serve with one
     worker, and stop it afterwards.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {"PATH": os.environ["PATH"], "DEPLOY_ENV": "local", "DATA_DIR": str(folder), "PORT": str(port)}
     environment |= {"BIND_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1", **variables}
     manage = [sys.executable, "manage.py"]

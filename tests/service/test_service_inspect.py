@@ -13,7 +13,7 @@ from salaries.ingest.inspection import _words, inspect_file, propose
 from salaries.ingest.mapping_keys import ASKED, presets
 from salaries.ingest.words import spellings
 
-from tests.service.test_service_mapping import KAGGLE, LEVELS, STATE_OF_DATA, SURVEY
+from tests.service.mapped import KAGGLE, LEVELS, STATE_OF_DATA, SURVEY
 
 BANDS = (
     "Cargo Atual;Senioridade;Faixa Salarial;UF;Nota\n"

@@ -19,7 +19,7 @@ from salaries.services.releases import LoadRefusedError, release_load, release_r
 
 from tests.service.commands import command_environment, start_command
 from tests.service.datasets import HEADER, ROWS, Row, write_canonical
-from tests.service.test_service_mapping import build
+from tests.service.mapped import build
 
 
 def load(

@@ -24,7 +24,6 @@ from salaries.ingest.sources import Declared
 
 SHAPES = Path(__file__).parent / "shapes.txt"
 COLUMNS = ("role", "country", "currency", "base_salary_min", "base_salary_max", "total_compensation")
-_AMOUNTS = COLUMNS[3:]
 
 
 @dataclass

@@ -86,11 +86,7 @@ def destroy(
         return
     if not target.is_local:
         _note_times(target, plan)
-    wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database if "data" in plan.remove else None
-    flags = "--yes" if wanted in (None, database) else f"--yes --database {wanted}"
-    output.confirm(f"Remove {', '.join(plan.remove)} of {_told(target)}?", yes=yes, as_json=as_json, flag=flags)
-    if wanted is not None:
-        _name_the_database(target, wanted, database, as_json)
+    _ask(target, state, plan, database, yes=yes, as_json=as_json)
     left = _remove(target, state, plan, timeout, as_json)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."
     model = {"removed": plan.remove, "stay": plan.stay, "left": [each.to_dict() for each in left]}
@@ -108,6 +104,22 @@ def _note_times(target: Target, plan: DestroyPlan) -> None:
     output.note(f"Takes up to about {max(1, round(gone.minutes))} minutes on AWS.")
     if short := lifetime_text(target.aws.credentials_end(), gone.seconds, time.time()):
         output.note(short)
+
+
+def _ask(
+    target: Target, state: RemoteState, plan: DestroyPlan, database: str | None, *, yes: bool, as_json: bool
+) -> None:
+    """Whether to remove all that; its data only by the database's name."""
+    from opsctl.cli import output
+
+    question = f"Remove {', '.join(plan.remove)} of {_told(target)}?"
+    if "data" not in plan.remove:
+        output.confirm(question, yes=yes, as_json=as_json, flag="--yes")
+        return
+    wanted = state.outputs("data").get("DatabaseName", "") or target.env.rds.database
+    flags = "--yes" if wanted == database else f"--yes --database {wanted}"
+    output.confirm(question, yes=yes, as_json=as_json, flag=flags)
+    _name_the_database(target, wanted, database, as_json)
 
 
 def _remove(target: Target, state: RemoteState, plan: DestroyPlan, timeout: int, as_json: bool) -> list[Leftover]:

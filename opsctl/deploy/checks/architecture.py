@@ -39,7 +39,7 @@ def image_problems(
 
 def architectures(body: str) -> dict[str, str]:
     """Processor by logical id of the task definitions of a template."""
-    resources: Mapping[str, Mapping[str, object]] = compare.parse(body).get("Resources", {}) if body else {}
+    resources: Mapping[str, Mapping[str, object]] = compare.resources_of(body) if body else {}
     found = {}
     for name, resource in resources.items():
         properties = resource.get("Properties")

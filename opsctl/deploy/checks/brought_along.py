@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from opsctl.config import naming, offered
+from opsctl.deploy.checks.upgrade import version_number
 from opsctl.deploy.planning import compare
 from opsctl.deploy.review.effects import Interruption
 
@@ -148,7 +149,7 @@ def _of_both(env: Environment, found: Origin) -> Iterator[str]:
     if found.status != "available":
         yield f"{_setting(env)}: {name} is {found.status}, not available. Wait for it, or start it."
     major = found.version.partition(".")[0]
-    if env.target == "aws" and _number(major) < (min(offered.ENGINE_VERSIONS),):
+    if env.target == "aws" and version_number(major) < (min(offered.ENGINE_VERSIONS),):
         # A restore without extended support, which opsctl declines, goes to another major version by itself, and so
         # past the parameter group. [API RestoreDBInstanceFromDBSnapshot, EngineLifecycleSupport]
         yield (
@@ -161,7 +162,7 @@ def _of_both(env: Environment, found: Origin) -> Iterator[str]:
             f'rds.engine_version: {name} has PostgreSQL {found.version}, and it comes as it is. Write "{major}"; '
             "the deploy after this one can upgrade it."
         )
-    elif wanted.pins_minor_version and _number(found.version) > _number(wanted.engine_version):
+    elif wanted.pins_minor_version and version_number(found.version) > version_number(wanted.engine_version):
         yield f"rds.engine_version: {name} has PostgreSQL {found.version}, and RDS has no way back. Write that."
     if found.master != wanted.admin_user:
         yield f"rds.admin_user: the master of {name} is {found.master}, and stays. Write that."
@@ -226,9 +227,5 @@ def _of_instance(env: Environment, found: Origin, network: Mapping[str, str]) ->
 
 
 def _properties(body: str) -> dict[str, str] | None:
-    resource = compare.parse(body).get("Resources", {}).get(_DATABASE)
+    resource = compare.resources_of(body).get(_DATABASE)
     return None if resource is None else resource.get("Properties", {})
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdigit())

@@ -85,7 +85,7 @@ def _names(stack: StackPlan, body: str) -> Iterator[str]:
     parameters = {each.name for each in stack.parameters}
     if not parameters or not body:
         return
-    for name, item in compare.parse(body).get("Resources", {}).items():
+    for name, item in compare.resources_of(body).items():
         if item.get("Type") not in _IMMUTABLE and _refers(item.get("Properties"), parameters):
             yield name
 

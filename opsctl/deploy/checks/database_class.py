@@ -44,7 +44,7 @@ def _bought(templates: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     return {
         name: tuple(item.get("Properties", {}).get(key) for key in _BOUGHT)
         for template in templates
-        for name, item in compare.parse(template).get("Resources", {}).items()
+        for name, item in compare.resources_of(template).items()
         if item["Type"] == _INSTANCE
     }
 

@@ -37,6 +37,6 @@ def record_problems(wanted: Iterable[StackTemplate], deployed: Mapping[str, str]
 def _names(body: str) -> Iterator[str]:
     if _RECORD not in body:  # reading a template takes longer
         return
-    for item in compare.parse(body).get("Resources", {}).values():
+    for item in compare.resources_of(body).values():
         if item["Type"] == _RECORD:
             yield item["Properties"]["Name"]

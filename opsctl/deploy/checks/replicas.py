@@ -44,7 +44,7 @@ def leaving(deployed: str, changes: Iterable[Change]) -> frozenset[str]:
 
 def replicas_of(template: str) -> frozenset[str]:
     """Logical ids of the read replicas in a template."""
-    resources = compare.parse(template).get("Resources", {})
+    resources = compare.resources_of(template)
     return frozenset(
         name for name, item in resources.items() if "SourceDBInstanceIdentifier" in item.get("Properties", {})
     )

@@ -26,7 +26,7 @@ def version_problems(
     """
     if deployed == wanted:
         return ()
-    before, after = compare.parse(deployed).get("Resources", {}), compare.parse(wanted).get("Resources", {})
+    before, after = compare.resources_of(deployed), compare.resources_of(wanted)
     old, new = _version(before), _version(after)
     if old is None or new is None or old == new:
         return ()
@@ -39,12 +39,12 @@ def version_problems(
 
 def major_version(body: str) -> str:
     """The major version that a template asks for, such as `18`; "" for one without a database."""
-    return _major(_version(compare.parse(body).get("Resources", {})) or "")
+    return _major(_version(compare.resources_of(body)) or "")
 
 
 def reminders(deployed: str, wanted: str) -> tuple[str, ...]:
     """What to switch off again when an upgrade that was allowed is done."""
-    before, after = compare.parse(deployed).get("Resources", {}), compare.parse(wanted).get("Resources", {})
+    before, after = compare.resources_of(deployed), compare.resources_of(wanted)
     both = all(_properties(item).get("AllowMajorVersionUpgrade") for item in (before, after))
     if not both or _version(before) != _version(after):
         return ()
@@ -68,7 +68,7 @@ def _by_major(running: str, new: str, after: dict[str, Any], *, replica: bool) -
     """A major version goes up when that was asked for, without a replica beside it, and never down."""
     if _major(new) == _major(running):
         return
-    if _number(_major(new)) < _number(_major(running)):
+    if version_number(_major(new)) < version_number(_major(running)):
         yield (
             f"rds.engine_version: the database runs PostgreSQL {running}, and RDS has no way back to {new}. "
             f'Write "{_major(running)}".'
@@ -94,7 +94,7 @@ def _by_account(running: str, new: str, account: Account) -> Iterator[str]:
     if wanted is None:
         yield f"rds.engine_version: RDS has no PostgreSQL {new} in this region."
         return
-    if _number(wanted) <= _number(running):
+    if version_number(wanted) <= version_number(running):
         if "." in new and wanted != running:
             yield (
                 f"rds.engine_version: the database runs {running}, and RDS has no way back to {new}. "
@@ -103,7 +103,7 @@ def _by_account(running: str, new: str, account: Account) -> Iterator[str]:
         return
     targets = account.upgrade_targets(running)
     if wanted not in targets:
-        ways = ", ".join(sorted(targets, key=_number)) or "no other version"
+        ways = ", ".join(sorted(targets, key=version_number)) or "no other version"
         yield f"rds.engine_version: RDS has no way from {running} to {wanted}. From {running} it goes to {ways}."
 
 
@@ -111,6 +111,6 @@ def _major(version: str) -> str:
     return version.partition(".")[0]
 
 
-def _number(version: str) -> tuple[int, ...]:
+def version_number(version: str) -> tuple[int, ...]:
     """`18.10` is above `18.9`. What follows the numbers, as in `18.1-R2`, does not count."""
     return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdigit())

@@ -78,6 +78,12 @@ def parse(body: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def resources_of(body: str) -> dict[str, Any]:
+    """What a template declares, by logical id."""
+    found: dict[str, Any] = parse(body).get("Resources", {})
+    return found
+
+
 def resource_changes(old: dict[str, Any], new: dict[str, Any]) -> tuple[ResourceChange, ...]:
     """Resources that were added, removed or differ, in the order of the new template."""
     before, after = old.get("Resources", {}), new.get("Resources", {})

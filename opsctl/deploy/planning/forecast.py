@@ -238,7 +238,7 @@ def _of_type(templates: Sequence[StackTemplate], resource_type: str) -> list[str
 
 
 def _resources(template: StackTemplate) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = compare.parse(template.body).get("Resources", {})
+    found: Mapping[str, Any] = compare.resources_of(template.body)
     return found
 
 

@@ -72,7 +72,7 @@ def _add_stack(
 ) -> None:
     """A change set first, then its resources, each after those that it refers to, and the end after all."""
     step = template.stack
-    known = compare.parse(template.body).get("Resources", {})
+    known = compare.resources_of(template.body)
     touched = _touched(known, stack, new=stack.action in {Action.CREATE, Action.RECREATE} or not body)
     start = f"{step}/"
     work[start] = Item(step, "", BY_ITSELF, STACK_SECONDS, _SPREAD["A"], waits)

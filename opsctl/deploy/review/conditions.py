@@ -85,15 +85,20 @@ def _takes(operator: str, outer: str, inner: str) -> bool:
     if "IgnoreCase" in operator or operator == "Bool":
         return outer.lower() == inner.lower()
     if "IpAddress" in operator:
-        try:
-            one, other = ipaddress.ip_network(outer, strict=False), ipaddress.ip_network(inner, strict=False)
-        except ValueError:
-            return False
-        return one.version == other.version and other.subnet_of(one)  # type: ignore[arg-type]
+        return holds_network(outer, inner)
     if operator not in _WILD:
         return False
     parts = (".*" if sign == "*" else "[^*]" if sign == "?" else re.escape(sign) for sign in outer)
     return re.fullmatch("".join(parts), inner, re.DOTALL) is not None
+
+
+def holds_network(outer: str, inner: str) -> bool:
+    """Whether the addresses of the one are those of the other or more; False where one of them is no network."""
+    try:
+        one, other = ipaddress.ip_network(outer, strict=False), ipaddress.ip_network(inner, strict=False)
+    except ValueError:
+        return False
+    return one.version == other.version and other.subnet_of(one)  # type: ignore[arg-type]
 
 
 def _bound(given: Condition, wanted: Condition, *, above: bool) -> bool:

@@ -7,11 +7,11 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from opsctl.deploy.review.conditions import holds_network
 from opsctl.deploy.review.values import is_intrinsic, render
 
 _GROUP = "AWS::EC2::SecurityGroup"
@@ -129,10 +129,4 @@ def _port(value: Any) -> int | str | None:
 
 def _holds(outer: str, inner: str) -> bool:
     """Whether the addresses, or the group, of the one are those of the other or more."""
-    if outer == inner:
-        return True
-    try:
-        one, other = ipaddress.ip_network(outer, strict=False), ipaddress.ip_network(inner, strict=False)
-    except ValueError:
-        return False
-    return one.version == other.version and other.subnet_of(one)  # type: ignore[arg-type]
+    return outer == inner or holds_network(outer, inner)

@@ -24,7 +24,7 @@ def answer_limits(body: str) -> dict[str, int]:
     """Logical id -> ServiceTimeout in seconds, of every custom resource in a template."""
     if "Custom::" not in body and _GENERIC not in body:
         return {}
-    resources: Mapping[str, Any] = compare.parse(body).get("Resources", {})
+    resources: Mapping[str, Any] = compare.resources_of(body)
     return {
         name: int(item.get("Properties", {}).get("ServiceTimeout", DEFAULT_SECONDS))
         for name, item in resources.items()

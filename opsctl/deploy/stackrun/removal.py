@@ -108,7 +108,7 @@ class StackRemover:
             gone.add(item.physical_id)
         for item in by_type(resources, LOAD_BALANCER):
             self.unprotect_balancer(item.physical_id)
-        declared = compare.parse(removal.body).get("Resources", {})
+        declared = compare.resources_of(removal.body)
         kept = kept_resources(removal.body)
         for item in by_type(resources, _BUCKET):
             if item.status in _NOT_OURS or item.logical_id not in declared:
@@ -235,7 +235,7 @@ def taken_over(body: str) -> frozenset[str]:
     Events don't tell it: where the import failed as well as where CloudFormation tried to make another of that name,
     the stack's resource has the name of the one that was there.
     """
-    resources = compare.parse(body).get("Resources", {})
+    resources = compare.resources_of(body)
     return frozenset(
         name for name, item in resources.items() if item.get("Properties", {}).get("DBInstanceIdentifier") is not None
     )
@@ -243,7 +243,7 @@ def taken_over(body: str) -> frozenset[str]:
 
 def kept_resources(body: str) -> frozenset[str]:
     """Logical ids of the resources of a template that outlive their stack."""
-    resources = compare.parse(body).get("Resources", {})
+    resources = compare.resources_of(body)
     return frozenset(name for name, item in resources.items() if item.get("DeletionPolicy", "") in _KEPT)
 
 

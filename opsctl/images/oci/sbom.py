@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from opsctl.config.pinned import normal_name
 from opsctl.images.limits import PACKAGES_LIMIT, whole
 from opsctl.images.oci.base import clean, open_layer
 from opsctl.images.oci.store import Descriptor, ImageStore
@@ -110,9 +111,8 @@ def _python(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:
         if _METADATA.fullmatch(path):
             package = HeaderParser().parsestr(files[path].decode(errors="replace"))
             name, version = str(package.get("Name", "")), str(package.get("Version", ""))
-            normal = re.sub(r"[-_.]+", "-", name).lower()
             licence = package.get("License-Expression") or ""
-            yield _component(name, version, f"pkg:pypi/{quote(normal)}@{quote(version)}", str(licence))
+            yield _component(name, version, f"pkg:pypi/{quote(normal_name(name))}@{quote(version)}", str(licence))
 
 
 def _scripts(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl import room
-from opsctl.config.pinned import PinnedRequirement
+from opsctl.config.pinned import PinnedRequirement, normal_name
 from opsctl.images.caching import whole_folder
 from opsctl.images.checkout import git
 from opsctl.images.checkout.project import Project
@@ -141,7 +141,7 @@ def _same_twice(source: Path) -> dict[str, str]:
 
 
 def _check_wheel(wanted: PinnedRequirement, wheel: str) -> None:
-    made = re.sub(r"[-_.]+", "-", wheel.partition("-")[0]).lower()
+    made = normal_name(wheel.partition("-")[0])
     if made != wanted.name:
         raise BuildError(
             f"{wanted.name} is required from Git, and what stands there is {made}.",

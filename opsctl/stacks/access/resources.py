@@ -36,8 +36,9 @@ ROTATION_POLICIES = ("service-role/AWSLambdaBasicExecutionRole", "service-role/A
 def made_by_stacks(on: Grounds) -> list[Statement]:
     """For all stacks of one environment."""
     return [
-        *_without_resource(), *_roles(on), *reached_through(on), *_database(on), *_tasks(on), *_function(on),
-        *_buckets(on), *_messages(on), *_keys_and_secrets(on), *_repository(on), *_budget(on),
+        *_without_resource(), *_roles(on), *reached_through(on), *_database(on), *_tasks(on),
+        *_logs_and_alarms(on), *_function(on), *_buckets(on), *_messages(on), *_keys_and_secrets(on), *_repository(on),
+        *_budget(on),
     ]  # fmt: skip
 
 
@@ -195,6 +196,11 @@ def _tasks(on: Grounds) -> list[Statement]:
             actions("scheduler", "CreateSchedule DeleteSchedule GetSchedule UpdateSchedule"),
             on.named("scheduler", "schedule/default/"),
         ),
+    ]
+
+
+def _logs_and_alarms(on: Grounds) -> list[Statement]:
+    return [
         allow(
             "KeepLogs",
             actions(
@@ -212,7 +218,8 @@ def _tasks(on: Grounds) -> list[Statement]:
             ),
             [
                 *on.named("cloudwatch", "alarm:"),
-                on.arn("cloudwatch", f"alarm:TargetTracking-service/{cluster}/*"),  # autoscaling's, by its own names
+                # Autoscaling's, by its own names.
+                on.arn("cloudwatch", f"alarm:TargetTracking-service/{naming.cluster_name(on.env)}/*"),
             ],
         ),
     ]

@@ -82,6 +82,14 @@ def _overview() -> dict[str, Schema]:
         "years": _list(_sampled(year=_TEXT), maxItems=24),
         "comparison": _list(_object(**compared, levels=levels)),
     }
+    return {
+        "Spread": _object(p10=_MONEY, p25=_MONEY, median=_MONEY, p75=_MONEY, p90=_MONEY),
+        "Histogram": _object(low=_MONEY, step=_MONEY, counts=_list(_COUNT), below=_COUNT, above=_COUNT),
+        "Overview": _object(**overview),
+    }
+
+
+def _catalogue() -> dict[str, Schema]:
     role_level = _object(level=_TEXT, observations=_COUNT, median=_NULLABLE_MONEY)
     catalogue = {
         "release": {"anyOf": [_ref("Release"), {"type": "null"}]},
@@ -107,9 +115,6 @@ def _overview() -> dict[str, Schema]:
         "work_models": _list(_TEXT),
     }
     return {
-        "Spread": _object(p10=_MONEY, p25=_MONEY, median=_MONEY, p75=_MONEY, p90=_MONEY),
-        "Histogram": _object(low=_MONEY, step=_MONEY, counts=_list(_COUNT), below=_COUNT, above=_COUNT),
-        "Overview": _object(**overview),
         "Release": _object(number=_COUNT, observations=_COUNT, loaded_at=_TEXT, activated_at=_NULLABLE_TEXT),
         "Catalogue": _object(**catalogue),
     }
@@ -151,6 +156,7 @@ def _schemas() -> dict[str, Schema]:
             top_sources=_top("source"),
         ),
         **_overview(),
+        **_catalogue(),
         "Comparison": _object(filters=_object(roles=_list(_TEXT), **filters), roles=_list(_ref("Summary"))),
         "Facets": _object(roles=_list(_TEXT), states=_list(_TEXT), levels=_list(_TEXT), work_models=_list(_TEXT)),
         "Document": {"type": "object", "required": ["openapi", "info", "paths"]},

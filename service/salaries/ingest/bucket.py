@@ -7,14 +7,13 @@ do: it is the MD5 only of what was put in one piece and is not encrypted with a 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from salaries.ingest.errors import IngestError
-from salaries.ingest.workspace import name_trouble
+from salaries.ingest.workspace import name_trouble, sha256_of
 from salaries.wording import counted
 
 PREFIX = "raw/"
@@ -70,7 +69,7 @@ class BucketFolder:
             remote = self._listing()
             for name, size in remote.items():
                 target, digest = self._place(raw_dir, name), self._digest(name)
-                if not (target.is_file() and target.stat().st_size == size and _sha256(target) == digest):
+                if not (target.is_file() and target.stat().st_size == size and sha256_of(target) == digest):
                     self._download(name, target, digest)
                 self._pulled[name] = digest
         stale = [path for path in _files(raw_dir) if path.relative_to(raw_dir).as_posix() not in remote]
@@ -87,7 +86,7 @@ class BucketFolder:
             local = {path.relative_to(raw_dir).as_posix(): path for path in _files(raw_dir)}
             changed = [name for name, path in sorted(local.items()) if not self._holds(remote, name, path)]
             for name in changed:
-                noted = {"Metadata": {DIGEST: _sha256(local[name])}}
+                noted = {"Metadata": {DIGEST: sha256_of(local[name])}}
                 self.client.upload_file(str(local[name]), self.bucket, PREFIX + name, ExtraArgs=noted)
             # Only what this run was given: somebody may have put more there meanwhile.
             replaced = sorted(self._pulled.keys() & remote.keys() - local.keys())
@@ -99,8 +98,8 @@ class BucketFolder:
     def _holds(self, remote: dict[str, int], name: str, path: Path) -> bool:
         """Tell whether the bucket needs no copy: it has this one, or somebody removed it since the pull."""
         if name in remote:
-            return remote[name] == path.stat().st_size and self._digest(name) == _sha256(path)
-        return self._pulled.get(name) == _sha256(path)
+            return remote[name] == path.stat().st_size and self._digest(name) == sha256_of(path)
+        return self._pulled.get(name) == sha256_of(path)
 
     def _digest(self, name: str) -> str:
         """What whoever put the object there noted; "" for one that was put there by other means."""
@@ -111,7 +110,7 @@ class BucketFolder:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
         self.client.download_file(self.bucket, PREFIX + name, str(partial))
-        if digest and _sha256(partial) != digest:
+        if digest and sha256_of(partial) != digest:
             raise IngestError(f"s3://{self.bucket}/{PREFIX}{name} is not what was uploaded: its SHA-256 differs.")
         partial.replace(target)
 
@@ -143,8 +142,3 @@ class BucketFolder:
 
 def _files(raw_dir: Path) -> list[Path]:
     return [path for path in raw_dir.rglob("*") if path.is_file() and not path.name.endswith(".partial")]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

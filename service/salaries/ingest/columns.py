@@ -1,4 +1,4 @@
-"""The columns of the dataset: canonical order, aliases of raw files, and the key of duplicates."""
+"""The columns of the dataset: canonical order, aliases of raw files, and defaults."""
 
 from __future__ import annotations
 
@@ -20,18 +20,6 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 CANONICAL = tuple(name for name in ALIASES if name != "remote_ratio")
 MONEY_COLUMNS = ("base_salary_min", "base_salary_max", "total_compensation")
-# Two rows that agree on these are one observation; the first is kept.
-DUPLICATE_KEY = (
-    "source",
-    "role",
-    "level",
-    "location",
-    "state",
-    "work_model",
-    "base_salary_min",
-    "base_salary_max",
-    "total_compensation",
-)
 # Columns with a default, in the order of the bits by which the rules say that it was taken.
 DEFAULTS = {
     "source": "unknown",

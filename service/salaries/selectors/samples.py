@@ -26,7 +26,6 @@ KINDS = {
     "quarters": "quarter",
     "years": "year",
 }
-WHOLE = ("",)
 BY_LEVEL = ("", "levels")
 EVERY = tuple(KINDS)
 # Per cent. All of them tell where one's own pay stands; a group has a box.

@@ -93,31 +93,24 @@ def release_load(
     ):
         observer("reading and sorting rows")
         active = _active(using)
-        live = folder / "live.csv" if append else None
-        if live:
-            live.touch()
-        if live and active:
-            copy_rows_out(using=using, release_id=active.id, path=live)
+        live = _live_rows(active, folder, using) if append else None
         prepared = prepare_rows(db, canonical=canonical, live=live)
         if active and _are_those_of(prepared, active):
             observer("aggregates")
-            roles = rebuild_aggregates(release=Release(active.id, active.checksum, using))
-            return LoadResult(active.id, False, active.row_count, roles, active.checksum)
+            return _aggregated(active, created=False, using=using)
         _refuse_shrinking(active, prepared, allow_shrink=allow_shrink)
         if not allow_rolled_back:
             _refuse_rolled_back(prepared, using)
         kind: Literal["append", "load"] = "append" if append else "load"
         observer("copying rows")
-        build = build_report(canonical)
-        if append and active:
-            build["converted_to"] = sorted({*build.get("converted_to", []), *active.build.get("converted_to", [])})
+        build = _told_of_build(canonical, active if append else None)
         release = _write(prepared, kind=kind, build=build, using=using)
         observer("aggregates")
-        roles = rebuild_aggregates(release=Release(release.id, release.checksum, using))
+        result = _aggregated(release, created=True, using=using)
         observer("removing old releases")
         _activate(release, how=kind, using=using)
         _prune(using)
-        return LoadResult(release.id, True, release.row_count, roles, release.checksum)
+        return result
 
 
 def release_rollback(*, to: int | None = None, using: str = "default") -> DatasetRelease:
@@ -160,6 +153,21 @@ def _before_active(using: str) -> DatasetRelease | None:
 def _active(using: str) -> DatasetRelease | None:
     pointer = ActiveRelease.objects.using(using).select_related("release").first()
     return pointer.release if pointer else None
+
+
+def _live_rows(active: DatasetRelease | None, folder: Path, using: str) -> Path:
+    """Return a file of the active release's rows, an empty one when there is no release."""
+    path = folder / "live.csv"
+    path.touch()
+    if active:
+        copy_rows_out(using=using, release_id=active.id, path=path)
+    return path
+
+
+def _aggregated(release: DatasetRelease, *, created: bool, using: str) -> LoadResult:
+    """Compute the release's aggregates, and return what the load did."""
+    roles = rebuild_aggregates(release=Release(release.id, release.checksum, using))
+    return LoadResult(release.id, created, release.row_count, roles, release.checksum)
 
 
 def _are_those_of(prepared: PreparedRows, release: DatasetRelease) -> bool:
@@ -220,6 +228,14 @@ def _write(prepared: PreparedRows, *, kind: str, build: dict[str, Any], using: s
         batch_size=2000,
     )
     return release
+
+
+def _told_of_build(canonical: Path, kept: DatasetRelease | None) -> dict[str, Any]:
+    """Return the report of the build, with the conversions of the release whose rows are kept beside it."""
+    build = build_report(canonical)
+    if kept:
+        build["converted_to"] = sorted({*build.get("converted_to", []), *kept.build.get("converted_to", [])})
+    return build
 
 
 def build_report(canonical: Path) -> dict[str, Any]:

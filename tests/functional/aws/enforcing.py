@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from opsctl.aws.s3 import S3
 from opsctl.stacks.access.documents import documents
 from opsctl.stacks.parts.policies import Statement
+from tests.ports import free_port
 from tests.unit.stacks.access.judge import ACCOUNT
 
 REGION = "us-east-1"
@@ -44,12 +44,6 @@ class Emulator:
             iam.put_user_policy(UserName=name, PolicyName=f"deploy-{number}", PolicyDocument=json.dumps(document))
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return S3(self.client("s3", made["AccessKeyId"], made["SecretAccessKey"]), REGION)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextlib.contextmanager

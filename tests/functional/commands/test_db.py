@@ -12,7 +12,8 @@ import pytest
 
 from opsctl.dbroles.apply import ADVISORY_LOCK
 from tests.functional.cli import ROOT, Ran, opsctl
-from tests.functional.dbroles.servers import Server, free_port, installations, run_server
+from tests.functional.dbroles.servers import Server, installations, run_server
+from tests.ports import free_port
 
 pytestmark = pytest.mark.postgres
 

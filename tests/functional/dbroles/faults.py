@@ -14,8 +14,8 @@ import pytest
 
 from opsctl.dbroles import apply
 from tests.functional.dbroles.endpoints import ResponseAddress, SecretStore
-from tests.functional.dbroles.servers import free_port
 from tests.functional.dbroles.site import PASSWORD, Site
+from tests.ports import free_port
 
 ENDPOINT = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 names its class in lower case
+
+from tests.ports import free_port
 
 SUPERUSER = "postgres"
 SERVER_DATABASES = ("postgres", "template1")
@@ -66,13 +67,6 @@ def _candidates() -> Iterator[Path]:
 def _major(directory: Path) -> int:
     text = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     return int(text.split()[2].split(".")[0])
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

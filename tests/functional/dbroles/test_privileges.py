@@ -9,7 +9,6 @@ from tests.functional.dbroles.site import Site
 pytestmark = pytest.mark.postgres
 
 DENIED = "42501"  # insufficient_privilege
-NOT_THERE = "42P01"  # undefined_table: a schema without USAGE is not searched
 CLOSED = "no connection"
 
 # Each entry: the role, what it tries, the statements for that, and the outcome.

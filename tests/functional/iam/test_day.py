@@ -19,8 +19,8 @@ import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 names its class in lower case
 
 from tests.functional.cli import ROOT
-from tests.functional.dbroles.servers import free_port
 from tests.functional.iam.site import IamSite
+from tests.ports import free_port
 
 pytestmark = pytest.mark.postgres
 

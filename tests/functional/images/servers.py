@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -21,6 +20,7 @@ from opsctl.images.names import ImageName
 from opsctl.images.registry.auth import RegistryLogin
 from opsctl.images.registry.repository import Repository
 from opsctl.images.registry.transport import Transport
+from tests.ports import free_port
 
 USER, PASSWORD = "tester", "a-password-of-tests"
 # bcrypt of the password, the one form that docker-registry reads.
@@ -42,13 +42,6 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed (Debian: docker-registry skopeo buildah podman runc mmdebstrap)")
     return found
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from opsctl.images.build.service_tests import count_collected
 from opsctl.images.oci.base import open_layer
 from opsctl.stacks.parts.tasks import START
 from tests.functional.cli import ROOT
-from tests.functional.images.servers import free_port
 from tests.functional.images.sites import Site, contents, new_site
+from tests.ports import free_port
 
 LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
 

@@ -179,14 +179,6 @@ class Server:
         return json.loads(received[received.index(b"{") :])
 
 
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(command: list[str], port: int, site: Path, variables: Mapping[str, str]) -> Iterator[Server]:
     """The server while it runs; its processes have ended afterwards."""

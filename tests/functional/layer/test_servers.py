@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import pytest
 
 from opsctl.layer import contents
-from tests.functional.layer.site import HOST, PASSWORD, Server, free_port, serving
+from tests.functional.layer.site import HOST, PASSWORD, Server, serving
+from tests.ports import free_port
 
 OPTIONS = {
     "OPSCTL_HEALTH": "/-/health", "OPSCTL_HEALTH_PATH": "/up", "OPSCTL_HEALTH_HOST": HOST, "OPSCTL_TLS": "True",

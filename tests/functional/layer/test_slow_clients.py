@@ -14,10 +14,11 @@ import pytest
 
 from opsctl.layer import contents
 from tests.functional.layer import raw_requests
-from tests.functional.layer.site import HOST, free_port
+from tests.functional.layer.site import HOST
 from tests.functional.layer.site import serving as serving_site
 from tests.functional.layer.slow_clients import attacks, watch
 from tests.functional.layer.test_servers import OPTIONS
+from tests.ports import free_port
 from tests.service.serving import serving as serving_service
 from tests.soak import SAMPLED, WHOLE, rounds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.functional.layer.test_gunicorn_worker import VERSIONS, run_beside
+from tests.functional.layer.gunicorns import VERSIONS, run_beside
 
 _OWED = """
 import errno, selectors, socket, types

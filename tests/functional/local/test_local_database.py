@@ -4,143 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack
 
 import psycopg2
-import psycopg2.errors
 import pytest
 
+from tests.functional.local.databases import app_login, connected, counted, instance_template, secret_of, template
 from tests.functional.local.sandbox import Sandbox
-from tests.functional.local.stacks import Template, deploy, outputs, reasons, settle
+from tests.functional.local.stacks import deploy, outputs, reasons, settle
 
 pytestmark = pytest.mark.emulator
-
-_HANDLER = """
-import json, urllib.request
-import boto3, psycopg2
-
-def handler(event, context):
-    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
-    answer["PhysicalResourceId"] = event.get("PhysicalResourceId", "db-init")
-    try:
-        if event["RequestType"] != "Delete":
-            given = event["ResourceProperties"]
-            value = boto3.client("secretsmanager").get_secret_value(SecretId=given["Secret"])
-            secret = json.loads(value["SecretString"])
-            connection = psycopg2.connect(host=given["Host"], port=given["Port"], dbname=given["Database"],
-                                          user=secret["username"], password=secret["password"])
-            with connection, connection.cursor() as cursor:
-                cursor.execute("CREATE ROLE app_user LOGIN")
-                cursor.execute("SELECT current_user")
-                answer["Data"] = {"User": cursor.fetchone()[0]}
-        answer["Status"] = "SUCCESS"
-    except Exception as error:
-        answer.update(Status="FAILED", Reason=str(error)[:500])
-    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
-    urllib.request.urlopen(request)
-"""
-
-
-def template() -> Template:
-    secret = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:password}}"}
-    user = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:username}}"}
-    return {
-        "Transform": "AWS::SecretsManager-2024-09-16",
-        "Resources": {
-            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
-            "A": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}},
-            "B": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.1.0/24"}},
-            "Group": {
-                "Type": "AWS::RDS::DBSubnetGroup",
-                "Properties": {"DBSubnetGroupDescription": "g", "SubnetIds": [{"Ref": "A"}, {"Ref": "B"}]},
-            },
-            "Parameters": {
-                "Type": "AWS::RDS::DBParameterGroup",
-                "Properties": {"Family": "postgres18", "Description": "p", "Parameters": {"rds.force_ssl": "1"}},
-            },
-            "Secret": {
-                "Type": "AWS::SecretsManager::Secret",
-                "Properties": {
-                    "GenerateSecretString": {
-                        "SecretStringTemplate": '{"username":"opsctl_admin"}',
-                        "GenerateStringKey": "password",
-                        "PasswordLength": 40,
-                        "ExcludeCharacters": '"@/\\',
-                    }
-                },
-            },
-            "Db": {
-                "Type": "AWS::RDS::DBInstance",
-                "Properties": {
-                    "Engine": "postgres",
-                    "EngineVersion": "18",
-                    "DBInstanceClass": "db.t4g.micro",
-                    "AllocatedStorage": "20",
-                    "DBName": "salaries",
-                    "MasterUsername": user,
-                    "MasterUserPassword": secret,
-                    "DBSubnetGroupName": {"Ref": "Group"},
-                    "DBParameterGroupName": {"Ref": "Parameters"},
-                    "EnableIAMDatabaseAuthentication": True,
-                },
-            },
-            "Attachment": {
-                "Type": "AWS::SecretsManager::SecretTargetAttachment",
-                "Properties": {
-                    "SecretId": {"Ref": "Secret"},
-                    "TargetId": {"Ref": "Db"},
-                    "TargetType": "AWS::RDS::DBInstance",
-                },
-            },
-            "Rotation": {
-                "Type": "AWS::SecretsManager::RotationSchedule",
-                "DependsOn": "Attachment",
-                "Properties": {
-                    "SecretId": {"Ref": "Secret"},
-                    "HostedRotationLambda": {"RotationType": "PostgreSQLSingleUser"},
-                    "RotationRules": {"AutomaticallyAfterDays": 30},
-                },
-            },
-            "Replica": {
-                "Type": "AWS::RDS::DBInstance",
-                "Properties": {"SourceDBInstanceIdentifier": {"Ref": "Db"}, "DBInstanceClass": "db.t4g.micro"},
-            },
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}},
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Runtime": "python3.13",
-                    "Handler": "index.handler",
-                    "Timeout": 60,
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "Code": {"ZipFile": _HANDLER},
-                },
-            },
-            "Init": {
-                "Type": "Custom::DbInit",
-                "DependsOn": "Attachment",
-                "Properties": {
-                    "ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]},
-                    "ServiceTimeout": "60",
-                    "Secret": {"Ref": "Secret"},
-                    "Host": {"Fn::GetAtt": ["Db", "Endpoint.Address"]},
-                    "Port": {"Fn::GetAtt": ["Db", "Endpoint.Port"]},
-                    "Database": "salaries",
-                },
-            },
-        },
-        "Outputs": {
-            "Host": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Address"]}},
-            "Port": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Port"]}},
-            "ResourceId": {"Value": {"Fn::GetAtt": ["Db", "DbiResourceId"]}},
-            "ReplicaPort": {"Value": {"Fn::GetAtt": ["Replica", "Endpoint.Port"]}},
-            "Db": {"Value": {"Ref": "Db"}},
-            "Secret": {"Value": {"Ref": "Secret"}},
-            "InitUser": {"Value": {"Fn::GetAtt": ["Init", "User"]}},
-        },
-    }
 
 
 @pytest.fixture(scope="module")
@@ -149,30 +22,6 @@ def stack(sandbox: Sandbox) -> dict[str, str]:
     status = deploy(cloudformation, "data", template())
     assert status == "CREATE_COMPLETE", reasons(cloudformation, "data")
     return outputs(cloudformation, "data")
-
-
-def secret_of(sandbox: Sandbox, stack: dict[str, str]) -> dict[str, Any]:
-    value = sandbox.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["SecretString"]
-    secret: dict[str, Any] = json.loads(value)
-    return secret
-
-
-@contextmanager
-def connected(stack: dict[str, str], **options: Any) -> Iterator[Any]:
-    connection = psycopg2.connect(host=stack["Host"], port=stack["Port"], **{"dbname": "salaries", **options})
-    try:
-        with connection, connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
-
-
-def app_login(sandbox: Sandbox, stack: dict[str, str]) -> dict[str, str]:
-    """How the owner of the state logs in as the application's role."""
-    return {
-        "user": "app_user",
-        "password": sandbox.target.database_login(int(stack["Port"]), "app_user")["PGPASSWORD"],
-    }
 
 
 def test_it_lets_a_custom_resource_connect_as_the_master(stack: dict[str, str]) -> None:
@@ -294,27 +143,6 @@ def test_it_gives_a_second_instance_a_server_of_its_own(sandbox: Sandbox, stack:
     assert not (sandbox.target.state.path / "postgres-2").exists()
     with connected(stack, **app_login(sandbox, stack)) as cursor:
         cursor.execute("SELECT 1")
-
-
-def instance_template(**properties: Any) -> Template:
-    """One DB instance that outlives its stack, and where it is."""
-    db = {"Engine": "postgres", "EngineVersion": "18", **properties}
-    return {
-        "Resources": {"Db": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Retain", "Properties": db}},
-        "Outputs": {
-            "Host": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Address"]}},
-            "Port": {"Value": {"Fn::GetAtt": ["Db", "Endpoint.Port"]}},
-            "Db": {"Value": {"Ref": "Db"}},
-        },
-    }
-
-
-def counted(stack: dict[str, str], password: str) -> tuple[int, str]:
-    """Rows of `note` as the master sees them, and whose table it is."""
-    with connected(stack, user="opsctl_admin", password=password) as cursor:
-        cursor.execute("SELECT count(*), min(tableowner) FROM note, pg_tables WHERE tablename = 'note'")
-        found = cursor.fetchone()
-        return int(found[0]), str(found[1])
 
 
 def test_a_snapshot_is_restored_with_rows_and_roles_and_a_running_instance_is_taken_over_with_them(

@@ -10,13 +10,7 @@ import pytest
 
 from opsctl.cli import output
 from opsctl.errors import ExitCode, OpsctlError, UsageError
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
+from tests.unit.cli.terminal import Terminal
 
 
 def test_a_result_is_text_for_people_and_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import sys
 
 import pytest
 
 from opsctl.cli.render_init import text
 from opsctl.project.initialise import Initialised
+from tests.unit.cli.terminal import Terminal
 
 ADD = f"git add {' '.join(f'folder-{number}/environments.yaml' for number in range(6))}"
 DONE = Initialised(
@@ -16,13 +16,6 @@ DONE = Initialised(
     assumed=("opsctl collects and serves static files, as shop/settings/production.py names no place where they were",),
     next_steps=("opsctl deploy --env local", ADD, "Before the first deploy to AWS, write who gets alarms into " * 2),
 )
-
-
-class Terminal(io.StringIO):
-    """A stdout that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_on_a_terminal_sentences_are_wrapped_and_commands_are_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from datetime import UTC, datetime
 
@@ -10,11 +9,7 @@ import pytest
 
 from opsctl.cli.render_logs import LogText
 from opsctl.operate.logs import Line
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+from tests.unit.cli.terminal import Terminal
 
 
 def line(message: str, *, task: str = "3fa92b1c00112233", day: int = 29) -> Line:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
@@ -17,6 +16,7 @@ from opsctl.cli import app, context
 from opsctl.cli.progress import Tree, plain, printing
 from opsctl.deploy.events import LogLine, StepStarted
 from opsctl.operate.target import Target
+from tests.unit.cli.terminal import Terminal, unstyled
 from tests.unit.operate.shop import FakeLogs, Shop
 
 SAID = [f"line {number} of what it says" for number in range(60)]
@@ -29,13 +29,6 @@ class Written(FakeLogs):
     def page(self, group: str, stream: str, token: str | None = None) -> LogPage:
         first = int(token or 0)
         return LogPage(tuple(SAID[first : first + 7]), str(min(first + 7, len(SAID))))
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -70,7 +63,7 @@ def test_at_a_terminal_it_follows_the_live_display(
     monkeypatch.setattr(sys, "stderr", screen)
     app.run(list(words))
     # What is above the place to which the live display last went back is erased.
-    below = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", re.split(r"\x1b\[\d+A|\x1b\[2K", screen.getvalue())[-1])
+    below = unstyled(re.split(r"\x1b\[\d+A|\x1b\[2K", screen.getvalue())[-1])
     assert [line.rstrip() for line in below.splitlines() if line.startswith("line ")] == SAID
 
 

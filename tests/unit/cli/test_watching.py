@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from opsctl.cli.render_status import status_text
 from opsctl.deploy.lease import Lease
 from opsctl.errors import OpsctlError
 from opsctl.operate.status.model import EnvironmentStatus, ServiceStatus, StackStatus, TaskStatus
+from tests.unit.cli.terminal import Terminal
 
 FIRST = EnvironmentStatus(
     "dev", "2026-03-01T12:04:05+00:00",
@@ -109,13 +109,6 @@ def test_json_is_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> N
     assert [model.get("read_at", model.get("error", {}).get("message")) for model in models] == [
         FIRST.read_at, ROLLOUT.read_at, THROTTLED.message, ROLLOUT.read_at,
     ]  # fmt: skip
-
-
-class Terminal(io.StringIO):
-    """A stdout that somebody looks at."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -16,7 +16,7 @@ from opsctl.deploy.lock import Lock, LockLostError, Run
 from opsctl.errors import BusyError
 
 from .bench import Clock
-from .test_lock import Bucket, Unreachable, lock
+from .locks import Bucket, Unreachable, lock
 from .world import ENV, FOLDER
 
 # -- waiting -----------------------------------------------------------------------------------------------------------

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from opsctl.aws.ecs import Task
-from opsctl.aws.s3 import StoredObject
-from opsctl.config.application import Application
-from opsctl.config.naming import release_key
 from opsctl.deploy.events import Note
-from opsctl.deploy.image import ImageMissingError, ImageRefusedError, place_of
-from opsctl.deploy.release import Release, Releases, Tried, current, numbered, tried
-from opsctl.deploy.rollback import (
-    Rollback,
-    RollbackRefusedError,
-    added,
-    before,
-    named,
-    obstacles,
-    refuse,
-    running,
-)
+from opsctl.deploy.image import ImageMissingError, place_of
+from opsctl.deploy.release import Tried, current, tried
+from opsctl.deploy.rollback import Rollback, RollbackRefusedError, added, before, named, obstacles, refuse, running
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import BusyError, OpsctlError, UsageError
-from opsctl.migrations.verdict import Finding, Migration
+from opsctl.migrations.verdict import Migration
 
 from .fakes import Operation
-from .world import ACCOUNT, CURRENT, ENV, FIRST, FOLDER, SECOND, World, ended
-
-FIRST_MIGRATION = Migration("m1", "notes.0001")
-ADDS = Migration("m2", "notes.0002")
-BREAKS = Migration("m3", "notes.0003", (Finding("breaking", "removes Note.text", "notes.Note"),))
-RUNS = Migration("m4", "notes.0004", (Finding("unknown", "runs SQL"),))
-MAKES = Migration("m5", "tags.0001", (), ("tags.Tag",))
-CHANGES = Migration("m6", "tags.0002", (Finding("breaking", "removes Tag.name", "tags.Tag"),))
-
-
-def release(number: int, *migrations: Migration, **more: Any) -> Release:
-    """A record with these migrations in its image and its database."""
-    values: dict[str, Any] = {
-        "digest": f"sha256:{number:064}", "tag": f"v{number}", "commit": f"{number}" * 40, "database": "db",
-        "migrations": " ".join(each.id for each in migrations), "verdicts": migrations, "application": {"path": "."},
-        "image": f"image-{number}", **more,
-    }  # fmt: skip
-    return Release(number, "dev", f"run{number}", "2026-11-29T10:00:00+00:00", "ann", **values)
-
+from .releases import ADDS, BREAKS, CHANGES, FIRST_MIGRATION, MAKES, RUNS, record, release, two_releases
+from .world import ACCOUNT, ENV, FIRST, SECOND, World, ended
 
 # -- what stands in the way --------------------------------------------------------------------------------------------
 
@@ -186,44 +155,6 @@ def test_the_place_of_an_image_is_read_from_its_uri() -> None:
 # -- the deployment ----------------------------------------------------------------------------------------------------
 
 
-def two_releases(**second: Any) -> World:
-    """Two releases with other images, whose variable differs; the second as `second` says."""
-    world = World(variables={"SAYS": "one"})
-    world.image.verdicts = (FIRST_MIGRATION,)
-    world.deploy()
-    world.variables = {"SAYS": "two"}
-    for name, value in {"digest": SECOND, "migrations": "m1 m2", "verdicts": (FIRST_MIGRATION, ADDS), **second}.items():
-        setattr(world.image, name, value)
-    world.deploy()
-    return world
-
-
-def record(world: World, number: int) -> Release:
-    found = numbered(world.aws.s3, "artifacts", ENV, number)
-    assert found is not None
-    return found
-
-
-def test_a_record_keeps_the_block_what_was_typed_and_what_was_changed() -> None:
-    world = two_releases()
-    found = record(world, 2)
-    assert found.application is not None
-    assert found.application["environment"] == {"SAYS": "two"}
-    assert found.application == Application(environment={"SAYS": "two"}).model_dump(mode="json")
-    assert found.command == "opsctl deploy"
-    assert found.changes["app"] == {"action": "update", "parameters": ["ImageUri"]}
-    assert found.verdicts == (FIRST_MIGRATION, ADDS)
-    assert (found.rolled_back_to, record(world, 1).rolled_back_to) == (None, None)
-
-
-def test_a_block_keeps_its_order_since_templates_are_made_of_it() -> None:
-    world = World(variables={"SECOND": "2", "FIRST": "1"})
-    world.deploy()
-    kept = record(world, 1).application
-    assert kept is not None
-    assert list(kept["environment"]) == ["SECOND", "FIRST"]
-
-
 def test_a_rollback_is_a_release_of_its_own_with_the_old_image() -> None:
     world = two_releases()
     mark = len(world.aws.calls)
@@ -352,82 +283,3 @@ def test_a_rollback_that_was_left_says_how_the_way_back_goes_on() -> None:
     with pytest.raises(OpsctlError, match="Detached before jobs") as caught:
         world.execute(work, work.plan())
     assert caught.value.hint == "`opsctl rollback 1 --env dev` goes on."
-
-
-# -- records of other versions -----------------------------------------------------------------------------------------
-
-
-def test_a_record_of_an_earlier_opsctl_is_read() -> None:
-    world = two_releases()
-    values = json.loads(world.aws.s3.objects[CURRENT].body)
-    for name in ("verdicts", "application", "rolled_back_to", "command", "changes"):
-        del values[name]
-    world.aws.s3.objects[CURRENT] = StoredObject(json.dumps(values).encode(), '"1"')
-    found = current(world.aws.s3, "artifacts", ENV)
-    assert found is not None
-    assert (found.number, found.verdicts, found.application) == (2, None, None)
-
-
-def test_a_record_of_a_newer_opsctl_is_read_without_what_this_one_does_not_know() -> None:
-    world = two_releases()
-    values = {**json.loads(world.aws.s3.objects[CURRENT].body), "weather": "fine"}
-    values["verdicts"] = [*values["verdicts"], 7, {"id": "m8", "name": "notes.0008", "cost": 1}]
-    world.aws.s3.objects[CURRENT] = StoredObject(json.dumps(values).encode(), '"1"')
-    found = current(world.aws.s3, "artifacts", ENV)
-    assert found is not None
-    assert found.verdicts == (FIRST_MIGRATION, ADDS, Migration("m8", "notes.0008"))
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"[]", b"7", b'{"after": 1}', b'{"after": "x", "database": "", "migrations": ""}', b"[" * 100_000],
-    ids=lambda body: body[:20].decode(),
-)
-def test_a_note_of_migrations_that_can_not_be_read_is_in_the_way(body: bytes) -> None:
-    world = World()
-    assert tried(world.aws.s3, "artifacts", ENV) is None
-    world.aws.s3.objects[f"releases/{FOLDER}/migrating.json"] = StoredObject(body, '"1"')
-    attempt = tried(world.aws.s3, "artifacts", ENV)
-    assert [each.name for each in obstacles(release(1), release(2), attempt)] == ["migrating"]
-    refuse(release(1), release(2), attempt, {"migrating"})
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"tag": None}, {"commit": 7}, {"image": None}, {"migrations": ["m1"]}, {"rolled_back_to": "1"}, {"changes": []},
-        {"application": "x"}, {"stacks": [1]}, {"seconds": {"a": "b"}}, {"changes": {"app": 1}},
-        {"changes": {"app": {"parameters": 1}}}, {"by": ["x"]}, {"number": True},
-        {"number": 10**12}, {"number": -1}, {"digest": {}},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_damaged_record_is_none_and_no_deploy_writes_over_another(damage: dict[str, Any]) -> None:
-    """The newest is damaged twice, under its number and as `current`."""
-    world = two_releases()
-    values = {**json.loads(world.aws.s3.objects[CURRENT].body), **damage}
-    for name in ("current", "000002"):
-        world.aws.s3.objects[release_key(FOLDER, name)] = StoredObject(json.dumps(values).encode(), '"1"')
-    found = Releases(world.aws.s3, world.aws.ecr, "artifacts", ENV)
-    assert found.last is not None
-    assert (found.last.number, found.number) == (1, 3)
-    del world.aws.s3.objects[CURRENT]
-    assert Releases(world.aws.s3, world.aws.ecr, "artifacts", ENV).number == 3
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        f"{ACCOUNT}.dkr.ecr.evil.example/app@{FIRST}",
-        f"210987654321.dkr.ecr.us-east-1.amazonaws.com/app@{FIRST}",
-        f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/neighbour@{FIRST}",
-        f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app@{SECOND}",  # not the digest that the registry is asked for
-    ],
-)
-def test_a_record_leads_to_no_other_image_than_the_registry_has_of_its_digest(place: str) -> None:
-    world = two_releases()
-    forged = replace(record(world, 1), image=place)
-    mark = len(world.aws.calls)
-    with pytest.raises(ImageRefusedError, match="is where dev would have it from"):
-        world.deployment("jobs", "app", rollback=Rollback(forged, 2)).plan()
-    assert world.since(mark) == []

@@ -21,6 +21,7 @@ from opsctl.deploy.events import silent
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate import site
 from opsctl.operate.site import DeployedSite
+from tests.unit.cli.terminal import Terminal
 
 from .shop import Shop, lasting
 
@@ -121,13 +122,6 @@ def test_a_wrong_use_is_one_sentence(
     monkeypatch.chdir(Path(__file__).parents[3])
     assert app.run(["dashboard", *arguments, "--json"]) == 2
     assert word in json.loads(capsys.readouterr().out)["error"]["message"]
-
-
-class Terminal(io.StringIO):
-    """A stdout that somebody looks at."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ from salaries.ingest.build import REJECTS_NAME, BuildReport, build_dataset
 from salaries.ingest.errors import IngestError
 from salaries.ingest.runs import RunFolder
 from salaries.ingest.sources import declared
-from salaries.wording import counted
+from salaries.wording import counted, shown
 
-_SHOWN = 60
 _COLUMNS_SHOWN = 1000
 
 
@@ -62,7 +61,7 @@ def describe(report: BuildReport, *, listed: str) -> list[str]:
     lines = [f"{report.identity} ({counted(len(report.files), 'file')})"]
     for reason, count in report.reasons.items():
         lines.append(f"  rejected: {count:,} × {reason}")
-        lines += [f"    {each.file}:{each.line}  {_shown(each.value)}".rstrip() for each in report.samples[reason]]
+        lines += [f"    {each.file}:{each.line}  {shown(each.value)}".rstrip() for each in report.samples[reason]]
     if report.rejected:
         lines.append(f"  every rejected row is listed {listed}")
     if report.unreadable_dates:
@@ -76,7 +75,7 @@ def describe(report: BuildReport, *, listed: str) -> list[str]:
     ]
     lines += [f"  {name}: {_columns(report.files[name])}" for name in report.doubtful]
     lines += [
-        f"  warning: the role {_shown(role)!r} ({counted(count, 'row')}) begins as a formula of a spreadsheet; "
+        f"  warning: the role {shown(role)!r} ({counted(count, 'row')}) begins as a formula of a spreadsheet; "
         "it is kept as text"
         for role, count in report.formulas.items()
     ]
@@ -103,8 +102,4 @@ def _columns(file: dict[str, Any]) -> str:
     taken = [f"{name} <- {', '.join(headers)}" for name, headers in file["taken"].items()]
     parts = [f"taken for {'; '.join(taken) or 'nothing'}", f"not used: {', '.join(file['unused']) or 'nothing'}"]
     counts = [f"{name} of {counted(count, 'row')}" for name, count in file["assumed"].items()]
-    return _shown("; ".join([*parts, *([f"assumed: {', '.join(counts)}"] if counts else [])]), limit=_COLUMNS_SHOWN)
-
-
-def _shown(value: str, *, limit: int = _SHOWN) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in value[:limit])
+    return shown("; ".join([*parts, *([f"assumed: {', '.join(counts)}"] if counts else [])]), limit=_COLUMNS_SHOWN)

@@ -16,9 +16,7 @@ from salaries.ingest.columns import DEFAULTS
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspection import Inspection, Outcome, inspect_file
 from salaries.ingest.mapping_keys import asked
-from salaries.wording import counted
-
-_SHOWN = 60
+from salaries.wording import counted, shown
 
 
 class Command(BaseCommand):
@@ -108,8 +106,4 @@ def _fate(outcome: Outcome) -> list[str]:
 
 
 def _pairs(row: dict[str, str]) -> str:
-    return "  ".join(f"{name}={_plain(text)}" for name, text in row.items() if text)
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in text[:_SHOWN])
+    return "  ".join(f"{name}={shown(text)}" for name, text in row.items() if text)

@@ -20,7 +20,7 @@ from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.journal import Journal, recording
 from opsctl.deploy.left_running import DeadlineError
 from opsctl.errors import ExitCode, OpsctlError
-from tests.unit.deploy.evidence.test_causes import OF_A_RESOURCE, OF_A_SERVICE, failed
+from tests.unit.deploy.evidence.wordings import OF_A_RESOURCE, OF_A_SERVICE, failed
 from tests.unit.deploy.fakes import START
 
 RUN = "20260101-000000-abcdef"
