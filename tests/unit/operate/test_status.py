@@ -388,6 +388,6 @@ def test_stacks_of_a_region_that_was_not_read_are_not_called_absent() -> None:
         ("app", "CREATE_COMPLETE")
     ]
     both = listed | {"us-east-1": []}
-    assert [each.status for each in parts.stacks(target, parts.state(target, both), both)] == [
+    assert [each.status for each in parts.stacks(target, parts.state(target, both), both, {})] == [
         "CREATE_COMPLETE", "absent",
     ]  # fmt: skip
