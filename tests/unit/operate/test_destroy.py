@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,10 @@ import pytest
 from opsctl.aws.cloudformation import Stack
 from opsctl.deploy.destroy import plan_destroy
 from opsctl.deploy.planning.state import RemoteState
-from opsctl.operate.deployed import opsctls
-from opsctl.operate.destroy import cluster_of
+from opsctl.operate.deployed import opsctls, state_of
+from opsctl.operate.destroy import cluster_of, removed_before
 from opsctl.operate.target import Workspace
-from tests.unit.operate.shop import ENVIRONMENTS
+from tests.unit.operate.shop import ENVIRONMENTS, Shop, stack
 
 
 def test_without_a_file_a_stack_that_is_only_called_like_one_of_the_environments_stays() -> None:
@@ -23,6 +25,19 @@ def test_without_a_file_a_stack_that_is_only_called_like_one_of_the_environments
     assert own.stacks == {"app": app}
     assert own.others == (network,)
     assert plan_destroy(own, delete_data=True).remove == ("app",)
+
+
+def test_what_an_interrupted_run_removed_is_known_to_the_one_that_goes_on(tmp_path: Path) -> None:
+    made, gone = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    shop = Shop(tmp_path, stacks=[stack("bootstrap", updated=gone), stack("network", updated=made)])
+    shop.deleted = [
+        replace(stack(name, "DELETE_COMPLETE"), updated=when)
+        for name, when in (("front", gone), ("app", gone), ("egress", made - timedelta(days=9)), ("network", gone))
+    ]
+    target = shop.target
+    assert removed_before(target, state_of(target)) == {"app": gone, "front": gone}
+    shop.stacks = [stack("network", updated=gone + timedelta(days=1))]  # a deploy came in between
+    assert removed_before(target, state_of(target)) == {}
 
 
 @pytest.mark.parametrize(("said", "taken"), [("dev-shop-acme", "dev-shop-acme"), ("prd-shop-acme", ""), (None, "")])
