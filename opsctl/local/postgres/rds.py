@@ -211,6 +211,15 @@ class DbInstances:
                     self._point_at_source(instance, source)
                     self._restate(db_id, self._provisioners._rds_db_instance_attrs(instance))
 
+    def make_ready(self, db_id: str) -> str:
+        """Wait up to a minute for the server of an instance; answers why it does not run, "" when it does, or when there
+        is no such instance.
+        """
+        instance = self._rds._instances.get(db_id)
+        if instance is None:
+            return ""
+        return _failure(self._servers.claim(instance["DBInstanceArn"]))
+
     # -- parts -------------------------------------------------------------------------------------------------
 
     def _back(self, db_id: str, attributes: Json, props: Json) -> Json:
@@ -225,8 +234,8 @@ class DbInstances:
 
     def _make_master(self, db_id: str, instance: Json, snapshot: str | None = None) -> None:
         server = self._servers.claim(instance["DBInstanceArn"], snapshot)
-        if not server.wait_running(60):
-            raise ValueError(f"The local PostgreSQL does not run: {server.failure or 'see its log'}")
+        if failure := _failure(server):
+            raise ValueError(f"The local PostgreSQL does not run: {failure}")
         if snapshot is not None:
             rename_owner(server, self._rds._snapshots[snapshot.lower()]["DBInstanceIdentifier"], db_id)
         name, password = instance["MasterUsername"], instance["_MasterUserPassword"]
@@ -312,6 +321,11 @@ class DbInstances:
             return response
 
         self._rds._delete_db_instance_impl = delete_and_drop
+
+
+def _failure(server: PostgresServer) -> str:
+    """Why a server does not run after up to a minute; "" when it does."""
+    return "" if server.wait_running(60) else server.failure or "see its log"
 
 
 def _refuse_protected(instance: Json | None) -> None:
