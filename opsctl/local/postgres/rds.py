@@ -212,8 +212,8 @@ class DbInstances:
                     self._restate(db_id, self._provisioners._rds_db_instance_attrs(instance))
 
     def make_ready(self, db_id: str) -> str:
-        """Wait up to a minute for the server of an instance; answers why it does not run, "" when it does, or when there
-        is no such instance.
+        """Wait up to a minute for the server of an instance; answers why it does not run, "" when it does, or when
+        there is no such instance.
         """
         instance = self._rds._instances.get(db_id)
         if instance is None:
