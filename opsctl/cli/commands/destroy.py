@@ -91,9 +91,8 @@ def destroy(
         "stay": plan.stay,
     }
     if not plan.remove:
-        output.result(
-            model, "\n".join(["There is nothing to remove.", *render_left.before_lines(before)]), as_json=as_json
-        )
+        told = output.sentences("\n".join(["There is nothing to remove.", *render_left.before_lines(before)]))
+        output.result(model, told, as_json=as_json)
         return
     if not target.is_local:
         _note_times(target, plan)
@@ -104,7 +103,8 @@ def destroy(
         _name_the_database(target, wanted, database, as_json)
     left = _remove(target, state, plan, before, timeout, as_json)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."
-    lines = [text, *render_left.before_lines(before), *render_left.left_lines(left)]
+    told = output.sentences("\n".join([text, *render_left.before_lines(before)]))
+    lines = [told, *render_left.left_lines(left)]
     output.result({**model, "left": [each.to_dict() for each in left]}, "\n".join(lines), as_json=as_json)
 
 
