@@ -87,7 +87,7 @@ def destroy(
     before = {} if only_unwanted else removed_before(target, state)
     model = {
         "removed": plan.remove,
-        "removed_before": {name: when.isoformat() for name, when in before.items()},
+        "removed_before": {name: when.isoformat(timespec="seconds") for name, when in before.items()},
         "stay": plan.stay,
     }
     if not plan.remove:
