@@ -109,7 +109,8 @@ def _remember(target: Target, release: int | None) -> None:
     """Let shells complete the new release."""
     if release is not None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        known_releases.remember_new(target.workspace.root, target.env.name, known_releases.Known(release, at))
+        made = known_releases.Known(release, at)
+        known_releases.remember_new(target.workspace.root, target.env.name, made, local=target.is_local)
 
 
 def agreed(plan: Plan, consent: Consent, *, local: bool, as_json: bool, yes: bool, approve: str | None) -> Consent:

@@ -126,6 +126,11 @@ def wrapped(text: str, stream: TextIO | None = None, *, indent: str = "  ") -> s
     return "\n".join(filled(text, max(shutil.get_terminal_size().columns, WIDTH // 2), indent=indent))
 
 
+def sentences(text: str) -> str:
+    """Sentences of a result, a line each, wrapped at the terminal of stdout; in a pipe as they are."""
+    return "\n".join(wrapped(each, sys.stdout) for each in text.split("\n"))
+
+
 def filled(text: str, width: int, *, first: str = "", indent: str) -> list[str]:
     """A line as lines of `width` characters: the first begins with `first`, all others with `indent`.
 
@@ -201,7 +206,7 @@ def confirm(question: str, *, yes: bool, as_json: bool, flag: str = "--yes") -> 
             exit_code=ExitCode.USAGE,
             hint=f"Run it again with {flag}.",
         )
-    sys.stderr.write(f"{one_line(question)} [y/N] ")
+    sys.stderr.write(f"{wrapped(f'{one_line(question)} [y/N]')} ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise OpsctlError("Nothing was changed.", code="declined", hint="")

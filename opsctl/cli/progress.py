@@ -30,7 +30,7 @@ from opsctl.deploy.evidence.log_lines import clean, settled
 from opsctl.errors import OpsctlError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 _BAR = 24  # characters
 _LOG_SECONDS = 60.0  # between two lines of what is left
@@ -248,7 +248,7 @@ class Tree:
         from rich.live import Live
 
         with Live(
-            get_renderable=self.__rich__, console=Console(stderr=True), refresh_per_second=4,
+            get_renderable=lambda: self, console=Console(stderr=True), refresh_per_second=4,
             vertical_overflow="ellipsis", redirect_stdout=False, redirect_stderr=False,
         ):  # fmt: skip
             yield
@@ -286,29 +286,34 @@ class Tree:
         ended = None if event.status.endswith("_IN_PROGRESS") else self._clock()
         row.resources[event.logical_id] = (event.status, event.resource_type, started, ended)
 
-    def __rich__(self) -> RenderableType:
-        from rich.console import Group
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
 
-        parts = [Text(note, style="dim", overflow="fold") for note in list(self._notes)]
+        width = options.max_width
+        for note in list(self._notes):
+            yield Text("\n".join(output.filled(note, width, indent="  ")), style="dim", overflow="fold")
         for name, row in list(self._rows.items()):
             failed = row.outcome == "failed"
             text = Text(no_wrap=not failed, overflow="fold" if failed else "ellipsis")
-            self._draw_row(text, name, row)
+            self._draw_row(text, name, row, width if failed else None)
             text.rstrip()
-            parts.append(text)
+            yield text
         if self._left is not None and not all(row.outcome for row in list(self._rows.values())):
             left, told = self._left
             passed = self._clock() - told
-            parts.append(Text(time_left(left.seconds - passed, left.at_most - passed, left.earlier), no_wrap=True))
-        return Group(*parts)
+            yield Text(time_left(left.seconds - passed, left.at_most - passed, left.earlier), no_wrap=True)
 
-    def _draw_row(self, text: Text, name: str, row: _Row) -> None:
+    def _draw_row(self, text: Text, name: str, row: _Row, width: int | None) -> None:
+        """A step with what belongs to it; `width` where its own line is wrapped."""
         styles = {"done": "green", "unchanged": "dim", "failed": "red", "": "bold"}
         mark = _MARKS.get(row.outcome, "…")
         seconds = row.seconds if row.outcome else self._clock() - row.started
-        text.append(f"{mark} {name:<10}", style=styles.get(row.outcome, "yellow"))
-        text.append(f" {_duration(seconds):>6}  {row.text}\n", style="dim" if row.outcome in _FOLDED else "")
+        head = f"{mark} {name:<10}"
+        line = f"{head} {_duration(seconds):>6}  {row.text}"
+        if width is not None:
+            line = "\n".join(output.filled(line, width, indent="    "))
+        text.append(head, style=styles.get(row.outcome, "yellow"))
+        text.append(f"{line.removeprefix(head)}\n", style="dim" if row.outcome in _FOLDED else "")
         if row.outcome in _FOLDED:
             return
         for logical_id, (status, kind, started, ended) in _busy(row):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opsctl.cli import output
@@ -33,6 +33,17 @@ def left_lines(left: Sequence[Leftover]) -> list[str]:
     if len(commands) == 1:
         lines.append(f"`{left[0].command}` removes {'it' if len(left) == 1 else 'all of it'}.")
     return lines
+
+
+def before_lines(before: Mapping[str, datetime]) -> list[str]:
+    """What another run removed, of whose end this one is the summary; no line where there was none."""
+    if not before:
+        return []
+    last = max(before.values()).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return [
+        f"Another run removed {', '.join(before)} before, the last at {last}; what they left is not listed here, and "
+        "stands in that run's record in .opsctl/journal."
+    ]
 
 
 def account_model(found: Sequence[Found], named: Names, env: str | None) -> list[dict[str, Any]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opsctl.aws.errors import AwsError
 from opsctl.config import naming
+from opsctl.deploy import release
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.checks.preflight import preflight
 from opsctl.deploy.events import Emit, Emitter, Note, silent
@@ -26,6 +28,7 @@ from opsctl.deploy.planning.holdings import namesakes
 from opsctl.deploy.planning.plan import Consent, ImagePlan, Plan
 from opsctl.deploy.planning.plan_file import PlanFile
 from opsctl.deploy.planning.situation import Situation
+from opsctl.deploy.planning.statuses import WENT_BACK
 from opsctl.deploy.planning.work import Work, work_of
 from opsctl.deploy.release import Release, Releases
 from opsctl.deploy.secrets import RECOVERY_DAYS
@@ -108,6 +111,7 @@ class Deployment:
         new plan is made, and `review` raises for what was not agreed to.
         """
         if plan.is_empty:
+            self._note_compared(plan)
             return self._result(None, changed=False)
         self._timing = Timing(emit, self._clock)
         self._observer = Observer(
@@ -129,6 +133,8 @@ class Deployment:
                 tell=tell, leaving=lambda: self._detach.is_set() or is_wished(), account=self._situation.account
             ) as self._renewal:
                 number = self._carry_out(plan, review)
+                if number is None:
+                    self._note_compared(plan)
                 return self._result(number, changed=self._do.changed)
         except KeyboardInterrupt:
             raise self._led_on(self._interrupted()) from None
@@ -286,6 +292,17 @@ class Deployment:
         self._tidy(plan.image)
         self._forget_secrets(before)
         return found.number
+
+    def _note_compared(self, plan: Plan) -> None:
+        """Let `opsctl status` know that a stack which went back from a change is as this deploy wants it: nothing else
+        tells it of a deploy that makes no release. Not being able to is no failure of the deploy.
+        """
+        state = self._situation.state
+        bucket, names = state.outputs("bootstrap").get("ArtifactBucketName"), {each.stack for each in plan.stacks}
+        found = {name: stack for name, stack in state.stacks.items() if name in names and stack.status == WENT_BACK}
+        if found and bucket:
+            with suppress(AwsError):
+                release.note_compared(self._aws.s3, bucket, self._env, found)
 
     def _tidy(self, image: ImagePlan) -> None:
         """Let go of what older releases ran; another account's repository lets us tag, but not delete."""

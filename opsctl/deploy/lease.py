@@ -134,6 +134,9 @@ def mark_cancelled(store: S3, bucket: str, env: Environment, lease: Lease, *, by
         if held is None or held.lease.id != lease.id:
             return False
         notes = {**held.notes, **cancelling(by)}
-        if store.put_if(bucket, key, held.lease.to_bytes(), etag=held.etag, notes=notes) is not None:
+        # An ETag is of the content alone: with the same one the holder would write over the note without a look at it.
+        # [S3 API, Object.ETag]
+        body = held.lease.to_bytes() + b"\n"
+        if store.put_if(bucket, key, body, etag=held.etag, notes=notes) is not None:
             return True
     raise BusyError(f"The lock of {env.name} changes all the time.", hint="Run the command again.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opsctl.aws.tags import with_digest
@@ -94,7 +95,7 @@ class Tried:
     readable: bool = True
 
 
-_TRIED = "migrating"
+_TRIED, _COMPARED = "migrating", "compared"
 
 
 def database_mark(stack: Stack | None, application: Application) -> str:
@@ -174,6 +175,28 @@ def tried(store: RecordStore, bucket: str, env: Environment) -> Tried | None:
         return Tried(int(values["after"]), str(values["database"]), str(values["migrations"]), verdicts)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return Tried(0, "", "", readable=False)
+
+
+def compared(store: RecordStore, bucket: str, env: Environment) -> dict[str, str]:
+    """Stacks that had gone back from a change when a deploy which made no release found them as it wanted them, each
+    with when it was updated last (ISO 8601, UTC, in seconds); empty where none is noted, or the note can't be read.
+    """
+    stored = store.get(bucket, release_key(artifact_folder(env), _COMPARED))
+    try:
+        noted = json.loads(stored.body) if stored is not None else {}
+        return {str(name): str(updated) for name, updated in noted.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+
+
+def note_compared(s3: S3, bucket: str, env: Environment, found: Mapping[str, Stack]) -> None:
+    """Note such stacks, by short name, beside those that other deploys found. Raises AwsError."""
+    known = compared(s3, bucket, env)
+    times = {name: stack.updated for name, stack in found.items()}
+    new = {name: each.astimezone(UTC).isoformat(timespec="seconds") for name, each in times.items() if each is not None}
+    if new.items() - known.items():
+        body = json.dumps({**known, **new}, sort_keys=True).encode()
+        s3.put(bucket, release_key(artifact_folder(env), _COMPARED), body)
 
 
 def release_number(tag: str, environment: str) -> int | None:

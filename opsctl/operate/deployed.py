@@ -13,7 +13,7 @@ from opsctl.errors import OpsctlError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opsctl.aws.cloudformation import CloudFormation
+    from opsctl.aws.cloudformation import CloudFormation, Stack
     from opsctl.operate.target import Target
 
 
@@ -34,6 +34,24 @@ def removable_state_of(target: Target, *, bodies: bool = False) -> RemoteState:
     """The same for a removal; of an environment that no file names, only the stacks that opsctl made."""
     state = state_of(target, bodies=bodies)
     return opsctls(state) if target.from_account else state
+
+
+def deleted_stacks(target: Target) -> list[tuple[str, Stack]]:
+    """Stacks of the environment that were deleted within the last 90 days, by short name; `updated` is when.
+
+    Some may be there again. Raises AwsError.
+    """
+    names = {
+        (template.region or target.env.region, template.physical_name): template.stack
+        for template in (*target.templates, *target.unwanted)
+        if template.stack != "bootstrap"
+    }
+    return [
+        (name, stack)
+        for region in sorted({region for region, _name in names})
+        for stack in target.aws.in_region(region).cloudformation.deleted()
+        if (name := names.get((region, stack.name))) is not None
+    ]
 
 
 def opsctls(state: RemoteState) -> RemoteState:

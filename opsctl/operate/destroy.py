@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
+from opsctl.aws.errors import AwsRefusedError
 from opsctl.config import naming
-from opsctl.deploy.destroy import USED_BY, Destroyer, DestroyPlan, ensure_unchanged
+from opsctl.deploy.destroy import REST, USED_BY, WITHOUT_DATA, Destroyer, DestroyPlan, ensure_unchanged
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.left_running import DetachedError
@@ -20,14 +24,36 @@ from opsctl.deploy.stackrun.removal import StackRemover
 from opsctl.deploy.stackrun.stream import Follower
 from opsctl.operate.assembly import lock_of, pace
 from opsctl.operate.cost import price_table
-from opsctl.operate.deployed import removable_state_of
+from opsctl.operate.deployed import deleted_stacks, removable_state_of
 from opsctl.operate.target import Target
 
 
+def removed_before(target: Target, state: RemoteState) -> dict[str, datetime]:
+    """Stacks that another run removed since those that are there were changed last, in the order of a removal, each
+    with when: of a removal that was interrupted this one is the rest. Empty where nobody may list them.
+    """
+    kept = [stack.updated for name, stack in state.stacks.items() if name != "bootstrap" and stack.updated is not None]
+    changed = max(kept, default=None)
+    found: dict[str, datetime] = {}
+    with suppress(AwsRefusedError):
+        for name, stack in deleted_stacks(target):
+            if stack.updated is not None and name not in state.stacks and (changed is None or stack.updated > changed):
+                found[name] = max(stack.updated, found.get(name, stack.updated))
+    return {name: found[name] for name in (*WITHOUT_DATA, *REST) if name in found}
+
+
 def remove_all(
-    target: Target, state: RemoteState, plan: DestroyPlan, emit: Emit, *, run: Run, timeout_minutes: int
+    target: Target,
+    state: RemoteState,
+    plan: DestroyPlan,
+    emit: Emit,
+    *,
+    run: Run,
+    timeout_minutes: int,
+    before: Collection[str] = (),
 ) -> list[Leftover]:
-    """Remove the plan's stacks, each after those that use it; answers what outlived them.
+    """Remove the plan's stacks, each after those that use it; answers what outlived them. `before`: what another run
+    removed, which did not get to its end.
 
     After one that can't be removed no other is begun.
     """
@@ -48,7 +74,7 @@ def remove_all(
                 "Detached; what AWS was told to delete goes on.",
                 hint="`opsctl status` shows it; run `opsctl destroy` again for the rest.",
             ) from None
-        if "app" in plan.remove:
+        if "app" in {*plan.remove, *before}:
             left += _look_after_secrets(target, state, emit)
     return leftovers(left, prices, last=target.env.region if _is_last(state, plan) else None)
 

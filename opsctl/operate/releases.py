@@ -103,7 +103,7 @@ def list_releases(target: Target, limit: int) -> list[Listed]:
 def _remember(target: Target, records: list[Release]) -> None:
     """Let shells complete them."""
     seen = (known_releases.Known(each.number, each.at, each.tag) for each in records)
-    known_releases.remember(target.workspace.root, target.env.name, seen)
+    known_releases.remember(target.workspace.root, target.env.name, seen, local=target.is_local)
 
 
 def recorded_digests(target: Target) -> set[str]:

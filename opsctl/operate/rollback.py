@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config.application import Application
@@ -86,7 +87,10 @@ def prepare(
     since = f"release {runs.number}" if runs is not None else "a deploy that no release came of"
     if unfinished and to is runs:
         since = f"release {last.number}, as an interrupted rollback began,"
-    question = f"Roll {env.name} back from {since} to release {to.number} ({to.tag}, of {to.at} by {to.by})?"
+    which = f"release {to.number} ({to.tag}, of {_told(to.at)} by {to.by})"
+    question = f"Roll {env.name} back from {since} to {which}?"
+    if to is runs and not unfinished:
+        question = f"{env.name} runs {which} already. Bring back all that it was deployed with?"
     told = (*notes, "Secrets keep today's values: what they were is not recorded.")
     return Prepared(rolled, request, to.number, question, told)
 
@@ -98,6 +102,14 @@ def _unnamed(records: Sequence[Release], runs: Release | None, last: Release) ->
     if runs is None:
         return last
     return runs if runs.number < last.number else before(records, runs)
+
+
+def _told(at: str) -> str:
+    """`2026-11-30 12:33 UTC` of a record's time; what else somebody wrote there as it is."""
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError):
+        return at
 
 
 def _refuse_while_busy(target: Target, bucket: str) -> None:

@@ -15,7 +15,7 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.config import naming
 from opsctl.deploy.events import Note
 from opsctl.deploy.stackrun.stream import Patience
-from opsctl.operate.deployed import require_outputs, state_of
+from opsctl.operate.deployed import deleted_stacks, require_outputs, state_of
 from opsctl.operate.since import since
 
 if TYPE_CHECKING:
@@ -101,21 +101,14 @@ class Watch:
 
     def add_deleted(self, begin: datetime) -> bool:
         """Tell of stacks of the environment that were deleted since then, too; answers whether there are any."""
-        names = {
-            (each.region or self._target.env.region, each.physical_name): each.stack
-            for each in (*self._target.templates, *self._target.unwanted)
-            if each.stack != "bootstrap"
-        }
-        for region in {region for region, _name in names}:
-            try:
-                deleted = self._target.aws.in_region(region).cloudformation.deleted()
-            except AwsRefusedError as error:
-                self._emit(Note(f"Stacks that were deleted are left out: {error.message}"))
-                return False
-            for each in deleted:
-                name = names.get((region, each.name))
-                if name is not None and each.updated is not None and each.updated >= begin:
-                    self._stacks[f"{name} {each.id}"] = _Known(each.id, _GONE, each.updated, self._clock())
+        try:
+            deleted = deleted_stacks(self._target)
+        except AwsRefusedError as error:
+            self._emit(Note(f"Stacks that were deleted are left out: {error.message}"))
+            return False
+        for name, each in deleted:
+            if each.updated is not None and each.updated >= begin:
+                self._stacks[f"{name} {each.id}"] = _Known(each.id, _GONE, each.updated, self._clock())
         return bool(self._stacks)
 
     def follow(self, start: datetime) -> Iterator[list[Happening]]:

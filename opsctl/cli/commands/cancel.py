@@ -36,4 +36,5 @@ def cancel(
         output.confirm("Cancel it?", yes=yes, as_json=as_json)
         with listening(as_json=as_json) as emit:
             after = end(target, running, emit, timeout_minutes=timeout)
-    output.result(render.cancelled_json(running, after), render.cancelled_text(running, after), as_json=as_json)
+    text = output.sentences(render.cancelled_text(running, after))
+    output.result(render.cancelled_json(running, after), text, as_json=as_json)

@@ -123,4 +123,5 @@ def deploy(
     finally:
         output.notes(database_notes(target.project) if made_here and changed else [])
     result.url = service_url(target, result.outputs.get("front", {}))
-    output.result(result.to_dict(), render.deployed_text(result, result.url), as_json=as_json)
+    text = output.sentences(render.deployed_text(result, result.url))
+    output.result(result.to_dict(), text, as_json=as_json)

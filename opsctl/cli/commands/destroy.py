@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,6 +70,7 @@ def destroy(
     from opsctl.cli.context import environment_in_account, open_workspace
     from opsctl.deploy.destroy import plan_destroy
     from opsctl.operate.deployed import removable_state_of
+    from opsctl.operate.destroy import removed_before
 
     if from_account:
         target = environment_in_account(config, env, service=service, client=client, region=region)
@@ -81,16 +84,24 @@ def destroy(
         output.note(f"{name} stays: {reason}.")
     if "data" in plan.stay:
         output.note("`opsctl destroy --delete-data` removes the database as well, and what is there for it alone.")
+    before = {} if only_unwanted else removed_before(target, state)
+    model = {
+        "removed": plan.remove,
+        "removed_before": {name: when.isoformat(timespec="seconds") for name, when in before.items()},
+        "stay": plan.stay,
+    }
     if not plan.remove:
-        output.result({"removed": [], "stay": plan.stay}, "There is nothing to remove.", as_json=as_json)
+        told = output.sentences("\n".join(["There is nothing to remove.", *render_left.before_lines(before)]))
+        output.result(model, told, as_json=as_json)
         return
     if not target.is_local:
         _note_times(target, plan)
     _ask(target, state, plan, database, yes=yes, as_json=as_json)
-    left = _remove(target, state, plan, timeout, as_json)
+    left = _remove(target, state, plan, before, timeout, as_json)
     text = f"Removed {', '.join(plan.remove)} of {target.env.name}."
-    model = {"removed": plan.remove, "stay": plan.stay, "left": [each.to_dict() for each in left]}
-    output.result(model, "\n".join([text, *render_left.left_lines(left)]), as_json=as_json)
+    told = output.sentences("\n".join([text, *render_left.before_lines(before)]))
+    lines = [told, *render_left.left_lines(left)]
+    output.result({**model, "left": [each.to_dict() for each in left]}, "\n".join(lines), as_json=as_json)
 
 
 def _note_times(target: Target, plan: DestroyPlan) -> None:
@@ -122,7 +133,9 @@ def _ask(
     _name_the_database(target, wanted, database, as_json)
 
 
-def _remove(target: Target, state: RemoteState, plan: DestroyPlan, timeout: int, as_json: bool) -> list[Leftover]:
+def _remove(
+    target: Target, state: RemoteState, plan: DestroyPlan, before: Mapping[str, datetime], timeout: int, as_json: bool
+) -> list[Leftover]:
     """Carry the plan out; answers what is left. The record stays here, since the bucket may be among what goes."""
     from opsctl.cli.progress import listening
     from opsctl.deploy.events import RunStarted
@@ -134,7 +147,7 @@ def _remove(target: Target, state: RemoteState, plan: DestroyPlan, timeout: int,
     journal = Journal(target.workspace.root, target.env.name, run.id)
     asked = RunStarted(run.id, target.env.name, run.command, run.owner, tuple(f"remove {each}" for each in plan.remove))
     with listening(journal, as_json=as_json) as emit, recording(journal, asked, lambda _: None, emit):
-        return remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout)
+        return remove_all(target, state, plan, emit, run=run, timeout_minutes=timeout, before=before.keys())
 
 
 def _named(workspace: Workspace, env: str | None, region: str | None) -> Target:

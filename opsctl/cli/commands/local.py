@@ -96,7 +96,8 @@ def reset(yes: YesOption = False, config: ConfigOption = None, as_json: JsonOpti
     removed = target.state.path.is_dir()
     target.reset(output.note)
     kept = [each.name for each in sorted(target.state.path.parent.glob("*"))]
-    output.result({"reset": True, "kept": kept}, _reset_text(target, kept, removed=removed), as_json=as_json)
+    text = output.sentences(_reset_text(target, kept, removed=removed))
+    output.result({"reset": True, "kept": kept}, text, as_json=as_json)
 
 
 def _reset_text(target: LocalTarget, kept: list[str], *, removed: bool) -> str:

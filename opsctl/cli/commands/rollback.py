@@ -57,6 +57,6 @@ def rollback(
     result.url = service_url(target, result.outputs.get("front", {}))
     output.result(
         {**result.to_dict(), "rolled_back_to": prepared.number},
-        render.deployed_text(result, result.url, rolled_back_to=prepared.number),
+        output.sentences(render.deployed_text(result, result.url, rolled_back_to=prepared.number)),
         as_json=as_json,
     )

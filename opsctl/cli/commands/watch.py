@@ -24,4 +24,4 @@ def watch(
     target = open_workspace(config).target(env, region).reading()
     with listening(as_json=as_json) as emit:
         seen = Watch(target, emit).run()
-    output.result(seen, render.watched_text(seen), as_json=as_json)
+    output.result(seen, output.sentences(render.watched_text(seen)), as_json=as_json)

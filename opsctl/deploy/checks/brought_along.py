@@ -25,7 +25,11 @@ _KEPT = {"DBSnapshotIdentifier": "rds.snapshot_identifier", "DBInstanceIdentifie
 
 
 def kept_problems(deployed: str, wanted: str) -> tuple[str, ...]:
-    """Why these settings can't change once the database is there: RDS would make another one."""
+    """Why these settings can't change once the database is there: CloudFormation would make another one.
+
+    In another case a name is the same one to RDS, but not to CloudFormation, which compares the text of templates and
+    replaces what can't be changed. [aws-cloudformation/cfn-lint#1438; #196 of the RDS resource provider]
+    """
     if deployed == wanted:
         return ()
     before, after = _properties(deployed), _properties(wanted)

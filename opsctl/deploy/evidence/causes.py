@@ -33,7 +33,8 @@ _IN_FILE = re.compile(r'[ |+]*File "(?P<path>[^"]+)", line (?P<line>\d+)(, in (?
 # What servers write when their worker dies, and what the layer and Python add; none says why.
 _NOISE = re.compile(
     r"\[(INFO|DEBUG)\]|\[ERROR\] (Worker|Shutting|Reason)|(INFO|DEBUG)[: ]|(Starting|Stopping|Shutting|Watching|Quit|"
-    r"System check)\b|During handling of|The above exception|Traceback |HINT:|LINE \d|DETAIL:|\s|\^+$|$"
+    r"System check)\b|During handling of|The above exception|Traceback |HINT:|LINE \d|DETAIL:|"
+    r"Type '[^']*' for usage|\s|\^+$|$"
 )
 _WRAPPED = (
     re.compile(r'^Resource handler returned message: "(?P<text>.*)" \(RequestToken: [^)]*\)\.?$', re.DOTALL),

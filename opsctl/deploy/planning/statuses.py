@@ -52,6 +52,8 @@ ACTIONS: dict[str, Action] = {
 }
 
 GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+# As it was before a change that failed, or was cancelled.
+WENT_BACK = "UPDATE_ROLLBACK_COMPLETE"
 # The new state is in force; only replaced resources are still being removed. Dependents may go on.
 SETTLED = GOOD | {"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 

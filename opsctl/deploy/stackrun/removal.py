@@ -161,6 +161,8 @@ class StackRemover:
                 )
                 asked = True
                 if snapshot is not None and not broken:
+                    # Told at once: a run that is interrupted has no list at its end.
+                    self._emit(Note(f"{removal.step}: RDS takes the final snapshot {snapshot}."))
                     self.left.append(Left(SNAPSHOT, snapshot, self._aws.region))
 
         self._drive(removal.step, identifier, lambda now: now is None, act)

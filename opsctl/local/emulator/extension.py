@@ -89,7 +89,7 @@ def extend_ministack(
         modules.rds, modules.provisioners, servers, modules.responses.request_scope, stack_recovery.restate
     )
     databases.install()
-    imports.install(modules)
+    imports.install(modules, databases.make_ready)
     calls.install(modules.app, modules.iam_actions, counter)
     recovery.note_changes(modules.ecs, counter.changed, counter.logged)
     return Extension(

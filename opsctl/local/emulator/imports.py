@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +24,11 @@ _LEFT_ALONE = {
 }  # fmt: skip
 
 
-def install(modules: Modules) -> None:
-    """Register both types; call it when the handlers of DB instances are those that are backed by a server."""
+def install(modules: Modules, make_ready: Callable[[str], str]) -> None:
+    """Register both types; call it when the handlers of DB instances are those that are backed by a server.
+
+    `make_ready` waits for an instance's server, and answers what keeps that from running, "" when it runs.
+    """
     rds, lookups = modules.rds, modules.changesets._IMPORT_LOOKUPS
     handlers = modules.provisioners._RESOURCE_HANDLERS
     lookups[_INSTANCE] = (("DBInstanceIdentifier",), _missing(rds._instances, "DBInstance"))
@@ -40,7 +44,7 @@ def install(modules: Modules) -> None:
 
     handlers[_INSTANCE]["import"] = import_instance
     handlers[_GROUP]["import"] = import_group
-    _brought_to_the_template(modules.stacks, handlers[_INSTANCE], rds._instances)
+    _brought_to_the_template(modules.stacks, handlers[_INSTANCE], rds._instances, _awaited(modules, make_ready))
     _instances_move(rds)
 
 
@@ -48,7 +52,25 @@ def _missing(known: Any, kind: str) -> Callable[[str], str | None]:
     return lambda name: None if name in known else f"{kind} {name} not found."
 
 
-def _brought_to_the_template(stacks: Any, handler: Json, instances: Any) -> None:
+def _awaited(modules: Modules, make_ready: Callable[[str], str]) -> dict[str, str]:
+    """What keeps servers of instances that are being imported from running, by instance, once they were waited for.
+
+    ministack imports on its event loop, where nothing else is answered meanwhile: so the servers are waited for in a
+    thread, before the operation begins.
+    """
+    deploy, failures = modules.changesets._deploy_stack_async, dict[str, str]()
+
+    async def deploy_with_servers(*arguments: Any, **options: Any) -> None:
+        for identifier in (options.get("imports") or {}).values():
+            if name := identifier.get("DBInstanceIdentifier"):
+                failures[name] = await asyncio.to_thread(make_ready, name)
+        await deploy(*arguments, **options)
+
+    modules.changesets._deploy_stack_async = deploy_with_servers
+    return failures
+
+
+def _brought_to_the_template(stacks: Any, handler: Json, instances: Any, failures: dict[str, str]) -> None:
     """The properties of what is imported are known where its tags are put to them, right before."""
     with_tags, adopt = stacks._with_stack_tags, stacks._adopt_resource
     wanted: Json = {}  # of the instance that was seen last
@@ -70,6 +92,8 @@ def _brought_to_the_template(stacks: Any, handler: Json, instances: Any) -> None
             return found
         name, new = found[0], wanted
         _refuse_another(instances[name], new)
+        if failure := failures.pop(name, ""):
+            raise ValueError(f"The local PostgreSQL does not run: {failure}")
         old = {key: value for key, value in new.items() if key in _CREATE_ONLY | _LEFT_ALONE}
         changed: tuple[str, Json] = handler["update"](name, old, new, stack_name, logical_id)
         return changed

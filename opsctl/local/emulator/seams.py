@@ -257,6 +257,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_ACTION_MAP": READ,
         "_create_snapshot_internal": _replace("snap_id instance"),
         "_delete_db_instance_impl": _replace("p"),
+        "_error": _call("code message status"),
         "_instances": READ,
         "_p": _call("params key"),
         "_resolve_instance": _call("db_id"),

@@ -19,6 +19,7 @@ from opsctl.local.postgres.container import ContainerCluster
 from opsctl.local.postgres.files import REQUIRED_LOGIN, ServerFiles
 from opsctl.local.postgres.server import Cluster, PostgresServer
 from opsctl.local.postgres.wheel import WheelCluster
+from opsctl.local.settings import LocalSettings
 from opsctl.local.state import StateDir, read_json, write_json
 from opsctl.local.tasks.container_engine import ContainerEngine
 from opsctl.local.tasks.spawner import Spawner
@@ -80,7 +81,7 @@ class Servers:
             if name is None:
                 name = self._free_name(but=_FIRST if snapshot else "")
                 if snapshot:
-                    self._restore(snapshot, name)
+                    self._restore(arn, snapshot, name)
                 self._add(name, ports.choose(None, taken=[each.port for each in self._servers.values()]))
                 self._holders[arn] = name
                 self._save()
@@ -92,11 +93,19 @@ class Servers:
         """Keep a copy of what the server of this instance holds; instances without one have no data."""
         server = self.of(arn)
         if server is not None:
-            server.save(self._snapshot(snapshot))
+            server.save(self.copy_of(arn, snapshot))
 
-    def discard(self, snapshot: str) -> None:
-        """Delete the copy of a snapshot that is gone."""
-        shutil.rmtree(self._snapshot(snapshot), ignore_errors=True)
+    def discard(self, arn: str, snapshot: str) -> None:
+        """Delete the copy of a snapshot that is gone; `arn` is its own, or that of anything in its region."""
+        shutil.rmtree(self.copy_of(arn, snapshot), ignore_errors=True)
+
+    def copy_of(self, arn: str, snapshot: str) -> Path:
+        """Where the copy of a snapshot lies, which names it in the region of this ARN, in whatever case it is written.
+
+        Earlier versions knew no regions: in the default one the folder is called as it always was.
+        """
+        name, region = snapshot.lower().replace(":", "-"), arn.split(":")[3]
+        return self._state.path / "snapshots" / (name if region == LocalSettings.region else f"{name}@{region}")
 
     def release(self, arn: str) -> None:
         """Take the server of a deleted instance away; the first one only becomes free."""
@@ -133,11 +142,8 @@ class Servers:
             cluster = ContainerCluster(files, self._spawner, self._engine)
         self._servers[name] = PostgresServer(files, port, cluster)
 
-    def _snapshot(self, name: str) -> Path:
-        return self._state.path / "snapshots" / name.replace(":", "-")
-
-    def _restore(self, snapshot: str, name: str) -> None:
-        folder = self._snapshot(snapshot)
+    def _restore(self, arn: str, snapshot: str, name: str) -> None:
+        folder = self.copy_of(arn, snapshot)
         if self._engine or not copies.holds_data(folder):
             why = "PostgreSQL runs in a container here" if self._engine else "there is no copy of its data"
             raise ValueError(f"DB snapshot {snapshot} can't be restored: {why}.")

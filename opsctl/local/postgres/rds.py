@@ -26,6 +26,7 @@ logger = logging.getLogger("opsctl.rds")
 
 _SERVER_DATABASES = ("postgres", "template1")
 _OWNER = "opsctl-local db instance "
+_SNAPSHOT = "DBSnapshotIdentifier"
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,15 @@ class DbInstances:
                     self._point_at_source(instance, source)
                     self._restate(db_id, self._provisioners._rds_db_instance_attrs(instance))
 
+    def make_ready(self, db_id: str) -> str:
+        """Wait up to a minute for the server of an instance; answers why it does not run, "" when it does, or when
+        there is no such instance.
+        """
+        instance = self._rds._instances.get(db_id)
+        if instance is None:
+            return ""
+        return _failure(self._servers.claim(instance["DBInstanceArn"]))
+
     # -- parts -------------------------------------------------------------------------------------------------
 
     def _back(self, db_id: str, attributes: Json, props: Json) -> Json:
@@ -224,10 +234,10 @@ class DbInstances:
 
     def _make_master(self, db_id: str, instance: Json, snapshot: str | None = None) -> None:
         server = self._servers.claim(instance["DBInstanceArn"], snapshot)
-        if not server.wait_running(60):
-            raise ValueError(f"The local PostgreSQL does not run: {server.failure or 'see its log'}")
+        if failure := _failure(server):
+            raise ValueError(f"The local PostgreSQL does not run: {failure}")
         if snapshot is not None:
-            rename_owner(server, self._rds._snapshots[snapshot]["DBInstanceIdentifier"], db_id)
+            rename_owner(server, self._rds._snapshots[snapshot.lower()]["DBInstanceIdentifier"], db_id)
         name, password = instance["MasterUsername"], instance["_MasterUserPassword"]
         ensure_master(server, Master(db_id, name, password, instance["_opsctl_database"] or None))
         instance["Endpoint"].update(Address=LOOPBACK, Port=server.port)
@@ -237,7 +247,7 @@ class DbInstances:
         name = props.get("DBSnapshotIdentifier")
         if not name:
             return props
-        found = self._rds._snapshots.get(name)
+        found = self._rds._snapshots.get(name.lower())
         if found is None:
             raise ValueError(f"DBSnapshot {name} not found.")
         if props.keys() & {"MasterUsername", "DBName", "StorageEncrypted", "KmsKeyId"}:
@@ -272,28 +282,38 @@ class DbInstances:
             self._servers.release(arn)
 
     def _wrap_snapshots(self) -> None:
-        create = self._rds._create_snapshot_internal
+        """Snapshots hold data; their names are kept in lower case. [API DescribeDBSnapshots]"""
+        create, actions = self._rds._create_snapshot_internal, self._rds._ACTION_MAP
 
         def create_with_data(snap_id: str, instance: Json) -> Json:
-            self._servers.save(instance["DBInstanceArn"], snap_id)
-            made: Json = create(snap_id, instance)
+            name = snap_id.lower()
+            self._servers.save(instance["DBInstanceArn"], name)
+            made: Json = create(name, instance)
             return made
 
-        self._rds._create_snapshot_internal = create_with_data
-        delete = self._rds._ACTION_MAP["DeleteDBSnapshot"]
+        def in_lower_case(action: Callable[[Json], Any]) -> Callable[[Json], Any]:
+            return lambda params: action({**params, _SNAPSHOT: self._rds._p(params, _SNAPSHOT).lower()})
 
-        def delete_with_data(params: Any) -> Any:
-            response = delete(params)
-            if response[0] == 200:
-                self._servers.discard(self._rds._p(params, "DBSnapshotIdentifier"))
+        def delete_with_data(params: Json) -> Any:
+            name = self._rds._p(params, _SNAPSHOT)
+            found, response = self._rds._snapshots.get(name), delete(params)
+            if found and response[0] == 200:
+                self._servers.discard(found["DBSnapshotArn"], name)
             return response
 
-        self._rds._ACTION_MAP["DeleteDBSnapshot"] = delete_with_data
+        self._rds._create_snapshot_internal = create_with_data
+        delete, actions["DeleteDBSnapshot"] = actions["DeleteDBSnapshot"], delete_with_data
+        for name in ("CreateDBSnapshot", "DescribeDBSnapshots", "DeleteDBSnapshot"):
+            actions[name] = in_lower_case(actions[name])
 
     def _wrap_delete_call(self) -> None:
         delete_call: Callable[[Any], Any] = self._rds._delete_db_instance_impl
 
         def delete_and_drop(params: Any) -> Any:
+            final = self._rds._p(params, "FinalDBSnapshotIdentifier").lower()
+            if final in self._rds._snapshots and self._rds._p(params, "SkipFinalSnapshot") != "true":
+                # ministack would put it in the place of the other.
+                return self._rds._error("DBSnapshotAlreadyExists", f"The snapshot {final} already exists.", 400)
             instance = self._rds._resolve_instance(self._rds._p(params, "DBInstanceIdentifier"))
             response = delete_call(params)
             if instance and response[0] == 200:
@@ -301,6 +321,11 @@ class DbInstances:
             return response
 
         self._rds._delete_db_instance_impl = delete_and_drop
+
+
+def _failure(server: PostgresServer) -> str:
+    """Why a server does not run after up to a minute; "" when it does."""
+    return "" if server.wait_running(60) else server.failure or "see its log"
 
 
 def _refuse_protected(instance: Json | None) -> None:

@@ -13,6 +13,7 @@ from opsctl.aws.errors import AwsRefusedError
 from opsctl.deploy import release
 from opsctl.deploy.image import digest_of
 from opsctl.deploy.lease import live_lease
+from opsctl.deploy.planning.statuses import WENT_BACK
 from opsctl.errors import OpsctlError
 from opsctl.operate.deployed import service_url
 from opsctl.operate.status import parts
@@ -74,7 +75,9 @@ class _Reader:
         status = EnvironmentStatus(target.env.name, parts.text_of(self._now))
         status = self._of_stacks(status, state, services)
         status = replace(
-            status, stacks=parts.stacks(target, state, listed.keys()), alarms=self._take("alarms", alarms, None)
+            status,
+            stacks=parts.stacks(target, state, listed.keys(), self._compared(state)),
+            alarms=self._take("alarms", alarms, None),
         )
         if self._errors and not self._answered:
             raise self._errors[0]
@@ -92,6 +95,14 @@ class _Reader:
             for region, future in asked.items()
         }
         return {region: stacks for region, stacks in found.items() if stacks is not None}
+
+    def _compared(self, state: RemoteState) -> dict[str, str]:
+        """What deploys noted of stacks that went back; asked only where there is one."""
+        bucket = state.outputs("bootstrap").get("ArtifactBucketName")
+        if not bucket or all(stack.status != WENT_BACK for stack in state.stacks.values()):
+            return {}
+        noted = self._begin(release.compared, self._target.aws.s3, bucket, self._target.env)
+        return self._take("what deploys compared", noted, {})
 
     def _of_stacks(
         self, status: EnvironmentStatus, state: RemoteState, services: Future[tuple[list[Service], list[Task]]]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from opsctl.deploy.planning.statuses import GOOD, is_terminal
+from opsctl.deploy.planning.statuses import GOOD, WENT_BACK, is_terminal
 
 if TYPE_CHECKING:
     from opsctl.operate.status.model import (
@@ -35,12 +35,13 @@ def judged(status: EnvironmentStatus) -> EnvironmentStatus:
 
 
 def is_well(stack: StackStatus, status: EnvironmentStatus) -> bool:
-    """Whether a stack is at rest and as the newest release wants it: one that went back from a deploy that failed is
+    """Whether a stack is at rest and as the newest deploy wants it: one that went back from a deploy that failed is
     that once a later deploy ended well, which had nothing to change in it.
     """
-    if stack.status != "UPDATE_ROLLBACK_COMPLETE":
+    if stack.status != WENT_BACK:
         return stack.status in GOOD
-    return status.release is not None and bool(stack.updated) and status.release.at > stack.updated
+    released = status.release is not None and status.release.at > stack.updated
+    return bool(stack.updated) and (released or stack.compared)
 
 
 def _problems(status: EnvironmentStatus) -> Iterator[str]:
@@ -60,7 +61,8 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
         yield from _of_database(database)
     for stack in status.stacks:
         if not is_well(stack, status) and stack.status != ABSENT and is_terminal(stack.status):
-            yield f"Stack {stack.stack} is {stack.status}: see `opsctl explain --env {status.environment}`."
+            back = ": its last change was taken back, see" if stack.status == WENT_BACK else ": see"
+            yield f"Stack {stack.stack} is {stack.status}{back} `opsctl explain --env {status.environment}`."
     missing = [stack.stack for stack in status.stacks if stack.status == ABSENT]
     if missing:
         yield f"Not deployed: {', '.join(missing)}." if len(missing) < len(status.stacks) else "Nothing is deployed."

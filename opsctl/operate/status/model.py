@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StackStatus:
-    """A stack. `next_deploy` is what a deploy would do with it; `drift` what the last check found, if there was one."""
+    """A stack. `next_deploy` is what a deploy would do with it; `drift` what the last check found, if there was one;
+    `compared`: it went back from a change, and a later deploy found it as it wanted it.
+    """
 
     stack: str
     name: str
@@ -24,6 +26,7 @@ class StackStatus:
     updated: str
     next_deploy: str
     drift: str = ""
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,9 +67,11 @@ def state(target: Target, listed: Mapping[str, Sequence[Stack]]) -> RemoteState:
     return RemoteState({name: stack for name, stack in known.items() if stack is not None})
 
 
-def stacks(target: Target, state: RemoteState, read: Collection[str]) -> tuple[StackStatus, ...]:
+def stacks(
+    target: Target, state: RemoteState, read: Collection[str], compared: Mapping[str, str]
+) -> tuple[StackStatus, ...]:
     """The environment's stacks in regions that were read, absent ones too; then those that the configuration does not
-    ask for any more.
+    ask for any more. `compared` is what deploys noted of stacks that had gone back.
     """
     found = []
     for template in target.templates:
@@ -82,7 +84,7 @@ def stacks(target: Target, state: RemoteState, read: Collection[str]) -> tuple[S
         found.append(
             StackStatus(
                 template.stack, template.physical_name, stack.status, stack.reason, text_of(stack.updated),
-                action_for(stack.status).value, stack.drift,
+                action_for(stack.status).value, stack.drift, compared.get(template.stack) == text_of(stack.updated),
             )
         )  # fmt: skip
     for template in target.unwanted:

@@ -12,6 +12,7 @@ import typer
 
 from opsctl.cli import app
 from opsctl.config.naming import STACKS
+from opsctl.local.target import LocalTarget
 from opsctl.operate.known_releases import Known, known, remember, remember_new
 
 ENVIRONMENTS = ["local", "dev", "prd"]
@@ -87,6 +88,14 @@ def test_releases_are_those_that_this_machine_saw_of_the_environment_on_the_line
     assert offered("opsctl rollback --env prd ") == "3\n"
     assert offered("opsctl logs --env prd --release ") == "3\n"
     assert offered("opsctl rollback 1", "fish").splitlines()[0] == "12\t2026-11-30T09:00:00+00:00 9f2c"
+
+
+def test_releases_of_this_machine_are_offered_until_a_reset(root: Path, offered: Callable[..., str]) -> None:
+    remember(root, "local", [Known(1, "a")])  # when the environment was on AWS
+    remember_new(root, "local", Known(2, "b"), local=True)
+    assert offered("opsctl rollback --env local ") == "2\n1\n"
+    LocalTarget(root).reset()
+    assert offered("opsctl rollback --env local ") == "\n"
 
 
 @pytest.mark.parametrize("line", ["opsctl rollback ", "opsctl deploy --env "])

@@ -174,6 +174,18 @@ def test_at_a_terminal_sentences_are_wrapped_and_what_is_copied_stays_whole(monk
     assert all(line.startswith(("  ", "The", "Error:", "Next:")) for line in text.splitlines())
 
 
+def test_sentences_of_a_result_and_a_question_are_wrapped_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = said(monkeypatch)
+    assert output.sentences(SENTENCE) == SENTENCE  # in a pipe
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    output.confirm(SENTENCE, yes=False, as_json=False)
+    for text in (output.sentences(f"{SENTENCE}\nEnd."), err.getvalue()):
+        assert [line for line in text.splitlines() if len(line) > 80 and ARN not in line] == []
+        assert len(text.splitlines()) > 2
+    assert err.getvalue().endswith(" [y/N] ")
+
+
 def test_in_a_pipe_nothing_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
     err = said(monkeypatch, io.StringIO)
     output.note(SENTENCE)

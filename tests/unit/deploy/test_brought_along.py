@@ -180,6 +180,9 @@ def test_once_the_database_is_there_neither_setting_comes_goes_or_changes() -> N
     )
     (line,) = brought_along.kept_problems(snapshot, body(restored(rds__snapshot_identifier="newer")))
     assert line.endswith("with newer instead CloudFormation would replace it. Write last-night.")
+    # The same one to RDS, and another to CloudFormation.
+    (line,) = brought_along.kept_problems(snapshot, body(restored(rds__snapshot_identifier="Last-Night")))
+    assert line.endswith("Write last-night.")
     (line,) = brought_along.kept_problems(instance, plain)
     assert line == (
         "rds.import_instance: the database came by old-prd, and with nothing CloudFormation would replace it. "

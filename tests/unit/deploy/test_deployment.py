@@ -15,7 +15,7 @@ from opsctl.deploy.evidence.causes import CERTIFICATE
 from opsctl.deploy.explained import so_far
 from opsctl.deploy.failures import StackFailedError
 from opsctl.deploy.left_running import DeadlineError, DetachedError
-from opsctl.deploy.release import Releases
+from opsctl.deploy.release import Releases, compared
 from opsctl.deploy.tasks import TaskFailedError
 from opsctl.errors import UsageError
 
@@ -68,6 +68,20 @@ def test_a_second_deploy_writes_nothing_not_even_a_lock() -> None:
     assert plan.is_empty
     assert world.aws.calls[mark:] == []
     assert (result.changed, result.release, result.url) == (False, None, "https://a.example.com")
+
+
+def test_an_empty_deploy_notes_once_which_stacks_that_had_gone_back_are_as_it_wants_them() -> None:
+    world = World()
+    world.deploy()
+    stacks = world.aws.cloudformation.stacks_by_name
+    stacks["dev-front"] = replace(stacks["dev-front"], status="UPDATE_ROLLBACK_COMPLETE", updated=START)
+    mark = len(world.aws.calls)
+    assert not world.deploy("network").changed
+    assert world.since(mark) == []
+    assert not world.deploy().changed
+    assert not world.deploy().changed
+    assert world.since(mark) == [("put", f"releases/{FOLDER}/compared.json")]
+    assert compared(world.aws.s3, "artifacts", ENV) == {"front": "2026-01-01T00:00:00+00:00"}
 
 
 # -- migrations --------------------------------------------------------------------------------------------------------

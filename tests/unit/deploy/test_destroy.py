@@ -189,6 +189,7 @@ def test_a_database_goes_before_its_stack_with_a_snapshot_and_its_replica_before
         ("delete_database", "id-database final-id-database-run1, backups kept"), ("delete_stack", "dev-data"),
     ]  # fmt: skip
     assert Progress("data", "id-database is deleting") in ground.bench.events
+    assert Note("data: RDS takes the final snapshot final-id-database-run1.") in ground.bench.events
 
 
 def test_a_database_that_is_gone_or_going_is_not_deleted_again() -> None:

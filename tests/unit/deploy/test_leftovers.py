@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import UTC, datetime
 
 import pytest
 
-from opsctl.cli.render_left import left_lines
+from opsctl.cli.render_left import before_lines, left_lines
 from opsctl.cost.prices import packaged
 from opsctl.deploy.leftovers import SECRET, SNAPSHOT, Left, leftovers
 from opsctl.deploy.planning import compare
@@ -72,3 +73,10 @@ def test_whatever_a_stack_keeps_has_a_kind_and_a_command(name: str) -> None:
         (told,) = leftovers([Left(kind, "it", "us-east-1")], packaged())
         assert told.kind != kind, f"{kind} has no words of its own"
         assert told.command
+
+
+def test_what_another_run_removed_is_said_with_when_and_that_its_remains_are_not_listed() -> None:
+    assert before_lines({}) == []
+    (line,) = before_lines({"app": datetime(2026, 3, 2, 12, tzinfo=UTC), "front": datetime(2026, 3, 2, 11, tzinfo=UTC)})
+    assert line.startswith("Another run removed app, front before, the last at 2026-03-02 12:00:00 UTC; ")
+    assert "not listed here" in line

@@ -11,13 +11,13 @@ import pytest
 from opsctl import leaving
 from opsctl.aws.s3 import StoredObject
 from opsctl.config.naming import lock_key
-from opsctl.deploy.lease import LEASE_SECONDS, found, live_lease
-from opsctl.deploy.lock import Lock, LockLostError, Run
+from opsctl.deploy.lease import LEASE_SECONDS, found, live_lease, mark_cancelled, read_lease
+from opsctl.deploy.lock import CancelledError, Lock, LockLostError, Run
 from opsctl.errors import BusyError
 
 from .bench import Clock
 from .locks import Bucket, Unreachable, lock
-from .world import ENV, FOLDER
+from .world import ENV, FOLDER, FakeS3
 
 # -- waiting -----------------------------------------------------------------------------------------------------------
 
@@ -63,6 +63,20 @@ def test_who_waited_long_enough_is_told_whose_it_is() -> None:
     with pytest.raises(BusyError, match=r"after 10 minutes of waiting: ann@host") as caught:
         waiting(bucket, clock, told, pause).acquire()
     assert caught.value.exit_code == 75
+
+
+def test_a_cancellation_outlives_a_renewal_where_an_etag_is_of_the_content_alone() -> None:
+    bucket, clock = FakeS3([]), Clock()
+    held = Lock(bucket, "b", ENV, Run("one", "ann@host", "opsctl deploy"), clock=clock)
+    held.acquire()
+    clock.sleep(10)
+    lease = read_lease(bucket, "b", ENV)
+    assert lease is not None
+    assert mark_cancelled(bucket, "b", ENV, lease, by="bob@desk")
+    held._renew_once()
+    with pytest.raises(CancelledError, match="bob@desk cancelled this"):
+        held.ensure()
+    assert held.cancelled_by() == "bob@desk"
 
 
 # -- ends that nobody planned ------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import md5
 from typing import TYPE_CHECKING, cast
 
 from opsctl.aws.account import Database, DatabaseOffer, LambdaConcurrency
@@ -53,7 +54,7 @@ class FakeS3(S3):
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         self.calls.append(("put", key))
-        self.objects[key] = StoredObject(body, f'"{len(self.calls)}"')
+        self.objects[key] = StoredObject(body, f'"{md5(body, usedforsecurity=False).hexdigest()}"')
 
     def put_if(
         self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from opsctl.aws.cloudformation import Stack
-from opsctl.deploy.destroy import plan_destroy
+from opsctl.deploy.destroy import DestroyPlan, plan_destroy
+from opsctl.deploy.lock import Run
 from opsctl.deploy.planning.state import RemoteState
-from opsctl.operate.deployed import opsctls
-from opsctl.operate.destroy import cluster_of
+from opsctl.operate.deployed import opsctls, state_of
+from opsctl.operate.destroy import cluster_of, remove_all, removed_before
 from opsctl.operate.target import Workspace
-from tests.unit.operate.shop import ENVIRONMENTS
+from tests.unit.deploy.world import FakeS3
+from tests.unit.operate.shop import ENVIRONMENTS, SETTINGS, Shop, stack
 
 
 def test_without_a_file_a_stack_that_is_only_called_like_one_of_the_environments_stays() -> None:
@@ -23,6 +29,36 @@ def test_without_a_file_a_stack_that_is_only_called_like_one_of_the_environments
     assert own.stacks == {"app": app}
     assert own.others == (network,)
     assert plan_destroy(own, delete_data=True).remove == ("app",)
+
+
+def test_what_an_interrupted_run_removed_is_known_to_the_one_that_goes_on(tmp_path: Path) -> None:
+    made, gone = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    shop = Shop(tmp_path, stacks=[stack("bootstrap", updated=gone), stack("network", updated=made)])
+    shop.deleted = [
+        replace(stack(name, "DELETE_COMPLETE"), updated=when)
+        for name, when in (("front", gone), ("app", gone), ("egress", made - timedelta(days=9)), ("network", gone))
+    ]
+    target = shop.target
+    assert removed_before(target, state_of(target)) == {"app": gone, "front": gone}
+    shop.stacks = [stack("network", updated=gone + timedelta(days=1))]  # a deploy came in between
+    assert removed_before(target, state_of(target)) == {}
+
+
+@pytest.mark.parametrize(("before", "gone"), [((), []), (("app",), ["dev/shop/derived/URL"])])
+def test_what_was_derived_for_an_app_that_an_interrupted_run_removed_goes_with_the_rest(
+    tmp_path: Path, before: tuple[str, ...], gone: list[str]
+) -> None:
+    target = Shop(tmp_path, application=f"{SETTINGS}\n    secrets: [API_KEY]").target
+    removed: list[str] = []
+    store = SimpleNamespace(
+        below=lambda prefix: ["dev/shop/derived/URL"] if "derived" in prefix else [],
+        remove=lambda name, days: removed.append(name),
+    )
+    aws: Any = target.aws
+    aws.s3, aws.secrets = FakeS3([]), store
+    run = Run("run", "ann@host", "opsctl destroy")
+    remove_all(target, state_of(target), DestroyPlan((), {}), lambda _: None, run=run, timeout_minutes=1, before=before)
+    assert removed == gone
 
 
 @pytest.mark.parametrize(("said", "taken"), [("dev-shop-acme", "dev-shop-acme"), ("prd-shop-acme", ""), (None, "")])

@@ -113,8 +113,15 @@ def test_a_release_comes_back_with_its_variables_and_nothing_else_is_touched(tmp
     assert (found.number, found.request.rollback and found.request.rollback.seen) == (1, 2)
     assert "Value: old" in body(found, "app")
     assert "Value: new" not in body(found, "app")
-    assert found.question.startswith("Roll dev back from release 2 to release 1 (v1, of 2026-11-29T01:00")
+    assert found.question.startswith("Roll dev back from release 2 to release 1 (v1, of 2026-11-29 01:00 UTC")
     assert found.notes == ("Secrets keep today's values: what they were is not recorded.",)
+
+
+def test_who_names_the_release_that_runs_is_told_so(tmp_path: Path) -> None:
+    made = target(tmp_path, release(2, SECOND, block()), release(1, FIRST, block()))
+    assert prepare(made, "2").question.startswith(
+        "dev runs release 2 (v2, of 2026-11-29 02:00 UTC by ann@desk) already."
+    )
 
 
 def test_its_health_check_and_port_come_back_with_the_stacks_that_have_them(tmp_path: Path) -> None:

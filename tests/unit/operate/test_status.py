@@ -260,7 +260,7 @@ def unwell() -> Iterator[tuple[FakeAws, str]]:
     aws.stacks_there["app"] = replace(
         aws.stacks_there["app"], status="UPDATE_ROLLBACK_COMPLETE", reason="why", updated=NOW
     )
-    yield aws, "Stack app is UPDATE_ROLLBACK_COMPLETE: see `opsctl explain --env dev`."
+    yield aws, "Stack app is UPDATE_ROLLBACK_COMPLETE: its last change was taken back, see `opsctl explain --env dev`."
     aws = FakeAws()
     del aws.stacks_there["upkeep"]
     yield aws, "Not deployed: upkeep."
@@ -295,7 +295,20 @@ def test_a_stack_that_went_back_before_the_newest_release_is_as_that_wants_it() 
     assert status.problems == ()
     assert f"{len(TEMPLATES)} of {len(TEMPLATES)} well" in status_text(status)
     aws.objects = {}
-    assert look(aws).problems == ("Stack app is UPDATE_ROLLBACK_COMPLETE: see `opsctl explain --env dev`.",)
+    assert look(aws).problems == (
+        "Stack app is UPDATE_ROLLBACK_COMPLETE: its last change was taken back, see `opsctl explain --env dev`.",
+    )
+
+
+def test_a_stack_that_went_back_is_no_news_once_a_deploy_found_it_as_it_wanted_it() -> None:
+    aws = FakeAws()
+    aws.stacks_there["app"] = replace(aws.stacks_there["app"], status="UPDATE_ROLLBACK_COMPLETE", updated=NOW)
+    aws.objects["releases/dev-shop-acme/compared.json"] = {"app": "2026-03-01T12:00:00+00:00"}
+    assert look(aws).problems == ()
+    aws.stacks_there["app"] = replace(aws.stacks_there["app"], updated=NOW + timedelta(minutes=5))  # another failed
+    status = look(aws)
+    assert len(status.problems) == 1
+    assert f"{len(TEMPLATES) - 1} of {len(TEMPLATES)} well" in status_text(status)
 
 
 def test_services_that_a_running_deploy_has_yet_to_make_or_fill_are_no_problem() -> None:
@@ -371,8 +384,10 @@ def test_stacks_of_a_region_that_was_not_read_are_not_called_absent() -> None:
     listed = {"eu-west-1": [there, Stack("dev-shop-edge", "arn:2", "CREATE_COMPLETE")]}  # another's, of that name
     state = parts.state(target, listed)
     assert dict(state.stacks) == {"app": there}
-    assert [(each.stack, each.status) for each in parts.stacks(target, state, listed)] == [("app", "CREATE_COMPLETE")]
+    assert [(each.stack, each.status) for each in parts.stacks(target, state, listed, {})] == [
+        ("app", "CREATE_COMPLETE")
+    ]
     both = listed | {"us-east-1": []}
-    assert [each.status for each in parts.stacks(target, parts.state(target, both), both)] == [
+    assert [each.status for each in parts.stacks(target, parts.state(target, both), both, {})] == [
         "CREATE_COMPLETE", "absent",
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -276,6 +277,16 @@ def test_times_of_aws_and_of_this_machine_are_told_in_one_zone() -> None:
     found = explain(Record.parse(RUN, "\n".join(json.dumps(each) for each in lines).encode()))
     assert [moment.lines for moment in found.moments] == [("c",), ("a",), ("b",)]
     assert datetime.fromisoformat(found.moments[1].time).tzinfo == UTC
+
+
+def test_where_a_command_is_unknown_the_cause_is_not_how_to_get_help(tmp_path: Path) -> None:
+    def work(journal: Journal) -> None:
+        journal(replace(CRASHED, lines=("Unknown command: 'nope'", "Type 'manage.py help' for usage.")))
+        journal(ResourceChanged("app", START, "Service", "AWS::ECS::Service", "UPDATE_FAILED", "breaker"))
+        journal(StepFinished("app", "failed", "it failed", 3.0))
+        raise StackFailedError("app: it failed", hint="Do something.")
+
+    assert "Service failed: Unknown command: 'nope' (task" in explained(tmp_path, work).cause
 
 
 def test_a_run_whose_certificate_waits_was_still_in_progress(tmp_path: Path) -> None:
