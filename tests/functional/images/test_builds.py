@@ -249,6 +249,8 @@ LEFT_OUT = """
 """
 
 
+# The Dockerfile's image runs them in every run.
+@pytest.mark.soak
 def test_the_services_tests_pass_inside_the_native_image(site: Site) -> None:
     """A sample of them, PostgreSQL included."""
     with one_more_test(site, LOCKED):
