@@ -78,7 +78,7 @@ class Watched(Bucket):
         self, bucket: str, key: str, body: bytes, *, etag: str | None, notes: Mapping[str, str] | None = None
     ) -> str | None:
         written = super().put_if(bucket, key, body, etag=etag, notes=notes)
-        if self.version > self._renewals:
+        if len(self.calls) > self._renewals:
             self.renewed.set()
         return written
 
