@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 
 from tests.functional.local.sandbox import Sandbox
-from tests.functional.local.stacks import Template
+from tests.functional.local.stacks import Template, function
 
 _HANDLER = """
 import json, urllib.request
@@ -103,17 +103,7 @@ def template() -> Template:
                 "Type": "AWS::RDS::DBInstance",
                 "Properties": {"SourceDBInstanceIdentifier": {"Ref": "Db"}, "DBInstanceClass": "db.t4g.micro"},
             },
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}},
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Runtime": "python3.13",
-                    "Handler": "index.handler",
-                    "Timeout": 60,
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "Code": {"ZipFile": _HANDLER},
-                },
-            },
+            **function(_HANDLER),
             "Init": {
                 "Type": "Custom::DbInit",
                 "DependsOn": "Attachment",

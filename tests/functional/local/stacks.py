@@ -9,6 +9,23 @@ from typing import Any
 Template = dict[str, Any]
 
 
+def function(code: str) -> Template:
+    """Resources `Function`, which runs this, and its `Role`."""
+    return {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}},
+        "Function": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "Runtime": "python3.13",
+                "Handler": "index.handler",
+                "Timeout": 60,
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Code": {"ZipFile": code},
+            },
+        },
+    }
+
+
 def deploy(
     client: Any, name: str, template: Template, parameters: dict[str, str] | None = None, wait: float = 90, **more: Any
 ) -> str:

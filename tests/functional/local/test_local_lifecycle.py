@@ -19,7 +19,7 @@ from opsctl.local.procs import ProcessId, marked
 from opsctl.local.settings import LocalSettings, LocalTargetError
 from opsctl.local.target import LocalTarget
 from tests.functional.local.sandbox import Sandbox
-from tests.functional.local.stacks import Template, deploy, outputs, settle
+from tests.functional.local.stacks import Template, deploy, function, outputs, settle
 from tests.functional.local.strangers import status
 
 pytestmark = pytest.mark.emulator
@@ -219,17 +219,7 @@ def slow_template(version: str, seconds: int) -> Template:
     return {
         "Resources": {
             "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": version}},
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}},
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Runtime": "python3.13",
-                    "Handler": "index.handler",
-                    "Timeout": 60,
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "Code": {"ZipFile": code},
-                },
-            },
+            **function(code),
             "Slow": {
                 "Type": "Custom::Slow",
                 "DependsOn": ["Topic"],
