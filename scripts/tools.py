@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
 
+@contextmanager
+def alone(made: Path) -> Iterator[None]:
+    """Among all processes, one at a time: for what the first makes and the others find."""
+    made.parent.mkdir(parents=True, exist_ok=True)
+    with made.with_name(f"{made.name}.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def tool(name: str, program: str) -> Path:
     """`program` of the environment `.venv-{name}`, made from scripts/requirements/{name}.txt on first use.
 
-    It is made again when the lock changes. Raises CalledProcessError when pip fails.
+    It is made again when the lock changes; any number of processes may ask at once. Raises CalledProcessError when
+    pip fails.
     """
     environment = ROOT / f".venv-{name}"
-    lock = (ROOT / "scripts" / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    requirements = ROOT / "scripts" / "requirements" / f"{name}.txt"
     stamp = environment / ".lock"
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != lock:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
-        pip = str(environment / "bin" / "pip")
-        requirements = str(ROOT / "scripts" / "requirements" / f"{name}.txt")
-        subprocess.run([pip, "install", "--quiet", "--require-hashes", "-r", requirements], check=True)
-        stamp.write_text(lock, encoding="utf-8")
+    with alone(ROOT / ".cache" / environment.name):
+        if not stamp.is_file() or stamp.read_bytes() != requirements.read_bytes():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
+            pip = str(environment / "bin" / "pip")
+            subprocess.run([pip, "install", "--quiet", "--require-hashes", "-r", str(requirements)], check=True)
+            stamp.write_bytes(requirements.read_bytes())
     return environment / "bin" / program
 
 

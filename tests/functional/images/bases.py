@@ -6,7 +6,6 @@ arm64 is unpacked without running anything of it.
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 
 from opsctl.images.names import ImageName
@@ -15,6 +14,7 @@ from opsctl.images.oci.push import push
 from opsctl.images.oci.store import ImageStore
 from opsctl.images.registry.repository import Repository
 from opsctl.images.registry.transport import Transport
+from scripts.tools import alone
 from tests.functional.cli import ROOT
 from tests.functional.images.samples import index, manifest
 from tests.functional.images.servers import Registry, run
@@ -31,10 +31,8 @@ _SMALLER = ("--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/
 
 def archive(arch: str) -> Path:
     """The root file system as a tar."""
-    CACHE.mkdir(parents=True, exist_ok=True)
     target = CACHE / f"{arch}.tar"
-    with (CACHE / f"{arch}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(target):
         if not target.is_file():
             partial = CACHE / f"{arch}.part.tar"
             options = [*_OPTIONS[arch], *_SMALLER, f"--architectures={arch}", f"--include={_PACKAGES}"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import socket
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.tools import alone
 from tests.functional.layer.site import CACHE
 from tests.ports import free_port
 from tests.soak import WHOLE
@@ -64,9 +64,7 @@ class Gunicorn(NamedTuple):
 def installed(version: str) -> Path:
     """A folder with this gunicorn, made once."""
     folder = CACHE / f"gunicorn-{version}"
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(folder):
         if not (folder / "complete").is_file():
             pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--upgrade"]
             subprocess.run([*pip, "--target", str(folder), f"gunicorn=={version}"], check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import http.client
 import json
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.tools import alone
 from tests.functional.cli import ROOT
 
 CACHE = ROOT / ".cache"
@@ -83,9 +83,7 @@ def environment() -> Path:
     """A virtual environment with the servers, made once for each list of requirements."""
     name = hashlib.sha256("\n".join([sys.version, *REQUIREMENTS, UWSGI]).encode()).hexdigest()[:16]
     folder = CACHE / f"layer-servers-{name}"
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(folder):
         if not (folder / "complete").is_file():
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)

@@ -168,7 +168,7 @@ def test_a_django_that_looks_different_is_told(project: Path) -> None:
 )
 def test_what_would_listen_everywhere_listens_at_the_tasks_address(asked: str, found: str) -> None:
     code = (
-        "import socket; probe = socket.socket(); probe.bind(('127.64.0.9', 0)); port = probe.getsockname()[1]\n"
+        f"import socket; probe = socket.socket(); probe.bind(({found!r}, 0)); port = probe.getsockname()[1]\n"
         f"probe.close(); server = socket.socket(); server.bind(({asked!r}, port)); print(server.getsockname()[0])"
     )
     assert run(code, OPSCTL_LISTEN_ADDRESS="127.64.0.9") == (found, "")
