@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from opsctl.local.shell import aws_variables
 from opsctl.local.state import read_json
@@ -51,8 +52,15 @@ class Project:
     @property
     def url(self) -> str:
         """Where the service answers."""
-        outputs = self.opsctl("outputs", "--env", "local", "--json").json
-        return self.target.service_url(outputs["front"]["LoadBalancerDnsName"])
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in self.stack("front")["Outputs"]}
+        return self.target.service_url(outputs["LoadBalancerDnsName"])
+
+    def stack(self, name: str) -> Any:
+        """A stack of the salary service as CloudFormation describes it; empty when there is none."""
+        try:
+            return self.client("cloudformation").describe_stacks(StackName=f"local-salaries-{name}-acme")["Stacks"][0]
+        except ClientError:
+            return {}
 
     def get(self, path: str, *, url: str = "") -> tuple[int, str]:
         """Status and body of a page of the service, which answers at `url` or where its outputs say."""

@@ -12,6 +12,7 @@ import pytest
 from tests.functional.cli import Ran
 
 from .conftest import Project
+from .visitors import Visitors
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 SLOW = "\nimport time\n\ntime.sleep(90)\n"
@@ -38,8 +39,7 @@ def deploying(project: Project, status: str) -> Iterator[list[Ran]]:
 
 
 def app_status(project: Project) -> str:
-    stacks = project.opsctl("status", "--env", "local", "--json").json["stacks"]
-    return next((item["status"] for item in stacks if item["stack"] == "app"), "absent")
+    return str(project.stack("app").get("StackStatus", "absent"))
 
 
 @contextmanager
@@ -69,10 +69,16 @@ def test_a_first_release_that_is_cancelled_leaves_no_stack(project: Project) -> 
 
 def test_an_update_that_is_cancelled_goes_back_and_its_deploy_names_who_did_it(project: Project) -> None:
     project.deploy()
-    with changed(project, SERVE, "", SLOW), deploying(project, "UPDATE_IN_PROGRESS") as ended:
+    with (
+        changed(project, SERVE, "", SLOW),
+        Visitors(project.url + "healthz") as visitors,
+        deploying(project, "UPDATE_IN_PROGRESS") as ended,
+    ):
         asked = project.opsctl("cancel", "--env", "local")
         assert (asked.code, app_status(project)) == (2, "UPDATE_IN_PROGRESS")  # nobody can be asked in a pipe
         done = project.opsctl("cancel", "--env", "local", "--yes")
+        visitors.wait_until_asked(visitors.asked + 50)
+    assert visitors.failed == []
     assert done.code == 0
     assert done.out.endswith("app is UPDATE_ROLLBACK_COMPLETE.\n")
     assert "app is UPDATE_IN_PROGRESS: it goes back to its old template." in done.err

@@ -239,6 +239,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_record_service_task_healthy": _replace("svc_key task"),
         "_schedule_service_deployment_completion": _call("cluster_name svc_key account_id region", "healthy_task"),
         "_services": READ,
+        "_stop_task": _replace("data"),
         "_task_defs": READ,
         "_task_ip": _call("task"),
         "_tasks": READ,

@@ -77,6 +77,7 @@ def install(ecs: Any, engine: Engine, health: HealthMonitor) -> None:
     _first_deployment_is_a_rollout(ecs)
     _forget_failed_deployments(ecs)
     _only_healthy_tasks_are_stable(ecs, health)
+    _room_is_made_by_what_answers_nobody(ecs, health)
     _real_exit_codes(ecs, engine)
 
 
@@ -122,6 +123,32 @@ def _only_healthy_tasks_are_stable(ecs: Any, health: HealthMonitor) -> None:
             record_healthy(service_key, task)
 
     ecs._record_service_task_healthy = record
+
+
+_FOR_ROOM = "Deployment capacity limit"
+
+
+def _room_is_made_by_what_answers_nobody(ecs: Any, health: HealthMonitor) -> None:
+    """NOTE: where a deployment replaces another that is not finished, ministack makes room by ending the oldest tasks,
+    the only ones that answer. ECS keeps the healthy ones that minimumHealthyPercent asks for. [API
+    DeploymentConfiguration]
+    """
+    stop = ecs._stop_task
+
+    def stop_unhealthy_first(data: Json) -> Any:
+        if data.get("reason") == _FOR_ROOM and health.task_is_healthy(task := ecs._tasks[data["task"]]):
+            primary = ecs._primary_deployment(health.service_of(task) or {}) or {}
+            for arn, each in list(ecs._tasks.items()):
+                if (
+                    all(each.get(name) == task.get(name) for name in ("group", "clusterArn"))
+                    and each.get("_deployment_id") != primary.get("id")
+                    and each.get("lastStatus") in ("PENDING", "RUNNING")
+                    and not health.task_is_healthy(each)
+                ):
+                    return stop({**data, "task": arn})
+        return stop(data)
+
+    ecs._stop_task = stop_unhealthy_first
 
 
 def _real_exit_codes(ecs: Any, engine: Engine) -> None:
@@ -182,6 +209,7 @@ def install_service_type(provisioners: Any, ecs: Any, records: Any) -> None:
             # an update that was cancelled the new tasks would stay.
             if _runs_another(ecs, arn, old):
                 update_service(physical_id, new, old, stack_name)
+                _wait_rolled_back(ecs, arn)
             raise
         return arn, attributes
 

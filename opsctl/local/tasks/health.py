@@ -121,7 +121,7 @@ class HealthMonitor:
 
     def task_is_healthy(self, task: Json) -> bool:
         """Whether a task passes the checks of all target groups that its service names."""
-        service = self._service_of(task)
+        service = self.service_of(task)
         address = self._ecs._task_ip(task)
         groups = [each.get("targetGroupArn") for each in (service or {}).get("loadBalancers") or []]
         with self._lock:
@@ -200,7 +200,8 @@ class HealthMonitor:
             if task.get("group") == group and task.get("clusterArn") == service.get("clusterArn")
         ]
 
-    def _service_of(self, task: Json) -> Json | None:
+    def service_of(self, task: Json) -> Json | None:
+        """The service that a task belongs to."""
         cluster = self._ecs._cluster_name_from_arn(task.get("clusterArn", ""))
         name = str(task.get("group", "")).partition(":")[2]
         service: Json | None = self._ecs._services.get(f"{cluster}/{name}")
