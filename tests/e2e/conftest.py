@@ -16,7 +16,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from opsctl.local.shell import aws_variables
 from opsctl.local.state import read_json
@@ -56,11 +55,9 @@ class Project:
         return self.target.service_url(outputs["LoadBalancerDnsName"])
 
     def stack(self, name: str) -> Any:
-        """A stack of the salary service as CloudFormation describes it; empty when there is none."""
-        try:
-            return self.client("cloudformation").describe_stacks(StackName=f"local-salaries-{name}-acme")["Stacks"][0]
-        except ClientError:
-            return {}
+        """This stack as CloudFormation describes it; empty when there is none."""
+        stacks = self.client("cloudformation").describe_stacks()["Stacks"]
+        return next((each for each in stacks if each["StackName"].split("-")[-2] == name), {})
 
     def get(self, path: str, *, url: str = "") -> tuple[int, str]:
         """Status and body of a page of the service, which answers at `url` or where its outputs say."""

@@ -156,7 +156,7 @@ def _extend_types(modules: Modules) -> tuple[str, ...]:
 
 
 def _snapshots(modules: Modules, state: StateDir, counter: CallCounter, stack_recovery: Recovery) -> Snapshots:
-    return Snapshots(
+    snapshots = Snapshots(
         state.aws,
         modules.app,
         modules.persistence,
@@ -164,3 +164,5 @@ def _snapshots(modules: Modules, state: StateDir, counter: CallCounter, stack_re
         lines=lambda: counter.lines,
         busy=stack_recovery.busy,
     )
+    snapshots.install()
+    return snapshots

@@ -86,6 +86,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
         "_send_if_handled": _call("send response receive", "head"),
         "_send_response": _call("send status headers body"),
         "_with_date_header": _call("send"),
+        "save_all": _replace("services"),
     },
     "core.iam_actions": {
         "extract_iam_action": _call("service method path headers body query_params"),
@@ -102,6 +103,7 @@ TABLE: Mapping[str, Mapping[str, Seam]] = {
     },
     "core.persistence": {
         "_json_default": _call("obj"),
+        "_json_object_hook": _replace("obj"),
         "_state_format_version": _call("service"),
     },
     "core.responses": {
