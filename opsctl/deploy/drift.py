@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from opsctl.deploy.review.values import is_secret_key
+
 if TYPE_CHECKING:
     from opsctl.aws.cloudformation import StackResource
     from opsctl.aws.drift import Difference, ResourceDrift
@@ -16,9 +18,8 @@ HIDDEN = "(hidden)"
 _DRIFTED = frozenset({"MODIFIED", "DELETED"})
 _CHECKED = _DRIFTED | {"IN_SYNC"}
 _NOTHING = "null"  # CloudFormation's word for a value that is not there
-# Variables of a process by whatever name, and names that say so. A name or address of a secret is none.
-_SECRET = re.compile(r"environment|variables|password|passphrase|secret|token|credential|private_?key", re.IGNORECASE)
-_ADDRESS = re.compile(r"(arn|id|name|version|rotation\w*)$", re.IGNORECASE)
+# Variables of a process: their names don't always say which are secrets.
+_VARIABLES = re.compile(r"environment|variables", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +132,4 @@ def _without_secrets(value: Any) -> Any:
 
 
 def _is_secret(name: str) -> bool:
-    return bool(_SECRET.search(name)) and not _ADDRESS.search(name)
+    return is_secret_key(name) or bool(_VARIABLES.search(name))

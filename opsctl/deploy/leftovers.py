@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 SNAPSHOT = "AWS::RDS::DBSnapshot"
 """A database's final snapshot: of no stack, so that no template has the type."""
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type of resources
+ROLES = "opsctl-ci"
+"""The stack of the roles that CI takes, which an administrator made."""
 _STACK = "AWS::CloudFormation::Stack"
+_REMOVE_STACK = (
+    "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {id} "
+    "--region {region} && aws cloudformation delete-stack --stack-name {id} --region {region}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +104,10 @@ _KINDS = {
     ),
     _STACK: _Kind(
         "stack", "it belongs to the account and region, which hold no other environment: records, locks, logs",
-        "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {id} "
-        "--region {region} && aws cloudformation delete-stack --stack-name {id} --region {region}",
+        _REMOVE_STACK,
+    ),
+    ROLES: _Kind(
+        "stack", "workflows sign in by its roles, which an administrator made for this environment", _REMOVE_STACK
     ),
 }  # fmt: skip
 

@@ -9,13 +9,14 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
+from opsctl.aws.cloudformation import Stack
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.config import naming
 from opsctl.deploy.destroy import REST, USED_BY, WITHOUT_DATA, Destroyer, DestroyPlan, ensure_unchanged
 from opsctl.deploy.events import Emit, Note
 from opsctl.deploy.graph import Step, run_steps
 from opsctl.deploy.left_running import DetachedError
-from opsctl.deploy.leftovers import SECRET, Left, Leftover, leftovers
+from opsctl.deploy.leftovers import ROLES, SECRET, Left, Leftover, leftovers
 from opsctl.deploy.lock import Lock, Run
 from opsctl.deploy.planning.holdings import is_opsctls, namesakes
 from opsctl.deploy.planning.state import RemoteState
@@ -76,13 +77,20 @@ def remove_all(
             ) from None
         if "app" in {*plan.remove, *before}:
             left += _look_after_secrets(target, state, emit)
-    return leftovers(left, prices, last=target.env.region if _is_last(state, plan) else None)
+    last = None
+    if not state.stacks.keys() - {"bootstrap", *plan.remove}:
+        # Nothing of the environment is there any more but what an administrator made: perhaps nothing of opsctl at all.
+        roles, others = _administrators(target, state)
+        left += [Left(ROLES, each.name, target.env.region) for each in roles]
+        last = target.env.region if "bootstrap" in state.stacks and not others else None
+    return leftovers(left, prices, last=last)
 
 
-def _is_last(state: RemoteState, plan: DestroyPlan) -> bool:
-    """Whether nothing of opsctl is in the region any more but what belongs to the account."""
-    rest = state.stacks.keys() - {"bootstrap", *plan.remove}
-    return "bootstrap" in state.stacks and not rest and not any(map(is_opsctls, state.others))
+def _administrators(target: Target, state: RemoteState) -> tuple[list[Stack], list[Stack]]:
+    """The stack of the environment's CI roles, if it has one, and those of other environments."""
+    name = naming.stack_name(target.env, naming.CI_STACK)
+    others = [each for each in state.others if is_opsctls(each)]
+    return [each for each in others if each.name == name], [each for each in others if each.name != name]
 
 
 def _look_after_secrets(target: Target, state: RemoteState, emit: Emit) -> list[Left]:

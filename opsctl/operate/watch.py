@@ -81,6 +81,8 @@ class Watch:
             self.pause(self.target.poll_seconds)
             with patience:
                 held, state = self._look()
+                if first is not None and held is not None and self._same(first, held):
+                    first = held  # as it is now: it says who cancelled it
 
     def _look(self) -> tuple[Held | None, RemoteState]:
         """Reads the lease before the stacks: a command whose lease is gone by then changes nothing more in them."""
@@ -154,15 +156,19 @@ class Watch:
     def _ended(self, first: Held | None, state: RemoteState) -> dict[str, Any]:
         changed = [name for name, seen in self._stacks.items() if seen.changed]
         last = self._last(state)
+        by = first.cancelled if first is not None else ""
         if self.failed:
             what = ", ".join(f"{name} is {status}" for name, status in self.failed.items())
-            raise OperationFailedError(f"It ended badly: {what}.", hint=self._why)
+            how = f"{by} cancelled it" if by else "It ended badly"
+            raise OperationFailedError(f"{how}: {what}.", hint=self._why)
         if first is not None and changed and self._deploys_all(first.lease.command):
             recorded = (last["release"] or {}).get("run_id")
             if recorded != first.lease.id:
                 raise OperationFailedError(
-                    f"{first.lease.owner}'s deploy ended without recording a release: it was left, or a step failed "
-                    "of which CloudFormation tells nothing, such as migrations.",
+                    f"{by} cancelled {first.lease.owner}'s deploy."
+                    if by
+                    else f"{first.lease.owner}'s deploy ended without recording a release: it was left, or a step "
+                    "failed of which CloudFormation tells nothing, such as migrations.",
                     hint=f"{self._why} `opsctl deploy` finishes the work.",
                 )
         operation = {"owner": first.lease.owner, "command": first.lease.command} if first is not None else None

@@ -44,6 +44,7 @@ environments:
       instance_class: {dev_class}
       backup_days: 1
     ecs:
+      # For deploys from a laptop. Leave it away where workflows deploy (`opsctl ci init`): they push images before.
       build_on_deploy: true
       repository_name: {name}-dev
       manage_repository: true
@@ -65,7 +66,7 @@ environments:
       multi_az: true
       backup_days: 14
     ecs:
-      build_on_deploy: true
+      build_on_deploy: true  # as in dev
       repository_name: {name}-prd
       manage_repository: true
     observability:

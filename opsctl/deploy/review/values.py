@@ -157,13 +157,13 @@ def shown(value: Any, key: str) -> str:
         inner = {name: shown(item, own if own and name == "Value" else str(name)) for name, item in value.items()}
         return f"{{{', '.join(f'{name}: {item}' for name, item in inner.items())}}}"
     text = render(value)
-    if _is_secret_key(key) and not _is_reference(value, text):
+    if is_secret_key(key) and not _is_reference(value, text):
         return SECRET
     return _IN_STRING.sub(rf"\1={SECRET}", _IN_ADDRESS.sub(rf"\1:{SECRET}@", text))
 
 
-def _is_secret_key(key: str) -> bool:
-    """Whether a plain value under this key looks like a secret."""
+def is_secret_key(key: str) -> bool:
+    """Whether a plain value under this key is taken for a secret."""
     return bool(_SECRET_KEY.search(key)) and not _NAMES_ONE.search(key)
 
 

@@ -70,3 +70,19 @@ def test_a_stack_that_names_anothers_cluster_has_no_tasks_stopped_there(
     outputs = {} if said is None else {"ClusterName": said}
     platform = Stack("dev-shop-platform-acme", "id", "CREATE_COMPLETE", outputs=outputs)
     assert cluster_of(target, RemoteState({"platform": platform})) == taken
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["the last", "one of two"])
+def test_what_an_administrator_made_is_told_with_how_it_goes(tmp_path: Path, other: bool) -> None:
+    tags = {"managed-by": "opsctl", "environment": "dev", "service": "shop", "client": "acme"}
+    roles = Stack("opsctl-ci-dev-shop-acme", "7", "CREATE_COMPLETE", tags=tags)
+    others = [Stack("hml-shop-app-acme", "8", "CREATE_COMPLETE", tags={**tags, "environment": "hml"})] if other else []
+    target = Shop(tmp_path, stacks=[stack("bootstrap"), roles, *others]).target
+    aws: Any = target.aws
+    aws.s3, aws.secrets = FakeS3([]), SimpleNamespace(below=lambda prefix: [])
+    run = Run("run", "ann@host", "opsctl destroy")
+    left = remove_all(target, state_of(target), DestroyPlan((), {}), lambda _: None, run=run, timeout_minutes=1)
+    assert [each.name for each in left] == ["opsctl-ci-dev-shop-acme", *([] if other else ["opsctl-bootstrap"])]
+    assert left[0].command.endswith(
+        " && aws cloudformation delete-stack --stack-name opsctl-ci-dev-shop-acme --region us-east-1"
+    )

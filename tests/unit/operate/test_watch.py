@@ -15,7 +15,7 @@ from opsctl.config.naming import lock_key
 from opsctl.deploy.deployment import Deployment
 from opsctl.deploy.events import Event, Note, StepFinished, StepStarted
 from opsctl.deploy.failures import StackFailedError
-from opsctl.deploy.lease import LEASE_SECONDS, Lease
+from opsctl.deploy.lease import LEASE_SECONDS, Lease, found, mark_cancelled
 from opsctl.deploy.planning.plan import Consent
 from opsctl.operate.watch import OperationFailedError, Watch
 from tests.unit.deploy.fakes import START, Operation
@@ -93,6 +93,35 @@ def test_a_stack_that_fails_makes_it_fail() -> None:
         watch.run()
     assert caught.value.hint == "`opsctl explain --env dev` says why."
     assert [event.outcome for event in events if isinstance(event, StepFinished)] == ["failed"]
+
+
+@pytest.mark.parametrize(("stack", "told"), [
+    (True, "ann cancelled it: jobs is UPDATE_ROLLBACK_COMPLETE."), (False, "ann cancelled bob@ci's deploy."),
+])  # fmt: skip
+def test_who_cancelled_it_is_named(stack: bool, told: str) -> None:
+    world, work = begun()
+    if stack:
+        failing = Operation(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], [("Topic", "UPDATE_FAILED", "no")])
+        world.aws.cloudformation.script["execute:UPDATE"] = [failing]
+    else:
+        world.aws.ecs.ends = [ended(1)]
+    key = lock_key(FOLDER)
+    looks: list[float] = []
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 1:
+            held = found(world.aws.s3.get("", key))
+            assert held is not None
+            assert mark_cancelled(world.aws.s3, "", ENV, held.lease, by="ann")
+        else:
+            with suppress(Exception):
+                work.execute(work.plan(), lambda _: None, Consent())
+            world.aws.s3.objects.pop(key, None)
+
+    with pytest.raises(OperationFailedError) as caught:
+        watching(world, pause)[0].run()
+    assert caught.value.message == told
 
 
 def test_migrations_that_fail_make_it_fail_though_no_stack_tells() -> None:
