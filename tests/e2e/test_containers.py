@@ -120,7 +120,7 @@ def test_a_broken_image_never_takes_the_service_down_and_opsctl_says_why(
     with Visitors(project.url + "healthz", people=6) as visitors:
         failed = project.opsctl("deploy", "--env", "local")
         during = visitors.asked
-        visitors.wait_until_asked(rounds(sample=400, whole=2000))
+        visitors.wait_until_asked(rounds(sample=200, whole=2000))
     serve.write_text(text)
     with capsys.disabled():
         sys.stdout.write(

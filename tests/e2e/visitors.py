@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from tests.soak import WHOLE
 
 # Seconds between a visitor's pages. All visitors share the machine with what they visit.
-_PAUSE = 0.02 if WHOLE else 0.1
+_PAUSE = 0.02 if WHOLE else 0.2
 # What a browser asks for by itself when it shows a page.
 _FILES = re.compile(r'<(?:script|link|img)[^>]* (?:src|href)="(?!data:)([^"]+)"')
 
