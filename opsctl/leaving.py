@@ -19,6 +19,13 @@ _held: dict[object, Callable[[], None]] = {}
 _wish = threading.Event()
 
 
+class _Interruption:
+    """Whether one has to wait for the end of a block, and whether one does."""
+
+    later = False
+    waits = False
+
+
 def wish() -> None:
     """Somebody wants this command to end: a signal came."""
     _wish.set()
@@ -27,6 +34,28 @@ def wish() -> None:
 def is_wished() -> bool:
     """Whether a signal asked this command to end, so that no thread of it waits for a person any more."""
     return _wish.is_set()
+
+
+@contextmanager
+def interrupted_later() -> Iterator[None]:
+    """In the main thread: a signal that comes while the block runs interrupts after it. For what is half done in
+    between, such as a thread that is started and noted nowhere yet.
+    """
+    _Interruption.later = True
+    try:
+        yield
+    finally:
+        _Interruption.later = False
+        if _Interruption.waits:
+            _Interruption.waits = False
+            raise KeyboardInterrupt
+
+
+def interrupt() -> None:
+    """Raise KeyboardInterrupt: here, or at the end of a block that is not to be interrupted."""
+    if not _Interruption.later:
+        raise KeyboardInterrupt
+    _Interruption.waits = True
 
 
 @contextmanager

@@ -49,7 +49,8 @@ def _hear(number: int, _frame: FrameType | None) -> None:
         leaving.wish()
         if number != signal.SIGINT:  # which the terminal sends to all that runs in it
             leaving.end_children()
-        raise KeyboardInterrupt
+        leaving.interrupt()
+        return
     if now - _Heard.first >= _SAME_SECONDS:
         # In a thread: the one that is interrupted may hold what letting go needs.
         thread = threading.Thread(target=leaving.end_abruptly, daemon=True)

@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from opsctl.deploy.events import Emit, Outcome, StepFinished, StepStarted
 from opsctl.deploy.left_running import LeftRunningError
 from opsctl.errors import OpsctlError
+from opsctl.leaving import interrupted_later
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +38,23 @@ def run_steps(steps: Sequence[Step], *, interrupt: Callable[[], None]) -> None:
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="step") as pool:
         while running or (failure is None and order.is_active()):
             try:
-                if failure is None:
-                    for name in order.get_ready():
-                        running[pool.submit(by_name[name].run)] = name
+                with interrupted_later():
+                    if failure is None:
+                        for name in order.get_ready():
+                            running[pool.submit(by_name[name].run)] = name
                 # The short time-out lets Ctrl-C in while a thread waits for AWS.
                 ended, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                with interrupted_later():
+                    for future in ended:
+                        name = running.pop(future)
+                        error_of_step = future.exception()
+                        if error_of_step is None:
+                            order.done(name)
+                        elif failure is None or isinstance(failure, KeyboardInterrupt):
+                            failure = error_of_step
             except KeyboardInterrupt as error:
                 interrupt()
                 failure = failure or error
-                continue
-            for future in ended:
-                name = running.pop(future)
-                error_of_step = future.exception()
-                if error_of_step is None:
-                    order.done(name)
-                elif failure is None or isinstance(failure, KeyboardInterrupt):
-                    failure = error_of_step
     if failure is not None:
         raise failure
 

@@ -6,10 +6,15 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from graphlib import CycleError
+from typing import Any
 
 import pytest
 
+from opsctl import leaving
+from opsctl.cli import interrupts
+from opsctl.deploy import graph
 from opsctl.deploy.events import Event, StepFinished
 from opsctl.deploy.graph import Step, run_steps, step
 from opsctl.errors import OpsctlError
@@ -99,6 +104,34 @@ def test_ctrl_c_tells_running_steps_lets_them_end_and_starts_nothing_new() -> No
     with pytest.raises(KeyboardInterrupt):
         run_steps(steps, interrupt=told.set)
     assert done == ["ended"]
+
+
+def test_a_signal_while_a_step_is_started_does_not_lose_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would go on unseen, and the command would say that nothing was changed."""
+    told, left = threading.Event(), threading.Event()
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **more: Any) -> Any:
+            future = super().submit(*arguments, **more)
+            _press_ctrl_c()
+            time.sleep(0.01)  # in which the main thread hears it
+            return future
+
+    def detaching() -> None:
+        assert told.wait(10)
+        left.set()
+        raise ValueError("goes on without us")
+
+    monkeypatch.setattr(graph, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(interrupts._Heard, "first", None)
+    monkeypatch.setattr(leaving, "_wish", threading.Event())
+    before = signal.signal(signal.SIGINT, interrupts._hear)
+    try:
+        with pytest.raises(ValueError, match="goes on without us"):
+            run_steps([Step("one", detaching)], interrupt=told.set)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert left.is_set()
 
 
 def test_what_a_running_step_makes_of_ctrl_c_is_what_is_raised() -> None:
