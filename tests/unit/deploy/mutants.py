@@ -443,9 +443,15 @@ MUTANTS = (
     ),
     Mutant(
         GRAPH,
-        "                if failure is None:\n                    for name",
-        "                if True:\n                    for name",
+        "                    if failure is None:\n                        for name",
+        "                    if True:\n                        for name",
         "after a failure further steps start",
+    ),
+    Mutant(
+        GRAPH,
+        "with interrupted_later():\n                    if failure",
+        "if True:\n                    if failure",
+        "a signal while a step is started loses it",
     ),
     Mutant(
         PLANNER,
