@@ -100,7 +100,10 @@ class Ecr:
                     repositoryName=repository, imageManifest=image["imageManifest"], imageTag=tag, **extra, **owner
                 )
         except AwsError as error:
-            if error.aws_code != "ImageAlreadyExistsException":
+            if error.aws_code == "ImageAlreadyExistsException":
+                return
+            taken = error.aws_code == "ImageTagAlreadyExistsException"  # perhaps by another deploy, for the same image
+            if not taken or self.digest(repository, tag, registry=registry) != digest:
                 raise
 
     def remove_tags(self, repository: str, tags: Sequence[str], *, registry: str | None = None) -> None:

@@ -170,7 +170,8 @@ class LocalImage:
         self._tell(emit)
         start = Start(str(self._python), self.target.project.manage, str(self._layer))
         digest = snapshot_image(self._source, start, root, spared=self._released)
-        if plan.build:
+        # Another deploy may have registered it since the plan was made.
+        if plan.build and self._registry.digest(plan.repository, plan.tag, registry=plan.account) != digest:
             client = self.target.aws.client("ecr")
             with translated():
                 push_image(client, root=root, repository=plan.repository, tag=plan.tag, digest=digest)

@@ -211,6 +211,9 @@ def test_once_stopped_reading_starts_nothing_and_the_next_deploy_finds_ports_tha
         assert project.get("/api/filters/") == before
         assert not project.deploy().json["changed"]
         assert not {int(project.url.rstrip("/").rpartition(":")[2])} & set(taken)
+        deadline = time.monotonic() + 30
+        while len(project.target.status().containers) != 2 and time.monotonic() < deadline:  # one is being stopped
+            time.sleep(0.5)
         assert len(project.target.status().containers) == 2
 
 

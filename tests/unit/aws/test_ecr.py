@@ -124,10 +124,19 @@ def test_a_tag_that_names_this_image_already_is_no_error() -> None:
         Ecr(made).add_tag("app", DIGEST, "dev-r1")
 
 
+def test_an_immutable_tag_that_another_deploy_gave_this_image_meanwhile_is_no_error() -> None:
+    with stubbed("ecr") as (made, stub):
+        stub.add_response("batch_get_image", GOT)
+        stub.add_client_error("put_image", "ImageTagAlreadyExistsException", "tag is immutable")
+        stub.add_response("describe_images", {"imageDetails": [{"imageDigest": DIGEST}]})
+        Ecr(made).add_tag("app", DIGEST, "dev-r1")
+
+
 def test_an_immutable_tag_of_another_image_is_an_error() -> None:
     with stubbed("ecr") as (made, stub):
         stub.add_response("batch_get_image", GOT)
         stub.add_client_error("put_image", "ImageTagAlreadyExistsException", "tag is immutable")
+        stub.add_response("describe_images", {"imageDetails": [{"imageDigest": "sha256:other"}]})
         with pytest.raises(AwsError, match="tag is immutable"):
             Ecr(made).add_tag("app", DIGEST, "dev-r1")
 
