@@ -21,6 +21,7 @@ import pytest
 
 from opsctl.config.loader import load
 from opsctl.config.naming import role_mapping
+from tests.soak import rounds
 
 from .conftest import Project
 
@@ -136,7 +137,7 @@ class Rotation:
 
 
 def test_db_init_works_before_between_and_after_all_steps(project: Project) -> None:
-    for _ in range(2):
+    for _ in range(rounds(sample=1, whole=2)):
         rotation = Rotation.begin(project)
         old = rotation.read("AWSCURRENT")["password"]
         for step in (lambda: None, *rotation.steps):
