@@ -40,22 +40,10 @@ def handler(event, context):
 
 def template() -> Template:
     """A DB instance with what stands around one: secret, rotation, replica, a custom resource that connects."""
-    secret = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:password}}"}
-    user = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:username}}"}
     return {
         "Transform": "AWS::SecretsManager-2024-09-16",
         "Resources": {
-            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
-            "A": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}},
-            "B": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.1.0/24"}},
-            "Group": {
-                "Type": "AWS::RDS::DBSubnetGroup",
-                "Properties": {"DBSubnetGroupDescription": "g", "SubnetIds": [{"Ref": "A"}, {"Ref": "B"}]},
-            },
-            "Parameters": {
-                "Type": "AWS::RDS::DBParameterGroup",
-                "Properties": {"Family": "postgres18", "Description": "p", "Parameters": {"rds.force_ssl": "1"}},
-            },
+            **_network(),
             "Secret": {
                 "Type": "AWS::SecretsManager::Secret",
                 "Properties": {
@@ -67,38 +55,8 @@ def template() -> Template:
                     }
                 },
             },
-            "Db": {
-                "Type": "AWS::RDS::DBInstance",
-                "Properties": {
-                    "Engine": "postgres",
-                    "EngineVersion": "18",
-                    "DBInstanceClass": "db.t4g.micro",
-                    "AllocatedStorage": "20",
-                    "DBName": "salaries",
-                    "MasterUsername": user,
-                    "MasterUserPassword": secret,
-                    "DBSubnetGroupName": {"Ref": "Group"},
-                    "DBParameterGroupName": {"Ref": "Parameters"},
-                    "EnableIAMDatabaseAuthentication": True,
-                },
-            },
-            "Attachment": {
-                "Type": "AWS::SecretsManager::SecretTargetAttachment",
-                "Properties": {
-                    "SecretId": {"Ref": "Secret"},
-                    "TargetId": {"Ref": "Db"},
-                    "TargetType": "AWS::RDS::DBInstance",
-                },
-            },
-            "Rotation": {
-                "Type": "AWS::SecretsManager::RotationSchedule",
-                "DependsOn": "Attachment",
-                "Properties": {
-                    "SecretId": {"Ref": "Secret"},
-                    "HostedRotationLambda": {"RotationType": "PostgreSQLSingleUser"},
-                    "RotationRules": {"AutomaticallyAfterDays": 30},
-                },
-            },
+            "Db": _instance(),
+            **_rotation(),
             "Replica": {
                 "Type": "AWS::RDS::DBInstance",
                 "Properties": {"SourceDBInstanceIdentifier": {"Ref": "Db"}, "DBInstanceClass": "db.t4g.micro"},
@@ -125,6 +83,64 @@ def template() -> Template:
             "Db": {"Value": {"Ref": "Db"}},
             "Secret": {"Value": {"Ref": "Secret"}},
             "InitUser": {"Value": {"Fn::GetAtt": ["Init", "User"]}},
+        },
+    }
+
+
+def _network() -> Template:
+    return {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        "A": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}},
+        "B": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.1.0/24"}},
+        "Group": {
+            "Type": "AWS::RDS::DBSubnetGroup",
+            "Properties": {"DBSubnetGroupDescription": "g", "SubnetIds": [{"Ref": "A"}, {"Ref": "B"}]},
+        },
+        "Parameters": {
+            "Type": "AWS::RDS::DBParameterGroup",
+            "Properties": {"Family": "postgres18", "Description": "p", "Parameters": {"rds.force_ssl": "1"}},
+        },
+    }
+
+
+def _instance() -> Template:
+    secret = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:password}}"}
+    user = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:username}}"}
+    return {
+        "Type": "AWS::RDS::DBInstance",
+        "Properties": {
+            "Engine": "postgres",
+            "EngineVersion": "18",
+            "DBInstanceClass": "db.t4g.micro",
+            "AllocatedStorage": "20",
+            "DBName": "salaries",
+            "MasterUsername": user,
+            "MasterUserPassword": secret,
+            "DBSubnetGroupName": {"Ref": "Group"},
+            "DBParameterGroupName": {"Ref": "Parameters"},
+            "EnableIAMDatabaseAuthentication": True,
+        },
+    }
+
+
+def _rotation() -> Template:
+    return {
+        "Attachment": {
+            "Type": "AWS::SecretsManager::SecretTargetAttachment",
+            "Properties": {
+                "SecretId": {"Ref": "Secret"},
+                "TargetId": {"Ref": "Db"},
+                "TargetType": "AWS::RDS::DBInstance",
+            },
+        },
+        "Rotation": {
+            "Type": "AWS::SecretsManager::RotationSchedule",
+            "DependsOn": "Attachment",
+            "Properties": {
+                "SecretId": {"Ref": "Secret"},
+                "HostedRotationLambda": {"RotationType": "PostgreSQLSingleUser"},
+                "RotationRules": {"AutomaticallyAfterDays": 30},
+            },
         },
     }
 

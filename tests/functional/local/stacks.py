@@ -91,33 +91,7 @@ def service_template(*, command: list[str] | None = None, interval: int = 2) -> 
             "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "tiny"}},
             "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/tiny/service"}},
             "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": "from-the-vault"}},
-            "Balancer": {
-                "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
-                "Properties": {"Subnets": [{"Ref": "Subnet"}], "SecurityGroups": [{"Ref": "Group"}]},
-            },
-            "Targets": {
-                "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
-                "Properties": {
-                    "TargetType": "ip",
-                    "Port": 8000,
-                    "Protocol": "HTTP",
-                    "VpcId": {"Ref": "Vpc"},
-                    "HealthCheckPath": "/healthz",
-                    "HealthCheckIntervalSeconds": interval,
-                    "HealthCheckTimeoutSeconds": 2,
-                    "UnhealthyThresholdCount": 2,
-                    "Matcher": {"HttpCode": "200"},
-                },
-            },
-            "Listener": {
-                "Type": "AWS::ElasticLoadBalancingV2::Listener",
-                "Properties": {
-                    "LoadBalancerArn": {"Ref": "Balancer"},
-                    "Port": 80,
-                    "Protocol": "HTTP",
-                    "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "Targets"}}],
-                },
-            },
+            **_balancer(interval),
             "Definition": {
                 "Type": "AWS::ECS::TaskDefinition",
                 "Properties": _definition(command or ["python", "app.py", "serve"]),
@@ -147,6 +121,38 @@ def service_template(*, command: list[str] | None = None, interval: int = 2) -> 
             "Dns": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
             "Definition": {"Value": {"Ref": "Definition"}},
             "Targets": {"Value": {"Ref": "Targets"}},
+        },
+    }
+
+
+def _balancer(interval: int) -> Template:
+    return {
+        "Balancer": {
+            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "Properties": {"Subnets": [{"Ref": "Subnet"}], "SecurityGroups": [{"Ref": "Group"}]},
+        },
+        "Targets": {
+            "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
+            "Properties": {
+                "TargetType": "ip",
+                "Port": 8000,
+                "Protocol": "HTTP",
+                "VpcId": {"Ref": "Vpc"},
+                "HealthCheckPath": "/healthz",
+                "HealthCheckIntervalSeconds": interval,
+                "HealthCheckTimeoutSeconds": 2,
+                "UnhealthyThresholdCount": 2,
+                "Matcher": {"HttpCode": "200"},
+            },
+        },
+        "Listener": {
+            "Type": "AWS::ElasticLoadBalancingV2::Listener",
+            "Properties": {
+                "LoadBalancerArn": {"Ref": "Balancer"},
+                "Port": 80,
+                "Protocol": "HTTP",
+                "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "Targets"}}],
+            },
         },
     }
 

@@ -11,9 +11,11 @@ import pytest
 
 from tests.soak import SAMPLED, WHOLE
 
-from .mutants import MUTANTS, Mutant
+from .mutants import OF_DEPLOYS, Mutant
+from .mutants_of_stacks import OF_STACKS
 
 ROOT = Path(__file__).parents[3]
+MUTANTS = (*OF_STACKS, *OF_DEPLOYS)
 # Those that once survived and that everything else relies on; `make soak` breaks all.
 CHOSEN = MUTANTS if WHOLE else tuple(each for each in MUTANTS if "lock" in each.breaks)[::4]
 
