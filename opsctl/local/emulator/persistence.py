@@ -79,7 +79,7 @@ class Snapshots:
                 if self._written.get(name) != digest:
                     private.replace_file(self._directory / f"{name}.json", data)
                     self._written[name] = digest
-                self._blobs[name].sweep()
+                    self._blobs[name].sweep()
 
     def _serialise(self, name: str, get_state: Callable[[], Any]) -> bytes | None:
         held = self._blobs.setdefault(name, blobs.Blobs(self._directory / f"{name}.blobs"))
