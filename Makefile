@@ -18,10 +18,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Locked with hashes: the same packages on a laptop and in CI.
-.venv/.done: scripts/requirements/main.txt pyproject.toml opsctl/__init__.py
+.venv/.done: scripts/requirements/main.txt scripts/install.py pyproject.toml opsctl/__init__.py
 	@$(PYTHON) -c "$(FITS)" 2>/dev/null || { echo "opsctl needs Python 3.11 to 3.13 (set PYTHON=path)" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes -r scripts/requirements/main.txt
+	$(BIN)/python scripts/install.py scripts/requirements/main.txt --compile-bytecode
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -66,7 +66,7 @@ OTHER ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python /usr/b
 test-other: linux ## Run the unit tests under another Python
 	@if [ -z "$(OTHER)" ]; then echo "There is no other Python here (set OTHER=path)."; else \
 	  $(OTHER) -m venv .venv-other && \
-	  .venv-other/bin/pip install --quiet --require-hashes -r scripts/requirements/main.txt && \
+	  .venv-other/bin/python scripts/install.py scripts/requirements/main.txt && \
 	  .venv-other/bin/pip install --quiet --no-deps --no-build-isolation -e . && \
 	  .venv-other/bin/pytest -q -n 2 --dist loadfile -p no:cacheprovider -m "not soak" tests/unit; fi
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.install import install
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -25,16 +27,15 @@ def tool(name: str, program: str) -> Path:
     """`program` of the environment `.venv-{name}`, made from scripts/requirements/{name}.txt on first use.
 
     It is made again when the lock changes; any number of processes may ask at once. Raises CalledProcessError when
-    pip fails.
+    it can't be installed.
     """
     environment = ROOT / f".venv-{name}"
     requirements = ROOT / "scripts" / "requirements" / f"{name}.txt"
     stamp = environment / ".lock"
     with alone(ROOT / ".cache" / environment.name):
         if not stamp.is_file() or stamp.read_bytes() != requirements.read_bytes():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
-            pip = str(environment / "bin" / "pip")
-            subprocess.run([pip, "install", "--quiet", "--require-hashes", "-r", str(requirements)], check=True)
+            subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(environment)], check=True)
+            install(requirements, str(environment / "bin" / "python"))
             stamp.write_bytes(requirements.read_bytes())
     return environment / "bin" / program
 
