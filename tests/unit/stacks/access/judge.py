@@ -46,16 +46,34 @@ class Request:
     owner: str = ACCOUNT
 
 
+class Policy:
+    """A policy of these statements; of them only those that name a call's action are asked about it, found once."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._statements = iam_evaluator.parse_policy_document(document(*statements))
+        self._naming: dict[str, list[iam_evaluator.ParsedStatement]] = {}
+
+    def allows(self, request: Request) -> bool:
+        """Whether it lets the call through."""
+        naming = self._naming.get(request.action)
+        if naming is None:
+            naming = self._naming[request.action] = [
+                each
+                for each in self._statements
+                if iam_evaluator._action_matches(request.action, each.actions, each.not_actions)
+            ]
+        context = iam_evaluator.EvalContext(
+            # Where an ARN names no account, the evaluator takes the caller's for the resource's.
+            principal_arn=f"arn:aws:iam::{ACCOUNT}:role/deployer", principal_type="AssumedRole",
+            principal_account=request.owner, action=request.action, resource_arn=request.resource, region="us-east-1",
+            service_context={key.lower(): value for key, value in request.keys.items()},
+        )  # fmt: skip
+        return bool(iam_evaluator.evaluate(context, [naming]).decision == "Allow")
+
+
 def allows(statements: Sequence[Statement], request: Request) -> bool:
     """Whether a policy of these statements lets the call through."""
-    context = iam_evaluator.EvalContext(
-        # Where an ARN names no account, the evaluator takes the caller's for the resource's.
-        principal_arn=f"arn:aws:iam::{ACCOUNT}:role/deployer", principal_type="AssumedRole",
-        principal_account=request.owner, action=request.action, resource_arn=request.resource, region="us-east-1",
-        service_context={key.lower(): value for key, value in request.keys.items()},
-    )  # fmt: skip
-    parsed = iam_evaluator.parse_policy_document(document(*statements))
-    return bool(iam_evaluator.evaluate(context, [parsed]).decision == "Allow")
+    return Policy(statements).allows(request)
 
 
 def listed(value: str | list[str]) -> list[str]:
