@@ -55,16 +55,16 @@ def test_every_template_stays_within_cloudformations_limits(name: str) -> None:
         assert len(document["Description"].encode()) <= 1024
 
 
-def test_cfn_lint_finds_nothing_in_any_template(tmp_path: Path) -> None:
-    """All of them in one process, as loading the rules takes longer than using them. Metadata may leave out two rules:
-    W3691 (an engine version grows old) and E3020 on the replica, whose encryption is stated although it is inherited.
+def test_cfn_lint_finds_nothing_in_templates_of_settings_that_no_committed_environment_has(tmp_path: Path) -> None:
+    """The committed ones are `make check`'s. Metadata may leave out two rules: W3691 (an engine version grows old) and
+    E3020 on the replica, whose encryption is stated although it is inherited.
     """
-    paths = sorted(str(path) for path in TEMPLATES.glob("*/*.yaml"))
-    for setting in ("snapshot_identifier", "import_instance"):  # of which no committed environment has one
+    paths = []
+    for setting in ("snapshot_identifier", "import_instance"):
         body = data.build(environment("prd", **{f"rds__{setting}": "old-prd"})).body
         (tmp_path / f"{setting}.yaml").write_text(body)
         paths.append(str(tmp_path / f"{setting}.yaml"))
-    runner = Runner(ConfigMixIn([*paths], regions=["us-east-1"]))
+    runner = Runner(ConfigMixIn(paths, regions=["us-east-1"]))
     found = [f"{match.filename}:{match.linenumber} {match.rule.id} {match.message}" for match in runner.run()]
     assert found == []
 
