@@ -26,6 +26,7 @@ class Visitors:
         self._threads = [threading.Thread(target=self._visit, daemon=True) for _ in range(people)]
         self._lock = threading.Lock()
         self.asked = 0
+        self.files = 0
         self.failed: list[str] = []
         self.seen: set[str] = set()
 
@@ -48,18 +49,28 @@ class Visitors:
         while not self._end.wait(_PAUSE):
             problems: list[str] = []
             page = _get(self._url, problems)
-            for name in _FILES.findall(page):
-                _get(urljoin(self._url, name), problems)
+            names = _FILES.findall(page)
+            for name in names:
+                _get(urljoin(self._url, name), problems, page=self._url)
             with self._lock:
                 self.asked += 1
+                self.files += len(names)
                 self.failed += problems
                 self.seen.add(page)
 
 
-def _get(url: str, problems: list[str]) -> str:
-    """The body of `url`; what was wrong with the answer is added to `problems`."""
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    max_redirections = 20  # as browsers have it
+
+
+_OPENER = urllib.request.build_opener(_Redirects)
+
+
+def _get(url: str, problems: list[str], page: str = "") -> str:
+    """The body of `url`, which `page` may name; what was wrong with the answer is added to `problems`."""
+    request = urllib.request.Request(url, headers={"Referer": page} if page else {})  # noqa: S310
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+        with _OPENER.open(request, timeout=10) as answer:
             if answer.status != 200:
                 problems.append(f"{url}: {answer.status}")
             return str(answer.read().decode())

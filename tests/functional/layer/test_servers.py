@@ -121,6 +121,16 @@ def test_a_file_of_the_release_beside_this_one_is_answered_and_kept_by_nobody(se
     assert server.ask(path.replace("/base.", "/nothing."), **TLS).status == 404
 
 
+def test_a_file_that_this_release_lacks_is_asked_of_another_task_by_pages_alone(server: Server) -> None:
+    path, page = "/static/main-4f3a2b1c.js", f"https://{HOST}/"
+    again = server.ask(f"{path}?v=1", Referer=page, **TLS)
+    assert (again.status, again.headers["Location"], again.body) == (307, "?v=1&opsctl-again=1", b"")
+    assert again.headers.get_all("Cache-Control") == ["no-store"]
+    assert server.ask(f"{path}?v=1&opsctl-again=15", Referer=page, **TLS).status == 404
+    assert server.ask(path, **TLS).status == 404
+    assert server.ask(stylesheet(server) + "?opsctl-again=1", Referer=page, **TLS).status == 200
+
+
 def test_a_static_file_can_be_asked_for_in_every_way(server: Server) -> None:
     path = stylesheet(server)
     whole = server.ask(path, **TLS)

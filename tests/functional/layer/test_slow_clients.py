@@ -76,12 +76,13 @@ class TestSoak:
 
 def test_no_raw_request_is_taken_for_two_or_breaks_anything(running: Running) -> None:
     assert len(set(raw_requests.REQUESTS)) > 80
+    before = running.log.stat().st_size  # a view that reads a body is told when its client is too slow, and raises
     seen = raw_requests.send_all(running.port)
     assert raw_requests.complaints(seen) == []
-    log = running.log.read_text()
+    log = running.log.read_bytes()[before:].decode()
     assert "Traceback" not in log
     if running.name == "service":
-        entries = [json.loads(line) for line in log.splitlines()[1:]]
+        entries = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         assert not [each for each in entries if each.get("path", "").startswith(raw_requests.SMUGGLED)]
     else:
         assert f'"GET {raw_requests.SMUGGLED}' not in log

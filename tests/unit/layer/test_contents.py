@@ -13,8 +13,8 @@ import pytest
 from opsctl.layer import contents
 
 OWN = {
-    "alone", "opsctl_admission", "opsctl_answers", "opsctl_applications", "opsctl_clients", "opsctl_errors",
-    "opsctl_gunicorn", "opsctl_hook", "opsctl_requests", "opsctl_static", "opsctl_urls",
+    "alone", "opsctl_admission", "opsctl_answers", "opsctl_applications", "opsctl_clients", "opsctl_elsewhere",
+    "opsctl_errors", "opsctl_gunicorn", "opsctl_hook", "opsctl_requests", "opsctl_static", "opsctl_urls",
 }  # fmt: skip
 SOURCES = sorted((Path(contents.__file__).parent / "files").rglob("*.py"))
 

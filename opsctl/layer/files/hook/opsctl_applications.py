@@ -36,6 +36,11 @@ class Wsgi:
         if files is not None:
             files.application = self._inner
             self._inner = files
+        prefix = _static_prefix(self._options)
+        if prefix:
+            from opsctl_elsewhere import WsgiElsewhere  # type: ignore[import-not-found]
+
+            self._inner = WsgiElsewhere(self._inner, prefix)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """One request."""
@@ -68,6 +73,11 @@ class Asgi:
             from opsctl_static import AsgiFiles  # type: ignore[import-not-found]
 
             self._inner = AsgiFiles(files.files, application)
+        prefix = _static_prefix(self._options)
+        if prefix:
+            from opsctl_elsewhere import AsgiElsewhere
+
+            self._inner = AsgiElsewhere(self._inner, prefix)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """One connection."""
@@ -145,3 +155,18 @@ def _static_files(options: Options) -> Any:
     except Exception as error:
         complain("could not serve static files", error)
         return None
+
+
+def _static_prefix(options: Options) -> str:
+    """Where this host's static files are, whoever serves them; empty where they can't be told from pages."""
+    if not options.static:
+        return ""
+    try:
+        from django.conf import settings
+        from opsctl_static import static_prefix
+
+        prefix: str = static_prefix(settings.STATIC_URL, settings.FORCE_SCRIPT_NAME)
+    except Exception as error:
+        complain("could not tell where static files are", error)
+        return ""
+    return prefix if prefix.strip("/") else ""
