@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate, islice
+from itertools import accumulate
 
 import duckdb
 import nanoarrow
@@ -13,22 +13,21 @@ import nanoarrow
 from salaries.ingest.columns import ALIASES
 from salaries.ingest.engine import quoted, sql_blocks
 from salaries.ingest.figures import TWO_READINGS
-from salaries.ingest.mapping import SEPARATOR, Mapping
+from salaries.ingest.mapping import SEPARATOR, Batch, Mapping
 from salaries.ingest.records import WRONG_BYTE
 from salaries.ingest.words import MISSING, UNSEEN, Reach, spellings
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
 NOT_IN_ENCODING = "not valid in the file's encoding"
-Record = tuple[int, str]
 _ROLE = ("role",)
 _FIGURES = ("total_compensation", "base_salary_min", "base_salary_max")
 # Blanks other than a space; DuckDB's trim knows some of them.
 _ODD = r"\t-\r\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _ODD_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e")
-# A batch is what one thread of DuckDB works on, a piece what one statement does.
-_BATCH_ROWS = 8192
-_BATCHES = 16
-_PIECE_CHARACTERS = 16 << 20
+# A table is what one thread of DuckDB works on, a piece what one statement does.
+_TABLE_ROWS = 8192
+_TABLES = 16
+_PIECE_BYTES = 16 << 20
 
 
 def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
@@ -97,7 +96,7 @@ def _hint(looked_for: list[str], header: tuple[str, ...]) -> str:
     return f"no column {', '.join(looked_for[:4])}; there are: {', '.join(name or '(blank)' for name in header)}"
 
 
-def judge(db: duckdb.DuckDBPyConnection, rows: Iterable[Record], header: tuple[str, ...]) -> int:
+def judge(db: duckdb.DuckDBPyConnection, rows: Iterable[Batch], header: tuple[str, ...]) -> int:
     """Put `rows`, whose fields are those of `header`, into `judged`, and return how many they are.
 
     While DuckDB judges one piece, the next is read.
@@ -114,7 +113,7 @@ def judge(db: duckdb.DuckDBPyConnection, rows: Iterable[Record], header: tuple[s
     return count
 
 
-def decimal_mark(db: duckdb.DuckDBPyConnection, rows: Iterable[Record], header: tuple[str, ...]) -> str:
+def decimal_mark(db: duckdb.DuckDBPyConnection, rows: Iterable[Batch], header: tuple[str, ...]) -> str:
     """Return the mark before decimals that the figures of `rows` tell beyond doubt, or ""."""
     _define_raw(db, header)
     dot = comma = False
@@ -140,7 +139,7 @@ def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
         "THEN 'more fields than the header' ELSE '' END"
     )
     db.execute("CREATE OR REPLACE TEMP MACRO fields(x) AS string_split(x, " + quoted(SEPARATOR) + ")")
-    db.register("chunk", _batch_table([(0, "")]))
+    db.register("chunk", _table(array("q", [0]), [""])[0])
     db.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT number, {problem} AS problem, {chosen} "  # noqa: S608
         "FROM (SELECT number, text, fields(text) AS f FROM chunk)"
@@ -157,24 +156,35 @@ def _first_value(header: tuple[str, ...], name: str) -> str:
     return f"coalesce({', '.join(f'given(clean({column}))' for column in columns)})" if columns else "f[0]"
 
 
-def _pieces(rows: Iterable[Record]) -> Iterator[tuple[int, nanoarrow.Array]]:
-    rows = iter(rows)
-    batches: list[nanoarrow.c_array] = []
-    count = characters = 0
-    while batch := list(islice(rows, _BATCH_ROWS)):
-        batches.append(_batch_table(batch))
-        count += len(batch)
-        characters += sum(len(text) for _, text in batch)
-        if len(batches) == _BATCHES or characters > _PIECE_CHARACTERS:
-            yield count, nanoarrow.Array.from_chunks(batches)
-            batches, count, characters = [], 0, 0
-    if batches:
-        yield count, nanoarrow.Array.from_chunks(batches)
+def _pieces(rows: Iterable[Batch]) -> Iterator[tuple[int, nanoarrow.Array]]:
+    tables: list[nanoarrow.c_array] = []
+    count = size = 0
+    for numbers, texts in _gathered(rows):
+        table, taken = _table(numbers, texts)
+        tables.append(table)
+        count += len(texts)
+        size += taken
+        if len(tables) == _TABLES or size > _PIECE_BYTES:
+            yield count, nanoarrow.Array.from_chunks(tables)
+            tables, count, size = [], 0, 0
+    if tables:
+        yield count, nanoarrow.Array.from_chunks(tables)
 
 
-def _batch_table(rows: list[Record]) -> nanoarrow.Array:
-    """Return rows as a table that DuckDB reads where it lies."""
-    numbers, texts = zip(*rows, strict=True)
+def _gathered(rows: Iterable[Batch]) -> Iterator[tuple[array[int], list[str]]]:
+    numbers, texts = array("q"), list[str]()
+    for batch in rows:
+        numbers.extend(batch.numbers)
+        texts.extend(batch.texts)
+        if len(texts) >= _TABLE_ROWS:
+            yield numbers, texts
+            numbers, texts = array("q"), []
+    if texts:
+        yield numbers, texts
+
+
+def _table(numbers: array[int], texts: list[str]) -> tuple[nanoarrow.Array, int]:
+    """Return rows as a table that DuckDB reads where it lies, and the bytes of its texts."""
     encoded = list(map(str.encode, texts))
     data = b"".join(encoded)
     if any(blank in data for blank in _ODD_BLANKS):
@@ -183,8 +193,9 @@ def _batch_table(rows: list[Record]) -> nanoarrow.Array:
         data = b"".join(encoded)
     ends = array("i", accumulate(map(len, encoded), initial=0))
     columns = {
-        "number": nanoarrow.c_array_from_buffers(nanoarrow.int64(), len(rows), [None, memoryview(array("q", numbers))]),
-        "text": nanoarrow.c_array_from_buffers(nanoarrow.string(), len(rows), [None, memoryview(ends), data]),
+        "number": nanoarrow.c_array_from_buffers(nanoarrow.int64(), len(texts), [None, memoryview(numbers)]),
+        "text": nanoarrow.c_array_from_buffers(nanoarrow.string(), len(texts), [None, memoryview(ends), data]),
     }
     shape = nanoarrow.struct({name: column.schema for name, column in columns.items()})
-    return nanoarrow.Array(nanoarrow.c_array_from_buffers(shape, len(rows), [None], children=list(columns.values())))
+    table = nanoarrow.c_array_from_buffers(shape, len(texts), [None], children=list(columns.values()))
+    return nanoarrow.Array(table), len(data)

@@ -6,8 +6,10 @@ before the rules judge it, so the rules know nothing of mappings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
 
 from salaries.ingest.columns import ALIASES, MONEY_COLUMNS, PAID
 from salaries.ingest.figures import (
@@ -28,8 +30,14 @@ MAPPED_HEADER = (*ALIASES, "paid", "problem_value")
 """The columns of a mapped record; `paid` has those of `PAID`, as the canonical file has them."""
 SEPARATOR = "\x1f"
 """What stands before each field of a record."""
-Line = tuple[int, str]
 _WORDED = ("level", "work_model", "country", "currency")
+
+
+class Batch(NamedTuple):
+    """Records one after another, and the number of the line on which each begins."""
+
+    numbers: Sequence[int]
+    texts: list[str]
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ class MappedRows:
     `left_out` counts those that its filter took away, `timeless` those of whose figures nothing says the period.
     """
 
-    def __init__(self, mapping: Mapping, header: tuple[str, ...], rows: Iterable[Line], *, decimal: str = "") -> None:
+    def __init__(self, mapping: Mapping, header: tuple[str, ...], rows: Iterable[Batch], *, decimal: str = "") -> None:
         self._mapping = mapping
         self._places = {name: at for at, name in reversed(list(enumerate(header)))}
         self._width = len(header)
@@ -100,25 +108,29 @@ class MappedRows:
         self._decimal = decimal or mapping.decimal
         self.left_out = self.timeless = 0
 
-    def __iter__(self) -> Iterator[Line]:
-        """Yield (line number, record); the fields are those of `MAPPED_HEADER`."""
-        for number, text in self._rows:
-            problem, *fields = text.split(SEPARATOR)
-            if not problem and any(field.strip() for field in fields[self._width :]):
-                problem = "more fields than the header"
-            if problem:
-                yield number, _record(problem, {})
-            elif self._wanted(fields):
-                for values in self._split(self._texts(fields)):
-                    yield number, self._mapped(values, fields)
-            else:
-                self.left_out += 1
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the records; their fields are those of `MAPPED_HEADER`."""
+        for batch in self._rows:
+            found = [(number, record) for number, text in zip(*batch, strict=True) for record in self._records(text)]
+            yield Batch([number for number, _ in found], [record for _, record in found])
+
+    def _records(self, text: str) -> Iterator[str]:
+        problem, *fields = text.split(SEPARATOR)
+        if not problem and any(field.strip() for field in fields[self._width :]):
+            problem = "more fields than the header"
+        if problem:
+            yield _record(problem, {})
+        elif self._wanted(fields):
+            for values in self._split(self._texts(fields)):
+                yield self._mapped(values, fields)
+        else:
+            self.left_out += 1
 
     def mark(self) -> str:
         """Return the mark before decimals that the file's figures tell beyond doubt, or ""."""
         choices = [*(self._chosen.get(name) for name in MONEY_COLUMNS), self._mapping.band]
         marks = set()
-        for _, text in self._rows:
+        for text in chain.from_iterable(batch.texts for batch in self._rows):
             fields = text.split(SEPARATOR)[1:]
             for choice in choices:
                 marks |= sure_marks(self._value(choice, fields))

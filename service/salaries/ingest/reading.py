@@ -13,7 +13,7 @@ from salaries.ingest.engine import sql_blocks
 from salaries.ingest.figures import FACTORS
 from salaries.ingest.judging import decimal_mark, judge, set_file, set_words
 from salaries.ingest.mapping import MAPPED_HEADER, MappedRows, Mapping
-from salaries.ingest.records import RawFile, glance_at, records
+from salaries.ingest.records import RawFile, batches, glance_at
 from salaries.ingest.sources import Declared
 from salaries.ingest.workspace import sha256_of
 
@@ -81,20 +81,20 @@ class Reader:
     def _plain(self, raw: RawFile) -> int:
         set_words(self._db, "always")
         set_file(self._db, number=self._number, decimal="", header=raw.header)
-        rows = judge(self._db, records(raw), raw.header)
+        rows = judge(self._db, batches(raw), raw.header)
         # Only figures that can be read in two ways make it worth to ask what the file's others say.
-        if self._has_doubts() and (mark := decimal_mark(self._db, records(raw), raw.header)):
+        if self._has_doubts() and (mark := decimal_mark(self._db, batches(raw), raw.header)):
             self._db.execute("DELETE FROM judged WHERE file = ?", [self._number])
             set_file(self._db, number=self._number, decimal=mark, header=raw.header)
-            judge(self._db, records(raw), raw.header)
+            judge(self._db, batches(raw), raw.header)
         return rows
 
     def _mapped(self, raw: RawFile, mapping: Mapping) -> tuple[int, int, int]:
         set_words(self._db, "mapped")
         # What a mapping wrote is written one way, so no figure of it has two readings.
         set_file(self._db, number=self._number, decimal=".", header=raw.header, mapping=mapping)
-        mark = mapping.decimal or MappedRows(mapping, raw.header, records(raw)).mark()
-        found = MappedRows(mapping, raw.header, records(raw), decimal=mark)
+        mark = mapping.decimal or MappedRows(mapping, raw.header, batches(raw)).mark()
+        found = MappedRows(mapping, raw.header, batches(raw), decimal=mark)
         rows = judge(self._db, found, MAPPED_HEADER)
         return rows, found.left_out, found.timeless
 

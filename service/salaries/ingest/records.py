@@ -11,8 +11,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +22,7 @@ from typing import IO, TextIO
 from salaries.ingest.columns import ALIASES
 from salaries.ingest.errors import IngestError
 from salaries.ingest.kinds import foreign_kind
-from salaries.ingest.mapping import SEPARATOR, Line, Mapping
+from salaries.ingest.mapping import SEPARATOR, Batch, Mapping
 from salaries.ingest.words import folded
 from salaries.ingest.workbook import is_workbook, workbook_lines
 
@@ -46,6 +45,8 @@ _LINES_ABOVE = 20
 # A quoted text longer than this many lines is a quote that was never closed.
 _LONGEST_RECORD_LINES = 100
 _LONGEST_LINE = 1_000_000
+# Few enough that as many of the longest lines fit into memory.
+_BATCH_LINES = 256
 # Far more than a column takes, so what is cut is rejected all the same.
 _LONG_RECORD, _LONGEST_FIELD = 50_000, 1000
 _KNOWN_NAMES = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
@@ -68,8 +69,8 @@ class RawFile:
     trouble: str = ""
     sheet: str | int = 0  # of a workbook
 
-    def lines(self) -> Iterator[Line]:
-        """Yield (number, text) of each line, with its end as a line feed.
+    def lines(self) -> Iterator[str]:
+        """Yield each line, with its end as a line feed.
 
         Raises:
             IngestError: a packed file is damaged or cut short.
@@ -78,7 +79,7 @@ class RawFile:
             yield from workbook_lines(self.path, name=self.name, sheet=self.sheet)
             return
         with _opened(self.path, self.name) as handle, _text(handle, self.encoding) as text:
-            yield from enumerate(iter(partial(text.readline, _LONGEST_LINE), ""), 1)
+            yield from iter(partial(text.readline, _LONGEST_LINE), "")
 
 
 def glance_at(path: Path, *, name: str, encoding: str, mapping: Mapping | None = None) -> RawFile:
@@ -96,7 +97,7 @@ def glance_at(path: Path, *, name: str, encoding: str, mapping: Mapping | None =
     skip, known = (mapping.skip_rows, _KNOWN_NAMES | mapping.headers) if mapping else (0, _KNOWN_NAMES)
     if is_workbook(path):
         raw = RawFile(path, name, "", ",", (), 0, sheet=mapping.sheet if mapping else 0)
-        lines = [line for _, line in islice(raw.lines(), _LINES_ABOVE + skip)]
+        lines = list(islice(raw.lines(), _LINES_ABOVE + skip))
         above, _, header = _header(lines, known, skip, delimiters=",")
         return replace(raw, header=header, above=above, trouble=_trouble(b"", header, known))
     with _opened(path, name) as handle:
@@ -116,55 +117,98 @@ def _trouble(first: bytes, header: tuple[str, ...], known: frozenset[str]) -> st
     return "" if known & {*header} else "names none of the known columns in its first line"
 
 
-def records(raw: RawFile) -> Iterator[Line]:
+def records(raw: RawFile) -> Iterator[tuple[int, str]]:
     """Yield (line number, record) of each row; blank lines are none.
 
     Raises:
-        IngestError: a `.gz` is damaged or cut short.
+        IngestError: a packed file is damaged or cut short.
     """
-    delimiter = raw.delimiter
-    waiting: deque[Line] = deque()
+    for batch in batches(raw):
+        yield from zip(batch.numbers, batch.texts, strict=True)
+
+
+def batches(raw: RawFile) -> Iterator[Batch]:
+    """Yield the records of a file some hundred at a time, which costs each of them a fraction; see `records`."""
     lines = islice(raw.lines(), raw.above, None)
+    number = raw.above + 1
+    ahead: list[str] = []
+    while ahead := [*ahead, *(fresh := list(islice(lines, _BATCH_LINES)))]:
+        texts = _texts(ahead, raw.delimiter, last=len(fresh) < _BATCH_LINES)
+        places = [at for at, text in enumerate(texts, number) if text]
+        yield Batch(places, [text for text in texts if text])
+        number += len(texts)
+        ahead = ahead[len(texts) :]
 
-    def following() -> Line | None:
-        return waiting.popleft() if waiting else next(lines, None)
 
-    while line := following():
-        number, text = line
-        if '"' in text:
-            text = _quoted(text, delimiter, following, waiting)
-        elif text.isspace():
+def _texts(lines: list[str], delimiter: str, *, last: bool) -> list[str]:
+    """Return the record that each line begins, or "".
+
+    Unless the `last` lines are among them, it ends before a quote that may hold more of them than there are.
+    """
+    odd = [at for at, line in enumerate(lines) if '"' in line or len(line) >= _LONG_RECORD or line.isspace()]
+    plain = lines.copy()
+    for at in odd:
+        plain[at] = "\n"
+    # All others at once.
+    texts = (SEPARATOR + _separated("".join(plain), delimiter).replace("\n", "\n" + SEPARATOR)).split("\n")
+    quotes, free = _Quotes(lines, delimiter), 0
+    for at in odd:
+        if at < free:
             continue
+        if not last and at + _LONGEST_RECORD_LINES >= len(lines):
+            return texts[:at]
+        line, free = lines[at], at + 1
+        if line.isspace():
+            texts[at] = ""
+        elif '"' not in line:
+            texts[at] = _cut(SEPARATOR + _separated(line, delimiter))
+        elif record := quotes.record(at):
+            free = quotes.next
+            texts[at:free] = [_cut(record), *[""] * (free - at - 1)]
         else:
-            text = SEPARATOR + text.removesuffix("\n").replace(SEPARATOR, " ").replace(delimiter, SEPARATOR)
-        yield number, text if len(text) < _LONG_RECORD else _cut(text)
+            # The lines after it stay: one bad quote must cost one row.
+            texts[at] = _cut(UNCLOSED + SEPARATOR + _separated(line.replace('"', ""), delimiter))
+    return texts
 
 
-def _quoted(line: str, delimiter: str, following: Callable[[], Line | None], waiting: deque[Line]) -> str:
-    """Return the record that begins with `line`, whose quotes may hold the lines after it as well."""
-    taken, rest = line, list[Line]()
-    fields = _split(taken, delimiter)
-    while fields is None and len(rest) < _LONGEST_RECORD_LINES and (added := following()):
-        rest.append(added)
-        taken += added[1]
-        if '"' in added[1]:
-            fields = _split(taken, delimiter)
-    if fields is None:
-        # Give the following lines back: one bad quote must cost one row.
-        waiting.extendleft(reversed(rest))
-        return UNCLOSED + SEPARATOR + line.removesuffix("\n").replace('"', "").replace(delimiter, SEPARATOR)
-    return SEPARATOR.join(["", *fields])
+class _Quotes:
+    """Reads records whose quotes may hold several lines; `next` is the line after the last one that was read."""
+
+    def __init__(self, lines: list[str], delimiter: str) -> None:
+        self.next = 0
+        self._lines = lines
+        self._delimiter = delimiter
+        self._start()
+
+    def _start(self) -> None:
+        self._ran_out = False
+        self._reader = csv.reader(iter(self._line, None), delimiter=self._delimiter)
+
+    def _line(self) -> str | None:
+        if self.next == self._end:
+            self._ran_out = True
+            return None
+        self.next += 1
+        return self._lines[self.next - 1].replace(SEPARATOR, " ")
+
+    def record(self, at: int) -> str:
+        """Return the record that begins with a line, or "" when its quote is never closed."""
+        self.next, self._end = at, min(at + _LONGEST_RECORD_LINES + 1, len(self._lines))
+        fields = next(self._reader)
+        if self._ran_out:
+            self._start()
+            return ""
+        return SEPARATOR.join(["", *fields])
+
+
+def _separated(line: str, delimiter: str) -> str:
+    return line.removesuffix("\n").replace(SEPARATOR, " ").replace(delimiter, SEPARATOR)
 
 
 def _cut(text: str) -> str:
+    if len(text) < _LONG_RECORD:
+        return text
     return SEPARATOR.join(field[:_LONGEST_FIELD] for field in text.split(SEPARATOR))
-
-
-def _split(text: str, delimiter: str) -> list[str] | None:
-    """Return the fields of a record, or None when it ends inside a quoted one; such a field takes in what is added."""
-    added = delimiter + WRONG_BYTE
-    fields = next(csv.reader([text.removesuffix("\n").replace(SEPARATOR, " ") + added], delimiter=delimiter))
-    return fields if fields.pop() == WRONG_BYTE else None
 
 
 def names_of(fields: list[str]) -> tuple[str, ...]:

@@ -30,8 +30,8 @@ def is_workbook(path: Path) -> bool:
     return path.suffix.lower() == ".xlsx"
 
 
-def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[tuple[int, str]]:
-    """Yield (row number, line of CSV) of a sheet, named or counted from 0.
+def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[str]:
+    """Yield a line of CSV for each row of a sheet, which is named or counted from 0.
 
     Raises:
         IngestError: it is no workbook, too large, or has no such sheet.
@@ -45,8 +45,7 @@ def workbook_lines(path: Path, *, name: str, sheet: str | int) -> Iterator[tuple
             chosen = _sheet(book, sheet, name)
             # What a program wrote there as the sheet's size is often wrong.
             chosen.reset_dimensions()
-            for number, row in enumerate(chosen.iter_rows(values_only=True), 1):
-                yield number, _line(row)
+            yield from map(_line, chosen.iter_rows(values_only=True))
         finally:
             book.close()
     except _DAMAGED as error:
