@@ -116,6 +116,15 @@ def test_a_target_that_was_never_started_is_not_made(
     assert [path.name for path in folder.iterdir()] == ["environments.yaml"]
 
 
+@pytest.mark.parametrize("command", ["destroy --env gone --from-account", "status --from-account"])
+def test_what_no_file_names_may_be_in_the_target_that_was_not_asked(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert app.run(command.split()) == 2
+    assert capsys.readouterr().err.startswith("The local target of this folder does not run, so it was not asked.\n")
+
+
 def test_logs_of_one_of_several_environments_are_those_of_its_tasks(
     stopped: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
