@@ -74,7 +74,7 @@ def test_what_has_none_is_resolved_once_and_again_when_it_changes(tmp_path: Path
 
 
 def test_locked_refuses_to_resolve(tmp_path: Path, uv: Uv) -> None:
-    with pytest.raises(BuildError, match="is not there, and --locked"):
+    with pytest.raises(BuildError, match=r"is not there, and is not to be written \(--locked, --check, or CI set\)"):
         read_lock(project(tmp_path), frozen=True, tell=silent)
     read_lock(project(tmp_path), frozen=False, tell=silent)
     read_lock(project(tmp_path), frozen=True, tell=silent)
