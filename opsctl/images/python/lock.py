@@ -85,6 +85,7 @@ def read_lock(project: Project, *, frozen: bool, tell: Tell) -> Locked:
                 code="lock-stale",
                 hint=f"Run `opsctl image lock` and commit {LOCK_NAME}.",
             )
+        room.require_writable(project.root)
         tell(f"resolving {', '.join(each.name for each in inputs) or 'requirements'} into {LOCK_NAME}; commit it")
         _write(path, _head(key, python_version(project), kept.get("base")) + _resolve(project, inputs, tell))
     return Locked(path, path.read_text(encoding="utf-8"), python_version(project), _lock_base(project))
@@ -103,6 +104,7 @@ def pin_base(project: Project, pin: Pin, *, frozen: bool, tell: Tell) -> ImageNa
             code="lock-stale",
             hint=f"Run `opsctl image lock` and commit {LOCK_NAME}.",
         )
+    room.require_writable(project.root)  # a registry that does not answer takes half a minute to say so
     found = pin(wanted)
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     body = text[text.rindex("\n\n") + 2 :] if "\n\n" in text else ""

@@ -158,3 +158,18 @@ def test_lines_for_other_systems_are_left_out_of_an_image() -> None:
     arm = wanted_lines(text, "linux/arm64", "3.11")
     assert [line.split("==")[0] for line in arm.splitlines() if "==" in line] == ["b", "c", "d"]
     assert ";" not in arm
+
+
+def test_where_the_lock_can_not_be_written_no_registry_is_asked(
+    tmp_path: Path, uv: Uv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object) -> Any:
+        raise AssertionError("something was asked before")
+
+    made = project(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(PermissionError):
+        pin_base(made, asked, frozen=False, tell=silent)
+    with pytest.raises(PermissionError):
+        read_lock(made, frozen=False, tell=silent)
+    assert uv.ran == []
