@@ -162,4 +162,8 @@ def test_a_command_for_psql_is_passed_on_and_names_no_file(tmp_path: Path, monke
     assert app.run(["db", "shell", "-c", "select 1"]) == 0
     assert app.run(["db", "shell", "--command", "select 1", "--", "--csv"]) == 0
     assert app.run(["db", "shell", "--", "-c", "select 2"]) == 0
-    assert asked == [["--command", "select 1"], ["--command", "select 1", "--csv"], ["-c", "select 2"]]
+    assert app.run(["db", "shell", "-c", "select 1", "-c", "select 2"]) == 0
+    assert asked == [
+        ["--command", "select 1"], ["--command", "select 1", "--csv"], ["-c", "select 2"],
+        ["--command", "select 1", "--command", "select 2"],
+    ]  # fmt: skip
