@@ -98,7 +98,7 @@ def not_asked_here(workspace: Workspace) -> str:
     if runs_here(workspace):
         return ""
     if StateDir.of(workspace.root).ports.exists():
-        return "The local target of this folder does not run, so it was not asked."
+        return "The local target of this folder does not run, so it was not asked; `opsctl local env` starts it."
     return "There is no local target in this folder."
 
 

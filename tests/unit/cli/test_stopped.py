@@ -122,7 +122,8 @@ def test_what_no_file_names_may_be_in_the_target_that_was_not_asked(
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     assert app.run(command.split()) == 2
-    assert capsys.readouterr().err.startswith("The local target of this folder does not run, so it was not asked.\n")
+    said = "The local target of this folder does not run, so it was not asked; `opsctl local env` starts it.\n"
+    assert capsys.readouterr().err.startswith(said)
 
 
 def test_logs_of_one_of_several_environments_are_those_of_its_tasks(
