@@ -44,7 +44,7 @@ demo: linux setup ## Deploy the whole system to this machine, load the sample da
 	@echo "Open the URL above for the dashboard; \`make stop\` ends everything."
 
 stop: ## Stop what demo started
-	@$(BIN)/opsctl local stop
+	@test ! -x $(BIN)/opsctl || $(BIN)/opsctl local stop
 
 image: setup ## Build the service's image (no container engine needed)
 	$(BIN)/opsctl image build --env $(ENV)

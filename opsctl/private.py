@@ -61,7 +61,8 @@ def open_file(path: Path, mode: Mode) -> IO[bytes]:
 
     def opened(name: str, _flags: int) -> int:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | _FLAGS[mode], 0o600)
-        os.fchmod(descriptor, 0o600)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o600:  # a disk that is full may refuse even this
+            os.fchmod(descriptor, 0o600)
         return descriptor
 
     # NOTE: by its path, not by the descriptor: what a full disk refuses is told by the file's name.

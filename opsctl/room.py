@@ -6,6 +6,7 @@ An estimate, not a promise: whoever writes meets the end of the disk, or of a qu
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -34,7 +35,10 @@ _TOLD = (
 
 
 def require(folder: Path, size: int, what: str) -> None:
-    """Raise OpsctlError when the file system of `folder`, which need not be there yet, has less than `size` bytes."""
+    """Raise OpsctlError when the file system of `folder`, which need not be there yet, has less than `size` bytes, and
+    OSError where nothing can be written.
+    """
+    require_writable(folder)
     try:
         found = shutil.disk_usage(_there(folder))
     except OSError:  # told by whoever uses it
@@ -59,6 +63,16 @@ def require_programs(folder: Path, what: str) -> None:
             code="no-programs",
             hint="Work in a copy elsewhere, or mount it with exec (`findmnt -T` names the mount).",
         )
+
+
+def require_writable(folder: Path) -> None:
+    """Raise what making a file in `folder`, which need not be there yet, would raise where nobody may."""
+    there = _there(folder)
+    if os.access(there, os.W_OK):
+        return
+    read_only = os.statvfs(there).f_flag & getattr(os, "ST_RDONLY", 0)
+    refused = errno.EROFS if read_only else errno.EACCES
+    raise OSError(refused, os.strerror(refused), str(folder))
 
 
 def _there(folder: Path) -> Path:

@@ -320,6 +320,6 @@ def _event(item: Mapping[str, Any]) -> StackEvent:
         physical_id=item.get("PhysicalResourceId", ""),
         type=item.get("ResourceType", ""),
         status=item.get("ResourceStatus", ""),
-        reason=item.get("ResourceStatusReason", ""),
+        reason=" ".join(item.get("ResourceStatusReason", "").split()),
         token=item.get("ClientRequestToken", ""),
     )

@@ -30,7 +30,7 @@ def environment_in_account(
     config: Path | None, env: str | None, *, service: str | None, client: str | None, region: str | None
 ) -> Target:
     """An environment by its stacks: of the local target of this folder while that runs and has it, else of AWS."""
-    from opsctl.errors import UsageError
+    from opsctl.errors import OpsctlError, UsageError
     from opsctl.operate import account
 
     workspace = account.workspace_of(config, ask=ask_code, tell=output.note, command=command_line())
@@ -38,14 +38,19 @@ def environment_in_account(
     if name is None:
         raise UsageError("No environment was named.", code="no-environment", hint="Add --env.")
     find = partial(account.found_target, workspace, name, service=service, client=client, region=region)
-    if not account.runs_here(workspace):
-        return find(local=False)
+    here = account.not_asked_here(workspace)
+    if not here:
+        try:
+            return find(local=True)
+        except UsageError as error:
+            if error.code != "unknown-environment" or not account.asks_aws(workspace, region):
+                raise
+            here = error.message
     try:
-        return find(local=True)
-    except UsageError as error:
-        if error.code != "unknown-environment" or not account.asks_aws(workspace, region):
-            raise
-    return find(local=False)
+        return find(local=False)
+    except OpsctlError:
+        output.note(here)
+        raise
 
 
 def what_account_holds(config: Path | None, region: str | None) -> tuple[list[Found], set[tuple[str, str, str]]]:
@@ -57,12 +62,14 @@ def what_account_holds(config: Path | None, region: str | None) -> tuple[list[Fo
     from opsctl.operate import account
 
     workspace = account.workspace_of(config, ask=ask_code, tell=output.note, command=command_line())
-    found = account.account_holds(workspace, region, local=True) if account.runs_here(workspace) else []
+    here = account.not_asked_here(workspace)
+    found = [] if here else account.account_holds(workspace, region, local=True)
     if not found or account.asks_aws(workspace, region):
         try:
             found += account.account_holds(workspace, region, local=False)
         except OpsctlError as error:
             if not found:
+                output.note(here)
                 raise
             output.note(f"AWS was not asked: {error.message}")
     return found, {(each.name, each.service, each.client) for each in workspace.configuration.environments.values()}

@@ -38,10 +38,10 @@ def images_text(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "There are no images."
     return output.table(
-        ("TAGS", "DIGEST", "SIZE", "TIME (UTC)"),
+        ("DIGEST", "SIZE", "TIME (UTC)", "TAGS"),
         [
-            (", ".join(row["tags"]) or "-", row["digest"][:19],
-             megabytes(row["size"]) if row["size"] > _MANIFEST else "-", cell(row["time"]))
+            (row["digest"][:19], megabytes(row["size"]) if row["size"] > _MANIFEST else "-", cell(row["time"]),
+             ", ".join(row["tags"]) or "-")
             for row in rows
         ],
     )  # fmt: skip

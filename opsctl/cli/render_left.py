@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,15 +24,16 @@ def left_lines(left: Sequence[Leftover]) -> list[str]:
     dates = sorted({each.price_date[:7] for each in left if each.price_date})
     period = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))
     prices = f", at list prices of {period} in US dollars a month" if dates else ""
-    lines = ["", f"Left until somebody deletes it{prices}:"]
+    lines = ["", output.sentences(f"Left until somebody deletes it{prices}:")]
     commands = {each.command for each in left}
     for each in left:
         cost = f" Costs {each.cost}." if each.cost not in {"", "0"} else ""
-        lines.append(f"  {each.kind} {output.one_line(each.name)}: {each.reason}.{cost}")
+        told = f"  {each.kind} {output.one_line(each.name)}: {each.reason}.{cost}"
+        lines.append(output.wrapped(told, sys.stdout, indent="    "))
         if each.command and len(commands) > 1:
             lines.append(f"    {output.one_line(each.command)}")
     if len(commands) == 1:
-        lines.append(f"`{left[0].command}` removes {'it' if len(left) == 1 else 'all of it'}.")
+        lines.append(output.sentences(f"`{left[0].command}` removes {'it' if len(left) == 1 else 'all of it'}."))
     return lines
 
 

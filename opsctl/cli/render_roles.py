@@ -10,14 +10,14 @@ from opsctl.cli import output
 
 def status_text(report: Mapping[str, Any]) -> str:
     """Roles as a table, then owners, default privileges and the drift."""
-    lines = [
+    roles = output.table(
+        ("ROLE", "LOGS IN", "LIMIT", "MEMBER OF", "SETTINGS"), [_row(role) for role in report["roles"]]
+    )
+    head = (
         f"Database {report['database']} of {report['database_owner']}, PostgreSQL {report['server_version']}; "
-        f"read as {report['master']}.",
-        "",
-        output.table(("ROLE", "LOGS IN", "LIMIT", "MEMBER OF", "SETTINGS"), [_row(role) for role in report["roles"]]),
-        "",
-    ]
-    lines += [f"Schema {name} belongs to {owner}." for name, owner in report["schema_owners"].items()]
+        f"read as {report['master']}."
+    )
+    lines = [f"Schema {name} belongs to {owner}." for name, owner in report["schema_owners"].items()]
     lines += [f"Default privileges: {text}." for text in report["default_privileges"]]
     lines += [f"To do: {sentence}" for sentence in report["pending"]]
     lines += [f"Not made by opsctl: {finding}" for finding in report["findings"]]
@@ -26,7 +26,7 @@ def status_text(report: Mapping[str, Any]) -> str:
         lines.append("The roles are as configured.")
     else:
         lines.append("The roles differ from the configuration. `opsctl db init` brings them in line.")
-    return "\n".join(lines)
+    return "\n".join([output.sentences(head), "", roles, "", *(output.sentences(each) for each in lines)])
 
 
 def _row(role: Mapping[str, Any]) -> tuple[str, str, str, str, str]:

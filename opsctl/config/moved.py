@@ -95,7 +95,9 @@ def _counts(result: Moved) -> None:
     if _has(result.data, _COUNT):
         result.doubles += [(old, place) for old in olds]
         return
-    pair = (_LOWEST if lowest is None else lowest, _HIGHEST if highest is None else highest)
+    if highest is None:
+        highest = max(_HIGHEST, lowest) if isinstance(lowest, int) else _HIGHEST
+    pair = (_LOWEST if lowest is None else lowest, highest)
     if _put(result.data, _COUNT, pair):
         result.origins |= {_COUNT: olds[0], (*_COUNT, 0): ("ecs", "min_count"), (*_COUNT, 1): ("ecs", "max_count")}
         result.notes += [(old, f"is now {place}: [lowest, highest]") for old in olds]

@@ -249,7 +249,8 @@ class LocalTarget:
     def _lock(self, progress: Progress) -> Iterator[None]:
         """One starter or stopper at a time. The kernel lets go of the lock when its holder dies."""
         self.state.create()
-        with private.open_file(self.state.lock, "w") as file:
+        # "a": what is there is left as it is, so that `reset` can make room where nothing can be written.
+        with private.open_file(self.state.lock, "a") as file:
             deadline = time.monotonic() + _START_SECONDS
             waiting = False
             while not _try_lock(file):
@@ -337,6 +338,8 @@ class LocalTarget:
     def _start_error(self, message: str) -> LocalTargetError:
         from opsctl.local.logs import tail
 
+        if helps := room.hint(message):  # the log would only say it again
+            return LocalTargetError(message, code=_START_FAILED, hint=helps)
         return LocalTargetError(
             message,
             code=_START_FAILED,

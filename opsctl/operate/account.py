@@ -91,6 +91,17 @@ def runs_here(workspace: Workspace) -> bool:
     return (workspace.root / ".opsctl").is_dir() and LocalTarget(workspace.root).status().running
 
 
+def not_asked_here(workspace: Workspace) -> str:
+    """Why the local target of this folder was not asked what it holds; "" where it runs."""
+    from opsctl.local.state import StateDir
+
+    if runs_here(workspace):
+        return ""
+    if StateDir.of(workspace.root).ports.exists():
+        return "The local target of this folder does not run, so it was not asked; `opsctl local env` starts it."
+    return "There is no local target in this folder."
+
+
 def asks_aws(workspace: Workspace, region: str | None) -> bool:
     """Whether there is a reason to look on AWS beside this machine: a region, or an environment that is there.
 

@@ -139,16 +139,18 @@ def _replace(path: Path, content: bytes) -> None:
 def _temporary(path: Path, content: bytes) -> Path:
     """The content beside `path`, with the rights that a new file would have, or those of the one that is there."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    made = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with made.open("wb") as file:
             file.write(content)
         mask = os.umask(0o077)
         os.umask(mask)
-        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        made.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
     except OSError:
-        Path(name).unlink()
+        made.unlink()
         raise
-    return Path(name)
+    return made
 
 
 def _ignore(path: Path, made: Decisions) -> bool:

@@ -1,4 +1,4 @@
-"""Text is UTF-8 wherever it is read or written: never what the locale of a machine says."""
+"""Text is UTF-8 wherever it is read or written, never what a machine's locale says; and files are opened by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from tests.functional.cli import ROOT
 
+# The process's own streams, the report of a crash, and what lies in every image, where `cli/system.py` tells nothing.
+BY_NUMBER = {"opsctl/cli/streams.py", "opsctl/cli/crash.py", "opsctl/layer/files/start.py"}
 SOURCES = sorted(path for name in ("opsctl", "scripts", "service") for path in (ROOT / name).rglob("*.py"))
 
 
@@ -42,6 +44,12 @@ def _of_a_file(node: ast.Call, name: str) -> bool:
 @pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
 def test_text_says_its_encoding(path: Path) -> None:
     assert list(undecided(path.read_bytes())) == []
+
+
+def test_files_are_opened_by_name() -> None:
+    """A full disk names no file, and one that was opened by its number has no name to be told either."""
+    found = {str(each.relative_to(ROOT)) for each in SOURCES if "fdopen(" in each.read_text(encoding="utf-8")}
+    assert {each for each in found if not each.startswith(("scripts/", "service/"))} == BY_NUMBER
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,15 @@ def test_the_captured_demo_and_the_table_name_every_stack() -> None:
     local = {template.stack for template in catalog.templates(environments()["local"])}
     assert shown == local
     assert set(re.findall(r"^\| (\w+) \|", README, re.MULTILINE)) >= set(naming.STACKS)
+
+
+def test_make_clean_removes_all_that_git_ignores_but_data() -> None:
+    """What is ignored was made here; README promises that a clean checkout is left."""
+    recipe = re.search(
+        r"^clean:.*?(?=^\S|\Z)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert recipe is not None
+    removed = recipe[0].split()
+    ignored = [each.rstrip("/") for each in (ROOT / ".gitignore").read_text(encoding="utf-8").split()]
+    data = {"data/raw", "data/rejects.csv", "*.sqlite3*"}
+    assert set(ignored) - set(removed) - data == {"*.py[cod]"}  # goes with __pycache__

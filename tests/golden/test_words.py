@@ -23,8 +23,8 @@ _WHOLE = re.compile(r"opsctl [a-z]+( [a-z-]+)*( --?[a-z-]+)*")
 _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r"`[^`]*`")
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-# Django's createsuperuser and flush have it, of which a hint speaks.
-OF_OTHERS = {"--noinput"}
+# Django's createsuperuser and flush have the first, of which a hint speaks; the service's own commands have the others.
+OF_OTHERS = {"--noinput", "--key", "--max-bytes"}
 
 
 def messages(source: str) -> Iterator[tuple[int, str]]:
@@ -48,10 +48,11 @@ def messages(source: str) -> Iterator[tuple[int, str]]:
 
 
 def hints(source: str) -> Iterator[str]:
-    """The texts of a module that say what to do next: what is given as `hint`, or as `if_it_fails`."""
+    """The texts of a module that say what to do next: what is given as `hint`, as `if_it_fails`, or is raised."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.keyword) and node.arg in {"hint", "if_it_fails"}:
-            yield from (text for _, text in messages(ast.unparse(node.value)))
+        given = [node.value] if isinstance(node, ast.keyword) and node.arg in {"hint", "if_it_fails"} else []
+        raised = node.exc.args if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else []
+        yield from (text for each in (*given, *raised) for _, text in messages(f"_ = {ast.unparse(each)}"))
 
 
 def typed(text: str) -> Iterator[str]:
@@ -121,6 +122,7 @@ def test_the_search_finds_what_there_is_not() -> None:
     assert wrong(f"opsctl deploy --env {ANY} app") == ""
     assert wrong(f"opsctl {ANY}") == ""
     assert wrong("opsctl run -- manage.py x --traceback") == ""
-    assert list(hints('raise E("--not", hint=f"Use --fly {x}." if y else "")')) == [f"Use --fly {ANY}.", ""]
+    assert list(hints('raise E("--not", hint=f"Use --fly {x}." if y else "")')) == ["--not", f"Use --fly {ANY}.", ""]
+    assert list(hints('f(hint="Use --fly.")')) == ["Use --fly."]
     source = '''def f():\n    """`opsctl docs`"""\n    g(f"Run `opsctl fly {x}`.", hint="opsctl swim")'''
     assert [line for _, text in messages(source) for line in typed(text)] == [f"opsctl fly {ANY}", "opsctl swim"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import AbstractContextManager, nullcontext
@@ -42,6 +43,17 @@ def test_enough_room_and_a_disk_that_counts_nothing_are_no_error(
     room.require(tmp_path, 300 * 1024**2, "It")
     free(0, monkeypatch, total=0)
     room.require(tmp_path, 300 * 1024**2, "It")
+
+
+@pytest.mark.parametrize(("flags", "number"), [(os.ST_RDONLY, errno.EROFS), (0, errno.EACCES)])
+def test_a_place_that_takes_no_file_is_told_before_the_work(
+    flags: int, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=flags))
+    with pytest.raises(OSError, match=str(tmp_path / "not")) as caught:
+        room.require(tmp_path / "not" / "yet", 1, "It")
+    assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "not" / "yet"))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,9 @@ StrictOption = Annotated[
     typer.Option("--strict", help="Fail when any source fails or any raw file holds no rows, not only when all do."),
 ]
 AllowHttpOption = Annotated[bool, typer.Option("--allow-http", help="Accept sources with plain http.")]
+AllowPrivateOption = Annotated[
+    bool, typer.Option("--allow-private", help="Accept sources at addresses that are not public.")
+]
 
 
 @app.command("refresh")
@@ -45,13 +48,15 @@ def refresh(
     allow_rolled_back: AllowRolledBackOption = False,
     strict: StrictOption = False,
     allow_http: AllowHttpOption = False,
+    allow_private: AllowPrivateOption = False,
     region: RegionOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sync data/raw/ to the environment, then fetch, build and load there: the task that the schedule runs as well."""
     refusals = {"--allow-shrink": allow_shrink, "--allow-rolled-back": allow_rolled_back}
-    _run("refresh", {**refusals, "--strict": strict, "--allow-http": allow_http}, env, region, config, as_json)
+    sources = {"--allow-http": allow_http, "--allow-private": allow_private}
+    _run("refresh", {**refusals, "--strict": strict, **sources}, env, region, config, as_json)
 
 
 @app.command("fetch")
@@ -59,6 +64,7 @@ def fetch(
     env: EnvOption = None,
     strict: StrictOption = False,
     allow_http: AllowHttpOption = False,
+    allow_private: AllowPrivateOption = False,
     region: RegionOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -67,7 +73,8 @@ def fetch(
 
     What was fetched stays in the dataset bucket under raw/, for the next build.
     """
-    _run("fetch", {"--strict": strict, "--allow-http": allow_http}, env, region, config, as_json)
+    sources = {"--allow-http": allow_http, "--allow-private": allow_private}
+    _run("fetch", {"--strict": strict, **sources}, env, region, config, as_json)
 
 
 @app.command("build")

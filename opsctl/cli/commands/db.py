@@ -115,8 +115,14 @@ def shell(
         ),
     ] = None,
     command: Annotated[
-        str | None,
-        typer.Option("--command", "-c", metavar="SQL", help="Run this and end, as psql does.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            "--command",
+            "-c",
+            metavar="SQL",
+            help="Run this and end, as psql does; several are allowed.",
+            show_default=False,
+        ),
     ] = None,
     region: RegionOption = None,
     config: Annotated[
@@ -131,7 +137,7 @@ def shell(
     from opsctl.cli.context import open_workspace
     from opsctl.operate import login as logins
 
-    words = [*(() if command is None else ("--command", command)), *(arguments or ())]
+    words = [*(word for each in command or () for word in ("--command", each)), *(arguments or ())]
     target = open_workspace(config).target(env, region)
     if logins.reads_as_owner(target, role):
         output.note("The application's login is the only one, so this session only reads; `--role user` writes.")

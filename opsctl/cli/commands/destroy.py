@@ -196,5 +196,5 @@ def _name_the_database(target: Target, wanted: str, given: str | None, as_json: 
             "The database was not named, so nothing was changed.",
             code="confirmation-needed",
             exit_code=ExitCode.USAGE,
-            hint=f"Run it again with --delete-data --database {wanted}.",
+            hint=f"Add --database {wanted}.",
         )

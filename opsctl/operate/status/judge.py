@@ -49,7 +49,7 @@ def _problems(status: EnvironmentStatus) -> Iterator[str]:
         for alarm in status.alarms.firing:
             yield f"Alarm {alarm.name} fires."
     for what in status.missing:
-        yield f"AWS has no {what}: it was deleted by hand, or the deploy of this configuration is still to come."
+        yield f"AWS has no {what}: it was deleted, or the deploy of this configuration is still to come."
     for service in status.services:
         yield from _of_service(service, under_way=status.lock is not None)
     for target in status.targets:

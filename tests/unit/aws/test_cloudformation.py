@@ -283,6 +283,14 @@ def test_events_of_all_pages_are_read_when_asked_for() -> None:
         assert [item.id for item in CloudFormation(made).events("dev-data")] == ["2", "1"]
 
 
+def test_a_reason_of_several_lines_is_read_as_one() -> None:
+    refused = happened(1, ResourceStatusReason='server closed the connection\n\tThis probably means "x"\n')
+    with stubbed("cloudformation") as (made, stub):
+        stub.add_response("describe_stack_events", {"StackEvents": [refused]})
+        (event,) = CloudFormation(made).events("dev-data")
+    assert event.reason == 'server closed the connection This probably means "x"'
+
+
 def test_an_event_of_the_stack_itself_differs_from_one_of_a_nested_stack() -> None:
     kind = "AWS::CloudFormation::Stack"
     own = happened(1, PhysicalResourceId=ARN, ResourceType=kind, ResourceStatus="CREATE_COMPLETE")

@@ -12,6 +12,7 @@ from opsctl.cli.render_images import images_text, pushed_text
 from opsctl.cli.render_roles import status_text
 from opsctl.images.oci.push import Pushed
 from opsctl.local.report import LocalEndpoints, LocalListener, LocalStatus
+from tests.unit.cli.terminal import Terminal
 
 
 def secret(name: str, source: str, *, there: bool = False, changed: str = "", note: str = "") -> dict[str, Any]:
@@ -76,9 +77,19 @@ def test_the_size_of_a_manifest_is_not_told_as_an_images() -> None:
     row = {"tags": ["a"], "digest": "sha256:0123456789abcdef", "time": "2026-11-29T16:54:19+00:00"}
     shown = [images_text([{**row, "size": size}]).splitlines()[1] for size in (0, 1_200, 30_000_000)]
     assert shown == [
-        "a     sha256:0123456789ab  -     2026-11-29 16:54:19",
-        "a     sha256:0123456789ab  -     2026-11-29 16:54:19",
-        "a     sha256:0123456789ab  30.0 MB  2026-11-29 16:54:19",
+        "sha256:0123456789ab  -     2026-11-29 16:54:19  a",
+        "sha256:0123456789ab  -     2026-11-29 16:54:19  a",
+        "sha256:0123456789ab  30.0 MB  2026-11-29 16:54:19  a",
+    ]
+
+
+def test_an_image_of_many_releases_has_its_tags_on_a_line_of_their_own() -> None:
+    row = {"digest": "sha256:0123456789abcdef", "time": "2026-11-29T16:54:19+00:00", "size": 0}
+    many = ["content-34a21463c938", *(f"local-r{number}" for number in range(5))]
+    assert images_text([{**row, "tags": ["a"]}, {**row, "tags": many}]).splitlines()[1:] == [
+        "sha256:0123456789ab  -     2026-11-29 16:54:19  a",
+        "sha256:0123456789ab  -     2026-11-29 16:54:19",
+        f"    {', '.join(many)}",
     ]
 
 
@@ -89,6 +100,17 @@ def test_a_function_that_was_deployed_before_tells_nothing_of_what_is_left_open(
     }  # fmt: skip
     assert "as configured" in status_text(report)
     assert "Left open: logins" in status_text({**report, "left_open": ["logins"]})
+
+
+def test_at_a_terminal_what_is_said_of_roles_is_broken_at_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = {
+        "database": "app", "database_owner": "app_owner", "server_version": "18.4", "master": "m", "roles": [],
+        "schema_owners": {}, "default_privileges": [], "pending": [], "findings": [], "drifted": False,
+        "left_open": ["Every login may " + "do so " * 20],
+    }  # fmt: skip
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, status_text(report).splitlines())) <= 80
 
 
 @pytest.mark.parametrize(("signed", "told"), [(True, "1.0 s. Its signature went along.\n"), (False, "1.0 s.\n")])

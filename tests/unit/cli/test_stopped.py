@@ -116,6 +116,16 @@ def test_a_target_that_was_never_started_is_not_made(
     assert [path.name for path in folder.iterdir()] == ["environments.yaml"]
 
 
+@pytest.mark.parametrize("command", ["destroy --env gone --from-account", "status --from-account"])
+def test_what_no_file_names_may_be_in_the_target_that_was_not_asked(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert app.run(command.split()) == 2
+    said = "The local target of this folder does not run, so it was not asked; `opsctl local env` starts it.\n"
+    assert capsys.readouterr().err.startswith(said)
+
+
 def test_logs_of_one_of_several_environments_are_those_of_its_tasks(
     stopped: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,4 +163,8 @@ def test_a_command_for_psql_is_passed_on_and_names_no_file(tmp_path: Path, monke
     assert app.run(["db", "shell", "-c", "select 1"]) == 0
     assert app.run(["db", "shell", "--command", "select 1", "--", "--csv"]) == 0
     assert app.run(["db", "shell", "--", "-c", "select 2"]) == 0
-    assert asked == [["--command", "select 1"], ["--command", "select 1", "--csv"], ["-c", "select 2"]]
+    assert app.run(["db", "shell", "-c", "select 1", "-c", "select 2"]) == 0
+    assert asked == [
+        ["--command", "select 1"], ["--command", "select 1", "--csv"], ["-c", "select 2"],
+        ["--command", "select 1", "--command", "select 2"],
+    ]  # fmt: skip

@@ -26,7 +26,13 @@ def test_what_stood_under_ecs_for_the_web_is_the_webs() -> None:
 
 @pytest.mark.parametrize(
     ("given", "count"),
-    [({"min_count": 2}, (2, 2)), ({"max_count": 5}, (1, 5)), ({"min_count": 3, "max_count": 9}, (3, 9))],
+    [
+        ({"min_count": 2}, (2, 2)),
+        ({"min_count": 3}, (3, 3)),
+        ({"min_count": "x"}, ("x", 2)),
+        ({"max_count": 5}, (1, 5)),
+        ({"min_count": 3, "max_count": 9}, (3, 9)),
+    ],
 )
 def test_two_counts_are_one_pair(given: dict[str, int], count: tuple[int, int]) -> None:
     assert moved(ecs=given)["application"]["web"]["count"] == count

@@ -124,9 +124,11 @@ def test_a_secret_inside_of_a_value_is_hidden_and_what_only_names_one_is_not() -
     )
     variable = Difference("/List/3", "null", '{"Name": "KEY", "Value": "hunter2"}', "ADD")
     arn = Difference("/MasterUserSecretArn", "arn:1", "arn:2", "NOT_EQUAL")
-    found = by_hand(modified(inside, variable, arn))
+    way = Difference("/MetadataOptions/HttpTokens", "required", "optional", "NOT_EQUAL")
+    found = by_hand(modified(inside, variable, arn, way))
     assert found is not None
     assert "hunter2" not in str(found)
+    assert found.differences[3].actual == "optional"
     assert found.differences[0].expected == "null"
     assert found.differences[2].actual == "arn:2"
 

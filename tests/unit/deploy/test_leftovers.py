@@ -14,6 +14,7 @@ from opsctl.deploy.leftovers import SECRET, SNAPSHOT, Left, leftovers
 from opsctl.deploy.planning import compare
 from opsctl.stacks import catalog
 from opsctl.stacks.model import StackTemplate
+from tests.unit.cli.terminal import Terminal
 from tests.unit.stacks.reading import NAMES, environment
 
 FOUND = [
@@ -63,6 +64,15 @@ def test_the_text_names_the_date_of_the_prices_and_every_command() -> None:
     assert re.search(r"list prices of \d{4}-\d\d to \d{4}-\d\d in US dollars a month", lines[1])
     assert [each.command for each in told] == [line.strip() for line in lines if line.startswith("    ")]
     assert left_lines([]) == []
+
+
+def test_at_a_terminal_a_line_is_broken_at_blanks_and_a_command_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = "\n".join(left_lines(leftovers(FOUND, packaged()))).split("\n")
+    commands = [each.command for each in leftovers(FOUND, packaged())]
+    assert [each for each in commands if f"    {each}" in lines] == commands
+    assert [each for each in lines if len(each) > 60 and " " in each.strip() and each.strip() not in commands] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

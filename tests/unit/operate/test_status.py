@@ -237,10 +237,10 @@ def unwell() -> Iterator[tuple[FakeAws, str]]:
     yield aws, "web is scaled to 0 tasks: nothing answers."
     aws = FakeAws()
     del aws.services[0]
-    yield aws, "AWS has no web: it was deleted by hand, or the deploy of this configuration is still to come."
+    yield aws, "AWS has no web: it was deleted, or the deploy of this configuration is still to come."
     aws = FakeAws()
     aws.database = None
-    yield aws, "AWS has no database: it was deleted by hand, or the deploy of this configuration is still to come."
+    yield aws, "AWS has no database: it was deleted, or the deploy of this configuration is still to come."
     aws = FakeAws()
     aws.services[1] = replace(aws.services[1], rollout_state="FAILED", rollout_reason="circuit breaker")
     yield aws, "The rollout of mail failed: circuit breaker"

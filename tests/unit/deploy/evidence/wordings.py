@@ -101,6 +101,10 @@ OF_A_SERVICE = {
               f"Requests - toomanyrequests"),),
         "the image can't be pulled: its registry takes no more pulls now",
     ),
+    "no room for the image on this machine": (
+        (task("CannotPullContainerError: [Errno 122] Disk quota exceeded"),),
+        "the image can't be unpacked, as the disk's quota is used up",
+    ),
     "another platform": (
         (placed("CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does "
                 "not contain "
@@ -219,6 +223,11 @@ OF_A_SERVICE = {
                                                             "on device"),),
         "the task's disk is full",
     ),
+    "a quota that is used up": (
+        (crashed("Traceback (most recent call last):", FRAME, "    write()", "OSError: [Errno 122] Disk quota "
+                                                            "exceeded: '/mnt/media/a.jpg'"),),
+        "the disk's quota is used up (/mnt/media/a.jpg)",
+    ),
     "health 404": (unhealthy("Health checks failed with these codes: [404]"),
                    "the health check gets 404: the application has no such page at that path"),
     "health 301": (unhealthy("Health checks failed with these codes: [301]"),
@@ -232,6 +241,14 @@ OF_A_SERVICE = {
                        "the health check gets no connection: nothing in the task listens on the port that is asked"),
 }  # fmt: skip
 OF_A_RESOURCE = {
+    "a disk of this machine that is full": (
+        ("Database", "AWS::RDS::DBInstance", 'could not create file "base/16385/2618": No space left on device\n'),
+        "the disk is full",
+    ),
+    "a quota of this machine": (
+        ("Database", "AWS::RDS::DBInstance", 'could not create file "base/16385/2618": Disk quota exceeded\n'),
+        "the disk's quota is used up",
+    ),
     "a certificate that waits": (
         ("Certificate", "AWS::CertificateManager::Certificate",
          "Content of DNS Record is: {Name: _x1.shop.example.com.,Type: CNAME,Value: _y2.acm-validations.aws.}"),

@@ -74,7 +74,7 @@ def test_what_has_none_is_resolved_once_and_again_when_it_changes(tmp_path: Path
 
 
 def test_locked_refuses_to_resolve(tmp_path: Path, uv: Uv) -> None:
-    with pytest.raises(BuildError, match="is not there, and --locked"):
+    with pytest.raises(BuildError, match=r"is not there, and is not to be written \(--locked, --check, or CI set\)"):
         read_lock(project(tmp_path), frozen=True, tell=silent)
     read_lock(project(tmp_path), frozen=False, tell=silent)
     read_lock(project(tmp_path), frozen=True, tell=silent)
@@ -158,3 +158,18 @@ def test_lines_for_other_systems_are_left_out_of_an_image() -> None:
     arm = wanted_lines(text, "linux/arm64", "3.11")
     assert [line.split("==")[0] for line in arm.splitlines() if "==" in line] == ["b", "c", "d"]
     assert ";" not in arm
+
+
+def test_where_the_lock_can_not_be_written_no_registry_is_asked(
+    tmp_path: Path, uv: Uv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object) -> Any:
+        raise AssertionError("something was asked before")
+
+    made = project(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(PermissionError):
+        pin_base(made, asked, frozen=False, tell=silent)
+    with pytest.raises(PermissionError):
+        read_lock(made, frozen=False, tell=silent)
+    assert uv.ran == []
