@@ -204,7 +204,7 @@ def test_figures_as_they_were_stand_behind_the_others_only_where_a_mapping_made_
         ",".join(CANONICAL + PAID),
         "mine,dev,pleno,Remoto,REMOTE,Brazil,BRL,hibrido,1000.00,1000.00,1000.00,,year,,,,12000,,",
     ]
-    with engine(data_dir, input_bytes=0) as db:
+    with engine(data_dir) as db:
         assert prepare_rows(db, canonical=data_dir / "salaries.csv", live=None).row_count == 1
 
 

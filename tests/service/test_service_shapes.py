@@ -110,7 +110,7 @@ def wrong(shape: Shape, rows: list[dict[str, str]]) -> list[str]:
 
 def test_no_shape_of_file_gives_a_wrong_row_once_its_source_says_how_it_is_read(tmp_path: Path) -> None:
     mistakes: list[str] = []
-    with engine(tmp_path, input_bytes=0) as db:
+    with engine(tmp_path) as db:
         readings = Readings(db, tmp_path)
         for shape in shapes():
             found = {}
@@ -127,7 +127,7 @@ def test_no_shape_of_file_gives_a_wrong_row_once_its_source_says_how_it_is_read(
 
 
 def test_a_proposal_with_an_open_question_is_refused(tmp_path: Path) -> None:
-    with engine(tmp_path, input_bytes=0) as db:
+    with engine(tmp_path) as db:
         keys = Readings(db, tmp_path).proposed(Shape("", "", "Job Title,Salary\nDev,5000\n"))
     assert asked(keys) == ["period", "currency", "defaults.country"]
     with pytest.raises(IngestError, match=r"'defaults\.country' is still '\?'; nothing in the file says it"):

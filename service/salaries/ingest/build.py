@@ -144,11 +144,10 @@ def build_dataset(
     if not paths:
         reasons = "".join(f" {name} is passed over: {reason}." for name, reason in passed_over.items())
         raise IngestError(f"There is no CSV under {raw_dir}; fetch the sources or put files there first.{reasons}")
-    size = sum(path.stat().st_size for path in paths)
     with (
         exclusive(data_dir / ".build.lock"),
         scratch(data_dir, "build") as folder,
-        engine(folder, input_bytes=size) as db,
+        engine(folder) as db,
     ):
         define_rules(db, country=country)
         reader = Reader(db)

@@ -20,10 +20,10 @@ _FETCHED_ROWS = 20_000
 
 
 @contextlib.contextmanager
-def engine(folder: Path, *, input_bytes: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a DuckDB connection for about `input_bytes` of CSV; what does not fit into memory goes to `folder`."""
-    # On disk, tables are compressed and memory stays low; for a small input creating the file is most of the time.
-    large = input_bytes > _LARGE_BYTES
+def engine(folder: Path, *, sorted_bytes: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a DuckDB connection that may sort about `sorted_bytes`; what memory does not hold goes to `folder`."""
+    # Tables on disk are compressed, which leaves a large sort more memory; all else would only wait for it.
+    large = sorted_bytes > _LARGE_BYTES
     connection = duckdb.connect(str(folder / "work.duckdb") if large else ":memory:")
     try:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")

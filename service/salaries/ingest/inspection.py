@@ -206,7 +206,7 @@ def _currency(figures: list[str]) -> str:
 
 def _outcome(path: Path, *, folder: Path, country: str, encoding: str, mapping: Mapping | None) -> Outcome:
     told = Declared({path.name: encoding}, {path.name: mapping} if mapping else {})
-    with engine(folder, input_bytes=0) as db:
+    with engine(folder) as db:
         define_rules(db, country=country)
         file: ReadFile = Reader(db).read(path, path.name, told)
         fates = dict(db.execute("SELECT coalesce(outcome, ''), count(*) FROM judged GROUP BY ALL").fetchall())

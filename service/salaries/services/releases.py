@@ -88,7 +88,7 @@ def release_load(
     observer("waiting for other loads")
     with (
         scratch(settings.DATA_DIR, "load") as folder,
-        engine(folder, input_bytes=size) as db,
+        engine(folder, sorted_bytes=size) as db,
         dataset_transaction(using),
     ):
         observer("reading and sorting rows")
