@@ -54,7 +54,7 @@ def _uv() -> Path:
 def _told_by_pip() -> dict[str, str]:
     """What pip's files and variables say; what counts more with pip comes later."""
     pip = [sys.executable, "-m", "pip", "config", "list"]
-    listed = subprocess.run(pip, check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(pip, check=True, capture_output=True, text=True, encoding="utf-8", errors="replace").stdout
     said = dict(line.split("=", 1) for line in listed.splitlines() if "=" in line)
     return {
         variable: ast.literal_eval(said[f"{section}.{name}"])

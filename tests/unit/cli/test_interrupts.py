@@ -42,8 +42,9 @@ finally:
 
 
 def started(then: str, *wrapper: str) -> subprocess.Popen[str]:
+    hearing = ("env", "--default-signal=HUP")  # the tests themselves may run under nohup
     process = subprocess.Popen(
-        [*wrapper, sys.executable, "-c", COMMAND.replace("{then}", then)],
+        [*(wrapper or hearing), sys.executable, "-c", COMMAND.replace("{then}", then)],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
