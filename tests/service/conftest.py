@@ -20,6 +20,7 @@ _ENVIRONMENT = {
     "DATA_DIR": tempfile.mkdtemp(prefix="service-tests-"),
     "ALLOWED_HOSTS": "testserver",
     "LOG_LEVEL": "ERROR",
+    "DJANGO_SETTINGS_MODULE": "config.settings",
 }
 _TAKEN_AWAY = ("DB_HOST", "DB_REPLICA_HOST", "DATASET_BUCKET", "TLS", "DJANGO_SECRET_KEY", "SALARY_SOURCES")
 
@@ -30,7 +31,6 @@ def _set_up_django() -> None:
     for name in _TAKEN_AWAY:
         os.environ.pop(name, None)
     os.environ.update(_ENVIRONMENT)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 
     django.setup()
