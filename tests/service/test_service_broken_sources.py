@@ -78,6 +78,7 @@ def test_each_says_what_is_wrong_and_the_live_data_stays(
         refresh(tmp_path, [good], settings)
 
     after = client.get("/api/salaries/", {"role": "dev"})
+    assert after.status_code == 200, after.content
     assert (after["ETag"], after.content) == (before["ETag"], before.content)
     assert DatasetRelease.objects.count() == 1
     assert not (tmp_path / "escaped.csv").exists()
