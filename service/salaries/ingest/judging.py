@@ -27,7 +27,7 @@ _ODD_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e")
 # A table is what one thread of DuckDB works on, a piece what one statement does.
 _TABLE_ROWS = 8192
 _TABLES = 16
-_PIECE_BYTES = 16 << 20
+_PIECE_CHARACTERS = 16 << 20
 
 
 def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
@@ -139,7 +139,7 @@ def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
         "THEN 'more fields than the header' ELSE '' END"
     )
     db.execute("CREATE OR REPLACE TEMP MACRO fields(x) AS string_split(x, " + quoted(SEPARATOR) + ")")
-    db.register("chunk", _table(array("q", [0]), [""])[0])
+    db.register("chunk", _table(array("q", [0]), [""]))
     db.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT number, {problem} AS problem, {chosen} "  # noqa: S608
         "FROM (SELECT number, text, fields(text) AS f FROM chunk)"
@@ -158,15 +158,14 @@ def _first_value(header: tuple[str, ...], name: str) -> str:
 
 def _pieces(rows: Iterable[Batch]) -> Iterator[tuple[int, nanoarrow.Array]]:
     tables: list[nanoarrow.c_array] = []
-    count = size = 0
+    count = characters = 0
     for numbers, texts in _gathered(rows):
-        table, taken = _table(numbers, texts)
-        tables.append(table)
+        tables.append(_table(numbers, texts))
         count += len(texts)
-        size += taken
-        if len(tables) == _TABLES or size > _PIECE_BYTES:
+        characters += sum(map(len, texts))
+        if len(tables) == _TABLES or characters > _PIECE_CHARACTERS:
             yield count, nanoarrow.Array.from_chunks(tables)
-            tables, count, size = [], 0, 0
+            tables, count, characters = [], 0, 0
     if tables:
         yield count, nanoarrow.Array.from_chunks(tables)
 
@@ -183,8 +182,8 @@ def _gathered(rows: Iterable[Batch]) -> Iterator[tuple[array[int], list[str]]]:
         yield numbers, texts
 
 
-def _table(numbers: array[int], texts: list[str]) -> tuple[nanoarrow.Array, int]:
-    """Return rows as a table that DuckDB reads where it lies, and the bytes of its texts."""
+def _table(numbers: array[int], texts: list[str]) -> nanoarrow.Array:
+    """Return rows as a table that DuckDB reads where it lies."""
     encoded = list(map(str.encode, texts))
     data = b"".join(encoded)
     if any(blank in data for blank in _ODD_BLANKS):
@@ -197,5 +196,4 @@ def _table(numbers: array[int], texts: list[str]) -> tuple[nanoarrow.Array, int]
         "text": nanoarrow.c_array_from_buffers(nanoarrow.string(), len(texts), [None, memoryview(ends), data]),
     }
     shape = nanoarrow.struct({name: column.schema for name, column in columns.items()})
-    table = nanoarrow.c_array_from_buffers(shape, len(texts), [None], children=list(columns.values()))
-    return nanoarrow.Array(table), len(data)
+    return nanoarrow.Array(nanoarrow.c_array_from_buffers(shape, len(texts), [None], children=list(columns.values())))
