@@ -84,22 +84,16 @@ def choose(places: Sequence[Found], name: str, *, service: str | None, client: s
     return fits[0]
 
 
-def runs_here(workspace: Workspace) -> bool:
-    """Whether the local target of this folder runs; nothing is started."""
+def not_asked_here(workspace: Workspace) -> str:
+    """Why the local target of this folder was not asked what it holds; "" where it runs. Nothing is started."""
+    from opsctl.local.state import StateDir
     from opsctl.local.target import LocalTarget
 
-    return (workspace.root / ".opsctl").is_dir() and LocalTarget(workspace.root).status().running
-
-
-def not_asked_here(workspace: Workspace) -> str:
-    """Why the local target of this folder was not asked what it holds; "" where it runs."""
-    from opsctl.local.state import StateDir
-
-    if runs_here(workspace):
+    if not StateDir.of(workspace.root).ports.exists():
+        return "There is no local target in this folder."
+    if LocalTarget(workspace.root).status().running:
         return ""
-    if StateDir.of(workspace.root).ports.exists():
-        return "The local target of this folder does not run, so it was not asked; `opsctl local env` starts it."
-    return "There is no local target in this folder."
+    return "The local target of this folder does not run, so it was not asked; `opsctl local env` starts it."
 
 
 def asks_aws(workspace: Workspace, region: str | None) -> bool:

@@ -43,6 +43,7 @@ _SOURCE_ONLY = re.compile(
     r"(?:no usable wheels|only-binary|No (?:matching|usable) wheels?|--no-binary|no wheels)", re.I
 )
 _PACKAGE = re.compile(r"[`'\s]([A-Za-z0-9][A-Za-z0-9._-]*)(?:==[^\s`']+)?[`']?\s+has no (?:usable )?wheels", re.I)
+_FROZEN = "is not to be written (--locked, --check, or CI set)"
 
 Tell = Callable[[str], None]
 Pin = Callable[[str], ImageName]
@@ -57,9 +58,6 @@ class Locked:
     text: str
     python: str
     base: ImageName | None = None
-
-
-_FROZEN = "is not to be written (--locked, --check, or CI set)"
 
 
 def python_version(project: Project) -> str:
