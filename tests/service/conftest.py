@@ -47,6 +47,7 @@ from django.db import connections  # noqa: E402
 from django.test import Client  # noqa: E402
 from salaries.api.bodies import BODIES  # noqa: E402
 from salaries.selectors.releases import POINTER  # noqa: E402
+from salaries.selectors.rows import KNOWN_FACETS  # noqa: E402
 
 from tests.service.browser import CHROMIUM  # noqa: E402
 from tests.service.datasets import HEADER, ROWS, write_canonical  # noqa: E402
@@ -76,6 +77,7 @@ def data_dir(tmp_path: Path, settings: object) -> Path:
     settings.RELEASE_CACHE_SECONDS = 0  # type: ignore[attr-defined]
     POINTER.forget()
     BODIES.clear()
+    KNOWN_FACETS.clear()
     return folder
 
 

@@ -12,6 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from salaries.api.bodies import BODIES
 from salaries.models import SalaryFacet
+from salaries.selectors import rows
+from salaries.selectors.rows import KNOWN_FACETS
 from salaries.services.releases import release_load
 
 from tests.service.datasets import Row, write_canonical
@@ -64,6 +66,7 @@ def questions() -> list[tuple[str, dict[str, str]]]:
 def test_every_answer_has_the_bytes_that_its_rows_give(varied: str, client: Client) -> None:
     shown = [client.get(path, asked).content for path, asked in questions()]
     BODIES.clear()
+    KNOWN_FACETS.clear()
     SalaryFacet.objects.filter(field__startswith="only ").delete()
     for (path, asked), body in zip(questions(), shown, strict=True):
         assert client.get(path, asked).content == body, (path, asked)
@@ -105,3 +108,29 @@ def test_a_second_load_of_the_same_rows_tells_it_of_a_release_that_lacks_it(vari
     shared.delete()
     assert not release_load(canonical=data_dir / "c.csv", append=False, allow_shrink=False).created
     assert set(shared.all().values_list("field", "value", "folded")) == before
+
+
+def facets_read(client: Client, asked: dict[str, str]) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/api/salaries/", asked)
+    return len([each for each in queries if "salaries_salaryfacet" in each["sql"]])
+
+
+def test_names_that_were_looked_up_are_known_until_another_release(varied: str, data_dir: Path, client: Client) -> None:
+    first = client.get("/api/salaries/", {"role": "mixed", "state": "sp"}).json()
+    assert facets_read(client, {"role": "partly", "level": "senior"}) == 1
+    assert facets_read(client, {"role": "mixed", "level": "senior"}) == 1  # whether all rows of this role are senior
+    assert facets_read(client, {"role": "mixed", "level": "senior", "state": "SP"}) == 0
+    other = write_canonical(data_dir / "d.csv", [row("mixed", state="sp"), row("mixed", 1, state="RJ")])
+    assert release_load(canonical=other, append=False, allow_shrink=True).created
+    second = client.get("/api/salaries/", {"role": "mixed", "state": "sp"}).json()
+    assert (first["total_observations"], second["total_observations"]) == (3, 1)
+
+
+def test_no_more_names_are_kept_than_there_is_room_for(
+    varied: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "KNOWN_FACETS_LIMIT", 10)
+    for number in range(30):
+        assert client.get("/api/salaries/", {"role": "mixed", "state": f"nowhere {number}"}).status_code == 200
+        assert 0 < len(KNOWN_FACETS) <= 10

@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Container
 from dataclasses import dataclass
-from itertools import chain
+from typing import NamedTuple
 
 from django.db import connections
 
 from salaries.selectors.releases import Release
 
+_SHARED = "only "
 FILTERS = ("location", "country", "state", "level", "currency", "work_model")
 
 
@@ -25,7 +26,23 @@ def folded(field: str, text: str) -> str:
 
 def shared(field: str) -> str:
     """Return the facet field that holds, by role, the one value of `field` that every row of the role has."""
-    return f"only {field}"
+    return f"{_SHARED}{field}"
+
+
+def _is_shared(field: str) -> bool:
+    return field.startswith(_SHARED)
+
+
+class Facet(NamedTuple):
+    """What is looked up: the values of a field that have the folded form `text`; of a shared field, that of a role."""
+
+    field: str
+    text: str
+
+
+# What was looked up last, by database and release: most requests name the same few roles and places again.
+KNOWN_FACETS: dict[tuple[str, Facet], tuple[str, ...]] = {}
+KNOWN_FACETS_LIMIT = 2_000
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ NO_ROWS = Condition((("role", ()),), {}, frozenset())
 
 
 def condition_for(*, release: Release, roles: list[str], filters: dict[str, str | None]) -> Condition:
-    """Resolve roles and filters against the release's facets, in one query.
+    """Resolve roles and filters against the release's facets, in one query at most.
 
     Args:
         release: the release to read.
@@ -85,16 +102,20 @@ def condition_for(*, release: Release, roles: list[str], filters: dict[str, str 
     """
     by_fold = {role: folded("role", role) for role in roles}
     asked = {name: folded(name, value) for name, value in filters.items() if value}
-    found = _facet_values(release, sorted(set(by_fold.values())), asked)
-    by_role = {role: found["role", fold][0] for role, fold in by_fold.items() if ("role", fold) in found}
+    facets = [Facet("role", fold) for fold in sorted(set(by_fold.values()))]
+    facets += [Facet(name, fold) for name, fold in asked.items()]
+    # A role is stored in its folded form.
+    facets += [Facet(shared(name), role) for name in asked for role in by_fold.values()]
+    found = _facet_values(release, facets)
+    by_role = {role: values[0] for role, fold in by_fold.items() if (values := found[Facet("role", fold)])}
     whole = frozenset(
         role
-        for role, stored in by_role.items()
-        if all(stored in found.get((shared(name), fold), ()) for name, fold in asked.items())
+        for role in by_role
+        if all(found[Facet(shared(name), by_fold[role])] == (fold,) for name, fold in asked.items())
     )
     columns: dict[str, tuple[str | int, ...]] = {"release_id": (release.id,)}
     columns["role"] = tuple(sorted(set(by_role.values())))
-    columns |= {name: tuple(found.get((name, fold), ())) for name, fold in asked.items()}
+    columns |= {name: found[Facet(name, fold)] for name, fold in asked.items()}
     return Condition(tuple(columns.items()), by_role, whole)
 
 
@@ -103,21 +124,37 @@ def whole_release(release: Release) -> Condition:
     return Condition((("release_id", (release.id,)),), {}, frozenset())
 
 
-def _facet_values(release: Release, roles: list[str], asked: dict[str, str]) -> dict[tuple[str, str], list[str]]:
-    """Return the stored values by field and folded form: of the roles and filters, and what the roles' rows share."""
-    marks = ", ".join(["%s"] * len(roles))
-    looked_up: list[tuple[str, list[str]]] = [(f"field = %s AND folded IN ({marks})", ["role", *roles])]
-    looked_up += [("field = %s AND folded = %s", [name, fold]) for name, fold in asked.items()]
-    # A role is stored in its folded form.
-    only = f"field = %s AND folded = %s AND value IN ({marks})"
-    looked_up += [(only, [shared(name), fold, *roles]) for name, fold in asked.items()]
+def _facet_values(release: Release, facets: list[Facet]) -> dict[Facet, tuple[str, ...]]:
+    """Return the stored values of each facet, in order; a release never changes, so those found before still hold."""
+    of = f"{release.using} {release.tag}"
+    found = {facet: KNOWN_FACETS.get((of, facet)) for facet in facets}
+    missing = [facet for facet, values in found.items() if values is None]
+    if missing:
+        read = _read_facets(release, missing)
+        if len(KNOWN_FACETS) + len(read) > KNOWN_FACETS_LIMIT:
+            KNOWN_FACETS.clear()
+        KNOWN_FACETS.update({(of, facet): values for facet, values in read.items()})
+        found |= read
+    return {facet: values or () for facet, values in found.items()}
+
+
+def _read_facets(release: Release, facets: list[Facet]) -> dict[Facet, tuple[str, ...]]:
+    texts: dict[str, list[str]] = {}
+    for facet in facets:
+        texts.setdefault(facet.field, []).append(facet.text)
+    clauses: list[str] = []
+    parameters: list[str | int] = []
     # Each is found by an index; for one condition of them all the database reads every facet of the release.
-    one = "SELECT field, folded, value FROM salaries_salaryfacet WHERE release_id = %s AND "
-    statement = " UNION ALL ".join(one + clause for clause, _ in looked_up)
-    parameters = list[str | int](chain.from_iterable((release.id, *values) for _, values in looked_up))
-    found: dict[tuple[str, str], list[str]] = {}
+    for field, wanted in texts.items():
+        answer, asked = ("folded", "value") if _is_shared(field) else ("value", "folded")
+        clauses.append(
+            f"SELECT field, {asked}, {answer} AS answer FROM salaries_salaryfacet "  # noqa: S608
+            f"WHERE release_id = %s AND field = %s AND {asked} IN ({', '.join(['%s'] * len(wanted))})"
+        )
+        parameters += [release.id, field, *wanted]
+    read: dict[Facet, list[str]] = {facet: [] for facet in facets}
     with connections[release.using].cursor() as cursor:
-        cursor.execute(f"{statement} ORDER BY value", parameters)
-        for name, fold, value in cursor.fetchall():
-            found.setdefault((name, fold), []).append(value)
-    return found
+        cursor.execute(f"{' UNION ALL '.join(clauses)} ORDER BY answer", parameters)
+        for field, text, value in cursor.fetchall():
+            read[Facet(field, text)].append(value)
+    return {facet: tuple(values) for facet, values in read.items()}
