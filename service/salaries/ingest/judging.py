@@ -15,14 +15,14 @@ from salaries.ingest.engine import quoted, sql_blocks
 from salaries.ingest.figures import TWO_READINGS
 from salaries.ingest.mapping import SEPARATOR, Batch, Mapping
 from salaries.ingest.records import WRONG_BYTE
-from salaries.ingest.words import MISSING, UNSEEN, Reach, spellings
+from salaries.ingest.words import MISSING, UNSEEN, Reach, shown, spellings
 from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 
 NOT_IN_ENCODING = "not valid in the file's encoding"
 _ROLE = ("role",)
 _FIGURES = ("total_compensation", "base_salary_min", "base_salary_max")
 # Blanks other than a space; DuckDB's trim knows some of them.
-_ODD = r"\t-\r\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+_ODD = r"\t-\r\x{1c}-\x{1e}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _ODD_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e")
 # A table is what one thread of DuckDB works on, a piece what one statement does.
 _TABLE_ROWS = 8192
@@ -32,10 +32,12 @@ _PIECE_CHARACTERS = 16 << 20
 
 def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
     """Create the macros of the rules and the table of judged rows."""
-    missing = ", ".join(map(quoted, MISSING))
+    missing = ", ".join(map(quoted, ("", *MISSING)))
     constants = {
         "odd_blank()": quoted(f"[{_ODD}{UNSEEN}]"),
-        "blanks_around()": quoted(f"^[ {_ODD}]+|[ {_ODD}]+$|[{UNSEEN}]"),
+        "separator()": quoted(SEPARATOR),
+        "blanks_between()": quoted(f"[ {_ODD}]*{SEPARATOR}[ {_ODD}]*"),
+        "blanks_at_end()": quoted(f"[ {_ODD}]+$|[{UNSEEN}]"),
         "is_missing(x)": f"x IN ({missing})",
         "two_readings()": quoted(TWO_READINGS),
         "text_limit()": TEXT_LIMIT,
@@ -46,16 +48,17 @@ def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
     set_words(db, "always")
     set_file(db, number=0, decimal="")
     db.execute(sql_blocks("rules.sql")["macros"])
-    db.execute(f"CREATE MACRO wanted_country() AS country_of(clean({quoted(country)}))")
+    db.execute(f"CREATE MACRO wanted_country() AS country_of({quoted(shown(country))})")
     db.execute(sql_blocks("rules.sql")["table"])
 
 
 def set_words(db: duckdb.DuckDBPyConnection, reach: Reach) -> None:
     """Let the rules know the words of this reach."""
     for column in ("level", "work_model", "country"):
-        of_word: dict[str, list[str]] = {}
+        # The words themselves first, as they are written: they are what most rows hold.
+        of_word = {word: [quoted(word)] for word in spellings(column, reach).values()}
         for spelling, word in spellings(column, reach).items():
-            of_word.setdefault(word, []).append(quoted(spelling))
+            of_word[word].append(quoted(spelling))
         cases = " ".join(f"WHEN x IN ({', '.join(found)}) THEN {quoted(word)}" for word, found in of_word.items())
         db.execute(f"CREATE OR REPLACE MACRO known_{column}(x) AS CASE {cases} END")
 
@@ -135,14 +138,14 @@ def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
     problem = (
         "CASE WHEN f[1] <> '' THEN f[1] WHEN contains(text, chr(0)) THEN 'NUL character' "
         f"WHEN contains(text, chr({ord(WRONG_BYTE)})) THEN {quoted(NOT_IN_ENCODING)} "
-        f"WHEN len(f) > {len(header) + 1} AND stripped(array_to_string({more}, ' ')) IS NOT NULL "
+        f"WHEN len(f) > {len(header) + 1} AND array_to_string({more}, '') <> '' "
         "THEN 'more fields than the header' ELSE '' END"
     )
     db.execute("CREATE OR REPLACE TEMP MACRO fields(x) AS string_split(x, " + quoted(SEPARATOR) + ")")
     db.register("chunk", _table(array("q", [0]), [""]))
     db.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT number, {problem} AS problem, {chosen} "  # noqa: S608
-        "FROM (SELECT number, text, fields(text) AS f FROM chunk)"
+        "FROM (SELECT number, text, fields(tidied(text)) AS f FROM chunk)"
     )
 
 
@@ -153,7 +156,7 @@ def _first_value(header: tuple[str, ...], name: str) -> str:
     if len(columns) == 1:
         return columns[0]
     # There is no place 0. A plain NULL is one that DuckDB 2.0 fails to fold in some expressions.
-    return f"coalesce({', '.join(f'given(clean({column}))' for column in columns)})" if columns else "f[0]"
+    return f"coalesce({', '.join(f'given({column})' for column in columns)})" if columns else "f[0]"
 
 
 def _pieces(rows: Iterable[Batch]) -> Iterator[tuple[int, nanoarrow.Array]]:

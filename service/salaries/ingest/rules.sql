@@ -3,14 +3,13 @@
 -- Blocks are named by `-- block:` lines. A cheap test before a dear one is what makes the common row cheap.
 
 -- block: macros
--- Blanks are those of Unicode and the control characters that separate; characters that can't be seen go altogether.
-CREATE MACRO stripped(x) AS nullif(CASE
-    WHEN regexp_matches(x, odd_blank()) THEN regexp_replace(x, blanks_around(), '', 'g')
-    ELSE trim(x)
-END, '');
-CREATE MACRO clean(x) AS CASE
-    WHEN x >= '!' AND NOT suffix(x, ' ') AND strlen(x) = length(x) THEN x
-    ELSE stripped(x)
+-- A record without blanks around its fields: those of Unicode and the control characters that separate. Characters that
+-- can't be seen go altogether.
+CREATE MACRO tidied(x) AS CASE
+    WHEN contains(x, ' ' || separator()) OR contains(x, separator() || ' ') OR suffix(x, ' ')
+            OR (strlen(x) <> length(x) AND regexp_matches(x, odd_blank()))
+        THEN regexp_replace(regexp_replace(x, blanks_between(), separator(), 'g'), blanks_at_end(), '', 'g')
+    ELSE x
 END;
 -- A text that says that there is no value is none; but NA is a country, and NaN a figure that is wrong.
 CREATE MACRO given(x) AS CASE WHEN strlen(x) <= 4 AND is_missing(lower(x)) THEN NULL ELSE x END;
@@ -49,11 +48,9 @@ CREATE MACRO amount_problem(x) AS CASE
     ELSE 'not a number'
 END;
 -- RE2's \s knows ASCII only.
-CREATE MACRO has_control(x) AS
-    contains(x, chr(9)) OR contains(x, chr(10)) OR contains(x, chr(11)) OR contains(x, chr(12)) OR contains(x, chr(13));
 CREATE MACRO role_of(x) AS CASE
     WHEN strlen(x) <> length(x) THEN nfc_normalize(regexp_replace(lower(x), '[\s\p{Z}\x{0b}\x{85}]+', '_', 'g'))
-    WHEN contains(x, '  ') OR has_control(x) THEN regexp_replace(lower(x), '[\s\x{0b}]+', '_', 'g')
+    WHEN regexp_matches(x, '  |[\t-\r]') THEN regexp_replace(lower(x), '[\s\x{0b}]+', '_', 'g')
     ELSE replace(lower(x), ' ', '_')
 END;
 CREATE MACRO ratio(x) AS TRY_CAST(CASE WHEN regexp_full_match(x, '[+-]?[0-9]{1,9}([.]0*)?') THEN split_part(x, '.', 1) END AS BIGINT);
@@ -71,10 +68,9 @@ CREATE MACRO day_of(x) AS CASE
     WHEN regexp_full_match(x, '[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}') AND split_part(x, '/', 3) >= '0001'
         THEN TRY_CAST(concat_ws('-', split_part(x, '/', 3), split_part(x, '/', 2), split_part(x, '/', 1)) AS DATE)
 END;
-CREATE MACRO cell(x) AS CASE
-    WHEN regexp_matches(x, '[,"\n\r]') THEN '"' || replace(x, '"', '""') || '"'
-    ELSE x
-END;
+CREATE MACRO needs_quotes(x) AS
+    contains(x, ',') OR contains(x, '"') OR contains(x, chr(10)) OR contains(x, chr(13));
+CREATE MACRO cell(x) AS CASE WHEN needs_quotes(x) THEN '"' || replace(x, '"', '""') || '"' ELSE x END;
 
 -- block: table
 -- Every row of every file, in order. outcome: NULL when it is kept, '-country' when it is of another one, '-repeat' when it
@@ -89,22 +85,15 @@ CREATE TABLE judged (
 
 -- block: judge
 INSERT INTO judged
-WITH cleaned AS (
+WITH told AS (
     -- One step each, since a macro repeats what it is given.
-    SELECT number, problem, clean(source) AS source, clean(role) AS role, clean(level) AS level, clean(location) AS location,
-        clean(state) AS state, clean(country) AS country, clean(currency) AS currency, clean(work_model) AS work_model,
-        clean(remote_ratio) AS remote_ratio, clean(base_salary_min) AS low_text, clean(base_salary_max) AS high_text,
-        clean(total_compensation) AS total_text, clean(observed_at) AS day_text,
-        problem_value, paid
-    FROM raw
-), told AS (
     SELECT number, problem, given(source) AS source, given(role) AS role, lower(given(level)) AS level,
         given(location) AS location, given(state) AS state, given_but(country, 'na') AS country,
         given(currency) AS currency, lower(given(work_model)) AS work_model, ratio(remote_ratio) AS remote_ratio,
-        given_but(low_text, 'nan') AS low_text, given_but(high_text, 'nan') AS high_text,
-        given_but(total_text, 'nan') AS total_text, given(day_text) AS day_text,
+        given_but(base_salary_min, 'nan') AS low_text, given_but(base_salary_max, 'nan') AS high_text,
+        given_but(total_compensation, 'nan') AS total_text, given(observed_at) AS day_text,
         problem_value, paid
-    FROM cleaned
+    FROM raw
 ), valued AS (
     SELECT * EXCLUDE (source, role, level, location, state, country, currency, work_model, remote_ratio),
         ((source IS NULL)::INTEGER + 2 * (level IS NULL)::INTEGER + 4 * (location IS NULL)::INTEGER
@@ -168,7 +157,7 @@ SELECT coalesce(bool_or(regexp_full_match(x, '[+]?([0-9]*[.][0-9]{1,2}|[0-9]{4,}
         '|[0-9]{1,3}(,[0-9]{3})+[.][0-9]*|[0-9]{1,3}(,[0-9]{3}){2,})')), false),
     coalesce(bool_or(regexp_full_match(x, '[+]?([0-9]*,[0-9]{1,2}|[0-9]{4,},[0-9]+|[0-9]*,[0-9]{4,}'
         '|[0-9]{1,3}([.][0-9]{3})+,[0-9]*|[0-9]{1,3}([.][0-9]{3}){2,})')), false)
-FROM (SELECT unnest([clean(base_salary_min), clean(base_salary_max), clean(total_compensation)]) AS x FROM raw)
+FROM (SELECT unnest([base_salary_min, base_salary_max, total_compensation]) AS x FROM raw)
 
 -- block: repeats
 -- Rows are compared by hash first, so that only suspects, few in clean data, are compared whole; the first one stays.
@@ -193,8 +182,14 @@ SELECT file, number, outcome, coalesce(detail, '') FROM judged WHERE outcome NOT
 
 -- block: canonical
 SELECT concat(
-    cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state), ',', cell(country), ',',
-    cell(currency), ',', work_model, ',', base_salary_min, ',', base_salary_max, ',', total_compensation, ',', observed_at,
+    CASE
+        WHEN needs_quotes(concat(source, role, level, location, state, country, currency)) THEN concat(
+            cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state), ',', cell(country), ',',
+            cell(currency)
+        )
+        ELSE concat(source, ',', role, ',', level, ',', location, ',', state, ',', country, ',', currency)
+    END,
+    ',', work_model, ',', base_salary_min, ',', base_salary_max, ',', total_compensation, ',', observed_at,
     paid_cells(paid)
 ) AS line
 FROM judged WHERE outcome IS NULL

@@ -24,9 +24,14 @@ UNSEEN = "\u200b\u200e\u200f\u2060\ufeff\u00ad"
 _UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
+def shown(text: str) -> str:
+    """Return `text` without blanks around it and unseen characters."""
+    return _UNSEEN.sub("", text).strip()
+
+
 def folded(text: str) -> str:
-    """Return `text` without blanks around it, case, accents and unseen characters."""
-    apart = unicodedata.normalize("NFKD", _UNSEEN.sub("", text).strip().lower())
+    """Return `text` as it is `shown`, without case and accents."""
+    apart = unicodedata.normalize("NFKD", shown(text).lower())
     return "".join(char for char in apart if not unicodedata.combining(char)).strip()
 
 
