@@ -27,6 +27,10 @@ class Outage:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Take it for there, as at the start."""
         self._failed_at: float | None = None
         self._last_failure: float | None = None
         self._asking = False

@@ -42,6 +42,7 @@ def _set_up_django() -> None:
 
 _set_up_django()
 
+from config.outage import OUTAGE  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.test import Client  # noqa: E402
@@ -78,6 +79,7 @@ def data_dir(tmp_path: Path, settings: object) -> Path:
     POINTER.forget()
     BODIES.clear()
     KNOWN_FACETS.clear()
+    OUTAGE.forget()
     return folder
 
 
