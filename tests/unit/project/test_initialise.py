@@ -129,6 +129,27 @@ def test_git_ignores_opsctls_folder_and_what_it_ignored(tmp_path: Path, before: 
     assert (".gitignore" in done.said.written) == (before != after)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, ".opsctl/\n.venv/\nenv/\n"),
+        (".venv\n", ".venv\n.opsctl/\nenv/\n"),
+        ("/env/\n.opsctl/\n", "/env/\n.opsctl/\n.venv/\n"),
+        (".opsctl/\n.venv/\nenv/\n", ".opsctl/\n.venv/\nenv/\n"),
+    ],
+)
+def test_git_ignores_the_virtual_environments_that_lie_there(tmp_path: Path, before: str | None, after: str) -> None:
+    for name in ("env", ".venv", "ignores_itself"):  # as Python 3.13 makes them
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyvenv.cfg").write_text("home = /usr/bin\n", encoding="utf-8")
+    (tmp_path / "ignores_itself" / ".gitignore").write_text("*\n", encoding="utf-8")
+    if before is not None:
+        (tmp_path / ".gitignore").write_text(before, encoding="utf-8")
+    done = init(tmp_path, shop())
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == after
+    assert (".gitignore" in done.said.written) == (before != after)
+
+
 def test_a_gitignore_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("x\n", encoding="utf-8")
