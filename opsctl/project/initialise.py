@@ -156,7 +156,9 @@ def _temporary(path: Path, content: bytes) -> Path:
 
 def _ignore(path: Path, made: Decisions) -> bool:
     """Add to .gitignore what is of this machine alone, unless it is there; whether anything was added."""
-    ignored = [_OWN_FOLDER, *_virtualenvs(path.parent)]
+    # Who has a file decided about caches of Python; who has none never thought of them.
+    caches = [] if os.path.lexists(path) else ["__pycache__"]
+    ignored = [_OWN_FOLDER, *caches, *_virtualenvs(path.parent)]
     if path.is_symlink() or (path.exists() and not path.is_file()):
         text = ", ".join(f"{name}/" for name in ignored)
         made.warnings.append(f".gitignore is no regular file, so it was left alone; add {text} to what git ignores.")

@@ -110,7 +110,7 @@ def test_any_folder_name_becomes_a_valid_service(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, b".opsctl/\n"),
+        (None, b".opsctl/\n__pycache__/\n"),
         (b"", b".opsctl/\n"),
         (b"*.pyc\n", b"*.pyc\n.opsctl/\n"),
         (b"*.pyc", b"*.pyc\n.opsctl/\n"),
@@ -132,7 +132,7 @@ def test_git_ignores_opsctls_folder_and_what_it_ignored(tmp_path: Path, before: 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, ".opsctl/\n.venv/\nenv/\n"),
+        (None, ".opsctl/\n__pycache__/\n.venv/\nenv/\n"),
         (".venv\n", ".venv\n.opsctl/\nenv/\n"),
         ("/env/\n.opsctl/\n", "/env/\n.opsctl/\n.venv/\n"),
         (".opsctl/\n.venv/\nenv/\n", ".opsctl/\n.venv/\nenv/\n"),
