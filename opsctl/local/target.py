@@ -23,6 +23,7 @@ from urllib.parse import urlencode, urlsplit
 
 from opsctl import private, room
 from opsctl.errors import BusyError
+from opsctl.host import install_local
 from opsctl.local.asking import ask
 from opsctl.local.keys import AccessKey, load
 from opsctl.local.ports import LOOPBACK
@@ -365,5 +366,5 @@ def _require_packages() -> None:
         raise LocalTargetError(
             f"The local target is not installed: there is no {' and no '.join(missing)}.",
             code="local-missing",
-            hint="Run `pip install 'opsctl[local]'`; environments on AWS need no more than opsctl.",
+            hint=f"Run `{install_local()}`; environments on AWS need no more than opsctl.",
         )

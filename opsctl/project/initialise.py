@@ -6,6 +6,7 @@ Nothing is written over, nothing printed, nothing asked.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import tempfile
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from opsctl.project.recipe import IGNORE_FILE, recipe
 from opsctl.project.survey import survey
 
 FILE = "environments.yaml"
-_IGNORED = ".opsctl/"
-_SAME_AS_IGNORED = {".opsctl", ".opsctl/", "/.opsctl", "/.opsctl/", ".opsctl/*", ".opsctl/**"}
+_OWN_FOLDER = ".opsctl"
+_PLAIN_NAME = re.compile(r"[\w.-]+")
 
 
 class UnwritableError(OpsctlError):
@@ -154,19 +155,35 @@ def _temporary(path: Path, content: bytes) -> Path:
 
 
 def _ignore(path: Path, made: Decisions) -> bool:
-    """Add `.opsctl/` to .gitignore unless it is there; whether it was added."""
+    """Add to .gitignore what is of this machine alone, unless it is there; whether anything was added."""
+    # Who has a file decided about caches of Python; who has none never thought of them.
+    caches = [] if os.path.lexists(path) else ["__pycache__"]
+    ignored = [_OWN_FOLDER, *caches, *_virtualenvs(path.parent)]
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        made.warnings.append(
-            f".gitignore is no regular file, so it was left alone; add {_IGNORED} to what git ignores."
-        )
+        text = ", ".join(f"{name}/" for name in ignored)
+        made.warnings.append(f".gitignore is no regular file, so it was left alone; add {text} to what git ignores.")
         return False
     before = path.read_bytes() if path.exists() else b""
-    if _SAME_AS_IGNORED & {line.strip().decode("utf-8", "replace") for line in before.splitlines()}:
+    lines = {line.strip().decode("utf-8", "replace") for line in before.splitlines()}
+    lacking = [name for name in ignored if not _ways_to_ignore(name) & lines]
+    if not lacking:
         return False
     newline = b"\r\n" if b"\r\n" in before else b"\n"
     gap = newline if before and not before.endswith((b"\n", b"\r")) else b""
-    _replace(path, before + gap + _IGNORED.encode() + newline)
+    _replace(path, before + gap + b"".join(f"{name}/".encode() + newline for name in lacking))
     return True
+
+
+def _virtualenvs(folder: Path) -> list[str]:
+    """Virtual environments beside the project's files that don't ignore themselves: `git add .` would ship them."""
+    found = [mark.parent for mark in folder.glob("*/pyvenv.cfg") if not mark.parent.is_symlink()]
+    return sorted(
+        each.name for each in found if _PLAIN_NAME.fullmatch(each.name) and not (each / ".gitignore").exists()
+    )
+
+
+def _ways_to_ignore(name: str) -> set[str]:
+    return {f"{before}{name}{after}" for before in ("", "/") for after in ("", "/", "/*", "/**")}
 
 
 def _complaints(path: Path) -> list[str]:

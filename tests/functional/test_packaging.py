@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -49,11 +50,15 @@ def test_it_validates_and_renders_what_this_checkout_renders(installed: Run) -> 
 
 
 @pytest.mark.parametrize("command", [("deploy", "--env", "local"), ("db", "status", "--env", "local")])
-def test_without_the_local_target_it_says_what_to_install(installed: Run, command: tuple[str, ...]) -> None:
+def test_without_the_local_target_it_says_what_to_install(
+    installed: Run, program: Path, command: tuple[str, ...]
+) -> None:
     ran = installed(*command)
     assert ran.code == 1
     assert ran.err.splitlines()[-2].startswith("Error: The local target is not installed: there is no ministack")
-    assert "pip install 'opsctl[local]'" in ran.err.splitlines()[-1]
+    # Of its own Python: in another environment pip would fetch what somebody else calls opsctl.
+    (python,) = re.findall(r"`(\S+) -m pip install 'opsctl\[local\]'`", ran.err.splitlines()[-1])
+    assert Path(python).parent == program.parent
 
 
 def test_every_command_explains_itself_there(program: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ _IGNORED_DIRS = {
     "staticfiles",
 }
 _COMMIT_TAG = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty-[0-9a-f]{8})?")
+_MARK = "pyvenv.cfg"  # what a virtual environment is known by
 _IGNORED_SUFFIXES = (".pyc", ".pyo")
 _IGNORED_NAMES = {".DS_Store", ".coverage"}
 _SAYS_PACKAGES = re.compile(
@@ -88,7 +89,8 @@ def source_files(folder: Path, *, new: bool = False, listed: git.Listed | None =
 def loose_files(folder: Path, others: list[str]) -> list[Path]:
     """All but caches of a folder of which git tracks nothing: `others`, what it would track, else what lies there."""
     if others:
-        named = [name for name in others if not _is_cache(name) and not _is_ours(name)]
+        named = [name for name in _without_virtualenvs(others) if not _is_cache(name)]
+        named = [name for name in named if not _IGNORED_DIRS & set(name.split("/")[:-1])]
         return sorted(path for name in named if (path := folder / name).is_file())
     found = []
     for directory, names, files in os.walk(folder):
@@ -100,7 +102,8 @@ def loose_files(folder: Path, others: list[str]) -> list[Path]:
 def untracked_files(listed: git.Listed) -> list[str]:
     """What git would track below a folder and does not yet, so that it is not shipped: relative paths, sorted."""
     tracked, others = listed
-    return sorted(name for name in others if not _stays_behind(name) and not _is_ours(name)) if tracked else []
+    named = _without_virtualenvs(others) if tracked else []
+    return sorted(name for name in named if not _stays_behind(name) and not _is_ours(name))
 
 
 def _is_ours(name: str) -> bool:
@@ -119,7 +122,13 @@ def _is_cache(path: str) -> bool:
 
 
 def _is_virtualenv(folder: Path) -> bool:
-    return (folder / "pyvenv.cfg").is_file()
+    return (folder / _MARK).is_file()
+
+
+def _without_virtualenvs(names: list[str]) -> list[str]:
+    """Less what lies in a virtual environment, which git takes for the project's own unless told to ignore it."""
+    environments = tuple(name.removesuffix(_MARK) for name in names if name.endswith(f"/{_MARK}"))
+    return [name for name in names if not name.startswith(environments)]
 
 
 def migration_ids(files: Iterable[tuple[str, Path]]) -> str:

@@ -18,6 +18,7 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from opsctl.host import install_local
 from opsctl.local.settings import LocalTargetError
 
 PINNED = "1.5.33"  # by pyproject.toml; the table was written for it
@@ -362,7 +363,7 @@ def load(import_one: Callable[[str], Any] = import_module, version_of: Callable[
         raise LocalTargetError(
             f"The local target extends ministack {PINNED}, and the installed {version_of('ministack')} differs in what "
             f"it builds on: {', '.join(differing)}.",
-            hint="Run `pip install 'opsctl[local]'`, which installs the version that fits.",
+            hint=f"Run `{install_local()}`, which installs the version that fits.",
         )
     return Modules(**found)
 

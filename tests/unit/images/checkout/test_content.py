@@ -49,6 +49,29 @@ def test_caches_are_no_content(tree: Path) -> None:
     assert digest_of(tree / "service") == before
 
 
+@pytest.mark.parametrize("repository", ["none", "of which nothing is tracked"])
+@pytest.mark.parametrize("name", ["env/lib/django/apps.py", ".venv/lib/django/apps.py", "web/node_modules/a/index.js"])
+def test_packages_installed_beside_the_code_are_no_content(tree: Path, name: str, repository: str) -> None:
+    if repository != "none":
+        git(tree, "init", "--quiet")
+    before = digest_of(tree / "service")
+    path = tree / "service" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("x\n")
+    if "env" in name:
+        (tree / "service" / name.partition("/")[0] / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    assert digest_of(tree / "service") == before
+
+
+def test_files_of_a_virtual_environment_are_not_told_as_left_out(checkout: Path) -> None:
+    made = checkout / "service" / "env"
+    (made / "lib").mkdir(parents=True)
+    (made / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    (made / "lib" / "apps.py").write_text("x\n")
+    (checkout / "service" / "views.py").write_text("x\n")
+    assert Project(checkout, Application.model_validate({"path": "service"})).untracked == ["views.py"]
+
+
 @pytest.mark.parametrize(
     ("name", "tracked", "shipped"),
     [

@@ -192,7 +192,7 @@ def test_an_environment_of_this_machine_needs_no_aws(tmp_path: Path) -> None:
     found = look(clinic, "here")
     assert not found.is_wrong
     assert [each.text for each in of(found, "local target")][-1] == "here does not run"
-    assert of(look(clinic, "here", live=True), "local target")[-1].verdict == "warning"
+    assert of(look(clinic, "here", live=True), "local target")[-1].verdict == "wrong"
     assert not (tmp_path / ".opsctl").exists()
 
 

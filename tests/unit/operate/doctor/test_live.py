@@ -15,7 +15,7 @@ import pytest
 
 from opsctl.operate.doctor.finding import Finding
 from opsctl.operate.doctor.live import answers, certificate, inside, is_healthy, outside, redirects
-from opsctl.operate.status.model import EnvironmentStatus, Unread
+from opsctl.operate.status.model import EnvironmentStatus, ServiceStatus, Unread
 from tests.functional.iam.certificates import Authority
 from tests.unit.stacks.reading import environment
 
@@ -115,3 +115,6 @@ def test_inside_is_what_the_status_says() -> None:
     assert list(inside(EnvironmentStatus("dev", "now"))) == [
         Finding("inside", "ok", "0 tasks, 0 healthy targets, no database")
     ]
+    service = ServiceStatus("web", "s", 1, 1, 0, "COMPLETED", "")
+    (one,) = inside(EnvironmentStatus("dev", "now", services=(service,)))
+    assert one.text == "1 task, 0 healthy targets, no database"
