@@ -25,7 +25,7 @@ LEVELS = (
     "estagio", "estágio", "estagiario", "estagiário", "estagiária", "intern", "aprendiz", "trainee",
     "assistente", "auxiliar", "junior", "júnior", "pleno", "senior", "sênior", "especialista", "specialist",
     "staff", "lead", "lider", "líder", "tech lead", "principal", "coordenador", "coordenadora", "supervisor",
-    "gerente", "manager", "head", "diretor", "diretora", "director", "executive", "c-level",
+    "gerente", "manager", "head", "diretor", "diretora", "director", "executivo", "executive", "c-level",
 )  # fmt: skip
 _LEVEL_PLACES = {level: place for place, level in enumerate(LEVELS)}
 

@@ -6,9 +6,9 @@
   const GROUPS = [["levels", "level"], ["states", "state"], ["locations", "location"], ["work_models", "work_model"], ["sources", "source"], ["quarters", "quarter"], ["years", "year"]];
 
   // A cell that begins like a formula gets an apostrophe, or a spreadsheet would run it.
-  app.csvCell = function (value) {
+  app.csvCell = function (value, decimal) {
     if (value === null || value === undefined) { return ""; }
-    if (typeof value === "number") { return String(value); }
+    if (typeof value === "number") { return String(value).replace(".", decimal); }
     const safe = /^[=+\-@\t\r\n]/.test(value) ? "'" + value : value;
     return /[",;\r\n]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
   };
@@ -28,8 +28,9 @@
     overview.comparison.forEach((row) => {
       if (row.observations >= app.RANKED_FROM || view.small) { lines.push(line(row.role, say("comparison"), "", row)); }
     });
-    // The mark tells spreadsheets that it is UTF-8.
-    return "\ufeff" + lines.map((cells) => cells.map(app.csvCell).join(",")).join("\r\n") + "\r\n";
+    // The mark tells spreadsheets that it is UTF-8. Where decimals have a comma, theirs is a semicolon between cells.
+    const decimal = view.lang === "pt-BR" ? "," : ".", between = decimal === "," ? ";" : ",";
+    return "\ufeff" + lines.map((cells) => cells.map((cell) => app.csvCell(cell, decimal)).join(between)).join("\r\n") + "\r\n";
   };
 
   function save(blob, name) {
