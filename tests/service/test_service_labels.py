@@ -36,7 +36,7 @@ def test_a_state_has_its_name_and_others_are_themselves() -> None:
 
 def page_names(lang: str) -> dict[str, str]:
     """Return the names of values in the page's own texts."""
-    text = page_file("texts.js").decode().split(f'"{lang}": {{')[1].split("\n    }")[0]
+    text = page_file("texts.js").decode().split(f'\n"{lang}": {{')[1].split("\n}")[0]
     return {key: name for _, key, name in re.findall(r'(level|work_model|state)_(\w+): "([^"]+)"', text)}
 
 

@@ -73,7 +73,7 @@
       });
     });
     app.tiles(holder, tiles, say("map"), view.filters.state, (code) => view.go({ state: view.filters.state === code ? "" : code }));
-    holder.append(element("p", { class: "quiet" }, say("map_help", { unit: view.unit, currency })));
+    if (medians.length) { holder.append(element("p", { class: "quiet" }, say("map_help", { unit: view.unit, currency }))); }
   }
 
   app.drawTime = function (view) {
