@@ -132,6 +132,8 @@ def test_what_looks_sure_and_is_not_is_asked() -> None:
     assert {key: dollars[key] for key in ask} == ask
     years = propose(("role", "experience", "salary"), [{"role": "dev", "experience": "3-5 yrs", "salary": "5"}])
     assert "level" not in years["columns"]
+    dates = propose(("role", "salary", "date"), [{"date": "02/03/2026"}, {"date": "12/31/2025"}])
+    assert dates["columns"]["observed_at"] == {"constant": ""}
     hoped = propose(("role", "expected salary"), [{"role": "dev", "expected salary": "9000"}])
     assert hoped["columns"]["total_compensation"] == ASKED
 

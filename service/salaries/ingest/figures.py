@@ -40,7 +40,7 @@ _TAIL = re.compile(
 )
 _SHORT = {"a": "year", "m": "month", "h": "hour"}
 _LAKHS_A_YEAR = re.compile(r"\bLPA\b", re.IGNORECASE)
-_THOUSANDS = re.compile(r"\b(?:thousands?|milhares|mil|000s?)\b|\(k\)|\bin k\b")
+_THOUSANDS = re.compile(r"\b(?:thousands?|milhares|mil|000s?)\b|\([$€£]?k\)|\bin k\b")
 # What stands beside a figure and is none of it: a label before it, a note in brackets, shares behind it.
 _LABEL = re.compile(r"^\s*([^\W\d][^\W\d\s]+(?:\s+[^\W\d]+)*)\s*:\s*")
 _NOTE = re.compile(r"\(([^()\d]*)\)")

@@ -159,15 +159,10 @@ def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, 
     if have_two_readings(texts):
         # In Brazil it is thousands that are dotted.
         keys["decimal"] = "," if reais else ASKED
-    if "country" not in columns and (
-        place := _country_in([row.get(columns.get("location", ""), "") for row in sample])
-    ):
-        keys["columns"] |= {
-            "location": {"header": columns["location"], "part": 1},
-            "country": {"header": columns["location"], "part": place},
-        }
-    elif "country" not in columns:
-        keys["defaults"] = {"country": DEFAULTS["country"] if reais else ASKED}
+    if _months_first([row.get(columns.get("observed_at", ""), "") for row in sample]):
+        keys["columns"]["observed_at"] = {"constant": ""}
+    if "country" not in columns:
+        _propose_country(keys, columns, sample, reais=reais)
     if sum(";" in row.get(columns.get("role", ""), "") for row in sample) * 5 > len(sample):
         keys["multiple"] = "first"
     return keys
@@ -217,6 +212,25 @@ def _are_periods(texts: list[str]) -> bool:
     """Tell whether most values of a column are known periods, whatever its header; one letter is none that is sure."""
     known = spellings("period", "mapped")
     return sum(len(text) > 2 and spelled(text) in known for text in texts) * 2 > len(texts)
+
+
+def _propose_country(
+    keys: dict[str, Any], columns: dict[str, str], sample: list[dict[str, str]], *, reais: bool
+) -> None:
+    """Add where the country of a row stands: in its place, or in the answer of a person."""
+    place = columns.get("location", "")
+    if part := _country_in([row.get(place, "") for row in sample]):
+        keys["columns"] |= {
+            "location": {"header": place, "part": 1},
+            "country": {"header": place, "part": part},
+        }
+    else:
+        keys["defaults"] = {"country": DEFAULTS["country"] if reais else ASKED}
+
+
+def _months_first(texts: list[str]) -> bool:
+    """Tell whether a date says that months stand before days, so that others of its file are read wrongly."""
+    return any(re.match(r"\d{1,2}/(1[3-9]|2\d|3[01])/\d{4}", text.strip()) for text in texts)
 
 
 def _country_in(places: list[str]) -> int:
