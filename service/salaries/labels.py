@@ -16,7 +16,7 @@ _SPELLINGS = {
     )
 }  # fmt: skip
 _SMALL = frozenset({
-    "a", "and", "as", "at", "by", "da", "das", "de", "do", "dos", "e", "em", "for", "in",
+    "a", "and", "as", "at", "by", "com", "da", "das", "de", "do", "dos", "e", "em", "for", "in",
     "na", "no", "of", "on", "or", "para", "the", "to", "with",
 })  # fmt: skip
 
@@ -62,4 +62,5 @@ def _spelt(word: str, *, first: bool) -> str:
         return known
     if word in _SMALL and not first:
         return word
-    return re.sub(r"(^|[-/(])(\w)", lambda found: found[1] + found[2].upper(), word)
+    # What stands behind a word for another gender, as in `desenvolvedor(a)`, stays small.
+    return re.sub(r"(^\(?|[-/](?!(?:[ao]s?)\b))(\w)", lambda found: found[1] + found[2].upper(), word)

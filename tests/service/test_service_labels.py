@@ -18,7 +18,9 @@ from salaries.plain import _NAMES
         ("ios_developer", "iOS Developer"), ("cientista_de_dados", "Cientista de Dados"),
         ("full-stack_developer", "Full-Stack Developer"), ("ux/ui_designer", "UX/UI Designer"),
         ("head_of_data", "Head of Data"), ("c++_developer", "C++ Developer"), ("de", "De"), ("_", "_"),
-        ("data_engineer_ii", "Data Engineer II"), ("<b>x", "<b>x"), ("ângelo", "Ângelo"),
+        ("data_engineer_ii", "Data Engineer II"), ("desenvolvedor(a)_com_go", "Desenvolvedor(a) com Go"),
+        ("analista/a_de_dados", "Analista/a de Dados"), ("dev_(remote)", "Dev (Remote)"),
+        ("<b>x", "<b>x"), ("ângelo", "Ângelo"),
     ],
 )  # fmt: skip
 def test_a_role_is_written_as_people_do(role: str, label: str) -> None:
