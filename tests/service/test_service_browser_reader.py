@@ -160,3 +160,11 @@ def test_every_picture_says_what_its_amounts_are_for(live: str, page: Any) -> No
         page.check(f"#period input[value={period}]")
         for part in ("#spread-title", "#map", "#matrix-hint"):
             assert f"per {period}" in page.inner_text(part), part
+
+
+def test_the_list_of_roles_is_no_stop_of_its_own_when_it_scrolls(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&compare=qa_engineer")
+    page.evaluate("document.getElementById('add-options').style.maxHeight = '1rem'")
+    page.focus("#add")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "remove"
