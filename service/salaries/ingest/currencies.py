@@ -23,10 +23,12 @@ def one_currency(told: set[str]) -> str:
     Raises:
         FigureError: they are several.
     """
+    if len(told) < 2:
+        return "".join(told)
     sure = told - {DOLLAR} if told - {DOLLAR} <= _DOLLARS else told
     if len(sure) > 1:
         raise FigureError("its currency is not known")
-    return "".join(sure or told)
+    return "".join(sure)
 
 
 def currency_of(text: str) -> str:

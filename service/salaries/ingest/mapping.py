@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -173,7 +174,7 @@ class MappedRows:
         return [values | {name: words.get(spelled(part), part)} for part in each]
 
     def _mapped(self, values: dict[str, str], fields: list[str]) -> str:
-        if spelled(values["role"]) in spellings("role", "mapped"):
+        if _sums_up(values["role"]):
             return _record("a total of other rows", values | {"problem_value": values["role"]})
         try:
             return _record("", values | self._figures(values, fields))
@@ -262,6 +263,12 @@ class _RefusedError(Exception):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(reason)
         self.reason, self.text = reason, text
+
+
+@lru_cache(maxsize=10_000)
+def _sums_up(role: str) -> bool:
+    """Tell whether a row stands for others, as `Total` does."""
+    return spelled(role) in spellings("role", "mapped")
 
 
 def _unit(choice: Choice | None) -> int:
