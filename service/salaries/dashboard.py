@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ SCRIPTS = (
 )
 PREVIEW = "preview.png"
 DESCRIPTION = "What people in tech earn, by role, place, seniority and work model: medians, with their sample sizes."
+_COMMENT = re.compile(rb"(//.*|/\*.*\*/)?")
 _FILES = Path(__file__).parent / "static" / "salaries"
 Part = dict[str, Any]
 
@@ -69,12 +71,16 @@ def render_page(*, style: str, scripts: list[str], mode: str, origin: str, plain
 
 
 def page_file(name: str) -> bytes:
-    """Return the content of a file of the page.
+    """Return the content of a file of the page; scripts and styles without indents and comments.
 
     Raises:
         FileNotFoundError: it is not there.
     """
-    return (_FILES / name).read_bytes()
+    content = (_FILES / name).read_bytes()
+    if not name.endswith((".js", ".css")):
+        return content
+    lines = [line.strip() for line in content.splitlines()]
+    return b"\n".join(line for line in lines if not _COMMENT.fullmatch(line)) + b"\n"
 
 
 @cache

@@ -16,7 +16,7 @@ _SPELLINGS = {
     )
 }  # fmt: skip
 _SMALL = frozenset({
-    "a", "and", "as", "at", "by", "da", "das", "de", "do", "dos", "e", "em", "for", "in",
+    "a", "and", "as", "at", "by", "com", "da", "das", "de", "do", "dos", "e", "em", "for", "in",
     "na", "no", "of", "on", "or", "para", "the", "to", "with",
 })  # fmt: skip
 
@@ -25,7 +25,7 @@ LEVELS = (
     "estagio", "estágio", "estagiario", "estagiário", "estagiária", "intern", "aprendiz", "trainee",
     "assistente", "auxiliar", "junior", "júnior", "pleno", "senior", "sênior", "especialista", "specialist",
     "staff", "lead", "lider", "líder", "tech lead", "principal", "coordenador", "coordenadora", "supervisor",
-    "gerente", "manager", "head", "diretor", "diretora", "director", "executive", "c-level",
+    "gerente", "manager", "head", "diretor", "diretora", "director", "executivo", "executive", "c-level",
 )  # fmt: skip
 _LEVEL_PLACES = {level: place for place, level in enumerate(LEVELS)}
 
@@ -62,4 +62,5 @@ def _spelt(word: str, *, first: bool) -> str:
         return known
     if word in _SMALL and not first:
         return word
-    return re.sub(r"(^|[-/(])(\w)", lambda found: found[1] + found[2].upper(), word)
+    # What stands behind a word for another gender, as in `desenvolvedor(a)`, stays small.
+    return re.sub(r"(^\(?|[-/](?!(?:[ao]s?)\b))(\w)", lambda found: found[1] + found[2].upper(), word)

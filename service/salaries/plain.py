@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from salaries.api.overview import overview_of
@@ -17,35 +18,46 @@ _TEXTS = {
         "hero": "The median {role} earns {median} gross per month.",
         "half": "The middle half earns {low} to {high}.",
         "based": "Based on {count} salaries. Release {release}, active since {date}.",
+        "others": "Salaries in other currencies ({codes}) are left out: {count}.",
+        "unit": "per month",
+        "count": "n = {count}",
         "note": "Gross total compensation per month. Groups with fewer than five salaries are left out. With "
         "JavaScript this page has every role, filters, comparisons and pictures.",
-        "names": ("Salaries", "P25", "Median", "P75"),
+        "names": ("P25", "Median", "P75"),
         "levels": "By seniority",
         "states": "By state",
         "work_models": "By work model",
     },
     "pt-BR": {
-        "hero": "A mediana de {role} é de {median} brutos por mês.",
-        "half": "A metade central ganha de {low} a {high}.",
+        "hero": "O salário bruto mediano de {role} é de {median} por mês.",
+        "half": "A metade central ganha entre {low} e {high}.",
         "based": "Com base em {count} salários. Versão {release}, ativa desde {date}.",
+        "others": "Salários em outras moedas ({codes}) ficam de fora: {count}.",
+        "unit": "por mês",
+        "count": "n = {count}",
         "note": "Remuneração total bruta por mês. Grupos com menos de cinco salários ficam de fora. Com JavaScript "
         "esta página tem todos os cargos, filtros, comparações e figuras.",
-        "names": ("Salários", "P25", "Mediana", "P75"),
+        "names": ("P25", "Mediana", "P75"),
         "levels": "Por senioridade",
         "states": "Por estado",
         "work_models": "Por modelo de trabalho",
     },
 }
+# As the page's own texts have them.
 _NAMES = {
     "en": {
         "estagio": "Intern", "trainee": "Trainee", "junior": "Junior", "pleno": "Mid-level", "senior": "Senior",
-        "especialista": "Specialist", "remoto": "Remote", "hibrido": "Hybrid", "presencial": "On site",
-        "REMOTE": "Remote",
+        "especialista": "Specialist", "staff": "Staff", "lead": "Lead", "principal": "Principal", "gerente": "Manager",
+        "diretor": "Director", "executivo": "Executive", "intern": "Intern", "manager": "Manager",
+        "director": "Director", "specialist": "Specialist",
+        "remoto": "Remote", "hibrido": "Hybrid", "presencial": "On site", "REMOTE": "Remote",
     },
     "pt-BR": {
         "estagio": "Estágio", "trainee": "Trainee", "junior": "Júnior", "pleno": "Pleno", "senior": "Sênior",
-        "especialista": "Especialista", "remoto": "Remoto", "hibrido": "Híbrido", "presencial": "Presencial",
-        "REMOTE": "Remoto",
+        "especialista": "Especialista", "staff": "Staff", "lead": "Líder", "principal": "Principal",
+        "gerente": "Gerente", "diretor": "Diretor", "executivo": "Executivo", "intern": "Estágio",
+        "manager": "Gerente", "director": "Diretor", "specialist": "Especialista",
+        "remoto": "Remoto", "hibrido": "Híbrido", "presencial": "Presencial", "REMOTE": "Remoto",
     },
 }  # fmt: skip
 _GROUPS = {"levels": "level", "states": "state", "work_models": "work_model"}
@@ -78,9 +90,7 @@ def _part(lang: str, label: str, overview: dict[str, Any], release: dict[str, An
             texts["hero"].format(role=label, median=amount(spread["median"])),
             texts["half"].format(low=amount(spread["p25"]), high=amount(spread["p75"])),
         )),
-        "based": texts["based"].format(
-            count=_number(lang, overview["observations"]), release=release["number"], date=release["activated_at"]
-        ),
+        "based": " ".join(_basis(lang, texts, overview, release)),
         "note": texts["note"],
         "tables": [
             table for kind, column in _GROUPS.items() if (table := _table(lang, texts, kind, column, overview))["rows"]
@@ -88,17 +98,32 @@ def _part(lang: str, label: str, overview: dict[str, Any], release: dict[str, An
     }  # fmt: skip
 
 
+def _basis(lang: str, texts: dict[str, Any], overview: dict[str, Any], release: dict[str, Any]) -> Iterator[str]:
+    day = release["activated_at"]
+    if lang == "pt-BR":
+        day = "/".join(reversed(day.split("-")))
+    yield texts["based"].format(count=_number(lang, overview["observations"]), release=release["number"], date=day)
+    others = [each for each in overview["currencies"] if each["currency"] != overview["currency"]]
+    if others:
+        yield texts["others"].format(
+            codes=", ".join(each["currency"] for each in others),
+            count=_number(lang, sum(each["observations"] for each in others)),
+        )
+
+
 def _table(lang: str, texts: dict[str, Any], kind: str, column: str, overview: dict[str, Any]) -> dict[str, Any]:
     rows = [
         [
-            _NAMES[lang].get(row[column]) or state_name(row[column]),
-            _number(lang, row["observations"]),
+            {
+                "text": _NAMES[lang].get(row[column]) or state_name(row[column]),
+                "count": texts["count"].format(count=_number(lang, row["observations"])),
+            },
             *(_number(lang, row["percentiles"][name]) for name in ("p25", "median", "p75")),
         ]
         for row in overview[kind]
         if row["observations"] >= RANKED_FROM
     ]
-    caption = f"{texts[kind]} ({overview['currency']})"
+    caption = f"{texts[kind]}, {overview['currency']} {texts['unit']}"
     return {"caption": caption, "names": ["", *texts["names"]], "rows": rows}
 
 

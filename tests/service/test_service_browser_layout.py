@@ -24,7 +24,9 @@ def test_without_scripts_the_default_roles_figures_are_there(live: str, browser:
     found = client.get("/api/salaries/overview/", {"role": "data_engineer"}).json()
     text = page.inner_text("main")
     assert f"{found['percentiles']['median'] + 0.001:,.0f} BRL" in text
-    assert "A mediana de Data Engineer" in text
+    assert "O salário bruto mediano de Data Engineer" in text
+    others = sum(each["observations"] for each in found["currencies"] if each["currency"] != found["currency"])
+    assert f"Salaries in other currencies (USD) are left out: {others}." in text
     assert page.is_hidden("#filters")
     ranked = [level for level in found["levels"] if level["observations"] >= 5]
     assert page.locator("noscript section[lang=en] table").first.locator("tbody tr").count() == len(ranked)
@@ -61,6 +63,60 @@ def test_the_page_is_no_wider_than_the_screen(database: str, data_dir: Path, liv
             assert page.is_visible("#figures")
             assert page.evaluate("document.documentElement.scrollWidth") == width, (width, query)
             assert page.evaluate(LEAVES_ITS_CARD) == [], (width, query)
+
+
+def test_nothing_in_a_picture_covers_a_name(live: str, page: Any) -> None:
+    for width, lang in ((320, "pt-BR"), (1280, "en")):
+        page.set_viewport_size({"width": width, "height": 800})
+        opened(page, f"{live}/?role=data_engineer&lang={lang}")
+        for text in ("9400", "10000", "10500", "11800"):
+            page.fill("#own", text)
+            assert page.evaluate(COVERED, "#histogram") == [], (width, lang, text)
+        page.evaluate(MANY_QUARTERS)
+        assert page.locator("#time .tick").count() > 4
+        assert page.evaluate(COVERED, "#time") == [], (width, lang)
+
+
+MANY_QUARTERS = """() => Salaries.timeline(document.getElementById("time"), Array.from({ length: 14 }, (_, place) => ({
+  name: Salaries.text(document.documentElement.lang, "quarter_name", { quarter: place % 4 + 1, year: 2023 }),
+  percentiles: { p25: 1000, median: 2000, p75: 3000 }
+})), "", String)"""
+COVERED = """(holder) => {
+  const found = Array.from(document.querySelectorAll(holder + " :is(text, .own line, .median line)"));
+  const boxes = found.map((node) => [node.textContent || "line", node.getBoundingClientRect()]);
+  const covers = (a, b) => (
+    a.left < b.right - 0.5 && b.left < a.right - 0.5 && a.top < b.bottom - 1 && b.top < a.bottom - 1
+  );
+  return boxes.flatMap(([name, box], place) => (
+    boxes.slice(place + 1).filter(([, other]) => covers(box, other)).map(([other]) => [name, other])
+  ));
+}"""
+
+
+def test_bars_are_of_the_readers_own_colours_where_those_are_forced(live: str, browser: Any) -> None:
+    context = browser.new_context(forced_colors="active")
+    page = context.new_page()
+    opened(page, f"{live}/?role=sre")
+    script = """() => {
+      const probe = document.createElement("i"), bar = getComputedStyle(document.querySelector(".chart .strong"));
+      probe.style.color = "Highlight";
+      document.body.append(probe);
+      return [bar.fill, bar.stroke, getComputedStyle(probe).color];
+    }"""
+    fill, stroke, highlight = page.evaluate(script)
+    context.close()
+    assert (fill, stroke) == (highlight, "none")
+
+
+def test_on_a_phone_what_is_spread_has_the_width_of_its_row(live: str, page: Any) -> None:
+    page.set_viewport_size({"width": 320, "height": 800})
+    opened(page, f"{live}/?role=sre&compare=qa_engineer")
+    for panel in ("comparison", "states"):
+        row, box = (
+            page.locator(f"#{panel} tbody {each}").first.bounding_box()["width"] for each in ("tr", ".boxes svg")
+        )
+        assert box > row * 0.9
+    assert page.get_by_role("row", name="SRE").first.get_by_role("cell").count() >= 2
 
 
 # Texts that reach beyond their card; what scrolls in a box of its own, and what only a screen reader sees, aside.

@@ -141,3 +141,30 @@ def test_the_file_for_spreadsheets_runs_nothing_in_them(live: str, page: Any, cl
     page.click("#copy-link")
     page.wait_for_selector("#shared:not(:empty)", state="attached")
     assert page.problems == []
+
+
+def test_a_spreadsheet_in_portuguese_gets_its_own_marks(live: str, page: Any, client: Client) -> None:
+    opened(page, f"{live}/?role=sre&lang=pt-BR")
+    with page.expect_download() as download:
+        page.click("#csv")
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    lines = list(csv.reader(io.StringIO(text), delimiter=";"))
+    found = client.get("/api/salaries/overview/", {"role": "sre"}).json()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1][8] == str(found["percentiles"]["median"]).replace(".", ",")
+
+
+def test_every_picture_says_what_its_amounts_are_for(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&small=1")
+    for period in ("month", "year"):
+        page.check(f"#period input[value={period}]")
+        for part in ("#spread-title", "#map", "#matrix-hint"):
+            assert f"per {period}" in page.inner_text(part), part
+
+
+def test_the_list_of_roles_is_no_stop_of_its_own_when_it_scrolls(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&compare=qa_engineer")
+    page.evaluate("document.getElementById('add-options').style.maxHeight = '1rem'")
+    page.focus("#add")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "remove"

@@ -104,6 +104,13 @@ def test_the_dashboard_asks_for_no_file_and_its_policy_allows_its_own_code_alone
 
 
 @only_sqlite
+def test_the_page_is_less_than_100_kb_before_its_data(loaded: str, client: Client) -> None:
+    page = client.get("/").content
+    assert len(re.sub(rb"<noscript>.*?</noscript>", b"", page, flags=re.DOTALL)) < 100_000
+    assert len(gzip.compress(page)) < 35_000
+
+
+@only_sqlite
 def test_the_page_comes_without_the_database_and_its_figures_come_back_with_it(
     loaded: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

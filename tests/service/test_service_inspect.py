@@ -124,3 +124,29 @@ def test_a_header_is_known_as_a_question_too() -> None:
 
 def test_no_known_header_is_spelled_with_marks_that_are_taken_off_a_files_own() -> None:
     assert [each for each in spellings("header", "mapped") if _words(each) != each] == []
+
+
+def test_what_looks_sure_and_is_not_is_asked() -> None:
+    ask = {"currency": ASKED, "defaults": {"country": ASKED}}
+    dollars = propose(("role", "salary"), [{"role": "dev", "salary": "$5,000"}])
+    assert {key: dollars[key] for key in ask} == ask
+    years = propose(("role", "experience", "salary"), [{"role": "dev", "experience": "3-5 yrs", "salary": "5"}])
+    assert "level" not in years["columns"]
+    dates = propose(("role", "salary", "date"), [{"date": "02/03/2026"}, {"date": "12/31/2025"}])
+    assert dates["columns"]["observed_at"] == {"constant": ""}
+    hoped = propose(("role", "expected salary"), [{"role": "dev", "expected salary": "9000"}])
+    assert hoped["columns"]["total_compensation"] == ASKED
+
+
+def test_values_tell_of_a_column_what_its_header_does_not() -> None:
+    rows = [
+        {"role": "dev", "x": "Per Year", "pay": "5", "location": "Berlin, Germany"},
+        {"role": "qa", "x": "Hourly", "pay": "6", "location": "Porto, Portugal"},
+        {"role": "ops", "x": "Weekly", "pay": "7", "location": "Recife, Brazil"},
+    ]
+    found = propose(("role", "x", "pay", "location"), rows)
+    assert found["period"] == {"column": "x"}
+    assert found["columns"]["country"] == {"header": "location", "part": 2}
+    # CA is a country by its code, and a state.
+    rows = [row | {"location": "San Diego, CA"} for row in rows]
+    assert propose(("role", "x", "pay", "location"), rows)["defaults"] == {"country": ASKED}

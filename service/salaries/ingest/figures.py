@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from salaries.ingest.currencies import FigureError, one_currency, sign_of
 from salaries.ingest.words import spelled, spellings
 
 # 40 hours in each of 52 weeks.
@@ -20,6 +21,7 @@ FACTORS = f"a year's / {MONTHS}, an hour's × {HOURS_A_YEAR:,} / {MONTHS}"
 TWO_READINGS = "can be read in two ways, with thousands or with decimals; its source needs 'decimal'"
 DOTTED = re.compile(r"[1-9]\d{0,2}[.]\d{3}")
 _CENT = Decimal("0.01")
+_MANY = 10_000  # thousands that nobody is paid
 _BLANKS = re.compile(r"[\s\u00a0\u2007\u2009\u202f']+")
 _UNITS = {"k": 1000, "mil": 1000, "thousand": 1000, "lakh": 100_000, "lac": 100_000}
 _FIGURE = re.compile(
@@ -33,17 +35,16 @@ _ABOVE = re.compile(r"^\s*(?:(?:acima|mais)\s+de|a\s+partir\s+de|above|over|more
 _BELOW = re.compile(r"^\s*(?:at[eé]|menos\s+de|abaixo\s+de|up\s+to|under|below|less\s+than|<=?)\s*", re.IGNORECASE)
 _LEAD = re.compile(r"^\s*(?:de|entre|between|from)\s+", re.IGNORECASE)
 _TAIL = re.compile(
-    r"(?P<how>\s*/\s*|\s+(?:per|por|an?|ao)\s+|\s+)(?P<word>[^\W\d]+)\.?\s*$|\s*\b(?P<short>p\.?\s?a\.?)\s*$",
+    r"(?P<how>\s*/\s*|\s+(?:per|por|an?|ao)\s+|\s+)(?P<word>[^\W\d]+)\.?\s*$|\s*\b(?P<short>p\.?\s?[amh]\.?)\s*$",
     re.IGNORECASE,
 )
+_SHORT = {"a": "year", "m": "month", "h": "hour"}
+_LAKHS_A_YEAR = re.compile(r"\bLPA\b", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\b(?:thousands?|milhares|mil|000s?)\b|\([$€£]?k\)|\bin k\b")
 # What stands beside a figure and is none of it: a label before it, a note in brackets, shares behind it.
 _LABEL = re.compile(r"^\s*([^\W\d][^\W\d\s]+(?:\s+[^\W\d]+)*)\s*:\s*")
 _NOTE = re.compile(r"\(([^()\d]*)\)")
 _SHARES = re.compile(r"\s[•|][^%]*%[^•|]*$")
-
-
-class FigureError(ValueError):
-    """A figure that can't be read; its text is the reason of a reject."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,25 @@ def read_figure(text: str, *, decimal: str, unit: int = 1) -> Figure:
     found = _FIGURE.fullmatch(_BLANKS.sub("", bare))
     if not found:
         raise FigureError("not a number")
-    currencies = {_sign(beside) for beside in (found["before"], found["after"]) if beside}
+    currencies = {sign_of(beside) for beside in (found["before"], found["after"]) if beside}
     if "" in currencies:
         raise FigureError("not a number")
-    if len(currencies) > 1:
-        raise FigureError("its currency is not known")
-    value = _value(found["digits"], decimal) * (_UNITS[found["unit"].lower()] if found["unit"] else unit)
+    value = _value(found["digits"], decimal)
+    if unit > 1 and not found["unit"] and value >= _MANY:
+        raise FigureError("too large for one in thousands, which its header says it is")
+    value *= _UNITS[found["unit"].lower()] if found["unit"] else unit
     if value < 0:
         raise FigureError("negative figure")
-    return Figure(value, "".join(currencies), period)
+    return Figure(value, one_currency(currencies), period)
 
 
-def read_band(text: str, *, decimal: str) -> tuple[Figure | None, Figure | None]:
+def read_band(text: str, *, decimal: str, unit: int = 1) -> tuple[Figure | None, Figure | None]:
     """Return the least and the most of a band; None where it is open. A figure alone is both.
+
+    Args:
+        text: such as `R$ 4.001 a R$ 6.000`.
+        decimal: as for `read_figure`.
+        unit: what a figure that says nothing of it is counted in.
 
     Raises:
         FigureError: one of its figures can't be read, or it is no band.
@@ -95,18 +102,36 @@ def read_band(text: str, *, decimal: str) -> tuple[Figure | None, Figure | None]
         raise FigureError("negative figure" if bare.startswith("-") else "not a band of figures")
     if len(ends) == 2 and not below:
         # In 50-75k both are thousands, in 900-1k one is.
-        high = read_figure(ends[1], decimal=decimal)
-        low = read_figure(ends[0], decimal=decimal)
-        unit = next((times for word, times in _UNITS.items() if re.search(rf"\d\s*{word}", ends[1], re.IGNORECASE)), 1)
-        if low.value * unit <= high.value:
-            low = read_figure(ends[0], decimal=decimal, unit=unit)
+        high = read_figure(ends[1], decimal=decimal, unit=unit)
+        low = read_figure(ends[0], decimal=decimal, unit=unit)
+        times = next((times for word, times in _UNITS.items() if re.search(rf"\d\s*{word}", ends[1], re.IGNORECASE)), 0)
+        if low.value * (times or 1) <= high.value:
+            low = read_figure(ends[0], decimal=decimal, unit=times or _short_for(low.value, high.value) * unit)
         currency, period = low.currency or high.currency, period or high.period or low.period
         return Figure(low.value, currency, period), Figure(high.value, high.currency or currency, period)
     if len(ends) != 1:
         raise FigureError("not a band of figures")
-    one = read_figure(ends[0], decimal=decimal)
+    one = read_figure(ends[0], decimal=decimal, unit=unit)
     one = Figure(one.value, one.currency, period or one.period)
     return (None if below else one), (None if above or ends[0].endswith("+") else one)
+
+
+def _short_for(low: Decimal, high: Decimal) -> int:
+    """Return what the least of a band is counted in: in 10-20,000 it is thousands, as nobody means ten to 20,000.
+
+    Raises:
+        FigureError: 1-5,000 may be either.
+    """
+    if not 1 <= low < 1000 or low * 1000 >= high:
+        return 1
+    if low >= 10 and low * 4000 >= high:
+        return 1000
+    raise FigureError(TWO_READINGS)
+
+
+def in_thousands(header: str) -> bool:
+    """Tell whether a header says that its figures are thousands, as `Base (in thousands)` does."""
+    return bool(_THOUSANDS.search(header))
 
 
 def is_band(text: str) -> bool:
@@ -135,6 +160,7 @@ def _bare(text: str) -> tuple[str, str]:
         return ""
 
     text = _SHARES.sub("", _NOTE.sub(taken, _LABEL.sub(taken, text))).strip()
+    text = _LAKHS_A_YEAR.sub("lakh p.a.", text)
     if not _NUMBER.search(text):
         return text, ""
     known = spellings("period", "mapped")
@@ -143,7 +169,11 @@ def _bare(text: str) -> tuple[str, str]:
     tail = _TAIL.search(text)
     if tail and (tail["short"] or tail["how"].strip() or spelled(tail["word"]) in known):
         text = text[: tail.start()].rstrip()
-        periods.add("year" if tail["short"] else known.get(spelled(tail["word"]), ""))
+        periods.add(
+            _SHORT[re.sub(r"\W", "", tail["short"])[1].lower()]
+            if tail["short"]
+            else known.get(spelled(tail["word"]), "")
+        )
     if "" in periods:
         raise FigureError("the period of its figures is not known")
     if len(periods) > 1:
@@ -160,7 +190,7 @@ def _said(aside: str) -> str:
     idle = spellings("aside", "mapped")
     words = spelled(re.sub("[,;/]", " ", aside)).split()
     said = " ".join(word for word in words if word.rstrip(".") not in idle)
-    if said and said not in spellings("period", "mapped") and not _sign(said):
+    if said and said not in spellings("period", "mapped") and not sign_of(said):
         raise FigureError("what stands beside its figure is not known")
     return said
 
@@ -176,70 +206,9 @@ def to_cent(value: Decimal) -> Decimal:
     return value.quantize(_CENT, ROUND_HALF_UP)
 
 
-@dataclass(frozen=True)
-class Rates:
-    """Someone's own rates: how much of the currency `to` one unit of another was worth, by day (`YYYY-MM-DD`)."""
-
-    to: str
-    by_currency: dict[str, dict[str, Decimal]]
-
-    def on(self, currency: str, day: str) -> tuple[Decimal, str]:
-        """Return the rate of a day, which is the last one before it, and the day that rate is of.
-
-        The newest counts for a row without a day.
-
-        Raises:
-            FigureError: there is none.
-        """
-        known = self.by_currency.get(currency, {})
-        wanted = day_of(day) if day else "9999"
-        before = [each for each in known if each <= wanted]
-        if not before:
-            raise FigureError("no rate for its currency and day")
-        return known[max(before)], max(before)
-
-
-def day_of(text: str) -> str:
-    """Return a date of a row as `YYYY-MM-DD`, "" when it is none; the rules judge it later."""
-    if re.match(r"\d{4}-\d{2}-\d{2}", text):
-        return text[:10]
-    if found := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text):
-        return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
-    return ""
-
-
 def plain(value: Decimal) -> str:
     """Return `value` as a plain decimal, as the rules of the dataset take it."""
     return f"{value:f}"
-
-
-def currency_of(text: str) -> str:
-    """Return the code of a currency as a column or a header says it, such as `Euros (€)`.
-
-    Raises:
-        FigureError: it names none that is known, or several.
-    """
-    if sign := _sign(text):
-        return sign
-    codes = set(re.findall(r"\b[A-Z]{3}\b", text))
-    known = spellings("currency", "mapped")
-    found = (
-        codes if len(codes) == 1 else {known[part] for part in re.split(r"[\s()\[\]]+", spelled(text)) if part in known}
-    )
-    if len(found) != 1:
-        raise FigureError("its currency is not known")
-    return found.pop()
-
-
-def currencies_in(text: str) -> set[str]:
-    """Return the codes of all currencies whose sign, code or name of one word stands in a text."""
-    known = spellings("currency", "mapped")
-    return {known[part] for part in re.split(r"[\s\d.,:;/|()\[\]+–—-]+", spelled(text)) if part in known}
-
-
-def _sign(text: str) -> str:
-    """Return the code that a sign, a code or a name stands for, "" when none is known: `CLT` is no currency."""
-    return spellings("currency", "mapped").get(spelled(text), "")
 
 
 def _value(digits: str, decimal: str) -> Decimal:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from salaries.ingest.columns import ALIASES, CANONICAL, DEFAULTS, MONEY_COLUMNS
+from salaries.ingest.currencies import DOLLAR, currencies_in
 from salaries.ingest.engine import engine
-from salaries.ingest.figures import currencies_in, have_two_readings, is_band, period_of
+from salaries.ingest.figures import have_two_readings, is_band, period_of
 from salaries.ingest.judging import define_rules
 from salaries.ingest.mapping import SEPARATOR, Mapping
 from salaries.ingest.mapping_keys import ASKED, asked, mapping_of, presets
 from salaries.ingest.reading import Reader, ReadFile, assumed, columns_read, doubtful
 from salaries.ingest.records import RawFile, glance_at, records
 from salaries.ingest.sources import Declared
-from salaries.ingest.words import spelled, spellings
+from salaries.ingest.words import folded, spelled, spellings
 
 _SAMPLES = 5
 _LOOKED_AT = 500  # rows that a proposal is drawn from
@@ -133,6 +134,11 @@ def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, 
         if _fits(preset, header):
             return {"preset": name}
     columns = _columns(header, sample)
+    base = columns.pop("base", "")
+    if base and "total_compensation" in columns:
+        columns = {"base_salary_min": base, "base_salary_max": base} | columns
+    elif base:
+        columns["total_compensation"] = base
     figures = [columns[name] for name in (*MONEY_COLUMNS, "band") if name in columns]
     keys: dict[str, Any] = {"columns": {name: each for name, each in columns.items() if name in ALIASES}}
     keys["columns"] |= {} if "role" in columns else {"role": ASKED}
@@ -147,14 +153,16 @@ def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, 
     if code := _currency(figures):
         keys["currency"] = code
         keys["columns"].pop("currency", None)
-    elif "currency" not in columns and (not texts or not all(map(currencies_in, texts))):
+    elif "currency" not in columns and not _tell_currency(texts):
         keys["currency"] = ASKED
     reais = keys.get("currency") == "BRL" or (bool(texts) and all("R$" in text for text in texts))
     if have_two_readings(texts):
         # In Brazil it is thousands that are dotted.
         keys["decimal"] = "," if reais else ASKED
+    if _months_first([row.get(columns.get("observed_at", ""), "") for row in sample]):
+        keys["columns"]["observed_at"] = {"constant": ""}
     if "country" not in columns:
-        keys["defaults"] = {"country": DEFAULTS["country"] if reais else ASKED}
+        _propose_country(keys, columns, sample, reais=reais)
     if sum(";" in row.get(columns.get("role", ""), "") for row in sample) * 5 > len(sample):
         keys["multiple"] = "first"
     return keys
@@ -179,12 +187,65 @@ def _columns(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str,
     for name in sorted(header, key=lambda name: not meant[name]):
         inside = [part for part in parts if f" {part} " in f" {_words(name)} "]
         column = meant[name] or (parts[max(inside, key=len)] if inside else "")
-        texts = [row.get(name, "").strip() for row in sample if re.search(r"\d", row.get(name, ""))]
-        if column in MONEY_COLUMNS and sum(map(is_band, texts)) * 2 > len(texts):
+        if not meant[name] and "other" in map(parts.get, inside):
+            continue
+        texts = [row.get(name, "").strip() for row in sample if row.get(name, "").strip()]
+        if column in (*MONEY_COLUMNS, "base") and any(map(is_band, texts)):
+            column = "band"
+        if column == "level" and sum(map(_is_years, texts)) * 2 > len(texts):
+            column = ""
+        if not column and _are_periods(texts):
+            column = "period"
+        if not column and sum(is_band(text) and bool(currencies_in(text)) for text in texts) * 2 > len(texts):
             column = "band"
         if column:
             found.setdefault(column, name)
     return found
+
+
+def _is_years(text: str) -> bool:
+    """Tell whether a text counts years of experience, and names no level."""
+    return bool(re.fullmatch(r"[\d.,+\s–-]+((to|a|yrs?|years?|anos?)[\d.,+\s–-]*)*", folded(text)))
+
+
+def _are_periods(texts: list[str]) -> bool:
+    """Tell whether most values of a column are known periods, whatever its header; one letter is none that is sure."""
+    known = spellings("period", "mapped")
+    return sum(len(text) > 2 and spelled(text) in known for text in texts) * 2 > len(texts)
+
+
+def _propose_country(
+    keys: dict[str, Any], columns: dict[str, str], sample: list[dict[str, str]], *, reais: bool
+) -> None:
+    """Add where the country of a row stands: in its place, or in the answer of a person."""
+    place = columns.get("location", "")
+    if part := _country_in([row.get(place, "") for row in sample]):
+        keys["columns"] |= {
+            "location": {"header": place, "part": 1},
+            "country": {"header": place, "part": part},
+        }
+    else:
+        keys["defaults"] = {"country": DEFAULTS["country"] if reais else ASKED}
+
+
+def _months_first(texts: list[str]) -> bool:
+    """Tell whether a date says that months stand before days, so that others of its file are read wrongly."""
+    return any(re.match(r"\d{1,2}/(1[3-9]|2\d|3[01])/\d{4}", text.strip()) for text in texts)
+
+
+def _country_in(places: list[str]) -> int:
+    """Return which piece of the places, between commas, is a country in each of them; 0 when none is."""
+    known = spellings("country", "mapped")
+    pieces = [[piece.strip() for piece in place.split(",")] for place in places if place.strip()]
+    # What has two letters is a state of the United States as well.
+    sure = pieces and all(len(each[-1]) > 3 and spelled(each[-1]) in known for each in pieces)
+    return len(pieces[0]) if sure and len({len(each) for each in pieces}) == 1 and len(pieces[0]) > 1 else 0
+
+
+def _tell_currency(texts: list[str]) -> bool:
+    """Tell whether all figures name their currency; a `$` alone may be of any country, unless others are there."""
+    named = [currencies_in(text) for text in texts]
+    return bool(texts) and all(named) and set().union(*named) != {DOLLAR}
 
 
 def _words(name: str) -> str:
@@ -200,7 +261,7 @@ def _period(figures: list[str]) -> str:
 
 def _currency(figures: list[str]) -> str:
     """Return the currency that the headers of figures name, or ""."""
-    named = currencies_in(" ".join(figures))
+    named = currencies_in(" ".join(figures)) - {DOLLAR}
     return named.pop() if len(named) == 1 else ""
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
 from salaries.ingest.columns import ALIASES, MONEY_COLUMNS, PAID
+from salaries.ingest.currencies import FigureError, Rates, currency_of, one_currency, settled
 from salaries.ingest.figures import (
     Figure,
-    FigureError,
-    Rates,
     a_month,
-    currency_of,
+    in_thousands,
     plain,
     read_band,
     read_figure,
@@ -105,6 +105,7 @@ class MappedRows:
         self._rows = rows
         self._chosen = mapping.chosen(header)
         self._words = {name: self._spellings(name) for name in ALIASES}
+        self._units = {name: _unit(choice) for name, choice in self._chosen.items() if name in MONEY_COLUMNS}
         self._decimal = decimal or mapping.decimal
         self.left_out = self.timeless = 0
 
@@ -173,6 +174,8 @@ class MappedRows:
         return [values | {name: words.get(spelled(part), part)} for part in each]
 
     def _mapped(self, values: dict[str, str], fields: list[str]) -> str:
+        if _sums_up(values["role"]):
+            return _record("a total of other rows", values | {"problem_value": values["role"]})
         try:
             return _record("", values | self._figures(values, fields))
         except _RefusedError as refused:
@@ -181,10 +184,12 @@ class MappedRows:
     def _figures(self, values: dict[str, str], fields: list[str]) -> dict[str, str]:
         figures: dict[str, Figure | None] = {}
         for name in MONEY_COLUMNS:
-            figures[name] = self._figure(values.get(name, ""))
+            figures[name] = self._figure(values.get(name, ""), self._units.get(name, 1))
         if band := self._value(self._mapping.band, fields):
             try:
-                figures["base_salary_min"], figures["base_salary_max"] = read_band(band, decimal=self._decimal)
+                figures["base_salary_min"], figures["base_salary_max"] = read_band(
+                    band, decimal=self._decimal, unit=_unit(self._mapping.band)
+                )
             except FigureError as error:
                 raise _RefusedError(str(error), band) from error
         said = [each for each in figures.values() if each]
@@ -213,11 +218,11 @@ class MappedRows:
             | {"paid": ",".join(paid.get(name, "") for name in PAID)}
         )
 
-    def _figure(self, text: str) -> Figure | None:
+    def _figure(self, text: str, unit: int) -> Figure | None:
         if not text:
             return None
         try:
-            return read_figure(text, decimal=self._decimal)
+            return read_figure(text, decimal=self._decimal, unit=unit)
         except FigureError as error:
             raise _RefusedError(str(error), text) from error
 
@@ -227,9 +232,11 @@ class MappedRows:
         except FigureError as error:
             raise _RefusedError(str(error), told) from error
         known = {each.currency for each in figures if each.currency} | ({told} if told else set())
-        if len(known) > 1:
-            raise _RefusedError("figures in another currency than the row's", " ".join(sorted(known)))
-        return "".join(known)
+        try:
+            found = one_currency(known)
+        except FigureError as error:
+            raise _RefusedError("figures in another currency than the row's", " ".join(sorted(known))) from error
+        return settled(found)
 
     def _period(self, fields: list[str], figures: list[Figure]) -> str:
         """Return what time the figures are for: what stands with them counts more than what the source says."""
@@ -256,6 +263,17 @@ class _RefusedError(Exception):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(reason)
         self.reason, self.text = reason, text
+
+
+@lru_cache(maxsize=10_000)
+def _sums_up(role: str) -> bool:
+    """Tell whether a row stands for others, as `Total` does."""
+    return spelled(role) in spellings("role", "mapped")
+
+
+def _unit(choice: Choice | None) -> int:
+    """Return what the figures of a column are counted in, by its header."""
+    return 1000 if choice and choice.headers and all(map(in_thousands, choice.headers)) else 1
 
 
 def _record(problem: str, values: dict[str, str]) -> str:

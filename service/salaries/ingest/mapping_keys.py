@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from salaries.ingest.columns import ALIASES
+from salaries.ingest.currencies import Rates
 from salaries.ingest.errors import IngestError
-from salaries.ingest.figures import TO_MONTH, Rates
+from salaries.ingest.figures import TO_MONTH
 from salaries.ingest.mapping import Choice, Mapping
 from salaries.ingest.words import folded, spelled
 

@@ -15,9 +15,9 @@
   }
 
   // The bars of the middle half are strong; a bar that a quartile cuts is cut there. `own` is the
-  // reader's pay; `amount` writes the axis.
-  app.histogram = function (holder, overview, label, amount, medianName, own, ownName) {
-    const { low, step, counts } = overview.histogram, { p25, median, p75 } = overview.percentiles;
+  // reader's pay; `amount` writes the axis, `names` the marks.
+  app.histogram = function (holder, overview, label, amount, names, own) {
+    const { low, step, counts } = overview.histogram, { p10, p25, median, p75, p90 } = overview.percentiles;
     const width = Math.max(NARROWEST, holder.clientWidth || 640), height = Math.min(240, Math.max(150, width / 3)), foot = 24, top = 26;
     const high = low + step * counts.length, most = Math.max(...counts, 1), base = height - foot;
     const x = (value) => 2 + ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (width - 4);
@@ -35,21 +35,25 @@
         }));
       });
     });
-    const mark = (value, text, kind, y) => {
-      const at = x(value), side = at < 60 ? "start" : at > width - 60 ? "end" : "middle";
+    const mark = (value, text, kind, beside) => {
+      const at = x(value), side = beside || (at < 60 ? "start" : at > width - 60 ? "end" : "middle"), away = beside ? -2 : 2;
       return svg("g", { class: kind },
-        svg("line", { x1: at, x2: at, y1: y + 4, y2: base }),
-        svg("text", { x: side === "start" ? Math.max(0, at - 2) : side === "end" ? Math.min(width, at + 2) : at, y, "text-anchor": side }, text));
+        svg("line", { x1: at, x2: at, y1: 16, y2: base }),
+        svg("text", { x: side === "start" ? Math.max(0, at - away) : side === "end" ? Math.min(width, at + away) : at, y: 12, "text-anchor": side }, text));
     };
-    const near = own !== null && Math.abs(x(own) - x(median)) < 110;
+    // Two names that would cover each other stand back to back.
+    const near = own !== null && Math.abs(x(own) - x(median)) < 110, sides = near && x(own) < x(median) ? ["start", "end"] : ["end", "start"];
+    const taken = [median, ...(own === null ? [] : [own])].map(x);
+    const edges = [["p10", p10], ["p90", p90]].filter(([, value]) => taken.every((at) => Math.abs(x(value) - at) > 100));
     const scale = ticks(low, high, width < 420 ? 3 : 6).map((value) => {
       const at = x(value), side = at < 20 ? "start" : at > width - 24 ? "end" : "middle";
       return svg("text", { class: "tick", x: at, y: height - 6, "text-anchor": side }, amount(value));
     });
     holder.replaceChildren(svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
       ...bars, svg("line", { class: "axis", x1: 0, x2: width, y1: base, y2: base }), ...scale,
-      mark(median, medianName, "median", near ? 24 : 12),
-      own === null ? null : mark(own, ownName, "own", near ? 10 : 12)));
+      ...edges.map(([name, value]) => mark(value, names[name], "edge")),
+      mark(median, names.median, "median", near && sides[0]),
+      own === null ? null : mark(own, names.own, "own", near && sides[1])));
   };
 
   // A small distribution in a table's cell: P10 to P90, the middle half, the median. What it shows stands beside it.
@@ -82,7 +86,9 @@
     const rules = ticks(from, high, 4).map((value) => svg("g", {},
       svg("line", { class: "rule", x1: left, x2: width, y1: y(value), y2: y(value) }),
       svg("text", { class: "tick", x: left - 6, y: y(value) + 4, "text-anchor": "end" }, amount(value))));
-    const every = Math.ceil(periods.length / Math.max(2, Math.floor((width - left) / 92)));
+    // The last name ends where the others have their middle, so it needs room for half another.
+    const room = 12 + 10 * Math.max(...periods.map((each) => each.name.length));
+    const every = Math.ceil(periods.length / Math.max(2, Math.floor((width - left) / room)));
     const names = periods.map((each, place) => (
       (periods.length - 1 - place) % every ? null
         : svg("text", { class: "tick", x: x(place), y: height - 6, "text-anchor": place === periods.length - 1 ? "end" : "middle" }, each.name)

@@ -94,7 +94,7 @@
       at(column).closest("label").hidden = left.includes(column);
       state[column] = found.find((value) => value.toLowerCase() === state[column].toLowerCase()) || state[column];
       const text = (value) => (column === "state" && name(column, value) !== value && value.length === 2 ? `${value} – ${name(column, value)}` : name(column, value));
-      app.options(at(column), found, say("all"), state[column], text);
+      app.options(at(column), found, say(column === "level" ? "all_level" : "all"), state[column], text);
     });
     at("left-out").hidden = left.length === 0;
     at("left-out").textContent = say("left_out", { filters: left.map((each) => say(each)).join(", ") });

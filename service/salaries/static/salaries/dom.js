@@ -29,11 +29,13 @@
   app.table = function (caption, columns, rows) {
     const kind = (column) => [column.number ? "number" : "", column.class || ""].join(" ").trim();
     const title = (column) => (column.hideTitle ? element("span", { class: "hidden" }, column.title) : column.title);
-    const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col", class: kind(column) }, title(column))));
-    const body = rows.map((row) => element("tr", { class: row.faint ? "faint" : "" }, ...columns.map((column, index) => (
-      element(index === 0 ? "th" : "td", { scope: index === 0 ? "row" : "", class: kind(column) }, column.cell(row))
+    const head = element("tr", { role: "row" }, ...columns.map((column) => element("th", { role: "columnheader", scope: "col", class: kind(column) }, title(column))));
+    const body = rows.map((row) => element("tr", { role: "row", class: row.faint ? "faint" : "" }, ...columns.map((column, index) => (
+      element(index === 0 ? "th" : "td", { role: index === 0 ? "rowheader" : "cell", scope: index === 0 ? "row" : "", class: kind(column) }, column.cell(row))
     ))));
-    return element("table", {}, element("caption", { class: "hidden" }, caption), element("thead", {}, head), element("tbody", {}, ...body));
+    // Their roles are told, since a narrow screen lays rows out otherwise and some browsers take that for no table.
+    const rowgroup = { role: "rowgroup" };
+    return element("table", { role: "table" }, element("caption", { class: "hidden" }, caption), element("thead", rowgroup, head), element("tbody", rowgroup, ...body));
   };
 
   app.options = function (select, values, first, chosen, label) {

@@ -73,12 +73,13 @@
       });
     });
     app.tiles(holder, tiles, say("map"), view.filters.state, (code) => view.go({ state: view.filters.state === code ? "" : code }));
+    if (medians.length) { holder.append(element("p", { class: "quiet" }, say("map_help", { unit: view.unit, currency }))); }
   }
 
   app.drawTime = function (view) {
     const { overview, say, f, by } = view, all = overview[by], column = by === "years" ? "year" : "quarter";
     at("time-panel").hidden = overview.years.length === 0;
-    const named = (row) => ({ ...row, faint: !enough(row), name: period(row[column]) });
+    const named = (row) => ({ ...row, faint: !enough(row), name: period(row[column], say) });
     const rows = all.filter((row) => enough(row) || view.small).map(named);
     const drawn = rows.filter((row) => row.percentiles);
     const notes = [];
@@ -89,7 +90,8 @@
     holder.replaceChildren(picture);
     if (drawn.length > 1) {
       const said = drawn.map((row) => row.name + ": " + f.money(row.percentiles.median, overview.currency)).join("; ");
-      app.timeline(picture, drawn, say("by_time") + ": " + said, (amount) => f.short(amount, overview.currency));
+      app.timeline(picture, drawn, say("by_time") + ", " + view.unit + ": " + said, (amount) => f.short(amount, overview.currency));
+      notes.unshift(say("time_help", { unit: view.unit }));
     } else {
       picture.append(element("p", { class: "quiet" }, say("time_few")));
     }
@@ -101,6 +103,6 @@
     if (notes.length) { holder.append(element("p", { class: "quiet" }, notes.join(" "))); }
   };
 
-  // `2026-Q1` as it is read in either language.
-  const period = (text) => text.replace(/^(\d+)-Q(\d)$/, "Q$2 $1");
+  // `2026-Q1` as the reader writes it.
+  const period = (text, say) => text.replace(/^(\d+)-Q(\d)$/, (_all, year, quarter) => say("quarter_name", { quarter, year }));
 })(window.Salaries = window.Salaries || {});

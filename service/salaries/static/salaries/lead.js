@@ -15,6 +15,7 @@
     at("five").replaceChildren(...(percentiles ? POINTS.map((name) => element("div", { class: name },
       element("dt", {}, say(name), element("span", {}, say(name + "_help"))), element("dd", {}, amount(percentiles[name])))) : []));
     at("standing-form").hidden = !percentiles;
+    at("spread-title").textContent = say("spread", { unit: view.unit });
     at("own-label").textContent = say("own_pay", { unit: view.unit, currency: currency || "" });
     app.drawPicture(view);
   };
@@ -44,7 +45,8 @@
     const label = say("histogram", {
       count: f.counted(overview.observations, "salaries"), low: amount(percentiles.p25), high: amount(percentiles.p75), median: amount(percentiles.median)
     });
-    app.histogram(holder, overview, label, (value) => f.short(value, currency), amount(percentiles.median), monthly, say("you"));
+    const names = { median: amount(percentiles.median), p10: say("p10"), p90: say("p90"), own: say("you") };
+    app.histogram(holder, overview, label, (value) => f.short(value, currency), names, monthly);
     const outside = histogram.below + histogram.above;
     const key = [["strong", "middle_half"], ["soft", "others"]].map(([kind, text]) => element("span", { class: "key " + kind }, say(text)));
     holder.append(element("p", { class: "quiet keys" }, ...key, outside ? element("span", { class: "beyond" }, f.counted(outside, "outside")) : ""));

@@ -6,9 +6,9 @@
   const GROUPS = [["levels", "level"], ["states", "state"], ["locations", "location"], ["work_models", "work_model"], ["sources", "source"], ["quarters", "quarter"], ["years", "year"]];
 
   // A cell that begins like a formula gets an apostrophe, or a spreadsheet would run it.
-  app.csvCell = function (value) {
+  app.csvCell = function (value, decimal) {
     if (value === null || value === undefined) { return ""; }
-    if (typeof value === "number") { return String(value); }
+    if (typeof value === "number") { return String(value).replace(".", decimal); }
     const safe = /^[=+\-@\t\r\n]/.test(value) ? "'" + value : value;
     return /[",;\r\n]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
   };
@@ -28,8 +28,9 @@
     overview.comparison.forEach((row) => {
       if (row.observations >= app.RANKED_FROM || view.small) { lines.push(line(row.role, say("comparison"), "", row)); }
     });
-    // The mark tells spreadsheets that it is UTF-8.
-    return "\ufeff" + lines.map((cells) => cells.map(app.csvCell).join(",")).join("\r\n") + "\r\n";
+    // The mark tells spreadsheets that it is UTF-8. Where decimals have a comma, theirs is a semicolon between cells.
+    const decimal = view.lang === "pt-BR" ? "," : ".", between = decimal === "," ? ";" : ",";
+    return "\ufeff" + lines.map((cells) => cells.map((cell) => app.csvCell(cell, decimal)).join(between)).join("\r\n") + "\r\n";
   };
 
   function save(blob, name) {
@@ -58,24 +59,26 @@
     ctx.fillRect(0, 0, 1200, 630);
     write(at("hero-role").textContent, 60, 80, "600 26px", "--accent");
     ctx.font = "650 46px " + getComputedStyle(document.body).fontFamily;
-    wrapped(ctx, at("hero").textContent, 1080).forEach((line, place) => write(line, 60, 145 + place * 55, "650 46px", "--text"));
-    write(at("hero-half").textContent, 60, 310, "400 28px", "--text");
+    const hero = wrapped(ctx, at("hero").textContent, 1080);
+    hero.forEach((line, place) => write(line, 60, 145 + place * 55, "650 46px", "--text"));
+    write(at("hero-half").textContent, 60, 150 + hero.length * 55, "400 28px", "--text");
     if (overview.histogram && overview.percentiles) {
       const { low, step, counts } = overview.histogram, { p25, p75, median } = overview.percentiles, most = Math.max(...counts);
       const wide = 1080 / counts.length, x = (value) => 60 + ((value - low) / step) * wide;
       counts.forEach((count, place) => {
         const middle = low + step * (place + 0.5), tall = (count / most) * 180;
         ctx.fillStyle = color(middle >= p25 && middle <= p75 ? "--bar" : "--bar-soft");
-        ctx.fillRect(60 + place * wide, 540 - tall, wide - 3, tall);
+        ctx.fillRect(60 + place * wide, 525 - tall, wide - 3, tall);
       });
       ctx.fillStyle = color("--text");
-      ctx.fillRect(x(median) - 1.5, 345, 3, 195);
-      write(view.f.short(low, overview.currency), 60, 568, "400 20px", "--quiet");
+      ctx.fillRect(x(median) - 1.5, 335, 3, 190);
+      write(view.f.short(low, overview.currency), 60, 551, "400 20px", "--quiet");
       ctx.textAlign = "right";
-      write(view.f.short(low + step * counts.length, overview.currency), 1140, 568, "400 20px", "--quiet");
+      write(view.f.short(low + step * counts.length, overview.currency), 1140, 551, "400 20px", "--quiet");
       ctx.textAlign = "left";
     }
-    write("Tech Salary Insights · " + at("based").textContent, 60, 606, "400 19px", "--quiet");
+    ctx.font = "400 19px " + getComputedStyle(document.body).fontFamily;
+    wrapped(ctx, at("title").textContent + " · " + at("based").textContent, 1080).forEach((line, place) => write(line, 60, 585 + place * 25, "400 19px", "--quiet"));
     return canvas;
   };
 
