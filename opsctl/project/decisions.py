@@ -88,6 +88,7 @@ def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
             made.assumed[-1] += f", as {settings.why}"
     _image(made, findings, written=dockerfile)
     if not made.dockerfile:
+        findings = _without_scripts_of_an_image(made, findings)
         _python(made, findings)
         _requirements(made, findings)
         if findings.frontend is not None and findings.frontend.folder:
@@ -216,6 +217,20 @@ def additions(findings: Findings) -> Iterable[str]:
         yield "psycopg[binary]"
 
 
+def _without_scripts_of_an_image(made: Decisions, findings: Findings) -> Findings:
+    """What serves, as opsctl's own image can run it: what only another image holds is said, and left out."""
+    told = findings.told
+    if told.web is None:
+        return findings
+    command = shell.installed(told.web.command)
+    if not command:
+        made.warnings.append(
+            f"{told.web.source} serves by `{shlex.join(told.web.command)}`, a script of another image, "
+            "so opsctl's own command does."
+        )
+    return replace(findings, told=replace(told, web=replace(told.web, command=command) if command else None))
+
+
 def _web(made: Decisions, findings: Findings) -> None:
     told, settings = findings.told, findings.settings
     image = findings.image
@@ -227,6 +242,9 @@ def _web(made: Decisions, findings: Findings) -> None:
         made.port = image.port.value
         made.because("port", f"port {image.port.value}", image.port.source)
     if made.dockerfile and image is not None:
+        if image.command is None and told.web is not None:
+            made.web = told.web.command
+            made.because("web", f"web runs `{shlex.join(told.web.command)}`", told.web.source)
         if image.user is None or image.user.value.partition(":")[0] in {"root", "0"}:
             made.warnings.append(f"{image.file} names no USER but root, so every task would run as root.")
         if image.entry_point is not None:

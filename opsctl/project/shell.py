@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import PurePosixPath
 
 PORT = "8000"
 _PORT = re.compile(r"\$\{PORT(:?-\d*)?\}|\$PORT\b")
@@ -77,6 +78,17 @@ def reachable(given: tuple[str, ...]) -> tuple[str, ...]:
     if given[:1] == ("daphne",) and not re.search(r"(^| )(-b|--bind|-e|-u)\b", joined):
         return (*given[:1], "-b", "0.0.0.0", *given[1:])  # noqa: S104
     return given
+
+
+def installed(given: tuple[str, ...]) -> tuple[str, ...]:
+    """A command of somebody's image as opsctl's own has it: programs of packages by their names, wherever they lay.
+
+    Empty for a script of that image, such as `/start`.
+    """
+    program = PurePosixPath(given[0])
+    if not program.is_absolute() or program.parts[1:2] == ("bin",) or program.parts[1:3] == ("usr", "bin"):
+        return given
+    return tidy((program.name, *given[1:])) if program.parent.name == "bin" else ()
 
 
 def is_server(given: tuple[str, ...]) -> bool:

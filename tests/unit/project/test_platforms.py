@@ -250,6 +250,38 @@ def test_compose_says_workers_but_nothing_of_a_developers_server(tmp_path: Path)
     assert "hunter2" not in done.text
 
 
+STARTED = """\
+    services:
+      django: {build: ., command: /start}
+      celeryworker: {build: ., command: /start-celeryworker}
+    """
+
+
+def test_a_script_of_an_image_that_is_not_used_does_not_serve(tmp_path: Path) -> None:
+    """As the big template's compose file has it."""
+    image = "FROM python:3.13-slim\nCOPY start /start\nUSER app\n"
+    done = init(tmp_path, {**shop(), "docker-compose.production.yml": STARTED, "Dockerfile": image})
+    assert done.env.application.dockerfile is None
+    assert done.env.application.web.command is None
+    assert (
+        "docker-compose.production.yml:2 serves by `/start`, a script of another image, so opsctl's own command does."
+    ) in done.said.warnings
+
+
+def test_a_script_of_the_image_that_is_used_serves(tmp_path: Path) -> None:
+    image = "FROM python:3.13-slim\nRUN apt-get update && apt-get install -y gdal-bin\nCOPY start /start\nUSER app\n"
+    done = init(tmp_path, {**shop(), "docker-compose.production.yml": STARTED, "Dockerfile": image})
+    assert done.env.application.dockerfile == "Dockerfile"
+    assert done.env.application.web.command == ("/start",)
+
+
+@pytest.mark.parametrize("folder", ["/usr/local/bin", "/code/.venv/bin"])
+def test_a_program_of_a_package_is_called_by_its_name(tmp_path: Path, folder: str) -> None:
+    image = f'FROM python:3.13-slim\nUSER app\nCMD ["{folder}/gunicorn", "shop.wsgi", "-w", "3", "-b", ":8000"]\n'
+    done = init(tmp_path, {**shop(), "Dockerfile": image})
+    assert done.env.application.web.command == ("gunicorn", "shop.wsgi", "-w", "3", "-b", ":8000")
+
+
 def test_a_dockerfile_that_brings_nothing_of_its_own_is_left_aside(tmp_path: Path) -> None:
     image = """\
         FROM python:3.12-slim AS build
