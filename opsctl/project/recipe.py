@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from opsctl.config.exports import pipenv_export, poetry_export
 from opsctl.project.decisions import Decisions, additions, python_of
 from opsctl.project.findings import Findings
 from opsctl.project.shell import PORT
@@ -30,6 +31,7 @@ node_modules
 **/__pycache__
 **/*.sqlite3
 """
+_EXPORTED = "/tmp/requirements.txt"  # noqa: S108  in the image, while it is built
 _UV = "COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /usr/local/bin/uv"
 
 
@@ -93,12 +95,12 @@ def _packages(findings: Findings) -> Iterator[str]:
         yield "RUN uv sync --frozen --no-dev --no-install-project"
     elif found.problem.startswith("Poetry"):
         yield "COPY pyproject.toml poetry.lock* ./"
-        yield "RUN uvx --with poetry-plugin-export poetry export --output /tmp/requirements.txt"
-        yield "RUN uv pip install --requirements /tmp/requirements.txt"
+        yield f"RUN {poetry_export(_EXPORTED)}"
+        yield f"RUN uv pip install --requirements {_EXPORTED}"
     elif found.problem.startswith("A Pipfile"):
-        yield "COPY Pipfile Pipfile.lock ./"
-        yield "RUN uvx pipenv requirements --hash > /tmp/requirements.txt"
-        yield "RUN uv pip install --requirements /tmp/requirements.txt"
+        yield "COPY Pipfile Pipfile.lock* ./"
+        yield f"RUN {pipenv_export(_EXPORTED, locked='pipenv lock' not in found.problem)}"
+        yield f"RUN uv pip install --requirements {_EXPORTED}"
     elif first:
         # The file may include others beside it.
         folder = str(PurePosixPath(first).parent)

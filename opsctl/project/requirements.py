@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from opsctl.config.exports import FILE, pipenv_export, poetry_export
 from opsctl.config.pinned import normal_name
 from opsctl.images.python.lock import INSTEAD
 from opsctl.project.findings import Dependencies, Fact, Source
@@ -87,17 +88,19 @@ def _files(reader: Reader, path: str, project: dict[str, Any], wanted: Fact | No
     if has_table:
         return ("pyproject.toml",), ""
     if is_poetry:
-        # Poetry itself has no export; its plugin has. (python-poetry.org, poetry-plugin-export)
-        export = "uvx --with poetry-plugin-export poetry export --output requirements.txt"
-        return ("requirements.txt",), f"Poetry's own tables are read by Poetry alone: run `{export}`"
+        return (FILE,), f"Poetry's own tables are read by Poetry alone: run `{poetry_export()}`{_there(path)}"
     if reader.has(join(path, "Pipfile")):
-        export = "uvx pipenv requirements --hash > requirements.txt"
-        return ("requirements.txt",), f"A Pipfile is read by Pipenv alone: run `{export}`"
+        export = pipenv_export(locked=reader.has(join(path, "Pipfile.lock")))
+        return (FILE,), f"A Pipfile is read by Pipenv alone: run `{export}`{_there(path)}"
     if reader.has(join(path, "requirements.in")):
         return ("requirements.in",), ""
     if not path and not project:
         return (), "No file says what to install, so Django alone is: write requirements.txt for more"
     return (), "No file says what to install, so Django alone is: write requirements.txt beside manage.py for more"
+
+
+def _there(path: str) -> str:
+    return f"{f' in {path}' if path else ''}, and commit {FILE}"
 
 
 def _pyproject(reader: Reader, path: str, project: dict[str, Any], packages: _Packages) -> None:

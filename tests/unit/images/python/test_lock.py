@@ -147,6 +147,18 @@ def test_a_requirements_file_that_is_not_there_is_named(tmp_path: Path, uv: Uv) 
         read_lock(project(tmp_path, requirements=("prod.txt",)), frozen=False, tell=silent)
 
 
+def test_requirements_that_pipenv_has_are_told_with_its_export(tmp_path: Path, uv: Uv) -> None:
+    (tmp_path / "Pipfile").write_text("")
+    (tmp_path / "Pipfile.lock").write_text("{}")
+    made = project(tmp_path, requirements=("requirements.txt",))
+    (tmp_path / "requirements.txt").unlink()
+    with pytest.raises(BuildError, match=r"requirements\.txt is not there") as caught:
+        read_lock(made, frozen=False, tell=silent)
+    assert caught.value.hint == (
+        "Run `uvx pipenv requirements --hash > requirements.txt` in application.path, `.`, and commit requirements.txt."
+    )
+
+
 def test_lines_for_other_systems_are_left_out_of_an_image() -> None:
     text = (
         "a==1 ; sys_platform == 'win32' \\\n    --hash=sha256:1\n"
