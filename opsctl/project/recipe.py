@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from opsctl.config.exports import pipenv_export, poetry_export
+from opsctl.images.python.harmless import harmless_secret
 from opsctl.project.decisions import Decisions, additions, python_of
 from opsctl.project.findings import Findings
 from opsctl.project.shell import PORT
@@ -122,7 +123,10 @@ def _collected(findings: Findings, made: Decisions) -> Iterator[str]:
     if not made.collects:
         return
     needed = [each for each in made.fills if each.way in {"value", "secret", "missing"} and each.name != "PORT"]
-    values = [f"{each.name}={_harmless(each.name, each.value)}" for each in needed]
+    values = [
+        f"{each.name}={harmless_secret(each.name) if each.way == 'secret' else _harmless(each.name, each.value)}"
+        for each in needed
+    ]
     yield " \\\n    ".join(["RUN", *values, "python manage.py collectstatic --no-input"]).replace(
         "RUN \\\n   ", "RUN", 1
     )
