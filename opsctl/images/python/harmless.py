@@ -80,7 +80,7 @@ def harmless_environment(application: Application) -> dict[str, str]:
 
 
 def harmless_secret(name: str) -> str:
-    """64 characters, or an address where the name says that it is one: settings take those apart while they are read."""
+    """64 characters, or an address where the name says that it is one: settings take such apart when they are read."""
     if not _ADDRESS.search(name.upper()):
         return _SECRET
     return next(address for known, address in _ADDRESSES if known.search(name.upper()))
