@@ -33,6 +33,16 @@ def command(text: str) -> tuple[str, ...]:
     return ("sh", "-c", _PORT.sub(PORT, " ".join(text.split()))) if found else ()
 
 
+def without_shell(text: str) -> str:
+    """The line that `sh -c` is given."""
+    try:
+        found = shlex.split(text)
+    except ValueError:
+        return text
+    is_shell = len(found) == 3 and found[0].rpartition("/")[2] in {"sh", "bash", "ash"} and found[1] in {"-c", "-lc"}
+    return found[2].strip() if is_shell else text
+
+
 def words(text: str) -> tuple[str, ...]:
     """The words of a line that needs no shell; `$PORT` is the port that opsctl's load balancer asks."""
     try:
@@ -95,6 +105,14 @@ def is_server(given: tuple[str, ...]) -> bool:
     """Whether it serves as production does; `runserver` is for development."""
     joined = " ".join(given)
     return "runserver" not in joined and any(re.search(rf"(^|[\s/]){name}\b", joined) for name in SERVERS)
+
+
+def serves_a_server(given: tuple[str, ...]) -> bool:
+    """Whether it listens at a socket of files, or speaks uwsgi's own protocol: to nginx, not to a load balancer."""
+    joined = " ".join(given)
+    if re.search(r"\bunix:|--uds\b", joined):
+        return True
+    return given[0] == "uwsgi" and "http" not in joined and bool(re.search(r" (--(uwsgi-)?socket|-s)\b", joined))
 
 
 def is_development(given: tuple[str, ...]) -> bool:

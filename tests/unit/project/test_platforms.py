@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.config.application import Release
 from tests.unit.project.trees import ENVIRONMENT_SETTINGS, environment, init, shop
 
 SETTINGS = ENVIRONMENT_SETTINGS.format(package="shop")
@@ -248,6 +249,37 @@ def test_compose_says_workers_but_nothing_of_a_developers_server(tmp_path: Path)
     assert environment(done)["DATABASE_URL"] == "${database.url}"
     assert environment(done)["QUEUE_AT"] == ""
     assert "hunter2" not in done.text
+
+
+@pytest.mark.parametrize(
+    ("services", "web", "release", "workers"),
+    [
+        (
+            "{migration: {build: ., command: python manage.py migrate}, frontend: {build: front, command: npm start}, "
+            "site: {build: ., command: gunicorn shop.wsgi -w 4 --threads 2}}",
+            "gunicorn shop.wsgi -w 4 --threads 2 --bind 0.0.0.0:8000", None, {},
+        ),
+        (
+            "{bot: {build: ., command: python manage.py run_bot}, app: {build: ., command: ./manage.py runserver}}",
+            None, None, {"bot": "python manage.py run_bot"},
+        ),
+        (
+            "{api: {build: ., command: 'sh -c \"python manage.py migrate && gunicorn shop.wsgi --workers 4\"'}}",
+            "gunicorn shop.wsgi --workers 4 --bind 0.0.0.0:8000", "python manage.py migrate", {},
+        ),
+        ("{app: {build: ., command: uwsgi --socket :9000 --workers 4 --module shop.wsgi}}", None, None, {}),
+        ("{app: {build: ., command: 'gunicorn --bind unix:/run/shop.sock shop.wsgi'}}", None, None, {}),
+    ],
+    ids=["once, and what is not Python's", "a command of the project", "a shell", "uwsgi for nginx", "a socket"],
+)  # fmt: skip
+def test_services_of_compose_are_told_apart_by_their_commands(
+    tmp_path: Path, services: str, web: str | None, release: str | None, workers: dict[str, str]
+) -> None:
+    done = init(tmp_path, {**shop(), "compose.yaml": f"services: {services}\n"})
+    application = done.env.application
+    assert application.web.command == (tuple(web.split()) if web else None)
+    assert application.release.commands == ((tuple(release.split()),) if release else Release().commands)
+    assert {name: " ".join(each.command) for name, each in application.workers.items()} == workers
 
 
 STARTED = """\
