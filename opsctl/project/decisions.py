@@ -41,6 +41,7 @@ class Decisions:
     python: str = ""
     requirements: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     add: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     collects: bool = True
@@ -179,7 +180,9 @@ def _allowed(wish: str) -> str:
 
 def _requirements(made: Decisions, findings: Findings) -> None:
     found = findings.dependencies
-    made.requirements, made.groups = found.files, found.groups if "requirements.txt" not in found.files else ()
+    made.requirements = found.files
+    if found.files in {("uv.lock",), ("pyproject.toml",)}:
+        made.groups, made.extras = found.groups, found.extras
     if found.problem:
         made.missing.append(f"{found.problem}.")
     elif found.source is not None:

@@ -188,6 +188,32 @@ def test_pip_tools_without_its_result_is_resolved_from_the_source(root: Path) ->
     assert done.env.application.add == ()
 
 
+def test_pip_tools_source_of_production_is_found_in_its_folder(root: Path) -> None:
+    files = shop()
+    files["requirements/production.in"] = "-r base.in\ngunicorn\n"
+    files["requirements/base.in"] = files.pop("requirements.txt").replace("gunicorn\n", "")
+    done = init(root, files)
+    assert done.env.application.requirements == ("requirements/production.in",)
+    assert done.env.application.add == ()
+
+
+@pytest.mark.parametrize("lock", [{}, {"uv.lock": '[[package]]\nname = "gunicorn"\n'}], ids=["no lock", "uv.lock"])
+def test_an_extra_for_production_is_installed(root: Path, lock: dict[str, str]) -> None:
+    files = shop() | lock
+    del files["requirements.txt"]
+    files["pyproject.toml"] = """\
+        [project]
+        name = "shop"
+        dependencies = ["django"]
+        [project.optional-dependencies]
+        prod = ["gunicorn", "psycopg[binary]"]
+        docs = ["sphinx"]
+        """
+    done = init(root, files)
+    assert (done.env.application.extras, done.env.application.groups) == (("prod",), ())
+    assert done.env.application.add == ()
+
+
 def test_no_lock_is_said_with_what_happens_instead(root: Path) -> None:
     done = init(root, shop())
     assert any("without hashes: opsctl resolves it once, into opsctl.lock" in line for line in done.said.assumed)
