@@ -361,6 +361,8 @@ def _variables(made: Decisions, findings: Findings, advice: Advice) -> None:
         found["DJANGO_CONFIGURATION"] = Fill("DJANGO_CONFIGURATION", "value", fact.value, f"from {fact.source}")
     if made.dockerfile and findings.image is not None and findings.image.reads_port:
         found["PORT"] = Fill("PORT", "value", made.port or shell.PORT, "the image's command reads it")
+    elif not made.dockerfile and made.web and findings.script_with_port:
+        found["PORT"] = Fill("PORT", "value", shell.PORT, f"{findings.script_with_port} reads it")
     made.fills = tuple(found.values())
     if any("${buckets.media}" in each.value for each in made.fills):
         made.buckets = ("media",)

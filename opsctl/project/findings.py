@@ -179,3 +179,4 @@ class Findings:
     asgi: Fact | None = None
     oldest_python: Fact | None = None
     notes: tuple[str, ...] = ()
+    script_with_port: str = ""

@@ -282,6 +282,14 @@ def test_services_of_compose_are_told_apart_by_their_commands(
     assert {name: " ".join(each.command) for name, each in application.workers.items()} == workers
 
 
+@pytest.mark.parametrize(
+    ("line", "port"), [("bin/start", "8000"), ("sh bin/start web", "8000"), ("gunicorn shop.wsgi -b :$PORT", None)]
+)
+def test_a_script_that_asks_for_the_port_is_told_it(tmp_path: Path, line: str, port: str | None) -> None:
+    files = {**shop(), "Procfile": f"web: {line}\n", "bin/start": "exec gunicorn shop.wsgi -b :${PORT:-80}\n"}
+    assert environment(init(tmp_path, files)).get("PORT") == port
+
+
 STARTED = """\
     services:
       django: {build: ., command: /start}
