@@ -164,7 +164,10 @@ class Web(Process):
     hosted_zone_name: DomainName | None = Field(None, description="Name of that zone.")
     certificate_arn: CertificateArn | None = Field(None, description="Existing ACM certificate of the ALB's region.")
     health: Annotated[Health, BeforeValidator(_health)] = Health()
-    timeout: Duration = Field(60, ge=1, le=4000, description="Seconds a request may take: load balancer and server.")
+    # In the annotation: of two highest values the type's own would count.
+    timeout: Annotated[Duration, Field(le=4000)] = Field(
+        60, description="Seconds a request may take: load balancer and server."
+    )
     drain: int = Field(
         20, ge=0, le=3600, description="Seconds that an old task may still take for its requests: your longest."
     )

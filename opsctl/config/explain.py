@@ -88,6 +88,8 @@ def explain(detail: ErrorDetails, path: KeyPath, text: str | None = None) -> tup
 def _known(path: KeyPath) -> str:
     """The key that was meant, here or in another block; else all that are valid here."""
     key, here = str(path[-1]), _fields(path[:-1])
+    if len(path) > 1 and key in _fields(()):
+        return f"It belongs beside `{path[0]}`, not below it."
     if found := near(key, here):
         return found
     homes = [home for home, name in _everywhere(Environment, ()) if name == closest(key, [name], 0.9)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl.config.application_rules import process_path
+from opsctl.config.exports import export_for
 from opsctl.config.located import KeyPath
 from opsctl.config.nearest import near
 from opsctl.config.problem import Problem
@@ -48,7 +49,9 @@ def missing(root: Path, application: Application) -> Iterator[Problem]:
 
 def _file(folder: Path, name: str, path: KeyPath, where: str) -> Iterator[Problem]:
     if not (folder / name).is_file():
-        yield Problem(path, f"there is no file `{name}` {where}", _near(folder, name) or "Write one that is there.")
+        export = export_for(folder / name)
+        fix = f"Run `{export}` there." if export else _near(folder, name) or "Write one that is there."
+        yield Problem(path, f"there is no file `{name}` {where}", fix)
 
 
 def _near(folder: Path, name: str) -> str:

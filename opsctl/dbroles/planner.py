@@ -265,8 +265,9 @@ def _extensions(model: RoleModel, catalog: Catalog) -> Iterator[Change]:
         if found is None:
             raise UnavailableExtensionError(
                 f"The server has no extension {name}, which application.database.extensions names.",
-                hint="Correct the name, or take it out and use a server that has it; SELECT name FROM "
-                "pg_available_extensions lists them.",
+                hint="Correct the name, or take it out and use a server that has it (on this machine one in a "
+                "container, by `opsctl deploy --runtime containers`); SELECT name FROM pg_available_extensions "
+                "lists them.",
             )
         if found.installed is None:
             yield CreateExtension(name, None if found.home else PUBLIC_SCHEMA)

@@ -42,15 +42,16 @@ def set_value(target: Target, name: str, value: str) -> dict[str, Any]:
 def set_from_file(target: Target, path: Path) -> dict[str, Any]:
     """Set what a `.env` file holds and the application names; the rest is told, and left alone."""
     values = read_env_file(path)
-    named = target.env.application.secrets
-    wanted = {name: value for name, value in values.items() if named.get(name) == "set" and value}
+    asked = sorted(name for name, source in target.env.application.secrets.items() if source == "set")
+    wanted = {name: values[name] for name in asked if values.get(name)}
     if wanted:
         _write(target, wanted)
+    others = [name for name in asked if name not in wanted]
     return {
         "environment": target.env.name,
-        "set": sorted(wanted),
-        "left": sorted(name for name in values if name not in wanted),
-        "missing": sorted(name for name, source in named.items() if source == "set" and name not in wanted),
+        "set": list(wanted),
+        "left": sorted(name for name in values if name not in asked),
+        "missing": [name for name in others if _found(target, naming.secret_name(target.env, name)) is None],
     }
 
 

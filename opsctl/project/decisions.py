@@ -41,6 +41,7 @@ class Decisions:
     python: str = ""
     requirements: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     add: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     collects: bool = True
@@ -88,6 +89,7 @@ def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
             made.assumed[-1] += f", as {settings.why}"
     _image(made, findings, written=dockerfile)
     if not made.dockerfile:
+        findings = _without_scripts_of_an_image(made, findings)
         _python(made, findings)
         _requirements(made, findings)
         if findings.frontend is not None and findings.frontend.folder:
@@ -178,7 +180,9 @@ def _allowed(wish: str) -> str:
 
 def _requirements(made: Decisions, findings: Findings) -> None:
     found = findings.dependencies
-    made.requirements, made.groups = found.files, found.groups if "requirements.txt" not in found.files else ()
+    made.requirements = found.files
+    if found.files in {("uv.lock",), ("pyproject.toml",)}:
+        made.groups, made.extras = found.groups, found.extras
     if found.problem:
         made.missing.append(f"{found.problem}.")
     elif found.source is not None:
@@ -216,6 +220,20 @@ def additions(findings: Findings) -> Iterable[str]:
         yield "psycopg[binary]"
 
 
+def _without_scripts_of_an_image(made: Decisions, findings: Findings) -> Findings:
+    """What serves, as opsctl's own image can run it: what only another image holds is said, and left out."""
+    told = findings.told
+    if told.web is None:
+        return findings
+    command = shell.installed(told.web.command)
+    if not command:
+        made.warnings.append(
+            f"{told.web.source} serves by `{shlex.join(told.web.command)}`, a script of another image, "
+            "so opsctl's own command does."
+        )
+    return replace(findings, told=replace(told, web=replace(told.web, command=command) if command else None))
+
+
 def _web(made: Decisions, findings: Findings) -> None:
     told, settings = findings.told, findings.settings
     image = findings.image
@@ -227,6 +245,9 @@ def _web(made: Decisions, findings: Findings) -> None:
         made.port = image.port.value
         made.because("port", f"port {image.port.value}", image.port.source)
     if made.dockerfile and image is not None:
+        if image.command is None and told.web is not None:
+            made.web = told.web.command
+            made.because("web", f"web runs `{shlex.join(told.web.command)}`", told.web.source)
         if image.user is None or image.user.value.partition(":")[0] in {"root", "0"}:
             made.warnings.append(f"{image.file} names no USER but root, so every task would run as root.")
         if image.entry_point is not None:
@@ -340,6 +361,8 @@ def _variables(made: Decisions, findings: Findings, advice: Advice) -> None:
         found["DJANGO_CONFIGURATION"] = Fill("DJANGO_CONFIGURATION", "value", fact.value, f"from {fact.source}")
     if made.dockerfile and findings.image is not None and findings.image.reads_port:
         found["PORT"] = Fill("PORT", "value", made.port or shell.PORT, "the image's command reads it")
+    elif not made.dockerfile and made.web and findings.script_with_port:
+        found["PORT"] = Fill("PORT", "value", shell.PORT, f"{findings.script_with_port} reads it")
     made.fills = tuple(found.values())
     if any("${buckets.media}" in each.value for each in made.fills):
         made.buckets = ("media",)

@@ -132,6 +132,7 @@ class Dependencies:
     source: Source | None = None
     names: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     hashed: bool = False
     python: Fact | None = None
     source_only: tuple[Fact, ...] = ()
@@ -178,3 +179,4 @@ class Findings:
     asgi: Fact | None = None
     oldest_python: Fact | None = None
     notes: tuple[str, ...] = ()
+    script_with_port: str = ""

@@ -44,7 +44,12 @@ class Gathered:
             if not shell.is_development(server):
                 self.web = Process("web", server, source)
             return
-        self.web = Process("web", shell.reachable(server), source)
+        if shell.serves_a_server(server):
+            self.notes.append(
+                f"{source} serves another server, such as nginx, and no visitors, so opsctl's own command does."
+            )
+        else:
+            self.web = Process("web", shell.reachable(server), source)
         self._prepare([each for each in before if "manage.py" in " ".join(each)], source)
 
     def prepare(self, given: object, source: Source) -> None:
@@ -99,11 +104,9 @@ class Gathered:
 
     def _commands(self, given: object) -> list[tuple[str, ...]]:
         """A command line, or a list of words, as commands that start in manage.py's folder."""
-        if isinstance(given, list):
-            words = [word(each) for each in given]
-            text = words[2] if len(words) == 3 and words[1] in {"-c", "-lc"} else shlex.join(words)
-        else:
-            text = word(given).strip()
+        text = shell.without_shell(
+            shlex.join(word(each) for each in given) if isinstance(given, list) else word(given).strip()
+        )
         for folder in self._folders:
             text = re.sub(rf"^cd (\./)?{re.escape(folder)}/?\s*&&\s*", "", text)
             text = re.sub(rf"(^|\s)(\./)?{re.escape(folder)}/manage\.py", r"\1manage.py", text)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from opsctl.project import shell
 from opsctl.project.findings import Fact, Source
 from opsctl.project.gathered import Gathered
 from opsctl.project.reading import Block, Reader, join, listing, mapping, word
@@ -15,6 +16,12 @@ _COMPOSE = (
     "compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml", "compose.prod.yaml",
     "compose.production.yaml", "docker-compose.prod.yml", "docker-compose.production.yml", "production.yml",
 )  # fmt: skip
+# What a service does once, or for a developer.
+_ONCE = re.compile(
+    r"manage\.py\s+(\w*migrat\w*|collectstatic|createsuperuser|loaddata|compilemessages|compress|test|shell\w*|check|"
+    r"runserver\w*)\b"
+)
+_SERVES = re.compile(r"web|www|app|api|backend|server|django|site|[aw]sgi")
 
 
 def gather(reader: Reader, manage: str, path: str) -> Gathered:
@@ -201,12 +208,23 @@ def _compose(reader: Reader, folder: str, gathered: Gathered) -> None:
                                                       or "celery" in _joined(service)):  # fmt: skip
                 continue
             source = Source(name, _line(service, "command") or _line(services, key))
-            if re.search(r"celery|worker|beat|rqworker|huey|dramatiq|qcluster", f"{key} {_joined(service)}"):
-                _composed_worker(gathered, key, service, source)
-            else:
-                gathered.serve(service.get("command"), source)
+            _composed(gathered, key, service, source)
             for variable, value, line in _environment(service):
                 gathered.variable(variable, value, Source(name, line), example=True)
+
+
+def _composed(gathered: Gathered, key: str, service: Block, source: Source) -> None:
+    """By its command first: names are anybody's, and what runs once or is no Python's is neither web nor worker."""
+    text = _joined(service)
+    if shell.is_server((text,)):
+        gathered.serve(service.get("command"), source)
+    elif re.search(r"celery|worker|beat|rqworker|huey|dramatiq|qcluster", f"{key} {text}"):
+        _composed_worker(gathered, key, service, source)
+    elif "manage.py" in text:
+        if not _ONCE.search(text):
+            gathered.work(key, service.get("command"), source)
+    elif _SERVES.search(key):
+        gathered.serve(service.get("command"), source)
 
 
 def _composed_worker(gathered: Gathered, key: str, service: Block, source: Source) -> None:

@@ -140,6 +140,8 @@ def _image(made: Decisions) -> Iterator[str]:
         yield f"requirements: {scalar(made.requirements[0])}"
     if made.groups:
         yield f"groups: {flow(made.groups)}"
+    if made.extras:
+        yield f"extras: {flow(made.extras)}"
     if made.add:
         yield f"add: {flow(made.add)}  # what serving needs and the project does not install"
     if made.include:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from opsctl.config.exports import pipenv_export, poetry_export
+from opsctl.images.python.harmless import harmless_secret
 from opsctl.project.decisions import Decisions, additions, python_of
 from opsctl.project.findings import Findings
 from opsctl.project.shell import PORT
@@ -30,6 +32,7 @@ node_modules
 **/__pycache__
 **/*.sqlite3
 """
+_EXPORTED = "/tmp/requirements.txt"  # noqa: S108  in the image, while it is built
 _UV = "COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /usr/local/bin/uv"
 
 
@@ -93,12 +96,12 @@ def _packages(findings: Findings) -> Iterator[str]:
         yield "RUN uv sync --frozen --no-dev --no-install-project"
     elif found.problem.startswith("Poetry"):
         yield "COPY pyproject.toml poetry.lock* ./"
-        yield "RUN uvx --with poetry-plugin-export poetry export --output /tmp/requirements.txt"
-        yield "RUN uv pip install --requirements /tmp/requirements.txt"
+        yield f"RUN {poetry_export(_EXPORTED)}"
+        yield f"RUN uv pip install --requirements {_EXPORTED}"
     elif found.problem.startswith("A Pipfile"):
-        yield "COPY Pipfile Pipfile.lock ./"
-        yield "RUN uvx pipenv requirements --hash > /tmp/requirements.txt"
-        yield "RUN uv pip install --requirements /tmp/requirements.txt"
+        yield "COPY Pipfile Pipfile.lock* ./"
+        yield f"RUN {pipenv_export(_EXPORTED, locked='pipenv lock' not in found.problem)}"
+        yield f"RUN uv pip install --requirements {_EXPORTED}"
     elif first:
         # The file may include others beside it.
         folder = str(PurePosixPath(first).parent)
@@ -120,7 +123,10 @@ def _collected(findings: Findings, made: Decisions) -> Iterator[str]:
     if not made.collects:
         return
     needed = [each for each in made.fills if each.way in {"value", "secret", "missing"} and each.name != "PORT"]
-    values = [f"{each.name}={_harmless(each.name, each.value)}" for each in needed]
+    values = [
+        f"{each.name}={harmless_secret(each.name) if each.way == 'secret' else _harmless(each.name, each.value)}"
+        for each in needed
+    ]
     yield " \\\n    ".join(["RUN", *values, "python manage.py collectstatic --no-input"]).replace(
         "RUN \\\n   ", "RUN", 1
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from opsctl.config.exports import FILE, pipenv_export, poetry_export
 from opsctl.config.pinned import normal_name
 from opsctl.images.python.lock import INSTEAD
 from opsctl.project.findings import Dependencies, Fact, Source
@@ -24,6 +25,10 @@ NAMES = (
 _MARKERS = (*NAMES, "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile", "setup.py", "requirements.in")
 # Packages without wheels that have a twin with wheels, by what a requirement says.
 _MAX_INCLUDES = 20
+# What pip-tools compiles, where its result is not kept.
+_SOURCES = ("requirements.in", "requirements/production.in", "requirements/prod.in", "requirements/base.in")
+# Groups and extras that are for production by their name.
+_PRODUCTION = ("prod", "production", "deploy", "server")
 
 
 @dataclass(slots=True)
@@ -62,13 +67,13 @@ def find(reader: Reader, path: str, wanted: Fact | None = None) -> Dependencies:
     _locks(reader, path, packages, files)
     hashed = False
     for name in files:
-        if name.endswith(".txt"):
+        if name.endswith((".txt", ".in")):
             hashed = _requirements(reader, join(path, name), packages) or hashed
-    for name in ("requirements.in", "setup.py", "setup.cfg") if not packages.names else ():
+    for name in ("setup.py", "setup.cfg") if not packages.names else ():
         _requirements(reader, join(path, name), packages)
     source = Source(join(path, files[0])) if files else None
     return Dependencies(
-        files, source, frozenset(packages.names), _groups(project), hashed or "uv.lock" in files,
+        files, source, frozenset(packages.names), _groups(project), _extras(project), hashed or "uv.lock" in files,
         _python(reader, path), tuple(dict.fromkeys(packages.source_only)), problem,
     )  # fmt: skip
 
@@ -87,22 +92,27 @@ def _files(reader: Reader, path: str, project: dict[str, Any], wanted: Fact | No
     if has_table:
         return ("pyproject.toml",), ""
     if is_poetry:
-        # Poetry itself has no export; its plugin has. (python-poetry.org, poetry-plugin-export)
-        export = "uvx --with poetry-plugin-export poetry export --output requirements.txt"
-        return ("requirements.txt",), f"Poetry's own tables are read by Poetry alone: run `{export}`"
+        return (FILE,), f"Poetry's own tables are read by Poetry alone: run `{poetry_export()}`{_there(path)}"
     if reader.has(join(path, "Pipfile")):
-        export = "uvx pipenv requirements --hash > requirements.txt"
-        return ("requirements.txt",), f"A Pipfile is read by Pipenv alone: run `{export}`"
-    if reader.has(join(path, "requirements.in")):
-        return ("requirements.in",), ""
+        export = pipenv_export(locked=reader.has(join(path, "Pipfile.lock")))
+        return (FILE,), f"A Pipfile is read by Pipenv alone: run `{export}`{_there(path)}"
+    if source := next((name for name in _SOURCES if reader.has(join(path, name))), ""):
+        return (source,), ""
     if not path and not project:
         return (), "No file says what to install, so Django alone is: write requirements.txt for more"
     return (), "No file says what to install, so Django alone is: write requirements.txt beside manage.py for more"
 
 
+def _there(path: str) -> str:
+    return f"{f' in {path}' if path else ''}, and commit {FILE}"
+
+
 def _pyproject(reader: Reader, path: str, project: dict[str, Any], packages: _Packages) -> None:
     name = join(path, "pyproject.toml")
-    for each in listing(mapping(project.get("project")).get("dependencies")):
+    table, groups = mapping(project.get("project")), mapping(project.get("dependency-groups"))
+    lists = [table.get("dependencies"), *(groups[name] for name in _groups(project))]
+    lists += [mapping(table.get("optional-dependencies"))[name] for name in _extras(project)]
+    for each in (item for items in lists for item in listing(items)):
         if isinstance(each, str):
             packages.add(each, Source(name, reader.line_of(name, re.escape(each))))
     poetry = mapping(mapping(project.get("tool")).get("poetry"))
@@ -146,9 +156,13 @@ def _requirements(reader: Reader, name: str, packages: _Packages) -> bool:
 
 
 def _groups(project: dict[str, Any]) -> tuple[str, ...]:
-    """Groups that are for production by their name."""
     groups = mapping(project.get("dependency-groups"))
-    return tuple(name for name in ("prod", "production", "deploy", "server") if name in groups)
+    return tuple(name for name in _PRODUCTION if name in groups)
+
+
+def _extras(project: dict[str, Any]) -> tuple[str, ...]:
+    extras = mapping(mapping(project.get("project")).get("optional-dependencies"))
+    return tuple(name for name in _PRODUCTION if name in extras)
 
 
 def _python(reader: Reader, path: str) -> Fact | None:

@@ -194,7 +194,7 @@ def _variables(reader: Reader, files: tuple[str, ...]) -> tuple[Variable, ...]:
     found: dict[str, Variable] = {}
     trees = {file: tree for file in files if (tree := reader.python(file)) is not None}
     for file, tree in trees.items():
-        for each in (*reading_of.variables(tree, file), *fields(tree, file, trees)):
+        for each in (*reading_of.variables(tree, file, trees.values()), *fields(tree, file, trees)):
             found[each.name] = reading_of.merged(found[each.name], each) if each.name in found else each
     return tuple(found.values())
 

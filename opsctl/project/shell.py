@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import PurePosixPath
 
 PORT = "8000"
 _PORT = re.compile(r"\$\{PORT(:?-\d*)?\}|\$PORT\b")
@@ -30,6 +31,16 @@ def command(text: str) -> tuple[str, ...]:
     if len(found) == 1:
         return found[0]
     return ("sh", "-c", _PORT.sub(PORT, " ".join(text.split()))) if found else ()
+
+
+def without_shell(text: str) -> str:
+    """The line that `sh -c` is given."""
+    try:
+        found = shlex.split(text)
+    except ValueError:
+        return text
+    is_shell = len(found) == 3 and found[0].rpartition("/")[2] in {"sh", "bash", "ash"} and found[1] in {"-c", "-lc"}
+    return found[2].strip() if is_shell else text
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -79,10 +90,29 @@ def reachable(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def installed(given: tuple[str, ...]) -> tuple[str, ...]:
+    """A command of somebody's image as opsctl's own has it: programs of packages by their names, wherever they lay.
+
+    Empty for a script of that image, such as `/start`.
+    """
+    program = PurePosixPath(given[0])
+    if not program.is_absolute() or program.parts[1:2] == ("bin",) or program.parts[1:3] == ("usr", "bin"):
+        return given
+    return tidy((program.name, *given[1:])) if program.parent.name == "bin" else ()
+
+
 def is_server(given: tuple[str, ...]) -> bool:
     """Whether it serves as production does; `runserver` is for development."""
     joined = " ".join(given)
     return "runserver" not in joined and any(re.search(rf"(^|[\s/]){name}\b", joined) for name in SERVERS)
+
+
+def serves_a_server(given: tuple[str, ...]) -> bool:
+    """Whether it listens at a socket of files, or speaks uwsgi's own protocol: to nginx, not to a load balancer."""
+    joined = " ".join(given)
+    if re.search(r"\bunix:|--uds\b", joined):
+        return True
+    return given[0] == "uwsgi" and "http" not in joined and bool(re.search(r" (--(uwsgi-)?socket|-s)\b", joined))
 
 
 def is_development(given: tuple[str, ...]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from opsctl.project import dockerfile, layout, platforms, requirements, settings
-from opsctl.project.findings import Findings
-from opsctl.project.reading import Reader
+from opsctl.project.findings import Findings, Location, Told
+from opsctl.project.reading import Reader, join
 
 
 def survey(reader: Reader, project: str | None = None) -> Findings:
@@ -31,4 +33,14 @@ def survey(reader: Reader, project: str | None = None) -> Findings:
         asgi=layout.asgi(chosen),
         oldest_python=requirements.least_python(reader, location.path),
         notes=tuple(reader.notes),
+        script_with_port=_script_with_port(reader, location, told),
     )
+
+
+def _script_with_port(reader: Reader, location: Location, told: Told) -> str:
+    """The script of the project that the web is started by, if it asks for the port; "" if none does."""
+    for word in told.web.command if told.web is not None else ():
+        for name in dict.fromkeys(join(folder, word) for folder in (location.manage, location.path)):
+            if reader.has(name) and re.search(r"\$\{?PORT\b", reader.text(name) or ""):
+                return name
+    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from opsctl.project.findings import Kind, Source, Variable
@@ -45,10 +45,13 @@ class _Read:
     kind: Kind = "text"
 
 
-def variables(tree: ast.Module, file: str) -> tuple[Variable, ...]:
-    """Every variable that the file reads, in the order of its lines; one that is read twice counts once."""
+def variables(tree: ast.Module, file: str, others: Iterable[ast.Module] = ()) -> tuple[Variable, ...]:
+    """Every variable that the file reads, in the order of its lines; one that is read twice counts once.
+
+    `others` are files of the same settings, which may have made the reader with defaults.
+    """
     around = Surroundings(tree)
-    scheme = dict(_scheme(tree))
+    scheme = {name: said for each in (*others, tree) for name, said in _scheme(each)}
     environs = _environ_names(tree)
     found: dict[str, Variable] = {}
     for node in ast.walk(tree):
@@ -66,11 +69,13 @@ def variables(tree: ast.Module, file: str) -> tuple[Variable, ...]:
 
 
 def merged(one: Variable, other: Variable) -> Variable:
-    """Two reads of a variable: it is required when no default could take its place."""
+    """Two reads of a variable: it is required when one of them has no default, whatever the other falls back to."""
     first, second = sorted((one, other), key=lambda each: not each.targets)
+    needed = next((each for each in (first, second) if each.required), first)
     return replace(
         first,
-        required=one.required and other.required,
+        source=needed.source,
+        required=one.required or other.required,
         default=one.default if one.default is not None else other.default,
         kind=first.kind if first.kind != "text" else second.kind,
         targets=(*first.targets, *(each for each in second.targets if each not in first.targets)),

@@ -48,17 +48,22 @@ def old(tmp_path: Path) -> Iterator[Project]:
     made.target.reset()
 
 
+def told(project: Project, *arguments: str) -> Any:
+    """What a command says as JSON. Not held against today's shapes: an earlier commit's had others."""
+    return json.loads(project.opsctl(*arguments, "--env", "local", "--json").out)
+
+
 def rows(project: Project) -> Any:
     """Counts and checksums of what readers see."""
     return [
         {name: release[name] for name in ("release", "rows", "checksum")}
-        for release in project.opsctl("dataset", "releases", "--env", "local", "--json").json["releases"]
+        for release in told(project, "dataset", "releases")["releases"]
     ]
 
 
 def identifiers(project: Project) -> dict[str, str]:
     """What holds data, by name."""
-    outputs = project.opsctl("outputs", "--env", "local", "--json").json
+    outputs = told(project, "outputs")
     names = {"data": ("DatabaseResourceId", "MasterSecretArn"), "platform": ("DatasetBucketName", "DjangoSecretArn")}
     return {name: outputs[stack][name] for stack, wanted in names.items() for name in wanted}
 
@@ -78,6 +83,7 @@ def test_what_an_earlier_commit_deployed_is_updated_without_touching_what_holds_
             shutil.copytree(path, old.root / name, dirs_exist_ok=True, ignore=ignored)
         else:
             shutil.copyfile(path, old.root / name)
+    old.target.ensure_started()  # a plan starts nothing, and the emulator is the earlier commit's
     plan = old.opsctl("diff", "--env", "local", "--json")
     assert [stack["risks"] for stack in plan.json["stacks"] if stack["risks"]] == []
     old.deploy()

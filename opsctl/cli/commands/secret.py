@@ -108,7 +108,7 @@ def read_value(name: str) -> str:
 def _file_text(done: dict[str, list[str]]) -> str:
     lines = [f"set: {', '.join(done['set']) or 'none'}"]
     if done["left"]:
-        lines.append(f"left alone, since application.secrets does not name them: {', '.join(done['left'])}")
+        lines.append(f"left alone, since application.secrets asks for no value of theirs: {', '.join(done['left'])}")
     if done["missing"]:
         lines.append(f"still without a value: {', '.join(done['missing'])}")
     return "\n".join(lines)

@@ -26,6 +26,7 @@ from {module} import {first}
 if __name__ == "__main__":
     sys.exit({call}())
 """
+_LACKS = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 _SECONDS = 900
 _TARGET = re.compile(r"([\w.]+)\s*:\s*([\w.]+)")
 
@@ -105,11 +106,18 @@ def run_here(project: Project, python: Path, folder: Path, tell: Callable[[str],
 def failed(command: Sequence[str], code: int, output: str) -> BuildError:
     """A build command's failure, with its last lines and, where the reason is known, what to do."""
     lines = [line for line in output.splitlines() if line.strip()]
+    lacks = _LACKS.match(lines[-1]) if lines else None
+    hint = (
+        f"If a package brings {lacks[1]}, name it among what the project requires, or in application.add; if it is the "
+        "project's own, `git add` it, since only what git tracks is shipped."
+        if lacks
+        else "Build commands get a harmless value for every variable of application.environment and "
+        "application.secrets: name what is missing there, or under application.build.environment, which is for them "
+        "alone. application.build.commands: [] runs none."
+    )
     return BuildError(
         f"The build command `python {shlex.join(command[:3])}` failed with {code}{last_words(lines)}.",
         code="build-command",
-        hint="Build commands get a harmless value for every variable of application.environment and "
-        "application.secrets: name what is missing there, or under application.build.environment, which is for them "
-        "alone. application.build.commands: [] runs none.",
+        hint=hint,
         detail=tuple(lines[-15:]),
     )

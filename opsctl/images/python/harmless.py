@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from opsctl.config import placeholder
@@ -10,6 +11,17 @@ from opsctl.config.application import Application
 from opsctl.config.placeholder import Placeholder
 
 _SECRET = "x" * 64
+# Of a secret that is an address by its name: what readers of such addresses take, the first that fits.
+_ADDRESS = re.compile(r"(UR[LI]|DSN|BROKER|RESULT_BACKEND)$")
+_ADDRESSES = (
+    (re.compile(r"RABBIT|AMQP"), "amqp://localhost"),
+    (re.compile(r"REDIS|BROKER|CELERY|RESULT_BACKEND|CACHE|CHANNEL|QUEUE"), "redis://localhost/0"),
+    (re.compile(r"MAIL|SMTP"), "smtp://localhost"),
+    (re.compile(r"MONGO"), "mongodb://localhost/build"),
+    (re.compile(r"DATABASE|POSTGRES|(^|_)(DB|PG)_"), "postgres://build@localhost/build"),
+    (re.compile(r"CLOUDINARY"), "cloudinary://build:build@build"),
+    (re.compile(r""), "https://build@localhost/1"),
+)
 _DUMMIES = {
     "secret_key": _SECRET,
     "database.url": "postgres://build@localhost/build",
@@ -51,7 +63,7 @@ _INDEX_SETTINGS = (
 def build_environment(application: Application) -> dict[str, str]:
     """Every variable and secret of the web as a valid value that means nothing; `build.environment` overrides."""
     values = {name: _dummy(text) for name, text in application.variables(application.web).items()}
-    given = dict.fromkeys(application.secrets, _SECRET) | values
+    given = {name: harmless_secret(name) for name in application.secrets} | values
     if application.settings is not None:
         given["DJANGO_SETTINGS_MODULE"] = application.settings
     return {**_ALWAYS, **given, **application.build.environment}
@@ -67,6 +79,13 @@ def harmless_environment(application: Application) -> dict[str, str]:
     return {**build_environment(application), **ways, **machine_environment()}
 
 
+def harmless_secret(name: str) -> str:
+    """64 characters, or an address where the name says that it is one: settings take such apart when they are read."""
+    if not _ADDRESS.search(name.upper()):
+        return _SECRET
+    return next(address for known, address in _ADDRESSES if known.search(name.upper()))
+
+
 def machine_environment() -> dict[str, str]:
     """What every program of a build has of this machine."""
     return {
@@ -80,7 +99,7 @@ def _dummy(text: str) -> str:
 
 def _value(part: Placeholder) -> Any:
     if part.group == "secrets":
-        return _SECRET
+        return harmless_secret(part.key)
     if part.group == "buckets":
         return "build"
     if part.group == "replica":

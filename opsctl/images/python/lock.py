@@ -138,8 +138,8 @@ def _resolve(project: Project, inputs: list[Path], tell: Tell) -> str:
                 code="requirements-missing",
                 hint="Name its file as application.requirements in environments.yaml, or packages in application.add.",
             )
-        options = [part for group in project.application.groups for part in ("--group", group)]
-        options += [part for extra in project.application.extras for part in ("--extra", extra)]
+        # What uv.lock exports has them already, and uv refuses extras of a file that can have none.
+        options = [] if all(path.name == "uv.lock" for path in inputs) else _wanted(project)
         built = _built(project, sources, tell)
         if built:
             overrides = Path(temporary, "built.in")
@@ -191,13 +191,17 @@ def _with_places(text: str, built: dict[str, PinnedRequirement]) -> str:
     return _WHEEL.sub(place, text)
 
 
-def _exported(project: Project, lock: Path, folder: Path) -> Path:
+def _wanted(project: Project) -> list[str]:
+    """Groups and extras, as uv takes them."""
     groups = [part for group in project.application.groups for part in ("--group", group)]
-    extras = [part for extra in project.application.extras for part in ("--extra", extra)]
+    return groups + [part for extra in project.application.extras for part in ("--extra", extra)]
+
+
+def _exported(project: Project, lock: Path, folder: Path) -> Path:
     text = _uv(
         project,
         ["export", "--quiet", "--frozen", "--format", "requirements-txt", "--no-dev", "--no-emit-project",
-         "--no-hashes", "--no-header", "--no-annotate", *groups, *extras],
+         "--no-hashes", "--no-header", "--no-annotate", *_wanted(project)],
         cwd=lock.parent,
     )  # fmt: skip
     exported = folder / "exported.in"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from opsctl.config.exports import export_for
 from opsctl.config.pinned import with_names
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError
@@ -22,10 +23,13 @@ def required_by(project: Project) -> list[Path]:
         return [found] if found is not None else []
     missing = [name for name in given if not (project.folder / name).is_file()]
     if missing:
+        export, here = export_for(project.folder / missing[0]), project.application.path
         raise BuildError(
             f"{', '.join(missing)} is not there, and application.requirements names it.",
             code="requirements-missing",
-            hint=f"Name a file that is there; names count from application.path, `{project.application.path}`.",
+            hint=f"Run `{export}` in application.path, `{here}`, and commit {missing[0]}."
+            if export
+            else f"Name a file that is there; names count from application.path, `{here}`.",
         )
     return [project.folder / name for name in given]
 

@@ -57,6 +57,24 @@ def test_requirements_and_settings_are_looked_for_below_the_path(tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "way_out"),
+    [
+        ("pyproject.toml", "[tool.poetry.dependencies]\n",
+         "Run `uvx --with poetry-plugin-export poetry export --output requirements.txt` there."),
+        ("Pipfile", "", "Run `uvx pipenv lock && uvx pipenv requirements --hash > requirements.txt` there."),
+        ("pyproject.toml", "[project]\n", "Write one that is there."),
+    ],
+)  # fmt: skip
+def test_requirements_that_another_tool_has_are_told_with_its_export(
+    tmp_path: Path, file: str, text: str, way_out: str
+) -> None:
+    (tmp_path / "app" / "back").mkdir(parents=True)
+    (tmp_path / "app" / "back" / file).write_text(text)
+    (found,) = notes(tmp_path, "path: app/back", "requirements: requirements.txt")
+    assert found.endswith(f"there is no file `requirements.txt` in application.path, `app/back`. {way_out}")
+
+
 @pytest.mark.parametrize("module", ["shop.settings", "own.conf", "kit", "shop"])
 @pytest.mark.parametrize("path", ["app", "."])
 def test_a_module_that_is_or_may_be_there_is_passed_over(tmp_path: Path, module: str, path: str) -> None:

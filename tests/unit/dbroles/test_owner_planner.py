@@ -209,8 +209,11 @@ def test_extensions_of_seven_roles_are_found_in_public() -> None:
 
 
 def test_an_extension_that_the_server_lacks_is_named_with_its_key() -> None:
-    with pytest.raises(UnavailableExtensionError, match=r"no extension pgx, which application\.database\.extensions"):
+    with pytest.raises(
+        UnavailableExtensionError, match=r"no extension pgx, which application\.database\.extensions"
+    ) as caught:
         plan(replace(OWNER, extensions=("pgx",)), empty_catalog())
+    assert "on this machine one in a container" in caught.value.hint
 
 
 def test_an_extension_in_another_schema_is_reported() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ from opsctl.config.models import Environment
 from opsctl.deploy.planning.state import RemoteState
 from opsctl.deploy.secrets import ApplicationSecrets, secret_tags
 from opsctl.errors import OpsctlError
-from opsctl.operate.secrets import remove, set_value
+from opsctl.operate.secrets import remove, set_from_file, set_value
 from tests.unit.deploy.fakes import FakeCloudFormation, template
 
 DIGEST = "0a" * 32
@@ -207,6 +208,17 @@ def test_a_secret_is_one_clients_though_its_name_says_none(client: Any, attempt:
     assert caught.value.code == "another-clients-secret"
     assert value(client, "secrets/KEY") == "ours"
     desk(client, secrets=["KEY"]).look(RemoteState())
+
+
+@pytest.mark.parametrize(("there", "missing"), [(True, []), (False, ["KEY"])])
+def test_what_a_file_leaves_empty_is_missing_unless_it_was_set_before(
+    client: Any, tmp_path: Path, there: bool, missing: list[str]
+) -> None:
+    if there:
+        made(client, f"{PREFIX}secrets/KEY", "ours")
+    (tmp_path / ".env").write_text("KEY=\nOTHER=1\n")
+    said = set_from_file(of_client(client, "acme"), tmp_path / ".env")
+    assert said == {"environment": "dev", "set": [], "left": ["OTHER"], "missing": missing}
 
 
 def test_a_secret_that_an_earlier_opsctl_made_says_no_client_and_is_taken(client: Any) -> None:

@@ -117,14 +117,25 @@ def test_poetry_is_told_to_export(root: Path) -> None:
     assert any("psycopg2 (pyproject.toml:6)" in line and "psycopg2-binary" in line for line in done.said.missing)
 
 
-def test_pipenv_is_told_to_export_with_the_hashes_of_its_lock(root: Path) -> None:
-    files = shop()
+@pytest.mark.parametrize(
+    ("folder", "lock", "told"),
+    [
+        ("", {"Pipfile.lock": "{}"}, "`uvx pipenv requirements --hash > requirements.txt`, and"),
+        ("", {}, "`uvx pipenv lock && uvx pipenv requirements --hash > requirements.txt`, and"),
+        ("back", {}, "`uvx pipenv lock && uvx pipenv requirements --hash > requirements.txt` in back, and"),
+    ],
+)
+def test_pipenv_is_told_to_export_with_the_hashes_of_its_lock(
+    root: Path, folder: str, lock: dict[str, str], told: str
+) -> None:
+    """Of what is not locked it writes nothing, and says nothing."""
+    files = shop() | lock
     del files["requirements.txt"]
     files["Pipfile"] = '[packages]\ndjango = "*"\ngunicorn = "*"\n'
-    done = init(root, files)
+    done = init(root, {f"{folder}/{name}".lstrip("/"): text for name, text in files.items()})
     assert done.env.application.requirements == ("requirements.txt",)
     assert "gunicorn" not in done.env.application.add
-    assert any("`uvx pipenv requirements --hash > requirements.txt`" in line for line in done.said.missing)
+    assert f"A Pipfile is read by Pipenv alone: run {told} commit requirements.txt." in done.said.missing
 
 
 def test_poetry_with_a_project_table_needs_no_export(root: Path) -> None:
@@ -174,6 +185,32 @@ def test_pip_tools_without_its_result_is_resolved_from_the_source(root: Path) ->
     files["requirements.in"] = files.pop("requirements.txt")
     done = init(root, files)
     assert done.env.application.requirements == ("requirements.in",)
+    assert done.env.application.add == ()
+
+
+def test_pip_tools_source_of_production_is_found_in_its_folder(root: Path) -> None:
+    files = shop()
+    files["requirements/production.in"] = "-r base.in\ngunicorn\n"
+    files["requirements/base.in"] = files.pop("requirements.txt").replace("gunicorn\n", "")
+    done = init(root, files)
+    assert done.env.application.requirements == ("requirements/production.in",)
+    assert done.env.application.add == ()
+
+
+@pytest.mark.parametrize("lock", [{}, {"uv.lock": '[[package]]\nname = "gunicorn"\n'}], ids=["no lock", "uv.lock"])
+def test_an_extra_for_production_is_installed(root: Path, lock: dict[str, str]) -> None:
+    files = shop() | lock
+    del files["requirements.txt"]
+    files["pyproject.toml"] = """\
+        [project]
+        name = "shop"
+        dependencies = ["django"]
+        [project.optional-dependencies]
+        prod = ["gunicorn", "psycopg[binary]"]
+        docs = ["sphinx"]
+        """
+    done = init(root, files)
+    assert (done.env.application.extras, done.env.application.groups) == (("prod",), ())
     assert done.env.application.add == ()
 
 

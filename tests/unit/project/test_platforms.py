@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.config.application import Release
 from tests.unit.project.trees import ENVIRONMENT_SETTINGS, environment, init, shop
 
 SETTINGS = ENVIRONMENT_SETTINGS.format(package="shop")
@@ -248,6 +249,77 @@ def test_compose_says_workers_but_nothing_of_a_developers_server(tmp_path: Path)
     assert environment(done)["DATABASE_URL"] == "${database.url}"
     assert environment(done)["QUEUE_AT"] == ""
     assert "hunter2" not in done.text
+
+
+@pytest.mark.parametrize(
+    ("services", "web", "release", "workers"),
+    [
+        (
+            "{migration: {build: ., command: python manage.py migrate}, frontend: {build: front, command: npm start}, "
+            "site: {build: ., command: gunicorn shop.wsgi -w 4 --threads 2}}",
+            "gunicorn shop.wsgi -w 4 --threads 2 --bind 0.0.0.0:8000", None, {},
+        ),
+        (
+            "{bot: {build: ., command: python manage.py run_bot}, app: {build: ., command: ./manage.py runserver}}",
+            None, None, {"bot": "python manage.py run_bot"},
+        ),
+        (
+            "{api: {build: ., command: 'sh -c \"python manage.py migrate && gunicorn shop.wsgi --workers 4\"'}}",
+            "gunicorn shop.wsgi --workers 4 --bind 0.0.0.0:8000", "python manage.py migrate", {},
+        ),
+        ("{app: {build: ., command: uwsgi --socket :9000 --workers 4 --module shop.wsgi}}", None, None, {}),
+        ("{app: {build: ., command: 'gunicorn --bind unix:/run/shop.sock shop.wsgi'}}", None, None, {}),
+    ],
+    ids=["once, and what is not Python's", "a command of the project", "a shell", "uwsgi for nginx", "a socket"],
+)  # fmt: skip
+def test_services_of_compose_are_told_apart_by_their_commands(
+    tmp_path: Path, services: str, web: str | None, release: str | None, workers: dict[str, str]
+) -> None:
+    done = init(tmp_path, {**shop(), "compose.yaml": f"services: {services}\n"})
+    application = done.env.application
+    assert application.web.command == (tuple(web.split()) if web else None)
+    assert application.release.commands == ((tuple(release.split()),) if release else Release().commands)
+    assert {name: " ".join(each.command) for name, each in application.workers.items()} == workers
+
+
+@pytest.mark.parametrize(
+    ("line", "port"), [("bin/start", "8000"), ("sh bin/start web", "8000"), ("gunicorn shop.wsgi -b :$PORT", None)]
+)
+def test_a_script_that_asks_for_the_port_is_told_it(tmp_path: Path, line: str, port: str | None) -> None:
+    files = {**shop(), "Procfile": f"web: {line}\n", "bin/start": "exec gunicorn shop.wsgi -b :${PORT:-80}\n"}
+    assert environment(init(tmp_path, files)).get("PORT") == port
+
+
+STARTED = """\
+    services:
+      django: {build: ., command: /start}
+      celeryworker: {build: ., command: /start-celeryworker}
+    """
+
+
+def test_a_script_of_an_image_that_is_not_used_does_not_serve(tmp_path: Path) -> None:
+    """As the big template's compose file has it."""
+    image = "FROM python:3.13-slim\nCOPY start /start\nUSER app\n"
+    done = init(tmp_path, {**shop(), "docker-compose.production.yml": STARTED, "Dockerfile": image})
+    assert done.env.application.dockerfile is None
+    assert done.env.application.web.command is None
+    assert (
+        "docker-compose.production.yml:2 serves by `/start`, a script of another image, so opsctl's own command does."
+    ) in done.said.warnings
+
+
+def test_a_script_of_the_image_that_is_used_serves(tmp_path: Path) -> None:
+    image = "FROM python:3.13-slim\nRUN apt-get update && apt-get install -y gdal-bin\nCOPY start /start\nUSER app\n"
+    done = init(tmp_path, {**shop(), "docker-compose.production.yml": STARTED, "Dockerfile": image})
+    assert done.env.application.dockerfile == "Dockerfile"
+    assert done.env.application.web.command == ("/start",)
+
+
+@pytest.mark.parametrize("folder", ["/usr/local/bin", "/code/.venv/bin"])
+def test_a_program_of_a_package_is_called_by_its_name(tmp_path: Path, folder: str) -> None:
+    image = f'FROM python:3.13-slim\nUSER app\nCMD ["{folder}/gunicorn", "shop.wsgi", "-w", "3", "-b", ":8000"]\n'
+    done = init(tmp_path, {**shop(), "Dockerfile": image})
+    assert done.env.application.web.command == ("gunicorn", "shop.wsgi", "-w", "3", "-b", ":8000")
 
 
 def test_a_dockerfile_that_brings_nothing_of_its_own_is_left_aside(tmp_path: Path) -> None:

@@ -88,11 +88,42 @@ def test_a_prefix_of_environs_is_put_before() -> None:
         ('try:\n    X = os.environ["A_B"]\nexcept KeyError:\n    raise SystemExit', True),
         ('def f():\n    return os.environ["A_B"]', False),
         ('X = os.environ["A_B"] or "x"', True),
-        ('X = os.environ["A_B"]\nY = os.environ.get("A_B", "x")', False),
+        ('X = os.environ["A_B"]\nY = os.environ.get("A_B", "x")', True),
+        ('if os.environ.get("A_B"):\n    X = os.environ["A_B"]', False),
     ],
 )
 def test_what_production_needs_is_required(text: str, required: bool) -> None:
     assert read(text)["A_B"].required is required
+
+
+SPLIT = ("import environ\nenv = environ.Env(PAGES=(int, 20))\n" + SETTINGS).replace("shop.", "config.")
+PRODUCTION = "from config.settings.base import *\nfrom config.settings.base import env\n"
+
+
+def split(base: str, production: str) -> dict[str, str]:
+    files = shop(SPLIT + base)
+    files["config/__init__.py"] = files["config/settings/__init__.py"] = ""
+    files["config/settings/base.py"] = files.pop("shop/settings.py")
+    files["config/settings/production.py"] = PRODUCTION + production
+    files["config/wsgi.py"] = files.pop("shop/wsgi.py").replace("shop.settings", "config.settings.production")
+    return files
+
+
+def test_a_default_of_the_base_does_not_help_where_production_reads_again_without(tmp_path: Path) -> None:
+    """As the big template has it: the broker falls back to a developer's, the cache does not."""
+    base = 'BROKER = env("REDIS_URL", default="redis://redis:6379/0")\n'
+    production = 'CACHES = {"default": {"LOCATION": env("REDIS_URL")}}\n'
+    done = init(tmp_path, split(base, production))
+    assert dict(done.env.application.secrets) == {"REDIS_URL": "set"}
+    assert "The secret REDIS_URL (read at config/settings/production.py:3): `opsctl secret set REDIS_URL`." in (
+        done.said.missing
+    )
+
+
+def test_a_scheme_of_the_base_counts_where_production_reads(tmp_path: Path) -> None:
+    done = init(tmp_path, split("", 'PAGES = env("PAGES")\n'))
+    assert done.said.missing == ()
+    assert '# PAGES: "20"  # config/settings/production.py:3' in done.text
 
 
 def test_pydantic_settings_are_read_by_prefix_alias_and_use() -> None:

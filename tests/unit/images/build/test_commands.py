@@ -22,3 +22,14 @@ def test_a_sentence_ends_with_one_full_stop_and_a_command_keeps_its_quotes() -> 
         "The build command `python -c 'exit 7'` failed with 7: The SECRET_KEY setting must not be empty."
     )
     assert last_words([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("last", "hint"),
+    [
+        ("ModuleNotFoundError: No module named 'rest_framework'", "If a package brings rest_framework, name it among"),
+        ("ImproperlyConfigured: Set the MAPS_KEY environment variable", "Build commands get a harmless value"),
+    ],
+)
+def test_what_is_not_installed_is_not_taken_for_a_variable(last: str, hint: str) -> None:
+    assert (failed(["collect.py"], 1, f"Traceback\n{last}\n").hint or "").startswith(hint)

@@ -73,6 +73,19 @@ def test_what_has_none_is_resolved_once_and_again_when_it_changes(tmp_path: Path
     assert len(uv.ran) == 6
 
 
+def test_extras_and_groups_are_asked_of_the_file_that_has_them(tmp_path: Path, uv: Uv) -> None:
+    """uv's resolver refuses an extra of what was exported."""
+    wanted: dict[str, Any] = {"extras": ("s3",), "groups": ("prod",)}
+    (tmp_path / "uv.lock").touch()
+    read_lock(project(tmp_path, requirements=("uv.lock",), **wanted), frozen=False, tell=silent)
+    exported, resolved = uv.ran
+    assert exported[-4:] == ["--group", "prod", "--extra", "s3"]
+    assert not {"--group", "--extra"} & set(resolved)
+    (tmp_path / "pyproject.toml").touch()
+    read_lock(project(tmp_path, requirements=("pyproject.toml",), **wanted), frozen=False, tell=silent)
+    assert {"--group", "prod", "--extra", "s3"} <= set(uv.ran[-1])
+
+
 def test_locked_refuses_to_resolve(tmp_path: Path, uv: Uv) -> None:
     with pytest.raises(BuildError, match=r"is not there, and is not to be written \(--locked, --check, or CI set\)"):
         read_lock(project(tmp_path), frozen=True, tell=silent)
@@ -145,6 +158,18 @@ def test_the_base_image_is_pinned_once(tmp_path: Path, uv: Uv) -> None:
 def test_a_requirements_file_that_is_not_there_is_named(tmp_path: Path, uv: Uv) -> None:
     with pytest.raises(BuildError, match=r"prod\.txt is not there"):
         read_lock(project(tmp_path, requirements=("prod.txt",)), frozen=False, tell=silent)
+
+
+def test_requirements_that_pipenv_has_are_told_with_its_export(tmp_path: Path, uv: Uv) -> None:
+    (tmp_path / "Pipfile").write_text("")
+    (tmp_path / "Pipfile.lock").write_text("{}")
+    made = project(tmp_path, requirements=("requirements.txt",))
+    (tmp_path / "requirements.txt").unlink()
+    with pytest.raises(BuildError, match=r"requirements\.txt is not there") as caught:
+        read_lock(made, frozen=False, tell=silent)
+    assert caught.value.hint == (
+        "Run `uvx pipenv requirements --hash > requirements.txt` in application.path, `.`, and commit requirements.txt."
+    )
 
 
 def test_lines_for_other_systems_are_left_out_of_an_image() -> None:
