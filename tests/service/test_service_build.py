@@ -188,6 +188,18 @@ def test_rows_that_break_other_rules_are_rejected(data_dir: Path) -> None:
     assert reason(data_dir, "role,salary", "dev,3,9,extra") == "more fields than the header"
 
 
+def test_fields_behind_the_header_that_show_nothing_are_none(data_dir: Path) -> None:
+    assert one(data_dir, "role,salary", "dev,3, ,\u00a0\u200b \ufeff,")["base_salary_min"] == "3.00"
+
+
+def test_fields_keep_their_places_whatever_blanks_stand_around_them(data_dir: Path) -> None:
+    row = one(data_dir, "role,city,uf,level,salary", "\u2003São\u00a0Dev ,\u3000, \u200b,,\u00a0 3\u202f")
+    found = {name: row[name] for name in ("role", "location", "state", "level", "base_salary_min")}
+    assert found == {
+        "role": "são_dev", "location": "Remoto", "state": "REMOTE", "level": "pleno", "base_salary_min": "3.00",
+    }  # fmt: skip
+
+
 def test_the_first_of_equal_rows_is_kept_in_the_order_of_paths(data_dir: Path) -> None:
     put(data_dir, "role,salary,country\ndev,1,BR\ndev,1.00,Brazil\n", "b/late.csv")
     put(data_dir, "role,salary,currency\ndev,1,USD\nsre,2,BRL\n", "a.csv")

@@ -39,8 +39,8 @@ def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
     constants = {
         "odd_blank()": quoted(f"[{_ODD}{UNSEEN}]"),
         "separator()": quoted(SEPARATOR),
-        "blanks_between()": quoted(f"[ {_ODD}]*{SEPARATOR}[ {_ODD}]*"),
-        "blanks_at_end()": quoted(f"[ {_ODD}]+$|[{UNSEEN}]"),
+        "unseen()": quoted(f"[{UNSEEN}]"),
+        "blanks_around()": quoted(f"[ {_ODD}]*({SEPARATOR}|$)[ {_ODD}]*"),
         "is_missing(x)": f"x IN ({missing})",
         "two_readings()": quoted(TWO_READINGS),
         "text_limit()": TEXT_LIMIT,

@@ -8,7 +8,7 @@
 CREATE MACRO tidied(x) AS CASE
     WHEN contains(x, ' ' || separator()) OR contains(x, separator() || ' ') OR suffix(x, ' ')
             OR (strlen(x) <> length(x) AND regexp_matches(x, odd_blank()))
-        THEN regexp_replace(regexp_replace(x, blanks_between(), separator(), 'g'), blanks_at_end(), '', 'g')
+        THEN regexp_replace(regexp_replace(x, unseen(), '', 'g'), blanks_around(), '\1', 'g')
     ELSE x
 END;
 -- A text that says that there is no value is none; but NA is a country, and NaN a figure that is wrong.
