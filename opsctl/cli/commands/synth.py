@@ -58,4 +58,7 @@ def _text(result: SynthResult, *, check: bool) -> str:
     ]
     if check and lines:
         lines.append("Run `opsctl synth` and review the difference.")
-    return "\n".join([*lines, f"{len(result.unchanged)} templates are up to date."])
+    same = len(result.unchanged)
+    if same or not lines:
+        lines.append(f"{same} {'template is' if same == 1 else 'templates are'} up to date.")
+    return "\n".join(lines)
