@@ -32,6 +32,7 @@ def engine(folder: Path, *, sorted_bytes: int = 0) -> Iterator[duckdb.DuckDBPyCo
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET preserve_insertion_order = true")
         # DuckDB would turn a list of IN into a join, and a join hands on rows in whatever order its threads finish.
+        # What stands twice behind a cheap test it would work out once for every row, and few rows come there.
         connection.execute("SET disabled_optimizers = 'in_clause, common_subexpressions'")
         # Trying every compression on every column costs more than the best one saves.
         connection.execute("SET force_compression = 'dict_fsst'")

@@ -23,7 +23,7 @@ from salaries.models import CURRENCY_LIMIT, TEXT_LIMIT
 NOT_IN_ENCODING = "not valid in the file's encoding"
 _ROLE = ("role",)
 _FIGURES = ("total_compensation", "base_salary_min", "base_salary_max")
-# Blanks other than a space; DuckDB's trim knows some of them.
+# Blanks other than a space, and those of ASCII among them.
 _ODD = r"\t-\r\x{1c}-\x{1e}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _ODD_BLANKS = (b"\t", b"\v", b"\f", b"\x1c", b"\x1d", b"\x1e")
 # A table is what one thread of DuckDB works on, a piece what one statement does.
@@ -204,7 +204,7 @@ def _table(numbers: array[int], texts: list[str]) -> nanoarrow.Array:
     encoded = list(map(str.encode, texts))
     data = b"".join(encoded)
     if any(blank in data for blank in _ODD_BLANKS):
-        # Those that DuckDB's trim would leave; few files have them.
+        # The rules look for these where a record is more than ASCII alone; few files have them.
         encoded = [SEPARATOR.join(map(str.strip, text.split(SEPARATOR))).encode() for text in texts]
         data = b"".join(encoded)
     ends = array("i", accumulate(map(len, encoded), initial=0))

@@ -105,7 +105,8 @@ class MappedRows:
         self._rows = rows
         self._chosen = mapping.chosen(header)
         self._words = {name: self._spellings(name) for name in ALIASES}
-        self._units = {name: _unit(choice) for name, choice in self._chosen.items() if name in MONEY_COLUMNS}
+        self._units = {name: _unit(self._chosen.get(name)) for name in MONEY_COLUMNS}
+        self._band_unit = _unit(mapping.band)
         self._decimal = decimal or mapping.decimal
         self.left_out = self.timeless = 0
 
@@ -184,11 +185,11 @@ class MappedRows:
     def _figures(self, values: dict[str, str], fields: list[str]) -> dict[str, str]:
         figures: dict[str, Figure | None] = {}
         for name in MONEY_COLUMNS:
-            figures[name] = self._figure(values.get(name, ""), self._units.get(name, 1))
+            figures[name] = self._figure(values.get(name, ""), self._units[name])
         if band := self._value(self._mapping.band, fields):
             try:
                 figures["base_salary_min"], figures["base_salary_max"] = read_band(
-                    band, decimal=self._decimal, unit=_unit(self._mapping.band)
+                    band, decimal=self._decimal, unit=self._band_unit
                 )
             except FigureError as error:
                 raise _RefusedError(str(error), band) from error
