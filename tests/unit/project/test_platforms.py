@@ -290,67 +290,6 @@ def test_a_script_that_asks_for_the_port_is_told_it(tmp_path: Path, line: str, p
     assert environment(init(tmp_path, files)).get("PORT") == port
 
 
-STARTED = """\
-    services:
-      django: {build: ., command: /start}
-      celeryworker: {build: ., command: /start-celeryworker}
-    """
-
-
-def test_a_script_of_an_image_that_is_not_used_does_not_serve(tmp_path: Path) -> None:
-    """As the big template's compose file has it."""
-    image = "FROM python:3.13-slim\nCOPY start /start\nUSER app\n"
-    done = init(tmp_path, {**shop(), "docker-compose.production.yml": STARTED, "Dockerfile": image})
-    assert done.env.application.dockerfile is None
-    assert done.env.application.web.command is None
-    assert (
-        "docker-compose.production.yml:2 serves by `/start`, a script of another image, so opsctl's own command does."
-    ) in done.said.warnings
-
-
-def test_a_script_of_the_image_that_is_used_serves(tmp_path: Path) -> None:
-    image = "FROM python:3.13-slim\nRUN apt-get update && apt-get install -y gdal-bin\nCOPY start /start\nUSER app\n"
-    done = init(tmp_path, {**shop(), "docker-compose.production.yml": STARTED, "Dockerfile": image})
-    assert done.env.application.dockerfile == "Dockerfile"
-    assert done.env.application.web.command == ("/start",)
-
-
-@pytest.mark.parametrize("folder", ["/usr/local/bin", "/code/.venv/bin"])
-def test_a_program_of_a_package_is_called_by_its_name(tmp_path: Path, folder: str) -> None:
-    image = f'FROM python:3.13-slim\nUSER app\nCMD ["{folder}/gunicorn", "shop.wsgi", "-w", "3", "-b", ":8000"]\n'
-    done = init(tmp_path, {**shop(), "Dockerfile": image})
-    assert done.env.application.web.command == ("gunicorn", "shop.wsgi", "-w", "3", "-b", ":8000")
-
-
-def test_a_dockerfile_that_brings_nothing_of_its_own_is_left_aside(tmp_path: Path) -> None:
-    image = """\
-        FROM python:3.12-slim AS build
-        RUN apt-get update && apt-get install -y --no-install-recommends build-essential libpq-dev \\
-            gettext && rm -rf /var/lib/apt/lists/*
-        RUN pip install -r requirements.txt
-        ENV THEME=dark SECRET_TOKEN=build
-        USER app
-        CMD ["gunicorn", "shop.wsgi"]
-        """
-    done = init(tmp_path, {**shop(), "Dockerfile": image})
-    application = done.env.application
-    assert application.dockerfile is None
-    assert application.python == "3.12"
-    assert "# dockerfile: Dockerfile" in done.text
-    assert environment(done)["THEME"] == "dark"
-    assert "SECRET_TOKEN: build" not in done.text
-
-
-def test_a_dockerfile_with_system_packages_is_used(tmp_path: Path) -> None:
-    image = "FROM python:3.12-slim\nRUN apt-get update && apt-get install -y gdal-bin libgeos-c1\n"
-    image += 'ENTRYPOINT ["/entrypoint.sh"]\nCMD ["gunicorn", "shop.wsgi"]\n'
-    done = init(tmp_path, {**shop(), "Dockerfile": image})
-    assert done.env.application.dockerfile == "Dockerfile"
-    assert any("Dockerfile:2" in line for line in done.said.assumed)
-    assert any("entry point (Dockerfile:3)" in line for line in done.said.warnings)
-    assert any("would run as root" in line for line in done.said.warnings)
-
-
 def test_an_example_of_variables_fills_what_has_no_default(tmp_path: Path) -> None:
     settings = SETTINGS + 'A = os.environ["SENDER"]\nB = os.environ["SMS_TOKEN"]\nC = os.environ["DEPTH"]\n'
     example = 'SENDER=shop@example.com # who\nSMS_TOKEN=do-not-copy\nUNREAD="yes"\nNODE_TOKEN=secret-value\n'
@@ -446,16 +385,3 @@ def test_a_package_json_without_such_a_build_counts_for_nothing(tmp_path: Path, 
     done = init(tmp_path, {**shop(), "package.json": f'{{"scripts": {scripts}}}'})
     assert done.env.application.include == ()
     assert "package.json" not in done.text
-
-
-def test_an_image_of_their_own_needs_a_place_for_static_files(tmp_path: Path) -> None:
-    """opsctl collects into a place of its own, which a Dockerfile can't know of."""
-    files = {**shop(), "requirements.txt": "django\n", "Dockerfile": "FROM python:3.13-slim\nCMD gunicorn shop.wsgi\n"}
-    files["shop/settings.py"] = files["shop/settings.py"].replace("STATIC_ROOT", "OTHER")
-    wanted = "sets no STATIC_ROOT, into which Dockerfile has to collect"
-    native = init(tmp_path / "native", files)
-    assert any(line.startswith("opsctl collects and serves") for line in native.said.assumed)
-    assert not any(wanted in line for line in native.said.missing)
-    docker = init(tmp_path / "docker", {**files, "heroku.yml": "build: {docker: {web: Dockerfile}}"})
-    assert any(wanted in line for line in docker.said.missing)
-    assert not any("opsctl collects" in line for line in docker.said.assumed)
