@@ -6,10 +6,11 @@ Shapes only, as in `models.py`; what may stand beside what is in `application_ru
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from opsctl.config.section import TOP_LEVEL_DOMAIN, CertificateArn, DomainName, HostedZoneId, Section, SourceLocation
 
@@ -39,6 +40,7 @@ PythonVersion = Annotated[str, StringConstraints(pattern=rf"^3\.({_MINORS})$")]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^(?!/)[^\0\\]{1,400}$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/(?!.*(^|/)\.\.(/|$))[^\0]{1,400}[^/\0]$")]
 SecretArn = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+"
+ExtensionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 SecretSource = Annotated[str, StringConstraints(pattern=rf"^(set|generate|{SecretArn})$")]
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -61,10 +63,17 @@ def _listed(value: Any) -> Any:
 def _named(value: Any) -> Any:
     """A list of secrets as a map; a name without a value is one that a person sets."""
     if isinstance(value, tuple | list):
-        return dict.fromkeys(value, "set") if all(isinstance(each, str) for each in value) else value
+        return dict.fromkeys(_once(value), "set") if all(isinstance(each, str) for each in value) else value
     if isinstance(value, dict):
         return {name: "set" if source is None else source for name, source in value.items()}
     return value
+
+
+def _once(names: Sequence[str]) -> Sequence[str]:
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if twice is not None:
+        raise PydanticCustomError("listed_twice", "{name} stands here twice", {"name": twice})
+    return names
 
 
 def _blocks(value: Any) -> Any:
@@ -244,9 +253,10 @@ class Database(Section):
         None, description="Default: trust locally; on AWS iam, or password with `owner: true`."
     )
     owner: bool = Field(False, description="One login that owns what is in the database.")
-    extensions: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")], ...] = Field(
-        (), max_length=50, description="PostgreSQL extensions, made before the release runs."
-    )
+    extensions: Annotated[tuple[ExtensionName, ...], AfterValidator(_once)] = Field(
+        (), max_length=50, description="PostgreSQL extensions, made before the release runs.",
+        json_schema_extra={"uniqueItems": True},
+    )  # fmt: skip
 
 
 class Site(Section):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from opsctl.config import placeholder
+from opsctl.config.extensions import EXTENSIONS
 from opsctl.config.located import KeyPath
-from opsctl.config.nearest import near, nearest
+from opsctl.config.nearest import closest, near, nearest
 from opsctl.config.pinned import UnpinnedError, parse_pinned
 from opsctl.config.placeholder import Placeholder, PlaceholderError
 from opsctl.config.problem import Problem
@@ -378,7 +379,28 @@ def scratch(env: Environment) -> Iterator[Problem]:
             )
 
 
+def files(env: Environment) -> Iterator[Problem]:
+    """Paths that only the kernel writes."""
+    for path in env.application.files:
+        if path.split("/")[1] in {"proc", "sys", "dev"}:
+            yield Problem(
+                (*_HERE, "files", path), f"no file can be written at {path}: the kernel answers there",
+                "Write a path such as /etc/shop.cfg.",
+            )  # fmt: skip
+
+
+def extensions(env: Environment) -> Iterator[Problem]:
+    """Slips of the hand. A name that is like none of those known is left to the server to know."""
+    for index, name in enumerate(env.application.database.extensions):
+        meant = None if name in EXTENSIONS else closest(name, EXTENSIONS, 0.85)
+        if meant is not None:
+            yield Problem(
+                (*_HERE, "database", "extensions", index),
+                f"RDS offers no extension `{name}`", f"Did you mean `{meant}`?",
+            )  # fmt: skip
+
+
 RULES: tuple[Rule, ...] = (
     sizes, counts, part_names, image_ways, added_packages, paths, placeholders, variables, variable_sizes, buckets,
-    schedules, database_roles, authentication, site, scratch,
+    schedules, database_roles, authentication, site, scratch, files, extensions,
 )  # fmt: skip

@@ -33,7 +33,7 @@ _SHORT: dict[str, dict[str, dict[str, Any]]] = {
     "Application": {
         "requirements": {"type": "string"},
         "release": {"type": "array", "items": {"anyOf": [_WORDS, {"type": "string"}]}},
-        "secrets": {"type": "array", "items": {"type": "string"}},
+        "secrets": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
     },
     "Web": {"health": {"type": "string", "pattern": "^/"}},
 }

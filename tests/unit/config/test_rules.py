@@ -232,6 +232,10 @@ APPLICATION: dict[str, tuple[dict[str, Any], str, str]] = {
                             "Add it to application.buckets"),
     "range": ({"web": {"allow": ("10.0.0.1/8",)}}, "web.allow.0", "Write 10.0.0.0/8"),
     "redirect": ({"web": {"redirect": True}}, "web.redirect", "no second name"),
+    "file of the kernel": ({"files": {"/proc/x": "a"}}, "files./proc/x", "such as /etc/shop.cfg"),
+    "extension": ({"database": {"extensions": ("citext", "pg_trm")}}, "database.extensions.1", "`pg_trgm`"),
+    "extension by its project": ({"database": {"extensions": ("pgvector",)}}, "database.extensions.0", "`vector`"),
+    "extension spelt out": ({"database": {"extensions": ("uuid_ossp",)}}, "database.extensions.0", "`uuid-ossp`"),
     "scratch": ({"jobs": {"a": {**JOB, "scratch": "/etc/x"}}}, "jobs.a.scratch", "such as /data"),
 }  # fmt: skip
 BROKEN |= {
