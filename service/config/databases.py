@@ -56,6 +56,8 @@ def _postgres(host: str, *, local: bool) -> dict[str, Any]:
     options: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": "opsctl-service",
+        # Compiling a statement takes longer than any that this service has, and is begun for every large role.
+        "options": f"{env_str('PGOPTIONS', '')} -c jit=off".strip(),
         **KEEPALIVE,
     }
     settings: dict[str, Any] = {

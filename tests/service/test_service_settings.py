@@ -92,6 +92,17 @@ def test_a_laptop_may_ask_for_a_password_or_none(
     assert (settings["HOST"], settings["PASSWORD"]) == (host, password)
 
 
+@pytest.mark.parametrize(
+    ("given", "options"), [("", "-c jit=off"), ("-c statement_timeout=30000", "-c statement_timeout=30000 -c jit=off")]
+)
+def test_options_of_the_environment_hold_beside_our_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, options: str
+) -> None:
+    for name, value in (production(tmp_path) | {"PGOPTIONS": given}).items():
+        monkeypatch.setenv(name, value)
+    assert databases(local=False, data_dir=tmp_path)["default"]["OPTIONS"]["options"] == options
+
+
 def test_serve_refuses_to_start_without_its_tables_in_one_line(tmp_path: Path) -> None:
     done = manage({"DEPLOY_ENV": "local", "DATA_DIR": str(tmp_path)}, "serve")
     assert done.returncode == 1

@@ -78,6 +78,11 @@ class Condition:
         """Tell whether no row can meet it."""
         return any(not values for _, values in self.columns)
 
+    def only(self, column: str) -> str | int | None:
+        """Return the value that every row has in `column`; None where the clause leaves several."""
+        values = dict(self.columns).get(column, ())
+        return values[0] if len(values) == 1 else None
+
     def without(self, roles: Container[str]) -> Condition:
         """Return the same condition for the other roles."""
         kept = {asked: stored for asked, stored in self.roles.items() if asked not in roles}

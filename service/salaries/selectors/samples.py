@@ -6,7 +6,7 @@ grouping sets would sort all rows anew for each set. SQLite hands the rows over 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ KINDS = {
 }
 BY_LEVEL = ("", "levels")
 EVERY = tuple(KINDS)
+# What a sample has one of.
+_KEYS = ("role", "currency")
 # Per cent. All of them tell where one's own pay stands; a group has a box.
 _ALL_POINTS = tuple(range(101))
 _BOX_POINTS = (10, 25, 50, 75, 90)
@@ -44,16 +46,19 @@ SELECT role, currency, level, state, location, work_model, source, {quarter} AS 
 FROM salaries_salaryobservation WHERE {condition}
 """
 # NOTE: the offset keeps the planner from working the quarter out again for each of the sets.
+# NOTE: the offset keeps the planner from working the quarter out again for each of the sets. Rows are grouped by a role
+# and a currency where there are several: for each possible group of amounts the planner allows 8 kB, and where that is
+# more memory than it may use it sorts the rows once a set, which takes twice as long.
 _POSTGRES = """
-SELECT kind, value, role, currency, n, total, points FROM (
-    SELECT CASE 0 {names} ELSE '' END AS kind, COALESCE({values}) AS value,
-        role, currency, COUNT(*) AS n, SUM(total_cents) AS total, array_agg(total_cents) AS amounts
+SELECT kind, value, {role} AS role, {currency} AS currency, n, total, points FROM (
+    SELECT CASE 0 {names} ELSE '' END AS kind, COALESCE({values}) AS value, {keys} array_agg(total_cents) AS amounts
     FROM (SELECT *, quarter / 4 AS year FROM ({picked} OFFSET 0) AS dated) AS picked GROUP BY GROUPING SETS ({sets})
 ) AS grouped CROSS JOIN LATERAL (
-    SELECT percentile_cont(CASE kind WHEN '' THEN %s::float8[] ELSE %s::float8[] END)
+    SELECT COUNT(*) AS n, SUM(amount) AS total,
+        percentile_cont(CASE kind WHEN '' THEN %s::float8[] ELSE %s::float8[] END)
         WITHIN GROUP (ORDER BY amount) AS points
-    FROM unnest(amounts) AS amount
-) AS spread
+    FROM (SELECT unnest(amounts) AS amount) AS each
+) AS spread WHERE n > 0
 """
 _CURRENCIES = """
 SELECT role, currency, COUNT(*) FROM salaries_salaryobservation WHERE {condition} GROUP BY role, currency
@@ -89,7 +94,8 @@ def samples_of(*, release: Release, condition: Condition, kinds: Sequence[str]) 
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             shares = [[point / 100 for point in points] for points in (_ALL_POINTS, _BOX_POINTS)]
-            cursor.execute(_grouped(picked, kinds), [*condition.parameters, *shares])
+            fixed = {key: only for key in _KEYS if (only := condition.only(key)) is not None}
+            cursor.execute(_grouped(picked, kinds, fixed), [*fixed.values(), *condition.parameters, *shares])
             return _from_groups(cursor.fetchall())
         cursor.execute(f"{picked} ORDER BY total_cents", condition.parameters)
         return _from_rows(cursor, kinds)
@@ -134,13 +140,17 @@ def bin_counts(*, release: Release, condition: Condition, bins: dict[_Key, Bins]
     return found
 
 
-def _grouped(picked: str, kinds: Sequence[str]) -> str:
+def _grouped(picked: str, kinds: Sequence[str], fixed: Container[str]) -> str:
     columns = [KINDS[kind] for kind in kinds if kind]
-    names = " ".join(f"WHEN GROUPING({KINDS[kind]}) THEN '{kind}'" for kind in kinds if kind)
-    values = ", ".join(f"{column}::text" for column in columns) or "NULL"
-    sets = ", ".join(["(role, currency)", *(f"(role, currency, {column})" for column in columns)])
-    kind_names = names or "WHEN 1 THEN ''"
-    return _POSTGRES.format(names=kind_names, values=values, picked=picked, sets=sets)
+    keys = [key for key in _KEYS if key not in fixed]
+    return _POSTGRES.format(
+        **{key: "%s::text" if key in fixed else key for key in _KEYS},
+        names=" ".join(f"WHEN GROUPING({KINDS[kind]}) THEN '{kind}'" for kind in kinds if kind) or "WHEN 1 THEN ''",
+        values=", ".join(f"{column}::text" for column in columns) or "NULL",
+        keys="".join(f"{key}, " for key in keys),
+        picked=picked,
+        sets=", ".join(f"({', '.join(group)})" for group in (keys, *([*keys, column] for column in columns))),
+    )
 
 
 def _from_groups(rows: Iterable[tuple[Any, ...]]) -> Samples:
