@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,16 +67,18 @@ class Reader:
             IngestError: it is damaged.
         """
         self._number += 1
-        mapping = told.mapping(name)
-        raw = glance_at(path, name=name, encoding=told.encoding(name), mapping=mapping)
-        rows = left_out = timeless = 0
-        if mapping and not raw.trouble:
-            rows, left_out, timeless = self._mapped(raw, mapping)
-        elif raw.header:
-            rows = timeless = self._plain(raw)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            checksum = beside.submit(sha256_of, path)
+            mapping = told.mapping(name)
+            raw = glance_at(path, name=name, encoding=told.encoding(name), mapping=mapping)
+            rows = left_out = timeless = 0
+            if mapping and not raw.trouble:
+                rows, left_out, timeless = self._mapped(raw, mapping)
+            elif raw.header:
+                rows = timeless = self._plain(raw)
         trouble = raw.trouble or ("" if rows else "holds no row below its header")
         return ReadFile(
-            name, sha256_of(path), rows, trouble, mapping, left_out, timeless, *columns_read(mapping, raw.header)
+            name, checksum.result(), rows, trouble, mapping, left_out, timeless, *columns_read(mapping, raw.header)
         )
 
     def _plain(self, raw: RawFile) -> int:

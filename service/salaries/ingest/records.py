@@ -134,8 +134,10 @@ def batches(raw: RawFile) -> Iterator[Batch]:
     ahead: list[str] = []
     while ahead := [*ahead, *(fresh := list(islice(lines, _BATCH_LINES)))]:
         texts = _texts(ahead, raw.delimiter, last=len(fresh) < _BATCH_LINES)
-        places = [at for at, text in enumerate(texts, number) if text]
-        yield Batch(places, [text for text in texts if text])
+        if all(texts):
+            yield Batch(range(number, number + len(texts)), texts)
+        else:
+            yield Batch([at for at, text in enumerate(texts, number) if text], [text for text in texts if text])
         number += len(texts)
         ahead = ahead[len(texts) :]
 
