@@ -103,6 +103,13 @@ def test_a_tile_and_a_cell_of_the_matrix_choose_what_they_show(live: str, page: 
     check_figures(page, client, "qa_engineer", {"level": "junior"})
 
 
+def test_in_a_currency_that_few_are_paid_in_the_role_stands_in_the_matrix_alone(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre&currency=USD")
+    assert page.locator("#matrix tbody tr").count() == 1
+    assert "SRE" in page.inner_text("#matrix tbody tr")
+    assert "above, under the same filters" in page.inner_text("#matrix-hint")
+
+
 def test_the_default_role_is_the_one_with_most_rows(database: str, data_dir: Path, live_empty: str, page: Any) -> None:
     rows = [*ROWS, *(row for row in ROWS if row[1] == "sre" and row[6] == "BRL")]
     more = [(*row[:8], *(f"{float(amount) + 1:.2f}" for amount in row[8:11]), "") for row in rows[60:]]

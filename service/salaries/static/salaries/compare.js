@@ -31,9 +31,11 @@
   });
 
   function drawMatrix(view) {
-    const { overview, catalogue, say, f } = view, compared = overview.comparison.length > 0;
+    const { overview, catalogue, say, f } = view;
     const most = catalogue.roles.filter((each) => each.levels.length && each.currency === overview.currency)
       .sort((a, b) => b.observations - a.observations).slice(0, IN_MATRIX);
+    // In a currency that no role is mostly paid in, the chosen one stands alone.
+    const compared = overview.comparison.length > 0 || most.length === 0;
     const rows = compared ? [overview, ...overview.comparison] : most;
     const levels = catalogue.levels.filter((level) => rows.some((row) => row.levels.some((each) => each.level === level)));
     at("matrix-panel").hidden = rows.length === 0 || levels.length === 0;
