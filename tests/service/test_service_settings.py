@@ -109,7 +109,7 @@ def test_serve_refuses_to_start_without_its_tables_in_one_line(tmp_path: Path) -
     assert (
         done.stderr.strip()
         == "CommandError: not starting: migrations not applied: salaries.0001_initial, salaries.0002_activations, "
-        "salaries.0003_overview"
+        "salaries.0003_overview, salaries.0004_filters_in_the_index"
     )
 
 
