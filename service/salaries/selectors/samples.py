@@ -28,7 +28,7 @@ KINDS = {
 }
 BY_LEVEL = ("", "levels")
 EVERY = tuple(KINDS)
-# What a sample has one of.
+# What every sample has one of.
 _KEYS = ("role", "currency")
 # Per cent. All of them tell where one's own pay stands; a group has a box.
 _ALL_POINTS = tuple(range(101))
@@ -45,7 +45,6 @@ _PICKED = """
 SELECT role, currency, level, state, location, work_model, source, {quarter} AS quarter, total_cents
 FROM salaries_salaryobservation WHERE {condition}
 """
-# NOTE: the offset keeps the planner from working the quarter out again for each of the sets.
 # NOTE: the offset keeps the planner from working the quarter out again for each of the sets. Rows are grouped by a role
 # and a currency where there are several: for each possible group of amounts the planner allows 8 kB, and where that is
 # more memory than it may use it sorts the rows once a set, which takes twice as long.
