@@ -6,6 +6,7 @@ Shapes only, as in `models.py`; what may stand beside what is in `application_ru
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
@@ -70,7 +71,7 @@ def _named(value: Any) -> Any:
 
 
 def _once(names: Sequence[str]) -> Sequence[str]:
-    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise PydanticCustomError("listed_twice", "{name} stands here twice", {"name": twice})
     return names

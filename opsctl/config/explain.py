@@ -80,7 +80,7 @@ def explain(detail: ErrorDetails, path: KeyPath, text: str | None = None) -> tup
     if kind == "extra_forbidden":
         return "this key is not known", _known(path)
     if kind == "listed_twice":
-        return f"{context['name']} stands here twice", "Remove one."
+        return detail["msg"], "Remove one."
     if kind == "missing":
         return "this is required", _shape(path) or "Add it."
     shown = _show(given) if text is None else text
