@@ -15,6 +15,7 @@ from opsctl.config import (
     network_rules,
     resource_names,
     tag_rules,
+    variable_rules,
 )
 from opsctl.config.connections import connections
 from opsctl.config.models import LOG_RETENTION_DAYS, Environment
@@ -139,4 +140,5 @@ RULES: tuple[Rule, ...] = (
     database_rules.names, database_rules.sold_by_rds, connections, database_rules.role_names, observability,
     tag_rules.tags, resource_names.bucket_names, resource_names.kms_aliases, name_lengths, administrators_names,
     local_name, local_repository, images, *application_rules.RULES,
+    variable_rules.placeholders, variable_rules.variables, variable_rules.sizes, variable_rules.files,
 )  # fmt: skip
