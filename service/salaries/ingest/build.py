@@ -200,7 +200,7 @@ def _report(db: duckdb.DuckDBPyConnection, files: list[ReadFile], *, folder: Pat
 
 
 def _write_canonical(db: duckdb.DuckDBPyConnection, target: Path) -> None:
-    ((paid,),) = db.execute("SELECT count(nullif(paid, '')) > 0 FROM judged WHERE outcome IS NULL").fetchall()
+    ((paid,),) = db.execute("SELECT count(nullif(paid, '')) > 0 FROM kept").fetchall()
     header = ",".join(CANONICAL + PAID if paid else CANONICAL)
     cells = f"coalesce(',' || nullif(x, ''), '{',' * len(PAID)}')" if paid else "NULL"
     db.execute(f"CREATE MACRO paid_cells(x) AS {cells}")

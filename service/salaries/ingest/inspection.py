@@ -274,7 +274,7 @@ def _outcome(path: Path, *, folder: Path, country: str, encoding: str, mapping: 
         reasons = {name: count for name, count in sorted(fates.items()) if name and name != "-country"}
         counts = assumed(db, 0)
         doubts = doubtful(file, counts, rejected=sum(reasons.values()))
-        kept = db.table("judged").filter("outcome IS NULL").project(", ".join(CANONICAL))
+        kept = db.view("kept").project(", ".join(CANONICAL))
         after = kept.limit(_SAMPLES).fetchall()
         return Outcome(
             rows=file.rows, kept=fates.get("", 0), elsewhere=fates.get("-country", 0), reasons=reasons,

@@ -34,10 +34,10 @@ _WORDED = ("level", "work_model", "country", "currency")
 
 
 class Batch(NamedTuple):
-    """Records one after another, and the number of the line on which each begins."""
+    """Records one after another, as UTF-8, and the number of the line on which each begins."""
 
     numbers: Sequence[int]
-    texts: list[str]
+    texts: list[bytes]
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,11 @@ class MappedRows:
     def __iter__(self) -> Iterator[Batch]:
         """Yield the records; their fields are those of `MAPPED_HEADER`."""
         for batch in self._rows:
-            found = [(number, record) for number, text in zip(*batch, strict=True) for record in self._records(text)]
-            yield Batch([number for number, _ in found], [record for _, record in found])
+            texts = map(bytes.decode, batch.texts)
+            found = [
+                (at, record) for at, text in zip(batch.numbers, texts, strict=True) for record in self._records(text)
+            ]
+            yield Batch([at for at, _ in found], [record.encode() for _, record in found])
 
     def _records(self, text: str) -> Iterator[str]:
         problem, *fields = text.split(SEPARATOR)
@@ -133,7 +136,7 @@ class MappedRows:
         choices = [*(self._chosen.get(name) for name in MONEY_COLUMNS), self._mapping.band]
         marks = set()
         for text in chain.from_iterable(batch.texts for batch in self._rows):
-            fields = text.split(SEPARATOR)[1:]
+            fields = text.decode().split(SEPARATOR)[1:]
             for choice in choices:
                 marks |= sure_marks(self._value(choice, fields))
         return marks.pop() if len(marks) == 1 else ""

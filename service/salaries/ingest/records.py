@@ -1,7 +1,7 @@
 """A raw file as records: one way for every file, whatever its encoding, line ends and quotes are.
 
-A record is one text: what is wrong with it, then its fields, each behind `SEPARATOR`. So it goes to DuckDB as it is,
-and a line without quotes costs Python no more than one replacement.
+A record is one text: what is wrong with it, then its fields, each behind `SEPARATOR`. In UTF-8 it goes to DuckDB as it
+is, and a line without quotes costs Python no more than one replacement.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ _LONGEST_LINE = 1_000_000
 _BATCH_LINES = 256
 # Far more than a column takes, so what is cut is rejected all the same.
 _LONG_RECORD, _LONGEST_FIELD = 50_000, 1000
+_BEFORE = SEPARATOR.encode()
 _KNOWN_NAMES = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 codecs.register_error("mark", lambda error: (WRONG_BYTE, error.end))  # type: ignore[attr-defined]
 
@@ -124,7 +125,7 @@ def records(raw: RawFile) -> Iterator[tuple[int, str]]:
         IngestError: a packed file is damaged or cut short.
     """
     for batch in batches(raw):
-        yield from zip(batch.numbers, batch.texts, strict=True)
+        yield from zip(batch.numbers, map(bytes.decode, batch.texts), strict=True)
 
 
 def batches(raw: RawFile) -> Iterator[Batch]:
@@ -142,31 +143,32 @@ def batches(raw: RawFile) -> Iterator[Batch]:
         ahead = ahead[len(texts) :]
 
 
-def _texts(lines: list[str], delimiter: str, *, last: bool) -> list[str]:
-    """Return the record that each line begins, or "".
+def _texts(lines: list[str], delimiter: str, *, last: bool) -> list[bytes]:
+    """Return the record that each line begins, or b"".
 
-    Unless the `last` lines are among them, it ends before a quote that may hold more of them than there are.
+    Unless the `last` lines are among them, it ends before a quote that may be closed by a line to come.
     """
     odd = [at for at, line in enumerate(lines) if '"' in line or len(line) >= _LONG_RECORD or line.isspace()]
     plain = lines.copy()
     for at in odd:
         plain[at] = "\n"
     # All others at once.
-    texts = (SEPARATOR + _separated("".join(plain), delimiter).replace("\n", "\n" + SEPARATOR)).split("\n")
+    separated = "".join(plain).encode().translate(bytes.maketrans(f"{SEPARATOR}{delimiter}".encode(), b" " + _BEFORE))
+    texts = (_BEFORE + separated.removesuffix(b"\n").replace(b"\n", b"\n" + _BEFORE)).split(b"\n")
     quotes, free = _Quotes(lines, delimiter), 0
     for at in odd:
         if at < free:
             continue
-        if not last and at + _LONGEST_RECORD_LINES >= len(lines):
-            return texts[:at]
         line, free = lines[at], at + 1
         if line.isspace():
-            texts[at] = ""
+            texts[at] = b""
         elif '"' not in line:
             texts[at] = _cut(SEPARATOR + _separated(line, delimiter))
         elif record := quotes.record(at):
             free = quotes.next
-            texts[at:free] = [_cut(record), *[""] * (free - at - 1)]
+            texts[at:free] = [_cut(record), *[b""] * (free - at - 1)]
+        elif not last and at + _LONGEST_RECORD_LINES >= len(lines):
+            return texts[:at]
         else:
             # The lines after it stay: one bad quote must cost one row.
             texts[at] = _cut(UNCLOSED + SEPARATOR + _separated(line.replace('"', ""), delimiter))
@@ -200,17 +202,19 @@ class _Quotes:
         if self._ran_out:
             self._start()
             return ""
-        return SEPARATOR.join(["", *fields])
+        record = SEPARATOR.join(["", *fields])
+        # Only quotes hold line ends; those at the ends of a field are blanks like any other.
+        return SEPARATOR.join(["", *map(str.strip, fields)]) if "\n" in record else record
 
 
 def _separated(line: str, delimiter: str) -> str:
     return line.removesuffix("\n").replace(SEPARATOR, " ").replace(delimiter, SEPARATOR)
 
 
-def _cut(text: str) -> str:
-    if len(text) < _LONG_RECORD:
-        return text
-    return SEPARATOR.join(field[:_LONGEST_FIELD] for field in text.split(SEPARATOR))
+def _cut(text: str) -> bytes:
+    if len(text) >= _LONG_RECORD:
+        text = SEPARATOR.join(field[:_LONGEST_FIELD] for field in text.split(SEPARATOR))
+    return text.encode()
 
 
 def names_of(fields: list[str]) -> tuple[str, ...]:

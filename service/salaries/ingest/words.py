@@ -19,6 +19,11 @@ from typing import Literal
 Reach = Literal["always", "mapped", "within"]
 MISSING = ("na", "n/a", "null", "none", "nan", "\\n", "-", "--")
 """Texts by which programs say that there is no value, in lower case."""
+# What `str.strip` takes away, except for a space and a line feed.
+ODD_BLANKS = (
+    "\t\v\f\r\x1c\x1d\x1e\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 # Characters that take no room and change no word: what shows alike must be alike.
 UNSEEN = "\u200b\u200e\u200f\u2060\ufeff\u00ad"
 _UNSEEN = re.compile(f"[{UNSEEN}]")
@@ -26,7 +31,12 @@ _UNSEEN = re.compile(f"[{UNSEEN}]")
 
 def shown(text: str) -> str:
     """Return `text` without blanks around it and unseen characters."""
-    return _UNSEEN.sub("", text).strip()
+    return seen(text).strip()
+
+
+def seen(text: str) -> str:
+    """Return `text` without unseen characters."""
+    return _UNSEEN.sub("", text)
 
 
 def folded(text: str) -> str:
