@@ -53,12 +53,11 @@ def define_rules(db: duckdb.DuckDBPyConnection, *, country: str) -> None:
 def set_words(db: duckdb.DuckDBPyConnection, reach: Reach) -> None:
     """Let the rules know the words of this reach."""
     for column in ("level", "work_model", "country"):
+        known = spellings(column, reach)
         # The words themselves first, as they are written: they are what most rows hold.
-        of_word = {word: [quoted(word)] for word in spellings(column, reach).values()}
-        for spelling, word in spellings(column, reach).items():
-            of_word[word].append(quoted(spelling))
-        cases = " ".join(f"WHEN x IN ({', '.join(found)}) THEN {quoted(word)}" for word, found in of_word.items())
-        db.execute(f"CREATE OR REPLACE MACRO known_{column}(x) AS CASE {cases} END")
+        entries = {word: word for word in known.values()} | known
+        words = ", ".join(f"{quoted(spelling)}: {quoted(word)}" for spelling, word in entries.items())
+        db.execute(f"CREATE OR REPLACE MACRO known_{column}(x) AS MAP {{{words}}}[x]")
 
 
 def set_file(
