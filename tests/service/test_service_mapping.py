@@ -14,6 +14,7 @@ from salaries.ingest.rows import prepare_rows
 
 from tests.service.mapped import KAGGLE, LEVELS, STATE_OF_DATA, SURVEY, build, shown
 
+BAND = "a range, no figure alone; its source needs 'band'"
 BESIDE = "what stands beside its figure is not known"
 
 
@@ -135,6 +136,24 @@ def test_every_key_is_read(data_dir: Path) -> None:
         ("much", None, "not a number"),
         ("USD 85k", None, "figures in another currency than the row's"),
         ("NaN", None, "no salary figure"),
+        ("5000 6000", None, "not a number"),
+        ("10 000 12 000", None, "not a number"),
+        ("12 5 00", None, "not a number"),
+        ("1 200,50", None, "1200.50"),
+        ("1’200", None, "1200.00"),
+        ("96'000.-", None, "96000.00"),
+        ("5000 + bonus", None, "5000.00"),
+        ("60,000 per annum, inc benefits", None, "5000.00"),
+        ("5000, weekly", None, BESIDE),
+        ("5000 (B2B)", None, "5000.00"),
+        ("25 000 Kč", None, "figures in another currency than the row's"),
+        ("Rs. 5000", None, "figures in another currency than the row's"),
+        ("R$.5000", None, "not a number"),
+        ("8.4 L", None, "840000.00"),
+        ("1.2 crore", None, "12000000.00"),
+        ("5000 L", None, "not a number"),
+        ("4.000 - 6.000", ",", BAND),
+        ("5000 or more", None, BAND),
     ],
 )
 def test_figures_are_read_as_people_write_them_or_rejected(
@@ -157,6 +176,10 @@ def test_figures_are_read_as_people_write_them_or_rejected(
         ("R$ 4.001 a R$ 6.000", "4001.00", "6000.00"),
         ("R$ 900 - R$ 1 mil", "900.00", "1000.00"),
         ("120k a 144k por ano", "10000.00", "12000.00"),
+        ("5 LPA - 7 LPA", "41666.67", "58333.33"),
+        ("96.000 p.a. - 120.000 p.a.", "8000.00", "10000.00"),
+        ("4.000 ou mais", "4000.00", "4000.00"),
+        ("4.000 or less", "4000.00", "4000.00"),
     ],
 )
 def test_bands(data_dir: Path, given: str, low: str, high: str) -> None:
@@ -164,6 +187,12 @@ def test_bands(data_dir: Path, given: str, low: str, high: str) -> None:
     _, rows, rejects = build(data_dir, f'role,band\ndev,"{given}"\n', keys)
     assert rejects == []
     assert shown(rows, "base_salary_min", "base_salary_max") == [(low, high)]
+
+
+def test_a_band_of_two_periods_is_none(data_dir: Path) -> None:
+    keys = {"period": "month", "currency": "USD", "band": "band"}
+    _, rows, rejects = build(data_dir, "role,band\ndev,$50/hr - $60000/yr\n", keys)
+    assert (rows, shown(rejects, "reason")) == ([], [("figures of several periods",)])
 
 
 def test_the_currency_that_stands_with_a_figure_is_the_rows(data_dir: Path) -> None:
@@ -174,7 +203,7 @@ def test_the_currency_that_stands_with_a_figure_is_the_rows(data_dir: Path) -> N
 @pytest.mark.parametrize(
     ("said", "currency"),
     [("Euros (€)", "EUR"), ("BRL\tBrazilian real", "BRL"), ("Canadian dollar (CAD)", "CAD"), ("SEK", "SEK"),
-     ("AUD/NZD", None), ("money", None)],
+     ("Kč", "CZK"), ("AUD/NZD", None), ("money", None)],
 )  # fmt: skip
 def test_a_currency_is_a_code_or_a_known_name_or_the_row_is_rejected(
     data_dir: Path, said: str, currency: str | None
@@ -197,6 +226,16 @@ def test_a_reject_of_a_mapped_file_names_what_was_looked_for_and_what_is_there(d
 def test_a_file_says_its_mark_before_decimals_by_its_other_figures(data_dir: Path) -> None:
     _, rows, _ = build(data_dir, 'role,salary\ndev,12.500\nops,"9.000,50"\n', {"period": "month"})
     assert shown(rows, "total_compensation") == [("12500.00",), ("9000.50",)]
+
+
+@pytest.mark.parametrize(("decimal", "kept"), [({}, []), ({"decimal": ","}, ["3.50"])])
+def test_a_comma_before_three_digits_is_read_only_if_the_source_says_how(
+    data_dir: Path, decimal: dict[str, str], kept: list[str]
+) -> None:
+    text = 'role,salary\ndev,"9.000,50"\nops,"3,500"\n'
+    _, rows, rejects = build(data_dir, text, {"period": "month", **decimal})
+    assert [row["total_compensation"] for row in rows] == ["9000.50", *kept]
+    assert [row["reason"] for row in rejects] == ([] if kept else [TWO_READINGS])
 
 
 def test_figures_as_they_were_stand_behind_the_others_only_where_a_mapping_made_others(data_dir: Path) -> None:

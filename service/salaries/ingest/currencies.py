@@ -10,7 +10,7 @@ from salaries.ingest.words import spelled, spellings
 
 DOLLAR = "$"
 """The sign alone, which several currencies share; beside none of them it stands for US dollars."""
-_DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "ARS", "CLP", "COP"})
+DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "ARS", "CLP", "COP"})
 
 
 class FigureError(ValueError):
@@ -25,7 +25,7 @@ def one_currency(told: set[str]) -> str:
     """
     if len(told) < 2:
         return "".join(told)
-    sure = told - {DOLLAR} if told - {DOLLAR} <= _DOLLARS else told
+    sure = told - {DOLLAR} if told - {DOLLAR} <= DOLLARS else told
     if len(sure) > 1:
         raise FigureError("its currency is not known")
     return "".join(sure)

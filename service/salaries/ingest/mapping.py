@@ -15,9 +15,13 @@ from typing import NamedTuple
 from salaries.ingest.columns import ALIASES, MONEY_COLUMNS, PAID
 from salaries.ingest.currencies import FigureError, Rates, currency_of, one_currency, settled
 from salaries.ingest.figures import (
+    BAND,
+    TWO_READINGS,
     Figure,
     a_month,
     in_thousands,
+    is_band,
+    is_mirrored,
     plain,
     read_band,
     read_figure,
@@ -190,6 +194,7 @@ class MappedRows:
         for name in MONEY_COLUMNS:
             figures[name] = self._figure(values.get(name, ""), self._units[name])
         if band := self._value(self._mapping.band, fields):
+            self._check(band)
             try:
                 figures["base_salary_min"], figures["base_salary_max"] = read_band(
                     band, decimal=self._decimal, unit=self._band_unit
@@ -225,10 +230,16 @@ class MappedRows:
     def _figure(self, text: str, unit: int) -> Figure | None:
         if not text:
             return None
+        self._check(text)
         try:
             return read_figure(text, decimal=self._decimal, unit=unit)
         except FigureError as error:
-            raise _RefusedError(str(error), text) from error
+            raise _RefusedError(BAND if is_band(text) else str(error), text) from error
+
+    def _check(self, text: str) -> None:
+        """Refuse `12,500` where only the file's other figures, not its source, say that commas are before decimals."""
+        if self._decimal == "," and not self._mapping.decimal and is_mirrored(text):
+            raise _RefusedError(TWO_READINGS, text)
 
     def _currency(self, told: str, figures: list[Figure]) -> str:
         try:
