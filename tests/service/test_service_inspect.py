@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from salaries.ingest.inspection import _words, inspect_file, propose
 from salaries.ingest.mapping_keys import ASKED, presets
-from salaries.ingest.words import spellings
+from salaries.ingest.words import spelled, spellings
 
 from tests.service.mapped import KAGGLE, LEVELS, STATE_OF_DATA, SURVEY
 
@@ -122,6 +122,23 @@ def test_a_header_is_known_as_a_question_too() -> None:
     assert propose(header, [])["columns"]["country"] == "What country do you work in?"
 
 
+def test_a_workbook_with_titles_is_proposed_from_its_header_and_so_is_one_of_which_the_lines_are_told(
+    tmp_path: Path,
+) -> None:
+    text = "Payroll of a court\nJanuary\nNome;Cargo;Remuneração bruta\nFulana;Analista;R$ 4.500,00\n"
+    out = tell(tmp_path / "a.csv", text)
+    assert '"skip_rows": 2' in out
+    assert '"role": "cargo"' in out
+    assert "1 kept" in out
+    assert '"role": "cargo"' in tell(tmp_path / "a.csv", text, keys='{"skip_rows": 2}')
+
+
+def test_every_spelling_stands_as_it_is_compared() -> None:
+    words = ("role", "level", "work_model", "country", "currency", "period", "aside", "header")
+    known = [each for column in words for reach in ("mapped", "within") for each in spellings(column, reach)]
+    assert [each for each in known if spelled(each) != each] == []
+
+
 def test_no_known_header_is_spelled_with_marks_that_are_taken_off_a_files_own() -> None:
     assert [each for each in spellings("header", "mapped") if _words(each) != each] == []
 
@@ -134,6 +151,12 @@ def test_what_looks_sure_and_is_not_is_asked() -> None:
     assert "level" not in years["columns"]
     dates = propose(("role", "salary", "date"), [{"date": "02/03/2026"}, {"date": "12/31/2025"}])
     assert dates["columns"]["observed_at"] == {"constant": ""}
+    units = [{"role": "dev", "pay": "5", "unit": "Year", "other unit": "Hour"}]
+    assert propose(("role", "pay", "unit", "other unit"), units)["period"] == ASKED
+    pesos = [{"role": "dev", "salary": "$20,000"}, {"role": "qa", "salary": "$40,000 MXN"}]
+    assert propose(("role", "salary"), pesos)["currency"] == ASKED
+    born = propose(("role", "salary", "country of birth"), [{"role": "dev", "country of birth": "Spain"}])
+    assert "country" not in born["columns"]
     hoped = propose(("role", "expected salary"), [{"role": "dev", "expected salary": "9000"}])
     assert hoped["columns"]["total_compensation"] == ASKED
 
@@ -147,6 +170,9 @@ def test_values_tell_of_a_column_what_its_header_does_not() -> None:
     found = propose(("role", "x", "pay", "location"), rows)
     assert found["period"] == {"column": "x"}
     assert found["columns"]["country"] == {"header": "location", "part": 2}
+    assert propose(("role", "x", "pay"), [row | {"x": "EUR"} for row in rows])["columns"]["currency"] == "x"
+    assert propose(("role", "x", "pay"), [row | {"x": "Spain"} for row in rows])["columns"]["country"] == "x"
+    assert "country" not in propose(("role", "", "pay"), [row | {"": "Spain"} for row in rows])["columns"]
     # CA is a country by its code, and a state.
     rows = [row | {"location": "San Diego, CA"} for row in rows]
     assert propose(("role", "x", "pay", "location"), rows)["defaults"] == {"country": ASKED}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from salaries.ingest.columns import ALIASES, CANONICAL, DEFAULTS, MONEY_COLUMNS
-from salaries.ingest.currencies import DOLLAR, currencies_in
+from salaries.ingest.currencies import DOLLAR, DOLLARS, currencies_in
 from salaries.ingest.engine import engine
 from salaries.ingest.figures import have_two_readings, is_band, period_of
 from salaries.ingest.judging import define_rules
@@ -23,6 +23,7 @@ from salaries.ingest.sources import Declared
 from salaries.ingest.words import folded, spelled, spellings
 
 _SAMPLES = 5
+_TITLES = 10  # lines in which a header is looked for when the first one is but a title
 _LOOKED_AT = 500  # rows that a proposal is drawn from
 _PERIODS = {
     "year": r"\byear|\bannual|\banual|\bano\b",
@@ -90,6 +91,9 @@ def inspect_file(
     """
     mapping = mapping_of(keys or {}, path.stem)
     raw = glance_at(path, name=path.name, encoding=encoding, mapping=mapping)
+    if not keys and (above := _rows_above(raw, path, encoding)):
+        keys = {"skip_rows": above}
+        return inspect_file(path, folder=folder, country=country, encoding=encoding, keys=keys)
     outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping)
     taken, unused = columns_read(mapping, raw.header)
     sample = [dict(zip(raw.header, _fields(text), strict=False)) for _, text in islice(records(raw), _LOOKED_AT)]
@@ -97,22 +101,34 @@ def inspect_file(
         name=path.name, trouble=raw.trouble, header=list(raw.header), delimiter=raw.delimiter,
         taken=taken, unused=unused, before=sample[:_SAMPLES], outcome=outcome,
     )  # fmt: skip
-    if raw.header and not mapping and (not raw.trouble or "known columns" in raw.trouble):
-        return _with_proposal(found, raw, sample, path, folder=folder, country=country, encoding=encoding)
+    # Who has said only where the table is has said nothing of how to read it.
+    where = {name: value for name, value in (keys or {}).items() if name in ("skip_rows", "sheet")}
+    if raw.header and where == (keys or {}) and (not raw.trouble or "known columns" in raw.trouble):
+        keys = where | propose(raw.header, sample)
+        return _with_proposal(found, keys, path, folder=folder, country=country, encoding=encoding)
     return found
+
+
+def _rows_above(raw: RawFile, path: Path, encoding: str) -> int:
+    """Return how many lines stand above a header of more known names than the one that was taken for it, often 0."""
+    if len(set(filter(None, raw.header))) > 2:
+        return 0
+    known = [len(_columns(raw.header, []))]
+    for skip in range(1, _TITLES):
+        below = glance_at(path, name=path.name, encoding=encoding, mapping=Mapping(skip_rows=skip))
+        known.append(len(_columns(below.header, [])))
+    return known.index(max(known)) if max(known) > 1 else 0
 
 
 def _with_proposal(
     found: Inspection,
-    raw: RawFile,
-    sample: list[dict[str, str]],
+    keys: dict[str, Any],
     path: Path,
     *,
     folder: Path,
     country: str,
     encoding: str,
 ) -> Inspection:
-    keys = propose(raw.header, sample)
     answers = {name: answer for name, answer in _ANSWERS.items() if name in asked(keys)}
     if len(answers) < len(asked(keys)):
         return replace(found, proposed=keys)
@@ -146,7 +162,7 @@ def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, 
     keys |= {"band": columns["band"]} if "band" in columns else {}
     texts = [row[name] for row in sample for name in figures if re.search(r"\d", row.get(name, ""))]
     if "period" in columns:
-        keys["period"] = {"column": columns["period"]}
+        keys["period"] = {"column": columns["period"]} if columns["period"] != ASKED else ASKED
     elif not texts or not all(map(period_of, texts)):
         keys["period"] = _period(figures)
     # Dollars in the name of a column are dollars, whatever the currency of the row is.
@@ -184,7 +200,8 @@ def _columns(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str,
     parts = spellings("header", "within")
     meant = {name: aliases.get(name) or known.get(_words(name), "") for name in header}
     found: dict[str, str] = {}
-    for name in sorted(header, key=lambda name: not meant[name]):
+    periods: list[str] = []
+    for name in sorted(filter(None, header), key=lambda name: not meant[name]):
         inside = [part for part in parts if f" {part} " in f" {_words(name)} "]
         column = meant[name] or (parts[max(inside, key=len)] if inside else "")
         if not meant[name] and "other" in map(parts.get, inside):
@@ -194,12 +211,18 @@ def _columns(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str,
             column = "band"
         if column == "level" and sum(map(_is_years, texts)) * 2 > len(texts):
             column = ""
-        if not column and _are_periods(texts):
-            column = "period"
+        if not column:
+            column = _by_values(texts)
+        if column == "period" and not meant[name] and not inside:
+            periods.append(name)
+            continue
         if not column and sum(is_band(text) and bool(currencies_in(text)) for text in texts) * 2 > len(texts):
             column = "band"
         if column:
             found.setdefault(column, name)
+    # Of several columns of periods only one is that of the figures, and nothing says which.
+    if periods and "period" not in found:
+        found["period"] = periods[0] if len(periods) == 1 else ASKED
     return found
 
 
@@ -208,10 +231,16 @@ def _is_years(text: str) -> bool:
     return bool(re.fullmatch(r"[\d.,+\s–-]+((to|a|yrs?|years?|anos?)[\d.,+\s–-]*)*", folded(text)))
 
 
-def _are_periods(texts: list[str]) -> bool:
-    """Tell whether most values of a column are known periods, whatever its header; one letter is none that is sure."""
-    known = spellings("period", "mapped")
-    return sum(len(text) > 2 and spelled(text) in known for text in texts) * 2 > len(texts)
+def _by_values(texts: list[str]) -> str:
+    """Return what most values of a column are, whatever its header: periods, currencies or countries; "" for others.
+
+    What has one or two letters is none that is sure: a state of the United States is written like a country.
+    """
+    for column in ("period", "currency", "country"):
+        known = spellings(column, "mapped")
+        if sum(len(text) > 2 and spelled(text) in known for text in texts) * 2 > len(texts):
+            return column
+    return ""
 
 
 def _propose_country(
@@ -243,9 +272,13 @@ def _country_in(places: list[str]) -> int:
 
 
 def _tell_currency(texts: list[str]) -> bool:
-    """Tell whether all figures name their currency; a `$` alone may be of any country, unless others are there."""
+    """Tell whether all figures name their currency; a `$` alone may be of any country, unless others are there.
+
+    Beside another country's dollars it may well be one of those.
+    """
     named = [currencies_in(text) for text in texts]
-    return bool(texts) and all(named) and set().union(*named) != {DOLLAR}
+    found = set().union(*named)
+    return bool(texts) and all(named) and found != {DOLLAR} and (DOLLAR not in found or not found & DOLLARS - {"USD"})
 
 
 def _words(name: str) -> str:
