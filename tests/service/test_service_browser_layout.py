@@ -43,6 +43,52 @@ def test_paper_has_the_bars_and_the_filters_in_words(live: str, page: Any) -> No
     assert page.evaluate("getComputedStyle(document.querySelector('#levels .box')).printColorAdjust") == "exact"
 
 
+def test_on_paper_a_long_table_breaks_between_its_rows_instead_of_leaving_a_page_white(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=data_engineer&compare=sre")
+    page.emulate_media(media="print")
+    style = "([node, name]) => getComputedStyle(document.querySelector(node))[name]"
+    for panel in ("#states-panel", "#matrix-panel", "#locations-panel", "#provenance-panel"):
+        assert page.evaluate(style, [panel, "breakInside"]) == "auto"
+    for kept in ("#states tbody tr", "#histogram .chart", "#map .tiles"):
+        assert page.evaluate(style, [kept, "breakInside"]) == "avoid"
+    assert page.evaluate(style, ["#time-panel", "gridColumnEnd"]) == "-1"
+    assert page.is_visible("#compare-panel")
+    page.emulate_media(media="screen")
+    opened(page, f"{live}/?role=data_engineer")
+    page.emulate_media(media="print")
+    assert page.is_hidden("#compare-panel")
+
+
+def test_figures_that_are_there_are_never_pale(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre")
+    busy = "(busy) => document.getElementById('results').setAttribute('aria-busy', busy)"
+    opacity = "getComputedStyle(document.getElementById('figures')).opacity"
+    page.evaluate(busy, True)
+    page.wait_for_timeout(500)
+    assert page.evaluate(opacity) == "0.45"
+    page.emulate_media(media="print")
+    assert page.evaluate(opacity) == "1"
+    page.emulate_media(media="screen")
+    page.wait_for_timeout(500)
+    assert page.evaluate(opacity) == "0.45"
+    page.evaluate(busy, False)
+    assert page.evaluate(opacity) == "1"
+
+
+def test_no_heading_of_the_matrix_breaks_inside_a_word(live: str, page: Any) -> None:
+    page.set_viewport_size({"width": 320, "height": 800})
+    opened(page, f"{live}/?role=sre&lang=pt-BR")
+    # A column without figures has the width of its dots, where there are many others.
+    page.evaluate("document.querySelectorAll('#matrix td:nth-child(2)').forEach((cell) => { cell.textContent = '·'; })")
+    page.evaluate("Object.assign(document.querySelector('#matrix table').style, { width: '1px', minWidth: 0 })")
+    lines = """() => Array.from(document.querySelectorAll("#matrix thead th")).map((node) => {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      return [node.textContent, new Set(Array.from(range.getClientRects()).map((box) => box.top)).size];
+    })"""
+    assert {name: count for name, count in page.evaluate(lines) if count > 1} == {}
+
+
 LONG = ("somebody typed a role into a form without a thought of those who read it " * 2)[:100].strip()
 
 
