@@ -131,6 +131,32 @@ def test_a_workbook_with_titles_is_proposed_from_its_header_and_so_is_one_of_whi
     assert '"role": "cargo"' in out
     assert "1 kept" in out
     assert '"role": "cargo"' in tell(tmp_path / "a.csv", text, keys='{"skip_rows": 2}')
+    # A role alone is known as well.
+    assert '"skip_rows": 2' in tell(tmp_path / "a.csv", text.replace("Remuneração bruta", "Rendimentos"))
+    # What is proposed is not how the file is read as long as nobody says so.
+    with pytest.raises(CommandError, match="names none of the known columns"):
+        tell(tmp_path / "a.csv", text, strict=True)
+
+
+def test_a_file_that_is_not_utf_8_is_proposed_with_the_encoding_of_windows(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("Cargo;Salário;UF\nTécnico;R$ 4.500,00;SP\n".encode("cp1252"))
+    columns = {"role": "cargo", "total_compensation": "salario", "state": "uf"}
+    keys = {"encoding": "windows-1252", "columns": columns, "defaults": {"country": "Brazil"}}
+    found = inspect_file(path, folder=tmp_path, country="Brazil")
+    assert found.outcome.kept == 0
+    assert found.proposed == keys | {"period": ASKED}
+    assert found.with_proposed
+    assert found.with_proposed.after[0]["role"] == "técnico"
+    told = inspect_file(
+        path, folder=tmp_path, country="Brazil", keys=keys | {"columns": {"total_compensation": "salário"}}
+    )
+    assert told.outcome.kept == 1
+    # One wrong byte among right ones says nothing of the others.
+    path.write_bytes("Cargo;Salário;UF\nTécnico;R$ 4.500,00;SP\n".encode() + b"T\xe9cnica;R$ 4.000,00;SP\n")
+    assert "encoding" not in (inspect_file(path, folder=tmp_path, country="Brazil").proposed or {})
+    with pytest.raises(CommandError, match="declares the encoding 'utf-32'; known: utf-8"):
+        call_command("inspect_salary_file", path, encoding="utf-32")
 
 
 def test_every_spelling_stands_as_it_is_compared() -> None:

@@ -18,11 +18,13 @@ from salaries.ingest.judging import define_rules
 from salaries.ingest.mapping import SEPARATOR, Mapping
 from salaries.ingest.mapping_keys import ASKED, asked, mapping_of, presets
 from salaries.ingest.reading import Reader, ReadFile, assumed, columns_read, doubtful
-from salaries.ingest.records import RawFile, glance_at, records
-from salaries.ingest.sources import Declared
+from salaries.ingest.records import WRONG_BYTE, RawFile, glance_at, records
+from salaries.ingest.sources import Declared, encoding_of
 from salaries.ingest.words import folded, spelled, spellings
 
 _SAMPLES = 5
+_WHERE = {"skip_rows", "sheet", "encoding"}
+_WINDOWS = "windows-1252"  # in which Excel writes CSV in the west, and which holds Latin-1
 _TITLES = 10  # lines in which a header is looked for when the first one is but a title
 _LOOKED_AT = 500  # rows that a proposal is drawn from
 _PERIODS = {
@@ -89,50 +91,59 @@ def inspect_file(
     Raises:
         IngestError: the keys are wrong, or the file is damaged.
     """
-    mapping = mapping_of(keys or {}, path.stem)
+    keys = ({} if encoding == "utf-8" else {"encoding": encoding}) | (keys or {})
+    encoding = encoding_of(keys.get("encoding", encoding), path.stem)
+    mapping = mapping_of(keys, path.stem)
     raw = glance_at(path, name=path.name, encoding=encoding, mapping=mapping)
-    if not keys and (above := _rows_above(raw, path, encoding)):
-        keys = {"skip_rows": above}
-        return inspect_file(path, folder=folder, country=country, encoding=encoding, keys=keys)
     outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping)
     taken, unused = columns_read(mapping, raw.header)
-    sample = [dict(zip(raw.header, _fields(text), strict=False)) for _, text in islice(records(raw), _LOOKED_AT)]
     found = Inspection(
         name=path.name, trouble=raw.trouble, header=list(raw.header), delimiter=raw.delimiter,
-        taken=taken, unused=unused, before=sample[:_SAMPLES], outcome=outcome,
+        taken=taken, unused=unused, before=_sample(raw, _SAMPLES), outcome=outcome,
     )  # fmt: skip
     # Who has said only where the table is has said nothing of how to read it.
-    where = {name: value for name, value in (keys or {}).items() if name in ("skip_rows", "sheet")}
-    if raw.header and where == (keys or {}) and (not raw.trouble or "known columns" in raw.trouble):
-        keys = where | propose(raw.header, sample)
-        return _with_proposal(found, keys, path, folder=folder, country=country, encoding=encoding)
+    if raw.header and {*keys} <= _WHERE and (not raw.trouble or "known columns" in raw.trouble):
+        return _with_proposal(found, raw, keys, folder=folder, country=country)
     return found
 
 
-def _rows_above(raw: RawFile, path: Path, encoding: str) -> int:
-    """Return how many lines stand above a header of more known names than the one that was taken for it, often 0."""
-    if len(set(filter(None, raw.header))) > 2:
-        return 0
-    known = [len(_columns(raw.header, []))]
+def _table(raw: RawFile, keys: dict[str, Any]) -> tuple[RawFile, dict[str, Any]]:
+    """Return the file as it should be read, and the keys that say where its table is and in which encoding."""
+    if _is_of_windows(raw):
+        keys = keys | {"encoding": _WINDOWS}
+        raw = glance_at(raw.path, name=raw.name, encoding=_WINDOWS, mapping=mapping_of(keys, ""))
+    if "skip_rows" in keys or len(set(filter(None, raw.header))) > 2:
+        return raw, keys
+    # What was taken for the header may be a title: another line may hold more known names.
+    found = [(raw, keys)]
     for skip in range(1, _TITLES):
-        below = glance_at(path, name=path.name, encoding=encoding, mapping=Mapping(skip_rows=skip))
-        known.append(len(_columns(below.header, [])))
-    return known.index(max(known)) if max(known) > 1 else 0
+        below = keys | {"skip_rows": skip}
+        encoding = below.get("encoding", "utf-8")
+        found.append((glance_at(raw.path, name=raw.name, encoding=encoding, mapping=mapping_of(below, "")), below))
+    columns = [_columns(each.header, []) for each, _ in found]
+    known = [len(each) if "role" in each or len(each) > 1 else 0 for each in columns]
+    return found[known.index(max(known))]
 
 
-def _with_proposal(
-    found: Inspection,
-    keys: dict[str, Any],
-    path: Path,
-    *,
-    folder: Path,
-    country: str,
-    encoding: str,
-) -> Inspection:
+def _is_of_windows(raw: RawFile) -> bool:
+    """Tell whether a file that is read as UTF-8 has accents that are not of it, and none that are."""
+    seen = {char for line in islice(raw.lines(), _LOOKED_AT) for char in line if ord(char) > 127}
+    return seen == {WRONG_BYTE}
+
+
+def _sample(raw: RawFile, count: int) -> list[dict[str, str]]:
+    return [dict(zip(raw.header, _fields(text), strict=False)) for _, text in islice(records(raw), count)]
+
+
+def _with_proposal(found: Inspection, raw: RawFile, keys: dict[str, Any], *, folder: Path, country: str) -> Inspection:
+    path = raw.path
+    raw, keys = _table(raw, keys)
+    keys = keys | propose(raw.header, _sample(raw, _LOOKED_AT))
     answers = {name: answer for name, answer in _ANSWERS.items() if name in asked(keys)}
     if len(answers) < len(asked(keys)):
         return replace(found, proposed=keys)
     mapping = mapping_of(_answered(keys), path.stem)
+    encoding = keys.get("encoding", "utf-8")
     outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping)
     return replace(found, proposed=keys, with_proposed=outcome, answers=answers)
 

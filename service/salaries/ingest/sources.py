@@ -113,9 +113,7 @@ def _source(entry: Any, number: int) -> Source:
     headers = entry.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise IngestError(f"The 'headers' of source {name!r} must map names to texts.")
-    encoding = str(entry.get("encoding", "utf-8")).lower()
-    if encoding not in ENCODINGS:
-        raise IngestError(f"Source {name!r} declares the encoding {encoding!r}; known: {', '.join(ENCODINGS)}.")
+    encoding = encoding_of(entry.get("encoding", "utf-8"), name)
     sha256 = entry.get("sha256")
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", str(sha256)):
         raise IngestError(f"The 'sha256' of source {name!r} must be 64 hexadecimal digits.")
@@ -149,3 +147,15 @@ def _dest(dest: str, name: str) -> str:
     if not path.name.lower().endswith(_SUFFIXES):
         raise IngestError(f"The 'dest' {dest!r} of source {name!r} must end in one of {', '.join(_SUFFIXES)}.")
     return path.as_posix()
+
+
+def encoding_of(told: Any, name: str) -> str:
+    """Return the encoding that source `name` declares.
+
+    Raises:
+        IngestError: it is none that is known.
+    """
+    encoding = str(told).lower()
+    if encoding not in ENCODINGS:
+        raise IngestError(f"Source {name!r} declares the encoding {encoding!r}; known: {', '.join(ENCODINGS)}.")
+    return encoding
