@@ -86,7 +86,7 @@ def test_what_nothing_in_the_file_says_is_asked_and_not_guessed(tmp_path: Path) 
     assert "With it and period = month, currency = BRL, defaults.country = Brazil, decimal = ,:" in out.splitlines()
     assert "total_compensation=12500.00" in out
     out = tell(tmp_path / "a.csv", "Colour;Size\nRed;5\n")
-    assert "  to fill in, since nothing in the file says it: columns.role" in out.splitlines()
+    assert "  to fill in, since nothing in the file says it: columns.role, one of colour, size" in out.splitlines()
     assert "With it" not in out
 
 
@@ -132,7 +132,9 @@ def test_a_workbook_with_titles_is_proposed_from_its_header_and_so_is_one_of_whi
     assert "1 kept" in out
     assert '"role": "cargo"' in tell(tmp_path / "a.csv", text, keys='{"skip_rows": 2}')
     # A role alone is known as well.
-    assert '"skip_rows": 2' in tell(tmp_path / "a.csv", text.replace("Remuneração bruta", "Rendimentos"))
+    out = tell(tmp_path / "a.csv", text.replace("Remuneração bruta", "Rendimentos"))
+    assert '"skip_rows": 2' in out
+    assert "columns.total_compensation, one of nome, cargo, rendimentos\n" in out
     # What is proposed is not how the file is read as long as nobody says so.
     with pytest.raises(CommandError, match="names none of the known columns"):
         tell(tmp_path / "a.csv", text, strict=True)

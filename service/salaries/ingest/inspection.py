@@ -60,7 +60,8 @@ class Inspection:
 
     `taken` maps a column to the headers it is read from, `before` are the first rows as they stand in the file, and
     `proposed` are keys for the file's source, `ASKED` where nothing in the file says what one should hold; None when
-    keys were told. `with_proposed` is how the rows would fare with `answers` to those; None when columns lack.
+    keys were told. `headers` are those that they may name, `with_proposed` is how the rows would fare with `answers` to
+    what is asked; None when columns lack.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Inspection:
     before: list[dict[str, str]]
     outcome: Outcome
     proposed: dict[str, Any] | None = None
+    headers: list[str] = field(default_factory=list)
     with_proposed: Outcome | None = None
     answers: dict[str, str] = field(default_factory=dict)
 
@@ -139,6 +141,7 @@ def _with_proposal(found: Inspection, raw: RawFile, keys: dict[str, Any], *, fol
     path = raw.path
     raw, keys = _table(raw, keys)
     keys = keys | propose(raw.header, _sample(raw, _LOOKED_AT))
+    found = replace(found, headers=[name for name in raw.header if name])
     answers = {name: answer for name, answer in _ANSWERS.items() if name in asked(keys)}
     if len(answers) < len(asked(keys)):
         return replace(found, proposed=keys)

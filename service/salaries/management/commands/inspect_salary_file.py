@@ -83,7 +83,9 @@ def describe(found: Inspection) -> list[str]:
     if found.proposed:
         lines += ["", "Proposed for its source in salary_sources.json, to check and paste:"]
         lines += json.dumps(found.proposed, indent=2, ensure_ascii=False).splitlines()
-        lines += [f"  to fill in, since nothing in the file says it: {key}" for key in asked(found.proposed)]
+        for key in asked(found.proposed):
+            choice = f", one of {', '.join(map(shown, found.headers))}" if key.startswith("columns.") else ""
+            lines.append(f"  to fill in, since nothing in the file says it: {key}{choice}")
     if found.with_proposed:
         answers = ", ".join(f"{key} = {answer}" for key, answer in found.answers.items())
         lines += [f"With it{' and ' if answers else ''}{answers}:", *_fate(found.with_proposed)]
