@@ -16,6 +16,7 @@ from opsctl.cost.prices import Price
 
 SOURCE = "AWS Price List API"
 _ENGINES = {"PostgreSQL", "Any"}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,11 @@ def read(item: str, region: str, asked: Query, products: Iterable[Mapping[str, A
     pattern = re.compile(mark + re.escape(asked.usage) + ("(?:arge)?" if asked.usage.endswith("xl") else ""))
     prices: set[tuple[Decimal, str]] = set()
     for product in products:
-        attributes = product.get("product", {}).get("attributes", {})
-        if pattern.fullmatch(attributes.get("usagetype", "")) and attributes.get("databaseEngine", "Any") in _ENGINES:
+        attributes = _mapping(_mapping(product.get("product")).get("attributes"))
+        if (
+            pattern.fullmatch(str(attributes.get("usagetype", "")))
+            and attributes.get("databaseEngine", "Any") in _ENGINES
+        ):
             prices |= set(_prices(product))
     amounts = {amount for amount, _ in prices}
     if len(amounts) != 1:
@@ -114,17 +118,33 @@ def read(item: str, region: str, asked: Query, products: Iterable[Mapping[str, A
 
 def _prices(product: Mapping[str, Any]) -> Iterator[tuple[Decimal, str]]:
     """Of each on-demand term the first tier that is not free, and since when it holds."""
-    for term in product.get("terms", {}).get("OnDemand", {}).values():
-        tiers = sorted(_tiers(term.get("priceDimensions", {}).values()))
+    for each in _mapping(_mapping(product.get("terms")).get("OnDemand")).values():
+        term = _mapping(each)
+        tiers = sorted(_tiers(_mapping(term.get("priceDimensions")).values()))
         first = next((amount for _, amount in tiers if amount), None)
-        if first is not None:
-            yield first, str(term.get("effectiveDate", ""))[:10]
+        since = str(term.get("effectiveDate"))[:10]
+        if first is not None and _DATE.fullmatch(since):
+            yield first, since
 
 
-def _tiers(dimensions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Decimal, Decimal]]:
+def _tiers(dimensions: Iterable[Any]) -> Iterator[tuple[Decimal, Decimal]]:
     """Where each tier begins and what its unit costs, in dollars."""
-    for each in dimensions:
-        try:
-            yield Decimal(each.get("beginRange", "0")), Decimal(each["pricePerUnit"]["USD"])
-        except (KeyError, InvalidOperation):
-            continue
+    for each in map(_mapping, dimensions):
+        begin = _number(each.get("beginRange", "0"))
+        amount = _number(_mapping(each.get("pricePerUnit")).get("USD"))
+        if begin is not None and amount is not None:
+            yield begin, amount
+
+
+def _number(given: object) -> Decimal | None:
+    """A number from 0 on, which AWS writes as text; None for anything else. A table takes no NaN."""
+    try:
+        number = Decimal(given) if isinstance(given, str) else None
+    except InvalidOperation:
+        return None
+    return number if number is not None and number.is_finite() and number >= 0 else None
+
+
+def _mapping(given: object) -> Mapping[str, Any]:
+    """Itself, or an empty one where the answer has something else in that place."""
+    return given if isinstance(given, Mapping) else {}

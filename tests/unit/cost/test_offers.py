@@ -129,3 +129,41 @@ def test_machines_are_asked_for_by_their_types_and_data_by_where_it_comes_from()
     assert out.filters("eu-west-1") == {"fromRegionCode": "eu-west-1", "transferType": "AWS Outbound"}
     assert query("guardduty") is None
     assert query("insights.enhanced") is None
+
+
+@pytest.mark.parametrize("usd", ["NaN", "sNaN", "Infinity", "-0.045", "", "0.0.1", None, [], True, {"USD": "1"}])
+def test_what_is_no_amount_of_dollars_is_no_price(usd: Any) -> None:
+    """The file would be refused by whatever reads it next."""
+    found = answer("nat.hour", "us-east-1", product("NatGateway-Hours", ("0", usd)))
+    assert found == Unanswered("nat.hour", "us-east-1", "the answer has no price")
+
+
+@pytest.mark.parametrize("begin", ["NaN", None, "x", []])
+def test_a_tier_that_begins_nowhere_is_none(begin: Any) -> None:
+    found = answer("nat.hour", "us-east-1", product("NatGateway-Hours", (begin, "1"), ("0", "0.045")))
+    assert isinstance(found, Price)
+    assert found.usd == Decimal("0.045")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"product": None}, {"product": []}, {"product": {"attributes": None}}, {"terms": None}, {"terms": []},
+        {"product": {"attributes": {"usagetype": None}}}, {"product": {"attributes": {"usagetype": 1}}},
+        {"terms": {"OnDemand": None}}, {"terms": {"OnDemand": {"a": None}}},
+        {"terms": {"OnDemand": {"a": {"priceDimensions": []}}}},
+        {"terms": {"OnDemand": {"a": {"priceDimensions": {"b": None}}}}},
+        {"terms": {"OnDemand": {"a": {"priceDimensions": {"b": {"pricePerUnit": "1"}}}}}},
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_shape_is_passed_over(odd: dict[str, Any]) -> None:
+    good = product("NatGateway-Hours", ("0", "0.045"))
+    assert isinstance(answer("nat.hour", "us-east-1", {**good, **odd}), Unanswered)
+    assert isinstance(answer("nat.hour", "us-east-1", {**good, **odd}, good), Price)
+
+
+@pytest.mark.parametrize("date", [None, "", "soon", 20260901])
+def test_a_price_without_a_date_is_none(date: Any) -> None:
+    """A row of the table has one."""
+    found = answer("nat.hour", "us-east-1", product("NatGateway-Hours", ("0", "0.045"), date=date))
+    assert found == Unanswered("nat.hour", "us-east-1", "the answer has no price")
