@@ -234,6 +234,8 @@ APPLICATION: dict[str, tuple[dict[str, Any], str, str]] = {
     "redirect": ({"web": {"redirect": True}}, "web.redirect", "no second name"),
     "file of the kernel": ({"files": {"/proc/x": "a"}}, "files./proc/x", "such as /etc/shop.cfg"),
     "extension": ({"database": {"extensions": ("citext", "pg_trm")}}, "database.extensions.1", "`pg_trgm`"),
+    "extension of a later release": ({"database": {"extensions": ("pg_stat_moniter",)}}, "database.extensions.0",
+                                     "`pg_stat_monitor`"),
     "extension by its project": ({"database": {"extensions": ("pgvector",)}}, "database.extensions.0", "`vector`"),
     "extension spelt out": ({"database": {"extensions": ("uuid_ossp",)}}, "database.extensions.0", "`uuid-ossp`"),
     "scratch": ({"jobs": {"a": {**JOB, "scratch": "/etc/x"}}}, "jobs.a.scratch", "such as /data"),
