@@ -259,6 +259,13 @@ _MADE = (
     (r"attempting to import .{0,300}?affected resources are (?P<what>.{1,400})",
      "what it makes exists already under that name, in no stack: {what}",
      "Delete or rename what is there, or give it another name in environments.yaml; then deploy again.", "resource"),
+    # Whoever deletes what is there takes a service off the net.
+    (r"resource record set \[name='(?P<name>[^']{1,255}?)\.?', type='\w+'\] but it already exists|"
+     r"RRSet of type \w+ with DNS name (?P<other>\S{1,255}?)\.? is not permitted|"
+     r"Route 53 record already exists: (?P<here>\S{1,255}?)\.? type",
+     "Route 53 has a record of {name}{other}{here} already, which leads elsewhere, and takes a name once",
+     "To move the name without a gap, set certificate_arn, leave hosted_zone_id away, deploy, and change the record "
+     "yourself. Where a gap is no matter, delete the record; then deploy again.", "resource"),
     (r"with identifier '(?:\{[^:]{1,80}:)?\"?(?P<what>[^\"']{1,200})\"?\}?' already exists"
      r"(?: in stack (?P<stack>\S+))?",
      "what it makes exists already under that name[ ({what})][, in the stack {stack}]",

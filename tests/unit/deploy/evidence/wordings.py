@@ -279,6 +279,21 @@ OF_A_RESOURCE = {
          "(RequestToken: 1, HandlerErrorCode: AlreadyExists)"),
         "what it makes exists already under that name (/shop/web)",
     ),
+    "a name that leads elsewhere": (
+        ("AliasIpv4", "AWS::Route53::RecordSet",
+         "[Tried to create resource record set [name='shop.example.com.', type='A'] but it already exists]"),
+        "Route 53 has a record of shop.example.com already, which leads elsewhere, and takes a name once",
+    ),
+    "a name that leads elsewhere by another name": (
+        ("AliasIpv4", "AWS::Route53::RecordSet",
+         "[RRSet of type A with DNS name shop.example.com. is not permitted because a conflicting RRSet of type  CNAME "
+         "with the same DNS name already exists in zone example.com.]"),
+        "Route 53 has a record of shop.example.com already, which leads elsewhere, and takes a name once",
+    ),
+    "a name that leads elsewhere, on this machine": (
+        ("AliasIpv4", "AWS::Route53::RecordSet", "Route 53 record already exists: shop.example.com. type A set=''"),
+        "Route 53 has a record of shop.example.com already, which leads elsewhere, and takes a name once",
+    ),
     "a permission that the caller lacks": (
         ("Role", "AWS::IAM::Role",
          'Resource handler returned message: "User: arn:aws:sts::1:assumed-role/ci/run is not authorized to perform: '
