@@ -26,7 +26,7 @@ PAGES = [*TOP, *sorted(DOCS.glob("*.md"))]
 TREE: Any = get_command(build())
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 # Programs of others that a block may call; what they are asked is theirs to know.
-OTHERS = {"cd", "export", "eval", "git", "pip", "source", "uv", "aws"}
+OTHERS = {"cd", "export", "eval", "git", "pip", "source", "uv", "aws", "pg_dump"}
 SCREENS = ROOT / "tests" / "golden" / "screens"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
