@@ -146,7 +146,9 @@ def write(
             f"{_FOLDER.as_posix()} can't be written: {error.strerror or error}.",
             hint="Check whose the folder is, and whether its disk is full.",
         ) from None
-    return Written(tuple((_FOLDER / name).as_posix() for name in texts), chosen, _next(chosen, ci="ci.yml" in texts))
+    native = any(environments[name].application.dockerfile is None for name in chosen)
+    steps = _next(chosen, native=native, ci="ci.yml" in texts)
+    return Written(tuple((_FOLDER / name).as_posix() for name in texts), chosen, steps)
 
 
 def _chosen(environments: Mapping[str, Environment], names: Sequence[str]) -> tuple[str, ...]:
@@ -193,8 +195,13 @@ def _refuse(env: Environment, first: Environment) -> None:
         if own != other:
             raise UsageError(
                 f"{env.name} has another {what} than {first.name}, whose images and releases it can't read.",
-                hint="Name only environments that share both, with --environments.",
+                hint=f"{_SHARED.get(what, '')}Name only environments that share repository, account and region, with "
+                "--environments.",
             )
+
+
+# What brings two environments together where that is a matter of writing.
+_SHARED = {"repository": "Let both have one ecs.repository_name, and one of them alone ecs.manage_repository. Or: "}
 
 
 def _named(after: str) -> str:
@@ -237,7 +244,7 @@ def _extra(below: Path, version: str) -> str:
     return "".join(lines)
 
 
-def _next(chosen: tuple[str, ...], *, ci: bool) -> tuple[str, ...]:
+def _next(chosen: tuple[str, ...], *, native: bool, ci: bool) -> tuple[str, ...]:
     steps = [
         f"opsctl bootstrap --github OWNER/REPO --environments {','.join(chosen)}, and then what it prints.",
         f"opsctl deploy --env {chosen[0]} platform, which makes the repository that images are pushed to.",
@@ -245,4 +252,6 @@ def _next(chosen: tuple[str, ...], *, ci: bool) -> tuple[str, ...]:
         "Build opsctl's wheel by `make wheel` in a clone of opsctl, and commit it where OPSCTL says at the top of the "
         "files; a package index has another program of its name.",
     ]
+    if native:
+        steps.append("opsctl image lock, and commit opsctl.lock: a workflow builds from it, and writes none.")
     return tuple([*steps, "Add the project's tests to ci.yml."] if ci else steps)

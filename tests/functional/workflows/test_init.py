@@ -23,12 +23,14 @@ defaults:
   region: us-east-1
   vpc: {nat_gateways: 1}
   observability: {alert_email: night@example.com}
-  application: {path: ., settings: shop.settings, python: '3.13'}
+  application: {path: ., settings: shop.settings}
 environments:
   hml: {ecs: {manage_repository: true}}
   prd: {}
   dev: {ecs: {manage_repository: true, build_on_deploy: true, repository_name: other}}
   eu: {region: eu-west-1}
+  mine: {ecs: {manage_repository: true, repository_name: mine}}
+  box: {ecs: {repository_name: shop}, application: {dockerfile: Dockerfile}}
   local: {target: local, ecs: {manage_repository: true}}
 """
 
@@ -87,6 +89,13 @@ def test_a_project_gets_workflows_whose_steps_opsctl_takes(project: Path) -> Non
             assert [why for call in ran.calls if (why := misunderstood(call, ROOT))] == []
 
 
+@pytest.mark.parametrize(("names", "locks"), [("hml,prd", True), ("box", False), ("hml,box", True)])
+def test_what_a_workflow_would_miss_is_said_beforehand(names: str, locks: bool, project: Path) -> None:
+    """With CI set a build writes no lock: the first run would fail for want of one."""
+    steps = init(project, "--environments", names, "--json").json["next_steps"]
+    assert any(step.startswith("opsctl image lock, and commit opsctl.lock") for step in steps) is locks
+
+
 def test_nothing_is_written_over(project: Path) -> None:
     assert init(project, "--environments", "hml,prd").code == 0
     (deploy := project.parent / FOLDER / "deploy.yml").write_text("name: mine\n")
@@ -116,6 +125,11 @@ def test_a_deploy_follows_the_workflow_that_is_there(project: Path) -> None:
         (["--environments", "hml,hml"], "named twice"),
         (["--environments", "dev"], "builds its image on a deploy"),
         (["--environments", "hml,eu"], "eu has another region than hml"),
+        (
+            ["--environments", "hml,mine"],
+            "mine has another repository than hml, whose images and releases it can't "
+            "read. Next: Let both have one ecs.repository_name, and one of them alone ecs.manage_repository.",
+        ),
         (["--after", "${{ x }}", "--environments", "hml"], "no name of a workflow"),
     ],
 )
