@@ -135,13 +135,24 @@ def cancelled_text(running: Running, after: Mapping[str, str]) -> str:
     return f"{told}: {rest}." if rest else f"{told}; it stops before its next change."
 
 
-def ci_roles_text(repository: str, variables: Mapping[str, Mapping[str, str]]) -> str:
-    """What makes the roles known to the repository's workflows, as commands that can be pasted."""
+def ci_roles_text(repository: str, variables: Mapping[str, Mapping[str, str]], *, ids: bool) -> str:
+    """What makes the roles known to the repository's workflows, as commands that can be pasted.
+
+    `ids`: whether the roles expect tokens with the numbers of owner and repository.
+    """
     lines = [f"Roles for {repository} are there. Its workflows find them once these have run:"]
     for environment, values in variables.items():
         lines += ["", f"gh api --silent -X PUT repos/{repository}/environments/{environment}"]
         lines += [
             f"gh variable set {name} --repo {repository} --env {environment} --body {value}"
             for name, value in values.items()
+        ]
+    if not ids:
+        lines += [
+            "",
+            "# Made, renamed or handed over since 15 July 2026? Then its tokens hold numbers,",
+            "# and AWS lets its jobs in once this has run again with --subject and what its",
+            "# OIDC settings show before `:environment:`; as a rule that is what this prints:",
+            f"gh api repos/{repository} --jq '\"repo:\\(.owner.login)@\\(.owner.id)/\\(.name)@\\(.id)\"'",
         ]
     return "\n".join(lines)

@@ -21,9 +21,10 @@ VARIABLES = {
     "deploy": {"AWS_ROLE_ARN": "EntryRoleArn", "AWS_DEPLOY_ROLE_ARN": "DeployRoleArn"},
 }
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
-# Behind owner and repository in tokens of repositories made or renamed since 18 June 2026. [GitHub changelog,
-# 2026-04-23]
-_ID = r"(?:[@-]\d+)?"
+# Behind owner and repository in tokens of repositories made, renamed or handed over since 15 July 2026. No name holds
+# an `@`; with a hyphen, which the first announcement showed, `octo-1` would be somebody else. [GitHub docs, OpenID
+# Connect reference, immutable subject claims]
+_ID = r"@\d+"
 
 
 def subject_of(repository: str, given: str | None) -> str:
@@ -40,12 +41,12 @@ def subject_of(repository: str, given: str | None) -> str:
     if given is None:
         return f"repo:{repository}"
     owner, name = map(re.escape, repository.split("/"))
-    if not re.fullmatch(f"repo:{owner}{_ID}/{name}{_ID}", given):
+    if not re.fullmatch(f"repo:{owner}{_ID}/{name}{_ID}|repo:{owner}/{name}", given):
         raise UsageError(
             f"`{given}` is not how the `sub` of {repository}'s tokens begins.",
             code="bad-subject",
             hint="Write all that the repository's OIDC settings show before `:environment:`, such as "
-            "--subject repo:OWNER@123/REPO@456. Wildcards would let strangers in.",
+            "--subject repo:OWNER@123/REPO@456, with the ids of both. Wildcards would let strangers in.",
         )
     return given
 

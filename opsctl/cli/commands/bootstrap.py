@@ -77,10 +77,11 @@ def bootstrap(
 
     names = [each.strip() for each in (environments or env or "").split(",") if each.strip()]
     variables: dict[str, dict[str, str]] = {}
-    for target in ci_roles.targets(workspace, names, ci_roles.subject_of(github, subject), region):
+    begins = ci_roles.subject_of(github, subject)
+    for target in ci_roles.targets(workspace, names, begins, region):
         variables |= ci_roles.variables(target, run(target, "bootstrap", "ci").outputs["ci"])
     document: dict[str, Any] = {"repository": github, "environments": variables}
-    output.result(document, render.ci_roles_text(github, variables), as_json=as_json)
+    output.result(document, render.ci_roles_text(github, variables, ids="@" in begins), as_json=as_json)
 
 
 def _refuse_alone(environments: str | None, subject: str | None) -> None:

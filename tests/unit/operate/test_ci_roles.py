@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.cli.render import ci_roles_text
 from opsctl.errors import UsageError
-from opsctl.operate.ci_roles import targets
+from opsctl.operate.ci_roles import subject_of, targets
 from opsctl.operate.target import Workspace
 from tests.unit.operate.shop import ENVIRONMENTS
 
@@ -40,3 +41,28 @@ def test_names_that_only_begin_alike_are_apart(tmp_path: Path) -> None:
     there = workspace(tmp_path, "hml", "hml-planning")
     found = list(targets(there, ["hml", "hml-planning"], "repo:acme/shop", None))
     assert [each.env.name for each in found] == ["hml", "hml-planning"]
+
+
+@pytest.mark.parametrize("given", [None, "repo:acme/shop", "repo:acme@123/shop@456"])
+def test_a_subject_is_the_repositorys(given: str | None) -> None:
+    assert subject_of("acme/shop", given) == (given or "repo:acme/shop")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["repo:acme-123/shop-456", "repo:acme/shop-456", "repo:acme@123/shop", "repo:acme@1/shop@*", "repo:acme@/shop@"],
+)
+def test_a_subject_that_another_repository_may_have_is_refused(given: str) -> None:
+    """`acme-123` is a name that somebody can take; numbers stand behind an `@`, which no name holds."""
+    with pytest.raises(UsageError, match="is not how the `sub` of acme/shop's tokens begins"):
+        subject_of("acme/shop", given)
+
+
+def test_who_gave_no_numbers_is_told_when_they_are_needed() -> None:
+    variables = {"hml": {"AWS_REGION": "us-east-1"}}
+    plain = ci_roles_text("acme/shop", variables, ids=False)
+    assert plain.splitlines()[-1] == (
+        """gh api repos/acme/shop --jq '"repo:\\(.owner.login)@\\(.owner.id)/\\(.name)@\\(.id)"'"""
+    )
+    assert "--subject" in plain
+    assert "--subject" not in ci_roles_text("acme/shop", variables, ids=True)
