@@ -248,7 +248,8 @@ def _next(chosen: tuple[str, ...], *, native: bool, ci: bool) -> tuple[str, ...]
     steps = [
         f"opsctl bootstrap --github OWNER/REPO --environments {','.join(chosen)}, and then what it prints.",
         f"opsctl deploy --env {chosen[0]} platform, which makes the repository that images are pushed to.",
-        f"On GitHub, let the environment {chosen[-1]} ask reviewers, and all of them take the default branch only.",
+        f"On GitHub, let the environment {chosen[-1]} ask reviewers, and all of them take the default branch only. A "
+        "private repository asks nobody outside of GitHub Enterprise: there every green commit goes on by itself.",
         "Build opsctl's wheel by `make wheel` in a clone of opsctl, and commit it where OPSCTL says at the top of the "
         "files; a package index has another program of its name.",
     ]

@@ -94,6 +94,7 @@ def test_what_a_workflow_would_miss_is_said_beforehand(names: str, locks: bool, 
     """With CI set a build writes no lock: the first run would fail for want of one."""
     steps = init(project, "--environments", names, "--json").json["next_steps"]
     assert any(step.startswith("opsctl image lock, and commit opsctl.lock") for step in steps) is locks
+    assert any("A private repository asks nobody outside of GitHub Enterprise" in step for step in steps)
 
 
 def test_nothing_is_written_over(project: Path) -> None:
