@@ -176,6 +176,8 @@ def _manage(words: list[str], root: Path) -> str:
 
 
 def _sudo(words: list[str], root: Path) -> str:
-    *_, shell, script = words
+    *before, shell, script = words
+    if before[:1] != ["env"] or not any(word.startswith("PATH=") for word in before):
+        return "sudo takes PATH from its own settings (secure_path); env PATH=… gives the one that steps before made"
     done = subprocess.run([shell, "-n", str(root / script)], capture_output=True, text=True, check=False)
     return done.stderr if done.returncode else ""
