@@ -178,6 +178,19 @@ class Account:
             str(each).rstrip(".").lower() for each in answer.get("DelegationSet", {}).get("NameServers", [])
         )
 
+    def address_records(self, zone: str, name: str) -> tuple[str, ...]:
+        """Where records of a name lead, of those that rule out another address: an alias's or CNAME's target, or "" """
+        with translated():
+            answer = self._client("route53").list_resource_record_sets(
+                HostedZoneId=zone, StartRecordName=name, MaxItems="100"
+            )
+        return tuple(
+            _target(each)
+            for each in answer["ResourceRecordSets"]
+            if each["Type"] in {"A", "AAAA", "CNAME"}
+            and str(each["Name"]).rstrip(".").replace("\\052", "*").lower() == name.lower()
+        )
+
     def lambda_concurrency(self) -> LambdaConcurrency:
         """Limits of Lambda in this region."""
         with translated():
@@ -190,6 +203,12 @@ class Account:
         with translated():
             quota = self._client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
         return float(quota["Quota"]["Value"])
+
+
+def _target(record: dict[str, Any]) -> str:
+    values = [str(each["Value"]) for each in record.get("ResourceRecords", ())] if record["Type"] == "CNAME" else []
+    found = str(record.get("AliasTarget", {}).get("DNSName", "")) or "".join(values)
+    return found.rstrip(".").lower().removeprefix("dualstack.")
 
 
 def _offer(item: dict[str, Any]) -> DatabaseOffer:

@@ -15,6 +15,7 @@ from opsctl.config import naming
 from opsctl.deploy import release
 from opsctl.deploy.aftercare import look_after
 from opsctl.deploy.checks.preflight import preflight
+from opsctl.deploy.checks.records import taken_names
 from opsctl.deploy.events import Emit, Emitter, Note, silent
 from opsctl.deploy.evidence.observer import Observer
 from opsctl.deploy.evidence.places import place_of
@@ -165,7 +166,9 @@ class Deployment:
     def _carry_out(self, plan: Plan, review: Callable[[Plan], None]) -> int | None:
         selected = [self._situation.templates[item.stack] for item in plan.stacks]  # type: ignore[index]
         if self._env.target == "aws" and len(selected) == len(self._situation.templates):
-            preflight(self._env, self._aws.account, self._emit)
+            state = self._situation.state
+            records = taken_names(self._situation.templates.values(), state.bodies, state.outputs)
+            preflight(self._env, self._aws.account, self._emit, [records])
         if not self._situation.state.outputs("bootstrap") and "bootstrap" in self._situation.templates:
             # The lock lives in the bucket that this stack makes; two first deploys meet in CloudFormation itself. A
             # first deploy that was interrupted, or failed, left the stack without outputs.

@@ -129,10 +129,12 @@ def fargate_limits(env: Environment, account: Account) -> Iterator[str]:
 CHECKS: tuple[Check, ...] = (zones, endpoint_zones, nat_instance, hosted_zones, lambda_limits, fargate_limits)
 
 
-def preflight(env: Environment, account: Account, emit: Emit) -> None:
-    """Raise PreflightError with all that does not fit. A question that may not be asked is noted and left out."""
+def preflight(env: Environment, account: Account, emit: Emit, more: Iterable[Check] = ()) -> None:
+    """Raise PreflightError with all that does not fit, by `more` checks too. A question that may not be asked is noted
+    and left out.
+    """
     problems: list[str] = []
-    for check in CHECKS:
+    for check in (*CHECKS, *more):
         try:
             problems += check(env, account)
         except AwsError as error:

@@ -145,6 +145,28 @@ def test_a_hosted_zone_is_told_by_its_name_without_the_last_dot() -> None:
     assert account.hosted_zone("Z0000000000000000000") is None
 
 
+@mock_aws
+def test_where_a_names_records_lead_is_told_and_of_no_other_name() -> None:
+    route53 = client("route53")
+    zone = route53.create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"].rsplit("/", 1)[-1]
+    alias = {"HostedZoneId": "Z1", "DNSName": "dualstack.Old.elb.amazonaws.com.", "EvaluateTargetHealth": False}
+    for record in (
+        {"Name": "shop.example.com", "Type": "A", "AliasTarget": alias},
+        {"Name": "shop.example.com", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"x"'}]},
+        {"Name": "www.example.com", "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "old.example.net."}]},
+        {"Name": "api.example.com", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]},
+        {"Name": "*.example.com", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]},
+    ):
+        change = {"Action": "CREATE", "ResourceRecordSet": record}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+    account = Account(client)
+    assert account.address_records(zone, "shop.example.com") == ("old.elb.amazonaws.com",)
+    assert account.address_records(zone, "www.example.com") == ("old.example.net",)
+    assert account.address_records(zone, "api.example.com") == ("",)
+    assert account.address_records(zone, "*.example.com") == ("",)
+    assert account.address_records(zone, "new.example.com") == ()
+
+
 @pytest.mark.parametrize("code", ["NoSuchHostedZone", "InvalidInput"])
 def test_an_unknown_and_a_malformed_hosted_zone_are_none(code: str) -> None:
     with stubbed("route53") as (made, stub):

@@ -48,9 +48,15 @@ OF_DEPLOYS = (
     ),
     Mutant(
         DEPLOYMENT,
-        "            preflight(self._env, self._aws.account, self._emit)\n",
+        "            preflight(self._env, self._aws.account, self._emit, [records])\n",
         "            pass\n",
         "the account is not asked whether it can take the environment",
+    ),
+    Mutant(
+        DEPLOYMENT,
+        "self._emit, [records])\n",
+        "self._emit)\n",
+        "a name that leads elsewhere fails its stack minutes later",
     ),
     Mutant(
         DEPLOYMENT,

@@ -35,6 +35,23 @@ def test_before_a_deploy_to_aws_writes_anything_the_account_is_asked_whether_it_
     assert current(world).number == 1
 
 
+def test_a_name_that_leads_elsewhere_is_told_before_a_deploy_to_aws_writes_anything() -> None:
+    record = (
+        "  Alias:\n    Type: AWS::Route53::RecordSet\n    Properties:\n"
+        "      {Name: shop.example.com, Type: A, HostedZoneId: Z0123456789}\n"
+    )
+    stacks = tuple(replace(each, body=each.body + record) if each.stack == "front" else each for each in STACKS)
+    world = World(on="aws", stacks=stacks)
+    world.aws.account.leading = {"shop.example.com": ("old.elb.amazonaws.com",)}
+    with pytest.raises(PreflightError) as caught:
+        world.deploy()
+    assert any("Route 53 has a record of shop.example.com already" in line for line in caught.value.detail)
+    assert world.aws.calls == []
+    world.aws.account.leading = {}
+    world.deploy()
+    assert current(world).number == 1
+
+
 def test_a_release_on_aws_records_how_long_resources_took_beside_what_earlier_ones_saw() -> None:
     made = [("Topic", "CREATE_IN_PROGRESS", ""), ("Topic", "CREATE_COMPLETE", "")]
     for on, seconds in (("aws", {"AWS::SNS::Topic": 1.0}), ("local", {})):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -11,7 +12,9 @@ from opsctl.aws.account import Account, LambdaConcurrency
 from opsctl.aws.errors import AwsRefusedError
 from opsctl.config.models import Environment
 from opsctl.deploy.checks.preflight import PreflightError, preflight
+from opsctl.deploy.checks.records import taken_names
 from opsctl.deploy.events import Event, Note
+from opsctl.stacks.model import StackTemplate
 
 
 @dataclass
@@ -26,6 +29,7 @@ class FakeAccount(Account):
     unreserved: int = 1000
     vcpus: float = 6.0
     denied: bool = False
+    leading: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def zones(self) -> dict[str, str]:
         return self.zone_ids
@@ -40,6 +44,10 @@ class FakeAccount(Account):
 
     def hosted_zone(self, identifier: str) -> str | None:
         return self.hosted.get(identifier)
+
+    def address_records(self, zone: str, name: str) -> tuple[str, ...]:
+        assert zone == "Z0123456789"
+        return self.leading.get(name, ())
 
     def lambda_concurrency(self) -> LambdaConcurrency:
         return LambdaConcurrency(self.unreserved, self.unreserved)
@@ -139,3 +147,48 @@ def test_a_question_that_may_not_be_asked_is_noted_and_left_out() -> None:
     events: list[Event] = []
     preflight(environment(), FakeAccount(denied=True), events.append)
     assert events == [Note("Not checked beforehand (fargate limits): AWS denied GetServiceQuota.")]
+
+
+def a_front(*names: str) -> StackTemplate:
+    records = {
+        f"{name.split('.')[0]}{kind}": {
+            "Type": "AWS::Route53::RecordSet",
+            "Properties": {"Name": name, "Type": kind, "HostedZoneId": "Z0123456789"},
+        }
+        for name in names
+        for kind in ("A", "AAAA")
+    }
+    return StackTemplate("front", "dev-salaries-front-acme", json.dumps({"Resources": records}))
+
+
+@pytest.mark.parametrize(
+    ("leads", "free"),
+    [
+        ((), True), (("ours.elb.amazonaws.com",), True), (("old.elb.amazonaws.com",), False), (("",), False),
+        (("ours.elb.amazonaws.com", ""), False),
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_elsewhere_is_told_before_a_stack_would_take_it(
+    leads: tuple[str, ...], *, free: bool
+) -> None:
+    account = FakeAccount(leading={"shop.example.com": leads})
+    outputs = {"front": {"LoadBalancerDnsName": "Ours.elb.amazonaws.com"}}
+    check = taken_names([a_front("shop.example.com", "www.example.com")], {}, lambda name: outputs.get(name, {}))
+    found = list(check(environment(), account))
+    assert [line.split(",")[0] for line in found] == (
+        [] if free else ["front: Route 53 has a record of shop.example.com already"]
+    )
+
+
+def test_a_record_that_a_stack_of_the_environment_has_is_its_own() -> None:
+    account = FakeAccount(leading={"shop.example.com": ("old.elb.amazonaws.com",)})
+    front = a_front("shop.example.com")
+    assert list(taken_names([front], {"front": front.body}, lambda _: {})(environment(), account)) == []
+
+
+def test_a_further_check_is_told_with_the_others() -> None:
+    account = FakeAccount(leading={"shop.example.com": ("",)})
+    check = taken_names([a_front("shop.example.com")], {}, lambda _: {})
+    with pytest.raises(PreflightError) as caught:
+        preflight(environment(), account, lambda event: None, [check])
+    assert "change the record yourself" in caught.value.detail[0]

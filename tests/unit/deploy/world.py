@@ -152,6 +152,7 @@ class FakeAccount:
     asked: list[tuple[str, str]] = field(default_factory=list)
     version: str | AwsError = "17.6"
     zones_there: dict[str, str] = field(default_factory=lambda: {"us-east-1a": "use1-az1", "us-east-1b": "use1-az2"})
+    leading: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def zones(self) -> dict[str, str]:
         self.asked.append(("zones", ""))
@@ -165,6 +166,10 @@ class FakeAccount:
 
     def hosted_zone(self, identifier: str) -> str | None:
         return None
+
+    def address_records(self, zone: str, name: str) -> tuple[str, ...]:
+        self.asked.append(("address_records", name))
+        return self.leading.get(name, ())
 
     def lambda_concurrency(self) -> LambdaConcurrency:
         return LambdaConcurrency(1000, 1000)
