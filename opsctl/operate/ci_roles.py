@@ -21,10 +21,9 @@ VARIABLES = {
     "deploy": {"AWS_ROLE_ARN": "EntryRoleArn", "AWS_DEPLOY_ROLE_ARN": "DeployRoleArn"},
 }
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
-# Behind owner and repository in tokens of repositories made, renamed or handed over since 15 July 2026. No name holds
-# an `@`; with a hyphen, which the first announcement showed, `octo-1` would be somebody else. [GitHub docs, OpenID
-# Connect reference, immutable subject claims]
-_ID = r"@\d+"
+# Between a name and its number in tokens of repositories made, renamed or handed over since 15 July 2026: an `@`
+# [GitHub docs, OpenID Connect reference, immutable subject claims]; the first announcement showed a hyphen.
+_MARKS = "@-"
 
 
 def subject_of(repository: str, given: str | None) -> str:
@@ -41,7 +40,8 @@ def subject_of(repository: str, given: str | None) -> str:
     if given is None:
         return f"repo:{repository}"
     owner, name = map(re.escape, repository.split("/"))
-    if not re.fullmatch(f"repo:{owner}{_ID}/{name}{_ID}|repo:{owner}/{name}", given):
+    forms = [f"repo:{owner}/{name}", *(rf"repo:{owner}{mark}\d+/{name}{mark}\d+" for mark in _MARKS)]
+    if not any(re.fullmatch(form, given) for form in forms):
         raise UsageError(
             f"`{given}` is not how the `sub` of {repository}'s tokens begins.",
             code="bad-subject",

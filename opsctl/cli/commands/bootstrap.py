@@ -81,7 +81,7 @@ def bootstrap(
     for target in ci_roles.targets(workspace, names, begins, region):
         variables |= ci_roles.variables(target, run(target, "bootstrap", "ci").outputs["ci"])
     document: dict[str, Any] = {"repository": github, "environments": variables}
-    output.result(document, render.ci_roles_text(github, variables, ids="@" in begins), as_json=as_json)
+    output.result(document, render.ci_roles_text(github, variables, ids=begins != f"repo:{github}"), as_json=as_json)
 
 
 def _refuse_alone(environments: str | None, subject: str | None) -> None:

@@ -43,17 +43,24 @@ def test_names_that_only_begin_alike_are_apart(tmp_path: Path) -> None:
     assert [each.env.name for each in found] == ["hml", "hml-planning"]
 
 
-@pytest.mark.parametrize("given", [None, "repo:acme/shop", "repo:acme@123/shop@456"])
+@pytest.mark.parametrize("given", [None, "repo:acme/shop", "repo:acme@123/shop@456", "repo:acme-123/shop-456"])
 def test_a_subject_is_the_repositorys(given: str | None) -> None:
     assert subject_of("acme/shop", given) == (given or "repo:acme/shop")
 
 
 @pytest.mark.parametrize(
     "given",
-    ["repo:acme-123/shop-456", "repo:acme/shop-456", "repo:acme@123/shop", "repo:acme@1/shop@*", "repo:acme@/shop@"],
+    [
+        "repo:acme/shop-456",
+        "repo:acme-123/shop",
+        "repo:acme@123/shop",
+        "repo:acme@1/shop-2",
+        "repo:acme@1/shop@*",
+        "repo:acme@/shop@",
+    ],
 )
 def test_a_subject_that_another_repository_may_have_is_refused(given: str) -> None:
-    """`acme-123` is a name that somebody can take; numbers stand behind an `@`, which no name holds."""
+    """`acme-123` is a name that somebody can take, and so is `shop-456`."""
     with pytest.raises(UsageError, match="is not how the `sub` of acme/shop's tokens begins"):
         subject_of("acme/shop", given)
 
