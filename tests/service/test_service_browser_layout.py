@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,16 @@ def test_nothing_in_a_picture_covers_a_name(live: str, page: Any) -> None:
         page.evaluate(MANY_QUARTERS)
         assert page.locator("#time .tick").count() > 4
         assert page.evaluate(COVERED, "#time") == [], (width, lang)
+
+
+@pytest.mark.parametrize("period", ["month", "year"])
+def test_what_an_axis_names_is_round_for_a_month_and_for_a_year(live: str, page: Any, period: str) -> None:
+    opened(page, f"{live}/?role=sre&period={period}")
+    named = page.locator("#histogram .tick").all_text_contents()
+    amounts = [float(text[2:].rstrip("K")) for text in named]
+    steps = {round(after - before, 3) for before, after in pairwise(amounts)}
+    assert len(steps) == 1, named
+    assert f"{steps.pop():g}".strip("0.") in ("1", "2", "25", "2.5", "5"), named
 
 
 MANY_QUARTERS = """() => Salaries.timeline(document.getElementById("time"), Array.from({ length: 14 }, (_, place) => ({

@@ -5,8 +5,9 @@
   const svg = app.svg;
   const NARROWEST = 260;
 
-  // Round places of an axis from 0 or `low` to `high`.
-  function ticks(low, high, most) {
+  // Places of an axis from `low` to `high` that are round once they are taken `times` 12 for a year.
+  function ticks(low, high, most, times) {
+    if (times > 1) { return ticks(low * times, high * times, most, 1).map((value) => value / times); }
     const raw = (high - low) / most, power = 10 ** Math.floor(Math.log10(raw || 1));
     const step = [1, 2, 2.5, 5, 10].map((digit) => digit * power).find((each) => each >= raw) || power;
     const found = [];
@@ -16,7 +17,7 @@
 
   // The bars of the middle half are strong; a bar that a quartile cuts is cut there. `own` is the
   // reader's pay; `amount` writes the axis, `names` the marks.
-  app.histogram = function (holder, overview, label, amount, names, own) {
+  app.histogram = function (holder, overview, label, amount, names, own, times) {
     const { low, step, counts } = overview.histogram, { p10, p25, median, p75, p90 } = overview.percentiles;
     const width = Math.max(NARROWEST, holder.clientWidth || 640), height = Math.min(240, Math.max(150, width / 3)), foot = 24, top = 26;
     const high = low + step * counts.length, most = Math.max(...counts, 1), base = height - foot;
@@ -45,7 +46,7 @@
     const near = own !== null && Math.abs(x(own) - x(median)) < 110, sides = near && x(own) < x(median) ? ["start", "end"] : ["end", "start"];
     const taken = [median, ...(own === null ? [] : [own])].map(x);
     const edges = [["p10", p10], ["p90", p90]].filter(([, value]) => taken.every((at) => Math.abs(x(value) - at) > 100));
-    const scale = ticks(low, high, width < 420 ? 3 : 6).map((value) => {
+    const scale = ticks(low, high, width < 420 ? 3 : 6, times).map((value) => {
       const at = x(value), side = at < 20 ? "start" : at > width - 24 ? "end" : "middle";
       return svg("text", { class: "tick", x: at, y: height - 6, "text-anchor": side }, amount(value));
     });
@@ -76,14 +77,14 @@
   };
 
   // periods: [{name, percentiles, faint}] in order.
-  app.timeline = function (holder, periods, label, amount) {
+  app.timeline = function (holder, periods, label, amount, times) {
     const width = Math.max(NARROWEST, holder.clientWidth || 480), height = 190, left = 54, foot = 24, top = 14;
     const low = Math.min(...periods.map((each) => each.percentiles.p25)), high = Math.max(...periods.map((each) => each.percentiles.p75));
     const from = Math.max(0, low - (high - low) * 0.1), base = height - foot;
     const x = (place) => left + 8 + (place / (periods.length - 1)) * (width - left - 24);
     const y = (value) => base - ((value - from) / (high - from || 1)) * (base - top);
     const line = (name) => periods.map((each, place) => `${x(place).toFixed(1)},${y(each.percentiles[name]).toFixed(1)}`);
-    const rules = ticks(from, high, 4).map((value) => svg("g", {},
+    const rules = ticks(from, high, 4, times).map((value) => svg("g", {},
       svg("line", { class: "rule", x1: left, x2: width, y1: y(value), y2: y(value) }),
       svg("text", { class: "tick", x: left - 6, y: y(value) + 4, "text-anchor": "end" }, amount(value))));
     // The last name ends where the others have their middle, so it needs room for half another.

@@ -90,7 +90,7 @@
     holder.replaceChildren(picture);
     if (drawn.length > 1) {
       const said = drawn.map((row) => row.name + ": " + f.money(row.percentiles.median, overview.currency)).join("; ");
-      app.timeline(picture, drawn, say("by_time") + ", " + view.unit + ": " + said, (amount) => f.short(amount, overview.currency));
+      app.timeline(picture, drawn, say("by_time") + ", " + view.unit + ": " + said, (amount) => f.short(amount, overview.currency), f.times);
       notes.unshift(say("time_help", { unit: view.unit }));
     } else {
       picture.append(element("p", { class: "quiet" }, say("time_few")));

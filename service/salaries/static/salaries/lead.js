@@ -46,7 +46,7 @@
       count: f.counted(overview.observations, "salaries"), low: amount(percentiles.p25), high: amount(percentiles.p75), median: amount(percentiles.median)
     });
     const names = { median: amount(percentiles.median), p10: say("p10"), p90: say("p90"), own: say("you") };
-    app.histogram(holder, overview, label, (value) => f.short(value, currency), names, monthly);
+    app.histogram(holder, overview, label, (value) => f.short(value, currency), names, monthly, f.times);
     const outside = histogram.below + histogram.above;
     const key = [["strong", "middle_half"], ["soft", "others"]].map(([kind, text]) => element("span", { class: "key " + kind }, say(text)));
     holder.append(element("p", { class: "quiet keys" }, ...key, outside ? element("span", { class: "beyond" }, f.counted(outside, "outside")) : ""));
