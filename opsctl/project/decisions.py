@@ -204,7 +204,8 @@ def additions(findings: Findings) -> Iterable[str]:
     """What serving and PostgreSQL need and the project does not install."""
     found = findings.dependencies
     web = findings.told.web
-    server = next((name for name in shell.SERVERS if web and name in web.command[0]), "gunicorn") if web else "gunicorn"
+    at = shell.server_in(web.command) if web else None
+    server = PurePosixPath(web.command[at]).name if web and at is not None else "gunicorn"
     package = {"waitress-serve": "waitress", "uwsgi": "pyuwsgi"}.get(server, server)
     if not found.files and not found.has("django"):
         yield "django"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 PORT = "8000"
@@ -52,13 +53,23 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def tidy(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Without what starts it in a tool's environment, which the image has no need of."""
+    """Without what starts it in a tool's environment, which the image has no need of.
+
+    Variables before a command (`A=1 celery …`) are given by `env`, which needs no shell between ECS's signal and the
+    process.
+    """
     given = tuple(_PORT.sub(PORT, each) for each in given if each)
+    if given and _ASSIGNMENT.fullmatch(given[0]):
+        assigned = tuple(takewhile(_ASSIGNMENT.fullmatch, given))
+        rest = tidy(given[len(assigned) :])
+        return ("env", *assigned, *rest) if rest else ()
     for runner in _RUNNERS:
         if given[: len(runner)] == runner:
             return tidy(given[len(runner) :])
     if given and given[0] == "python3":
-        return ("python", *given[1:])
+        return tidy(("python", *given[1:]))
+    if given[:2] == ("python", "-m") and given[2:3] and given[2] in SERVERS:
+        return given[2:]
     return given
 
 
@@ -78,15 +89,23 @@ def is_usual_gunicorn(given: tuple[str, ...], modules: tuple[str, ...]) -> bool:
     return len(rest) == 1 and rest[0].partition(":")[0] in modules
 
 
+def server_in(given: tuple[str, ...]) -> int | None:
+    """Where in a command the server's name stands: not first behind `env` or an agent such as `newrelic-admin`."""
+    return next((at for at, word in enumerate(given) if PurePosixPath(word).name in SERVERS), None)
+
+
 def reachable(given: tuple[str, ...]) -> tuple[str, ...]:
     """A server's command that listens for others: gunicorn, uvicorn and daphne listen for this machine alone."""
-    joined = " ".join(given)
-    if given[:1] == ("gunicorn",) and not re.search(r"(^| )(-b|--bind|-c|--config)\b", joined):
+    at = server_in(given)
+    if at is None:
+        return given
+    name, options = PurePosixPath(given[at]).name, " ".join(given[at:])
+    if name == "gunicorn" and not re.search(r" (-b|--bind|-c|--config)", options):
         return (*given, "--bind", f"0.0.0.0:{PORT}")
-    if given[:1] == ("uvicorn",) and "--host" not in joined and "--uds" not in joined:
-        return (*given, "--host", "0.0.0.0", *(() if "--port" in joined else ("--port", PORT)))  # noqa: S104
-    if given[:1] == ("daphne",) and not re.search(r"(^| )(-b|--bind|-e|-u)\b", joined):
-        return (*given[:1], "-b", "0.0.0.0", *given[1:])  # noqa: S104
+    if name == "uvicorn" and "--host" not in options and "--uds" not in options:
+        return (*given, "--host", "0.0.0.0", *(() if "--port" in options else ("--port", PORT)))  # noqa: S104
+    if name == "daphne" and not re.search(r" (-b|--bind|-e|-u)\b", options):
+        return (*given[: at + 1], "-b", "0.0.0.0", *given[at + 1 :])  # noqa: S104
     return given
 
 
@@ -129,4 +148,5 @@ def _is_plain(text: str) -> bool:
     except ValueError:
         return False
     builtin = {"cd", "export", "source", ".", "set", "if", "for", "while", "test", "["}
-    return bool(found) and found[0] not in builtin and not _ASSIGNMENT.fullmatch(found[0])
+    started = next((each for each in found if not _ASSIGNMENT.fullmatch(each)), "")
+    return bool(started) and started not in builtin

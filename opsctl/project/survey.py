@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 from opsctl.project import dockerfile, layout, platforms, requirements, settings
 from opsctl.project.findings import Findings, Location, Told
 from opsctl.project.reading import Reader, join
+
+_GUNICORNS = re.compile(r".*gunicorn.*\.py|.*\.conf\.py")
 
 
 def survey(reader: Reader, project: str | None = None) -> Findings:
@@ -38,9 +41,15 @@ def survey(reader: Reader, project: str | None = None) -> Findings:
 
 
 def _script_with_port(reader: Reader, location: Location, told: Told) -> str:
-    """The script of the project that the web is started by, if it asks for the port; "" if none does."""
+    """The file of the project that the web is started by, if it asks for the port; "" if none does.
+
+    gunicorn's own does by saying nothing of where to listen: then it is what `PORT` says, and without one this machine.
+    """
     for word in told.web.command if told.web is not None else ():
         for name in dict.fromkeys(join(folder, word) for folder in (location.manage, location.path)):
-            if reader.has(name) and re.search(r"\$\{?PORT\b", reader.text(name) or ""):
+            text = reader.text(name) or "" if reader.has(name) else ""
+            if re.search(r"\$\{?PORT\b|[\"']PORT[\"']", text):
+                return name
+            if _GUNICORNS.fullmatch(PurePosixPath(name).name) and text and not re.search(r"^\s*bind\s*=", text, re.M):
                 return name
     return ""

@@ -45,12 +45,50 @@ def test_a_procfile_says_release_and_workers(tmp_path: Path) -> None:
             "newrelic-admin run-program gunicorn shop.wsgi -b :$PORT",
             "newrelic-admin run-program gunicorn shop.wsgi -b :8000",
         ),
-        ("DEBUG=0 gunicorn shop.wsgi -b :$PORT", "sh -c DEBUG=0 gunicorn shop.wsgi -b :8000"),
+        (
+            "newrelic-admin run-program gunicorn shop.wsgi",
+            "newrelic-admin run-program gunicorn shop.wsgi --bind 0.0.0.0:8000",
+        ),
+        ("ddtrace-run daphne shop.asgi:application", "ddtrace-run daphne -b 0.0.0.0 shop.asgi:application"),
+        ("python3 -m gunicorn shop.wsgi -w 3", "gunicorn shop.wsgi -w 3 --bind 0.0.0.0:8000"),
+        ("DEBUG=0 gunicorn shop.wsgi -b :$PORT", "env DEBUG=0 gunicorn shop.wsgi -b :8000"),
     ],
 )
 def test_a_web_command_of_its_own_is_kept_and_can_be_reached(tmp_path: Path, line: str, expected: str) -> None:
     done = init(tmp_path, {**shop(), "Procfile": f"web: {line}\n"})
     assert " ".join(done.env.application.web.command or ()) == expected
+
+
+def test_gunicorns_module_called_by_python_is_opsctls_own_command(tmp_path: Path) -> None:
+    done = init(tmp_path, {**shop(), "Procfile": "web: python -m gunicorn shop.wsgi --log-file -\n"})
+    assert done.env.application.web.command is None
+
+
+def test_an_agent_before_the_server_does_not_hide_which_it_is(tmp_path: Path) -> None:
+    files = {**shop(), "requirements.txt": "django\nddtrace\npsycopg[binary]\n"}
+    done = init(tmp_path, {**files, "Procfile": "web: ddtrace-run daphne shop.asgi:application\n"})
+    assert done.env.application.add == ("daphne",)
+
+
+def test_variables_before_a_worker_need_no_shell(tmp_path: Path) -> None:
+    """As the big template writes it; and beat gets a place for its schedule all the same."""
+    lines = "worker: REMAP_SIGTERM=SIGQUIT celery -A shop worker\nbeat: REMAP_SIGTERM=SIGQUIT celery -A shop beat\n"
+    workers = init(tmp_path, {**shop(), "Procfile": lines}).env.application.workers
+    assert workers["worker"].command == ("env", "REMAP_SIGTERM=SIGQUIT", "celery", "-A", "shop", "worker")
+    assert workers["beat"].command[-2:] == ("-s", "/tmp/celerybeat-schedule")
+
+
+@pytest.mark.parametrize(
+    ("config", "port"),
+    [
+        ("workers = 3\n", "8000"),
+        ("bind = f\"0.0.0.0:{os.environ['PORT']}\"\n", "8000"),
+        ('bind = "0.0.0.0:8000"\n', None),
+    ],
+)
+def test_gunicorns_own_file_is_told_the_port_where_it_needs_one(tmp_path: Path, config: str, port: str | None) -> None:
+    files = {**shop(), "Procfile": "web: gunicorn -c config/gunicorn.py shop.wsgi\n", "config/gunicorn.py": config}
+    assert environment(init(tmp_path, files)).get("PORT") == port
 
 
 @pytest.mark.parametrize("line", ["python manage.py runserver 0.0.0.0:$PORT", ""])
