@@ -61,12 +61,14 @@ def _basics(settings: Settings, advice: Advice) -> None:
             continue
         if setting == "DEBUG" and (item is None or item.literal is not True):
             continue  # Django's own default is False
-        if setting == "ALLOWED_HOSTS" and item is not None and item.literal and item.literal != ["*"]:
+        hosts = item.literal if setting == "ALLOWED_HOSTS" and item is not None else None
+        if isinstance(hosts, list | tuple) and "*" in hosts:
+            continue
+        # Without the address of this machine among them, every page of a deploy here would be answered with 400.
+        if isinstance(hosts, list | tuple) and "127.0.0.1" in hosts and item is not None:
             advice.warnings.append(
                 f"ALLOWED_HOSTS is written out at {item.source}; the names under web.domains have to be among it."
             )
-            continue
-        if setting == "ALLOWED_HOSTS" and item is not None and item.literal == ["*"]:
             continue
         advice.fills.append(Fill(setting, "value", value, "for the line that `opsctl init` asked for"))
         what = f"{setting} is written out at {item.source}" if item is not None else f"{main} sets no {setting}"

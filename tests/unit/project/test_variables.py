@@ -228,6 +228,24 @@ def test_a_default_of_sqlite_is_no_wish(tmp_path: Path) -> None:
     assert done.said.missing == ()
 
 
+@pytest.mark.parametrize(
+    ("hosts", "place"),
+    [
+        ('["shop.example.org"]', "missing"),
+        ('("shop.example.org", "127.0.0.1")', "warnings"),
+        ('["*"]', ""),
+        ("[]", "missing"),
+    ],
+)
+def test_hosts_that_are_written_out_have_to_know_this_machine(tmp_path: Path, hosts: str, place: str) -> None:
+    written = SETTINGS.replace('os.environ["ALLOWED_HOSTS"].split(",")', hosts)
+    said = init(tmp_path, shop(written)).said
+    lines = {"missing": said.missing, "warnings": said.warnings}
+    assert [name for name, each in lines.items() if "ALLOWED_HOSTS is written out" in "".join(each)] == (
+        [place] if place else []
+    )
+
+
 def test_the_path_of_a_sqlite_file_is_not_taken_for_a_database(tmp_path: Path) -> None:
     database = '{"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("DB_NAME", "x")}}'
     settings = SETTINGS.replace('{"default": dj_database_url.config()}', database)
