@@ -51,11 +51,12 @@ def variables(tree: ast.Module, file: str, others: Iterable[ast.Module] = ()) ->
     `others` are files of the same settings, which may have made the reader with defaults.
     """
     around = Surroundings(tree)
+    own = {name: optional for each in (*others, tree) for name, optional in _own_readers(each)}
     scheme = {name: said for each in (*others, tree) for name, said in _scheme(each)}
     environs = _environ_names(tree)
     found: dict[str, Variable] = {}
     for node in ast.walk(tree):
-        read = _subscript(node, environs) or _call(node, environs)
+        read = _subscript(node, environs) or _call(node, environs, own)
         if read is None:
             continue
         name = around.prefix(read.node) + read.name
@@ -105,7 +106,7 @@ def _subscript(node: ast.AST, environs: frozenset[str]) -> _Read | None:
     return _Read(name, node) if name else None
 
 
-def _call(node: ast.AST, environs: frozenset[str]) -> _Read | None:
+def _call(node: ast.AST, environs: frozenset[str], own: Mapping[str, bool]) -> _Read | None:
     if not isinstance(node, ast.Call):
         return None
     path = dotted(node.func)
@@ -118,13 +119,13 @@ def _call(node: ast.AST, environs: frozenset[str]) -> _Read | None:
         name = _name(node.args[0], _ANY_NAME) if node.args else ""
         default = node.args[1] if len(node.args) > 1 else keywords.get("default")
         return _Read(name, node, _real(default), optional=True) if name else None
-    return _helper(node, path, keywords)
+    return _helper(node, path, keywords, own)
 
 
 def _is_environ_get(path: tuple[str, ...], environs: frozenset[str]) -> bool:
-    if path[-1] == "getenv":
+    if path[-1:] == ("getenv",):
         return True
-    return path[-1] in {"get", "pop"} and len(path) > 1 and (path[-2] == "environ" or path[-2] in environs)
+    return len(path) > 1 and path[-1] in {"get", "pop"} and (path[-2] == "environ" or path[-2] in environs)
 
 
 def _url_module(node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, ast.expr]) -> _Read | None:
@@ -136,9 +137,11 @@ def _url_module(node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, as
     return _Read(name, node, _real(keywords.get("default")), optional=True, kind="url") if name else None
 
 
-def _helper(node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, ast.expr]) -> _Read | None:
+def _helper(
+    node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, ast.expr], readers: Mapping[str, bool]
+) -> _Read | None:
     """`env("NAME")`, `env.bool("NAME", False)`, `config("NAME", cast=int)`, and a project's own `get_env("NAME")`."""
-    is_reader = any("env" in part.lower() for part in (path[0], path[-1])) or path[-1] == "config"
+    is_reader = any("env" in part.lower() for part in (path[0], path[-1])) or path[-1] in {"config", *readers}
     if not is_reader or path[-1] in {"Env", "Config", "FileAwareEnv"}:
         return None
     own = _OWN_NAMES.get(path[-1]) if len(path) > 1 else None
@@ -154,6 +157,7 @@ def _helper(node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, ast.ex
     kind = _cast(keywords.get("cast")) or kind
     default = keywords.get("default", rest[0] if rest and len(path) + len(rest) > 1 else None)
     optional = default is not None or _is_true(keywords.get("allow_none")) or _is_false(keywords.get("required"))
+    optional = optional or (len(path) == 1 and readers.get(path[0], False))
     return _Read(name, node, _real(default), optional=optional, kind=kind)
 
 
@@ -191,6 +195,27 @@ def _scheme(tree: ast.Module) -> Iterator[tuple[str, tuple[Kind, ast.expr | None
                 if each.arg and isinstance(each.value, ast.Tuple) and len(each.value.elts) == 2:
                     cast, default = each.value.elts
                     yield each.arg, (_cast(cast) or "text", _real(default))
+
+
+def _own_readers(tree: ast.Module) -> Iterator[tuple[str, bool]]:
+    """Functions that read the variable whose name they are given, and whether they do without it."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef) or not function.args.args:
+            continue
+        given = (function.args.args[0].arg,)
+        nodes = list(ast.walk(function))
+        needed = any(
+            isinstance(node, ast.Subscript) and dotted(node.value)[-1:] == ("environ",) and dotted(node.slice) == given
+            for node in nodes
+        )
+        asked = any(
+            isinstance(node, ast.Call)
+            and _is_environ_get(dotted(node.func), frozenset())
+            and dotted(node.args[0] if node.args else None) == given
+            for node in nodes
+        )
+        if needed or asked:
+            yield function.name, not needed and not any(isinstance(node, ast.Raise) for node in nodes)
 
 
 def _environ_names(tree: ast.Module) -> frozenset[str]:

@@ -70,6 +70,30 @@ def test_defaults_of_a_scheme_said_ahead_count() -> None:
     assert (found["A_B"].default, found["A_B"].kind) == ("3", "integer")
 
 
+@pytest.mark.parametrize(
+    ("body", "call", "required", "default"),
+    [
+        ("return os.environ[name]", 'secret("A_B")', True, None),
+        ("return os.environ.get(name, default)", 'secret("A_B")', False, None),
+        ("return os.environ.get(name, default)", 'secret("A_B", "x")', False, "x"),
+        ("value = os.getenv(name)\n    if not value:\n        raise ValueError", 'tools.secret("A_B")', True, None),
+    ],
+)
+def test_a_function_of_the_projects_own_reads_what_it_is_given(
+    body: str, call: str, required: bool, default: str | None
+) -> None:
+    found = read(f"import os\ndef secret(name, default=None):\n    {body}\nX = {call}")
+    assert list(found) == ["A_B"]
+    assert (found["A_B"].required, found["A_B"].default) == (required, default)
+
+
+def test_a_function_of_another_file_is_known_too(tmp_path: Path) -> None:
+    tools = "import os\ndef secret(key, default):\n    return os.environ.get(key, default)\n"
+    settings = 'from shop.tools import secret\nDATABASES = {"default": {"HOST": secret("SHOP_SERVER", "")}}\n'
+    done = init(tmp_path, {**shop(SETTINGS + settings), "shop/tools.py": tools})
+    assert environment(done)["SHOP_SERVER"] == "${database.host}"
+
+
 def test_a_prefix_of_environs_is_put_before() -> None:
     assert list(read('with env.prefixed("MY_"):\n    with env.prefixed("DB_"):\n        X = env.str("HOST")')) == [
         "MY_DB_HOST"
