@@ -30,7 +30,7 @@ def advise(findings: Findings, dockerfile: str) -> Advice:
     if not settings.module:
         advice.missing.append("No file names the settings module: write it as application.settings.")
     if not settings.files:
-        advice.collects = False
+        # An image may still bring them, or a step before the deploy that makes them.
         return advice
     _basics(settings, advice)
     _database(settings, advice)

@@ -283,8 +283,11 @@ def _release(made: Decisions, findings: Findings) -> None:
             f"the release runs {' and '.join(f'`{shlex.join(each)}`' for each in made.release)}",
             told[0].source,
         )
-    elif "DATABASES" not in findings.settings.assigned and not any(
-        target.setting == "DATABASES" for each in findings.settings.variables for target in each.targets
+    elif (
+        # Settings that are not here to be read may name one all the same.
+        findings.settings.files
+        and "DATABASES" not in findings.settings.assigned
+        and not any(target.setting == "DATABASES" for each in findings.settings.variables for target in each.targets)
     ):
         made.release = ()
         made.reasons["release"] = "the settings name no database, so there is nothing to migrate"

@@ -125,7 +125,9 @@ def _choose(reader: Reader, manage: str, facts: list[Fact | None]) -> tuple[Fact
     there = [fact for fact in facts if fact is not None]
     for fact in there:
         if not module_file(reader, manage, fact.value):
-            reader.note(f"{fact.source} names the settings {fact.value}, which no file of the project holds.")
+            near = _beside(reader, manage, fact.value)
+            others = f" Beside their place {'is' if len(near) == 1 else 'are'} {' and '.join(near)}." if near else ""
+            reader.note(f"{fact.source} names the settings {fact.value}, which no file of the project holds.{others}")
             continue
         package, _, last = fact.value.rpartition(".")
         if last not in _DEVELOPMENT:
@@ -137,6 +139,16 @@ def _choose(reader: Reader, manage: str, facts: list[Fact | None]) -> tuple[Fact
                 return Fact(other, Source(file)), f"{fact.value}, named in {fact.source}, is for development"
         return fact, ""
     return (there[0], "") if there else (None, "")
+
+
+def _beside(reader: Reader, manage: str, module: str) -> list[str]:
+    """Modules that are called nearly so: `settings_docker`, or the example from which everybody makes their own."""
+    folder = join(manage, *module.split(".")[:-1])
+    files = (PurePosixPath(name) for name in reader.files if name.startswith(f"{folder}/" if folder else ""))
+    near = [
+        each for each in files if str(each.parent) == (folder or ".") and re.fullmatch(r"\w*settings\w*\.py", each.name)
+    ]
+    return [_module_of(str(each), manage) for each in near][:3]
 
 
 def _followed(reader: Reader, manage: str, module: str) -> Iterator[str]:

@@ -237,6 +237,20 @@ def test_no_database_means_no_migrations(root: Path) -> None:
     assert done.said.missing == ()
 
 
+def test_settings_that_are_not_in_git_may_name_a_database_and_static_files(root: Path) -> None:
+    """As where everybody copies an example: nothing is known of them, so nothing is left out."""
+    files = {
+        **django("shop"),
+        "shop/settings_docker.py": "",
+        "shop/settings_example.py": "",
+        "requirements.txt": COMPLETE,
+    }
+    done = init(root, files)
+    assert "release:" not in done.text
+    assert done.env.application.build.commands is None
+    assert any("shop.settings_docker and shop.settings_example" in line for line in done.said.warnings)
+
+
 def test_two_projects_are_both_named_and_nothing_is_written(root: Path) -> None:
     write(root, django("shop", "", folder="shop") | django("blog", "", folder="blog"))
     with pytest.raises(OpsctlError) as failed:
