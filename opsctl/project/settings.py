@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from opsctl.project import variables as reading_of
+from opsctl.project.configurations import serving, values
 from opsctl.project.findings import Assigned, Fact, Settings, Source, Variable
 from opsctl.project.pydantic_settings import fields
 from opsctl.project.reading import Reader, join
@@ -29,19 +30,21 @@ def find(reader: Reader, manage: str, told: Fact | None) -> Settings:
     if chosen is None:
         return Settings("", Source(join(manage, "manage.py")), wsgi=wsgi, asgi=asgi)
     files = tuple(_followed(reader, manage, chosen.value))
+    configuration = _configuration(reader, manage, entries)
+    trees = _trees(reader, files, configuration)
     return Settings(
-        chosen.value, chosen.source, why, files, _variables(reader, files), _assigned(reader, files), wsgi, asgi,
-        _configuration(reader, manage, entries), _imports_os(reader, files),
+        chosen.value, chosen.source, why, files, _variables(trees), _assigned(trees), wsgi, asgi,
+        configuration, _imports_os(reader, files),
     )  # fmt: skip
 
 
 def read(reader: Reader, manage: str, module: str) -> Settings:
     """What one module of settings holds, whatever other files name."""
     files = tuple(_followed(reader, manage, module))
+    trees = _trees(reader, files, None)
     return Settings(
-        module, Source(files[-1] if files else ""), files=files, variables=_variables(reader, files),
-        assigned=_assigned(reader, files),
-    )  # fmt: skip
+        module, Source(files[-1] if files else ""), files=files, variables=_variables(trees), assigned=_assigned(trees)
+    )
 
 
 def _imports_os(reader: Reader, files: tuple[str, ...]) -> bool:
@@ -202,21 +205,28 @@ def _included(reader: Reader, file: str, node: ast.Call) -> Iterator[str]:
             yield from (name for name in reader.files if name == wanted or PurePosixPath(name).match(wanted))
 
 
-def _variables(reader: Reader, files: tuple[str, ...]) -> tuple[Variable, ...]:
-    found: dict[str, Variable] = {}
+def _trees(reader: Reader, files: tuple[str, ...], configuration: Fact | None) -> dict[str, ast.Module]:
+    """The files that can be read, as far as they serve."""
     trees = {file: tree for file in files if (tree := reader.python(file)) is not None}
+    if configuration is None:
+        return trees
+    return dict(zip(trees, serving(trees.values(), configuration.value), strict=True))
+
+
+def _variables(trees: dict[str, ast.Module]) -> tuple[Variable, ...]:
+    found: dict[str, Variable] = {}
     for file, tree in trees.items():
-        for each in (*reading_of.variables(tree, file, trees.values()), *fields(tree, file, trees)):
+        read_here = (*reading_of.variables(tree, file, trees.values()), *fields(tree, file, trees), *values(tree, file))
+        for each in read_here:
             found[each.name] = reading_of.merged(found[each.name], each) if each.name in found else each
     return tuple(found.values())
 
 
-def _assigned(reader: Reader, files: tuple[str, ...]) -> dict[str, Assigned]:
+def _assigned(trees: dict[str, ast.Module]) -> dict[str, Assigned]:
     """The last value of each setting in capitals."""
     found: dict[str, Assigned] = {}
-    for file in files:
-        tree = reader.python(file)
-        for node in ast.walk(tree) if tree else ():
+    for file, tree in trees.items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Assign):
                 names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             elif isinstance(node, ast.AnnAssign | ast.AugAssign) and isinstance(node.target, ast.Name):

@@ -290,3 +290,35 @@ def test_an_optional_bucket_is_left_to_projects_that_have_storages(tmp_path: Pat
     assert "AWS_STORAGE_BUCKET_NAME" not in environment(init(tmp_path / "without", files))
     files["requirements.txt"] += "django-storages[s3]\n"
     assert environment(init(tmp_path / "with", files))["AWS_STORAGE_BUCKET_NAME"] == "${buckets.media}"
+
+
+CONFIGURATIONS = """\
+from configurations import Configuration, values
+class Base(Configuration):
+    SECRET_KEY = values.SecretValue()
+    DEBUG = values.BooleanValue(False)
+    ALLOWED_HOSTS = values.ListValue([])
+    DATABASES = values.DatabaseURLValue("postgres://localhost/shop")
+    INSTALLED_APPS = ["django.contrib.staticfiles"]
+class Dev(Base):
+    DEBUG = True
+    MAILBOX = values.Value(environ_required=True)
+class Production(Base):
+    SENTRY_DSN = values.Value(environ_prefix=None, environ_required=True)
+    SITE = values.Value("shop", environ_name="SITE_TITLE", environ_prefix="MY_")
+    PLAIN = values.Value("x", environ=False)
+"""
+
+
+def test_values_of_django_configurations_are_read_of_the_class_that_serves(tmp_path: Path) -> None:
+    wsgi = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
+    wsgi += 'os.environ.setdefault("DJANGO_CONFIGURATION", "Production")\n'
+    done = init(tmp_path, {**shop(CONFIGURATIONS), "shop/wsgi.py": wsgi})
+    assert environment(done) == {
+        "DJANGO_SECRET_KEY": "${secret_key}", "DJANGO_DEBUG": "False", "DJANGO_ALLOWED_HOSTS": "${web.hosts}",
+        "DATABASE_URL": "${database.url}", "DJANGO_CONFIGURATION": "Production",
+    }  # fmt: skip
+    assert dict(done.env.application.secrets) == {"SENTRY_DSN": "set"}
+    assert "# MY_SITE_TITLE: shop" in done.text
+    assert "PLAIN" not in done.text
+    assert [line for line in done.said.missing if "SENTRY_DSN" not in line] == []
