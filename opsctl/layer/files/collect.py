@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 
@@ -16,6 +17,9 @@ def main() -> int:
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         sys.stderr.write("There is no DJANGO_SETTINGS_MODULE, so no static files are collected.\n")
         return 0
+    if os.environ.get("DJANGO_CONFIGURATION"):
+        # Settings as a class (django-configurations) are a module once its importer knows of them.
+        import_module("configurations.importer").install()
     from django.conf import settings
 
     if "django.contrib.staticfiles" not in settings.INSTALLED_APPS:

@@ -15,6 +15,7 @@ import re
 import sys
 import tempfile
 import traceback
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -149,6 +150,9 @@ def web_command(environ: Mapping[str, str]) -> list[str]:
 def read_settings(module: str) -> Any:
     """The project's settings; their own error is shown with where it came from."""
     try:
+        if os.environ.get("DJANGO_CONFIGURATION"):
+            # Settings as a class (django-configurations) are a module once its importer knows of them.
+            import_module("configurations.importer").install()
         from django.conf import settings
 
         settings.INSTALLED_APPS  # noqa: B018  settings are lazy: this imports them
