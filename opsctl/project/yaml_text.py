@@ -49,6 +49,8 @@ def comment(text: str) -> str:
 
 
 def block(key: str, lines: Iterable[str]) -> list[str]:
-    """A key with lines below it; nothing where there is none."""
+    """A key with lines below it; nothing where there is none, and a comment above comments alone."""
     inside = list(lines)
+    if all(line.startswith("#") for line in inside):
+        key = f"# {key}"
     return [f"{key}:", *(f"  {line}" if line else "" for line in inside)] if inside else []
