@@ -13,6 +13,10 @@ _SINGLE = re.compile(r"beat|clock|cron|scheduler")
 # A person's or a platform's own matters, of which a deployment by opsctl knows nothing.
 _PASSED_OVER = frozenset({"DJANGO_SETTINGS_MODULE", "PORT", "WEB_CONCURRENCY", "DISABLE_COLLECTSTATIC", "PYTHONPATH"})
 _CREDENTIALS = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_BACKING = re.compile(
+    r"redis|valkey|rabbitmq|cloudamqp|memcached?|elasticsearch|opensearch|meilisearch|mongo|mysql|mariadb"
+)
+_SHOWN = {"redis": "Redis", "valkey": "Valkey", "rabbitmq": "RabbitMQ", "elasticsearch": "Elasticsearch"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -33,6 +37,7 @@ class Gathered:
         self.port: Fact | None = None
         self.dockerfile: Fact | None = None
         self.notes: list[str] = []
+        self._backing: set[str] = set()
 
     def serve(self, given: object, source: Source) -> None:
         """The command that answers visitors. What stands before it in one line belongs to the release or the build."""
@@ -78,6 +83,16 @@ class Gathered:
         parts, name = self._commands(given), part_name(name)
         if len(parts) == 1 and name and name not in self.jobs:
             self.jobs[name] = Process(name, parts[0], source, schedule=when)
+
+    def backing(self, what: str, source: Source) -> None:
+        """A server that the project uses beside its database, by an image's or an add-on's name."""
+        found = _BACKING.search(what.lower())
+        if found and found[0] not in self._backing:
+            self._backing.add(found[0])
+            self.notes.append(
+                f"{source} runs {_SHOWN.get(found[0], found[0])}, which opsctl does not make: "
+                "give its address by the variable that names it."
+            )
 
     def variable(self, name: object, value: object, source: Source, *, example: bool = False) -> None:
         """A variable; its value is left out when it is, or may hold, a secret."""

@@ -1,4 +1,4 @@
-"""Files that told other platforms how to run the project: Heroku, Render, Fly, Copilot, compose, and `.env.example`."""
+"""Files that told other platforms how to run the project: Heroku, Render, Fly, Kamal, Copilot, compose, `.env.example`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def gather(reader: Reader, manage: str, path: str) -> Gathered:
     """Everything told, the files in the project's folder before those of the repository's."""
     gathered = Gathered(manage, path)
     for folder in dict.fromkeys((path, "")):
-        for read in (_procfile, _app_json, _heroku, _render, _fly):
+        for read in (_procfile, _app_json, _heroku, _render, _fly, _kamal):
             read(reader, folder, gathered)
     _copilot(reader, gathered)
     for folder in dict.fromkeys((path, "")):
@@ -64,6 +64,9 @@ def _app_json(reader: Reader, folder: str, gathered: Gathered) -> None:
                 gathered.secret(key, source)
         else:
             gathered.variable(key, mapping(value).get("value", value), source)
+    for addon in listing(data.get("addons")):
+        plan = word(mapping(addon).get("plan", addon))
+        gathered.backing(plan, Source(name, reader.line_of(name, re.escape(plan))))
     for number, each in enumerate(listing(data.get("cron")), 1):
         line = reader.line_of(name, re.escape(word(mapping(each).get("command"))))
         command = word(mapping(each).get("command"))
@@ -111,6 +114,8 @@ def _render(reader: Reader, folder: str, gathered: Gathered) -> None:
             _health(gathered, service.get("healthCheckPath"), Source(name, _line(service, "healthCheckPath")))
         elif kind in {"worker", "pserv"}:
             gathered.work(word(service.get("name")), command, source)
+        elif kind in {"redis", "keyvalue"}:
+            gathered.backing("redis", source)
         elif kind == "cron":
             gathered.schedule(word(service.get("name")), command, word(service.get("schedule")), source)
         if word(service.get("runtime", service.get("env"))) == "docker" and gathered.dockerfile is None:
@@ -158,6 +163,35 @@ def _fly(reader: Reader, folder: str, gathered: Gathered) -> None:
         gathered.notes.append(f"{name} mounts a volume; on AWS a task's disk ends with the task: use a bucket.")
 
 
+def _kamal(reader: Reader, folder: str, gathered: Gathered) -> None:
+    name = join(folder, "config/deploy.yml")
+    data = reader.yaml(name)
+    if "image" not in data or "servers" not in data:
+        return  # a file of another tool
+    servers, proxy, builder = mapping(data["servers"]), mapping(data.get("proxy")), mapping(data.get("builder"))
+    for role, given in servers.items():
+        source = Source(name, _line(mapping(given), "cmd") or _line(servers, role))
+        _process(gathered, role, mapping(given).get("cmd"), source)
+    file = word(builder.get("dockerfile")).removeprefix("./")
+    if file and gathered.dockerfile is None:
+        gathered.dockerfile = Fact(file, Source(name, _line(builder, "dockerfile")))
+    port, health = proxy.get("app_port"), mapping(proxy.get("healthcheck"))
+    if isinstance(port, int) and gathered.port is None:
+        gathered.port = Fact(str(port), Source(name, _line(proxy, "app_port")))
+    _health(gathered, health.get("path"), Source(name, _line(health, "path")))
+    for env in map(mapping, (data.get("env"), *(mapping(each).get("env") for each in servers.values()))):
+        clear = mapping(env.get("clear")) if {"clear", "secret"} & set(env) else env
+        for key, value in clear.items():
+            if "<%" not in word(value):  # Ruby, for what only the person who deploys knows
+                gathered.variable(key, value, Source(name, _line(clear, key)))
+        for key in listing(env.get("secret")):
+            # After a colon stands what it is called where it is kept.
+            gathered.secret(word(key).partition(":")[0], Source(name, _line(env, "secret")))
+    accessories = mapping(data.get("accessories"))
+    for key, given in accessories.items():
+        gathered.backing(word(mapping(given).get("image")), Source(name, _line(accessories, key)))
+
+
 def _copilot(reader: Reader, gathered: Gathered) -> None:
     for name in reader.files:
         if re.fullmatch(r"copilot/[^/]+/manifest\.ya?ml", name):
@@ -203,6 +237,8 @@ def _compose(reader: Reader, folder: str, gathered: Gathered) -> None:
         name = join(folder, file)
         services = mapping(reader.yaml(name).get("services"))
         for key, service in services.items():
+            if "build" not in mapping(service):
+                gathered.backing(word(mapping(service).get("image")), Source(name, _line(services, key)))
             # What is not built here is a database, a cache, a mail catcher.
             if not isinstance(service, Block) or not ("build" in service or "manage.py" in _joined(service)
                                                       or "celery" in _joined(service)):  # fmt: skip

@@ -34,7 +34,7 @@ BROKEN = {
 }  # fmt: skip
 NAMES = [
     "Procfile", "app.json", "heroku.yml", "render.yaml", "fly.toml", "compose.yaml", ".env.example", "Dockerfile",
-    "copilot/web/manifest.yml", "pyproject.toml", "uv.lock", "requirements.txt", "Pipfile", "runtime.txt",
+    "config/deploy.yml", "copilot/web/manifest.yml", "pyproject.toml", "uv.lock", "requirements.txt", "Pipfile", "runtime.txt",
     ".python-version", "package.json", "shop/settings.py", "shop/wsgi.py", "shop/celery.py", ".git/config",
 ]  # fmt: skip
 

@@ -221,6 +221,60 @@ def test_fly_says_release_processes_and_environment(tmp_path: Path) -> None:
     assert "settings: shop.settings  # from fly.toml:5" in done.text
 
 
+def test_a_health_path_is_a_comment_also_where_it_is_all_that_is_known_of_the_web(tmp_path: Path) -> None:
+    told = "services:\n  - {type: web, name: shop, startCommand: gunicorn shop.wsgi, healthCheckPath: /up}\n"
+    done = init(tmp_path, {**shop(), "render.yaml": told})
+    assert done.said.warnings == ()
+    assert "# health: /up" in done.block("# web:")
+
+
+def test_kamal_says_roles_variables_and_secrets(tmp_path: Path) -> None:
+    told = """\
+        service: shop
+        image: acme/shop
+        servers:
+          web: [192.0.2.1]
+          queue:
+            hosts: [192.0.2.1]
+            cmd: celery -A shop worker
+        proxy: {host: shop.example.org, app_port: 8000, healthcheck: {path: /up}}
+        env:
+          clear:
+            DJANGO_SETTINGS_MODULE: shop.settings
+            CURRENCY: EUR
+            DEPLOYED_BY: <%= `whoami` %>
+          secret: [SECRET_KEY, "PAYMENT_TOKEN:PROD_PAYMENT_TOKEN"]
+        accessories:
+          cache: {image: "redis:7"}
+        """
+    done = init(tmp_path, {**shop(), "config/deploy.yml": told})
+    application = done.env.application
+    assert application.workers["queue"].command == ("celery", "-A", "shop", "worker")
+    assert "# from config/deploy.yml:7" in done.block("queue:")
+    assert "settings: shop.settings  # from config/deploy.yml:11" in done.text
+    assert "# health: /up" in done.text
+    assert (environment(done)["CURRENCY"], environment(done)["SECRET_KEY"]) == ("EUR", "${secret_key}")
+    assert "DEPLOYED_BY" not in done.text
+    assert dict(application.secrets) == {"PAYMENT_TOKEN": "set"}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        ("compose.yaml", "services:\n  cache:\n    image: docker.io/library/redis:7\n", 2),
+        ("app.json", '{\n  "addons": [{"plan": "heroku-redis:mini"}]\n}\n', 2),
+        ("app.json", '{\n  "addons": [\n    "heroku-redis"]\n}\n', 3),
+        ("render.yaml", "services:\n  - type: keyvalue\n    name: cache\n", 3),
+        ("config/deploy.yml", "image: a/b\nservers: [192.0.2.1]\naccessories:\n  cache:\n    image: redis:7\n", 4),
+    ],
+)
+def test_a_server_beside_the_database_is_said_to_be_nobodys(tmp_path: Path, file: str, text: str, line: int) -> None:
+    done = init(tmp_path, {**shop(), file: text})
+    assert done.said.warnings == (
+        f"{file}:{line} runs Redis, which opsctl does not make: give its address by the variable that names it.",
+    )
+
+
 def test_copilot_manifests_say_services_jobs_and_secrets(tmp_path: Path) -> None:
     web = """\
         name: api
