@@ -1,4 +1,4 @@
-"""Files that told other platforms how to run the project: Heroku, Render, Fly, Kamal, Copilot, compose, `.env.example`."""
+"""Files that told other platforms how to run the project: Heroku, Render, Fly, Kamal, Copilot, compose, an example."""
 
 from __future__ import annotations
 

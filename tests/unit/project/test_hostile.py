@@ -34,8 +34,9 @@ BROKEN = {
 }  # fmt: skip
 NAMES = [
     "Procfile", "app.json", "heroku.yml", "render.yaml", "fly.toml", "compose.yaml", ".env.example", "Dockerfile",
-    "config/deploy.yml", "copilot/web/manifest.yml", "pyproject.toml", "uv.lock", "requirements.txt", "Pipfile", "runtime.txt",
+    "copilot/web/manifest.yml", "pyproject.toml", "uv.lock", "requirements.txt", "Pipfile", "runtime.txt",
     ".python-version", "package.json", "shop/settings.py", "shop/wsgi.py", "shop/celery.py", ".git/config",
+    "config/deploy.yml",
 ]  # fmt: skip
 
 
