@@ -12,6 +12,8 @@ from opsctl.project.findings import Findings, Settings
 
 _POSTGRESQL = 'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PGDATABASE"]}}'
 
+_ASKED_FOR = "for the line that `opsctl init` asked for"
+
 
 @dataclass(slots=True)
 class Advice:
@@ -70,9 +72,16 @@ def _basics(settings: Settings, advice: Advice) -> None:
                 f"ALLOWED_HOSTS is written out at {item.source}; the names under web.domains have to be among it."
             )
             continue
-        advice.fills.append(Fill(setting, "value", value, "for the line that `opsctl init` asked for"))
+        advice.fills.append(Fill(setting, "value", value, _ASKED_FOR))
         what = f"{setting} is written out at {item.source}" if item is not None else f"{main} sets no {setting}"
         advice.missing.append(f"{what}, so a deployment can't set it. Write: {line}")
+    redirect = settings.assigned.get("SECURE_SSL_REDIRECT")
+    if redirect is not None and redirect.literal is True and "SECURE_SSL_REDIRECT" not in read:
+        advice.fills.append(Fill("SECURE_SSL_REDIRECT", "value", "${web.tls}", _ASKED_FOR))
+        advice.missing.append(
+            f"SECURE_SSL_REDIRECT is written out at {redirect.source}, so no page can be reached without HTTPS, as on this "
+            'machine. Write: SECURE_SSL_REDIRECT = os.environ.get("SECURE_SSL_REDIRECT", "") == "True"'
+        )
 
 
 def _database(settings: Settings, advice: Advice) -> None:

@@ -270,6 +270,23 @@ def test_hosts_that_are_written_out_have_to_know_this_machine(tmp_path: Path, ho
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("SECURE_SSL_REDIRECT = True", True),
+        ("if not DEBUG:\n    SECURE_SSL_REDIRECT = True", True),
+        ("SECURE_SSL_REDIRECT = False", False),
+        ('SECURE_SSL_REDIRECT = os.environ.get("SECURE_SSL_REDIRECT") == "True"', False),
+    ],
+)
+def test_a_redirect_to_https_that_is_written_out_leaves_no_page_without_it(
+    tmp_path: Path, line: str, said: bool
+) -> None:
+    done = init(tmp_path, shop(f"{SETTINGS}{line}\n"))
+    assert any(each.startswith("SECURE_SSL_REDIRECT is written out at") for each in done.said.missing) is said
+    assert (environment(done).get("SECURE_SSL_REDIRECT") == "${web.tls}") is ("environ" in line or said)
+
+
 def test_the_path_of_a_sqlite_file_is_not_taken_for_a_database(tmp_path: Path) -> None:
     database = '{"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("DB_NAME", "x")}}'
     settings = SETTINGS.replace('{"default": dj_database_url.config()}', database)
