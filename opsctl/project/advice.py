@@ -79,8 +79,8 @@ def _basics(settings: Settings, advice: Advice) -> None:
     if redirect is not None and redirect.literal is True and "SECURE_SSL_REDIRECT" not in read:
         advice.fills.append(Fill("SECURE_SSL_REDIRECT", "value", "${web.tls}", _ASKED_FOR))
         advice.missing.append(
-            f"SECURE_SSL_REDIRECT is written out at {redirect.source}, so no page can be reached without HTTPS, as on this "
-            'machine. Write: SECURE_SSL_REDIRECT = os.environ.get("SECURE_SSL_REDIRECT", "") == "True"'
+            f"SECURE_SSL_REDIRECT is written out at {redirect.source}, so without HTTPS, as here, no page can be "
+            'reached. Write: SECURE_SSL_REDIRECT = os.environ.get("SECURE_SSL_REDIRECT", "") == "True"'
         )
 
 
