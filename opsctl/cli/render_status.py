@@ -23,8 +23,11 @@ def status_text(status: EnvironmentStatus, width: int | None = None) -> str:
     lines = [_verdict(status)]
     for each in status.problems:
         lines += _wrapped(each, "  ! ", "    ", width)
-    for label, text in _paragraphs(status):
-        lines += _wrapped(text, f"{label:<{_LABEL}}", " " * (_LABEL + 2), width)
+    paragraphs = list(_paragraphs(status))
+    # A worker may have a longer name than any of opsctl's own words.
+    column = max([_LABEL, *(len(label) + 1 for label, _ in paragraphs)])
+    for label, text in paragraphs:
+        lines += _wrapped(text, f"{label:<{column}}", " " * (column + 2), width)
     return "\n".join(lines)
 
 
