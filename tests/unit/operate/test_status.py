@@ -173,7 +173,7 @@ def test_a_status_says_what_runs_since_when_and_by_whom() -> None:
 
 def test_a_long_name_of_a_worker_does_not_run_into_its_tasks() -> None:
     status = look(FakeAws())
-    services = [replace(each, process="celery-worker") for each in status.services]
+    services = tuple(replace(each, process="celery-worker") for each in status.services)
     lines = status_text(replace(status, services=services)).splitlines()
     assert any(line.startswith("celery-worker 2 of 2 run") for line in lines)
 
