@@ -12,6 +12,8 @@ from opsctl.project.findings import Findings, Settings
 
 _POSTGRESQL = 'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PGDATABASE"]}}'
 
+GEOGRAPHY = "django.contrib.gis"
+_FILE = "environments.yaml"
 _ASKED_FOR = "for the line that `opsctl init` asked for"
 
 
@@ -24,6 +26,7 @@ class Advice:
     missing: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
+    extensions: tuple[str, ...] = ()
 
 
 def advise(findings: Findings, dockerfile: str) -> Advice:
@@ -38,6 +41,7 @@ def advise(findings: Findings, dockerfile: str) -> Advice:
     _database(settings, advice)
     _static(findings, advice, dockerfile)
     _search(findings, advice)
+    _geography(settings, advice, dockerfile)
     if settings.imports_os is False and any("os.environ" in each for each in advice.missing):
         advice.missing.insert(0, f"{settings.files[-1]} does not import os, which the lines below need: import os")
     _media(settings, advice)
@@ -123,6 +127,25 @@ def _search(findings: Findings, advice: Advice) -> None:
         advice.warnings.append(
             'Wagtail searches in PostgreSQL with "django.contrib.postgres" among INSTALLED_APPS only: add it.'
         )
+
+
+def _geography(settings: Settings, advice: Advice, dockerfile: str) -> None:
+    """GeoDjango: PostGIS in the database, GDAL in the image, and an engine that knows of both."""
+    if GEOGRAPHY not in settings.strings("APPS"):
+        return
+    advice.extensions = ("postgis",)
+    advice.assumed.append(f"PostGIS, as {GEOGRAPHY} is among INSTALLED_APPS")
+    if not dockerfile:
+        advice.missing.append(
+            f"{GEOGRAPHY} needs GDAL, which no Python package brings. Move {_FILE} away; `opsctl init --dockerfile` "
+            "writes a Dockerfile that installs it."
+        )
+    if not any("gis.db.backends.postgis" in text for item in settings.assigned.values() for text in item.strings):
+        advice.missing.append(
+            f"{settings.files[-1]} names no engine of PostGIS, and an address with postgres:// means another. "
+            'Write: DATABASES["default"]["ENGINE"] = "django.contrib.gis.db.backends.postgis"'
+        )
+    advice.warnings.append("PostgreSQL as opsctl starts it on this machine has no PostGIS (docs/local.md).")
 
 
 def _media(settings: Settings, advice: Advice) -> None:

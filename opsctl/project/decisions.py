@@ -53,6 +53,7 @@ class Decisions:
     release: tuple[tuple[str, ...], ...] | None = None
     fills: tuple[Fill, ...] = ()
     buckets: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
     workers: tuple[Process, ...] = ()
     jobs: tuple[Process, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
@@ -100,7 +101,7 @@ def decide(findings: Findings, *, dockerfile: bool = False) -> Decisions:
                 findings.frontend.source,
             )
     advice = advise(findings, made.dockerfile)
-    made.collects = advice.collects
+    made.collects, made.extensions = advice.collects, advice.extensions
     _web(made, findings)
     _release(made, findings)
     _processes(made, findings)

@@ -125,7 +125,9 @@ def _application(made: Decisions) -> Iterator[str]:
     yield from _variables(made.fills)
     yield from _secrets(made.fills)
     yield "# One login, which owns the tables. Its password is made by opsctl; on this machine there is none."
-    yield from block("database", ["owner: true"])
+    yield from block(
+        "database", ["owner: true", *([f"extensions: {flow(made.extensions)}"] if made.extensions else [])]
+    )
     yield from block("buckets", [f"{name}: {{}}" for name in made.buckets])
     yield from block("workers", (line for each in made.workers for line in _process(each)))
     yield from block("jobs", (line for each in made.jobs for line in _process(each)))

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from opsctl.config.exports import pipenv_export, poetry_export
 from opsctl.images.python.harmless import harmless_secret
+from opsctl.project.advice import GEOGRAPHY
 from opsctl.project.decisions import Decisions, additions, python_of
 from opsctl.project.findings import Findings
 from opsctl.project.shell import PORT
@@ -53,6 +54,7 @@ def recipe(findings: Findings, made: Decisions) -> str:
         f"FROM python:{python}-slim",
         "ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1",
         f"ENV DJANGO_SETTINGS_MODULE={made.settings}" if made.settings else "# ENV DJANGO_SETTINGS_MODULE=",
+        *_libraries(findings),
         "RUN useradd --uid 10001 --no-create-home app",
         "COPY --from=packages /venv /venv",
         "WORKDIR /app",
@@ -78,6 +80,14 @@ def _frontend(findings: Findings) -> Iterator[str]:
     yield "COPY . ."
     yield f"RUN {install} && {found.manager} run {found.script}"
     yield ""
+
+
+def _libraries(findings: Findings) -> Iterator[str]:
+    """What GeoDjango loads when it is imported."""
+    if GEOGRAPHY in findings.settings.strings("APPS"):
+        yield (
+            "RUN apt-get update && apt-get install --yes --no-install-recommends gdal-bin && rm -rf /var/lib/apt/lists/*"
+        )
 
 
 def _built(findings: Findings) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from opsctl.project import variables as reading_of
@@ -229,6 +230,8 @@ def _assigned(trees: dict[str, ast.Module]) -> dict[str, Assigned]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign):
                 names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                for target in node.targets:
+                    _add_part(found, target, node.value)
             elif isinstance(node, ast.AnnAssign | ast.AugAssign) and isinstance(node.target, ast.Name):
                 names = [node.target.id]
             else:
@@ -237,6 +240,16 @@ def _assigned(trees: dict[str, ast.Module]) -> dict[str, Assigned]:
                 if name.isupper() and node.value is not None:
                     found[name] = _value(node.value, Source(file, node.lineno), found.get(name))
     return found
+
+
+def _add_part(found: dict[str, Assigned], target: ast.expr, value: ast.expr) -> None:
+    """`DATABASES["default"]["ENGINE"] = …` adds its texts to what DATABASES was."""
+    inside = target
+    while isinstance(inside, ast.Subscript):
+        inside = inside.value
+    if inside is not target and isinstance(inside, ast.Name) and inside.id in found:
+        before = found[inside.id]
+        found[inside.id] = replace(before, strings=_value(value, before.source, before).strings)
 
 
 def _value(node: ast.expr, source: Source, before: Assigned | None) -> Assigned:

@@ -251,6 +251,24 @@ def test_settings_that_are_not_in_git_may_name_a_database_and_static_files(root:
     assert any("shop.settings_docker and shop.settings_example" in line for line in done.said.warnings)
 
 
+GEOGRAPHY = ENVIRONMENT_SETTINGS.format(package="shop").replace('"django.contrib.admin"', '"django.contrib.gis"')
+
+
+def test_geodjango_gets_postgis_and_is_told_of_gdal_and_its_engine(root: Path) -> None:
+    done = init(root, shop(GEOGRAPHY))
+    assert done.env.application.database.extensions == ("postgis",)
+    text = "\n".join(done.said.missing)
+    assert "needs GDAL" in text
+    assert 'DATABASES["default"]["ENGINE"] = "django.contrib.gis.db.backends.postgis"' in text
+
+
+def test_geodjango_with_a_dockerfile_lacks_nothing(root: Path) -> None:
+    engine = 'DATABASES["default"]["ENGINE"] = "django.contrib.gis.db.backends.postgis"\n'
+    done = init(root, shop(GEOGRAPHY + engine), dockerfile=True)
+    assert done.said.missing == ()
+    assert "install --yes --no-install-recommends gdal-bin" in (root / "Dockerfile").read_text(encoding="utf-8")
+
+
 def test_two_projects_are_both_named_and_nothing_is_written(root: Path) -> None:
     write(root, django("shop", "", folder="shop") | django("blog", "", folder="blog"))
     with pytest.raises(OpsctlError) as failed:
