@@ -85,9 +85,9 @@ def _frontend(findings: Findings) -> Iterator[str]:
 def _libraries(findings: Findings) -> Iterator[str]:
     """What GeoDjango loads when it is imported."""
     if GEOGRAPHY in findings.settings.strings("APPS"):
-        yield (
-            "RUN apt-get update && apt-get install --yes --no-install-recommends gdal-bin && rm -rf /var/lib/apt/lists/*"
-        )
+        yield "RUN apt-get update \\"
+        yield "    && apt-get install --yes --no-install-recommends gdal-bin \\"
+        yield "    && rm -rf /var/lib/apt/lists/*"
 
 
 def _built(findings: Findings) -> Iterator[str]:
