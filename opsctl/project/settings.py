@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from opsctl.project import configurations, dynaconf
 from opsctl.project import variables as reading_of
-from opsctl.project.configurations import serving, values
 from opsctl.project.findings import Assigned, Fact, Settings, Source, Variable
 from opsctl.project.pydantic_settings import fields
 from opsctl.project.reading import Reader, join
@@ -211,14 +211,14 @@ def _trees(reader: Reader, files: tuple[str, ...], configuration: Fact | None) -
     trees = {file: tree for file in files if (tree := reader.python(file)) is not None}
     if configuration is None:
         return trees
-    return dict(zip(trees, serving(trees.values(), configuration.value), strict=True))
+    return dict(zip(trees, configurations.serving(trees.values(), configuration.value), strict=True))
 
 
 def _variables(trees: dict[str, ast.Module]) -> tuple[Variable, ...]:
     found: dict[str, Variable] = {}
     for file, tree in trees.items():
-        read_here = (*reading_of.variables(tree, file, trees.values()), *fields(tree, file, trees), *values(tree, file))
-        for each in read_here:
+        own = (*fields(tree, file, trees), *configurations.values(tree, file), *dynaconf.values(tree, file))
+        for each in (*reading_of.variables(tree, file, trees.values()), *own):
             found[each.name] = reading_of.merged(found[each.name], each) if each.name in found else each
     return tuple(found.values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from opsctl.project import dockerfile, layout, platforms, requirements, settings
+from opsctl.project import dockerfile, dynaconf, layout, platforms, requirements, settings
 from opsctl.project.findings import Findings, Location, Told
 from opsctl.project.reading import Reader, join
 
@@ -22,9 +22,11 @@ def survey(reader: Reader, project: str | None = None) -> Findings:
             gathered.serve(image.command.value, image.command.source)
         for name, fact in image.variables.items():
             gathered.variable(name, fact.value, fact.source)
-    told = gathered.told()
     found = requirements.find(reader, location.path, dockerfile.requirements_file(reader, image))
     chosen = settings.find(reader, location.manage, gathered.settings)
+    if (production := dynaconf.production(reader, chosen)) is not None:
+        gathered.variable(dynaconf.SWITCH, production.value, production.source)
+    told = gathered.told()
     return Findings(
         location=location,
         settings=chosen,

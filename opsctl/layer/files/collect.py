@@ -20,12 +20,13 @@ def main() -> int:
     if os.environ.get("DJANGO_CONFIGURATION"):
         # Settings as a class (django-configurations) are a module once its importer knows of them.
         import_module("configurations.importer").install()
-    from django.conf import settings
+    from django import conf
 
-    if "django.contrib.staticfiles" not in settings.INSTALLED_APPS:
+    # By its module each time: what reads the settings first may put others in their place, as Dynaconf does.
+    if "django.contrib.staticfiles" not in conf.settings.INSTALLED_APPS:
         return 0
-    if not settings.STATIC_ROOT:
-        settings.STATIC_ROOT = os.environ["OPSCTL_STATIC_ROOT"]
+    if not conf.settings.STATIC_ROOT:
+        conf.settings.STATIC_ROOT = os.environ["OPSCTL_STATIC_ROOT"]
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["manage.py", "collectstatic", "--no-input", "--verbosity", "0"])

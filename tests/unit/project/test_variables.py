@@ -339,3 +339,17 @@ def test_values_of_django_configurations_are_read_of_the_class_that_serves(tmp_p
     assert "# MY_SITE_TITLE: shop" in done.text
     assert "PLAIN" not in done.text
     assert [line for line in done.said.missing if "SENTRY_DSN" not in line] == []
+
+
+def test_dynaconf_takes_any_setting_from_a_variable(tmp_path: Path) -> None:
+    settings = 'INSTALLED_APPS = ["django.contrib.staticfiles"]\nimport dynaconf\ndynaconf.DjangoDynaconf(__name__)\n'
+    done = init(tmp_path, {**shop(settings), "settings.toml": "[default]\nX = 1\n[production]\nX = 2\n"})
+    assert environment(done) == {
+        "DJANGO_SECRET_KEY": "${secret_key}", "DJANGO_DEBUG": "false", "DJANGO_ALLOWED_HOSTS": "${web.hosts/json}",
+        "DJANGO_DATABASES__default__ENGINE": "django.db.backends.postgresql",
+        "DJANGO_DATABASES__default__NAME": "${database.name}", "DJANGO_DATABASES__default__USER": "${database.user}",
+        "DJANGO_DATABASES__default__PASSWORD": "${database.password}",
+        "DJANGO_DATABASES__default__HOST": "${database.host}", "DJANGO_DATABASES__default__PORT": "${database.port}",
+        "DJANGO_ENV": "production",
+    }  # fmt: skip
+    assert (done.said.missing, "release:" in done.text) == ((), False)
