@@ -120,14 +120,13 @@ def _application(made: Decisions) -> Iterator[str]:
     else:
         yield "# settings: PACKAGE.settings  # the settings module could not be found"
     yield from _image(made)
-    yield from _web(made)
+    yield from block("web", _web(made))
     yield from _release(made)
     yield from _variables(made.fills)
     yield from _secrets(made.fills)
     yield "# One login, which owns the tables. Its password is made by opsctl; on this machine there is none."
-    yield from block(
-        "database", ["owner: true", *([f"extensions: {flow(made.extensions)}"] if made.extensions else [])]
-    )
+    extensions = [f"extensions: {flow(made.extensions)}"] if made.extensions else []
+    yield from block("database", ["owner: true", *extensions])
     yield from block("buckets", [f"{name}: {{}}" for name in made.buckets])
     yield from block("workers", (line for each in made.workers for line in _process(each)))
     yield from block("jobs", (line for each in made.jobs for line in _process(each)))
@@ -156,21 +155,13 @@ def _image(made: Decisions) -> Iterator[str]:
 
 
 def _web(made: Decisions) -> Iterator[str]:
-    """The block of the web, in a comment whole where all that it would hold is one: a key with nothing is refused."""
-    said = []
     if made.web:
-        said.append(f"command: {flow(made.web)}{_why(made, 'web')}")
+        yield f"command: {flow(made.web)}{_why(made, 'web')}"
     if made.port and made.port != "8000":
-        said.append(f"port: {int(made.port)}{_why(made, 'port')}")
-    if made.health is None:
-        yield from block("web", said)
-        return
-    why = "# opsctl answers the load balancer by itself; to ask the project instead:"
-    health = f"health: {scalar(made.health.value)}{comment(f'from {made.health.source}')}"
-    if said:
-        yield from block("web", [*said, why, f"# {health}"])
-    else:
-        yield from (why, "# web:", f"#   {health}")
+        yield f"port: {int(made.port)}{_why(made, 'port')}"
+    if made.health is not None:
+        yield "# opsctl answers the load balancer by itself; to ask the project instead:"
+        yield f"# health: {scalar(made.health.value)}{comment(f'from {made.health.source}')}"
 
 
 def _release(made: Decisions) -> Iterator[str]:

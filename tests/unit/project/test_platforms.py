@@ -312,24 +312,6 @@ def test_copilot_manifests_say_services_jobs_and_secrets(tmp_path: Path) -> None
     assert environment(done)["LOG_LEVEL"] == "info"
 
 
-def test_a_health_path_alone_leaves_the_webs_block_in_a_comment(tmp_path: Path) -> None:
-    """A key with nothing but a comment below it is refused; port 8000 is opsctl's own."""
-    manifest = """\
-        name: api
-        type: Load Balanced Web Service
-        image: {build: Dockerfile, port: 8000}
-        http: {path: "/", healthcheck: /up}
-        """
-    image = 'FROM python:3.12-slim\nCMD ["gunicorn", "shop.wsgi"]\n'
-    done = init(tmp_path, {**shop(), "Dockerfile": image, "copilot/api/manifest.yml": manifest})
-    assert not any("needs a correction" in line for line in done.said.warnings)
-    assert done.env.application.web.health.path is None
-    lines = [line.strip() for line in done.text.splitlines()]
-    start = lines.index("# web:")
-    assert lines[start - 1] == "# opsctl answers the load balancer by itself; to ask the project instead:"
-    assert lines[start + 1] == "#   health: /up  # from copilot/api/manifest.yml:4"
-
-
 def test_compose_says_workers_but_nothing_of_a_developers_server(tmp_path: Path) -> None:
     compose = """\
         x-app: &app
