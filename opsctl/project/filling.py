@@ -45,7 +45,8 @@ _NAMES: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"((DJANGO|APP|WEB|PUBLIC)_)?(SITE|BASE|PUBLIC|APP|ROOT|WEBSITE|WAGTAILADMIN_BASE|EXTERNAL)_URL"),
         "web.url",
     ),
-    (re.compile(r"((DJANGO|APP)_)?(SITE_|APP_|PUBLIC_)?(DOMAIN|DOMAIN_NAME|FQDN)|SITE_HOST|SITE_DOMAIN"), "web.host"),
+    (re.compile(r"((DJANGO|APP)_)?(SITE_|APP_|PUBLIC_)?(DOMAIN|DOMAIN_NAME|FQDN)"), "web.host"),
+    (re.compile(r"([A-Z]+_)?SITE_(HOST|DOMAIN)"), "web.host"),
     (re.compile(r"(DJANGO_)?(SECURE_SSL_REDIRECT|SESSION_COOKIE_SECURE|CSRF_COOKIE_SECURE|SSL_REDIRECT)"), "web.tls"),
     (re.compile(r"(\w+_)?(AWS_STORAGE_BUCKET_NAME|AWS_MEDIA_BUCKET(_NAME)?|S3_BUCKET(_NAME)?|MEDIA_BUCKET(_NAME)?|"
                 r"AWS_S3_BUCKET_NAME|AWS_BUCKET_NAME|S3_MEDIA_BUCKET(_NAME)?)"), "buckets.media"),

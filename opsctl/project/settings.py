@@ -156,20 +156,33 @@ def _beside(reader: Reader, manage: str, module: str) -> list[str]:
 
 
 def _followed(reader: Reader, manage: str, module: str) -> Iterator[str]:
-    """The files that make the settings, those that are imported before the ones that import them."""
-    done: dict[str, None] = {}
+    """The files that make the settings, those that are imported before the ones that import them.
 
-    def visit(file: str, depth: int) -> None:
-        if not file or file in done or len(done) >= _MAX_FILES or depth > 8:
-            return
-        done[file] = None
+    Of many the nearest: what a helper's own imports lead to is the application, which reads nothing for settings.
+    """
+    first = module_file(reader, manage, module)
+    imported: dict[str, list[str]] = {first: []} if first else {}
+    waiting = list(imported)
+    while waiting:
+        file = waiting.pop(0)
         for other in _imports(reader, manage, file):
             # Settings of one machine, not kept in git as a rule, and for what they hold not to be read.
-            if PurePosixPath(other).stem not in {"local", "local_settings", "settings_local"}:
-                visit(other, depth + 1)
-        done[file] = done.pop(file)
+            if not other or PurePosixPath(other).stem in {"local", "local_settings", "settings_local"}:
+                continue
+            if other not in imported and len(imported) < _MAX_FILES:
+                imported[other] = []
+                waiting.append(other)
+            imported[file].append(other)
+    done: dict[str, None] = {}
 
-    visit(module_file(reader, manage, module), 0)
+    def visit(file: str) -> None:
+        if file in imported and file not in done:
+            done[file] = None
+            for other in imported[file]:
+                visit(other)
+            done[file] = done.pop(file)
+
+    visit(first)
     yield from done
 
 

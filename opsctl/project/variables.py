@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from opsctl.project.findings import Kind, Source, Variable
 from opsctl.project.surroundings import Surroundings, dotted, text_of
@@ -32,6 +33,8 @@ _NOT_READERS = frozenset({
     "read_env", "setdefault", "putenv", "unsetenv", "prefixed", "load_dotenv", "find_dotenv", "get_env_file", "dump",
     "seal", "update",
 })  # fmt: skip
+_Way = Literal["needed", "optional", "other"]
+"""What a function of the project does without the variable whose name it is given; `other`: it reads none so called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def variables(tree: ast.Module, file: str, others: Iterable[ast.Module] = ()) ->
     `others` are files of the same settings, which may have made the reader with defaults.
     """
     around = Surroundings(tree)
-    own = {name: optional for each in (*others, tree) for name, optional in _own_readers(each)}
+    own = {name: way for each in (*others, tree) for name, way in _own_functions(each)}
     scheme = {name: said for each in (*others, tree) for name, said in _scheme(each)}
     environs = _environ_names(tree)
     found: dict[str, Variable] = {}
@@ -106,7 +109,7 @@ def _subscript(node: ast.AST, environs: frozenset[str]) -> _Read | None:
     return _Read(name, node) if name else None
 
 
-def _call(node: ast.AST, environs: frozenset[str], own: Mapping[str, bool]) -> _Read | None:
+def _call(node: ast.AST, environs: frozenset[str], own: Mapping[str, _Way]) -> _Read | None:
     if not isinstance(node, ast.Call):
         return None
     path = dotted(node.func)
@@ -138,10 +141,12 @@ def _url_module(node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, as
 
 
 def _helper(
-    node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, ast.expr], readers: Mapping[str, bool]
+    node: ast.Call, path: tuple[str, ...], keywords: Mapping[str, ast.expr], functions: Mapping[str, _Way]
 ) -> _Read | None:
     """`env("NAME")`, `env.bool("NAME", False)`, `config("NAME", cast=int)`, and a project's own `get_env("NAME")`."""
-    is_reader = any("env" in part.lower() for part in (path[0], path[-1])) or path[-1] in {"config", *readers}
+    way = functions.get(path[-1])
+    named = any("env" in part.lower() for part in (path[0], path[-1])) or path[-1] == "config"
+    is_reader = way in {"needed", "optional"} or (named and way is None)
     if not is_reader or path[-1] in {"Env", "Config", "FileAwareEnv"}:
         return None
     own = _OWN_NAMES.get(path[-1]) if len(path) > 1 else None
@@ -157,7 +162,7 @@ def _helper(
     kind = _cast(keywords.get("cast")) or kind
     default = keywords.get("default", rest[0] if rest and len(path) + len(rest) > 1 else None)
     optional = default is not None or _is_true(keywords.get("allow_none")) or _is_false(keywords.get("required"))
-    optional = optional or (len(path) == 1 and readers.get(path[0], False))
+    optional = optional or (way == "optional" and not _is_true(keywords.get("required")))
     return _Read(name, node, _real(default), optional=optional, kind=kind)
 
 
@@ -197,25 +202,41 @@ def _scheme(tree: ast.Module) -> Iterator[tuple[str, tuple[Kind, ast.expr | None
                     yield each.arg, (_cast(cast) or "text", _real(default))
 
 
-def _own_readers(tree: ast.Module) -> Iterator[tuple[str, bool]]:
-    """Functions that read the variable whose name they are given, and whether they do without it."""
+def _own_functions(tree: ast.Module) -> Iterator[tuple[str, _Way]]:
+    """The project's functions that are given a name, and what they do where no variable is called so."""
     for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef) or not function.args.args:
-            continue
-        given = (function.args.args[0].arg,)
-        nodes = list(ast.walk(function))
-        needed = any(
-            isinstance(node, ast.Subscript) and dotted(node.value)[-1:] == ("environ",) and dotted(node.slice) == given
-            for node in nodes
-        )
-        asked = any(
-            isinstance(node, ast.Call)
-            and _is_environ_get(dotted(node.func), frozenset())
-            and dotted(node.args[0] if node.args else None) == given
-            for node in nodes
-        )
-        if needed or asked:
-            yield function.name, not needed and not any(isinstance(node, ast.Raise) for node in nodes)
+        if isinstance(function, ast.FunctionDef) and function.args.args:
+            yield function.name, _way(function)
+
+
+def _way(function: ast.FunctionDef) -> _Way:
+    given = (function.args.args[0].arg,)
+    nodes = list(ast.walk(function))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and any(dotted(each) == given for each in node.args)]
+    subscripts = [node for node in nodes if isinstance(node, ast.Subscript) and dotted(node.slice) == given]
+    if not calls and not subscripts:
+        return "other"
+    asked = any(_is_environ_get(dotted(node.func), frozenset()) for node in calls) or any(
+        isinstance(node, ast.Compare)
+        and dotted(node.left) == given
+        and dotted(node.comparators[0])[-1:] == ("environ",)
+        for node in nodes
+    )
+    if not asked and not any(dotted(node.value)[-1:] == ("environ",) for node in subscripts):
+        # Another function reads: a default of its own is that of the variable.
+        own = function.args.defaults
+        return "optional" if own and not (isinstance(own[0], ast.Constant) and own[0].value is None) else "needed"
+    if any(each.arg == "required" for each in (*function.args.args, *function.args.kwonlyargs)):
+        return "optional"
+    # What is raised for a value that is no number says nothing of one that is missing.
+    handled = {
+        inner
+        for node in nodes
+        if isinstance(node, ast.ExceptHandler) and "KeyError" not in ast.dump(node.type or ast.Constant("KeyError"))
+        for inner in ast.walk(node)
+    }
+    raises = any(isinstance(node, ast.Raise) and node not in handled for node in nodes)
+    return "optional" if asked and not raises else "needed"
 
 
 def _environ_names(tree: ast.Module) -> frozenset[str]:

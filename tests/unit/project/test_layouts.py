@@ -269,6 +269,15 @@ def test_geodjango_with_a_dockerfile_lacks_nothing(root: Path) -> None:
     assert "install --yes --no-install-recommends gdal-bin" in (root / "Dockerfile").read_text(encoding="utf-8")
 
 
+def test_what_settings_import_themselves_counts_before_what_others_import(root: Path) -> None:
+    """A helper's imports may lead through the whole application, and not all of it is read."""
+    files = shop("from shop import api\nfrom shop import tools\nSITE = tools.secret('SHOP_TITLE')\n")
+    files["shop/api.py"] = "".join(f"from shop import model{number}\n" for number in range(60))
+    files |= {f"shop/model{number}.py": "import os\n" for number in range(60)}
+    files["shop/tools.py"] = "import os\ndef secret(name):\n    return os.environ[name]\n"
+    assert any(line.startswith("SHOP_TITLE has no default") for line in init(root, files).said.missing)
+
+
 def test_two_projects_are_both_named_and_nothing_is_written(root: Path) -> None:
     write(root, django("shop", "", folder="shop") | django("blog", "", folder="blog"))
     with pytest.raises(OpsctlError) as failed:

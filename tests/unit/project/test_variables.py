@@ -77,14 +77,45 @@ def test_defaults_of_a_scheme_said_ahead_count() -> None:
         ("return os.environ.get(name, default)", 'secret("A_B")', False, None),
         ("return os.environ.get(name, default)", 'secret("A_B", "x")', False, "x"),
         ("value = os.getenv(name)\n    if not value:\n        raise ValueError", 'tools.secret("A_B")', True, None),
+        (
+            "if name not in os.environ:\n        return default\n    return os.environ[name]",
+            'secret("A_B")',
+            False,
+            None,
+        ),
+        (
+            "value = os.getenv(name)\n    try:\n        int(value)\n    except ValueError:\n        raise TypeError",
+            'secret("A_B")',
+            False,
+            None,
+        ),
+        (
+            "try:\n        return os.environ[name]\n    except KeyError:\n        raise TypeError",
+            'secret("A_B")',
+            True,
+            None,
+        ),
     ],
 )
 def test_a_function_of_the_projects_own_reads_what_it_is_given(
     body: str, call: str, required: bool, default: str | None
 ) -> None:
-    found = read(f"import os\ndef secret(name, default=None):\n    {body}\nX = {call}")
-    assert list(found) == ["A_B"]
-    assert (found["A_B"].required, found["A_B"].default) == (required, default)
+    for name in ("secret", "get_env_str"):  # what is called so is known by its name alone, and by what it does
+        found = read(f"import os\ndef {name}(name, default=None):\n    {body}\nX = {call}".replace("secret", name))
+        assert list(found) == ["A_B"]
+        assert (found["A_B"].required, found["A_B"].default) == (required, default)
+
+
+def test_a_function_that_is_told_what_is_required_is_taken_at_its_word() -> None:
+    function = "def get_env(name, default=None, required=False):\n    value = os.environ.get(name, default)\n"
+    function += "    if required and not value:\n        raise ValueError\n    return value\n"
+    found = read(f'import os\n{function}X = get_env("A_B")\nY = get_env("C_D", required=True)')
+    assert (found["A_B"].required, found["C_D"].required) == (False, True)
+
+
+def test_a_function_that_makes_other_names_of_what_it_is_given_reads_none_of_this_name() -> None:
+    function = 'def get_env_login(name):\n    return os.environ.get(f"SHOP_{name}_USER")\n'
+    assert read(f'import os\n{function}X = get_env_login("GITHUB")') == {}
 
 
 def test_a_function_of_another_file_is_known_too(tmp_path: Path) -> None:
