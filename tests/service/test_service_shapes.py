@@ -7,12 +7,14 @@ stands in the dataset otherwise than it is true is the one thing that must not h
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from salaries.ingest.columns import CANONICAL
 from salaries.ingest.engine import engine
 from salaries.ingest.errors import IngestError
 from salaries.ingest.inspection import propose
@@ -73,13 +75,11 @@ class Readings:
         mapping = mapping_of(keys, "a")
         self._reader.read(path, "a.csv", Declared({}, {"a.csv": mapping} if mapping else {}))
         found = self._db.execute(
-            "SELECT * FROM judged WHERE file = ? AND coalesce(outcome, '-country') = '-country'", [self._number]
-        )
-        names = [column[0] for column in found.description]
-        return [
-            {name: "" if value is None else str(value) for name, value in zip(names, row, strict=True)}
-            for row in found.fetchall()
-        ]
+            "SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at, '')) FROM judged "
+            "WHERE file = ? AND coalesce(outcome, '-country') = '-country'",
+            [self._number],
+        ).fetchall()
+        return [dict(zip(CANONICAL, row, strict=True)) for row in csv.reader(line for (line,) in found)]
 
     def proposed(self, shape: Shape) -> dict[str, Any]:
         """Return what is proposed for a shape, with the answers of a person who knows the file."""

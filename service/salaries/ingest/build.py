@@ -19,7 +19,7 @@ from salaries.ingest.columns import CANONICAL, PAID
 from salaries.ingest.engine import engine, fetched, quoted, sql_blocks
 from salaries.ingest.errors import IngestError
 from salaries.ingest.judging import NOT_IN_ENCODING, define_rules
-from salaries.ingest.mapping import SEPARATOR, Mapping
+from salaries.ingest.mapping import Mapping
 from salaries.ingest.reading import Reader, ReadFile, assumed, doubtful
 from salaries.ingest.sources import Declared
 from salaries.ingest.workspace import exclusive, name_trouble, replace_file, scratch, sha256_of
@@ -201,13 +201,13 @@ def _report(db: duckdb.DuckDBPyConnection, files: list[ReadFile], *, folder: Pat
 
 def _write_canonical(db: duckdb.DuckDBPyConnection, target: Path) -> None:
     ((paid,),) = db.execute("SELECT count(nullif(paid, '')) > 0 FROM kept").fetchall()
-    header = ",".join(CANONICAL + PAID if paid else CANONICAL)
-    cells = f"coalesce(',' || nullif(x, ''), '{',' * len(PAID)}')" if paid else "NULL"
-    db.execute(f"CREATE MACRO paid_cells(x) AS {cells}")
-    lines = sql_blocks("rules.sql")["canonical"]
-    # A line stands as it is written, since its quotes are those of the canonical file; the column's name is the header.
-    named = lines.replace("AS line", f'AS "{header}"')
-    db.execute(f"COPY ({named}) TO {quoted(target)} (FORMAT csv, HEADER, DELIMITER '{SEPARATOR}', QUOTE '', ESCAPE '')")
+    columns = ["front", "country", "currency", "back", "observed_at"]
+    columns += [f"coalesce(nullif(paid, ''), '{',' * (len(PAID) - 1)}')"] if paid else []
+    names = [",".join(CANONICAL[:5]), *CANONICAL[5:7], ",".join(CANONICAL[7:11]), CANONICAL[11], ",".join(PAID)]
+    chosen = ", ".join(f'{column} AS "{name}"' for column, name in zip(columns, names, strict=False))
+    # The columns hold their quotes already.
+    options = "FORMAT csv, HEADER, DELIMITER ',', QUOTE '', ESCAPE '', NULLSTR ''"
+    db.execute(f"COPY (SELECT {chosen} FROM kept) TO {quoted(target)} ({options})")  # noqa: S608
 
 
 def _write_rejects(db: duckdb.DuckDBPyConnection, names: list[str], target: Path) -> dict[str, list[Reject]]:

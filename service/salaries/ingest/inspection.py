@@ -4,15 +4,16 @@ what was assumed, some rows before and after, and a mapping to paste into the li
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from salaries.ingest.columns import ALIASES, CANONICAL, DEFAULTS, MONEY_COLUMNS
 from salaries.ingest.currencies import DOLLAR, DOLLARS, currencies_in
-from salaries.ingest.engine import engine
+from salaries.ingest.engine import engine, sql_blocks
 from salaries.ingest.figures import have_two_readings, is_band, period_of
 from salaries.ingest.judging import define_rules
 from salaries.ingest.mapping import SEPARATOR, Mapping
@@ -129,7 +130,7 @@ def _table(raw: RawFile, keys: dict[str, Any]) -> tuple[RawFile, dict[str, Any]]
 
 def _is_of_windows(raw: RawFile) -> bool:
     """Tell whether a file that is read as UTF-8 has accents that are not of it, and none that are."""
-    seen = {char for line in islice(raw.lines(), _LOOKED_AT) for char in line if ord(char) > 127}
+    seen = {char for line in islice(chain.from_iterable(raw.lines()), _LOOKED_AT) for char in line if ord(char) > 127}
     return seen == {WRONG_BYTE}
 
 
@@ -321,13 +322,11 @@ def _outcome(path: Path, *, folder: Path, country: str, encoding: str, mapping: 
         reasons = {name: count for name, count in sorted(fates.items()) if name and name != "-country"}
         counts = assumed(db, 0)
         doubts = doubtful(file, counts, rejected=sum(reasons.values()))
-        kept = db.view("kept").project(", ".join(CANONICAL))
-        after = kept.limit(_SAMPLES).fetchall()
+        lines = db.execute(sql_blocks("rules.sql")["lines"], {"count": _SAMPLES}).fetchall()
         return Outcome(
             rows=file.rows, kept=fates.get("", 0), elsewhere=fates.get("-country", 0), reasons=reasons,
             assumed=counts, doubts=doubts,
-            after=[{name: "" if value is None else str(value) for name, value in zip(CANONICAL, row, strict=True)}
-                   for row in after],
+            after=[dict(zip(CANONICAL, row, strict=True)) for row in csv.reader(line for (line,) in lines)],
         )  # fmt: skip
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import accumulate
+from typing import Any
 
 import duckdb
 import nanoarrow
@@ -101,15 +102,20 @@ def judge(db: duckdb.DuckDBPyConnection, rows: Iterable[Batch], header: tuple[st
 
     While DuckDB judges one piece, the next is read.
     """
-    _define_raw(db, header)
+    chunk = _define_raw(db, header)
+    db.execute(f"PREPARE judge AS {sql_blocks('rules.sql')['judge']}")
     count = 0
+    # A transaction that ends with less than a group of 122,880 rows has DuckDB copy them once more, so a file is one.
+    db.begin()
     with _short_turns(), ThreadPoolExecutor(max_workers=1) as beside:
-        before = beside.submit(lambda: None)
+        before: Future[Any] = beside.submit(lambda: None)
         for size, piece in _pieces(rows):
             before.result()
-            before = beside.submit(_judge_piece, db, piece)
+            chunk.rows = piece
+            before = beside.submit(db.execute, "EXECUTE judge")
             count += size
         before.result()
+    db.commit()
     return count
 
 
@@ -126,21 +132,29 @@ def _short_turns() -> Iterator[None]:
 
 def decimal_mark(db: duckdb.DuckDBPyConnection, rows: Iterable[Batch], header: tuple[str, ...]) -> str:
     """Return the mark before decimals that the figures of `rows` tell beyond doubt, or ""."""
-    _define_raw(db, header)
+    chunk = _define_raw(db, header)
     dot = comma = False
-    for _, piece in _pieces(rows):
-        db.register("chunk", piece)
+    for _, chunk.rows in _pieces(rows):
         ((some_dot, some_comma),) = db.execute(sql_blocks("rules.sql")["marks"]).fetchall()
         dot, comma = dot or some_dot, comma or some_comma
     return "" if dot == comma else "." if dot else ","
 
 
-def _judge_piece(db: duckdb.DuckDBPyConnection, piece: nanoarrow.Array) -> None:
-    db.register("chunk", piece)
-    db.execute(sql_blocks("rules.sql")["judge"])
+class _Chunk:
+    """What DuckDB reads as `chunk`. It asks for the rows whenever a prepared statement runs, and plans that once."""
+
+    def __init__(self, rows: nanoarrow.Array) -> None:
+        self.rows = rows
+
+    def __arrow_c_schema__(self) -> object:
+        return self.rows.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.rows.__arrow_c_stream__(requested_schema)
 
 
-def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
+def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> _Chunk:
+    """Define the view `raw`; what it reads stands in the chunk that is returned."""
     chosen = ", ".join(f"{_first_value(header, name)} AS {name}" for name in (*ALIASES, "paid", "problem_value"))
     more = f"f[{len(header) + 2}:]"
     problem = (
@@ -150,11 +164,14 @@ def _define_raw(db: duckdb.DuckDBPyConnection, header: tuple[str, ...]) -> None:
         "THEN 'more fields than the header' ELSE '' END"
     )
     db.execute("CREATE OR REPLACE TEMP MACRO fields(x) AS string_split(x, " + quoted(SEPARATOR) + ")")
-    db.register("chunk", _table(array("q", [0]), [b""]))
+    columns = f"number, {problem} AS problem, needs_quotes(text) AS may_need_quotes, {chosen}"
+    chunk = _Chunk(_table(array("q", [0]), [b""]))
+    db.register("chunk", chunk)
     db.execute(
-        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT number, {problem} AS problem, {chosen} "  # noqa: S608
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns} "  # noqa: S608
         "FROM (SELECT number, text, fields(tidied(text)) AS f FROM chunk)"
     )
+    return chunk
 
 
 def _first_value(header: tuple[str, ...], name: str) -> str:
@@ -186,9 +203,9 @@ def _gathered(rows: Iterable[Batch]) -> Iterator[tuple[array[int], list[bytes]]]
     for batch in rows:
         numbers.extend(batch.numbers)
         texts.extend(batch.texts)
-        if len(texts) >= _TABLE_ROWS:
-            yield numbers, texts
-            numbers, texts = array("q"), []
+        while len(texts) >= _TABLE_ROWS:
+            yield numbers[:_TABLE_ROWS], texts[:_TABLE_ROWS]
+            numbers, texts = numbers[_TABLE_ROWS:], texts[_TABLE_ROWS:]
     if texts:
         yield numbers, texts
 

@@ -1,7 +1,7 @@
 """A raw file as records: one way for every file, whatever its encoding, line ends and quotes are.
 
 A record is one text: what is wrong with it, then its fields, each behind `SEPARATOR`. In UTF-8 it goes to DuckDB as it
-is, and a line without quotes costs Python no more than one replacement.
+is, and lines without quotes are made records many at once.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -45,8 +44,9 @@ _LINES_ABOVE = 20
 # A quoted text longer than this many lines is a quote that was never closed.
 _LONGEST_RECORD_LINES = 100
 _LONGEST_LINE = 1_000_000
-# Few enough that as many of the longest lines fit into memory.
-_BATCH_LINES = 256
+_BLOCK, _BLOCK_ROWS = 1 << 16, 256
+# Fewer would be looked at again and again while a quote waits for its end.
+_LEAST_LINES = 2 * _LONGEST_RECORD_LINES
 # Far more than a column takes, so what is cut is rejected all the same.
 _LONG_RECORD, _LONGEST_FIELD = 50_000, 1000
 _BEFORE = SEPARATOR.encode()
@@ -70,17 +70,19 @@ class RawFile:
     trouble: str = ""
     sheet: str | int = 0  # of a workbook
 
-    def lines(self) -> Iterator[str]:
-        """Yield each line, with its end as a line feed.
+    def lines(self) -> Iterator[list[str]]:
+        """Yield the lines without their ends, some hundred at a time.
 
         Raises:
             IngestError: a packed file is damaged or cut short.
         """
         if is_workbook(self.path):
-            yield from workbook_lines(self.path, name=self.name, sheet=self.sheet)
+            rows = workbook_lines(self.path, name=self.name, sheet=self.sheet)
+            while some := list(islice(rows, _BLOCK_ROWS)):
+                yield some
             return
         with _opened(self.path, self.name) as handle, _text(handle, self.encoding) as text:
-            yield from iter(partial(text.readline, _LONGEST_LINE), "")
+            yield from _lines(text)
 
 
 def glance_at(path: Path, *, name: str, encoding: str, mapping: Mapping | None = None) -> RawFile:
@@ -98,14 +100,14 @@ def glance_at(path: Path, *, name: str, encoding: str, mapping: Mapping | None =
     skip, known = (mapping.skip_rows, _KNOWN_NAMES | mapping.headers) if mapping else (0, _KNOWN_NAMES)
     if is_workbook(path):
         raw = RawFile(path, name, "", ",", (), 0, sheet=mapping.sheet if mapping else 0)
-        lines = list(islice(raw.lines(), _LINES_ABOVE + skip))
+        lines = list(islice(chain.from_iterable(raw.lines()), _LINES_ABOVE + skip))
         above, _, header = _header(lines, known, skip, delimiters=",")
         return replace(raw, header=header, above=above, trouble=_trouble(b"", header, known))
     with _opened(path, name) as handle:
         first = handle.read(_GLANCE)
     codec = _codec(first, ENCODINGS[encoding])
     with _text(io.BytesIO(first), codec) as text:
-        lines = list(islice(iter(partial(text.readline, _LONGEST_LINE), ""), _LINES_ABOVE + skip))
+        lines = list(islice(chain.from_iterable(_lines(text)), _LINES_ABOVE + skip))
     above, delimiter, header = _header(lines, known, skip)
     return RawFile(path, name, codec, delimiter, header, above, _trouble(first, header, known))
 
@@ -130,11 +132,13 @@ def records(raw: RawFile) -> Iterator[tuple[int, str]]:
 
 def batches(raw: RawFile) -> Iterator[Batch]:
     """Yield the records of a file some hundred at a time, which costs each of them a fraction; see `records`."""
-    lines = islice(raw.lines(), raw.above, None)
-    number = raw.above + 1
+    number, above = raw.above + 1, raw.above
     ahead: list[str] = []
-    while ahead := [*ahead, *(fresh := list(islice(lines, _BATCH_LINES)))]:
-        texts = _texts(ahead, raw.delimiter, last=len(fresh) < _BATCH_LINES)
+    for fresh in chain(raw.lines(), [[]]):
+        ahead, above = ahead + fresh[above:], max(above - len(fresh), 0)
+        if not ahead or (fresh and len(ahead) < _LEAST_LINES):
+            continue
+        texts = _texts(ahead, raw.delimiter, last=not fresh)
         if all(texts):
             yield Batch(range(number, number + len(texts)), texts)
         else:
@@ -143,35 +147,45 @@ def batches(raw: RawFile) -> Iterator[Batch]:
         ahead = ahead[len(texts) :]
 
 
+def _lines(text: TextIO) -> Iterator[list[str]]:
+    while block := text.read(_BLOCK):
+        begun = len(block) - 1 - block.rfind("\n")
+        yield (block + text.readline(_LONGEST_LINE - begun)).removesuffix("\n").split("\n")
+
+
 def _texts(lines: list[str], delimiter: str, *, last: bool) -> list[bytes]:
     """Return the record that each line begins, or b"".
 
     Unless the `last` lines are among them, it ends before a quote that may be closed by a line to come.
     """
-    odd = [at for at, line in enumerate(lines) if '"' in line or len(line) >= _LONG_RECORD or line.isspace()]
-    plain = lines.copy()
-    for at in odd:
-        plain[at] = "\n"
-    # All others at once.
-    separated = "".join(plain).encode().translate(bytes.maketrans(f"{SEPARATOR}{delimiter}".encode(), b" " + _BEFORE))
-    texts = (_BEFORE + separated.removesuffix(b"\n").replace(b"\n", b"\n" + _BEFORE)).split(b"\n")
+    plain = "\n".join(lines)
+    odd: list[int] = []
+    # Most often none is, which is cheaper to see for all at once.
+    if '"' in plain or max(map(len, lines)) >= _LONG_RECORD or not all(map(str.strip, lines)):
+        odd = [at for at, line in enumerate(lines) if '"' in line or len(line) >= _LONG_RECORD or not line.strip()]
+        others = lines.copy()
+        for at in odd:
+            others[at] = ""
+        plain = "\n".join(others)
+    separated = plain.encode().translate(bytes.maketrans(f"{SEPARATOR}{delimiter}".encode(), b" " + _BEFORE))
+    texts = (_BEFORE + separated.replace(b"\n", b"\n" + _BEFORE)).split(b"\n")
     quotes, free = _Quotes(lines, delimiter), 0
     for at in odd:
         if at < free:
             continue
         line, free = lines[at], at + 1
-        if line.isspace():
+        if not line.strip():
             texts[at] = b""
         elif '"' not in line:
-            texts[at] = _cut(SEPARATOR + _separated(line, delimiter))
-        elif record := quotes.record(at):
+            texts[at] = _cut("", _fields(line, delimiter))
+        elif fields := quotes.fields(at):
             free = quotes.next
-            texts[at:free] = [_cut(record), *[b""] * (free - at - 1)]
+            texts[at:free] = [_cut("", fields), *[b""] * (free - at - 1)]
         elif not last and at + _LONGEST_RECORD_LINES >= len(lines):
             return texts[:at]
         else:
             # The lines after it stay: one bad quote must cost one row.
-            texts[at] = _cut(UNCLOSED + SEPARATOR + _separated(line.replace('"', ""), delimiter))
+            texts[at] = _cut(UNCLOSED, _fields(line.replace('"', ""), delimiter))
     return texts
 
 
@@ -193,25 +207,27 @@ class _Quotes:
             self._ran_out = True
             return None
         self.next += 1
-        return self._lines[self.next - 1].replace(SEPARATOR, " ")
+        return self._lines[self.next - 1].replace(SEPARATOR, " ") + "\n"
 
-    def record(self, at: int) -> str:
-        """Return the record that begins with a line, or "" when its quote is never closed."""
+    def fields(self, at: int) -> list[str]:
+        """Return the fields of the record that begins with a line, or none when its quote is never closed."""
         self.next, self._end = at, min(at + _LONGEST_RECORD_LINES + 1, len(self._lines))
         fields = next(self._reader)
         if self._ran_out:
             self._start()
-            return ""
-        record = SEPARATOR.join(["", *fields])
-        # Only quotes hold line ends; those at the ends of a field are blanks like any other.
-        return SEPARATOR.join(["", *map(str.strip, fields)]) if "\n" in record else record
+            return []
+        return fields
 
 
-def _separated(line: str, delimiter: str) -> str:
-    return line.removesuffix("\n").replace(SEPARATOR, " ").replace(delimiter, SEPARATOR)
+def _fields(line: str, delimiter: str) -> list[str]:
+    return line.replace(SEPARATOR, " ").split(delimiter)
 
 
-def _cut(text: str) -> bytes:
+def _cut(problem: str, fields: list[str]) -> bytes:
+    text = SEPARATOR.join([problem, *fields])
+    # Only quotes hold line ends; those at the ends of a field are blanks like any other.
+    if "\n" in text:
+        text = SEPARATOR.join([problem, *map(str.strip, fields)])
     if len(text) >= _LONG_RECORD:
         text = SEPARATOR.join(field[:_LONGEST_FIELD] for field in text.split(SEPARATOR))
     return text.encode()
@@ -229,13 +245,13 @@ def _header(
     found: list[tuple[int, str, tuple[str, ...]]] = []
     chosen = ""
     for number, line in enumerate(lines, 1):
-        if number <= skip or line.isspace():
+        if number <= skip or not line.strip():
             continue
         if not found and line[:4].lower() == "sep=":
             chosen = line[4:5] if line[4:5] in _DELIMITERS else ""
             continue
         delimiter = chosen or max(delimiters, key=line.count)
-        names = names_of(next(csv.reader([line.removesuffix("\n")], delimiter=delimiter), []))
+        names = names_of(next(csv.reader([line], delimiter=delimiter), []))
         found.append((number, delimiter, names))
         if skip or len(known & {*names}) >= (1 if len(found) == 1 else 2):
             return found[-1]

@@ -60,11 +60,11 @@ END;
 CREATE MACRO country_of(x) AS coalesce(known_country(x), known_country(folded(x)), x, 'Brazil');
 -- The year 0 is none: DuckDB would write it as 0001-01-01 (BC). A time of the day is left out.
 CREATE MACRO day_of(x) AS CASE
-    WHEN strlen(x) = 10 AND TRY_CAST(x AS DATE)::VARCHAR = x THEN TRY_CAST(x AS DATE)
+    WHEN strlen(x) = 10 AND TRY_CAST(x AS DATE)::VARCHAR = x THEN x
     WHEN regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?') AND x >= '0001'
-        THEN TRY_CAST(x[1:10] AS DATE)
+        THEN TRY_CAST(x[1:10] AS DATE)::VARCHAR
     WHEN regexp_full_match(x, '[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}') AND split_part(x, '/', 3) >= '0001'
-        THEN TRY_CAST(concat_ws('-', split_part(x, '/', 3), split_part(x, '/', 2), split_part(x, '/', 1)) AS DATE)
+        THEN TRY_CAST(concat_ws('-', split_part(x, '/', 3), split_part(x, '/', 2), split_part(x, '/', 1)) AS DATE)::VARCHAR
 END;
 CREATE MACRO needs_quotes(x) AS
     contains(x, ',') OR contains(x, '"') OR contains(x, chr(10)) OR contains(x, chr(13));
@@ -73,13 +73,13 @@ CREATE MACRO cell(x) AS CASE WHEN needs_quotes(x) THEN '"' || replace(x, '"', '"
 -- block: table
 -- Every row of every file, in order. outcome: NULL when it is kept, '-country' when it is of another one, else why it is
 -- rejected; copy: whether it repeats a row before it (a text changed in a few of 10 million rows takes DuckDB 8 s, a boolean
--- 0.1 s); detail: the text that is wrong; assumed: a bit for each column that has a default; mark: equal for rows that may
--- be duplicates; paid: the figures as they were kept, where a mapping made others of them.
+-- 0.1 s); detail: the text that is wrong, or of a row that is kept the role that a spreadsheet would run; assumed: a bit for
+-- each column that has a default; mark: equal for rows that may be duplicates. The rest is there of rows that are not rejected,
+-- as the canonical file has it: front, its first five columns; back, work model and figures; paid, the figures as they were
+-- kept, where a mapping made others of them.
 CREATE TABLE judged (
     file USMALLINT, number BIGINT, outcome VARCHAR, copy BOOLEAN, detail VARCHAR, undated BOOLEAN, assumed UTINYINT, mark UBIGINT,
-    source VARCHAR, role VARCHAR, level VARCHAR, location VARCHAR, state VARCHAR, country VARCHAR, currency VARCHAR,
-    work_model VARCHAR, base_salary_min DECIMAL(12, 2), base_salary_max DECIMAL(12, 2), total_compensation DECIMAL(12, 2),
-    observed_at DATE, paid VARCHAR
+    front VARCHAR, country VARCHAR, currency VARCHAR, back VARCHAR, observed_at VARCHAR, paid VARCHAR
 );
 CREATE VIEW kept AS SELECT * FROM judged WHERE outcome IS NULL AND NOT copy
 
@@ -92,7 +92,7 @@ WITH told AS (
         given(currency) AS currency, lower(given(work_model)) AS work_model, ratio(remote_ratio) AS remote_ratio,
         given_but(base_salary_min, 'nan') AS low_text, given_but(base_salary_max, 'nan') AS high_text,
         given_but(total_compensation, 'nan') AS total_text, given(observed_at) AS day_text,
-        problem_value, paid
+        problem_value, paid, may_need_quotes
     FROM raw
 ), valued AS (
     SELECT * EXCLUDE (source, role, level, location, state, country, currency, work_model, remote_ratio),
@@ -133,23 +133,35 @@ WITH told AS (
         WHEN lower(country) <> lower(wanted_country()) THEN '-country'
     END AS outcome
     FROM filled
+), written AS (
+    SELECT *, left(CASE
+            WHEN outcome IS NULL THEN CASE WHEN left(role, 1) IN ('=', '+', '-', '@') THEN role END
+            WHEN outcome = '-country' THEN NULL
+            WHEN problem <> '' THEN problem_value
+            WHEN role IS NULL AND role_hint() <> '' THEN role_hint()
+            WHEN low < 0 THEN low_text
+            WHEN high < 0 THEN high_text
+            WHEN total < 0 THEN total_text
+            WHEN role IS NOT NULL AND total_filled IS NULL THEN salary_hint()
+            WHEN low_filled > high_filled THEN low_filled || ' > ' || high_filled
+            WHEN outcome = 'text too long' THEN left(role, 60)
+        END, 200) AS detail,
+        CASE
+            WHEN outcome <> '-country' THEN NULL
+            WHEN may_need_quotes THEN concat(cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state))
+            ELSE concat(source, ',', role, ',', level, ',', location, ',', state)
+        END AS front,
+        CASE WHEN outcome <> '-country' THEN NULL ELSE cell(country) END AS country_cell,
+        CASE WHEN outcome <> '-country' THEN NULL ELSE cell(currency) END AS currency_cell,
+        CASE
+            WHEN outcome <> '-country' THEN NULL
+            ELSE concat(work_model, ',', low_filled, ',', high_filled, ',', total_filled)
+        END AS back
+    FROM outcomes
 )
-SELECT file_number(), number, outcome, false,
-    left(CASE
-        WHEN outcome IS NULL OR outcome = '-country' THEN NULL
-        WHEN problem <> '' THEN problem_value
-        WHEN role IS NULL AND role_hint() <> '' THEN role_hint()
-        WHEN low < 0 THEN low_text
-        WHEN high < 0 THEN high_text
-        WHEN total < 0 THEN total_text
-        WHEN role IS NOT NULL AND total_filled IS NULL THEN salary_hint()
-        WHEN low_filled > high_filled THEN low_filled || ' > ' || high_filled
-        WHEN outcome = 'text too long' THEN left(role, 60)
-    END, 200),
-    day_text IS NOT NULL AND day IS NULL, assumed,
-    hash(source, role, location, low_filled, high_filled, total_filled),
-    source, role, level, location, state, country, currency, work_model, low_filled, high_filled, total_filled, day, paid
-FROM outcomes
+SELECT file_number(), number, outcome, false, detail, day_text IS NOT NULL AND day IS NULL, assumed, hash(front, back),
+    front, country_cell, currency_cell, back, day, paid
+FROM written
 
 -- block: marks
 -- Whether figures of the file can be read only with a dot, or only with a comma, before the decimals.
@@ -163,11 +175,7 @@ FROM (SELECT unnest([base_salary_min, base_salary_max, total_compensation]) AS x
 -- Rows are compared by hash first, so that only suspects, few in clean data, are compared whole; the first one stays.
 UPDATE judged SET copy = true WHERE rowid IN (
     SELECT place FROM (
-        SELECT rowid AS place, row_number() OVER (
-            PARTITION BY source, role, level, location, state, work_model, base_salary_min, base_salary_max,
-                total_compensation
-            ORDER BY rowid
-        ) AS turn
+        SELECT rowid AS place, row_number() OVER (PARTITION BY front, back ORDER BY rowid) AS turn
         FROM judged
         WHERE outcome IS NULL
             AND mark IN (SELECT mark FROM judged WHERE outcome IS NULL GROUP BY mark HAVING count(*) > 1)
@@ -180,19 +188,9 @@ SELECT file, CASE WHEN copy THEN '-repeat' ELSE outcome END, count(*) FROM judge
 -- block: rejects
 SELECT file, number, outcome, coalesce(detail, '') FROM judged WHERE outcome NOT LIKE '-%'
 
--- block: canonical
-SELECT concat(
-    CASE
-        WHEN needs_quotes(concat(source, role, level, location, state, country, currency)) THEN concat(
-            cell(source), ',', cell(role), ',', cell(level), ',', cell(location), ',', cell(state), ',', cell(country), ',',
-            cell(currency)
-        )
-        ELSE concat(source, ',', role, ',', level, ',', location, ',', state, ',', country, ',', currency)
-    END,
-    ',', work_model, ',', base_salary_min, ',', base_salary_max, ',', total_compensation, ',', observed_at,
-    paid_cells(paid)
-) AS line
-FROM kept
+-- block: lines
+-- The first rows of the canonical file.
+SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at, '')) FROM kept LIMIT $count
 
 -- block: doubts
 SELECT count(*) > 0 FROM judged WHERE file = $file AND outcome IN (two_readings(), 'decimal comma')
@@ -212,4 +210,4 @@ FROM judged WHERE file = $file
 
 -- block: formulas
 -- Text stays text here; but who opens it in a spreadsheet without care runs it.
-SELECT role, count(*) FROM kept WHERE left(role, 1) IN ('=', '+', '-', '@') GROUP BY role ORDER BY role
+SELECT detail, count(*) FROM kept WHERE detail IS NOT NULL GROUP BY detail ORDER BY detail

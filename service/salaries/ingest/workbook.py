@@ -80,10 +80,8 @@ def _line(row: tuple[Any, ...]) -> str:
     texts = [_text(value) for value in row]
     while texts and not texts[-1]:
         texts.pop()
-    if not texts:
-        return "\n"
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(texts)
+    csv.writer(line, lineterminator="").writerow(texts)
     return line.getvalue()
 
 
