@@ -60,11 +60,11 @@ END;
 CREATE MACRO country_of(x) AS coalesce(known_country(x), known_country(folded(x)), x, 'Brazil');
 -- The year 0 is none: DuckDB would write it as 0001-01-01 (BC). A time of the day is left out.
 CREATE MACRO day_of(x) AS CASE
-    WHEN strlen(x) = 10 AND TRY_CAST(x AS DATE)::VARCHAR = x THEN x
+    WHEN strlen(x) = 10 AND TRY_CAST(x AS DATE)::VARCHAR = x THEN TRY_CAST(x AS DATE)
     WHEN regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?') AND x >= '0001'
-        THEN TRY_CAST(x[1:10] AS DATE)::VARCHAR
+        THEN TRY_CAST(x[1:10] AS DATE)
     WHEN regexp_full_match(x, '[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}') AND split_part(x, '/', 3) >= '0001'
-        THEN TRY_CAST(concat_ws('-', split_part(x, '/', 3), split_part(x, '/', 2), split_part(x, '/', 1)) AS DATE)::VARCHAR
+        THEN TRY_CAST(concat_ws('-', split_part(x, '/', 3), split_part(x, '/', 2), split_part(x, '/', 1)) AS DATE)
 END;
 CREATE MACRO needs_quotes(x) AS
     contains(x, ',') OR contains(x, '"') OR contains(x, chr(10)) OR contains(x, chr(13));
@@ -79,7 +79,7 @@ CREATE MACRO cell(x) AS CASE WHEN needs_quotes(x) THEN '"' || replace(x, '"', '"
 -- kept, where a mapping made others of them.
 CREATE TABLE judged (
     file USMALLINT, number BIGINT, outcome VARCHAR, copy BOOLEAN, detail VARCHAR, undated BOOLEAN, assumed UTINYINT, mark UBIGINT,
-    front VARCHAR, country VARCHAR, currency VARCHAR, back VARCHAR, observed_at VARCHAR, paid VARCHAR
+    front VARCHAR, country VARCHAR, currency VARCHAR, back VARCHAR, observed_at DATE, paid VARCHAR
 );
 CREATE VIEW kept AS SELECT * FROM judged WHERE outcome IS NULL AND NOT copy
 
@@ -190,7 +190,7 @@ SELECT file, number, outcome, coalesce(detail, '') FROM judged WHERE outcome NOT
 
 -- block: lines
 -- The first rows of the canonical file.
-SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at, '')) FROM kept LIMIT $count
+SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at::VARCHAR, '')) FROM kept LIMIT $count
 
 -- block: doubts
 SELECT count(*) > 0 FROM judged WHERE file = $file AND outcome IN (two_readings(), 'decimal comma')
