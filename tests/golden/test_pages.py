@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import typer
 from typer.main import get_command
 
+import opsctl
 from opsctl.cli.app import build
 from opsctl.config.models import SET_BY_LOADER
 from opsctl.config.schema import schema
@@ -168,3 +170,12 @@ def test_the_reference_names_every_variable_of_the_shell_that_is_read() -> None:
     assert {name for pair in read for name in pair if name} == {
         name for name, _ in reference.VARIABLES if name.startswith("OPSCTL_")
     }
+
+
+def test_the_version_is_the_newest_release_of_the_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert titles[0] == "Unreleased"
+    version, day = re.fullmatch(r"(\S+) \((\d{4}-\d{2}-\d{2})\)", titles[1]).groups()  # type: ignore[union-attr]
+    assert version == opsctl.__version__
+    assert date.fromisoformat(day) >= date(2026, 12, 1)
