@@ -140,6 +140,11 @@ def _image(made: Decisions, findings: Findings, *, written: bool) -> None:
     else:
         made.other_dockerfile = image.file
         made.assumed.append(f"no need of {image.file}: it installs nothing that Python packages do not bring")
+        if image.entry_point is not None and not shell.installed(shell.words(image.entry_point.value) or ("",)):
+            made.warnings.append(
+                f"opsctl's own image does not run {image.entry_point.value} ({image.entry_point.source}): "
+                "what it prepares belongs under `release`."
+            )
 
 
 def python_of(findings: Findings) -> str:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from opsctl.project import shell
 from opsctl.project.findings import Fact, Image, Source
 from opsctl.project.reading import Reader, join
 
@@ -83,10 +84,18 @@ def _read(reader: Reader, name: str) -> Image:
             needs += [Fact(package, source) for package in _packages(rest)]
     text = reader.text(name) or ""
     return Image(
-        file=name, python=found.get("python"), command=command, entry_point=found.get("entry"),
+        file=name, python=found.get("python"), command=_started(found.get("entry"), command),
+        entry_point=found.get("entry"),
         port=found.get("port"), user=found.get("user"), needs=needs[0] if needs else None, variables=variables,
         reads_port=bool(re.search(r"\$\{?PORT\b", text)),
     )  # fmt: skip
+
+
+def _started(entry: Fact | None, command: Fact | None) -> Fact | None:
+    """What the image starts: an entry point that is a server has the command as its arguments."""
+    if entry is None or shell.server_in(shell.words(entry.value)) is None:
+        return command
+    return Fact(f"{entry.value} {command.value}", entry.source) if command else entry
 
 
 def _instructions(reader: Reader, name: str) -> Iterator[tuple[int, str]]:

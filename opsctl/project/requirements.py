@@ -27,6 +27,8 @@ _MARKERS = (*NAMES, "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile", "setu
 _MAX_INCLUDES = 20
 # What pip-tools compiles, where its result is not kept.
 _SOURCES = ("requirements.in", "requirements/production.in", "requirements/prod.in", "requirements/base.in")
+# What pip can't install from as it does from requirements.
+_OTHERS = ("setup.cfg", "setup.py", "environment.yml", "environment.yaml", "conda.yml", "pixi.toml")
 # Groups and extras that are for production by their name.
 _PRODUCTION = ("prod", "production", "deploy", "server")
 
@@ -69,8 +71,6 @@ def find(reader: Reader, path: str, wanted: Fact | None = None) -> Dependencies:
     for name in files:
         if name.endswith((".txt", ".in")):
             hashed = _requirements(reader, join(path, name), packages) or hashed
-    for name in ("setup.py", "setup.cfg") if not packages.names else ():
-        _requirements(reader, join(path, name), packages)
     source = Source(join(path, files[0])) if files else None
     return Dependencies(
         files, source, frozenset(packages.names), _groups(project), _extras(project), hashed or "uv.lock" in files,
@@ -98,9 +98,10 @@ def _files(reader: Reader, path: str, project: dict[str, Any], wanted: Fact | No
         return (FILE,), f"A Pipfile is read by Pipenv alone: run `{export}`{_there(path)}"
     if source := next((name for name in _SOURCES if reader.has(join(path, name))), ""):
         return (source,), ""
-    if not path and not project:
-        return (), "No file says what to install, so Django alone is: write requirements.txt for more"
-    return (), "No file says what to install, so Django alone is: write requirements.txt beside manage.py for more"
+    where = f"write {FILE} for more" if not path and not project else f"write {FILE} beside manage.py for more"
+    if other := next((name for name in _OTHERS if reader.has(join(path, name))), ""):
+        return (), f"{join(path, other)} is not read for what to install, so Django alone is: {where}"
+    return (), f"No file says what to install, so Django alone is: {where}"
 
 
 def _there(path: str) -> str:
@@ -169,6 +170,7 @@ def _python(reader: Reader, path: str) -> Fact | None:
     for folder in dict.fromkeys((path, "")):
         for name, pattern in (
             (".python-version", r"^\s*(?:cpython-|python-)?(3\.\d{1,2})"),
+            (".tool-versions", r"^\s*python\s+(3\.\d{1,2})"),
             ("runtime.txt", r"^\s*python-(3\.\d{1,2})"),
             ("Pipfile", r"^python_(?:full_)?version\s*=\s*\"(3\.\d{1,2})"),
         ):

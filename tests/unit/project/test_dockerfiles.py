@@ -80,3 +80,29 @@ def test_an_image_of_their_own_needs_a_place_for_static_files(tmp_path: Path) ->
     docker = init(tmp_path / "docker", {**files, "heroku.yml": "build: {docker: {web: Dockerfile}}"})
     assert any(wanted in line for line in docker.said.missing)
     assert not any("opsctl collects" in line for line in docker.said.assumed)
+
+
+def test_an_entry_point_that_serves_is_the_command_and_cmd_its_arguments(tmp_path: Path) -> None:
+    image = 'FROM python:3.13-slim\nENTRYPOINT ["gunicorn", "shop.wsgi", "--threads", "9"]\nCMD ["--workers", "3"]\n'
+    both = init(tmp_path / "both", {**shop(), "Dockerfile": image}).text
+    assert 'command: [gunicorn, shop.wsgi, --threads, "9", --workers, "3", --bind' in both
+    alone = init(tmp_path / "alone", {**shop(), "Dockerfile": image.partition("CMD")[0]}).text
+    assert 'command: [gunicorn, shop.wsgi, --threads, "9", --bind' in alone
+
+
+def test_a_script_that_opsctls_own_image_does_not_run_is_told(tmp_path: Path) -> None:
+    image = 'FROM python:3.13-slim\nENTRYPOINT ["{}"]\nCMD ["gunicorn", "shop.wsgi"]\n'
+    said = init(tmp_path / "script", {**shop(), "Dockerfile": image.format("/srv/entry.sh")}).said
+    assert (
+        "opsctl's own image does not run /srv/entry.sh (Dockerfile:2): what it prepares belongs under `release`."
+        in said.warnings
+    )
+    said = init(tmp_path / "tini", {**shop(), "Dockerfile": image.format("/usr/bin/tini")}).said
+    assert not any("does not run" in line for line in said.warnings)
+
+
+@pytest.mark.parametrize("name", ["setup.cfg", "environment.yml"])
+def test_a_file_that_says_what_to_install_in_another_way_is_named(tmp_path: Path, name: str) -> None:
+    files = {path: text for path, text in shop().items() if path not in {"requirements.txt", "pyproject.toml"}}
+    missing = init(tmp_path, {**files, name: "django\n"}).said.missing
+    assert f"{name} is not read for what to install, so Django alone is: write requirements.txt for more." in missing

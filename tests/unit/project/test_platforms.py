@@ -400,6 +400,7 @@ def test_an_example_of_variables_fills_what_has_no_default(tmp_path: Path) -> No
     [
         ({".python-version": "3.12.7\n"}, "3.12", ".python-version:1"),
         ({"runtime.txt": "python-3.11.9\n"}, "3.11", "runtime.txt:1"),
+        ({".tool-versions": "nodejs 22.1.0\npython 3.12.4\n"}, "3.12", ".tool-versions:2"),
         ({"Dockerfile": "FROM docker.io/library/python:3.12-alpine\nCMD gunicorn shop.wsgi\n"}, "3.12", "Dockerfile:1"),
         ({"Pipfile": '[requires]\npython_version = "3.12"\n'}, "3.12", "Pipfile:2"),
         ({"pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.10"\n'}, "3.13", "pyproject.toml:3"),
