@@ -75,7 +75,7 @@ class Readings:
         mapping = mapping_of(keys, "a")
         self._reader.read(path, "a.csv", Declared({}, {"a.csv": mapping} if mapping else {}))
         found = self._db.execute(
-            "SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at, '')) FROM judged "
+            "SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at::VARCHAR, '')) FROM judged "
             "WHERE file = ? AND coalesce(outcome, '-country') = '-country'",
             [self._number],
         ).fetchall()
