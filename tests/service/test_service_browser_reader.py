@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.test import Client
 from salaries.services.releases import release_load
 
@@ -148,6 +149,31 @@ def test_the_file_for_spreadsheets_runs_nothing_in_them(live: str, page: Any, cl
     page.click("#copy-link")
     page.wait_for_selector("#shared:not(:empty)", state="attached")
     assert page.problems == []
+
+
+def test_the_picture_to_take_along_cuts_its_bars_at_the_quartiles_as_the_page_does(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=sre")
+    page.evaluate("""() => {
+      const made = Salaries.pictureOf;
+      Salaries.pictureOf = (view) => { window.picture = made(view); return window.picture; };
+    }""")
+    with page.expect_download():
+        page.click("#png")
+    taken = page.evaluate("""() => {
+      const ink = getComputedStyle(document.documentElement).getPropertyValue("--bar").trim();
+      const row = window.picture.getContext("2d").getImageData(0, 524, 1200, 1).data;
+      const hex = (at) => "#" + [0, 1, 2].map((each) => row[at * 4 + each].toString(16).padStart(2, "0")).join("");
+      const found = Array.from({ length: 1200 }, (_none, at) => at).filter((at) => hex(at) === ink);
+      return [found[0], found[found.length - 1] + 1].map((at) => (at - 60) / 1080);
+    }""")
+    shown = page.evaluate("""() => {
+      const bars = Array.from(document.querySelectorAll("#histogram rect.strong"));
+      const width = document.querySelector("#histogram svg").viewBox.baseVal.width;
+      const { x, width: wide } = bars[bars.length - 1];
+      const ends = [bars[0].x.baseVal.value, x.baseVal.value + wide.baseVal.value];
+      return ends.map((at) => (at - 2) / (width - 4));
+    }""")
+    assert taken == pytest.approx(shown, abs=0.004)
 
 
 def test_a_spreadsheet_in_portuguese_gets_its_own_marks(live: str, page: Any, client: Client) -> None:

@@ -15,27 +15,29 @@
     return found;
   }
 
-  // The bars of the middle half are strong; a bar that a quartile cuts is cut there. `own` is the
-  // reader's pay; `amount` writes the axis, `names` the marks.
+  // The bars of a histogram, of which those of the middle half are strong; one that a quartile cuts is two. `last` is the
+  // part behind which the next bar begins.
+  app.barsOf = function ({ histogram: { low, step, counts }, percentiles: { p25, p75 } }) {
+    return counts.flatMap((count, place) => {
+      const start = low + step * place, end = start + step, ends = [p25, p75].filter((cut) => cut > start && cut < end).concat(end);
+      return count === 0 ? [] : ends.map((to, part) => {
+        const from = part ? ends[part - 1] : start, centre = (from + to) / 2;
+        return { from, to, count, middle: centre >= p25 && centre <= p75, last: to === end };
+      });
+    });
+  };
+
+  // `own` is the reader's pay; `amount` writes the axis, `names` the marks.
   app.histogram = function (holder, overview, label, amount, names, own, times) {
-    const { low, step, counts } = overview.histogram, { p10, p25, median, p75, p90 } = overview.percentiles;
+    const { low, step, counts } = overview.histogram, { p10, median, p90 } = overview.percentiles;
     const width = Math.max(NARROWEST, holder.clientWidth || 640), height = Math.min(240, Math.max(150, width / 3)), foot = 24, top = 26;
     const high = low + step * counts.length, most = Math.max(...counts, 1), base = height - foot;
     const x = (value) => 2 + ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (width - 4);
     const tall = (count) => (count / most) * (base - top);
-    const bars = [];
-    counts.forEach((count, place) => {
-      if (count === 0) { return; }
-      const from = low + step * place, to = from + step, cuts = [p25, p75].filter((cut) => cut > from && cut < to);
-      [from, ...cuts].forEach((start, part) => {
-        const end = [...cuts, to][part], middle = (start + end) / 2 >= p25 && (start + end) / 2 <= p75;
-        const gap = end === to ? 1 : 0;
-        bars.push(svg("rect", {
-          class: middle ? "strong" : "soft", x: x(start).toFixed(1), y: (base - tall(count)).toFixed(1),
-          width: Math.max(0.5, x(end) - x(start) - gap).toFixed(1), height: tall(count).toFixed(1)
-        }));
-      });
-    });
+    const bars = app.barsOf(overview).map(({ from, to, count, middle, last }) => svg("rect", {
+      class: middle ? "strong" : "soft", x: x(from).toFixed(1), y: (base - tall(count)).toFixed(1),
+      width: Math.max(0.5, x(to) - x(from) - (last ? 1 : 0)).toFixed(1), height: tall(count).toFixed(1)
+    }));
     const mark = (value, text, kind, beside) => {
       const at = x(value), side = beside || (at < 60 ? "start" : at > width - 60 ? "end" : "middle"), away = beside ? -2 : 2;
       return svg("g", { class: kind },

@@ -63,12 +63,12 @@
     hero.forEach((line, place) => write(line, 60, 145 + place * 55, "650 46px", "--text"));
     write(at("hero-half").textContent, 60, 150 + hero.length * 55, "400 28px", "--text");
     if (overview.histogram && overview.percentiles) {
-      const { low, step, counts } = overview.histogram, { p25, p75, median } = overview.percentiles, most = Math.max(...counts);
-      const wide = 1080 / counts.length, x = (value) => 60 + ((value - low) / step) * wide;
-      counts.forEach((count, place) => {
-        const middle = low + step * (place + 0.5), tall = (count / most) * 180;
-        ctx.fillStyle = color(middle >= p25 && middle <= p75 ? "--bar" : "--bar-soft");
-        ctx.fillRect(60 + place * wide, 525 - tall, wide - 3, tall);
+      const { low, step, counts } = overview.histogram, { median } = overview.percentiles, most = Math.max(...counts);
+      const x = (value) => 60 + ((value - low) / (step * counts.length)) * 1080;
+      app.barsOf(overview).forEach(({ from, to, count, middle, last }) => {
+        const tall = (count / most) * 180;
+        ctx.fillStyle = color(middle ? "--bar" : "--bar-soft");
+        ctx.fillRect(x(from), 525 - tall, Math.max(0.5, x(to) - x(from) - (last ? 3 : 0)), tall);
       });
       ctx.fillStyle = color("--text");
       ctx.fillRect(x(median) - 1.5, 335, 3, 190);
