@@ -81,13 +81,26 @@ def test_the_proposal_is_one_that_a_source_takes(tmp_path: Path) -> None:
 
 def test_what_nothing_in_the_file_says_is_asked_and_not_guessed(tmp_path: Path) -> None:
     out = tell(tmp_path / "a.csv", "Cargo;Salário\nDev;12.500\nQA;8.000\n")
-    for key in ("period", "currency", "decimal", "defaults.country"):
-        assert f"  to fill in, since nothing in the file says it: {key}" in out.splitlines()
+    for asked in (
+        'period, "month" or "year" or "hour"', 'currency, a code such as "USD"', 'decimal, "," or "."',
+        'defaults.country, a name such as "Germany"',
+    ):  # fmt: skip
+        assert f"  to fill in, since nothing in the file says it: {asked}" in out.splitlines()
     assert "With it and period = month, currency = BRL, defaults.country = Brazil, decimal = ,:" in out.splitlines()
     assert "total_compensation=12500.00" in out
     out = tell(tmp_path / "a.csv", "Colour;Size\nRed;5\n")
     assert "  to fill in, since nothing in the file says it: columns.role, one of colour, size" in out.splitlines()
     assert "With it" not in out
+
+
+def test_a_question_of_two_columns_of_periods_shows_what_to_paste(tmp_path: Path) -> None:
+    text = "Title,Base Pay,Freq A,Freq B,Currency,Country\nDev,5000,Monthly,Yearly,BRL,Brazil\n"
+    choices = '"month" or "year" or "hour" or {"column": "freq a"} or {"column": "freq b"}'
+    assert f"nothing in the file says it: period, {choices}\n" in tell(tmp_path / "a.csv", text)
+    found = inspect_file(tmp_path / "a.csv", folder=tmp_path, country="Brazil")
+    keys = (found.proposed or {}) | {"period": {"column": "freq a"}}
+    again = inspect_file(tmp_path / "a.csv", folder=tmp_path, country="Brazil", keys=keys)
+    assert again.outcome.after[0]["total_compensation"] == "5000.00"
 
 
 def _written(folder: Path, text: str) -> Path:

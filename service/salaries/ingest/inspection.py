@@ -62,7 +62,7 @@ class Inspection:
     `taken` maps a column to the headers it is read from, `before` are the first rows as they stand in the file, and
     `proposed` are keys for the file's source, `ASKED` where nothing in the file says what one should hold; None when
     keys were told. `headers` are those that they may name, `with_proposed` is how the rows would fare with `answers` to
-    what is asked; None when columns lack.
+    what is asked; None when columns lack. `periods` are the headers of columns that hold periods.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Inspection:
     headers: list[str] = field(default_factory=list)
     with_proposed: Outcome | None = None
     answers: dict[str, str] = field(default_factory=dict)
+    periods: list[str] = field(default_factory=list)
 
 
 def inspect_file(
@@ -141,8 +142,11 @@ def _sample(raw: RawFile, count: int) -> list[dict[str, str]]:
 def _with_proposal(found: Inspection, raw: RawFile, keys: dict[str, Any], *, folder: Path, country: str) -> Inspection:
     path = raw.path
     raw, keys = _table(raw, keys)
-    keys = keys | propose(raw.header, _sample(raw, _LOOKED_AT))
-    found = replace(found, headers=[name for name in raw.header if name])
+    sample = _sample(raw, _LOOKED_AT)
+    keys = keys | propose(raw.header, sample)
+    headers = [name for name in raw.header if name]
+    periods = [name for name in headers if _by_values(_texts_of(name, sample)) == "period"]
+    found = replace(found, headers=headers, periods=periods)
     answers = {name: answer for name, answer in _ANSWERS.items() if name in asked(keys)}
     if len(answers) < len(asked(keys)):
         return replace(found, proposed=keys)
@@ -221,7 +225,7 @@ def _columns(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str,
         column = meant[name] or (parts[max(inside, key=len)] if inside else "")
         if not meant[name] and "other" in map(parts.get, inside):
             continue
-        texts = [row.get(name, "").strip() for row in sample if row.get(name, "").strip()]
+        texts = _texts_of(name, sample)
         if column in (*MONEY_COLUMNS, "base") and any(map(is_band, texts)):
             column = "band"
         if column == "level" and sum(map(_is_years, texts)) * 2 > len(texts):
@@ -239,6 +243,10 @@ def _columns(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str,
     if periods and "period" not in found:
         found["period"] = periods[0] if len(periods) == 1 else ASKED
     return found
+
+
+def _texts_of(name: str, sample: list[dict[str, str]]) -> list[str]:
+    return [text for row in sample if (text := row.get(name, "").strip())]
 
 
 def _is_years(text: str) -> bool:

@@ -14,9 +14,19 @@ from django.core.management.base import BaseCommand, CommandError
 from salaries.ingest.bucket import s3_errors, s3_of_settings
 from salaries.ingest.columns import DEFAULTS
 from salaries.ingest.errors import IngestError
+from salaries.ingest.figures import TO_MONTH
 from salaries.ingest.inspection import Inspection, Outcome, inspect_file
 from salaries.ingest.mapping_keys import asked
 from salaries.wording import counted, shown
+
+# What may stand for a key that is asked, as it is written in JSON.
+_CHOICES = {
+    "period": [f'"{period}"' for period in TO_MONTH],
+    "currency": ['a code such as "USD"'],
+    "decimal": ['","', '"."'],
+    "defaults.country": ['a name such as "Germany"'],
+}
+_HEADER_SHOWN = 200
 
 
 class Command(BaseCommand):
@@ -84,14 +94,21 @@ def describe(found: Inspection) -> list[str]:
         lines += ["", "Proposed for its source in salary_sources.json, to check and paste:"]
         lines += json.dumps(found.proposed, indent=2, ensure_ascii=False).splitlines()
         for key in asked(found.proposed):
-            choice = f", one of {', '.join(map(shown, found.headers))}" if key.startswith("columns.") else ""
-            lines.append(f"  to fill in, since nothing in the file says it: {key}{choice}")
+            lines.append(f"  to fill in, since nothing in the file says it: {key}, {_choices(found, key)}")
     if found.with_proposed:
         answers = ", ".join(f"{key} = {answer}" for key, answer in found.answers.items())
         lines += [f"With it{' and ' if answers else ''}{answers}:", *_fate(found.with_proposed)]
         for number, row in enumerate(found.with_proposed.after, 1):
             lines.append(f"Row {number} that is kept: " + _pairs(row))
     return lines
+
+
+def _choices(found: Inspection, key: str) -> str:
+    """Return what may be written for a key that is asked, as it would be written."""
+    if key.startswith("columns."):
+        return f"one of {', '.join(shown(name, limit=_HEADER_SHOWN) for name in found.headers)}"
+    columns = [json.dumps({"column": shown(name, limit=_HEADER_SHOWN)}, ensure_ascii=False) for name in found.periods]
+    return " or ".join(_CHOICES[key] + (columns if key == "period" else []))
 
 
 def _fate(outcome: Outcome) -> list[str]:
