@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from salaries.ingest.figures import unit_of
 from salaries.ingest.inspection import _words, inspect_file, propose
 from salaries.ingest.mapping_keys import ASKED, presets
 from salaries.ingest.words import spelled, spellings
@@ -175,7 +176,7 @@ def test_a_file_that_is_not_utf_8_is_proposed_with_the_encoding_of_windows(tmp_p
 
 
 def test_every_spelling_stands_as_it_is_compared() -> None:
-    words = ("role", "level", "work_model", "country", "currency", "period", "aside", "header")
+    words = ("role", "level", "work_model", "country", "currency", "period", "unit", "aside", "header")
     known = [each for column in words for reach in ("mapped", "within") for each in spellings(column, reach)]
     assert [each for each in known if spelled(each) != each] == []
 
@@ -200,6 +201,24 @@ def test_what_looks_sure_and_is_not_is_asked() -> None:
     assert "country" not in born["columns"]
     hoped = propose(("role", "expected salary"), [{"role": "dev", "expected salary": "9000"}])
     assert hoped["columns"]["total_compensation"] == ASKED
+
+
+def test_a_header_says_what_its_figures_count_and_other_words_in_it_do_not() -> None:
+    told = {
+        "base (in thousands)": 1000, "total pay ($k)": 1000, "salaire annuel brut (k€)": 1000, "gehalt in t€": 1000,
+        "salary_k_usd": 1000, "base pay ($1000s)": 1000, "ctc (lpa)": 100_000, "年収(万円)": 10_000,
+        "salary": 1, "401k": 1, "pay (mile)": 1, "tsdb engineers' pay": 1, "salary bin": 1,
+    }  # fmt: skip
+    assert {header: unit_of(header) for header in told} == told
+
+
+def test_a_column_of_periods_may_be_that_of_other_figures_and_is_asked_then() -> None:
+    row = {"role": "dev", "annual salary": "41600", "pay rate": "20", "rate type": "Hourly"}
+    assert propose(tuple(row), [row])["period"] == ASKED
+    assert propose(tuple(row), [row | {"rate type": "Annual"}])["period"] == {"column": "rate type"}
+    # Of figures that a person has yet to name nothing says the period.
+    row = {"role": "dev", "amount": "20", "frequency": "Hourly"}
+    assert propose(tuple(row), [row])["period"] == ASKED
 
 
 def test_values_tell_of_a_column_what_its_header_does_not() -> None:

@@ -9,6 +9,7 @@ import contextlib
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 
 from salaries.ingest.currencies import FigureError, one_currency, sign_of
 from salaries.ingest.words import spelled, spellings
@@ -53,7 +54,8 @@ _TAIL = re.compile(
 )
 _SHORT = {"a": "year", "m": "month", "h": "hour"}
 _LAKHS_A_YEAR = re.compile(r"\bLPA\b", re.IGNORECASE)
-_THOUSANDS = re.compile(r"\b(?:thousands?|milhares|mil|000s?)\b|\([$€£]?k\)|\bin k\b")
+_APART = re.compile(r"[\s()\[\],.:;/'’+=]+")
+_SIGNS = re.compile(r"([$€£¥₹₽₺])")
 # What stands beside a figure and is none of it: a label before it, a note in brackets, shares or other pay behind it,
 # and the dash that stands for no cents.
 _LABEL = re.compile(r"^\s*([^\W\d][^\W\d\s]+(?:\s+[^\W\d]+)*)\s*:\s*")
@@ -96,7 +98,7 @@ def read_figure(text: str, *, decimal: str, unit: int = 1) -> Figure:
         raise FigureError("not a number")
     value = _value(found["digits"], decimal)
     if unit > 1 and not own and value >= _MANY:
-        raise FigureError("too large for one in thousands, which its header says it is")
+        raise FigureError("too large for what its header counts in")
     value *= _UNITS[own] if own else unit
     if own and _UNITS[own] > 1000 and value >= _MUCH:
         raise FigureError("not a number")
@@ -154,9 +156,12 @@ def _short_for(low: Decimal, high: Decimal) -> int:
     raise FigureError(TWO_READINGS)
 
 
-def in_thousands(header: str) -> bool:
-    """Tell whether a header says that its figures are thousands, as `Base (in thousands)` does."""
-    return bool(_THOUSANDS.search(header))
+@cache
+def unit_of(header: str) -> int:
+    """Return what a header says that its figures count: 1000 in `Base (in thousands)`, 100,000 in `CTC (LPA)`."""
+    words = " ".join(_APART.split(_SIGNS.sub(r" \1 ", spelled(header)))).strip()
+    found = {int(unit) for spelling, unit in spellings("unit", "mapped").items() if f" {spelling} " in f" {words} "}
+    return found.pop() if len(found) == 1 else 1
 
 
 def is_band(text: str) -> bool:

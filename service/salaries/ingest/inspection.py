@@ -145,7 +145,8 @@ def _with_proposal(found: Inspection, raw: RawFile, keys: dict[str, Any], *, fol
     sample = _sample(raw, _LOOKED_AT)
     keys = keys | propose(raw.header, sample)
     headers = [name for name in raw.header if name]
-    periods = [name for name in headers if _by_values(_texts_of(name, sample)) == "period"]
+    by_name = _columns(raw.header, []).get("period")
+    periods = [name for name in headers if name == by_name or _by_values(_texts_of(name, sample)) == "period"]
     found = replace(found, headers=headers, periods=periods)
     answers = {name: answer for name, answer in _ANSWERS.items() if name in asked(keys)}
     if len(answers) < len(asked(keys)):
@@ -181,7 +182,7 @@ def propose(header: tuple[str, ...], sample: list[dict[str, str]]) -> dict[str, 
     keys |= {"band": columns["band"]} if "band" in columns else {}
     texts = [row[name] for row in sample for name in figures if re.search(r"\d", row.get(name, ""))]
     if "period" in columns:
-        keys["period"] = {"column": columns["period"]} if columns["period"] != ASKED else ASKED
+        keys["period"] = _period_by(columns["period"], sample, figures)
     elif not texts or not all(map(period_of, texts)):
         keys["period"] = _period(figures)
     # Dollars in the name of a column are dollars, whatever the currency of the row is.
@@ -313,6 +314,16 @@ def _period(figures: list[str]) -> str:
     """Return the period that the headers of figures name, or `ASKED`."""
     named = {period for period, words in _PERIODS.items() for name in figures if re.search(words, spelled(name))}
     return named.pop() if len(named) == 1 else ASKED
+
+
+def _period_by(name: str, sample: list[dict[str, str]], figures: list[str]) -> dict[str, str] | str:
+    """Return how a column says the period, or `ASKED` where it may be that of other figures.
+
+    A payroll holds an hourly rate and what it is a year, and a column for one of them.
+    """
+    named, known = _period(figures), spellings("period", "mapped")
+    others = {known.get(spelled(text)) for text in _texts_of(name, sample)} - {named}
+    return ASKED if name == ASKED or not figures or (named != ASKED and others) else {"column": name}
 
 
 def _currency(figures: list[str]) -> str:

@@ -19,7 +19,6 @@ from salaries.ingest.figures import (
     TWO_READINGS,
     Figure,
     a_month,
-    in_thousands,
     is_band,
     is_mirrored,
     plain,
@@ -27,6 +26,7 @@ from salaries.ingest.figures import (
     read_figure,
     sure_marks,
     to_cent,
+    unit_of,
 )
 from salaries.ingest.words import MISSING, spelled, spellings
 
@@ -288,7 +288,8 @@ def _sums_up(role: str) -> bool:
 
 def _unit(choice: Choice | None) -> int:
     """Return what the figures of a column are counted in, by its header."""
-    return 1000 if choice and choice.headers and all(map(in_thousands, choice.headers)) else 1
+    found = {unit_of(name) for name in choice.headers} if choice else set()
+    return found.pop() if len(found) == 1 else 1
 
 
 def _record(problem: str, values: dict[str, str]) -> str:
