@@ -147,6 +147,18 @@ def test_what_shows_late_in_a_file_changes_no_row_before_it(data_dir: Path, late
     assert hashlib.sha256((data_dir / "salaries.csv").read_bytes()).hexdigest() == report.checksum
 
 
+@pytest.mark.parametrize("before", [999_993, 999_994, 1_500_000])
+def test_a_line_that_is_too_long_to_be_read_is_one_reject_and_no_figure_of_it_is_cut(
+    data_dir: Path, before: int
+) -> None:
+    text = f"notes,role,salary\n{'x' * before},dev,5000\nx,qa,4000\n,NaN,NaN\n"
+    report, roles = build(data_dir, {"a.csv": text})
+    assert roles == ["qa"]
+    assert report.reasons["line too long"] == 1
+    with (data_dir / "rejects.csv").open(encoding="utf-8") as handle:
+        assert [row["line"] for row in csv.DictReader(handle)] == ["2", "4"]
+
+
 def test_rows_that_only_look_alike_stay(data_dir: Path) -> None:
     """Rows that share what they are first compared by, and differ in the rest of the key, are no duplicates."""
     header = "source,role,location,level,state,work_model,salary,currency,date"

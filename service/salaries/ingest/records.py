@@ -37,6 +37,7 @@ ENCODINGS = {
 }
 WRONG_BYTE = "\uffff"  # no character, so it stands in no text
 UNCLOSED = "a quote is never closed"
+TOO_LONG = "line too long"
 _GLANCE = 1 << 20
 _DELIMITERS = ",;\t|"
 # A header may stand below a title or comments.
@@ -150,7 +151,11 @@ def batches(raw: RawFile) -> Iterator[Batch]:
 def _lines(text: TextIO) -> Iterator[list[str]]:
     while block := text.read(_BLOCK):
         begun = len(block) - 1 - block.rfind("\n")
-        yield (block + text.readline(_LONGEST_LINE - begun)).removesuffix("\n").split("\n")
+        rest = text.readline(_LONGEST_LINE - begun)
+        yield (block + rest).removesuffix("\n").split("\n")
+        # What is left of a line that is too long is no line of its own.
+        while rest and not rest.endswith("\n"):
+            rest = text.readline(_LONGEST_LINE)
 
 
 def _texts(lines: list[str], delimiter: str, *, last: bool) -> list[bytes]:
@@ -176,6 +181,9 @@ def _texts(lines: list[str], delimiter: str, *, last: bool) -> list[bytes]:
         line, free = lines[at], at + 1
         if not line.strip():
             texts[at] = b""
+        elif len(line) >= _LONGEST_LINE:
+            # It ends where reading did, which may be within a figure.
+            texts[at] = _cut(TOO_LONG, [])
         elif '"' not in line:
             texts[at] = _cut("", _fields(line, delimiter))
         elif fields := quotes.fields(at):
