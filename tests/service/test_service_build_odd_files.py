@@ -159,6 +159,13 @@ def test_a_line_that_is_too_long_to_be_read_is_one_reject_and_no_figure_of_it_is
         assert [row["line"] for row in csv.DictReader(handle)] == ["2", "4"]
 
 
+def test_a_line_that_is_too_long_within_quotes_takes_no_other_row_along(data_dir: Path) -> None:
+    text = 'notes,role,salary\n"begins\n' + "x" * 1_500_000 + '",dev,5000\nx,qa,4000\n"y",qa2,3000\n'
+    report, roles = build(data_dir, {"a.csv": text})
+    assert roles == ["qa", "qa2"]
+    assert report.reasons == {"a quote is never closed": 1, "line too long": 1}
+
+
 def test_rows_that_only_look_alike_stay(data_dir: Path) -> None:
     """Rows that share what they are first compared by, and differ in the rest of the key, are no duplicates."""
     header = "source,role,location,level,state,work_model,salary,currency,date"

@@ -211,7 +211,7 @@ class _Quotes:
         self._reader = csv.reader(iter(self._line, None), delimiter=self._delimiter)
 
     def _line(self) -> str | None:
-        if self.next == self._end:
+        if self.next == self._end or len(self._lines[self.next]) >= _LONGEST_LINE:
             self._ran_out = True
             return None
         self.next += 1
