@@ -52,11 +52,45 @@ def test_on_paper_a_long_table_breaks_between_its_rows_instead_of_leaving_a_page
     for kept in ("#states tbody tr", "#histogram .chart", "#map .tiles"):
         assert page.evaluate(style, [kept, "breakInside"]) == "avoid"
     assert page.evaluate(style, ["#time-panel", "gridColumnEnd"]) == "-1"
+    assert page.evaluate(style, ["#time-panel", "breakInside"]) == "avoid"
+    page.evaluate("document.querySelector('#time details').open = true")
+    assert page.evaluate(style, ["#time-panel", "breakInside"]) == "auto"
     assert page.is_visible("#compare-panel")
     page.emulate_media(media="screen")
     opened(page, f"{live}/?role=data_engineer")
     page.emulate_media(media="print")
     assert page.is_hidden("#compare-panel")
+
+
+def test_on_paper_a_row_of_a_table_takes_one_line(live: str, page: Any) -> None:
+    opened(page, f"{live}/?role=data_engineer&compare=sre")
+    lines = """(row) => Math.round(document.querySelector(row).getBoundingClientRect().height
+      / parseFloat(getComputedStyle(document.querySelector("#comparison tbody th")).lineHeight))"""
+    for row in ("#comparison tbody tr", "#locations tbody tr"):
+        assert page.evaluate(lines, row) > 1
+    page.emulate_media(media="print")
+    for row in ("#comparison tbody tr", "#locations tbody tr"):
+        assert page.evaluate(lines, row) == 1
+    made = page.evaluate(
+        "Array.from(document.querySelectorAll('#provenance h3 ~ p'), (node) => getComputedStyle(node))"
+        ".map(({ display, marginRight }) => [display, marginRight])"
+    )
+    assert ["inline", "0px"] not in made
+
+
+def test_where_all_are_paid_alike_the_bar_is_the_middle_half_and_its_amount_is_named_once(
+    database: str, data_dir: Path, live_empty: str, page: Any
+) -> None:
+    rows = [
+        ("a", "sre", "pleno", f"C{number}", "SP", "Brazil", "BRL", "remoto", *["5000.00"] * 3, "")
+        for number in range(7)
+    ]
+    release_load(canonical=write_canonical(data_dir / "b.csv", rows), append=False, allow_shrink=True)
+    opened(page, f"{live_empty}/?role=sre")
+    assert page.locator("#histogram rect.strong").count() == 1
+    assert page.locator("#histogram rect.soft").count() == 0
+    ticks = page.locator("#histogram .tick").all_inner_texts()
+    assert len(ticks) == len({*ticks})
 
 
 def test_figures_that_are_there_are_never_pale(live: str, page: Any) -> None:

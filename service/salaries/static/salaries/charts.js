@@ -15,11 +15,12 @@
     return found;
   }
 
-  // The bars of a histogram, of which those of the middle half are strong; one that a quartile cuts is two. `last` is the
-  // part behind which the next bar begins.
+  // The bars of a histogram, of which those of the middle half are strong; one that a quartile cuts is two, unless both
+  // quartiles are one amount. `last` is the part behind which the next bar begins.
   app.barsOf = function ({ histogram: { low, step, counts }, percentiles: { p25, p75 } }) {
     return counts.flatMap((count, place) => {
       const start = low + step * place, end = start + step, ends = [p25, p75].filter((cut) => cut > start && cut < end).concat(end);
+      if (p25 === p75) { return count === 0 ? [] : [{ from: start, to: end, count, middle: p25 >= start && p25 < end, last: true }]; }
       return count === 0 ? [] : ends.map((to, part) => {
         const from = part ? ends[part - 1] : start, centre = (from + to) / 2;
         return { from, to, count, middle: centre >= p25 && centre <= p75, last: to === end };
@@ -48,7 +49,9 @@
     const near = own !== null && Math.abs(x(own) - x(median)) < 110, sides = near && x(own) < x(median) ? ["start", "end"] : ["end", "start"];
     const taken = [median, ...(own === null ? [] : [own])].map(x);
     const edges = [["p10", p10], ["p90", p90]].filter(([, value]) => taken.every((at) => Math.abs(x(value) - at) > 100));
-    const scale = ticks(low, high, width < 420 ? 3 : 6, times).map((value) => {
+    // Where all are paid alike, amounts that are written alike are named once.
+    const places = ticks(low, high, width < 420 ? 3 : 6, times).filter((value, place, all) => amount(value) !== amount(all[place - 1]));
+    const scale = places.map((value) => {
       const at = x(value), side = at < 20 ? "start" : at > width - 24 ? "end" : "middle";
       return svg("text", { class: "tick", x: at, y: height - 6, "text-anchor": side }, amount(value));
     });
