@@ -58,6 +58,12 @@ def test_ones_own_pay_has_its_place_and_is_sent_nowhere(live: str, page: Any, cl
     ):  # fmt: skip
         page.fill("#own", text)
         assert said in page.inner_text("#standing"), text
+    # What stands behind the digits counts, or nobody knows what was meant.
+    typed = {
+        "12.500": 12500, "R$ 12.500,00": 12500, "12 500 BRL": 12500, "US$12,500.50": 12500.5, "85k": 85000, "8,5 mil": 8500,
+        "8.5K": 8500, "12 mil reais": 12000, "1e9": None, "-5": None, "12 million": None, "15 an hour": None, "": None,
+    }  # fmt: skip
+    assert page.evaluate("(texts) => texts.map(Salaries.amountOf)", list(typed)) == list(typed.values())
     page.check("#period input[value=year]")
     page.fill("#own", f"{quantiles[40] * 12:.2f}")
     assert "more than 40% of these" in page.inner_text("#standing")

@@ -48,14 +48,14 @@
     };
   };
 
-  // An amount as people type it, or null: `12.500`, `12,500`, `R$ 12.500,00`. What stands before exactly three last digits
-  // parts thousands, in either language.
+  // An amount as people type it, or null: `12.500`, `12,500`, `R$ 12.500,00`, `85k`, `8,5 mil`. What stands before exactly
+  // three last digits parts thousands, in either language. Of other letters behind the digits nobody knows what they count.
   app.amountOf = function (text) {
-    const digits = text.replace(/[^\d.,]/g, "");
-    const found = /^(.*?)(?:[.,](\d{1,2}))?$/.exec(digits);
-    const whole = found[1].replace(/[.,]/g, "");
+    const typed = /^[^\d.,-]*(\d[\d.,\s'’]*?)\s*(k|mil)?\b\s*(?:reais|[a-z]{3}|[$€£])?$/i.exec(text);
+    const found = typed && /^(.*?)(?:[.,](\d{1,2}))?$/.exec(typed[1].replace(/[^\d.,]/g, ""));
+    const whole = found ? found[1].replace(/[.,]/g, "") : "";
     if (!whole || whole.length > 12) { return null; }
-    return Number(whole + "." + (found[2] || "0"));
+    return Number(whole + "." + (found[2] || "0")) * (typed[2] ? 1000 : 1);
   };
 
   // Letters without accents and case, to find them as they are typed.
