@@ -60,8 +60,9 @@ def test_ones_own_pay_has_its_place_and_is_sent_nowhere(live: str, page: Any, cl
         assert said in page.inner_text("#standing"), text
     # What stands behind the digits counts, or nobody knows what was meant.
     typed = {
-        "12.500": 12500, "R$ 12.500,00": 12500, "12 500 BRL": 12500, "US$12,500.50": 12500.5, "85k": 85000, "8,5 mil": 8500,
-        "8.5K": 8500, "12 mil reais": 12000, "1e9": None, "-5": None, "12 million": None, "15 an hour": None, "": None,
+        "12.500": 12500, "R$ 12.500,00": 12500, "12 500 BRL": 12500, "US$12,500.50": 12500.5, "85k": 85000,
+        "8,5 mil": 8500, "8.5K": 8500, "12 mil reais": 12000, "1e9": None, "-5": None, "12 million": None,
+        "15 an hour": None, "": None,
     }  # fmt: skip
     assert page.evaluate("(texts) => texts.map(Salaries.amountOf)", list(typed)) == list(typed.values())
     page.check("#period input[value=year]")
