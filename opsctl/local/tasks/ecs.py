@@ -25,6 +25,7 @@ from opsctl.local.tasks.health import HealthMonitor
 
 _SCALABLE = "AWS::ApplicationAutoScaling::ScalableTarget"
 _STEADY_SECONDS = 900.0
+_UNPROBED_SECONDS = 4.0
 DELETE_REQUESTED = "_opsctl_delete_requested"
 """Set on a stack that is to be deleted while it is being made: whatever waits in its create gives up."""
 
@@ -116,9 +117,14 @@ def _is_over(deployment: Json) -> bool:
 
 
 def _only_healthy_tasks_are_stable(ecs: Any, health: HealthMonitor) -> None:
+    """NOTE: ministack's thread for one task asks a second after its start. Nobody probes a worker, and one that can't
+    import what it needs, or lacks a variable, lives longer than that when several start at once.
+    """
     record_healthy = ecs._record_service_task_healthy
 
     def record(service_key: str, task: Json) -> None:
+        if not (health.service_of(task) or {}).get("loadBalancers"):
+            time.sleep(_UNPROBED_SECONDS)
         if health.task_is_healthy(task):
             record_healthy(service_key, task)
 

@@ -223,3 +223,16 @@ def test_it_fails_a_first_release_that_never_gets_healthy(sandbox: Sandbox) -> N
     assert deploy(cloudformation, "other", template, {"Image": image(sandbox, "works-at-last")}) == "CREATE_COMPLETE"
     services = sandbox.client("ecs").describe_services(cluster="other", services=["tiny"])["services"]
     assert services[0]["healthCheckGracePeriodSeconds"] == 45
+
+
+def test_it_fails_a_worker_that_ends_soon_after_its_start(sandbox: Sandbox) -> None:
+    cloudformation = sandbox.client("cloudformation")
+    template = service_template(command=["python", "-c", "import time; time.sleep(2); raise SystemExit(3)"])
+    template["Resources"]["Cluster"]["Properties"]["ClusterName"] = "works"
+    template["Resources"]["Logs"]["Properties"]["LogGroupName"] = "/works/service"
+    del template["Resources"]["Service"]["Properties"]["LoadBalancers"]
+
+    status = deploy(cloudformation, "works", template, {"Image": image(sandbox, "worker")}, wait=120)
+
+    assert status == "ROLLBACK_COMPLETE"
+    assert any("Circuit Breaker" in each for each in reasons(cloudformation, "works"))
