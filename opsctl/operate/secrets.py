@@ -12,6 +12,7 @@ from opsctl.config.nearest import nearest
 from opsctl.deploy.secrets import RECOVERY_DAYS, refuse_anothers, secret_tags
 from opsctl.errors import OpsctlError, UsageError
 from opsctl.operate.deployed import state_of
+from opsctl.operate.env_file import read_env_file
 
 if TYPE_CHECKING:
     from opsctl.aws.secrets import KnownSecret
@@ -121,43 +122,6 @@ def _found(target: Target, place: str) -> KnownSecret | None:
     if found is not None:
         refuse_anothers(target.env, found)
     return found
-
-
-def read_env_file(path: Path) -> dict[str, str]:
-    """Variables of a `.env` file: `NAME=value`, also after `export`, in quotes or without; comments left out.
-
-    Raises UsageError with the line that can't be read, never with what stands in it.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"{path} can't be read: {reason}.", hint="Name a file of NAME=value lines.") from None
-    values: dict[str, str] = {}
-    lines = iter(enumerate(text.splitlines(), start=1))
-    for number, line in lines:
-        stripped = line.strip().removeprefix("export ").strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        name, equals, value = stripped.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise UsageError(f"{path}:{number}: this line is not NAME=value.", hint="Comments start with #.")
-        values[name.strip()] = _unquoted(value.strip(), lines, path, number)
-    return values
-
-
-def _unquoted(value: str, lines: Any, path: Path, number: int) -> str:
-    quote = value[:1]
-    if quote not in {'"', "'"}:
-        return value.partition(" #")[0].rstrip()
-    body = value[1:]
-    while quote not in body:  # a key over several lines, as PEM files are
-        following = next(lines, None)
-        if following is None:
-            raise UsageError(f"{path}:{number}: the quote that begins here never ends.", hint="Close it.")
-        body += "\n" + following[1]
-    body = body[: body.index(quote)]
-    return body.replace("\\n", "\n") if quote == '"' else body
 
 
 def check_name(target: Target, name: str) -> None:
