@@ -120,6 +120,22 @@ def test_strict_fails_where_something_is_doubtful_and_wrong_keys_are_named(tmp_p
         tell(tmp_path / "a.csv", "role,salary\n", keys="[]")
 
 
+def test_rows_of_other_countries_are_shown_as_they_would_be_behind_those_that_are_kept(tmp_path: Path) -> None:
+    text = "role,salary,country\ndev,1,Chile\nqa,2,Brazil\nqa,2,Brazil\nops,-3,Chile\n"
+    shown = [line[:60] for line in tell(tmp_path / "a.csv", text).splitlines() if line.startswith("Row ")]
+    kept = [line for line in shown if "of the file" not in line]
+    assert [line.split(": ")[0] for line in kept[:3]] == [
+        "Row 1 that is kept", "Row 2 that is kept", "Row 3 of another country",
+    ]  # fmt: skip
+    assert "role=dev" in kept[2]
+
+
+def test_a_header_without_rows_is_no_silent_success(tmp_path: Path) -> None:
+    assert "warning: it holds no row below its header" in tell(tmp_path / "a.csv", "role,salary\n")
+    with pytest.raises(CommandError, match="holds no row below its header"):
+        tell(tmp_path / "a.csv", "role,salary\n", strict=True)
+
+
 def test_a_file_that_is_no_table_is_called_what_it_is(tmp_path: Path) -> None:
     out = tell(tmp_path / "a.csv", '{"error": "not found"}')
     assert "warning: it is JSON, not a CSV" in out

@@ -44,8 +44,12 @@ _ANSWERS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the rows of a file fare: rows in all, kept, of other countries, rejected by reason."""
+    """How the rows of a file fare: rows in all, kept, of other countries, rejected by reason.
 
+    `after` are the first rows as they are kept, then as those of other countries would be.
+    """
+
+    trouble: str
     rows: int
     kept: int
     elsewhere: int
@@ -102,7 +106,7 @@ def inspect_file(
     outcome = _outcome(path, folder=folder, country=country, encoding=encoding, mapping=mapping)
     taken, unused = columns_read(mapping, raw.header)
     found = Inspection(
-        name=path.name, trouble=raw.trouble, header=list(raw.header), delimiter=raw.delimiter,
+        name=path.name, trouble=outcome.trouble, header=list(raw.header), delimiter=raw.delimiter,
         taken=taken, unused=unused, before=_sample(raw, _SAMPLES), outcome=outcome,
     )  # fmt: skip
     # Who has said only where the table is has said nothing of how to read it.
@@ -343,8 +347,8 @@ def _outcome(path: Path, *, folder: Path, country: str, encoding: str, mapping: 
         doubts = doubtful(file, counts, rejected=sum(reasons.values()))
         lines = db.execute(sql_blocks("rules.sql")["lines"], {"count": _SAMPLES}).fetchall()
         return Outcome(
-            rows=file.rows, kept=fates.get("", 0), elsewhere=fates.get("-country", 0), reasons=reasons,
-            assumed=counts, doubts=doubts,
+            trouble=file.trouble, rows=file.rows, kept=fates.get("", 0), elsewhere=fates.get("-country", 0),
+            reasons=reasons, assumed=counts, doubts=doubts,
             after=[dict(zip(CANONICAL, row, strict=True)) for row in csv.reader(line for (line,) in lines)],
         )  # fmt: skip
 

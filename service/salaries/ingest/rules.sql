@@ -189,8 +189,9 @@ SELECT file, CASE WHEN copy THEN '-repeat' ELSE outcome END, count(*) FROM judge
 SELECT file, number, outcome, coalesce(detail, '') FROM judged WHERE outcome NOT LIKE '-%'
 
 -- block: lines
--- The first rows of the canonical file.
-SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at::VARCHAR, '')) FROM kept LIMIT $count
+-- The first rows of the canonical file, then what rows of other countries would be in it.
+SELECT concat_ws(',', front, country, currency, back, coalesce(observed_at::VARCHAR, '')) FROM judged
+WHERE NOT copy AND coalesce(outcome, '-country') = '-country' ORDER BY outcome IS NOT NULL, rowid LIMIT $count
 
 -- block: doubts
 SELECT count(*) > 0 FROM judged WHERE file = $file AND outcome IN (two_readings(), 'decimal comma')

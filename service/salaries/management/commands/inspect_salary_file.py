@@ -88,8 +88,7 @@ def describe(found: Inspection) -> list[str]:
     lines += ["Not used", f"  {', '.join(found.unused) or 'nothing'}", *_fate(found.outcome)]
     for number, row in enumerate(found.before, 1):
         lines.append(f"Row {number} of the file: " + _pairs(row))
-    for number, row in enumerate(found.outcome.after, 1):
-        lines.append(f"Row {number} that is kept: " + _pairs(row))
+    lines += _after(found.outcome)
     if found.proposed:
         lines += ["", "Proposed for its source in salary_sources.json, to check and paste:"]
         lines += json.dumps(found.proposed, indent=2, ensure_ascii=False).splitlines()
@@ -98,8 +97,7 @@ def describe(found: Inspection) -> list[str]:
     if found.with_proposed:
         answers = ", ".join(f"{key} = {answer}" for key, answer in found.answers.items())
         lines += [f"With it{' and ' if answers else ''}{answers}:", *_fate(found.with_proposed)]
-        for number, row in enumerate(found.with_proposed.after, 1):
-            lines.append(f"Row {number} that is kept: " + _pairs(row))
+        lines += _after(found.with_proposed)
     return lines
 
 
@@ -109,6 +107,13 @@ def _choices(found: Inspection, key: str) -> str:
         return f"one of {', '.join(shown(name, limit=_HEADER_SHOWN) for name in found.headers)}"
     columns = [json.dumps({"column": shown(name, limit=_HEADER_SHOWN)}, ensure_ascii=False) for name in found.periods]
     return " or ".join(_CHOICES[key] + (columns if key == "period" else []))
+
+
+def _after(outcome: Outcome) -> list[str]:
+    return [
+        f"Row {number} {'that is kept' if number <= outcome.kept else 'of another country'}: {_pairs(row)}"
+        for number, row in enumerate(outcome.after, 1)
+    ]
 
 
 def _fate(outcome: Outcome) -> list[str]:
