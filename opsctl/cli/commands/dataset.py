@@ -33,7 +33,7 @@ AllowRolledBackOption = Annotated[
 AppendOption = Annotated[bool, typer.Option("--append", help="Keep the active rows and add those that are new.")]
 StrictOption = Annotated[
     bool,
-    typer.Option("--strict", help="Fail when any source fails or any raw file holds no rows, not only when all do."),
+    typer.Option("--strict", help="Fail when any source fails, or any raw file holds no rows or is doubtful."),
 ]
 AllowHttpOption = Annotated[bool, typer.Option("--allow-http", help="Accept sources with plain http.")]
 AllowPrivateOption = Annotated[

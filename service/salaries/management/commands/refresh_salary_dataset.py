@@ -37,7 +37,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--append", action="store_true", help="keep the active rows and add new ones")
         parser.add_argument(
-            "--strict", action="store_true", help="fail when any source fails, or any raw file holds no rows"
+            "--strict",
+            action="store_true",
+            help="fail when any source fails, or any raw file holds no rows or is doubtful",
         )
         parser.add_argument("--allow-http", action="store_true", help="accept plain http sources")
         parser.add_argument("--allow-private", action="store_true", help="accept addresses that are not public")
