@@ -223,7 +223,7 @@ def test_a_header_says_what_its_figures_count_and_other_words_in_it_do_not() -> 
     told = {
         "base (in thousands)": 1000, "total pay ($k)": 1000, "salaire annuel brut (k€)": 1000, "gehalt in t€": 1000,
         "salary_k_usd": 1000, "base pay ($1000s)": 1000, "ctc (lpa)": 100_000, "年収(万円)": 10_000,
-        "salary": 1, "401k": 1, "pay (mile)": 1, "tsdb engineers' pay": 1, "salary bin": 1,
+        "salary": 1, "401k": 1, "pay (miles)": 1, "sueldo en miles": 1000, "tsdb engineers' pay": 1, "salary bin": 1,
     }  # fmt: skip
     assert {header: unit_of(header) for header in told} == told
 
