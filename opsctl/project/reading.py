@@ -6,6 +6,7 @@ What can't be read becomes a note. Links that lead out of the project are not fo
 from __future__ import annotations
 
 import ast
+import codecs
 import json
 import os
 import re
@@ -158,12 +159,13 @@ class Reader:
         self.note(f"{name} {why}, so it was passed over.")
 
     def text(self, name: str) -> str | None:
-        """The file as UTF-8."""
+        """The file as UTF-8, or as the UTF-16 that Windows' PowerShell writes (`pip freeze > requirements.txt`)."""
         content = self.data(name)
         if content is None:
             return None
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         try:
-            text = content.decode("utf-8-sig")
+            text = content.decode("utf-16" if wide else "utf-8-sig")
         except UnicodeDecodeError:
             self._pass(name, "is not UTF-8")
             return None

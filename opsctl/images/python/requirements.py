@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -76,5 +77,7 @@ def named_copies(inputs: list[Path], folder: Path) -> list[Path]:
 
 
 def read_requirements(path: Path) -> str:
-    """A file's text, whatever it is written in."""
-    return path.read_text(encoding="utf-8", errors="replace")
+    """A file's text, whatever it is written in; pip and uv go by the mark that Windows puts first as well."""
+    content = path.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    return content.decode(encoding, errors="replace").replace("\r\n", "\n")

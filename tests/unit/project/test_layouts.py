@@ -364,3 +364,12 @@ def test_startproject_is_told_each_line_that_it_lacks(root: Path) -> None:
     ):
         assert part in text
     assert len(done.said.missing) == 5
+
+
+def test_requirements_that_powershell_wrote_are_read(root: Path) -> None:
+    (root / "requirements.txt").write_bytes("django\r\ngunicorn\r\npsycopg[binary]\r\n".encode("utf-16"))
+    files = shop()
+    del files["requirements.txt"]
+    done = init(root, files)
+    assert done.env.application.add == ()
+    assert done.said.warnings == ()

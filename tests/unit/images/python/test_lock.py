@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from opsctl.config.application import Application
+from opsctl.config.pinned import UnpinnedError
 from opsctl.images.checkout.project import Project
 from opsctl.images.errors import BuildError
 from opsctl.images.names import ImageName
@@ -198,3 +199,12 @@ def test_where_the_lock_can_not_be_written_no_registry_is_asked(
     with pytest.raises(PermissionError):
         read_lock(made, frozen=False, tell=silent)
     assert uv.ran == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_at_the_beginning_hides_no_line(encoding: str, tmp_path: Path, uv: Uv) -> None:
+    made = project(tmp_path)
+    text = "kit @ git+https://git.example.org/kit@main\ndjango\n"
+    (tmp_path / "requirements.txt").write_text(text, encoding=encoding)
+    with pytest.raises(UnpinnedError, match="kit is required from Git at main"):
+        read_lock(made, frozen=False, tell=silent)
